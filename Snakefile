@@ -1,0 +1,44 @@
+# mangrove: MaNGA galaxies, from data cubes to maps of their diversity.
+#
+#   snakemake --cores 8 --configfile configs/NAME.yaml
+#
+# config.yaml holds the defaults; a file of configs/ holds what differs.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/survey.smk"
+include: "rules/spectra.smk"
+include: "rules/report.smk"
+
+
+report: "workflow/report/workflow.rst"
+
+
+wildcard_constraints:
+    plateifu=GALAXY_NAME,
+
+
+localrules:
+    all,
+
+
+rule all:
+    default_target: True
+    input:
+        rules.training_spectra.output.training_spectra,
+        rules.line_cube_set.output.line_cube_set,
+        rules.survey_figures.output.status,
+        rules.digest.output.timings,
+        rules.provenance.output.provenance,
+        rules.recovery.output.table if SIMULATED else [],
+        expand(rules.galaxy_figures.output.maps, plateifu=EXAMPLES),
+
+
+onerror:
+    print(failure_digest())

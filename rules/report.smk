@@ -1,0 +1,122 @@
+# Figures and tables of the report (snakemake --report).
+REPORT = f"{RESULTS}/report"
+TRUTHS = [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES] if SIMULATED else []
+
+
+def figure(path, caption, category, **labels):
+    """An output that the report shows."""
+    return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
+
+
+rule galaxy_figures:
+    input:
+        extract=rules.extract.output.extract,
+        fit=rules.fit.output.fit,
+    output:
+        maps=figure(f"{REPORT}/galaxies/{{plateifu}}-maps.png", "maps", "Galaxies", galaxy="{plateifu}", figure="maps"),
+        lines=figure(f"{REPORT}/galaxies/{{plateifu}}-lines.png", "lines", "Galaxies", galaxy="{plateifu}", figure="lines"),
+        spectra=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-spectra.png", "spectra", "Galaxies", galaxy="{plateifu}", figure="spectra"
+        ),
+    log:
+        f"{LOGS}/galaxy_figures/{{plateifu}}.log",
+    benchmark:
+        f"{BENCHMARKS}/galaxy_figures/{{plateifu}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("galaxy_figures"),
+    message:
+        "figures of {wildcards.plateifu}"
+    script:
+        "../workflow/scripts/galaxy_figures.py"
+
+
+rule survey_figures:
+    input:
+        extracts=every_galaxy(rules.extract.output.extract),
+        fits=every_galaxy(rules.fit.output.fit),
+        training_spectra=rules.training_spectra.output.training_spectra,
+        line_cube_set=rules.line_cube_set.output.line_cube_set,
+    output:
+        status=figure(f"{REPORT}/status.csv", "status", "Survey", table="counts per status"),
+        bpt=figure(f"{REPORT}/bpt.png", "bpt", "Survey", figure="BPT diagram"),
+        quality=figure(f"{REPORT}/quality.png", "quality", "Survey", figure="quality of the fits"),
+        training=figure(f"{REPORT}/training.png", "training", "Survey", figure="training spectra"),
+    log:
+        f"{LOGS}/survey_figures.log",
+    benchmark:
+        f"{BENCHMARKS}/survey_figures.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("survey_figures"),
+    message:
+        "figures of the survey"
+    script:
+        "../workflow/scripts/survey_figures.py"
+
+
+rule recovery:
+    input:
+        extracts=every_galaxy(rules.extract.output.extract),
+        fits=every_galaxy(rules.fit.output.fit),
+        truths=TRUTHS,
+    output:
+        table=figure(f"{REPORT}/recovery.csv", "recovery", "Truth", table="recovery of the truth"),
+        figure=figure(f"{REPORT}/recovery.png", "recovery", "Truth", figure="recovery of the truth"),
+    log:
+        f"{LOGS}/recovery.log",
+    benchmark:
+        f"{BENCHMARKS}/recovery.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("recovery"),
+    message:
+        "compare the fits with the truth of the simulated survey"
+    script:
+        "../workflow/scripts/recovery.py"
+
+
+rule digest:
+    input:
+        rules.survey_figures.output.status,
+    output:
+        timings=figure(f"{REPORT}/timings.csv", "timings", "Run", table="time and memory per rule"),
+        failures=figure(f"{REPORT}/failures.csv", "failures", "Run", table="unique failures in the logs"),
+    log:
+        f"{LOGS}/digest.log",
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        logs=LOGS,
+        benchmarks=BENCHMARKS,
+        code=code("digest"),
+    message:
+        "timings and failures of the run"
+    script:
+        "../workflow/scripts/digest.py"
+
+
+rule provenance:
+    input:
+        rules.survey_figures.output.status,
+    output:
+        provenance=f"{RESULTS}/provenance.json",
+    log:
+        f"{LOGS}/provenance.log",
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        config=CONFIG.model_dump(),
+        code=code("provenance"),
+    message:
+        "record versions, machine and configuration"
+    script:
+        "../workflow/scripts/provenance.py"

@@ -1,0 +1,143 @@
+# From a cube to baxels, fits, training spectra and line cubes.
+
+
+rule extract:
+    input:
+        cube=cube_input(rules.download.output.cube),
+    output:
+        extract=f"{RESULTS}/spectra/extract/{{plateifu}}.h5",
+    log:
+        f"{LOGS}/extract/{{plateifu}}.log",
+    benchmark:
+        f"{BENCHMARKS}/extract/{{plateifu}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+    params:
+        plateifu="{plateifu}",
+        mangaid=galaxy("mangaid"),
+        z=galaxy("z"),
+        ebv=galaxy("ebv"),
+        ra=galaxy("ra"),
+        dec=galaxy("dec"),
+        r_e=galaxy("r_e"),
+        pa=galaxy("pa"),
+        ba=galaxy("ba"),
+        spectrum=galaxy("spectrum"),
+        engine=CONFIG.extract.engine,
+        target_snr=CONFIG.extract.target_snr,
+        min_snr=CONFIG.extract.min_snr,
+        continuum_range=CONFIG.extract.continuum_range,
+        covariance=CONFIG.extract.covariance,
+        window_pixels=CONFIG.extract.window_pixels,
+        code=code("extract"),
+    message:
+        "extract {wildcards.plateifu}"
+    script:
+        "../workflow/scripts/extract.py"
+
+
+rule fit:
+    input:
+        extract=rules.extract.output.extract,
+    output:
+        fit=f"{RESULTS}/spectra/fit/{{plateifu}}.h5",
+    log:
+        f"{LOGS}/fit/{{plateifu}}.log",
+    benchmark:
+        f"{BENCHMARKS}/fit/{{plateifu}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        z=galaxy("z"),
+        ebv=galaxy("ebv"),
+        ebv_scale=CONFIG.fit.ebv_scale,
+        templates=CONFIG.fit.templates,
+        rest_range=CONFIG.fit.rest_range,
+        polynomial_degree=CONFIG.fit.polynomial_degree,
+        sky_half_width=CONFIG.fit.sky_half_width,
+        rescale_noise=CONFIG.fit.rescale_noise,
+        velocity_bound=CONFIG.fit.velocity_bound,
+        min_good_fraction=CONFIG.fit.min_good_fraction,
+        code=code("fit"),
+    message:
+        "fit {wildcards.plateifu}"
+    script:
+        "../workflow/scripts/fit.py"
+
+
+rule line_cube:
+    input:
+        extract=rules.extract.output.extract,
+    output:
+        line_cube=f"{RESULTS}/spectra/line_cube/{{plateifu}}.h5",
+    log:
+        f"{LOGS}/line_cube/{{plateifu}}.log",
+    benchmark:
+        f"{BENCHMARKS}/line_cube/{{plateifu}}.tsv"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        size=CONFIG.line_cube.size,
+        code=code("line_cube"),
+    message:
+        "line cube {wildcards.plateifu}"
+    script:
+        "../workflow/scripts/line_cube.py"
+
+
+rule training_spectra:
+    input:
+        extracts=every_galaxy(rules.extract.output.extract),
+    output:
+        training_spectra=f"{RESULTS}/spectra/training_spectra.h5",
+    log:
+        f"{LOGS}/training_spectra.log",
+    benchmark:
+        f"{BENCHMARKS}/training_spectra.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        rest_range=CONFIG.training_spectra.rest_range,
+        n_wave=CONFIG.training_spectra.n_wave,
+        norm_band=CONFIG.training_spectra.norm_band,
+        min_good_fraction=CONFIG.training_spectra.min_good_fraction,
+        min_snr=CONFIG.training_spectra.min_snr,
+        cut_percentile=CONFIG.training_spectra.cut_percentile,
+        galactic_extinction=CONFIG.training_spectra.galactic_extinction,
+        ebv_scale=CONFIG.fit.ebv_scale,
+        sky_half_width=CONFIG.fit.sky_half_width,
+        validation_fraction=CONFIG.training_spectra.validation_fraction,
+        test_fraction=CONFIG.training_spectra.test_fraction,
+        seed=CONFIG.seed,
+        code=code("training_spectra"),
+    message:
+        "merge the training spectra"
+    script:
+        "../workflow/scripts/training_spectra.py"
+
+
+rule line_cube_set:
+    input:
+        line_cubes=every_galaxy(rules.line_cube.output.line_cube),
+    output:
+        line_cube_set=f"{RESULTS}/spectra/line_cube_set.h5",
+    log:
+        f"{LOGS}/line_cube_set.log",
+    benchmark:
+        f"{BENCHMARKS}/line_cube_set.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        validation_fraction=CONFIG.training_spectra.validation_fraction,
+        test_fraction=CONFIG.training_spectra.test_fraction,
+        seed=CONFIG.seed,
+        code=code("line_cube_set"),
+    message:
+        "merge the line cubes"
+    script:
+        "../workflow/scripts/line_cube_set.py"

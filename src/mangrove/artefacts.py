@@ -1,0 +1,297 @@
+"""The HDF5 contract: how every artefact is written, read, hashed and verified.
+
+What the artefacts hold (datasets, dims, units, meanings) is declared in :mod:`mangrove.data_model`. An artefact
+is written under a temporary name beside its target and renamed when complete, so a file under a final name is
+whole. Its attributes are content (schema version, params, code hash, hashes of the inputs), never a clock, a host
+or a path, so equal inputs give equal bytes.
+"""
+
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+
+from mangrove.data_model import KINDS, SCHEMA_VERSION, Field, Kind
+from mangrove.errors import ArtefactError
+
+_BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable. "
+_HASH_BLOCK_BYTES = 1 << 26
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What made an artefact: content only, so that equal inputs give equal bytes.
+
+    Attributes
+    ----------
+    params : dict
+        The rule's parameters, plain values.
+    inputs : dict of str
+        Content hash of each input, by its path relative to the artefact's folder.
+    """
+
+    params: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """An artefact in memory: datasets by name, attributes (galaxy, status, ...) and content hash."""
+
+    kind: str
+    data: Mapping[str, np.ndarray]
+    attrs: Mapping[str, Any]
+    content_hash: str
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.data[name]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the step gave a result; if not, ``attrs['reason']`` says why."""
+        return self.attrs["status"] == "ok"
+
+
+def provenance(output: str | os.PathLike, params: Mapping[str, Any], inputs: list) -> Provenance:
+    """Provenance of ``output`` from the rule's params and its input files (artefacts or others)."""
+    folder = Path(output).parent
+    hashes = {os.path.relpath(path, folder): input_hash(path) for path in sorted(map(str, inputs))}
+    return Provenance(params=dict(params), inputs=hashes)
+
+
+def write(path, kind: str, data: Mapping[str, np.ndarray], prov: Provenance, attrs: Mapping[str, Any]) -> None:
+    """Write an artefact atomically.
+
+    Parameters
+    ----------
+    path : path-like
+        Final name; parent folders are made.
+    kind : str
+        A key of :data:`mangrove.data_model.KINDS`.
+    data : mapping of str to array
+        Exactly the datasets that the kind declares (optional ones may be left out).
+    prov : Provenance
+    attrs : mapping
+        At least ``status`` and ``reason``; strings, numbers or booleans.
+
+    Raises
+    ------
+    ArtefactError
+        If datasets are missing, unknown, or disagree in a dimension.
+    """
+    declared = _declared(kind)
+    _check_names(kind, declared, data)
+    dims = _dim_sizes(kind, declared, data)
+    with writer(path, kind, dims, prov, attrs, only=set(data)) as datasets:
+        for name, values in data.items():
+            if np.size(values):
+                datasets[name][...] = _as_stored(values, declared.fields[name])
+
+
+@contextmanager
+def writer(path, kind: str, dims: Mapping[str, int], prov: Provenance, attrs, only=None) -> Iterator[h5py.File]:
+    """Open an artefact for block-wise writing; it gets its final name when the block ends without error.
+
+    Parameters
+    ----------
+    dims : mapping of str to int
+        Length of every dimension of the kind.
+    only : set of str, optional
+        Datasets to create; all by default.
+    """
+    declared, path = _declared(kind), Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        with h5py.File(part, "w", libver=("earliest", "v110")) as f:
+            _create(f, declared, dims, only)
+            yield f
+            _write_attrs(f, kind, prov, attrs)
+        _sync(part)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read(path, kind: str, only: list[str] | None = None) -> Artefact:
+    """Read an artefact.
+
+    Parameters
+    ----------
+    only : list of str, optional
+        Datasets to read; all by default.
+
+    Raises
+    ------
+    ArtefactError
+        If the file is missing, damaged, of another kind or schema, or lacks a dataset.
+    """
+    with opened(path, kind) as f:
+        names = only if only is not None else [n for n in declared_names(kind) if n in f]
+        missing = [n for n in names if n not in f]
+        if missing:
+            raise ArtefactError(f"{path} lacks the dataset(s) {', '.join(missing)}. {_REMAKE}")
+        data = {n: _loaded(f[n]) for n in names}
+        return Artefact(kind, data, _plain_attrs(f), str(f.attrs["content_hash"]))
+
+
+@contextmanager
+def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
+    """Open an artefact for reading, checked for kind and schema version (see :func:`read`)."""
+    if not Path(path).is_file():
+        raise ArtefactError(f"{path} does not exist. {_REMAKE}")
+    try:
+        f = h5py.File(path, "r")
+    except OSError as error:
+        raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it; {_REMAKE}") from error
+    with f:
+        found, version = f.attrs.get("kind"), f.attrs.get("schema_version")
+        if found is None or version != SCHEMA_VERSION or kind not in (None, found):
+            raise ArtefactError(
+                f"{path} is of kind {found}, schema {version}; wanted is {kind or 'any'}, schema {SCHEMA_VERSION}. "
+                + _REMAKE
+            )
+        yield f
+
+
+def declared_names(kind: str) -> list[str]:
+    """Names of the datasets that a kind declares."""
+    return list(_declared(kind).fields)
+
+
+def input_hash(path) -> str:
+    """Hash that stands for an input file: the recorded content hash of an artefact, else sha256 of the bytes."""
+    if str(path).endswith(".h5"):
+        try:
+            with h5py.File(path, "r") as f:
+                if "content_hash" in f.attrs:
+                    return str(f.attrs["content_hash"])
+        except OSError as error:
+            raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it; {_REMAKE}") from error
+    with Path(path).open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def content_hash(f: h5py.File) -> str:
+    """sha256 over the names, units, shapes, types and values of an open artefact's datasets, not its provenance."""
+    digest = hashlib.sha256()
+    for name in sorted(n for n in f if not _is_bare_dimension(f[n])):
+        dataset = f[name]
+        text = h5py.check_string_dtype(dataset.dtype) is not None
+        head = [name, dataset.attrs["units"], list(dataset.shape), "str" if text else dataset.dtype.str]
+        digest.update(json.dumps(head).encode())
+        for block in _blocks(dataset):
+            digest.update(json.dumps([s.decode() for s in block.ravel()]).encode() if text else block.tobytes())
+    for name in ("status", "reason"):
+        digest.update(json.dumps([name, str(f.attrs[name])]).encode())
+    return digest.hexdigest()
+
+
+def sweep(folder) -> list[Path]:
+    """Delete what killed writers left behind under ``folder``; returns the deleted paths."""
+    leftovers = sorted(Path(folder).rglob(".*.part"))
+    for path in leftovers:
+        path.unlink(missing_ok=True)
+    return leftovers
+
+
+_REMAKE = "Run the workflow again to make it anew."
+
+
+def _declared(kind: str) -> Kind:
+    if kind not in KINDS:
+        raise ArtefactError(f"unknown artefact kind '{kind}'; known are {', '.join(KINDS)}")
+    return KINDS[kind]
+
+
+def _check_names(kind: str, declared: Kind, data: Mapping) -> None:
+    missing = [n for n, f in declared.fields.items() if n not in data and not f.optional]
+    unknown = [n for n in data if n not in declared.fields]
+    if missing or unknown:
+        raise ArtefactError(f"artefact '{kind}': missing datasets {missing}, undeclared datasets {unknown}")
+
+
+def _dim_sizes(kind: str, declared: Kind, data: Mapping) -> dict[str, int]:
+    sizes: dict[str, int] = {}
+    for name, values in data.items():
+        dims, shape = declared.fields[name].dims, np.shape(values)
+        if len(dims) != len(shape):
+            raise ArtefactError(f"artefact '{kind}': {name} has shape {shape}, declared dims are {dims}")
+        for dim, size in zip(dims, shape, strict=True):
+            if sizes.setdefault(dim, size) != size:
+                raise ArtefactError(f"artefact '{kind}': {name} has {dim} = {size}, others have {sizes[dim]}")
+    return sizes
+
+
+def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str] | None) -> None:
+    fields = {n: d for n, d in declared.fields.items() if only is None or n in only}
+    for dim in sorted({d for x in fields.values() for d in x.dims}):
+        scale = f.create_dataset(dim, shape=(dims[dim],), dtype=">f4")
+        scale.make_scale(_BARE_DIMENSION + b"%10d" % dims[dim])
+    for name, spec in fields.items():
+        shape = tuple(dims[d] for d in spec.dims)
+        packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if spec.packed and 0 not in shape else {}
+        dataset = f.create_dataset(name, shape=shape, dtype=_stored_type(spec), **packed)
+        dataset.attrs["units"], dataset.attrs["long_name"] = spec.unit, spec.meaning
+        if spec.flags:
+            dataset.attrs["flag_values"] = np.array(list(spec.flags), spec.dtype)
+            dataset.attrs["flag_meanings"] = " ".join(spec.flags.values())
+        for axis, dim in enumerate(spec.dims):
+            dataset.dims[axis].attach_scale(f[dim])
+
+
+def _write_attrs(f: h5py.File, kind: str, prov: Provenance, attrs: Mapping[str, Any]) -> None:
+    if not {"status", "reason"} <= set(attrs):
+        raise ArtefactError(f"artefact '{kind}' needs the attributes 'status' and 'reason'")
+    for name in sorted(attrs):
+        f.attrs[name] = attrs[name]
+    f.attrs["kind"], f.attrs["schema_version"] = kind, SCHEMA_VERSION
+    f.attrs["params"] = json.dumps(dict(prov.params), sort_keys=True)
+    f.attrs["inputs"] = json.dumps(dict(prov.inputs), sort_keys=True)
+    f.attrs["content_hash"] = content_hash(f)
+
+
+def _plain_attrs(f: h5py.File) -> dict[str, Any]:
+    return {n: v.item() if isinstance(v, np.generic) else v for n, v in f.attrs.items()}
+
+
+def _stored_type(spec: Field):
+    return h5py.string_dtype() if spec.dtype == "str" else np.dtype(spec.dtype)
+
+
+def _as_stored(values, spec: Field):
+    if spec.dtype == "str":
+        return np.array([str(v) for v in np.ravel(values)], dtype=object).reshape(np.shape(values))
+    return np.asarray(values).astype(spec.dtype)
+
+
+def _loaded(dataset: h5py.Dataset) -> np.ndarray:
+    if h5py.check_string_dtype(dataset.dtype) is not None:
+        return dataset.asstr()[...].astype(str) if dataset.size else np.empty(dataset.shape, "U1")
+    return dataset[...]
+
+
+def _blocks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:
+    if dataset.ndim == 0 or dataset.size == 0:
+        yield np.asarray(dataset[()])
+        return
+    rows = max(1, _HASH_BLOCK_BYTES // max(1, dataset[:1].nbytes))
+    for start in range(0, len(dataset), rows):
+        yield dataset[start : start + rows]
+
+
+def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
+    return bytes(dataset.attrs.get("NAME", b"")).startswith(_BARE_DIMENSION[:30])
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb") as f:
+        os.fsync(f.fileno())

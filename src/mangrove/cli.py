@@ -1,0 +1,119 @@
+"""Commands for people: ``mangrove --help``."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mangrove.errors import MangroveError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="MaNGA galaxies, from data cubes to maps.")
+ConfigOption = Annotated[list[Path], typer.Option("--config", help="configuration file, over config.yaml; repeatable")]
+
+
+@app.command()
+def select(config: ConfigOption, drpall: Annotated[str, typer.Option(help="local drpall; default: the archive's")] = ""):
+    """Write the sample sheet of a run from the survey's catalogue."""
+    from mangrove.survey import releases, selection
+    from mangrove.survey.download import fetch, local_path
+    from mangrove.survey.sample import write_sheet
+
+    run = _load(config)
+    release = releases.release(run.survey.release)
+    if drpall:
+        path = local_path(drpall)
+    else:
+        path = Path(run.survey.data_folder) / release.drpver / Path(release.drpall_path).name
+        if not path.is_file():
+            fetch(releases.address(run.survey.base, release.drpall_path), path)
+    chosen = selection.select(selection.read_drpall(path, release), run.sample)
+    for cut, n in chosen.removed.items():
+        print(f"{n:7d} removed: {cut}")
+    repeats = len(chosen.galaxies) - len({g.mangaid for g in chosen.galaxies})
+    print(f"{len(chosen.galaxies):7d} cubes selected, {repeats} of them repeat observations")
+    write_sheet(run.sheet, chosen.galaxies)
+    print(f"wrote {run.sheet}")
+
+
+@app.command()
+def simulate(
+    folder: Path,
+    galaxies: Annotated[int, typer.Option(help="number of galaxies")] = 14,
+    release: Annotated[str, typer.Option(help="dr15 or dr17: the layout")] = "dr17",
+    seed: int = 1,
+):
+    """Write the simulated survey: a sas/ tree with drpall and cubes, and the truth beside it."""
+    from mangrove.survey.simulation.galaxies import survey_plateifus
+    from mangrove.survey.simulation.simulate import simulate_survey
+
+    simulate_survey(folder, survey_plateifus(galaxies), release, seed)
+    print(f"wrote {folder}")
+
+
+@app.command()
+def verify(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
+    """Compare the recorded hashes of a run's artefacts with what lies there now."""
+    from mangrove.verification import verify_run
+
+    report = verify_run(_run_folder(run))
+    for problem in report.problems:
+        print(problem)
+    print(f"{report.checked} artefacts checked, {len(report.problems)} problems")
+    if report.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def digest(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
+    """Print the status of every galaxy's artefacts, and the unique failures in the logs, with counts."""
+    from mangrove import logs
+    from mangrove.verification import count_statuses
+
+    folder = _run_folder(run)
+    for (kind, status, reason), n in sorted(count_statuses(folder).items()):
+        print(f"{n:7d} {kind}: {status}" + (f" ({reason})" if reason else ""))
+    for (rule, message, place), n in logs.failures(folder / "logs").most_common():
+        print(f"{n:7d} FAILED {rule}: {message}  [{place}]")
+
+
+@app.command()
+def doctor():
+    """Say what keeps Snakemake from starting here, and how to mend it."""
+    locks = sorted(Path(".snakemake/locks").glob("*")) if Path(".snakemake/locks").is_dir() else []
+    if locks:
+        print(
+            "Snakemake's folder is locked. If no snakemake runs here (check with 'ps'), a killed one left the lock:\n"
+            "  snakemake --unlock        and start again; incomplete files are made anew"
+        )
+        raise typer.Exit(1)
+    print("no lock; nothing to mend")
+
+
+@app.command(hidden=True)
+def generate(root: Path = Path(".")):
+    """Write the files that are generated from code (config.yaml, schema, docs tables)."""
+    from mangrove.generate import generate as write_all
+
+    print("\n".join(write_all(root)) or "nothing changed")
+
+
+def _load(files: list[Path]):
+    from mangrove.config import load
+
+    return load([Path("config.yaml"), *files])
+
+
+def _run_folder(run: str) -> Path:
+    folder = Path(run) if Path(run).is_dir() else Path("results") / run
+    if not folder.is_dir():
+        raise MangroveError(f"there is no run '{run}': neither a folder of that name nor {folder}.")
+    return folder
+
+
+def main() -> None:
+    """Run a command; a user's mistake ends with its message and no traceback."""
+    try:
+        app()
+    except MangroveError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -1,0 +1,245 @@
+"""The configuration: its models, defaults and checks. The default file, the schema and the docs come from here."""
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mangrove.errors import ConfigError
+
+Range = Annotated[list[float], Field(min_length=2, max_length=2)]
+RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+def _rising(value: list[float]) -> list[float]:
+    if value[0] >= value[1]:
+        raise ValueError(f"the lower end {value[0]:g} must be below the upper end {value[1]:g}")
+    return value
+
+
+class Survey(_Section):
+    """Where the cubes come from."""
+
+    source: Literal["sdss", "simulated", "files"] = Field(
+        "sdss", description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own survey; files: paths in the sample sheet"
+    )
+    release: Literal["dr15", "dr17"] = Field("dr17", description="data release; sets the layout of the archive and of the cubes")
+    base: str = Field(
+        "https://data.sdss.org/", description="address above sas/, or the folder of the files: https://, file:// or a path"
+    )
+    keep_cubes: bool = Field(
+        True, description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes"
+    )
+    link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
+    data_folder: str = Field("data", description="folder of the kept cubes, one level per DRP version")
+
+
+class Sample(_Section):
+    """Which galaxies."""
+
+    sheet: str = Field("", description="sample sheet; empty: samples/<run>.tsv")
+    limit: int | None = Field(None, ge=1, description="use only the first so many galaxies of the sheet")
+    plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty: all")
+    z_min: float = Field(0.0, description="mangrove select: redshift above this")
+    z_max: float = Field(0.15, gt=0, description="mangrove select: redshift below this (0.15: NSA; 0.08: the ConvLSTM paper)")
+    drop_critical: bool = Field(True, description="mangrove select: leave out cubes with the CRITICAL quality bit (30)")
+
+
+class Extract(_Section):
+    """From a cube to baxels."""
+
+    engine: Literal["powerbin", "vorbin"] = Field(
+        "powerbin", description="powerbin: covariance inside the binning; vorbin: the published engine, covariance afterwards"
+    )
+    target_snr: float = Field(20.0, gt=0, description="signal to noise per pixel of a bin")
+    min_snr: float = Field(2.0, ge=0, description="spaxels below this signal to noise are left out")
+    continuum_range: Range = Field([5600.0, 6750.0], description="observed range of signal and noise, Angstrom")
+    covariance: Literal["manga", "none"] | float = Field(
+        "manga",
+        description="noise of a bin over its quadrature sum: manga (1 + 1.62 log10 n up to 100 spaxels), none, or a factor for n >= 100",
+    )
+    window_pixels: int = Field(10, ge=2, le=50, description="wavelength pixels per line of the line windows")
+
+    _range = field_validator("continuum_range")(_rising)
+
+    @field_validator("covariance")
+    @classmethod
+    def _factor(cls, value):
+        if not isinstance(value, str) and value < 1:
+            raise ValueError("a covariance factor must be at least 1")
+        return value
+
+
+class Fit(_Section):
+    """Stars and gas by pPXF."""
+
+    templates: str = Field("mastar", description="library of stellar populations: mastar (embedded)")
+    rest_range: Range = Field([3650.0, 7400.0], description="fitted rest-frame range, Angstrom, vacuum")
+    polynomial_degree: int = Field(8, ge=0, le=30, description="degree of the multiplicative polynomial")
+    sky_half_width: float = Field(8.0, ge=0, description="half width of the masks on sky lines, Angstrom, observed")
+    ebv_scale: float = Field(1.0, ge=0, description="factor on the Galactic E(B-V): 1 published, 0.86 recalibrated")
+    rescale_noise: bool = Field(False, description="scale the errors by the robust residual of a first fit (formal variances too small)")
+    velocity_bound: float = Field(1000.0, gt=0, description="largest velocity from the catalogue redshift, km/s")
+    min_good_fraction: float = Field(0.5, gt=0, le=1, description="smallest fraction of good pixels in the fitted range")
+
+    _range = field_validator("rest_range")(_rising)
+
+
+class TrainingSpectra(_Section):
+    """Normalised rest-frame spectra."""
+
+    rest_range: Range = Field([3650.0, 8950.0], description="rest-frame range, Angstrom, vacuum")
+    n_wave: int = Field(4544, ge=64, description="number of log-spaced bins; a multiple of 2^6")
+    norm_band: Range = Field([4050.0, 4150.0], description="rest-frame band whose mean flux becomes 1, Angstrom")
+    min_good_fraction: float = Field(0.8583, gt=0, le=1, description="smallest fraction of good bins (published 3900 of 4544)")
+    min_snr: float = Field(10.0, ge=0, description="smallest signal to noise per native pixel")
+    cut_percentile: float = Field(0.5, ge=0, lt=50, description="percentile of lowest minima and of highest maxima that is removed")
+    galactic_extinction: bool = Field(True, description="remove Galactic extinction, so that sky position leaves no mark on the shape")
+    validation_fraction: float = Field(0.1, ge=0, lt=1, description="part of the galaxies for validation")
+    test_fraction: float = Field(0.2, ge=0, lt=1, description="part of the galaxies for the test")
+
+    _range = field_validator("rest_range", "norm_band")(_rising)
+
+    @field_validator("n_wave")
+    @classmethod
+    def _poolable(cls, value: int) -> int:
+        if value % 64:
+            raise ValueError(f"{value} is no multiple of 64; the nearest is {max(64, round(value / 64) * 64)}")
+        return value
+
+    @model_validator(mode="after")
+    def _inside(self):
+        low, high = self.rest_range
+        if not (low <= self.norm_band[0] and self.norm_band[1] <= high):
+            raise ValueError(f"norm_band {self.norm_band} must lie inside rest_range {self.rest_range}")
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError("validation_fraction + test_fraction must be below 1")
+        return self
+
+
+class LineCube(_Section):
+    """Emission-line cubes."""
+
+    size: int = Field(32, ge=8, description="spaxels on a side, centred on the object")
+
+
+class Report(_Section):
+    """The report."""
+
+    examples: int = Field(6, ge=0, le=20, description="galaxies that are shown one by one")
+
+
+class Config(_Section):
+    """One run of mangrove."""
+
+    run: str = Field("dr17", pattern=RUN_NAME, description="name of the run; results go to results/<run>/")
+    seed: int = Field(1, ge=0, description="seed of every random draw, together with the galaxy's name")
+    survey: Survey = Survey()
+    sample: Sample = Sample()
+    extract: Extract = Extract()
+    fit: Fit = Fit()
+    training_spectra: TrainingSpectra = TrainingSpectra()
+    line_cube: LineCube = LineCube()
+    report: Report = Report()
+
+    @property
+    def sheet(self) -> Path:
+        """Path of the sample sheet."""
+        return Path(self.sample.sheet or f"samples/{self.run}.tsv")
+
+
+def load(files: list[str | Path]) -> Config:
+    """Read and validate configuration files, later ones over earlier ones.
+
+    Raises
+    ------
+    ConfigError
+        With the key, the file that sets it, and how to mend it.
+    """
+    merged: dict[str, Any] = {}
+    for file in files:
+        _merge(merged, _parse(file))
+    return validate(merged, files)
+
+
+def validate(values: dict[str, Any], files: list[str | Path] = ()) -> Config:
+    """Validate a merged configuration; ``files`` are named in the error (see :func:`load`)."""
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(e, files) for e in error.errors()]
+        raise ConfigError("the configuration is wrong.\n" + "\n".join(problems)) from None
+
+
+def _parse(file: str | Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"the configuration file {file} does not exist; see configs/ for examples.") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not valid YAML: {error}") from None
+    if content is not None and not isinstance(content, dict):
+        raise ConfigError(f"{file} must hold 'key: value' lines, for example 'run: myrun'.")
+    return content or {}
+
+
+def _merge(base: dict, over: dict) -> None:
+    for key, value in over.items():
+        if isinstance(value, dict) and isinstance(base.get(key), dict):
+            _merge(base[key], value)
+        else:
+            base[key] = value
+
+
+def _explain(problem: dict[str, Any], files) -> str:
+    # pydantic appends the tried member of a union ('float') to the location; only real keys name the place.
+    location = [str(part) for part in problem["loc"]]
+    section, keys = Config, []
+    for part in location:
+        keys.append(part)
+        field = section.model_fields.get(part)
+        if field is None or not _is_section(field.annotation):
+            break
+        section = field.annotation
+    where = _setter(keys, files)
+    key = ".".join(keys)
+    if problem["type"] == "extra_forbidden":
+        known = list(section.model_fields)
+        near = difflib.get_close_matches(keys[-1], known, n=1)
+        mend = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}."
+        return f"- unknown key '{key}'{where}; {mend}"
+    hint = _example(section, keys[-1]) if keys else ""
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"- {key}{where}: {message} (given: {problem['input']!r}).{hint}"
+
+
+def _is_section(annotation) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _setter(keys: list[str], files) -> str:
+    for file in reversed(list(files)):
+        node: Any = _parse(file)
+        for key in keys:
+            node = node.get(key, _ABSENT) if isinstance(node, dict) else _ABSENT
+        if node is not _ABSENT:
+            return f" in {file}"
+    return ""
+
+
+_ABSENT = object()
+
+
+def _example(section: type[BaseModel], key: str) -> str:
+    field = section.model_fields.get(key)
+    if field is None or _is_section(field.annotation):
+        return ""
+    choices = [c for c in get_args(field.annotation) if isinstance(c, str)]
+    default = yaml.safe_dump({key: field.default}, default_flow_style=True).strip().strip("{}")
+    return f"\n    {field.description}\n    for example:  {default}" + (f"   (one of: {', '.join(choices)})" if choices else "")

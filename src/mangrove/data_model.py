@@ -1,0 +1,230 @@
+"""Every dataset of every artefact: dims, type, unit and meaning. The data-model page is generated from this table."""
+
+from dataclasses import dataclass, field
+
+#: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
+SCHEMA_VERSION = 1
+
+FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
+IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
+LINE_FLUX = "1e-17 erg s-1 cm-2 spaxel-1"
+KMS = "km s-1"
+
+
+@dataclass(frozen=True)
+class Field:
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not."""
+
+    dims: tuple[str, ...]
+    dtype: str
+    unit: str
+    meaning: str
+    flags: dict[int, str] = field(default_factory=dict)
+    packed: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of artefact: where it lies in a run, what it is, and its datasets."""
+
+    path: str
+    description: str
+    fields: dict[str, Field]
+
+
+SPAXEL_STATUS = {0: "binned", 1: "outside_field", 2: "foreground_star", 3: "masked", 4: "below_min_snr"}
+
+#: One status per fitted baxel; the meanings stand in docs/data-model.md.
+FIT_STATUS = {
+    0: "ok",
+    1: "too_few_pixels",
+    2: "all_masked",
+    3: "not_converged",
+    4: "velocity_at_bound",
+    5: "sigma_star_at_bound",
+    6: "sigma_below_line_spread",
+    7: "no_stellar_continuum",
+    8: "sigma_gas_at_bound",
+}
+
+LINE_STATUS = {0: "ok", 1: "outside_range", 2: "masked", 3: "no_fit"}
+
+TRAINING_CUT = {
+    0: "kept",
+    1: "too_few_good_pixels",
+    2: "low_snr",
+    3: "no_normalisation",
+    4: "lowest_minimum",
+    5: "highest_maximum",
+}
+
+SPLIT = {0: "train", 1: "validation", 2: "test"}
+
+_MAP = ("ny", "nx")
+_BAXEL = ("n_baxel",)
+_SPECTRA = ("n_baxel", "n_wave")
+_LINE = ("n_baxel", "n_line")
+_WINDOW = ("n_channel", "ny", "nx")
+
+
+def _baxel(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
+    return Field(_BAXEL, dtype, unit, meaning, flags or {})
+
+
+def _map(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
+    return Field(_MAP, dtype, unit, meaning, flags or {}, packed=True)
+
+
+EXTRACT = Kind(
+    "spectra/extract/{plateifu}.h5",
+    "One galaxy after the only reading of its cube: bins, co-added spectra of the bins (baxels), line windows, images.",
+    {
+        "wave": Field(("n_wave",), "f8", "Angstrom", "observed wavelength, vacuum"),
+        "bin_id": _map("1", "baxel of each spaxel, -1 if in none", "i4"),
+        "spaxel_status": _map("1", "what became of each spaxel", "i1", SPAXEL_STATUS),
+        "signal": _map(FLUX, "median flux over the continuum range"),
+        "noise": _map(FLUX, "median 1/sqrt(ivar) over the continuum range"),
+        "image": Field(("n_band", "ny", "nx"), "f4", "as in the cube", "broad-band images", packed=True),
+        "band": Field(("n_band",), "str", "1", "names of the bands"),
+        "flux": Field(_SPECTRA, "f4", FLUX, "mean flux over the good spaxels of the baxel"),
+        "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
+        "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
+        "lsf": Field(_SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean", packed=True),
+        "n_spaxel": _baxel("1", "number of spaxels", "i4"),
+        "area": _baxel("arcsec2", "area on the sky"),
+        "x": _baxel("spaxel", "luminosity-weighted column, from 0"),
+        "y": _baxel("spaxel", "luminosity-weighted row, from 0"),
+        "ra": _baxel("deg", "right ascension of the luminosity-weighted centre", "f8"),
+        "dec": _baxel("deg", "declination of the luminosity-weighted centre", "f8"),
+        "radius": _baxel("arcsec", "elliptical radius of the luminosity-weighted centre (semi-major axis)"),
+        "radius_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
+        "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
+        "covariance_factor": _baxel("1", "noise over its quadrature sum"),
+        "window_line": Field(("n_window_line",), "str", "1", "lines of the windows"),
+        "window_wave": Field(("n_channel",), "f8", "Angstrom", "observed wavelength of each channel, vacuum; line by line"),
+        "window_flux": Field(_WINDOW, "f4", FLUX, "native pixels around each line; 0 where invalid", packed=True),
+        "window_ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
+    },
+)
+
+FIT = Kind(
+    "spectra/fit/{plateifu}.h5",
+    "Stars and gas of every baxel from one pPXF fit. Spectra of the model are not kept: weights and parameters give them.",
+    {
+        "status": _baxel("1", "outcome of the fit", "i1", FIT_STATUS),
+        "v_star": _baxel(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
+        "v_star_err": _baxel(KMS, "its error"),
+        "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for line spread"),
+        "sigma_star_err": _baxel(KMS, "its error"),
+        "sigma_star_fit": _baxel(KMS, "dispersion by which the templates were broadened, uncorrected"),
+        "sigma_star_correction": _baxel("km2 s-2", "added to the square: template minus instrument, mean over good pixels"),
+        "v_gas": _baxel(KMS, "gas velocity, same convention"),
+        "v_gas_err": _baxel(KMS, "its error"),
+        "sigma_gas": _baxel(KMS, "gas velocity dispersion, line spread removed"),
+        "sigma_gas_err": _baxel(KMS, "its error"),
+        "line": Field(("n_line",), "str", "1", "names of the fitted lines"),
+        "line_wave": Field(("n_line",), "f8", "Angstrom", "rest wavelength, vacuum"),
+        "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LINE_STATUS),
+        "line_flux": Field(_LINE, "f4", LINE_FLUX, "flux, Galactic extinction removed; NaN unless line_status is ok"),
+        "line_flux_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
+        "line_ew": Field(_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive"),
+        "line_ew_err": Field(_LINE, "f4", "Angstrom", "its error"),
+        "line_continuum": Field(_LINE, "f4", FLUX, "stellar continuum at the line"),
+        "chi2_reduced": _baxel("1", "chi2 per degree of freedom of the fit with the errors used"),
+        "noise_scale": _baxel("1", "factor on the formal errors before the fit (1 unless rescaling is on)"),
+        "residual_rms": _baxel("1", "robust scatter of residual over error"),
+        "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
+        "snr": _baxel("1", "signal to noise per pixel of the baxel"),
+        "weights": Field(("n_baxel", "n_template"), "f4", "1", "template weights in the units of the library", packed=True),
+        "polynomial": Field(("n_baxel", "n_coefficient"), "f4", "1", "multiplicative Legendre coefficients from order 1"),
+        "template_age": Field(("n_template",), "f8", "Gyr", "age of each template"),
+        "template_metallicity": Field(("n_template",), "f8", "dex", "[M/H] of each template"),
+    },
+)
+
+LINE_CUBE = Kind(
+    "spectra/line_cube/{plateifu}.h5",
+    "Emission-line cube of one galaxy, cropped around its centre.",
+    {
+        "flux": Field(_WINDOW, "f4", FLUX, "flux, channel = line x wavelength; 0 where invalid", packed=True),
+        "ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
+        "valid": Field(_WINDOW, "i1", "1", "1 where flux is data", packed=True),
+        "wave": Field(("n_channel",), "f8", "Angstrom", "observed wavelength of each channel, vacuum"),
+        "line": Field(("n_line",), "str", "1", "names of the lines, in the order of the channels"),
+    },
+)
+
+TRAINING_SPECTRA = Kind(
+    "spectra/training_spectra.h5",
+    "Normalised rest-frame spectra of all baxels that pass the cuts, rows in hashed order; the cuts of the others.",
+    {
+        "wave": Field(("n_wave",), "f8", "Angstrom", "rest wavelength, vacuum, log-linear"),
+        "flux": Field(_SPECTRA, "f4", "1", "flux over its mean in the normalisation band; masked bins interpolated"),
+        "mask": Field(_SPECTRA, "i1", "1", "1 where the flux is interpolated; does not count in a loss"),
+        "norm": _baxel(FLUX, "mean flux in the normalisation band"),
+        "snr": _baxel("1", "signal to noise per native pixel"),
+        "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
+        "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
+        "split": _baxel("1", "side of the split, by galaxy", "i1", SPLIT),
+        "plateifu": Field(("n_galaxy",), "str", "1", "galaxies, in the order of the sample sheet"),
+        "mangaid": Field(("n_galaxy",), "str", "1", "MaNGA identifier; repeats share it"),
+        "candidate_galaxy": Field(("n_candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
+        "candidate_baxel": Field(("n_candidate",), "i4", "1", "index of the baxel in its galaxy"),
+        "candidate_cut": Field(("n_candidate",), "i1", "1", "the cut that removed it", TRAINING_CUT),
+    },
+)
+
+LINE_CUBE_SET = Kind(
+    "spectra/line_cube_set.h5",
+    "Emission-line cubes of all galaxies that have one.",
+    {
+        "flux": Field(("n_galaxy", "n_channel", "ny", "nx"), "f4", FLUX, "flux; 0 where invalid"),
+        "ivar": Field(("n_galaxy", "n_channel", "ny", "nx"), "f4", IVAR, "inverse variance; 0 where invalid"),
+        "valid": Field(("n_galaxy", "n_channel", "ny", "nx"), "i1", "1", "1 where flux is data"),
+        "plateifu": Field(("n_galaxy",), "str", "1", "galaxies"),
+        "mangaid": Field(("n_galaxy",), "str", "1", "MaNGA identifier; repeats share it"),
+        "z": Field(("n_galaxy",), "f8", "1", "catalogue redshift"),
+        "split": Field(("n_galaxy",), "i1", "1", "side of the split, by mangaid", SPLIT),
+        "line": Field(("n_line",), "str", "1", "names of the lines, in the order of the channels"),
+    },
+)
+
+
+def _truth(unit: str, meaning: str, dtype: str = "f4") -> Field:
+    return Field(_MAP, dtype, unit, meaning)
+
+
+TRUTH = Kind(
+    "archive/truth/{plateifu}.h5",
+    "What the simulated survey put into each spaxel, point-spread function included; NaN outside the field.",
+    {
+        "v_star": _truth(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
+        "sigma_star": _truth(KMS, "stellar velocity dispersion"),
+        "v_gas": _truth(KMS, "gas velocity"),
+        "sigma_gas": _truth(KMS, "gas velocity dispersion"),
+        "line": Field(("n_line",), "str", "1", "names of the lines"),
+        "line_flux": Field(("n_line", "ny", "nx"), "f4", LINE_FLUX, "flux before Galactic extinction"),
+        "line_ew": Field(("n_line", "ny", "nx"), "f4", "Angstrom", "equivalent width, rest frame"),
+        "log_age_lw": _truth("dex", "light-weighted log10(age/yr)"),
+        "log_age_mw": _truth("dex", "mass-weighted log10(age/yr)"),
+        "metallicity_lw": _truth("dex", "light-weighted [M/H]"),
+        "metallicity_mw": _truth("dex", "mass-weighted [M/H]"),
+        "log_ml_r": _truth("dex", "log10 of M/L_r in solar units"),
+        "ebv_star": _truth("mag", "E(B-V) of the stars, Calzetti (2000)"),
+        "ebv_gas": _truth("mag", "E(B-V) of the gas, Cardelli (1989)"),
+        "log_mass": _truth("dex", "log10 of stellar mass over M_sun"),
+        "bpt_class": _truth("1", "0 none, 1 star-forming, 2 composite, 3 AGN", "i1"),
+        "continuum": _truth(FLUX, "mean noise-free flux over 5600-6750 Angstrom, observed"),
+        "light_weight": _truth("1", "light of the stars, mean over 5000-6000 Angstrom rest frame"),
+    },
+)
+
+KINDS: dict[str, Kind] = {
+    "truth": TRUTH,
+    "extract": EXTRACT,
+    "fit": FIT,
+    "line_cube": LINE_CUBE,
+    "training_spectra": TRAINING_SPECTRA,
+    "line_cube_set": LINE_CUBE_SET,
+}

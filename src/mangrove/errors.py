@@ -1,0 +1,33 @@
+"""Errors that a user can mend. Their text says what is wrong, where, and how to mend it."""
+
+
+class MangroveError(Exception):
+    """Base of all errors that a user can mend; anything else is a programming error."""
+
+
+class ConfigError(MangroveError):
+    """A configuration file is wrong."""
+
+
+class SampleError(MangroveError):
+    """A sample sheet is missing or wrong."""
+
+
+class CatalogueError(MangroveError):
+    """A survey catalogue cannot be read or lacks a column."""
+
+
+class CubeError(MangroveError):
+    """A data cube cannot be read, or is not what was asked for."""
+
+
+class DownloadError(MangroveError):
+    """A file could not be fetched from the archive."""
+
+
+class TemplateError(MangroveError):
+    """A library of stellar templates is missing, wrong, or does not cover the data."""
+
+
+class ArtefactError(MangroveError):
+    """An HDF5 artefact is missing, damaged, or of another schema."""

@@ -1,0 +1,102 @@
+"""Files that are generated from code: config.yaml, its JSON schema, the tables in docs/."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel
+
+from mangrove.config import Config
+from mangrove.data_model import KINDS, SCHEMA_VERSION
+
+
+def default_config() -> str:
+    """The default configuration file: every key with its description."""
+    lines = [
+        "# The default run of mangrove: all of MaNGA in DR17. Files in configs/ hold only what differs;",
+        "# use one with 'snakemake --configfile configs/NAME.yaml'. Generated from src/mangrove/config.py by 'make generate'.",
+        "# yaml-language-server: $schema=workflow/schemas/config.schema.json",
+        "",
+    ]
+    for name, field in Config.model_fields.items():
+        if _is_section(field.annotation):
+            lines += ["", f"# {field.annotation.__doc__}", f"{name}:"]
+            lines += [f"  {line}" for key, f in field.annotation.model_fields.items() for line in _entry(key, f)]
+        else:
+            lines += _entry(name, field)
+    return "\n".join(lines) + "\n"
+
+
+def config_schema() -> str:
+    """The JSON schema of the configuration, for editors."""
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def config_table() -> str:
+    """The documentation page of the configuration."""
+    lines = ["# Configuration", "", "Generated from `src/mangrove/config.py` by `make generate`. Unknown keys are errors.", ""]
+    lines += ["| key | default | meaning |", "|---|---|---|"]
+    for name, field in Config.model_fields.items():
+        if _is_section(field.annotation):
+            for key, f in field.annotation.model_fields.items():
+                lines.append(f"| `{name}.{key}` | `{_default(f)}` | {_cell(f.description)} |")
+        else:
+            lines.append(f"| `{name}` | `{_default(field)}` | {_cell(field.description)} |")
+    return "\n".join(lines) + "\n"
+
+
+def data_model() -> str:
+    """The data-model page."""
+    lines = [
+        "# Data model",
+        "",
+        f"Schema version {SCHEMA_VERSION}. Generated from `src/mangrove/data_model.py` by `make generate`.",
+        "Every artefact is HDF5 with named dimensions (h5py, or xarray with the h5netcdf engine). Its attributes hold",
+        "`kind`, `schema_version`, `status` and `reason`, the rule's `params`, the hashes of its `inputs` and its",
+        "`content_hash`. An artefact whose `status` is not `ok` has no rows; `reason` says why.",
+    ]
+    for name, kind in KINDS.items():
+        lines += ["", f"## {name}", "", f"`results/<run>/{kind.path}`: {kind.description}", ""]
+        lines += ["| dataset | dims | type | unit | meaning |", "|---|---|---|---|---|"]
+        for key, f in kind.fields.items():
+            flags = "; ".join(f"{value} {meaning}" for value, meaning in f.flags.items())
+            meaning = f.meaning + (f" ({flags})" if flags else "")
+            lines.append(f"| `{key}` | {', '.join(f.dims)} | {f.dtype} | {f.unit} | {_cell(meaning)} |")
+    return "\n".join(lines) + "\n"
+
+
+GENERATED: dict[str, Callable[[], str]] = {
+    "config.yaml": default_config,
+    "workflow/schemas/config.schema.json": config_schema,
+    "docs/configuration.md": config_table,
+    "docs/data-model.md": data_model,
+}
+
+
+def generate(root: Path) -> list[str]:
+    """Write all generated files under ``root``; returns the names of those that changed."""
+    changed = []
+    for name, make in GENERATED.items():
+        path, text = root / name, make()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            changed.append(name)
+    return changed
+
+
+def _is_section(annotation) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
+
+
+def _entry(key: str, field) -> list[str]:
+    return [f"# {field.description}", f"{key}: {_default(field)}"]
+
+
+def _default(field) -> str:
+    return yaml.safe_dump(field.default, default_flow_style=True).strip().removesuffix("...").strip()
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")

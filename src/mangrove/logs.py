@@ -1,0 +1,59 @@
+"""Logging of the workflow's scripts, and the digest of what went wrong."""
+
+import logging
+import re
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+
+from mangrove.errors import MangroveError
+
+
+@contextmanager
+def rule_log(path: str | None):
+    """Log to a rule's log file (standard error if None) and write the traceback of a failure there.
+
+    A user's mistake (:class:`MangroveError`) ends the process with its message; the traceback stays in the log.
+    """
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8") if path else logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    try:
+        yield
+    except MangroveError as error:
+        root.exception("failed")
+        sys.exit(f"{type(error).__name__}: {error}")
+    except Exception:
+        root.exception("failed")
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()
+
+
+def failures(folder: Path) -> Counter:
+    """Unique failures in the log files under a folder, with their counts.
+
+    Returns
+    -------
+    Counter of tuple
+        Keys are (rule, last line of the traceback without what differs by galaxy, last place in mangrove's code).
+    """
+    counts: Counter = Counter()
+    for path in sorted(folder.rglob("*.log")):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        start = text.rfind("Traceback (most recent call last):")
+        if start < 0:
+            continue
+        lines = text[start:].rstrip().splitlines()
+        last = next((line for line in lines[1:] if line and not line.startswith((" ", "\t"))), lines[-1])
+        places = re.findall(r'File ".*?([^/"]+)", line (\d+), in (\S+)', text[start:])
+        place = f"{places[-1][0]}:{places[-1][1]} {places[-1][2]}" if places else ""
+        rule = path.relative_to(folder).parts[0].removesuffix(".log")
+        message = re.sub(r"\S*/\S+|\d{4,5}-\d{3,5}", "...", last)
+        counts[(rule, message, place)] += 1
+    return counts

@@ -1,0 +1,112 @@
+"""Spatial binning of spaxels to a target signal to noise, with the noise covariance of neighbouring spaxels."""
+
+import numpy as np
+
+#: Law et al. (2016), AJ 152, 83, equation 5: noise over its quadrature sum is 1 + 1.62 log10(n), 4.2 above 100 spaxels.
+MANGA_SLOPE = 1.62
+MANGA_LIMIT = 4.2
+_LIMIT_N = 100.0
+_RAISE_TOLERANCE = 0.02
+_RAISE_TRIES = 8
+
+
+def covariance_factor(n, covariance: str | float = "manga"):
+    """Noise of a bin of n spaxels over the quadrature sum of their noises.
+
+    Parameters
+    ----------
+    n : array_like
+        Number of spaxels; 0 gives 1.
+    covariance : 'manga', 'none' or float
+        'manga': 1 + 1.62 log10(n) for n <= 100, 4.2 above (Law et al. 2016); 'none': 1; a number: the factor at
+        100 spaxels and more, growing with log10(n) up to there.
+    """
+    n = np.maximum(np.asarray(n, float), 1.0)
+    if covariance == "none":
+        return np.ones_like(n)
+    slope, limit = (MANGA_SLOPE, MANGA_LIMIT) if covariance == "manga" else ((covariance - 1.0) / 2.0, covariance)
+    return np.where(n > _LIMIT_N, limit, 1.0 + slope * np.log10(n))
+
+
+def bin_snr(signal, noise, covariance: str | float) -> float:
+    """Signal to noise of the spaxels taken together, covariance included."""
+    return float(np.sum(signal) / (covariance_factor(np.size(signal), covariance) * np.sqrt(np.sum(np.square(noise)))))
+
+
+def bin_spaxels(x, y, signal, noise, target_snr: float, covariance: str | float, engine: str) -> np.ndarray:
+    """Assign spaxels to bins.
+
+    Parameters
+    ----------
+    x, y : ndarray, shape (n,)
+        Columns and rows of the spaxels.
+    signal, noise : ndarray, shape (n,)
+        Signal and its standard deviation per spaxel, noise positive.
+    target_snr : float
+        Wanted signal to noise of a bin, covariance included.
+    covariance : 'manga', 'none' or float
+        See :func:`covariance_factor`.
+    engine : 'powerbin' or 'vorbin'
+        Cappellari (2025) with the covariance inside; or Cappellari & Copin (2003), accretion on quadrature noise
+        with the target raised until the bins meet it with covariance.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+        Bin of each spaxel, from 0, in the order of first appearance. No spaxel gives an empty array; a galaxy
+        below the target as a whole gives one bin; spaxels all above it are bins of their own.
+    """
+    x, y, signal, noise = (np.asarray(a, float) for a in (x, y, signal, noise))
+    if signal.size == 0:
+        return np.zeros(0, int)
+    if np.all(signal >= target_snr * noise):
+        return np.arange(signal.size)
+    if bin_snr(signal, noise, covariance) <= target_snr:
+        return np.zeros(signal.size, int)
+    run = _powerbin if engine == "powerbin" else _vorbin
+    return _in_order(run(np.column_stack([x, y]), signal, noise, target_snr, covariance))
+
+
+def _powerbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
+    from powerbin import PowerBin
+
+    variance = noise**2
+    factor = covariance_factor(np.arange(signal.size + 1), covariance)
+
+    def capacity(index) -> float:
+        return float(signal[index].sum() ** 2 / (factor[len(index)] ** 2 * variance[index].sum()))
+
+    return PowerBin(xy, capacity, target_capacity=target_snr**2, pixelsize=1.0, verbose=0).bin_num
+
+
+def _vorbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
+    target, best = target_snr, (np.inf, np.zeros(signal.size, int))
+    ceiling = 0.98 * bin_snr(signal, noise, "none")
+    for _ in range(_RAISE_TRIES):
+        bins = _accrete(xy, signal, noise, min(target, ceiling))
+        reached = _median_snr(bins, signal, noise, covariance)
+        best = min(best, (abs(reached / target_snr - 1.0), bins), key=lambda pair: pair[0])
+        if best[0] < _RAISE_TOLERANCE or target >= ceiling:
+            break
+        target *= target_snr / reached
+    return best[1]
+
+
+def _accrete(xy, signal, noise, target: float) -> np.ndarray:
+    from vorbin.voronoi_2d_binning import voronoi_2d_binning
+
+    if np.all(signal >= target * noise):
+        return np.arange(signal.size)
+    return voronoi_2d_binning(*xy.T, signal, noise, target, pixelsize=1.0, plot=False, quiet=True)[0]
+
+
+def _median_snr(bins, signal, noise, covariance) -> float:
+    """Median signal to noise, with covariance, of the bins of several spaxels (of all if there is none)."""
+    n = np.bincount(bins)
+    total = np.bincount(bins, signal) / (covariance_factor(n, covariance) * np.sqrt(np.bincount(bins, noise**2)))
+    return float(np.median(total[n > 1] if np.any(n > 1) else total))
+
+
+def _in_order(bins: np.ndarray) -> np.ndarray:
+    _, first, inverse = np.unique(bins, return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[inverse]

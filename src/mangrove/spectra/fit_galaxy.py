@@ -1,0 +1,115 @@
+"""All baxels of one galaxy: templates once, then every spectrum in worker processes."""
+
+import multiprocessing
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from mangrove.artefacts import Artefact
+from mangrove.lines import LineList, fit_lines
+from mangrove.spectra.extinction import galactic_transmission
+from mangrove.spectra.fitting import FitResult, FitSettings, Spectrum, fit_spectrum, no_fit, prepare
+from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
+
+
+class GalaxyFit(NamedTuple):
+    """What the fits of a galaxy share."""
+
+    z: float
+    stars: StellarTemplates
+    lines: LineList
+    settings: FitSettings
+
+
+def prepare_galaxy(extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings) -> tuple[GalaxyFit, list[Spectrum]]:
+    """Templates at the galaxy's line spread, and the spectra of its baxels ready to fit.
+
+    Parameters
+    ----------
+    extract : Artefact
+        Of kind 'extract'.
+    z : float
+        Catalogue redshift.
+    ebv : float
+        Galactic E(B-V) to remove, mag.
+    """
+    wave = extract["wave"]
+    transmission = galactic_transmission(wave, ebv) if ebv > 0 else np.ones_like(wave)
+    spectra = [
+        prepare(wave, flux, ivar, mask, lsf, z, transmission, settings)
+        for flux, ivar, mask, lsf in zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True)
+    ]
+    rest = wave / (1.0 + z)
+    step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
+    # The line spread differs by a per cent between the baxels of a galaxy: templates take the median, the
+    # correction of each dispersion takes its own.
+    sigma = np.median(extract["lsf"], axis=0) / (1.0 + z) if len(spectra) else np.full(wave.size, 1.0)
+    return GalaxyFit(z, match_line_spread(load_library(templates), step, rest, sigma), fit_lines(), settings), spectra
+
+
+def fit_all(galaxy: GalaxyFit, spectra: list[Spectrum], n_process: int) -> list[FitResult]:
+    """Fit every spectrum, in order; the result does not depend on the number of processes.
+
+    Each process uses one thread for linear algebra. Progress shows as a bar on a terminal.
+    """
+    with _map(galaxy, min(n_process, len(spectra))) as mapped:
+        bar = tqdm(mapped(spectra), total=len(spectra), unit="fit", disable=not sys.stderr.isatty())
+        return list(bar)
+
+
+def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'fit'."""
+    none = no_fit(0, 0, galaxy.stars, galaxy.lines, galaxy.settings)
+    columns = {}
+    for name in FitResult._fields:
+        empty = np.zeros((0, *np.shape(getattr(none, name))))
+        columns[name] = np.array([getattr(r, name) for r in results]) if results else empty
+    columns |= {"line": np.array(galaxy.lines.name), "line_wave": galaxy.lines.wave, "snr": snr}
+    return columns | {"template_age": galaxy.stars.age, "template_metallicity": galaxy.stars.metallicity}
+
+
+class _map:
+    """Context that gives a function from spectra to results, in this process or in a pool."""
+
+    def __init__(self, galaxy: GalaxyFit, n_process: int):
+        self.galaxy = galaxy
+        self.pool = _pool(galaxy, n_process) if n_process > 1 else nullcontext()
+        self.limit = threadpool_limits(1)
+
+    def __enter__(self):
+        pool = self.pool.__enter__()
+        return self._here if pool is None else lambda spectra: pool.map(_fit_one, spectra, chunksize=1)
+
+    def __exit__(self, *error):
+        self.limit.restore_original_limits()
+        return self.pool.__exit__(*error)
+
+    def _here(self, spectra) -> Iterator[FitResult]:
+        return (fit_spectrum(s, *self.galaxy) for s in spectra)
+
+
+_shared: GalaxyFit
+
+
+def _pool(galaxy: GalaxyFit, n_process: int) -> ProcessPoolExecutor:
+    # A forked worker shares the templates; where there is no fork they are sent once.
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin" else "spawn"
+    return ProcessPoolExecutor(
+        n_process, mp_context=multiprocessing.get_context(method), initializer=_start_worker, initargs=(galaxy,)
+    )
+
+
+def _start_worker(galaxy: GalaxyFit) -> None:
+    global _shared
+    threadpool_limits(1)
+    _shared = galaxy
+
+
+def _fit_one(spectrum: Spectrum) -> FitResult:
+    return fit_spectrum(spectrum, *_shared)

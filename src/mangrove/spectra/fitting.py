@@ -1,0 +1,416 @@
+"""One spectrum: stars and gas together, by pPXF (Cappellari 2017, 2023)."""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import nnls
+
+from mangrove.lines import LineList
+from mangrove.spectra.templates import GasTemplates, StellarTemplates, broaden, gas_templates
+from mangrove.wavelengths import C_KMS
+
+OK, TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED, V_AT_BOUND, SIGMA_AT_BOUND, SIGMA_BELOW_LSF, NO_CONTINUUM, GAS_AT_BOUND = range(9)
+LINE_OK, LINE_OUTSIDE, LINE_MASKED, LINE_NO_FIT = range(4)
+
+#: Residuals of these night-sky lines are masked; vacuum, observed frame, Angstrom.
+SKY_LINES = (5578.9, 5891.6, 5897.6, 6302.0)
+#: Bounds of both dispersions, km/s.
+SIGMA_STAR_BOUND = (1.0, 600.0)
+SIGMA_GAS_BOUND = (1.0, 350.0)
+START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
+_ROUNDS = 6
+_TURNS = 3
+#: The full library may improve chi2 by no more than this over the templates in use.
+_CHI2_TOLERANCE = 0.1
+_FTOL = 1e-4
+_LINE_WIDTH_PIXELS = 4
+_MIN_PIXELS = 100
+
+
+class FitSettings(NamedTuple):
+    """What the user chooses about a fit (see the section ``fit`` of the configuration)."""
+
+    rest_range: tuple[float, float] = (3650.0, 7400.0)
+    polynomial_degree: int = 8
+    sky_half_width: float = 8.0
+    velocity_bound: float = 1000.0
+    min_good_fraction: float = 0.5
+    rescale_noise: bool = False
+
+
+class Spectrum(NamedTuple):
+    """A spectrum ready to fit, cut to the fitted range; Galactic extinction removed.
+
+    Attributes
+    ----------
+    wave : ndarray, shape (n_wave,)
+        Vacuum, divided by 1 + catalogue redshift, Angstrom, log-linear.
+    flux, error : ndarray, shape (n_wave,)
+        Flux density (observed frame) and its standard deviation; finite everywhere.
+    good : ndarray of bool, shape (n_wave,)
+    sigma : ndarray, shape (n_wave,)
+        Line spread, Gaussian sigma, Angstrom, in the frame of ``wave``.
+    """
+
+    wave: np.ndarray
+    flux: np.ndarray
+    error: np.ndarray
+    good: np.ndarray
+    sigma: np.ndarray
+
+    @property
+    def log_step(self) -> float:
+        """Step in ln(wavelength)."""
+        return float(np.log(self.wave[-1] / self.wave[0]) / (self.wave.size - 1))
+
+
+class FitResult(NamedTuple):
+    """Outcome of one fit; units as in the artefact 'fit', of which these are the columns."""
+
+    status: int
+    v_star: float
+    v_star_err: float
+    sigma_star: float
+    sigma_star_err: float
+    sigma_star_fit: float
+    sigma_star_correction: float
+    v_gas: float
+    v_gas_err: float
+    sigma_gas: float
+    sigma_gas_err: float
+    line_status: np.ndarray
+    line_flux: np.ndarray
+    line_flux_err: np.ndarray
+    line_ew: np.ndarray
+    line_ew_err: np.ndarray
+    line_continuum: np.ndarray
+    chi2_reduced: float
+    noise_scale: float
+    residual_rms: float
+    n_pixel: int
+    weights: np.ndarray
+    polynomial: np.ndarray
+
+
+class Model(NamedTuple):
+    """A fit as spectra on the wavelengths of the data: stars and gas, shape (n_wave,) each."""
+
+    stars: np.ndarray
+    gas: np.ndarray
+
+
+def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSettings) -> Spectrum:
+    """Cut a baxel's spectrum to the fitted range and mask the night sky.
+
+    Parameters
+    ----------
+    wave, flux, ivar, mask, lsf : ndarray, shape (n_wave,)
+        Observed frame, as in the artefact 'extract'.
+    z : float
+        Catalogue redshift.
+    transmission : ndarray, shape (n_wave,)
+        Of the Milky Way's dust; flux and error are divided by it.
+    """
+    rest = wave / (1.0 + z)
+    use = (rest >= settings.rest_range[0]) & (rest <= settings.rest_range[1])
+    sky = np.any(np.abs(wave[use, None] - np.array(SKY_LINES)) < settings.sky_half_width, axis=1)
+    good = (np.asarray(mask)[use] == 0) & (ivar[use] > 0) & np.isfinite(flux[use]) & ~sky
+    error = np.where(good, 1.0 / np.sqrt(np.where(good, ivar[use], 1.0)), 0.0) / transmission[use]
+    # pPXF wants a finite, positive error everywhere; masked pixels do not count.
+    error[~good] = error[good].max() if good.any() else 1.0
+    values = np.where(good, flux[use], 0.0).astype(float) / transmission[use]
+    return Spectrum(rest[use], values, error, good, lsf[use] / (1.0 + z))
+
+
+def fit_spectrum(spectrum: Spectrum, z: float, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
+    """Fit stars (one Gaussian losvd, multiplicative polynomial) and gas (one velocity and width for all lines).
+
+    Only templates that a linear fit of the whole library gives weight enter the non-linear fit. At its solution the
+    linear fit of the whole library is repeated; as long as that lowers chi2 by more than 0.1, its templates are added
+    and the fit goes on, so that the result is that of the whole library.
+
+    Parameters
+    ----------
+    z : float
+        Catalogue redshift, for fluxes and widths in the right frame.
+    stars : StellarTemplates
+        At the data's step and line spread.
+
+    Returns
+    -------
+    FitResult
+        With a status other than OK where the numbers cannot be trusted or do not exist; never an exception for a
+        bad spectrum.
+    """
+    n_good = int(spectrum.good.sum())
+    if n_good < max(_MIN_PIXELS, settings.min_good_fraction * spectrum.good.size):
+        return no_fit(ALL_MASKED if n_good == 0 else TOO_FEW_PIXELS, n_good, stars, lines, settings)
+    norm = float(np.median(np.abs(spectrum.flux[spectrum.good])))
+    if norm == 0.0:
+        return no_fit(NO_CONTINUUM, n_good, stars, lines, settings)
+    line_status = _line_status(spectrum, lines)
+    gas = gas_templates(lines, line_status != LINE_OUTSIDE, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    pp, active = _fit_active(spectrum, norm, stars, gas, settings)
+    if not np.all(np.isfinite(np.concatenate(pp.sol))):
+        return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
+    return _collect(pp, active, spectrum, norm, z, stars, gas, lines, line_status, settings)
+
+
+def no_fit(status: int, n_pixel: int, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
+    """The result of a spectrum that was not fitted: numbers are NaN, ``status`` says why."""
+    nan, row = np.nan, np.full(len(lines.name), np.nan)
+    line_status = np.full(len(lines.name), LINE_NO_FIT, np.int8)
+    empty = np.zeros(stars.flux.shape[1]), np.zeros(settings.polynomial_degree)
+    return FitResult(status, *[nan] * 10, line_status, row, row, row, row, row, nan, 1.0, nan, n_pixel, *empty)
+
+
+def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, lines: LineList) -> Model:
+    """The model of a fit from its stored parameters.
+
+    Parameters
+    ----------
+    fit : FitResult
+        Or any object with these attributes for one baxel.
+    """
+    step, start = spectrum.log_step, _first_pixel(spectrum, stars)
+    rows = slice(start, start + spectrum.wave.size)
+    shift = _offset(spectrum, stars)
+    starlight = broaden((stars.flux @ fit.weights)[:, None], step, fit.v_star - shift, fit.sigma_star_fit)[rows, 0]
+    starlight *= _polynomial(fit.polynomial, spectrum.wave.size)
+    usable = np.asarray(fit.line_status) != LINE_OUTSIDE
+    gas = gas_templates(lines, usable, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    flux = np.asarray(fit.line_flux)[gas.free]
+    per_pixel = np.where(np.isfinite(flux), flux, 0.0) / _pixel_width(lines.wave[gas.free], z, fit.v_gas, step)
+    emission = broaden((gas.flux @ per_pixel)[:, None], step, fit.v_gas - shift, fit.sigma_gas)[rows, 0]
+    return Model(starlight, emission)
+
+
+def _fit_active(spectrum, norm, stars, gas, settings):
+    """pPXF's solution and the indices of its stellar templates (see :func:`fit_spectrum`)."""
+    everything = _LinearProblem(spectrum, stars, gas)
+    start = [[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]]
+    flat = np.ones(spectrum.wave.size)
+    active, polynomial = everything.support(start, flat, settings.polynomial_degree)
+    if not active.size:
+        active = np.arange(stars.flux.shape[1])
+    # With the polynomial frozen into the templates the kinematics alone are a quick fit, and a good start.
+    frozen = stars._replace(flux=stars.flux * _on_templates(polynomial, spectrum, stars)[:, None])
+    pp = _ppxf(spectrum, norm, frozen, gas, active, start, settings._replace(polynomial_degree=0))
+    for _ in range(_ROUNDS):
+        start = _kinematics(pp)
+        missing, polynomial = everything.support(start, polynomial, settings.polynomial_degree, _chi2(pp, spectrum, norm))
+        missing = np.setdiff1d(missing, active)
+        if pp.mdegree == settings.polynomial_degree and not missing.size:
+            break
+        active = np.union1d(active[pp.weights[: active.size] > 0], missing)
+        pp = _ppxf(spectrum, norm, stars, gas, active, start, settings)
+        polynomial = pp.mpoly if settings.polynomial_degree else flat
+    return pp, active
+
+
+def _kinematics(pp) -> list[list[float]]:
+    return [list(s[:2]) for s in pp.sol]
+
+
+def _chi2(pp, spectrum, norm) -> float:
+    return float(np.sum(((spectrum.flux / norm - pp.bestfit) * norm / spectrum.error)[spectrum.good] ** 2))
+
+
+def _on_templates(polynomial, spectrum, stars) -> np.ndarray:
+    """A polynomial on the pixels of the data at the wavelengths of the templates, constant outside."""
+    return np.interp(stars.wave, spectrum.wave, polynomial)
+
+
+def _ppxf(spectrum, norm, stars, gas, active, start, settings):
+    from ppxf.ppxf import ppxf
+
+    templates = np.hstack([stars.flux[:, active], gas.flux])
+    component = np.repeat([0, 1], [active.size, gas.free.size])
+    v = (-settings.velocity_bound, settings.velocity_bound)
+    return ppxf(
+        templates,
+        spectrum.flux / norm,
+        spectrum.error / norm,
+        C_KMS * spectrum.log_step,
+        start,
+        bounds=[[v, SIGMA_STAR_BOUND], [v, SIGMA_GAS_BOUND]] if gas.free.size else [v, SIGMA_STAR_BOUND],
+        moments=[2, 2],
+        component=component,
+        gas_component=component == 1,
+        gas_names=np.array([str(i) for i in gas.free]),
+        degree=-1,
+        mdegree=settings.polynomial_degree,
+        goodpixels=np.flatnonzero(spectrum.good),
+        lam=spectrum.wave,
+        lam_temp=stars.wave,
+        ftol=_FTOL,
+        quiet=True,
+    )
+
+
+class _LinearProblem:
+    """The non-negative linear fit of all templates to a spectrum at given kinematics and polynomial."""
+
+    def __init__(self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates):
+        self.spectrum, self.stars, self.gas = spectrum, stars, gas
+        self.data = (spectrum.flux / spectrum.error)[spectrum.good]
+
+    def design(self, kinematics) -> tuple[np.ndarray, np.ndarray]:
+        """Broadened templates of stars and of gas on the pixels of the data."""
+        start, shift = _first_pixel(self.spectrum, self.stars), _offset(self.spectrum, self.stars)
+        rows = slice(start, start + self.spectrum.wave.size)
+        parts = zip((self.stars.flux, self.gas.flux), kinematics, strict=True)
+        return tuple(broaden(t, self.spectrum.log_step, k[0] - shift, k[1])[rows] for t, k in parts)
+
+    def support(self, kinematics, polynomial, degree: int, chi2: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
+        """Stellar templates with weight when this fit and a fit of the polynomial to its residual alternate.
+
+        Returns the indices, none if the first fit does not lower ``chi2`` by more than the tolerance, and the
+        polynomial, shape (n_wave,).
+        """
+        stars, gas = self.design(kinematics)
+        n = stars.shape[1]
+        basis = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, len(stars)), degree)
+        good, error, support = self.spectrum.good, self.spectrum.error, np.zeros(n, bool)
+        for turn in range(_TURNS):
+            weights, reached = self._solve(stars, gas, polynomial)
+            if turn == 0 and reached > chi2 - _CHI2_TOLERANCE:
+                break
+            support |= weights[:n] > 0
+            starlight, emission = stars @ weights[:n], gas @ weights[n:]
+            columns = (starlight / error)[good, None] * basis[good]
+            solution = np.linalg.lstsq(columns, ((self.spectrum.flux - emission) / error)[good], rcond=None)[0]
+            polynomial = np.maximum(basis @ (solution / (solution[0] or 1.0)), 0.1)
+        return np.flatnonzero(support), polynomial
+
+    def _solve(self, stars, gas, polynomial):
+        good, error = self.spectrum.good, self.spectrum.error
+        matrix = np.hstack([stars * np.reshape(polynomial, (-1, 1)), gas])[good] / error[good, None]
+        length = np.linalg.norm(matrix, axis=0)
+        length[length == 0] = 1.0
+        # The triangular factor has the same non-negative solution and as few rows as templates.
+        q, r = np.linalg.qr(matrix / length)
+        projected = q.T @ self.data
+        weights, distance = nnls(r, projected)
+        return weights / length, float(distance**2 + self.data @ self.data - projected @ projected)
+
+
+def _first_pixel(spectrum, stars) -> int:
+    return int(np.floor(np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step))
+
+
+def _offset(spectrum, stars) -> float:
+    """Velocity, km/s, from the template pixel taken as the first to the first pixel of the data."""
+    exact = np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step
+    return C_KMS * spectrum.log_step * (exact - np.floor(exact))
+
+
+def _polynomial(coefficients, n: int) -> np.ndarray:
+    return np.polynomial.legendre.legval(np.linspace(-1.0, 1.0, n), np.append(1.0, coefficients))
+
+
+def _pixel_width(wave, z: float, velocity: float, log_step: float):
+    """Width, Angstrom, of the observed pixel at a line: pPXF's flux is a sum over pixels."""
+    return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
+
+
+def _line_status(spectrum, lines: LineList) -> np.ndarray:
+    """Whether each line lies in the range, with at least half of its pixels good."""
+    position = np.log(lines.wave / spectrum.wave[0]) / spectrum.log_step
+    status = np.full(len(lines.name), LINE_OUTSIDE, np.int8)
+    for i, centre in enumerate(np.rint(position).astype(int)):
+        if _LINE_WIDTH_PIXELS <= centre < spectrum.wave.size - _LINE_WIDTH_PIXELS:
+            near = spectrum.good[centre - _LINE_WIDTH_PIXELS : centre + _LINE_WIDTH_PIXELS + 1]
+            status[i] = LINE_OK if near.mean() >= 0.5 else LINE_MASKED
+    # A tied line is measured through its partner; without the partner there is nothing to tie it to.
+    partner_outside = status[lines.partner] == LINE_OUTSIDE
+    status[partner_outside] = LINE_OUTSIDE
+    return status
+
+
+def _collect(pp, active, spectrum, norm, z, stars, gas: GasTemplates, lines, line_status, settings) -> FitResult:
+    n = active.size
+    weights = np.zeros(stars.flux.shape[1])
+    weights[active] = pp.weights[:n] * norm
+    residual = (spectrum.flux / norm - pp.bestfit)[spectrum.good] / (spectrum.error / norm)[spectrum.good]
+    rms = 1.4826 * float(np.median(np.abs(residual)))
+    noise_scale = max(rms, 1.0) if settings.rescale_noise else 1.0
+    chi2 = float(pp.chi2) / noise_scale**2
+    factor = np.sqrt(chi2) * noise_scale
+    (v_star, sigma_fit), (v_gas, sigma_gas) = pp.sol[0][:2], pp.sol[1][:2]
+    errors = np.array([e[:2] for e in pp.error]) * factor
+    correction = _line_spread_correction(spectrum, stars)
+    sigma = np.sqrt(sigma_fit**2 + correction)
+    flux, flux_err = _line_fluxes(pp, n, norm, factor, spectrum, z, v_gas, gas, lines, line_status)
+    starlight = (pp.bestfit - pp.gas_bestfit) * norm
+    at_line = np.interp(lines.wave * np.exp(v_gas / C_KMS), spectrum.wave, starlight)
+    continuum = np.where(line_status == LINE_OK, at_line, np.nan)
+    # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.
+    per_ew = np.where(continuum > 0, continuum * (1.0 + z), np.nan)
+    return FitResult(
+        _status(pp, weights, sigma_fit, correction, settings),
+        v_star,
+        errors[0, 0],
+        sigma,
+        errors[0, 1] * sigma_fit / sigma,
+        sigma_fit,
+        correction,
+        v_gas,
+        errors[1, 0],
+        sigma_gas,
+        errors[1, 1],
+        line_status,
+        flux,
+        flux_err,
+        flux / per_ew,
+        flux_err / per_ew,
+        continuum,
+        chi2,
+        noise_scale,
+        rms / noise_scale,
+        int(spectrum.good.sum()),
+        weights,
+        np.asarray(pp.mpolyweights, float),
+    )
+
+
+def _line_fluxes(pp, n_star, norm, factor, spectrum, z, v_gas, gas, lines, line_status):
+    flux, error = (np.full(len(lines.name), np.nan) for _ in range(2))
+    width = _pixel_width(lines.wave[gas.free], z, v_gas, spectrum.log_step)
+    # The template of a free line holds its tied lines too, so its own flux is the weight times its own unit sum.
+    weight, weight_err = pp.weights[n_star:], _weight_errors(pp)[n_star:]
+    flux[gas.free], error[gas.free] = weight * norm * width, weight_err * norm * width * factor
+    flux, error = flux[lines.partner] * lines.ratio, error[lines.partner] * lines.ratio
+    measured = line_status == LINE_OK
+    return np.where(measured, flux, np.nan), np.where(measured, error, np.nan)
+
+
+def _weight_errors(pp) -> np.ndarray:
+    """Formal errors of all weights from the covariance of the linear problem (gas lines: pPXF's own)."""
+    errors = np.full(pp.weights.size, np.nan)
+    gas = pp.gas_component
+    per_weight = np.where(pp.weights[gas] > 0, pp.gas_flux / np.where(pp.weights[gas] > 0, pp.weights[gas], 1.0), np.nan)
+    errors[gas] = pp.gas_flux_error / per_weight
+    return errors
+
+
+def _line_spread_correction(spectrum, stars) -> float:
+    """sigma_template^2 - sigma_instrument^2, km2/s2, mean over good pixels weighted by inverse variance."""
+    template = np.interp(spectrum.wave, stars.wave, stars.sigma)
+    difference = (template**2 - spectrum.sigma**2) * (C_KMS / spectrum.wave) ** 2
+    return max(float(np.average(difference[spectrum.good], weights=spectrum.error[spectrum.good] ** -2.0)), 0.0)
+
+
+def _status(pp, weights, sigma_fit, correction, settings) -> int:
+    (v_star, sigma_star), (v_gas, sigma_gas) = pp.sol[0][:2], pp.sol[1][:2]
+    if not np.any(weights > 0):
+        return NO_CONTINUUM
+    if max(abs(v_star), abs(v_gas)) > 0.999 * settings.velocity_bound:
+        return V_AT_BOUND
+    if sigma_star > 0.999 * SIGMA_STAR_BOUND[1]:
+        return SIGMA_AT_BOUND
+    if correction > sigma_fit**2:
+        return SIGMA_BELOW_LSF
+    if sigma_gas > 0.999 * SIGMA_GAS_BOUND[1]:
+        return GAS_AT_BOUND
+    return OK

@@ -1,0 +1,107 @@
+"""Simple stellar populations (SSPs): the embedded MaStar library."""
+
+from functools import cache
+from typing import NamedTuple
+
+import h5py
+import numpy as np
+
+from mangrove.errors import TemplateError
+from mangrove.resources import resource
+
+
+class SspLibrary(NamedTuple):
+    """Spectra of simple stellar populations on a grid of metallicity and age.
+
+    Attributes
+    ----------
+    name : str
+    wave : ndarray, shape (n_wave,)
+        Vacuum wavelength, Angstrom, log-linear, rest frame.
+    flux : ndarray, shape (n_metallicity, n_age, n_wave)
+        Flux density per Angstrom; relative if ``normalised``.
+    age : ndarray, shape (n_age,)
+        Gyr, increasing.
+    metallicity : ndarray, shape (n_metallicity,)
+        [M/H], dex, increasing.
+    fwhm : ndarray, shape (n_wave,)
+        Line spread of the library, Angstrom FWHM.
+    ml_r : ndarray, shape (n_metallicity, n_age), or None
+        Stellar mass with remnants over r-band luminosity, solar units; None if unknown.
+    mass_fraction : ndarray, shape (n_metallicity, n_age), or None
+        Mass in stars and remnants per mass formed; None if unknown.
+    imf, isochrones : str
+        What spectra and masses assume.
+    normalised : bool
+        True if the spectra carry no luminosity.
+    """
+
+    name: str
+    wave: np.ndarray
+    flux: np.ndarray
+    age: np.ndarray
+    metallicity: np.ndarray
+    fwhm: np.ndarray
+    ml_r: np.ndarray | None
+    mass_fraction: np.ndarray | None
+    imf: str
+    isochrones: str
+    normalised: bool
+
+
+def check_library(library: SspLibrary) -> SspLibrary:
+    """The library itself, its arrays made read-only.
+
+    Raises
+    ------
+    TemplateError
+        If shapes do not fit together, an axis does not increase, the wavelengths are not log-linear, or
+        a value is not finite and positive.
+    """
+
+    def require(condition: bool, what: str) -> None:
+        if not condition:
+            raise TemplateError(f"Template library '{library.name}': {what}")
+
+    grid = (library.metallicity.size, library.age.size)
+    require(library.flux.shape == (*grid, library.wave.size), f"flux has shape {library.flux.shape}")
+    require(library.fwhm.shape == library.wave.shape, f"fwhm has shape {library.fwhm.shape}")
+    for axis in ("wave", "age", "metallicity"):
+        require(bool(np.all(np.diff(getattr(library, axis)) > 0)), f"{axis} does not increase")
+    step = np.diff(np.log(library.wave))
+    require(bool(np.ptp(step) < 1e-6 * step.mean()), "wavelengths are not log-linear")
+    for name in ("flux", "wave", "age", "fwhm", "ml_r", "mass_fraction"):
+        values = getattr(library, name)
+        if values is None:
+            continue
+        require(bool(np.all(np.isfinite(values) & (values > 0))), f"{name} is not finite and positive")
+        if name in ("ml_r", "mass_fraction"):
+            require(values.shape == grid, f"{name} has shape {values.shape}")
+    for values in library:
+        if isinstance(values, np.ndarray):
+            values.flags.writeable = False
+    return library
+
+
+@cache
+def load_mastar() -> SspLibrary:
+    """The MaStar SSPs (Maraston et al. 2020) that travel with mangrove: 6 metallicities, 9 ages.
+
+    The spectra are normalised to median 1; the masses come from E-MILES and are for a Kroupa IMF.
+    The arrays are read-only.
+
+    Raises
+    ------
+    TemplateError
+        If the file is damaged.
+    """
+    path = resource("mastar_ssp.h5")
+    try:
+        with h5py.File(path) as file:
+            arrays = {name: file[name][:].astype(float) for name in file}
+            about = {name: file.attrs[name] for name in ("name", "imf", "isochrones")}
+            normalised = bool(file.attrs["normalised"])
+    except (OSError, KeyError) as error:
+        raise TemplateError(f"{path}: damaged or not a packed template library ({error})") from error
+    fwhm = arrays["wave"] / arrays.pop("resolving_power")
+    return check_library(SspLibrary(fwhm=fwhm, normalised=normalised, **arrays, **about))

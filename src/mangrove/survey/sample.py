@@ -1,0 +1,174 @@
+"""Sample sheets: one galaxy a row, tab separated, read and checked before any job starts."""
+
+import csv
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+
+from mangrove.config import Config
+from mangrove.errors import SampleError
+
+#: Missing numbers in sample sheets, as in the NSA columns of drpall.
+MISSING = -9999.0
+PLATEIFU = r"\d{4,5}-\d{3,5}"
+GALAXY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
+
+
+@dataclass(frozen=True)
+class Galaxy:
+    """One row of a sample sheet. Missing numbers are -9999.
+
+    Attributes
+    ----------
+    plateifu : str
+        PLATE-IFUDESIGN; any name of letters, digits and ``_.+-`` where the source is 'files'.
+    mangaid : str
+        MaNGA identifier of the galaxy; repeat observations share it.
+    z : float
+        Redshift, the zero of velocities.
+    ebv : float
+        Galactic E(B-V), mag.
+    ra, dec : float
+        Centre of the object, deg.
+    r_e : float
+        Effective radius along the major axis, arcsec.
+    pa : float
+        Position angle, deg east of north.
+    ba : float
+        Axis ratio.
+    sersic_n, sersic_ba, log_mass : float
+        Sersic index and axis ratio, log10 of stellar mass over M_sun (catalogue).
+    path : str
+        File of the cube below ``survey.base``, where the source is 'files'.
+    spectrum : int
+        Row of a file of single spectra; -1 for a cube.
+    """
+
+    plateifu: str
+    mangaid: str
+    z: float
+    ebv: float
+    ra: float
+    dec: float
+    r_e: float = MISSING
+    pa: float = MISSING
+    ba: float = MISSING
+    sersic_n: float = MISSING
+    sersic_ba: float = MISSING
+    log_mass: float = MISSING
+    path: str = ""
+    spectrum: int = -1
+
+
+_COLUMNS = {f.name: f for f in fields(Galaxy)}
+_REQUIRED = ("plateifu", "mangaid", "z", "ebv", "ra", "dec")
+
+
+def read_sheet(config: Config) -> dict[str, Galaxy]:
+    """The galaxies of a run, in the order of its sheet, after ``sample.limit`` and ``sample.plateifus``.
+
+    Raises
+    ------
+    SampleError
+        If the sheet is missing or wrong; the text names the line and the mend.
+    """
+    sheet = config.sheet
+    if not sheet.is_file():
+        raise SampleError(
+            f"the sample sheet {sheet} of run '{config.run}' does not exist. Two ways on:\n"
+            "  mangrove select --config YOUR.yaml     writes it from the survey's catalogue (drpall)\n"
+            "  make demo                              runs the embedded simulated survey, no archive needed"
+        )
+    with sheet.open(encoding="utf-8-sig", newline=None) as f:
+        galaxies = parse_sheet(f, str(sheet), any_name=config.survey.source == "files")
+    return _subset(galaxies, config)
+
+
+def parse_sheet(lines: Iterable[str], name: str, any_name: bool = False) -> dict[str, Galaxy]:
+    """Galaxies of the lines of a sheet, by plateifu (see :func:`read_sheet`); ``name`` is quoted in errors."""
+    rows = csv.reader((line.rstrip("\r\n") for line in lines), delimiter="\t")
+    header = [column.strip() for column in next(rows, [])]
+    _check_header(header, name)
+    galaxies: dict[str, Galaxy] = {}
+    for number, row in enumerate(rows, start=2):
+        if not row or row[0].startswith("#"):
+            continue
+        where = f"{name}, line {number}"
+        galaxy = _galaxy(header, row, where)
+        _check_galaxy(galaxy, where, any_name)
+        if galaxy.plateifu in galaxies:
+            raise SampleError(f"{where}: {galaxy.plateifu} is there twice; delete one of its rows.")
+        galaxies[galaxy.plateifu] = galaxy
+    if not galaxies:
+        raise SampleError(f"{name} lists no galaxy; add a row, or write it anew with 'mangrove select'.")
+    return galaxies
+
+
+def write_sheet(path: Path, galaxies: Iterable[Galaxy]) -> None:
+    """Write a sample sheet; columns that no galaxy uses are left out."""
+    rows = [asdict(g) for g in galaxies]
+    used = [c for c, f in _COLUMNS.items() if c in _REQUIRED or any(r[c] != f.default for r in rows)]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="\n") as f:
+        writer = csv.writer(f, delimiter="\t", lineterminator="\n")
+        writer.writerow(used)
+        writer.writerows([_text(row[c]) for c in used] for row in rows)
+
+
+def _text(value) -> str:
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def _check_header(header: list[str], name: str) -> None:
+    missing = [c for c in _REQUIRED if c not in header]
+    unknown = [c for c in header if c not in _COLUMNS]
+    if missing or unknown or len(set(header)) < len(header):
+        raise SampleError(
+            f"{name}, line 1: "
+            + (f"missing column(s) {', '.join(missing)}. " if missing else "")
+            + (f"Unknown column(s) {', '.join(map(repr, unknown))}. " if unknown else "")
+            + f"The columns, separated by tabs, are: {', '.join(_COLUMNS)}; the first six are needed, none twice."
+        )
+
+
+def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
+    if len(row) != len(header):
+        raise SampleError(
+            f"{where}: {len(row)} fields, the header has {len(header)}; separate them by single tabs."
+        )
+    values = {}
+    for column, text in zip(header, row, strict=True):
+        kind = _COLUMNS[column].type
+        try:
+            values[column] = kind(text.strip()) if text.strip() or kind is str else _COLUMNS[column].default
+        except ValueError:
+            raise SampleError(
+                f"{where}: {column} is '{text}', not a number ({MISSING:g} means missing)."
+            ) from None
+    return Galaxy(**values)
+
+
+def _check_galaxy(galaxy: Galaxy, where: str, any_name: bool) -> None:
+    if not re.fullmatch(GALAXY_NAME if any_name else PLATEIFU, galaxy.plateifu):
+        example = (
+            "a name of letters, digits and _.+-" if any_name else "PLATE-IFUDESIGN, for example 8485-1901"
+        )
+        raise SampleError(f"{where}: plateifu '{galaxy.plateifu}' is malformed; it must be {example}.")
+    if not 0 < galaxy.z < 1:
+        raise SampleError(
+            f"{where}: z of {galaxy.plateifu} is {galaxy.z:g}; it must be between 0 and 1. Delete the row."
+        )
+    if not 0 <= galaxy.ebv < 10:
+        raise SampleError(
+            f"{where}: ebv of {galaxy.plateifu} is {galaxy.ebv:g}; it must be between 0 and 10 mag."
+        )
+
+
+def _subset(galaxies: dict[str, Galaxy], config: Config) -> dict[str, Galaxy]:
+    wanted = config.sample.plateifus
+    absent = [p for p in wanted if p not in galaxies]
+    if absent:
+        raise SampleError(f"sample.plateifus names {', '.join(absent)}, which {config.sheet} does not list.")
+    chosen = {p: galaxies[p] for p in wanted} if wanted else galaxies
+    return dict(list(chosen.items())[: config.sample.limit])

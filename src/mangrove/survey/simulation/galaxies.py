@@ -1,0 +1,296 @@
+"""The design of every simulated galaxy: what it is before it is observed."""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.errors import SampleError
+from mangrove.survey.releases import split_plateifu
+
+# Fibres of an IFU -> (side of the cube in spaxels, diameter of the field in arcsec); Law et al. 2016.
+BUNDLES = {19: (34, 12.5), 37: (44, 17.5), 61: (54, 22.5), 91: (64, 27.5), 127: (74, 32.5)}
+
+#: Mean flux per spaxel at the brightest point near 5500 Angstrom rest, 1e-17 erg/s/cm2/Angstrom.
+CENTRAL_FLUX = {"bright": 3.0, "medium": 1.4, "faint": 0.4, "too_faint": 0.02}
+
+DRP3QUAL_CRITICAL = 1 << 30
+
+_ROLES = {
+    "9001-1901": ("star_forming", ""),
+    "9001-1902": ("seyfert", ""),
+    "9002-1901": ("passive", ""),
+    "9002-1902": ("liner", ""),
+    "9003-1901": ("star_forming", "foreground_star"),
+    "9003-1902": ("star_forming", "critical"),
+    "9004-1901": ("star_forming", "too_faint"),
+    "9004-1902": ("star_forming", "repeat"),
+    "9005-1901": ("passive", "double_nucleus"),
+    "9005-1902": ("star_forming", "offset_agn"),
+    "9006-1901": ("blueberry", ""),
+}
+#: A repeat observation and the plateifu whose galaxy it shows again.
+REPEATS = {"9004-1902": "9001-1901"}
+#: The default survey: every role once, then regular galaxies.
+SIMULATED_SURVEY = (*_ROLES, "9006-1902", "9007-1901", "9007-3701")
+_FIRST_REGULAR_PLATE = 9008
+_REGULAR_KINDS = (("star_forming", 0.6), ("seyfert", 0.15), ("passive", 0.25))
+
+
+class Population(NamedTuple):
+    """One stellar population of a part of the galaxy.
+
+    Attributes
+    ----------
+    part : str
+        ``bulge`` or ``disc``.
+    fraction : float
+        Of the light of that part.
+    log_age, metallicity : float
+        log10(age/yr) and [M/H] at the centre.
+    age_gradient, metallicity_gradient : float
+        dex per effective radius.
+    """
+
+    part: str
+    fraction: float
+    log_age: float
+    age_gradient: float
+    metallicity: float
+    metallicity_gradient: float
+
+
+@dataclass(frozen=True)
+class SimulatedGalaxy:
+    """A galaxy and how it is observed. Lengths are arcsec, angles degrees (N to E), speeds km/s.
+
+    ``kind`` is the physics (star_forming, seyfert, passive, liner, blueberry), ``role`` what is special
+    about it ('' if nothing). ``central_flux`` sets the brightness: see :data:`CENTRAL_FLUX`. Offsets are
+    (east, north) of the galaxy's centre; ``pointing`` is the offset of the IFU from it. ``ew_halpha`` is
+    the rest-frame equivalent width (Angstrom) of Halpha from star formation before dust, ``ew_nuclear``
+    that of active or old-star ionisation; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII
+    regions: (east, north, amplitude over the smooth disc).
+    """
+
+    plateifu: str
+    seed: int
+    kind: str
+    role: str
+    mangaid: str
+    ra: float
+    dec: float
+    pointing: tuple[float, float]
+    redshift: float
+    ebv_galactic: float
+    drp3qual: int
+    psf_fwhm: float
+    central_flux: float
+    bulge_fraction: float
+    bulge_radius: float
+    effective_radius: float
+    inclination: float
+    position_angle: float
+    populations: tuple[Population, ...]
+    v_systemic: float
+    v_max: float
+    turnover_radius: float
+    sigma_centre: float
+    sigma_outer: float
+    sigma_gas: float
+    sigma_nuclear_gas: float
+    ebv_centre: float
+    ebv_gradient: float
+    ew_halpha: float
+    ew_nuclear: float
+    nuclear_radius: float
+    oxygen: float
+    oxygen_gradient: float
+    knots: tuple[tuple[float, float, float], ...]
+    agn_offset: tuple[float, float] = (0.0, 0.0)
+    second_nucleus: tuple[float, float] | None = None
+    foreground_star: tuple[float, float] | None = None
+
+    @property
+    def n_fibre(self) -> int:
+        """Number of fibres of the IFU."""
+        return int(str(split_plateifu(self.plateifu)[1])[:-2])
+
+    @property
+    def side(self) -> int:
+        """Spaxels along a side of the cube."""
+        return BUNDLES[self.n_fibre][0]
+
+    @property
+    def field_diameter(self) -> float:
+        """Diameter of the hexagonal field between opposite corners, arcsec."""
+        return BUNDLES[self.n_fibre][1]
+
+
+def random_generator(seed: int, *names: str) -> np.random.Generator:
+    """Generator that depends on the seed and the names alone, on no other galaxy."""
+    digest = hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:16], "big"))
+
+
+def survey_plateifus(n: int) -> tuple[str, ...]:
+    """The first ``n`` plateifus of the simulated survey: :data:`SIMULATED_SURVEY`, then regular galaxies."""
+    extra = max(0, n - len(SIMULATED_SURVEY))
+    regular = (f"{_FIRST_REGULAR_PLATE + i // 2}-{1901 + i % 2}" for i in range(extra))
+    return (*SIMULATED_SURVEY, *regular)[:n]
+
+
+def design_galaxy(plateifu: str, seed: int) -> SimulatedGalaxy:
+    """Draw a galaxy; it depends on the seed and its plateifu only.
+
+    Parameters
+    ----------
+    plateifu : str
+        The IFU design says how many fibres (19, 37, 61, 91 or 127).
+    seed : int
+
+    Raises
+    ------
+    SampleError
+        If the plateifu is malformed or its IFU has another number of fibres.
+    """
+    _, ifu = split_plateifu(plateifu)
+    if ifu // 100 not in BUNDLES:
+        raise SampleError(f"'{plateifu}': IFU {ifu} has none of {', '.join(map(str, BUNDLES))} fibres.")
+    original = REPEATS.get(plateifu, plateifu)
+    rng = random_generator(seed, original, "galaxy")
+    _, role = _ROLES.get(plateifu, ("", ""))
+    drawn = _draw_kind(rng)
+    galaxy = _draw_galaxy(rng, original, seed, _ROLES.get(original, (drawn, ""))[0])
+    observed = random_generator(seed, plateifu, "observation")
+    shift = 0.5 if role == "repeat" else 0.05
+    galaxy = replace(
+        galaxy,
+        plateifu=plateifu,
+        role=role,
+        pointing=_rounded(observed.normal(0.0, shift, 2), 3),
+        psf_fwhm=round(float(observed.normal(2.5, 0.04)), 3),
+    )
+    return _play_role(galaxy, rng)
+
+
+def _draw_kind(rng) -> str:
+    names, odds = zip(*_REGULAR_KINDS, strict=True)
+    return str(rng.choice(names, p=odds))
+
+
+def _draw_galaxy(rng, plateifu: str, seed: int, kind: str) -> SimulatedGalaxy:
+    field = BUNDLES[int(plateifu.split("-")[1]) // 100][1]
+    early = kind in ("passive", "liner")
+    effective_radius = field / 2 / rng.uniform(1.7, 2.5)
+    v_max = rng.uniform(100, 250)
+    galaxy = SimulatedGalaxy(
+        plateifu=plateifu,
+        seed=seed,
+        kind=kind,
+        role="",
+        mangaid=f"1-{rng.integers(100_000, 999_999)}",
+        ra=round(rng.uniform(110, 250), 6),
+        dec=round(rng.uniform(0, 55), 6),
+        pointing=(0.0, 0.0),
+        redshift=round(rng.uniform(0.02, 0.08), 6),
+        ebv_galactic=round(rng.uniform(0.01, 0.1), 4),
+        drp3qual=0,
+        psf_fwhm=2.5,
+        central_flux=CENTRAL_FLUX["medium"] * rng.uniform(0.9, 1.15),
+        bulge_fraction=rng.uniform(0.35, 0.6) if early else rng.uniform(0.05, 0.3),
+        bulge_radius=effective_radius * rng.uniform(0.25, 0.4),
+        effective_radius=effective_radius,
+        inclination=rng.uniform(25, 70),
+        position_angle=rng.uniform(0, 180),
+        populations=_draw_populations(rng, kind),
+        v_systemic=float(rng.normal(0, 20)) if rng.uniform() < 0.25 else 0.0,
+        v_max=v_max,
+        turnover_radius=effective_radius * rng.uniform(0.2, 0.4),
+        sigma_centre=rng.uniform(140, 210) if early else 50 + 0.4 * v_max * rng.uniform(0.6, 1.2),
+        sigma_outer=rng.uniform(60, 90) if early else rng.uniform(52, 65),
+        sigma_gas=rng.uniform(25, 45),
+        sigma_nuclear_gas=rng.uniform(120, 200) if kind in ("seyfert", "liner") else 60.0,
+        ebv_centre=rng.uniform(0.0, 0.12) if early else rng.uniform(0.1, 0.45),
+        ebv_gradient=rng.uniform(-0.15, -0.05),
+        ew_halpha=0.0 if early else rng.uniform(8, 35),
+        ew_nuclear={"seyfert": rng.uniform(20, 50), "liner": 1.2, "passive": 0.25}.get(kind, 0.15),
+        nuclear_radius=rng.uniform(0.8, 1.5) if kind == "seyfert" else effective_radius,
+        oxygen=rng.uniform(8.45, 8.75),
+        oxygen_gradient=rng.uniform(-0.12, -0.03),
+        knots=_draw_knots(rng, effective_radius),
+    )
+    return _as_blueberry(galaxy) if kind == "blueberry" else galaxy
+
+
+def _draw_populations(rng, kind: str) -> tuple[Population, ...]:
+    """Ages and metallicities are drawn continuously: they lie between the points of any template grid."""
+    early = kind in ("passive", "liner")
+    young_light = 0.0 if early else rng.uniform(0.2, 0.4)
+    metallicity = rng.uniform(-0.1, 0.2) if early else rng.uniform(-0.4, 0.1)
+    table = (
+        ("bulge", 0.7, rng.uniform(9.85, 10.08), -0.06, metallicity + 0.05, -0.15),
+        ("bulge", 0.3, rng.uniform(9.4, 9.7), -0.10, metallicity + 0.10, -0.15),
+        ("disc", 0.5 * (1 - young_light), rng.uniform(9.6, 9.95), -0.10, metallicity, -0.12),
+        ("disc", 0.5 * (1 - young_light), rng.uniform(9.55, 9.8) if early else rng.uniform(8.85, 9.3), -0.15,
+         metallicity + 0.05, -0.12),
+        ("disc", young_light, rng.uniform(7.2, 8.2), -0.15, metallicity + 0.10, -0.12),
+    )  # fmt: skip
+    return tuple(Population(*row) for row in table)
+
+
+def _draw_knots(rng, effective_radius: float) -> tuple[tuple[float, float, float], ...]:
+    """HII regions: (east, north, amplitude over the smooth disc)."""
+    radius = effective_radius * rng.uniform(0.4, 1.8, 8)
+    angle = rng.uniform(0, 2 * np.pi, 8)
+    amplitude = rng.uniform(0.5, 2.0, 8)
+    return tuple(_rounded(k, 3) for k in zip(radius * np.sin(angle), radius * np.cos(angle), amplitude, strict=True))
+
+
+def _as_blueberry(galaxy: SimulatedGalaxy) -> SimulatedGalaxy:
+    """A compact starburst of very low metallicity (like 8626-12704)."""
+    populations = (
+        Population("bulge", 1.0, 9.0, -0.1, -1.1, 0.0),
+        Population("disc", 0.7, 6.75, 0.0, -1.2, 0.0),
+        Population("disc", 0.3, 8.2, 0.0, -1.15, 0.0),
+    )
+    return replace(
+        galaxy,
+        populations=populations,
+        central_flux=2.0,
+        bulge_fraction=0.1,
+        effective_radius=1.3,
+        bulge_radius=1.0,
+        inclination=30.0,
+        v_max=40.0,
+        turnover_radius=0.6,
+        sigma_centre=55.0,
+        sigma_outer=52.0,
+        ebv_centre=0.05,
+        ew_halpha=300.0,
+        ew_nuclear=0.0,
+        oxygen=7.8,
+        oxygen_gradient=0.0,
+        knots=(),
+    )
+
+
+def _play_role(galaxy: SimulatedGalaxy, rng) -> SimulatedGalaxy:
+    angle = rng.uniform(0, 2 * np.pi)
+    east, north = np.sin(angle), np.cos(angle)
+    if galaxy.role == "foreground_star":
+        return replace(galaxy, foreground_star=_rounded((4.0 * east, 4.0 * north), 3))
+    if galaxy.role == "critical":
+        return replace(galaxy, drp3qual=galaxy.drp3qual | DRP3QUAL_CRITICAL)
+    if galaxy.role == "too_faint":
+        return replace(galaxy, central_flux=CENTRAL_FLUX["too_faint"], ew_halpha=5.0)
+    if galaxy.role == "double_nucleus":
+        return replace(galaxy, second_nucleus=_rounded((3.8 * east, 3.8 * north), 3))
+    if galaxy.role == "offset_agn":
+        return replace(galaxy, agn_offset=_rounded((2.5 * east, 2.5 * north), 3), ew_nuclear=80.0,
+                       nuclear_radius=0.8, sigma_nuclear_gas=180.0)  # fmt: skip
+    return galaxy
+
+
+def _rounded(values, digits: int) -> tuple[float, ...]:
+    return tuple(round(float(v), digits) for v in values)

@@ -1,0 +1,228 @@
+"""Observe simulated galaxies: cubes with their truth, and whole surveys on disk."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import astropy.units as u
+import numpy as np
+from dust_extinction.parameter_averages import F99
+
+from mangrove.artefacts import Provenance
+from mangrove.artefacts import write as write_artefact
+from mangrove.lines import fit_lines
+from mangrove.ssp import SspLibrary, load_mastar
+from mangrove.survey.releases import release as find_release
+from mangrove.survey.simulation import truth as true
+from mangrove.survey.simulation.cubes import SimulatedCube, write_drpall, write_logcube
+from mangrove.survey.simulation.galaxies import SimulatedGalaxy, design_galaxy, random_generator
+from mangrove.survey.simulation.gas import STARS_OVER_GAS, add_lines, line_fluxes
+from mangrove.survey.simulation.instrument import (
+    WAVE,
+    correlated_noise,
+    hexagon_depth,
+    lsf_factor,
+    noise_sigma,
+    spaxel_offsets,
+)
+from mangrove.survey.simulation.maps import GalaxyMaps, galaxy_maps, point_source
+from mangrove.survey.simulation.stars import (
+    DUST_PIVOT,
+    StellarSpectra,
+    calzetti,
+    populations,
+    stellar_spectra,
+)
+
+NOCOV, LOWCOV, DEADFIBER, FORESTAR, DONOTUSE = (1 << bit for bit in (0, 1, 2, 3, 10))
+_RIM = 0.75  # arcsec
+_STAR_FLUX = 40.0
+_STAR_MASK_RADIUS = 3.0
+_N_COSMIC_RAYS = 25
+
+
+class _Spaxels(NamedTuple):
+    """The spaxels inside the field: their mask and, in that order, stars, lines and line spread."""
+
+    inside: np.ndarray
+    stars: StellarSpectra
+    line_flux: np.ndarray
+    lsf_factor: np.ndarray
+
+
+def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> tuple[SimulatedCube, dict]:
+    """Observe a galaxy.
+
+    Maps of light, of populations, of motions and of lines are blurred by the point-spread function,
+    motions as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
+    behind a dust screen with one Gaussian of stellar velocities, and lines with one Gaussian of gas
+    velocities. The truth is therefore exact, at the price of profiles that blurring never skews.
+
+    Parameters
+    ----------
+    galaxy : SimulatedGalaxy
+    release : str
+        ``dr15`` or ``dr17``.
+    ssp : SspLibrary
+        Must know its masses.
+
+    Returns
+    -------
+    cube : SimulatedCube
+    truth : dict of ndarray
+        The datasets of the artefact ``truth``; NaN outside the field. Lines are in the order of
+        :func:`mangrove.lines.fit_lines`, their fluxes as left by the galaxy's own dust, without Galactic
+        extinction. Equivalent widths are over the stars' mean flux within 500 km/s of the line.
+    """
+    maps = galaxy_maps(galaxy)
+    spaxels, flux = _spaxel_spectra(galaxy, maps, ssp)
+    truth = _truth(galaxy, maps, spaxels, flux)
+    flux = _with_foreground(galaxy, spaxels.inside, flux, ssp)
+    return _observed_cube(galaxy, release, spaxels, flux), truth
+
+
+def simulate_survey(folder, plateifus, release: str, seed: int) -> None:
+    """Write a simulated survey: ``sas/`` as in the archive, and ``truth/<plateifu>.h5`` beside it.
+
+    Parameters
+    ----------
+    folder : path-like
+    plateifus : sequence of str
+    release : str
+    seed : int
+    """
+    folder, ssp = Path(folder), load_mastar()
+    galaxies = [design_galaxy(plateifu, seed) for plateifu in plateifus]
+    for galaxy in galaxies:
+        cube, truth = simulate_galaxy(galaxy, release, ssp)
+        write_logcube(folder / find_release(release).cube_path(galaxy.plateifu), cube)
+        write_truth(folder / "truth" / f"{galaxy.plateifu}.h5", galaxy, truth)
+    write_drpall(folder / find_release(release).drpall_path, galaxies, release)
+
+
+def write_truth(path, galaxy: SimulatedGalaxy, truth: dict) -> None:
+    """Write the truth of a galaxy as an artefact."""
+    prov = Provenance(params={"plateifu": galaxy.plateifu, "seed": galaxy.seed})
+    write_artefact(path, "truth", truth, prov, {"status": "ok", "reason": "", "plateifu": galaxy.plateifu})
+
+
+def _spaxel_spectra(galaxy: SimulatedGalaxy, maps: GalaxyMaps, ssp: SspLibrary):
+    """Spaxels inside the field, and their flux, shape (n, 4563), before Galactic extinction."""
+    inside = hexagon_depth(galaxy.side, galaxy.field_diameter) > 0
+    rng = random_generator(galaxy.seed, galaxy.plateifu, "line spread")
+    factor = lsf_factor(rng, galaxy.side)[inside]
+    ebv = maps.ebv_star[inside]
+    dusty = maps.light.sum(0) * 10 ** (-0.4 * maps.ebv_star * calzetti(DUST_PIVOT))
+    scale = galaxy.central_flux / dusty[inside].max()
+    stars = stellar_spectra(
+        populations(ssp, galaxy.redshift),
+        scale * maps.light[:, inside].T,
+        maps.log_age[:, inside].T,
+        maps.metallicity[:, inside].T,
+        ebv,
+        maps.v_star[inside],
+        maps.sigma_star[inside],
+        factor,
+        galaxy.redshift,
+    )
+    halpha = {name: scale * (1 + galaxy.redshift) * values[inside] for name, values in maps.halpha.items()}
+    line_flux = line_fluxes(halpha, maps.oxygen[inside], ebv / STARS_OVER_GAS)
+    flux = stars.flux.copy()
+    add_lines(flux, line_flux, maps.v_gas[inside], maps.sigma_gas[inside], factor, galaxy.redshift)
+    return _Spaxels(inside, stars, line_flux, factor), flux
+
+
+def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _Spaxels, flux) -> dict[str, np.ndarray]:
+    inside, stars = spaxels.inside, spaxels.stars
+    ebv = maps.ebv_star[inside]
+    velocity = maps.v_gas[inside]
+    line_ew = spaxels.line_flux / true.line_continua(stars.flux, velocity, galaxy.redshift) / (1 + galaxy.redshift)
+    labels = true.stellar_labels(stars, maps.log_age[:, inside].T, maps.metallicity[:, inside].T, galaxy.redshift)
+    labels |= {
+        "v_star": maps.v_star[inside],
+        "sigma_star": maps.sigma_star[inside],
+        "v_gas": velocity,
+        "sigma_gas": maps.sigma_gas[inside],
+        "line_flux": spaxels.line_flux,
+        "line_ew": line_ew,
+        "ebv_star": ebv,
+        "ebv_gas": ebv / STARS_OVER_GAS,
+    }
+    labels["continuum"] = true.continuum_level(flux * _galactic_transmission(galaxy))
+    truth = {name: _map(inside, values) for name, values in labels.items()}
+    classes = true.bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha-6565")])
+    truth["bpt_class"] = np.zeros(inside.shape, np.int8)
+    truth["bpt_class"][inside] = classes
+    truth["line"] = np.array(fit_lines().name)
+    return truth
+
+
+def _map(inside: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Image, shape (..., ny, nx), of values inside the field, shape (..., n); NaN elsewhere."""
+    image = np.full((*values.shape[:-1], *inside.shape), np.nan, np.float32)
+    image[..., inside] = values
+    return image
+
+
+def _galactic_transmission(galaxy: SimulatedGalaxy) -> np.ndarray:
+    return F99(Rv=3.1).extinguish(WAVE * u.AA, Ebv=galaxy.ebv_galactic).astype(np.float32)
+
+
+def _with_foreground(galaxy: SimulatedGalaxy, inside, flux, ssp: SspLibrary):
+    """Galactic extinction, then the star in front (like a K dwarf: the oldest solar template)."""
+    flux = flux * _galactic_transmission(galaxy)
+    if galaxy.foreground_star:
+        solar, old = np.argmin(np.abs(ssp.metallicity)), -1
+        spectrum = _STAR_FLUX * np.interp(WAVE, ssp.wave, ssp.flux[solar, old])
+        star = point_source(galaxy, galaxy.foreground_star)[inside]
+        flux = flux + (star[:, None] * spectrum).astype(np.float32)
+    return flux
+
+
+def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: _Spaxels, flux) -> SimulatedCube:
+    rng = random_generator(galaxy.seed, galaxy.plateifu, "noise")
+    inside, side = spaxels.inside, galaxy.side
+    sigma = noise_sigma(flux)
+    noise = correlated_noise(rng, WAVE.size, side)
+    cube, ivar = np.zeros((2, WAVE.size, side, side), np.float32)
+    cube[:, inside] = flux.T + noise[:, inside] * sigma.T
+    ivar[:, inside] = 1 / sigma.T**2
+    mask = _pixel_mask(galaxy, rng, cube)
+    ivar[(mask & (NOCOV | DEADFIBER)) > 0] = 0
+    factor = np.zeros(inside.shape)
+    factor[inside] = spaxels.lsf_factor
+    return SimulatedCube(galaxy, release, cube, ivar, mask, factor)
+
+
+def _pixel_mask(galaxy: SimulatedGalaxy, rng, cube) -> np.ndarray:
+    """MANGA_DRP3PIXMASK, int32, the shape of the cube, whose flux gets the faults that the mask names."""
+    depth = hexagon_depth(galaxy.side, galaxy.field_diameter)
+    image = np.where(depth <= 0, NOCOV | DONOTUSE, np.where(depth < _RIM, LOWCOV, 0)).astype(np.int32)
+    if galaxy.foreground_star:
+        east, north = spaxel_offsets(galaxy.side)
+        x, y = np.subtract(galaxy.foreground_star, galaxy.pointing)
+        image[(np.hypot(east - x, north - y) < _STAR_MASK_RADIUS) & (depth > 0)] |= FORESTAR | DONOTUSE
+    mask = np.broadcast_to(image, cube.shape).copy()
+    rows, columns = np.nonzero(depth > 0)
+    _dead_fibre(rng, mask, cube, rows, columns, depth)
+    _cosmic_rays(rng, mask, cube, rows, columns)
+    return mask
+
+
+def _dead_fibre(rng, mask, cube, rows, columns, depth) -> None:
+    """A fibre at the rim that gives nothing in the red arm."""
+    edge = np.flatnonzero(depth[rows, columns] < 1.5)
+    centre = rng.choice(edge)
+    near = np.hypot(rows - rows[centre], columns - columns[centre]) < 1.6
+    red = WAVE > 6300.0
+    mask[np.flatnonzero(red)[:, None], rows[near], columns[near]] |= DEADFIBER | DONOTUSE
+    cube[np.flatnonzero(red)[:, None], rows[near], columns[near]] = 0
+
+
+def _cosmic_rays(rng, mask, cube, rows, columns) -> None:
+    """Spikes over a few wavelengths and neighbouring spaxels, flagged but left in."""
+    for _ in range(_N_COSMIC_RAYS):
+        i, first = rng.integers(rows.size), rng.integers(WAVE.size - 3)
+        near = np.hypot(rows - rows[i], columns - columns[i]) < 1.2
+        where = np.arange(first, first + 3)[:, None], rows[near], columns[near]
+        mask[where] |= DONOTUSE
+        cube[where] += np.float32(rng.uniform(2.0, 20.0))

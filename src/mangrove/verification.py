@@ -1,0 +1,56 @@
+"""Whether the artefacts of a run still are what they were made as, from what was made."""
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
+
+from mangrove import artefacts
+from mangrove.errors import ArtefactError
+
+
+class Verification(NamedTuple):
+    """Outcome: number of artefacts, and a line for each problem."""
+
+    checked: int
+    problems: list[str]
+
+
+def artefact_files(run: Path) -> list[Path]:
+    """All artefacts of a run, sorted."""
+    return [p for p in sorted(run.rglob("*.h5")) if ".snakemake" not in p.parts]
+
+
+def verify_run(run: Path) -> Verification:
+    """Recompute the content hash of every artefact, and compare the recorded hashes of inputs with the inputs.
+
+    Finds damage, hand edits, and artefacts made from an input that has changed since. Inputs that are gone
+    (temporary cubes) are not counted as problems.
+    """
+    files = artefact_files(run)
+    return Verification(len(files), [problem for path in files for problem in _check(path)])
+
+
+def count_statuses(run: Path) -> Counter:
+    """Counts of (kind, status, reason) over the artefacts of a run."""
+    counts: Counter = Counter()
+    for path in artefact_files(run):
+        with artefacts.opened(path) as f:
+            counts[tuple(str(f.attrs[name]) for name in ("kind", "status", "reason"))] += 1
+    return counts
+
+
+def _check(path: Path) -> list[str]:
+    problems = []
+    try:
+        with artefacts.opened(path) as f:
+            recorded, inputs = f.attrs["content_hash"], json.loads(f.attrs["inputs"])
+            if artefacts.content_hash(f) != recorded:
+                problems.append(f"{path}: content differs from its recorded hash. Delete it and run again.")
+    except (ArtefactError, KeyError, OSError) as error:
+        return [f"{path}: {error}"]
+    for name, expected in inputs.items():
+        source = path.parent / name
+        if source.is_file() and artefacts.input_hash(source) != expected:
+            problems.append(f"{path}: made from another version of {source}. Run the workflow again.")
+    return problems

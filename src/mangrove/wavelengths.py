@@ -1,0 +1,96 @@
+"""Wavelength scales: vacuum and air, log-linear grids, flux-conserving rebinning, velocities."""
+
+import numpy as np
+
+C_KMS = 299792.458
+SIGMA_TO_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
+
+
+def air_to_vacuum(wave):
+    """Vacuum wavelength of an air wavelength (Ciddor 1996, in the form of the VALD inverse by N. Piskunov).
+
+    Parameters
+    ----------
+    wave : array_like
+        Air wavelength, Angstrom, above 2000.
+    """
+    wave = np.asarray(wave, float)
+    s2 = (1e4 / wave) ** 2
+    n = (
+        1.0
+        + 8.336624212083e-5
+        + 2.408926869968e-2 / (130.1065924522 - s2)
+        + 1.599740894897e-4 / (38.92568793293 - s2)
+    )
+    return wave * n
+
+
+def vacuum_to_air(wave):
+    """Air wavelength of a vacuum wavelength in Angstrom (Morton 2000, ApJS 130, 403, equation 8)."""
+    wave = np.asarray(wave, float)
+    s2 = (1e4 / wave) ** 2
+    n = 1.0 + 8.34254e-5 + 2.406147e-2 / (130.0 - s2) + 1.5998e-4 / (38.9 - s2)
+    return wave / n
+
+
+def log_grid(low: float, high: float, n: int) -> np.ndarray:
+    """Centres, shape (n,), of ``n`` bins of equal width in log wavelength that span low to high (edges)."""
+    edges = np.linspace(np.log(low), np.log(high), n + 1)
+    return np.exp(0.5 * (edges[1:] + edges[:-1]))
+
+
+def log_edges(wave) -> np.ndarray:
+    """Edges, shape (n_wave + 1,), of the pixels of a log-linear scale of centres, shape (n_wave,)."""
+    ln = np.log(np.asarray(wave, float))
+    step = (ln[-1] - ln[0]) / (ln.size - 1)
+    return np.exp(np.concatenate([ln - 0.5 * step, [ln[-1] + 0.5 * step]]))
+
+
+def linear_edges(wave) -> np.ndarray:
+    """Edges, shape (n_wave + 1,), of the pixels of a linear scale of centres, shape (n_wave,)."""
+    wave = np.asarray(wave, float)
+    step = (wave[-1] - wave[0]) / (wave.size - 1)
+    return np.concatenate([wave - 0.5 * step, [wave[-1] + 0.5 * step]])
+
+
+def overlap_matrix(edges_in, edges_out):
+    """Fractions of the output pixels that the input pixels cover.
+
+    Parameters
+    ----------
+    edges_in : ndarray, shape (n_in + 1,)
+    edges_out : ndarray, shape (n_out + 1,)
+        Increasing, same unit.
+
+    Returns
+    -------
+    scipy.sparse.csr_array, shape (n_out, n_in)
+        Element (j, i) is the part of output pixel j that lies in input pixel i. Applied to a flux density
+        it conserves the integrated flux; rows sum to 1 where the input covers the pixel. Applied with its
+        squares to variances it propagates independent errors.
+    """
+    from scipy import sparse
+
+    edges_in, edges_out = np.asarray(edges_in, float), np.asarray(edges_out, float)
+    # Every piece between two successive edges of either grid belongs to one pixel of each.
+    cuts = np.union1d(edges_in, edges_out)
+    low = max(edges_in[0], edges_out[0])
+    high = min(edges_in[-1], edges_out[-1])
+    cuts = cuts[(cuts >= low) & (cuts <= high)]
+    if cuts.size < 2:
+        return sparse.csr_array((edges_out.size - 1, edges_in.size - 1))
+    middle = 0.5 * (cuts[1:] + cuts[:-1])
+    i = np.searchsorted(edges_in, middle, side="right") - 1
+    j = np.searchsorted(edges_out, middle, side="right") - 1
+    weight = np.diff(cuts) / np.diff(edges_out)[j]
+    return sparse.csr_array((weight, (j, i)), shape=(edges_out.size - 1, edges_in.size - 1))
+
+
+def redshift_to_velocity(z, z_reference):
+    """Velocity c ln((1 + z)/(1 + z_reference)), km/s: pPXF's convention (Cappellari 2017, equation 8)."""
+    return C_KMS * np.log1p((np.asarray(z) - z_reference) / (1.0 + z_reference))
+
+
+def velocity_to_redshift(velocity, z_reference):
+    """Redshift of a velocity (km/s, pPXF's convention) relative to a reference redshift."""
+    return (1.0 + z_reference) * np.exp(np.asarray(velocity) / C_KMS) - 1.0

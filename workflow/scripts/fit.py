@@ -1,0 +1,40 @@
+"""Stars and gas of every baxel of one galaxy by pPXF."""
+
+import logging
+
+import numpy as np
+
+from mangrove import artefacts
+from mangrove.data_model import FIT_STATUS
+from mangrove.logs import rule_log
+from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fitting import FitSettings
+
+logger = logging.getLogger("mangrove.fit")
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Fit the baxels of ``inputs.extract`` and write the artefact 'fit' to ``outputs.fit``."""
+    with rule_log(log):
+        extract = artefacts.read(inputs.extract, "extract", ["wave", "flux", "ivar", "mask", "lsf", "snr"])
+        settings = fit_settings(params)
+        galaxy, spectra = prepare_galaxy(extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings)
+        results = fit_all(galaxy, spectra, threads)
+        data = as_columns(results, galaxy, extract["snr"])
+        counts = np.bincount(data["status"].astype(int), minlength=len(FIT_STATUS))
+        logger.info("%s: %s", extract.attrs["plateifu"], {FIT_STATUS[i]: int(n) for i, n in enumerate(counts) if n})
+        attrs = {key: extract.attrs[key] for key in ("status", "reason", "plateifu", "mangaid", "z", "instrument")}
+        attrs["templates"] = params["templates"]
+        attrs["noise_rescaled"] = bool(params["rescale_noise"])
+        prov = artefacts.provenance(outputs.fit, dict(params.items()), [inputs.extract])
+        artefacts.write(outputs.fit, "fit", data, prov, attrs)
+
+
+def fit_settings(params) -> FitSettings:
+    """The settings of a fit from the rule's params."""
+    chosen = {name: params[name] for name in FitSettings._fields}
+    return FitSettings(**chosen | {"rest_range": tuple(params["rest_range"])})
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)
