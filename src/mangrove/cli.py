@@ -91,7 +91,7 @@ def doctor():
 
 
 @app.command(hidden=True)
-def generate(root: Path = Path(".")):
+def generate(root: Path = Path()):
     """Write the files that are generated from code (config.yaml, schema, docs tables)."""
     from mangrove.generate import generate as write_all
 

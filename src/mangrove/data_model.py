@@ -90,7 +90,7 @@ EXTRACT = Kind(
         "flux": Field(_SPECTRA, "f4", FLUX, "mean flux over the good spaxels of the baxel"),
         "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
-        "lsf": Field(_SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean", packed=True),
+        "lsf": Field(_SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean; 0 where masked", packed=True),
         "n_spaxel": _baxel("1", "number of spaxels", "i4"),
         "area": _baxel("arcsec2", "area on the sky"),
         "x": _baxel("spaxel", "luminosity-weighted column, from 0"),

@@ -18,7 +18,7 @@ logger = logging.getLogger("mangrove.extract")
 def main(inputs, outputs, params, log=None, threads=1):
     """Read ``inputs.cube`` and write the artefact 'extract' to ``outputs.extract``."""
     with rule_log(log):
-        galaxy = Galaxy(**{k: params[k] for k in Galaxy.__dataclass_fields__ if k in params.keys()})
+        galaxy = Galaxy(**{k: params[k] for k in Galaxy.__dataclass_fields__ if k in dict(params.items())})
         cube = read_cube(inputs.cube, galaxy.spectrum)
         data, attrs = extract_galaxy(cube, galaxy, params)
         logger.info("%s: %s %s", galaxy.plateifu, attrs["status"], attrs["reason"])

@@ -31,7 +31,7 @@ class Baxels(NamedTuple):
     mask : ndarray of bool, shape (n_baxel, n_wave)
         Fewer than half of the spaxels are good.
     lsf : ndarray of float32, shape (n_baxel, n_wave)
-        Mean line spread, Gaussian sigma, Angstrom, observed frame.
+        Mean line spread, Gaussian sigma, Angstrom, observed frame; 0 where no spaxel is good.
     """
 
     flux: np.ndarray
@@ -98,7 +98,7 @@ def coadd(cube: Cube, bin_id: np.ndarray, covariance) -> Baxels:
     noise2 = covariance_factor(n, covariance) ** 2 * total(variance)
     out_ivar = np.divide(n.astype(np.float64) ** 2, noise2, out=np.zeros_like(noise2), where=~mask)
     out_flux = np.where(mask, 0.0, total(flux) / n)
-    return Baxels(out_flux.astype(np.float32), out_ivar.astype(np.float32), mask, _mean_lsf(cube, members, starts, n_spaxel))
+    return Baxels(out_flux.astype(np.float32), out_ivar.astype(np.float32), mask, _mean_lsf(cube, good, members, starts, n_good))
 
 
 def baxel_snr(wave, baxels: Baxels, continuum_range: list[float]) -> np.ndarray:
@@ -149,8 +149,8 @@ def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:
     return np.hypot(major, minor / ratio)
 
 
-def _mean_lsf(cube: Cube, members, starts, n_spaxel) -> np.ndarray:
-    if cube.lsf.ndim == 1:
-        return np.broadcast_to(cube.lsf, (n_spaxel.size, cube.wave.size)).astype(np.float32)
-    lsf = cube.lsf.reshape(cube.wave.size, -1)[:, members]
-    return (np.add.reduceat(lsf, starts, axis=1) / n_spaxel).T.astype(np.float32)
+def _mean_lsf(cube: Cube, good, members, starts, n_good) -> np.ndarray:
+    """Mean over good spaxels, shape (n_baxel, n_wave); 0 where none is good."""
+    lsf = cube.lsf[:, None] if cube.lsf.ndim == 1 else cube.lsf.reshape(cube.wave.size, -1)[:, members]
+    total = np.add.reduceat(np.where(good, lsf, 0.0), starts, axis=1).T
+    return (total / np.maximum(n_good, 1)).astype(np.float32)

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from mangrove.artefacts import Artefact
 from mangrove.lines import LineList, fit_lines
 from mangrove.spectra.extinction import galactic_transmission
-from mangrove.spectra.fitting import FitResult, FitSettings, Spectrum, fit_spectrum, no_fit, prepare
+from mangrove.spectra.fitting import FitResult, FitSettings, Spectrum, fill_line_spread, fit_spectrum, no_fit, prepare
 from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
 
 
@@ -49,7 +49,8 @@ def prepare_galaxy(extract: Artefact, z: float, ebv: float, templates: str, sett
     step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
     # The line spread differs by a per cent between the baxels of a galaxy: templates take the median, the
     # correction of each dispersion takes its own.
-    sigma = np.median(extract["lsf"], axis=0) / (1.0 + z) if len(spectra) else np.full(wave.size, 1.0)
+    known = [fill_line_spread(wave, lsf) / (1.0 + z) for lsf in extract["lsf"] if np.any(lsf > 0)]
+    sigma = np.median(known, axis=0) if known else np.zeros_like(wave)
     return GalaxyFit(z, match_line_spread(load_library(templates), step, rest, sigma), fit_lines(), settings), spectra
 
 

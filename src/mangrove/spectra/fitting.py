@@ -18,9 +18,11 @@ SKY_LINES = (5578.9, 5891.6, 5897.6, 6302.0)
 SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
 START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
-_ROUNDS = 6
-_TURNS = 3
-#: The full library may improve chi2 by no more than this over the templates in use.
+_ROUNDS = 10
+_TURNS = 4
+#: The polynomial stays above this; its coefficients have no other limit.
+POLYNOMIAL_FLOOR = 0.05
+#: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
 _CHI2_TOLERANCE = 0.1
 _FTOL = 1e-4
 _LINE_WIDTH_PIXELS = 4
@@ -119,15 +121,22 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
     # pPXF wants a finite, positive error everywhere; masked pixels do not count.
     error[~good] = error[good].max() if good.any() else 1.0
     values = np.where(good, flux[use], 0.0).astype(float) / transmission[use]
-    return Spectrum(rest[use], values, error, good, lsf[use] / (1.0 + z))
+    return Spectrum(rest[use], values, error, good, fill_line_spread(wave, lsf)[use] / (1.0 + z))
+
+
+def fill_line_spread(wave, lsf) -> np.ndarray:
+    """Line spread, shape (n_wave,), interpolated over pixels without one (0); unchanged if no pixel has one."""
+    known = lsf > 0
+    return np.interp(wave, wave[known], lsf[known]) if known.any() else np.asarray(lsf, float)
 
 
 def fit_spectrum(spectrum: Spectrum, z: float, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
     """Fit stars (one Gaussian losvd, multiplicative polynomial) and gas (one velocity and width for all lines).
 
-    Only templates that a linear fit of the whole library gives weight enter the non-linear fit. At its solution the
-    linear fit of the whole library is repeated; as long as that lowers chi2 by more than 0.1, its templates are added
-    and the fit goes on, so that the result is that of the whole library.
+    Two fits alternate until chi2 falls by less than 0.1: all templates and the polynomial at fixed kinematics, and,
+    by pPXF, the kinematics with the templates that have weight and the polynomial frozen into them. Neither gains
+    at the end, so the result is that of pPXF with the whole library and a free multiplicative polynomial, several
+    times faster, and the coefficients of the polynomial have no limits (as in Woo & Ellison 2019).
 
     Parameters
     ----------
@@ -150,10 +159,10 @@ def fit_spectrum(spectrum: Spectrum, z: float, stars: StellarTemplates, lines: L
         return no_fit(NO_CONTINUUM, n_good, stars, lines, settings)
     line_status = _line_status(spectrum, lines)
     gas = gas_templates(lines, line_status != LINE_OUTSIDE, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
-    pp, active = _fit_active(spectrum, norm, stars, gas, settings)
-    if not np.all(np.isfinite(np.concatenate(pp.sol))):
+    solution = _solve(spectrum, norm, stars, gas, settings)
+    if not np.all(np.isfinite(np.concatenate(solution.pp.sol))):
         return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
-    return _collect(pp, active, spectrum, norm, z, stars, gas, lines, line_status, settings)
+    return _collect(solution, spectrum, norm, z, stars, gas, lines, line_status, settings)
 
 
 def no_fit(status: int, n_pixel: int, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
@@ -185,114 +194,122 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     return Model(starlight, emission)
 
 
-def _fit_active(spectrum, norm, stars, gas, settings):
-    """pPXF's solution and the indices of its stellar templates (see :func:`fit_spectrum`)."""
-    everything = _LinearProblem(spectrum, stars, gas)
-    start = [[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]]
-    flat = np.ones(spectrum.wave.size)
-    active, polynomial = everything.support(start, flat, settings.polynomial_degree)
-    if not active.size:
-        active = np.arange(stars.flux.shape[1])
-    # With the polynomial frozen into the templates the kinematics alone are a quick fit, and a good start.
-    frozen = stars._replace(flux=stars.flux * _on_templates(polynomial, spectrum, stars)[:, None])
-    pp = _ppxf(spectrum, norm, frozen, gas, active, start, settings._replace(polynomial_degree=0))
+class _Solution(NamedTuple):
+    """pPXF's last fit, the indices of its stellar templates, the polynomial frozen into them, and chi2."""
+
+    pp: object
+    active: np.ndarray
+    polynomial: np.ndarray
+    chi2: float
+
+
+def _solve(spectrum, norm, stars, gas, settings) -> _Solution:
+    """Alternate the two fits (see :func:`fit_spectrum`)."""
+    problem = _LinearProblem(spectrum, stars, gas, settings.polynomial_degree)
+    kinematics = np.array([[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]])
+    coefficients, chi2 = np.zeros(settings.polynomial_degree), np.inf
     for _ in range(_ROUNDS):
-        start = _kinematics(pp)
-        missing, polynomial = everything.support(start, polynomial, settings.polynomial_degree, _chi2(pp, spectrum, norm))
-        missing = np.setdiff1d(missing, active)
-        if pp.mdegree == settings.polynomial_degree and not missing.size:
+        weights, coefficients, reached = problem.solve(kinematics, coefficients)
+        if reached > chi2 - _CHI2_TOLERANCE:
             break
-        active = np.union1d(active[pp.weights[: active.size] > 0], missing)
-        pp = _ppxf(spectrum, norm, stars, gas, active, start, settings)
-        polynomial = pp.mpoly if settings.polynomial_degree else flat
-    return pp, active
+        active = np.flatnonzero(weights[: stars.flux.shape[1]] > 0)
+        if not active.size:
+            active = np.arange(stars.flux.shape[1])
+        polynomial = np.interp(stars.wave, spectrum.wave, _polynomial(coefficients, spectrum.wave.size))
+        frozen = stars.flux[:, active] * polynomial[:, None]
+        pp = _ppxf(spectrum, norm, stars.wave, frozen, gas, kinematics, settings)
+        kinematics = np.array([s[:2] for s in pp.sol])
+        chi2 = float(np.sum(((spectrum.flux / norm - pp.bestfit) * norm / spectrum.error)[spectrum.good] ** 2))
+        solution = _Solution(pp, active, coefficients, chi2)
+    return solution
 
 
-def _kinematics(pp) -> list[list[float]]:
-    return [list(s[:2]) for s in pp.sol]
-
-
-def _chi2(pp, spectrum, norm) -> float:
-    return float(np.sum(((spectrum.flux / norm - pp.bestfit) * norm / spectrum.error)[spectrum.good] ** 2))
-
-
-def _on_templates(polynomial, spectrum, stars) -> np.ndarray:
-    """A polynomial on the pixels of the data at the wavelengths of the templates, constant outside."""
-    return np.interp(stars.wave, spectrum.wave, polynomial)
-
-
-def _ppxf(spectrum, norm, stars, gas, active, start, settings):
+def _ppxf(spectrum, norm, wave, stars, gas, kinematics, settings):
     from ppxf.ppxf import ppxf
 
-    templates = np.hstack([stars.flux[:, active], gas.flux])
-    component = np.repeat([0, 1], [active.size, gas.free.size])
+    component = np.repeat([0, 1], [stars.shape[1], gas.free.size])
     v = (-settings.velocity_bound, settings.velocity_bound)
     return ppxf(
-        templates,
+        np.hstack([stars, gas.flux]),
         spectrum.flux / norm,
         spectrum.error / norm,
         C_KMS * spectrum.log_step,
-        start,
-        bounds=[[v, SIGMA_STAR_BOUND], [v, SIGMA_GAS_BOUND]] if gas.free.size else [v, SIGMA_STAR_BOUND],
+        kinematics.tolist(),
+        bounds=[[v, SIGMA_STAR_BOUND], [v, SIGMA_GAS_BOUND]],
         moments=[2, 2],
         component=component,
         gas_component=component == 1,
         gas_names=np.array([str(i) for i in gas.free]),
         degree=-1,
-        mdegree=settings.polynomial_degree,
         goodpixels=np.flatnonzero(spectrum.good),
         lam=spectrum.wave,
-        lam_temp=stars.wave,
+        lam_temp=wave,
         ftol=_FTOL,
         quiet=True,
     )
 
 
 class _LinearProblem:
-    """The non-negative linear fit of all templates to a spectrum at given kinematics and polynomial."""
+    """The fit of all templates and of the polynomial to a spectrum at given kinematics."""
 
-    def __init__(self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates):
+    def __init__(self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, degree: int):
         self.spectrum, self.stars, self.gas = spectrum, stars, gas
-        self.data = (spectrum.flux / spectrum.error)[spectrum.good]
+        self.good, self.error = spectrum.good, spectrum.error[spectrum.good]
+        self.data = spectrum.flux[self.good] / self.error
+        x = np.linspace(-1.0, 1.0, spectrum.wave.size)
+        self.legendre = np.polynomial.legendre.legvander(x, degree)[self.good, 1:]
 
-    def design(self, kinematics) -> tuple[np.ndarray, np.ndarray]:
-        """Broadened templates of stars and of gas on the pixels of the data."""
+    def solve(self, kinematics, coefficients) -> tuple[np.ndarray, np.ndarray, float]:
+        """Non-negative weights, polynomial coefficients and chi2.
+
+        Stars times polynomial is linearised in the coefficients (Gauss-Newton); their columns are projected out of
+        the non-negative problem, as they have no sign.
+
+        Parameters
+        ----------
+        kinematics : array_like, shape (2, 2)
+            Velocity and dispersion of stars and of gas, km/s.
+        coefficients : ndarray, shape (degree,)
+            Where to start.
+        """
+        stars, gas = self._design(kinematics)
+        n = stars.shape[1]
+        weights, chi2 = _non_negative(np.hstack([stars * self._shape(coefficients), gas]), self.data)
+        for _ in range(_TURNS if coefficients.size else 0):
+            columns = (stars @ weights[:n])[:, None] * self.legendre
+            matrix = np.hstack([stars * self._shape(coefficients), gas])
+            basis = np.linalg.qr(columns)[0]
+            projected = matrix - basis @ (basis.T @ matrix)
+            trial, _ = _non_negative(projected, self.data - basis @ (basis.T @ self.data))
+            step = np.linalg.lstsq(columns, self.data - matrix @ trial, rcond=None)[0]
+            moved = np.hstack([stars * self._shape(coefficients + step), gas])
+            trial, reached = _non_negative(moved, self.data)
+            if reached > chi2 - _CHI2_TOLERANCE / 10.0:
+                break
+            weights, coefficients, chi2 = trial, coefficients + step, reached
+        return weights, coefficients, chi2
+
+    def _design(self, kinematics) -> tuple[np.ndarray, ...]:
+        """Broadened templates of stars and of gas over the error, at the good pixels."""
         start, shift = _first_pixel(self.spectrum, self.stars), _offset(self.spectrum, self.stars)
         rows = slice(start, start + self.spectrum.wave.size)
         parts = zip((self.stars.flux, self.gas.flux), kinematics, strict=True)
-        return tuple(broaden(t, self.spectrum.log_step, k[0] - shift, k[1])[rows] for t, k in parts)
+        return tuple(
+            broaden(t, self.spectrum.log_step, k[0] - shift, k[1])[rows][self.good] / self.error[:, None]
+            for t, k in parts
+        )
 
-    def support(self, kinematics, polynomial, degree: int, chi2: float = np.inf) -> tuple[np.ndarray, np.ndarray]:
-        """Stellar templates with weight when this fit and a fit of the polynomial to its residual alternate.
+    def _shape(self, coefficients) -> np.ndarray:
+        return np.maximum(1.0 + self.legendre @ coefficients, POLYNOMIAL_FLOOR)[:, None]
 
-        Returns the indices, none if the first fit does not lower ``chi2`` by more than the tolerance, and the
-        polynomial, shape (n_wave,).
-        """
-        stars, gas = self.design(kinematics)
-        n = stars.shape[1]
-        basis = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, len(stars)), degree)
-        good, error, support = self.spectrum.good, self.spectrum.error, np.zeros(n, bool)
-        for turn in range(_TURNS):
-            weights, reached = self._solve(stars, gas, polynomial)
-            if turn == 0 and reached > chi2 - _CHI2_TOLERANCE:
-                break
-            support |= weights[:n] > 0
-            starlight, emission = stars @ weights[:n], gas @ weights[n:]
-            columns = (starlight / error)[good, None] * basis[good]
-            solution = np.linalg.lstsq(columns, ((self.spectrum.flux - emission) / error)[good], rcond=None)[0]
-            polynomial = np.maximum(basis @ (solution / (solution[0] or 1.0)), 0.1)
-        return np.flatnonzero(support), polynomial
 
-    def _solve(self, stars, gas, polynomial):
-        good, error = self.spectrum.good, self.spectrum.error
-        matrix = np.hstack([stars * np.reshape(polynomial, (-1, 1)), gas])[good] / error[good, None]
-        length = np.linalg.norm(matrix, axis=0)
-        length[length == 0] = 1.0
-        # The triangular factor has the same non-negative solution and as few rows as templates.
-        q, r = np.linalg.qr(matrix / length)
-        projected = q.T @ self.data
-        weights, distance = nnls(r, projected)
-        return weights / length, float(distance**2 + self.data @ self.data - projected @ projected)
+def _non_negative(matrix, data) -> tuple[np.ndarray, float]:
+    """Non-negative least squares and its chi2, on the triangular factor, which has as few rows as columns."""
+    length = np.linalg.norm(matrix, axis=0)
+    length[length == 0] = 1.0
+    r = np.linalg.qr(np.column_stack([matrix / length, data]), mode="r")
+    weights, distance = nnls(r[:, :-1], r[:, -1])
+    return weights / length, float(distance**2)
 
 
 def _first_pixel(spectrum, stars) -> int:
@@ -306,7 +323,8 @@ def _offset(spectrum, stars) -> float:
 
 
 def _polynomial(coefficients, n: int) -> np.ndarray:
-    return np.polynomial.legendre.legval(np.linspace(-1.0, 1.0, n), np.append(1.0, coefficients))
+    values = np.polynomial.legendre.legval(np.linspace(-1.0, 1.0, n), np.append(1.0, coefficients))
+    return np.maximum(values, POLYNOMIAL_FLOOR)
 
 
 def _pixel_width(wave, z: float, velocity: float, log_step: float):
@@ -328,14 +346,15 @@ def _line_status(spectrum, lines: LineList) -> np.ndarray:
     return status
 
 
-def _collect(pp, active, spectrum, norm, z, stars, gas: GasTemplates, lines, line_status, settings) -> FitResult:
-    n = active.size
+def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_status, settings) -> FitResult:
+    pp, n = solution.pp, solution.active.size
     weights = np.zeros(stars.flux.shape[1])
-    weights[active] = pp.weights[:n] * norm
+    weights[solution.active] = pp.weights[:n] * norm
     residual = (spectrum.flux / norm - pp.bestfit)[spectrum.good] / (spectrum.error / norm)[spectrum.good]
     rms = 1.4826 * float(np.median(np.abs(residual)))
     noise_scale = max(rms, 1.0) if settings.rescale_noise else 1.0
-    chi2 = float(pp.chi2) / noise_scale**2
+    n_free = np.count_nonzero(pp.weights) + 4 + settings.polynomial_degree
+    chi2 = solution.chi2 / (residual.size - n_free) / noise_scale**2
     factor = np.sqrt(chi2) * noise_scale
     (v_star, sigma_fit), (v_gas, sigma_gas) = pp.sol[0][:2], pp.sol[1][:2]
     errors = np.array([e[:2] for e in pp.error]) * factor
@@ -370,7 +389,7 @@ def _collect(pp, active, spectrum, norm, z, stars, gas: GasTemplates, lines, lin
         rms / noise_scale,
         int(spectrum.good.sum()),
         weights,
-        np.asarray(pp.mpolyweights, float),
+        solution.polynomial,
     )
 
 

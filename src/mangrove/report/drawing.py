@@ -1,0 +1,41 @@
+"""What the figures of the report share."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mangrove.spectra.bpt import KAUFFMANN_LIMIT, KEWLEY_LIMIT, kauffmann_2003, kewley_2001
+
+BAD_COLOUR = "#e4e4e4"
+BPT_COLOURS = {"star-forming": "#2c7fb8", "composite": "#41ab5d", "AGN": "#d7301f"}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure, inches, whose axes leave room for each other's labels."""
+    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
+    return figure
+
+
+def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, float]:
+    """Percentiles of the finite values, always apart; (0, 1) without any."""
+    finite = np.asarray(values, float)
+    finite = finite[np.isfinite(finite)]
+    if not finite.size:
+        return 0.0, 1.0
+    bottom, top = np.percentile(finite, [low, high])
+    margin = 0.05 * abs(bottom) or 0.5
+    return (float(bottom), float(top)) if top > bottom else (float(bottom - margin), float(top + margin))
+
+
+def note(axes: Axes, text: str) -> None:
+    """Text in the middle of axes that have nothing to show."""
+    axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=11, color="0.35", wrap=True)
+
+
+def bpt_axes(axes: Axes) -> None:
+    """The frame of a BPT diagram: curves, limits, labels."""
+    x = np.linspace(-2.2, KEWLEY_LIMIT, 2000)
+    axes.plot(x[x < KAUFFMANN_LIMIT], kauffmann_2003(x[x < KAUFFMANN_LIMIT]), "k--", lw=1.3, label="Kauffmann et al. 2003")
+    axes.plot(x[:-1], kewley_2001(x[:-1]), "k-", lw=1.3, label="Kewley et al. 2001")
+    axes.set(xlim=(-1.9, 0.6), ylim=(-1.3, 1.5), xlabel="log [NII] 6585 / Hα", ylabel="log [OIII] 5008 / Hβ")
