@@ -1,9 +1,14 @@
-# Configuration, sample sheet, code hashes: everything the other rules take their values from.
+# Configuration, sample sheet, code hashes, paths: everything the other rules take their values from.
+import os
 import sys
 from functools import cache
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+# The package beside this workflow, for the rules and for the scripts, which are processes of their own: what runs
+# is what is hashed, whichever mangrove is installed.
+SOURCE = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCE)
+os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
 
 from mangrove import artefacts, codehash, logs
 from mangrove import config as mangrove_config
@@ -27,7 +32,24 @@ CONFIG, GALAXIES = load_run()
 RESULTS = f"results/{CONFIG.run}"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+REPORT = f"{RESULTS}/report"
 RELEASE = releases.release(CONFIG.survey.release)
+
+SIMULATED = CONFIG.survey.source == "simulated"
+ARCHIVE = f"{RESULTS}/archive"
+# Kept cubes are shared by runs, one level per DRP version; those of a simulated survey also by its seed.
+STORE = {
+    "sdss": f"{CONFIG.survey.data_folder}/{RELEASE.drpver}",
+    "simulated": f"{CONFIG.survey.data_folder}/simulated-{CONFIG.seed}/{RELEASE.drpver}",
+    "files": f"{CONFIG.survey.data_folder}/{CONFIG.run}",
+}[CONFIG.survey.source]
+CUBES = STORE if CONFIG.survey.keep_cubes else f"{RESULTS}/scratch"
+CUBE = (
+    f"{CUBES}/{{plateifu}}.fits" if CONFIG.survey.source == "files" else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
+)
+# Local cubes of a simulated survey are linked, never copied.
+LINK = CONFIG.survey.link or SIMULATED
+TRUTHS = [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES] if SIMULATED else []
 
 if workflow.is_main_process:
     artefacts.sweep(RESULTS)
@@ -49,11 +71,34 @@ def every_galaxy(pattern):
     return [str(pattern).replace("{plateifu}", name) for name in GALAXIES]
 
 
+def cube_url(wildcards):
+    """Address of a galaxy's cube; a path of the workflow where it makes the archive itself."""
+    if SIMULATED:
+        return f"{ARCHIVE}/{RELEASE.cube_path(wildcards.plateifu)}"
+    if CONFIG.survey.source == "files":
+        return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
+    return releases.address(CONFIG.survey.base, RELEASE.cube_path(wildcards.plateifu))
+
+
+def archived_cube(wildcards):
+    """The archive's file as an input, where the workflow makes it."""
+    return cube_url(wildcards) if SIMULATED else []
+
+
+def cube_input(path):
+    """A cube as an input of extract: its time stamp does not count, unless the workflow simulates it."""
+    return path if SIMULATED else ancient(path)
+
+
+def figure(path, caption, category, **labels):
+    """An output that the report shows."""
+    return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
+
+
 def failure_digest():
     """Unique failures in the logs of this run, with counts."""
     lines = [
-        f"  {n} x {rule}: {message}  [{place}]"
-        for (rule, message, place), n in logs.failures(Path(LOGS)).most_common()
+        f"  {n} x {rule}: {message}  [{place}]" for (rule, message, place), n in logs.failures(Path(LOGS)).most_common()
     ]
     return "\n".join([f"Failures of run '{CONFIG.run}' (logs: {LOGS}):", *lines])
 

@@ -1,11 +1,4 @@
 # Figures and tables of the report (snakemake --report).
-REPORT = f"{RESULTS}/report"
-TRUTHS = [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES] if SIMULATED else []
-
-
-def figure(path, caption, category, **labels):
-    """An output that the report shows."""
-    return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
 
 
 rule galaxy_figures:
@@ -14,7 +7,9 @@ rule galaxy_figures:
         fit=rules.fit.output.fit,
     output:
         maps=figure(f"{REPORT}/galaxies/{{plateifu}}-maps.png", "maps", "Galaxies", galaxy="{plateifu}", figure="maps"),
-        lines=figure(f"{REPORT}/galaxies/{{plateifu}}-lines.png", "lines", "Galaxies", galaxy="{plateifu}", figure="lines"),
+        lines=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-lines.png", "lines", "Galaxies", galaxy="{plateifu}", figure="lines"
+        ),
         spectra=figure(
             f"{REPORT}/galaxies/{{plateifu}}-spectra.png", "spectra", "Galaxies", galaxy="{plateifu}", figure="spectra"
         ),
@@ -22,6 +17,8 @@ rule galaxy_figures:
         f"{LOGS}/galaxy_figures/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/galaxy_figures/{{plateifu}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=1500,
@@ -48,6 +45,8 @@ rule survey_figures:
         f"{LOGS}/survey_figures.log",
     benchmark:
         f"{BENCHMARKS}/survey_figures.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -71,6 +70,8 @@ rule recovery:
         f"{LOGS}/recovery.log",
     benchmark:
         f"{BENCHMARKS}/recovery.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -90,6 +91,8 @@ rule digest:
         failures=figure(f"{REPORT}/failures.csv", "failures", "Run", table="unique failures in the logs"),
     log:
         f"{LOGS}/digest.log",
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -110,6 +113,8 @@ rule provenance:
         provenance=f"{RESULTS}/provenance.json",
     log:
         f"{LOGS}/provenance.log",
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=500,

@@ -10,6 +10,8 @@ rule extract:
         f"{LOGS}/extract/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/extract/{{plateifu}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=3000,
@@ -46,6 +48,8 @@ rule fit:
         f"{LOGS}/fit/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/fit/{{plateifu}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=1500,
@@ -76,6 +80,8 @@ rule line_cube:
         f"{LOGS}/line_cube/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/line_cube/{{plateifu}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=500,
@@ -97,6 +103,8 @@ rule training_spectra:
         f"{LOGS}/training_spectra.log",
     benchmark:
         f"{BENCHMARKS}/training_spectra.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -129,6 +137,8 @@ rule line_cube_set:
         f"{LOGS}/line_cube_set.log",
     benchmark:
         f"{BENCHMARKS}/line_cube_set.tsv"
+    conda:
+        "../envs/mangrove.yaml"
     threads: 1
     resources:
         mem_mb=2000,

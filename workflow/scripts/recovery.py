@@ -1,0 +1,43 @@
+"""Compare the fits of the simulated survey with its truth."""
+
+import logging
+from collections.abc import Iterator
+
+import pandas as pd
+
+from mangrove import artefacts
+from mangrove.analysis import recovery
+from mangrove.logs import rule_log
+
+logger = logging.getLogger("mangrove.recovery")
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Compare ``inputs.fits`` with ``inputs.truths``; write ``outputs.table`` (CSV) and ``outputs.figure``."""
+    with rule_log(log):
+        pooled = recovery.pool(comparisons(inputs))
+        rows = recovery.recovery_table(pooled)
+        for row in rows:
+            if row.holds == "no":
+                logger.warning("%s, S/N %s: mean pull %.2f, width %.2f", row.quantity, row.snr_per_pixel, row.mean_pull, row.robust_width)
+        pd.DataFrame(rows, columns=recovery.RecoveryRow._fields).to_csv(outputs.table, index=False, float_format="%.4g")
+        recovery.recovery_figure(pooled).savefig(outputs.figure)
+
+
+def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:
+    """Comparisons of the galaxies, one at a time."""
+    for paths in zip(inputs.extracts, inputs.fits, inputs.truths, strict=True):
+        extract, fit, truth = (
+            artefacts.read(path, kind, names)
+            for path, kind, names in zip(
+                paths,
+                ("extract", "fit", "truth"),
+                (recovery.EXTRACT_DATASETS, recovery.FIT_DATASETS, recovery.TRUTH_DATASETS),
+                strict=True,
+            )
+        )
+        yield recovery.compare(extract, fit, truth)
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)

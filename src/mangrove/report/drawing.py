@@ -35,7 +35,7 @@ def note(axes: Axes, text: str) -> None:
 
 def bpt_axes(axes: Axes) -> None:
     """The frame of a BPT diagram: curves, limits, labels."""
-    x = np.linspace(-2.2, KEWLEY_LIMIT, 2000)
+    x = np.linspace(-2.6, KEWLEY_LIMIT, 2000)
     axes.plot(x[x < KAUFFMANN_LIMIT], kauffmann_2003(x[x < KAUFFMANN_LIMIT]), "k--", lw=1.3, label="Kauffmann et al. 2003")
     axes.plot(x[:-1], kewley_2001(x[:-1]), "k-", lw=1.3, label="Kewley et al. 2001")
-    axes.set(xlim=(-1.9, 0.6), ylim=(-1.3, 1.5), xlabel="log [NII] 6585 / Hα", ylabel="log [OIII] 5008 / Hβ")
+    axes.set(xlim=(-2.4, 0.6), ylim=(-1.3, 1.5), xlabel="log [NII] 6585 / Hα", ylabel="log [OIII] 5008 / Hβ")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
 
 from mangrove import artefacts
 from mangrove.data_model import FIT_STATUS, LINE_STATUS, SPAXEL_STATUS, SPLIT, TRAINING_CUT
@@ -56,6 +57,7 @@ MEANING = {
 #: Rows that stand for all training spectra; they lie in hashed order, so the first are a random sample.
 SAMPLE_ROWS = 2000
 _N_EXAMPLES = 4
+_EXAMPLE_SHIFT = 2.0
 _DENSITY_FROM = 3000
 _OK_GALAXY = "has baxels"
 
@@ -290,6 +292,9 @@ def _error_panel(axes: Axes, baxels: Baxels) -> None:
         else:
             axes.plot(snr, error, ".", ms=4, alpha=0.6, color=colour, label=label)
     axes.set(xscale="log", yscale="log", xlabel="S/N per pixel", ylabel="error of σ (km/s)")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title("error of the velocity dispersions")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(fontsize=10)
@@ -315,14 +320,15 @@ def _scatter_panel(axes: Axes, wave, flux) -> None:
 
 
 def _example_panel(axes: Axes, wave, flux, snr) -> None:
-    """The first rows, each shifted up by one unit."""
+    """The first rows, each shifted up."""
     rows = range(min(_N_EXAMPLES, len(flux)))
     for k in rows:
-        axes.plot(wave, flux[k] + k, lw=0.6)
-        axes.text(1.003, flux[k][-50:].mean() + k, f"S/N {snr[k]:.0f}", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
-    top = np.percentile(flux[: len(rows)] + np.arange(len(rows))[:, None], 99.7)
+        axes.plot(wave, flux[k] + _EXAMPLE_SHIFT * k, lw=0.6)
+        end = float(flux[k][-50:].mean()) + _EXAMPLE_SHIFT * k
+        axes.text(1.003, end, f"S/N {snr[k]:.0f}", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
+    top = np.percentile(flux[: len(rows)] + _EXAMPLE_SHIFT * np.arange(len(rows))[:, None], 99.7)
     axes.set(xlim=(wave[0], wave[-1]), ylim=(0, 1.05 * top), xlabel="rest wavelength, vacuum (Å)")
-    axes.set_ylabel("flux / mean in the band\n+ 1 per spectrum")
+    axes.set_ylabel(f"flux / mean in the band\n+ {_EXAMPLE_SHIFT:g} per spectrum")
     axes.set_title("examples")
 
 

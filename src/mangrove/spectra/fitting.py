@@ -25,6 +25,7 @@ POLYNOMIAL_FLOOR = 0.05
 #: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
 _CHI2_TOLERANCE = 0.1
 _FTOL = 1e-4
+_SIGMA2_STEP = 300.0
 _LINE_WIDTH_PIXELS = 4
 _MIN_PIXELS = 100
 
@@ -181,16 +182,15 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     fit : FitResult
         Or any object with these attributes for one baxel.
     """
-    step, start = spectrum.log_step, _first_pixel(spectrum, stars)
-    rows = slice(start, start + spectrum.wave.size)
-    shift = _offset(spectrum, stars)
-    starlight = broaden((stars.flux @ fit.weights)[:, None], step, fit.v_star - shift, fit.sigma_star_fit)[rows, 0]
+    mixture = (stars.flux @ fit.weights)[:, None]
+    starlight = _on_data(mixture, spectrum, stars, fit.v_star, fit.sigma_star_fit)[:, 0]
     starlight *= _polynomial(fit.polynomial, spectrum.wave.size)
     usable = np.asarray(fit.line_status) != LINE_OUTSIDE
     gas = gas_templates(lines, usable, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     flux = np.asarray(fit.line_flux)[gas.free]
-    per_pixel = np.where(np.isfinite(flux), flux, 0.0) / _pixel_width(lines.wave[gas.free], z, fit.v_gas, step)
-    emission = broaden((gas.flux @ per_pixel)[:, None], step, fit.v_gas - shift, fit.sigma_gas)[rows, 0]
+    width = _pixel_width(lines.wave[gas.free], z, fit.v_gas, spectrum.log_step)
+    emission = (gas.flux @ (np.where(np.isfinite(flux), flux, 0.0) / width))[:, None]
+    emission = _on_data(emission, spectrum, stars, fit.v_gas, fit.sigma_gas)[:, 0]
     return Model(starlight, emission)
 
 
@@ -291,13 +291,8 @@ class _LinearProblem:
 
     def _design(self, kinematics) -> tuple[np.ndarray, ...]:
         """Broadened templates of stars and of gas over the error, at the good pixels."""
-        start, shift = _first_pixel(self.spectrum, self.stars), _offset(self.spectrum, self.stars)
-        rows = slice(start, start + self.spectrum.wave.size)
         parts = zip((self.stars.flux, self.gas.flux), kinematics, strict=True)
-        return tuple(
-            broaden(t, self.spectrum.log_step, k[0] - shift, k[1])[rows][self.good] / self.error[:, None]
-            for t, k in parts
-        )
+        return tuple(_on_data(t, self.spectrum, self.stars, *k)[self.good] / self.error[:, None] for t, k in parts)
 
     def _shape(self, coefficients) -> np.ndarray:
         return np.maximum(1.0 + self.legendre @ coefficients, POLYNOMIAL_FLOOR)[:, None]
@@ -312,8 +307,11 @@ def _non_negative(matrix, data) -> tuple[np.ndarray, float]:
     return weights / length, float(distance**2)
 
 
-def _first_pixel(spectrum, stars) -> int:
-    return int(np.floor(np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step))
+def _on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
+    """Templates, shape (n_template_wave, n), broadened and shifted, on the pixels of the data."""
+    start = int(np.floor(np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step))
+    broadened = broaden(templates, spectrum.log_step, velocity - _offset(spectrum, stars), sigma)
+    return broadened[start : start + spectrum.wave.size]
 
 
 def _offset(spectrum, stars) -> float:
@@ -347,9 +345,9 @@ def _line_status(spectrum, lines: LineList) -> np.ndarray:
 
 
 def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_status, settings) -> FitResult:
-    pp, n = solution.pp, solution.active.size
+    pp = solution.pp
     weights = np.zeros(stars.flux.shape[1])
-    weights[solution.active] = pp.weights[:n] * norm
+    weights[solution.active] = pp.weights[: solution.active.size] * norm
     residual = (spectrum.flux / norm - pp.bestfit)[spectrum.good] / (spectrum.error / norm)[spectrum.good]
     rms = 1.4826 * float(np.median(np.abs(residual)))
     noise_scale = max(rms, 1.0) if settings.rescale_noise else 1.0
@@ -358,9 +356,9 @@ def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_
     factor = np.sqrt(chi2) * noise_scale
     (v_star, sigma_fit), (v_gas, sigma_gas) = pp.sol[0][:2], pp.sol[1][:2]
     errors = np.array([e[:2] for e in pp.error]) * factor
-    correction = _line_spread_correction(spectrum, stars)
+    correction = _line_spread_correction(solution, spectrum, norm, stars)
     sigma = np.sqrt(sigma_fit**2 + correction)
-    flux, flux_err = _line_fluxes(pp, n, norm, factor, spectrum, z, v_gas, gas, lines, line_status)
+    flux, flux_err = _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status)
     starlight = (pp.bestfit - pp.gas_bestfit) * norm
     at_line = np.interp(lines.wave * np.exp(v_gas / C_KMS), spectrum.wave, starlight)
     continuum = np.where(line_status == LINE_OK, at_line, np.nan)
@@ -393,31 +391,41 @@ def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_
     )
 
 
-def _line_fluxes(pp, n_star, norm, factor, spectrum, z, v_gas, gas, lines, line_status):
+def _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status):
     flux, error = (np.full(len(lines.name), np.nan) for _ in range(2))
-    width = _pixel_width(lines.wave[gas.free], z, v_gas, spectrum.log_step)
-    # The template of a free line holds its tied lines too, so its own flux is the weight times its own unit sum.
-    weight, weight_err = pp.weights[n_star:], _weight_errors(pp)[n_star:]
-    flux[gas.free], error[gas.free] = weight * norm * width, weight_err * norm * width * factor
+    # pPXF's flux is the sum over pixels of the template, tied lines included; the free line itself sums to 1.
+    scale = norm * _pixel_width(lines.wave[gas.free], z, v_gas, spectrum.log_step) / gas.flux.sum(axis=0)
+    flux[gas.free], error[gas.free] = pp.gas_flux * scale, pp.gas_flux_error * scale * factor
     flux, error = flux[lines.partner] * lines.ratio, error[lines.partner] * lines.ratio
     measured = line_status == LINE_OK
     return np.where(measured, flux, np.nan), np.where(measured, error, np.nan)
 
 
-def _weight_errors(pp) -> np.ndarray:
-    """Formal errors of all weights from the covariance of the linear problem (gas lines: pPXF's own)."""
-    errors = np.full(pp.weights.size, np.nan)
-    gas = pp.gas_component
-    per_weight = np.where(pp.weights[gas] > 0, pp.gas_flux / np.where(pp.weights[gas] > 0, pp.weights[gas], 1.0), np.nan)
-    errors[gas] = pp.gas_flux_error / per_weight
-    return errors
+def _line_spread_correction(solution, spectrum, norm, stars) -> float:
+    """sigma_template^2 - sigma_instrument^2, km2/s2, as the fit sees it.
 
-
-def _line_spread_correction(spectrum, stars) -> float:
-    """sigma_template^2 - sigma_instrument^2, km2/s2, mean over good pixels weighted by inverse variance."""
+    The mean over good pixels, each weighted by what it tells about the dispersion: the square of the model's
+    derivative by sigma^2, less what templates and polynomial can mimic, over the variance. Most of that is in the
+    blue; a mean weighted by inverse variance alone is off by hundreds of km2/s2.
+    """
     template = np.interp(spectrum.wave, stars.wave, stars.sigma)
     difference = (template**2 - spectrum.sigma**2) * (C_KMS / spectrum.wave) ** 2
-    return max(float(np.average(difference[spectrum.good], weights=spectrum.error[spectrum.good] ** -2.0)), 0.0)
+    pp, n = solution.pp, solution.active.size
+    velocity, sigma = pp.sol[0][:2]
+    narrow = np.sqrt(max(sigma**2 - _SIGMA2_STEP, 0.0))
+    wide = np.sqrt(sigma**2 + _SIGMA2_STEP)
+    flux = stars.flux[:, solution.active]
+    columns = _on_data(flux, spectrum, stars, velocity, sigma)
+    starlight = flux @ pp.weights[:n]
+    ends = [_on_data(starlight[:, None], spectrum, stars, velocity, s)[:, 0] for s in (narrow, wide)]
+    shape = _polynomial(solution.polynomial, spectrum.wave.size)
+    legendre = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, shape.size), solution.polynomial.size)
+    mimics = np.hstack([columns * shape[:, None], (columns @ pp.weights[:n])[:, None] * legendre])
+    good, error = spectrum.good, spectrum.error[spectrum.good] / norm
+    derivative = ((ends[1] - ends[0]) * shape)[good] / error
+    basis = np.linalg.qr(mimics[good] / error[:, None])[0]
+    weight = derivative * (derivative - basis @ (basis.T @ derivative))
+    return max(float(np.sum(weight * difference[good]) / np.sum(weight)), 0.0) if np.any(weight) else 0.0
 
 
 def _status(pp, weights, sigma_fit, correction, settings) -> int:

@@ -11,7 +11,9 @@ from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, log_edges, overlap_matrix
 
 _LOADERS = {"mastar": load_mastar}
 _STEP_TOLERANCE = 1e-6
-_FINER = 1e-3
+#: Kernels narrower than this part of the library's own line spread are left out.
+_FINER = 0.1
+_OVERSAMPLE = 5
 
 
 class StellarTemplates(NamedTuple):
@@ -84,9 +86,11 @@ def match_line_spread(library: SspLibrary, log_step: float, wave, sigma_data) ->
     grid, flux = _on_step(library.wave, flux, log_step)
     sigma = np.interp(grid, library.wave, library.fwhm) / SIGMA_TO_FWHM
     wanted = np.interp(grid, wave, sigma_data)
-    kernel2 = wanted**2 - sigma**2
-    if np.any(kernel2 > (_FINER * sigma) ** 2):
-        flux = varsmooth(grid, flux, np.sqrt(np.maximum(kernel2, 0.0)))
+    kernel = np.sqrt(np.maximum(wanted**2 - sigma**2, 0.0))
+    finer = kernel > _FINER * sigma
+    if finer.any():
+        # varsmooth resamples, which broadens by a fraction of a pixel: pixels that need no kernel keep their flux.
+        flux = np.where(finer[:, None], varsmooth(grid, flux, kernel, oversample=_OVERSAMPLE), flux)
     metallicity, age = (a.ravel() for a in np.meshgrid(library.metallicity, library.age, indexing="ij"))
     return StellarTemplates(grid, flux, np.maximum(sigma, wanted), age, metallicity)
 

@@ -34,9 +34,9 @@ def read(hdus: fits.HDUList, spectrum: int) -> Cube:
     flux, ivar, mask, resolving_power = (
         np.asarray(hdus[name].data[spectrum]) for name in ("FLUX", "IVAR", "MASK", "SRES")
     )
-    resolved = resolving_power > 0
-    lsf = np.divide(wave, resolving_power * SIGMA_TO_FWHM, out=np.zeros_like(wave), where=resolved)
-    good = ~has(mask, FATAL) & (ivar > 0) & np.isfinite(flux) & resolved
+    good = ~has(mask, FATAL) & (ivar > 0) & np.isfinite(flux) & (resolving_power > 0)
+    # Masked pixels hold placeholders for the resolving power.
+    lsf = np.divide(wave, resolving_power * SIGMA_TO_FWHM, out=np.zeros_like(wave), where=good)
 
     def as_cube(values, dtype):
         return values.astype(dtype)[:, None, None]
