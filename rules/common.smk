@@ -16,16 +16,14 @@ from mangrove.errors import MangroveError
 from mangrove.survey import releases
 from mangrove.survey.sample import GALAXY_NAME, read_sheet
 
-from snakemake.exceptions import WorkflowError
-
 
 def load_run():
-    """The validated configuration and the galaxies of its sample sheet."""
+    """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
         validated = mangrove_config.validate(config, [*map(str, workflow.configfiles)])
         return validated, read_sheet(validated)
     except MangroveError as error:
-        raise WorkflowError(str(error)) from None
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 CONFIG, GALAXIES = load_run()

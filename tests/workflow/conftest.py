@@ -159,4 +159,6 @@ def fresh(tmp_path_factory) -> Workspace:
 
 def rules_of(name: str) -> Counter:
     """Names of the rules in a file of rules/."""
-    return Counter(re.findall(r"^rule (\w+):", (ROOT / "rules" / f"{name}.smk").read_text(encoding="utf-8"), re.MULTILINE))
+    return Counter(
+        re.findall(r"^rule (\w+):", (ROOT / "rules" / f"{name}.smk").read_text(encoding="utf-8"), re.MULTILINE)
+    )

@@ -1,5 +1,7 @@
 """Spatial binning of spaxels to a target signal to noise, with the noise covariance of neighbouring spaxels."""
 
+import warnings
+
 import numpy as np
 
 #: Law et al. (2016), AJ 152, 83, equation 5: noise over its quadrature sum is 1 + 1.62 log10(n), 4.2 above 100 spaxels.
@@ -93,11 +95,14 @@ def _vorbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
 
 
 def _accrete(xy, signal, noise, target: float) -> np.ndarray:
-    from vorbin.voronoi_2d_binning import voronoi_2d_binning
-
     if np.all(signal >= target * noise):
         return np.arange(signal.size)
-    return voronoi_2d_binning(*xy.T, signal, noise, target, pixelsize=1.0, plot=False, quiet=True)[0]
+    with warnings.catch_warnings():
+        # VorBin announces its successor, PowerBin, at import and at every call; here it is the user's choice.
+        warnings.filterwarnings("ignore", "(?s).*VorBin is deprecated", UserWarning)
+        from vorbin.voronoi_2d_binning import voronoi_2d_binning
+
+        return voronoi_2d_binning(*xy.T, signal, noise, target, pixelsize=1.0, plot=False, quiet=True)[0]
 
 
 def _median_snr(bins, signal, noise, covariance) -> float:

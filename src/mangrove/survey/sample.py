@@ -113,11 +113,7 @@ def write_sheet(path: Path, galaxies: Iterable[Galaxy]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as f:
         writer = csv.writer(f, delimiter="\t", lineterminator="\n")
         writer.writerow(used)
-        writer.writerows([_text(row[c]) for c in used] for row in rows)
-
-
-def _text(value) -> str:
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+        writer.writerows([row[c] for c in used] for row in rows)
 
 
 def _check_header(header: list[str], name: str) -> None:

@@ -81,7 +81,7 @@ def _galaxy(row) -> Galaxy:
         ebv=_number(row["ebvgal"]),
         ra=_number(row["objra"]),
         dec=_number(row["objdec"]),
-        log_mass=float(np.log10(mass)) if mass > 0 else MISSING,
+        log_mass=_number(np.log10(mass)) if mass > 0 else MISSING,
         **extra,
     )
 

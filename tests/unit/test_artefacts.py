@@ -1,0 +1,134 @@
+import json
+
+import h5py
+import numpy as np
+import pytest
+
+from mangrove import artefacts
+from mangrove.data_model import KINDS
+from mangrove.errors import ArtefactError
+from mangrove.verification import verify_run
+
+ATTRS = {"status": "ok", "reason": "", "plateifu": "8485-1901"}
+
+
+def line_cube(scale=1.0):
+    rng = np.random.default_rng(1)
+    flux = rng.normal(size=(20, 4, 4)).astype("f4") * scale
+    return {
+        "flux": flux,
+        "ivar": np.ones_like(flux),
+        "valid": np.ones(flux.shape, "i1"),
+        "wave": np.linspace(4000, 4100, 20),
+        "line": np.array(["Hβ", "OIII-5008"]),
+    }
+
+
+def write(path, data=None, params=None, inputs=()):
+    prov = artefacts.provenance(path, params or {"size": 4}, list(inputs))
+    artefacts.write(path, "line_cube", data or line_cube(), prov, ATTRS)
+    return path
+
+
+def test_round_trip(tmp_path):
+    data = line_cube()
+    found = artefacts.read(write(tmp_path / "a.h5", data), "line_cube")
+    for name, values in data.items():
+        np.testing.assert_array_equal(found[name], values)
+    assert found.ok
+    assert found.attrs["plateifu"] == "8485-1901"
+    assert json.loads(found.attrs["params"]) == {"size": 4}
+
+
+def test_equal_inputs_give_equal_bytes(tmp_path):
+    first, second = write(tmp_path / "a" / "x.h5"), write(tmp_path / "b" / "x.h5")
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_the_hash_is_of_the_content_alone(tmp_path):
+    def hashed(*args):
+        return artefacts.read(write(tmp_path / "x.h5", *args), "line_cube", []).content_hash
+
+    assert hashed(line_cube(), {"size": 4}) == hashed(line_cube(), {"size": 8})
+    assert hashed(line_cube()) != hashed(line_cube(2.0))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.pop("ivar"), "missing datasets .'ivar'"),
+        (lambda d: d.update(extra=np.zeros(3)), "undeclared datasets .'extra'"),
+        (lambda d: d.update(wave=np.zeros(19)), "n_channel"),
+        (lambda d: d.update(wave=np.zeros((20, 1))), "declared dims"),
+    ],
+)
+def test_what_is_not_declared_is_refused_and_nothing_is_left(tmp_path, change, message):
+    data = line_cube()
+    change(data)
+    with pytest.raises(ArtefactError, match=message):
+        write(tmp_path / "x.h5", data)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failing_writer_leaves_the_old_file(tmp_path):
+    path = write(tmp_path / "x.h5")
+    before = path.read_bytes()
+    dims = {"n_channel": 20, "ny": 4, "nx": 4, "n_line": 2}
+    with pytest.raises(RuntimeError), artefacts.writer(path, "line_cube", dims, artefacts.Provenance(), ATTRS) as f:
+        f["flux"][...] = 1.0
+        raise RuntimeError
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_leftovers_of_killed_writers_are_swept(tmp_path):
+    path = write(tmp_path / "x.h5")
+    leftover = tmp_path / ".x.h5.0123.part"
+    leftover.write_bytes(b"half")
+    assert artefacts.sweep(tmp_path) == [leftover]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_reading_refuses_what_is_wrong(tmp_path):
+    path = write(tmp_path / "x.h5")
+    with pytest.raises(ArtefactError, match="wanted is fit"):
+        artefacts.read(path, "fit")
+    with pytest.raises(ArtefactError, match="does not exist"):
+        artefacts.read(tmp_path / "none.h5", "fit")
+    with h5py.File(path, "a") as f:
+        f.attrs["schema_version"] = 0
+    with pytest.raises(ArtefactError, match="schema 0"):
+        artefacts.read(path, "line_cube")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(ArtefactError, match="not a readable HDF5"):
+        artefacts.read(path, "line_cube")
+
+
+def test_empty_dimensions_and_text(tmp_path):
+    data = {
+        name: np.zeros([0 if d == "n_baxel" else 3 for d in f.dims], "U1" if f.dtype == "str" else f.dtype)
+        for name, f in KINDS["extract"].fields.items()
+    }
+    artefacts.write(tmp_path / "e.h5", "extract", data, artefacts.Provenance(), ATTRS | {"status": "too_faint"})
+    found = artefacts.read(tmp_path / "e.h5", "extract")
+    assert found["flux"].shape == (0, 3)
+    assert not found.ok
+
+
+def test_xarray_reads_it_without_mangrove(tmp_path):
+    xarray = pytest.importorskip("xarray")
+    with xarray.open_dataset(write(tmp_path / "x.h5"), engine="h5netcdf") as data:
+        assert data.flux.dims == ("n_channel", "ny", "nx")
+        assert data.wave.attrs["units"] == "Angstrom"
+        np.testing.assert_array_equal(data.flux, line_cube()["flux"])
+
+
+def test_verify_finds_damage_and_stale_inputs(tmp_path):
+    source = write(tmp_path / "in" / "s.h5")
+    made = write(tmp_path / "out" / "m.h5", inputs=[source])
+    assert verify_run(tmp_path) == (2, [])
+    write(source, line_cube(3.0))
+    assert [p for p in verify_run(tmp_path).problems if str(made) in p and "another version" in p]
+    with h5py.File(made, "a") as f:
+        f["flux"][0, 0, 0] += 1
+    assert any("content differs" in p for p in verify_run(tmp_path).problems)

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+
+from mangrove.spectra.binning import bin_snr, bin_spaxels, covariance_factor
+
+TARGET = 20.0
+#: Central signal to noise of exponential discs with a scale length of 10 spaxels.
+DISCS = {"bright": 40.0, "medium": 15.0, "faint": 8.0}
+
+
+def disc(centre, scale=14.0, side=64):
+    y, x = np.mgrid[:side, :side].reshape(2, -1)
+    signal = centre * np.exp(-np.hypot(x - side / 2, y - side / 2) / scale)
+    use = signal > 2.0
+    return x[use], y[use], signal[use], np.ones(use.sum())
+
+
+def reached(bins, signal, noise, covariance="manga"):
+    n = np.bincount(bins)
+    return n, np.array([bin_snr(signal[bins == i], noise[bins == i], covariance) for i in range(n.size)])
+
+
+def test_covariance_factor_is_law_et_al():
+    np.testing.assert_allclose(covariance_factor([0, 1, 10, 100, 101, 5000]), [1, 1, 2.62, 4.24, 4.2, 4.2])
+    np.testing.assert_array_equal(covariance_factor([1, 50], "none"), 1.0)
+    np.testing.assert_allclose(covariance_factor([1, 10, 100, 1000], 3.0), [1, 2, 3, 3])
+
+
+@pytest.mark.parametrize("engine", ["powerbin", "vorbin"])
+@pytest.mark.parametrize("brightness", DISCS)
+def test_bins_of_several_spaxels_meet_the_target(engine, brightness):
+    x, y, signal, noise = disc(DISCS[brightness])
+    bins = bin_spaxels(x, y, signal, noise, TARGET, "manga", engine)
+    n, snr = reached(bins, signal, noise)
+    assert np.median(snr[n > 1]) == pytest.approx(TARGET, rel=0.1)
+
+
+@pytest.mark.parametrize("engine", ["powerbin", "vorbin"])
+def test_covariance_gives_fewer_bins(engine):
+    x, y, signal, noise = disc(DISCS["bright"])
+    with_it = bin_spaxels(x, y, signal, noise, TARGET, "manga", engine)
+    without = bin_spaxels(x, y, signal, noise, TARGET, "none", engine)
+    assert with_it.max() < without.max()
+
+
+def test_degenerate_galaxies_are_data():
+    x, y, signal, noise = disc(DISCS["medium"])
+    for engine in ("powerbin", "vorbin"):
+        assert bin_spaxels([], [], [], [], TARGET, "manga", engine).size == 0
+        assert list(bin_spaxels([3], [3], [5.0], [1.0], TARGET, "manga", engine)) == [0]
+        whole = bin_spaxels(x, y, signal / 20, noise, TARGET, "manga", engine)
+        assert set(whole) == {0}, "a galaxy below the target as a whole is one bin"
+        each = bin_spaxels(x, y, signal * 20, noise, TARGET, "manga", engine)
+        assert sorted(each) == list(range(x.size)), "spaxels above the target are bins of their own"
+
+
+def test_bins_are_numbered_from_zero_without_gaps():
+    x, y, signal, noise = disc(DISCS["bright"])
+    bins = bin_spaxels(x, y, signal, noise, TARGET, "manga", "powerbin")
+    assert set(bins) == set(range(bins.max() + 1))
+    _, first = np.unique(bins, return_index=True)
+    assert np.all(np.diff(first) > 0)
+
+
+def test_binning_is_deterministic():
+    args = (*disc(DISCS["bright"]), TARGET, "manga", "powerbin")
+    np.testing.assert_array_equal(bin_spaxels(*args), bin_spaxels(*args))

@@ -1,0 +1,72 @@
+import pytest
+
+from mangrove.config import Config, Sample
+from mangrove.errors import SampleError
+from mangrove.survey.sample import MISSING, Galaxy, parse_sheet, read_sheet, write_sheet
+
+HEADER = "plateifu\tmangaid\tz\tebv\tra\tdec"
+ROW = "8485-1901\t1-209232\t0.0407\t0.017\t232.54\t48.69"
+
+
+def parse(*lines, **kwargs):
+    return parse_sheet(lines, "sheet.tsv", **kwargs)
+
+
+def test_round_trip(tmp_path):
+    galaxies = [
+        Galaxy("8485-1901", "1-209232", 0.0407, 0.017, 232.544703894, 48.6902009334, r_e=5.25, pa=105.0, ba=0.75),
+        Galaxy("9001-1902", "1-2", 0.02, 0.0, 0.5, -3.0),
+    ]
+    write_sheet(tmp_path / "s.tsv", galaxies)
+    found = read_sheet(Config(run="s", sample=Sample(sheet=str(tmp_path / "s.tsv"))))
+    assert list(found.values()) == galaxies
+
+
+def test_windows_line_ends_comments_and_empty_lines():
+    found = parse(HEADER + "\r\n", ROW + "\r\n", "# a comment\r\n", "\r\n")
+    assert found["8485-1901"].dec == 48.69
+    assert found["8485-1901"].r_e == MISSING
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([], "line 1: missing column"),
+        ([HEADER.replace("ebv", "EBV"), ROW], "line 1: missing column.s. ebv.*Unknown column.s. 'EBV'"),
+        ([HEADER, ROW, ROW], "line 3: 8485-1901 is there twice"),
+        ([HEADER, ROW.replace("8485-1901", "8485_1901")], "line 2: plateifu '8485_1901' is malformed"),
+        ([HEADER, ROW.replace("0.0407", "fast")], "line 2: z is 'fast'"),
+        ([HEADER, ROW.replace("0.0407", "-9999")], "line 2: z of 8485-1901 is -9999"),
+        ([HEADER, ROW.replace("0.017", "-1")], "line 2: ebv"),
+        ([HEADER, ROW.replace("\t", " ")], "line 2: 1 fields, the header has 6"),
+        ([HEADER], "lists no galaxy"),
+    ],
+)
+def test_mistakes_are_named_with_their_line(lines, message):
+    with pytest.raises(SampleError, match=message):
+        parse(*lines)
+
+
+def test_any_name_only_where_files_are_listed():
+    row = ROW.replace("8485-1901", "abell478")
+    assert "abell478" in parse(HEADER, row, any_name=True)
+    with pytest.raises(SampleError):
+        parse(HEADER, ROW.replace("8485-1901", "../x"), any_name=True)
+
+
+def test_subsets(tmp_path):
+    path = tmp_path / "s.tsv"
+    path.write_text("\n".join([HEADER, *(ROW.replace("1901", f"190{i}") for i in range(1, 5))]))
+
+    def names(**sample):
+        return list(read_sheet(Config(sample=Sample(sheet=str(path), **sample))))
+
+    assert names(limit=2) == ["8485-1901", "8485-1902"]
+    assert names(plateifus=["8485-1904", "8485-1902"]) == ["8485-1904", "8485-1902"]
+    with pytest.raises(SampleError, match="8485-9999"):
+        names(plateifus=["8485-9999"])
+
+
+def test_a_missing_sheet_tells_the_two_ways_on():
+    with pytest.raises(SampleError, match=r"(?s)mangrove select --config.*make demo"):
+        read_sheet(Config(run="nowhere"))

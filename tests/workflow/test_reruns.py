@@ -1,0 +1,118 @@
+"""What a finished run does again after a change, and what it leaves alone."""
+
+import re
+
+import pytest
+from conftest import ADDED, REGULAR, TOO_FAINT, checkout_files, rules_of, sheet
+
+PER_GALAXY = ["extract", "fit", "line_cube"]
+AFTER_EXTRACT = {"fit", "line_cube", "training_spectra", "line_cube_set"}
+
+
+def code_edit(text: str) -> str:
+    """A statement more in the first function that returns."""
+    return re.sub(r"^    return ", "    assert True\n    return ", text, count=1, flags=re.MULTILINE)
+
+
+def words_edit(text: str) -> str:
+    """Another docstring, a comment and a blank line more, no change of code."""
+    return text.replace('"""', '"""Reworded. ', 1) + "\n\n# The end.\n"
+
+
+def test_a_finished_run_has_nothing_to_do(finished):
+    assert finished.planned().rules == {}
+
+
+def test_a_fresh_checkout_reruns_nothing(finished):
+    for name in checkout_files():
+        (finished.folder / name).touch()
+    assert finished.planned().rules == {}
+
+
+def test_another_target_snr_extracts_again_but_downloads_nothing(finished):
+    with finished.edited("configs/tiny.yaml", lambda text: text.replace("target_snr: 40", "target_snr: 30")):
+        rules = finished.planned().rules
+    assert rules["extract"] == 2
+    assert AFTER_EXTRACT | set(rules_of("report")) <= set(rules)
+    assert not set(rules) & set(rules_of("survey"))
+
+
+def test_an_edited_library_function_reruns_what_uses_it(finished):
+    with finished.edited("src/mangrove/spectra/binning.py", code_edit):
+        rules = finished.planned().rules
+    assert rules["extract"] == 2
+    assert set(rules) >= AFTER_EXTRACT
+    assert not set(rules) & set(rules_of("survey"))
+
+
+@pytest.mark.parametrize(
+    "name", ["src/mangrove/spectra/binning.py", "src/mangrove/wavelengths.py", "workflow/scripts/extract.py"]
+)
+def test_edited_words_rerun_nothing(finished, name):
+    with finished.edited(name, words_edit):
+        assert finished.planned().rules == {}
+
+
+def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
+    with finished.edited("src/mangrove/spectra/fitting.py", code_edit):
+        rules = finished.planned().rules
+    assert rules["fit"] == 2
+    assert set(rules) <= {"fit"} | set(rules_of("report"))
+
+
+def test_an_edited_figure_reruns_the_report_alone(finished):
+    with finished.edited("src/mangrove/report/drawing.py", code_edit):
+        rules = finished.planned().rules
+    assert {"galaxy_figures", "survey_figures"} <= set(rules) <= set(rules_of("report"))
+
+
+def test_an_edited_script_reruns_its_rule(finished):
+    with finished.edited("workflow/scripts/line_cube.py", code_edit):
+        rules = finished.planned().rules
+    assert rules["line_cube"] == 2
+    assert not {"extract", "fit", "training_spectra"} & set(rules)
+
+
+def test_swapped_values_of_two_keys_are_a_change(finished):
+    swap = "training_spectra={'validation_fraction': 0.2, 'test_fraction': 0.1}"
+    rules = finished.planned("--config", swap).rules
+    assert {"training_spectra", "line_cube_set"} <= set(rules)
+    assert not set(rules) & {*PER_GALAXY, *rules_of("survey")}
+
+
+def test_a_galaxy_more_runs_its_own_jobs_and_the_merges(finished):
+    with finished.restored("samples/tiny.tsv") as path:
+        path.write_text(sheet(REGULAR, TOO_FAINT, ADDED), encoding="utf-8")
+        plan = finished.planned()
+    assert all(plan.rules[rule] == 1 for rule in ["simulate", "download", *PER_GALAXY])
+    assert {"training_spectra", "line_cube_set", "survey_figures"} <= set(plan.rules)
+    assert f"fit {ADDED}" in plan.messages
+    assert not [m for m in plan.messages if REGULAR in m or TOO_FAINT in m]
+
+
+def test_another_redshift_of_one_galaxy_reruns_that_galaxy(finished):
+    redshift = sheet(TOO_FAINT).splitlines()[1].split("\t")[2]
+    with finished.edited("samples/tiny.tsv", lambda text: text.replace(redshift, "0.0301")):
+        plan = finished.planned()
+    assert {f"extract {TOO_FAINT}", f"fit {TOO_FAINT}", "merge the training spectra"} <= plan.messages
+    assert not [m for m in plan.messages if REGULAR in m and not m.startswith("figures")]
+
+
+def test_a_galaxy_less_drops_out_of_the_merges(finished):
+    with finished.restored("samples/tiny.tsv") as path:
+        path.write_text(sheet(REGULAR), encoding="utf-8")
+        rules = finished.planned().rules
+    assert {"training_spectra", "line_cube_set", "survey_figures"} <= set(rules)
+    assert not set(rules) & {*PER_GALAXY, *rules_of("survey"), "galaxy_figures"}
+
+
+def test_kept_raw_cubes_count_by_name_not_by_time(finished):
+    """Cubes from an archive: a newer copy of one that is there already extracts nothing again."""
+    cube = next((finished.folder / "data").rglob(f"*{TOO_FAINT}*.fits.gz")).resolve()
+    header, row = (line.split("\t") for line in sheet(TOO_FAINT).splitlines())
+    finished.write("samples/local.tsv", "\t".join([*header, "path"]) + "\n" + "\t".join([*row, str(cube)]) + "\n")
+    finished.write("configs/local.yaml", "run: local\nsurvey: {source: files, base: /, link: true}\n")
+    finished.snakemake("--until", "extract", config="configs/local.yaml")
+    (finished.folder / f"data/local/{TOO_FAINT}.fits").touch()
+    cube.touch()
+    assert not {"extract", "download"} & set(finished.planned(config="configs/local.yaml").rules)

@@ -1,0 +1,95 @@
+"""A run from end to end: the code that runs, interruptions, equal bytes, verification."""
+
+import os
+import signal
+import subprocess
+import time
+
+import h5py
+from conftest import REGULAR, TOO_FAINT
+
+from mangrove import artefacts
+
+
+def test_scripts_run_the_package_beside_the_workflow(finished):
+    """Whichever mangrove is installed: what is hashed is what runs."""
+    target = f"results/tiny/spectra/line_cube/{TOO_FAINT}.h5"
+    with (
+        finished.restored(target),
+        finished.edited("src/mangrove/logs.py", lambda text: text.replace("%(levelname)s", "BESIDE %(levelname)s")),
+        finished.edited("workflow/scripts/line_cube.py", lambda text: text.replace("with rule_log(log):", SAY)),
+    ):
+        finished.snakemake("--force", target)
+    log = finished.run / f"logs/line_cube/{TOO_FAINT}.log"
+    assert "BESIDE INFO root: here" in log.read_text(encoding="utf-8")
+
+
+SAY = "with rule_log(log):\n        __import__('logging').info('here')"
+
+
+def test_a_galaxy_that_is_too_faint_gives_empty_artefacts(finished):
+    extract = artefacts.read(finished.run / f"spectra/extract/{TOO_FAINT}.h5", "extract")
+    assert (extract.attrs["status"], extract["flux"].shape[0]) == ("too_faint", 0)
+    assert artefacts.read(finished.run / f"spectra/fit/{TOO_FAINT}.h5", "fit")["status"].size == 0
+    assert artefacts.read(finished.run / f"spectra/extract/{REGULAR}.h5", "extract").ok
+
+
+def test_a_killed_run_completes_to_the_same_bytes(finished, fresh):
+    """Kill -9 while fits run; the lock is named and lifted; the rest runs, and equals an uninterrupted run."""
+    process = subprocess.Popen(fresh.command(), **fresh.process(), start_new_session=True)
+    wait_for(fresh.run / "logs/fit", process)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    doctor = fresh.mangrove("doctor")
+    assert doctor.returncode == 1
+    assert "snakemake --unlock" in doctor.stdout
+    locked = fresh.snakemake(check=False)
+    assert locked.returncode != 0
+    assert "--unlock" in locked.stdout
+    fresh.snakemake("--unlock")
+    assert "no lock" in fresh.mangrove("doctor").stdout
+    fresh.snakemake()
+    assert fresh.planned().rules == {}
+    assert not list(fresh.run.rglob("*.part"))
+    expected = finished.artefacts()
+    made = fresh.artefacts()
+    assert sorted(made) == sorted(expected)
+    assert [name for name in expected if made[name] != expected[name]] == []
+
+
+def wait_for(folder, process) -> None:
+    """Wait until a log appears in a folder, while the process runs."""
+    while not list(folder.glob("*.log")):
+        assert process.poll() is None, process.communicate()[0]
+        time.sleep(0.05)
+
+
+def test_verify_is_clean_after_a_run(finished):
+    report = finished.mangrove("verify", "tiny")
+    assert report.returncode == 0, report.stdout
+    assert report.stdout.endswith(" 0 problems\n")
+
+
+def test_verify_finds_a_byte_changed_by_hand(finished):
+    name = f"results/tiny/spectra/extract/{REGULAR}.h5"
+    with finished.restored(name) as path:
+        with h5py.File(path) as f:
+            offset = f["flux"].id.get_offset()
+        content = bytearray(path.read_bytes())
+        content[offset] ^= 1
+        path.write_bytes(content)
+        report = finished.mangrove("verify", "tiny")
+    assert report.returncode == 1
+    assert f"{REGULAR}.h5: content differs from its recorded hash" in report.stdout
+
+
+def test_verify_finds_what_was_made_from_another_version_of_its_input(finished):
+    name = f"results/tiny/spectra/extract/{REGULAR}.h5"
+    with finished.restored(name) as path:
+        with h5py.File(path, "r+") as f:
+            f["flux"][0, 0] += 1
+            f.attrs["content_hash"] = artefacts.content_hash(f)
+        lines = finished.mangrove("verify", "tiny").stdout.splitlines()
+    old = {line.split(":")[0].split("results/tiny/")[1] for line in lines if "made from another version" in line}
+    merged = {"spectra/training_spectra.h5"}
+    assert old == merged | {f"spectra/{kind}/{REGULAR}.h5" for kind in ("fit", "line_cube")}

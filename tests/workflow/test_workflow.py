@@ -1,0 +1,85 @@
+"""The workflow's text: style, params, and what it says to a user who made a mistake."""
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+from conftest import ROOT, rules_of
+
+WALK = Path(__file__).with_name("walk_params.py")
+SNAKEFILES = ["Snakefile", "rules"]
+BAD_RULE = """
+
+rule bad:
+    output:
+        f"{RESULTS}/bad.txt",
+    params:
+        where=Path("data"),
+        section=CONFIG.extract,
+        nested=[1, {"key": Path("value")}],
+    shell:
+        "touch {output}"
+"""
+
+
+def walk(workspace, *targets: str) -> dict:
+    """Rules of the graph, and their params that are not plain."""
+    command = [sys.executable, str(WALK), "configs/tiny.yaml", *targets]
+    done = subprocess.run(command, cwd=workspace.folder, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_params_of_every_rule_are_plain_values(fresh):
+    """Snakemake compares plain values only; a change of anything else would go unseen."""
+    found = walk(fresh)
+    assert {"all", *rules_of("survey"), *rules_of("spectra"), *rules_of("report")} == set(found["rules"])
+    assert found["faults"] == []
+
+
+def test_a_param_that_is_no_plain_value_is_found(fresh):
+    with fresh.edited("Snakefile", lambda text: text + BAD_RULE):
+        faults = walk(fresh, "results/tiny/bad.txt")["faults"]
+    assert faults == [["bad", "nested", "PosixPath"], ["bad", "section", "Extract"], ["bad", "where", "PosixPath"]]
+
+
+def test_lint_is_clean(fresh):
+    assert "your workflow is in a good condition" in fresh.snakemake("--lint").stdout
+
+
+def test_snakefmt_is_clean():
+    command = [sys.executable, "-m", "snakefmt", "--line-length", "120", "--check", *SNAKEFILES]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_missing_sheet_names_the_two_ways_on(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "run=elsewhere", check=False)
+    assert done.returncode != 0
+    assert "the sample sheet samples/elsewhere.tsv of run 'elsewhere' does not exist" in done.stdout
+    assert "mangrove select --config" in done.stdout
+    assert "make demo" in done.stdout
+    assert_no_traceback(done.stdout)
+
+
+def test_a_mistyped_key_gets_a_suggestion(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "extract={'target_nsr': 20}", check=False)
+    assert done.returncode != 0
+    assert "unknown key 'extract.target_nsr'; did you mean 'target_snr'?" in done.stdout
+    assert_no_traceback(done.stdout)
+
+
+def assert_no_traceback(text: str) -> None:
+    """Neither Python's traceback nor Snakemake's list of places."""
+    assert "Traceback" not in text
+    assert "common.smk" not in text
+
+
+def test_the_conda_file_holds_the_package_s_dependencies():
+    environment = yaml.safe_load((ROOT / "envs/mangrove.yaml").read_text(encoding="utf-8"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert environment["dependencies"][-1] == {"pip": project["dependencies"]}
+    assert f"python {project['requires-python']}" in environment["dependencies"]
