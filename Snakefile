@@ -42,3 +42,6 @@ rule all:
 
 onerror:
     print(failure_digest())
+
+
+bind_values_to_keys()

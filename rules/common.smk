@@ -1,14 +1,17 @@
 # Configuration, sample sheet, code hashes, paths: everything the other rules take their values from.
+import hashlib
 import os
 import sys
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 # The package beside this workflow, for the rules and for the scripts, which are processes of their own: what runs
 # is what is hashed, whichever mangrove is installed.
 SOURCE = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCE)
-os.environ.update(PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])]))
+os.environ.update(
+    PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
+)
 
 from mangrove import artefacts, codehash, logs
 from mangrove import config as mangrove_config
@@ -43,7 +46,9 @@ STORE = {
 }[CONFIG.survey.source]
 CUBES = STORE if CONFIG.survey.keep_cubes else f"{RESULTS}/scratch"
 CUBE = (
-    f"{CUBES}/{{plateifu}}.fits" if CONFIG.survey.source == "files" else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
+    f"{CUBES}/{{plateifu}}.fits"
+    if CONFIG.survey.source == "files"
+    else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
 )
 # Local cubes of a simulated survey are linked, never copied.
 LINK = CONFIG.survey.link or SIMULATED
@@ -62,6 +67,26 @@ def code(name):
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
     return lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key)
+
+
+def bind_values_to_keys():
+    """Give every rule that has a code hash one more param, which binds the values of the others to their keys.
+
+    Snakemake compares the set of a job's values: two keys that swap theirs, or a key that takes a value which another
+    one has as well, would go unseen.
+    """
+    for one in workflow.rules:
+        if "code" in one.params.keys():
+            one.set_params(partial(key_hash, dict(one.params.items())))
+
+
+def key_hash(params, wildcards):
+    """Hash of the keys and values of a job's params."""
+    values = {
+        key: value(wildcards) if callable(value) else value
+        for key, value in params.items()
+    }
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
 
 def every_galaxy(pattern):
@@ -90,13 +115,19 @@ def cube_input(path):
 
 def figure(path, caption, category, **labels):
     """An output that the report shows."""
-    return report(path, caption=f"../workflow/report/{caption}.rst", category=category, labels=labels)
+    return report(
+        path,
+        caption=f"../workflow/report/{caption}.rst",
+        category=category,
+        labels=labels,
+    )
 
 
 def failure_digest():
     """Unique failures in the logs of this run, with counts."""
     lines = [
-        f"  {n} x {rule}: {message}  [{place}]" for (rule, message, place), n in logs.failures(Path(LOGS)).most_common()
+        f"  {n} x {rule}: {message}  [{place}]"
+        for (rule, message, place), n in logs.failures(Path(LOGS)).most_common()
     ]
     return "\n".join([f"Failures of run '{CONFIG.run}' (logs: {LOGS}):", *lines])
 

@@ -6,12 +6,26 @@ rule galaxy_figures:
         extract=rules.extract.output.extract,
         fit=rules.fit.output.fit,
     output:
-        maps=figure(f"{REPORT}/galaxies/{{plateifu}}-maps.png", "maps", "Galaxies", galaxy="{plateifu}", figure="maps"),
+        maps=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-maps.png",
+            "maps",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="maps",
+        ),
         lines=figure(
-            f"{REPORT}/galaxies/{{plateifu}}-lines.png", "lines", "Galaxies", galaxy="{plateifu}", figure="lines"
+            f"{REPORT}/galaxies/{{plateifu}}-lines.png",
+            "lines",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="lines",
         ),
         spectra=figure(
-            f"{REPORT}/galaxies/{{plateifu}}-spectra.png", "spectra", "Galaxies", galaxy="{plateifu}", figure="spectra"
+            f"{REPORT}/galaxies/{{plateifu}}-spectra.png",
+            "spectra",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="spectra",
         ),
     log:
         f"{LOGS}/galaxy_figures/{{plateifu}}.log",
@@ -37,10 +51,16 @@ rule survey_figures:
         training_spectra=rules.training_spectra.output.training_spectra,
         line_cube_set=rules.line_cube_set.output.line_cube_set,
     output:
-        status=figure(f"{REPORT}/status.csv", "status", "Survey", table="counts per status"),
+        status=figure(
+            f"{REPORT}/status.csv", "status", "Survey", table="counts per status"
+        ),
         bpt=figure(f"{REPORT}/bpt.png", "bpt", "Survey", figure="BPT diagram"),
-        quality=figure(f"{REPORT}/quality.png", "quality", "Survey", figure="quality of the fits"),
-        training=figure(f"{REPORT}/training.png", "training", "Survey", figure="training spectra"),
+        quality=figure(
+            f"{REPORT}/quality.png", "quality", "Survey", figure="quality of the fits"
+        ),
+        training=figure(
+            f"{REPORT}/training.png", "training", "Survey", figure="training spectra"
+        ),
     log:
         f"{LOGS}/survey_figures.log",
     benchmark:
@@ -64,8 +84,18 @@ rule recovery:
         fits=every_galaxy(rules.fit.output.fit),
         truths=TRUTHS,
     output:
-        table=figure(f"{REPORT}/recovery.csv", "recovery", "Truth", table="recovery of the truth"),
-        figure=figure(f"{REPORT}/recovery.png", "recovery", "Truth", figure="recovery of the truth"),
+        table=figure(
+            f"{REPORT}/recovery.csv",
+            "recovery",
+            "Truth",
+            table="recovery of the truth",
+        ),
+        figure=figure(
+            f"{REPORT}/recovery.png",
+            "recovery",
+            "Truth",
+            figure="recovery of the truth",
+        ),
     log:
         f"{LOGS}/recovery.log",
     benchmark:
@@ -87,8 +117,15 @@ rule digest:
     input:
         rules.survey_figures.output.status,
     output:
-        timings=figure(f"{REPORT}/timings.csv", "timings", "Run", table="time and memory per rule"),
-        failures=figure(f"{REPORT}/failures.csv", "failures", "Run", table="unique failures in the logs"),
+        timings=figure(
+            f"{REPORT}/timings.csv", "timings", "Run", table="time and memory per rule"
+        ),
+        failures=figure(
+            f"{REPORT}/failures.csv",
+            "failures",
+            "Run",
+            table="unique failures in the logs",
+        ),
     log:
         f"{LOGS}/digest.log",
     conda:

@@ -46,7 +46,9 @@ rule download:
         mem_mb=500,
     params:
         url=cube_url,
-        plateifu=lambda wildcards: "" if CONFIG.survey.source == "files" else wildcards.plateifu,
+        plateifu=lambda wildcards: (
+            "" if CONFIG.survey.source == "files" else wildcards.plateifu
+        ),
         link=LINK,
     message:
         "download {wildcards.plateifu}"

@@ -116,6 +116,18 @@ class Workspace:
         return {str(path.relative_to(self.folder)): path.read_bytes() for path in files}
 
 
+def pytest_configure(config):
+    """Make the mark of pytest-xdist known where that is not installed."""
+    config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs")
+
+
+def pytest_collection_modifyitems(items):
+    """All tests of this folder share two workspaces, so one worker runs them."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("workflow"))
+
+
 def checkout_files() -> list[str]:
     """Names of the files that git holds or would add."""
     listed = subprocess.run(

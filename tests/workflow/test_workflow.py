@@ -3,10 +3,8 @@
 import json
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
-import yaml
 from conftest import ROOT, rules_of
 
 WALK = Path(__file__).with_name("walk_params.py")
@@ -76,10 +74,3 @@ def assert_no_traceback(text: str) -> None:
     """Neither Python's traceback nor Snakemake's list of places."""
     assert "Traceback" not in text
     assert "common.smk" not in text
-
-
-def test_the_conda_file_holds_the_package_s_dependencies():
-    environment = yaml.safe_load((ROOT / "envs/mangrove.yaml").read_text(encoding="utf-8"))
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert environment["dependencies"][-1] == {"pip": project["dependencies"]}
-    assert f"python {project['requires-python']}" in environment["dependencies"]

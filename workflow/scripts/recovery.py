@@ -17,26 +17,20 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         pooled = recovery.pool(comparisons(inputs))
         rows = recovery.recovery_table(pooled)
-        for row in rows:
-            if row.holds == "no":
-                logger.warning("%s, S/N %s: mean pull %.2f, width %.2f", row.quantity, row.snr_per_pixel, row.mean_pull, row.robust_width)
+        failed = [f"{row.quantity} (S/N {row.snr_per_pixel})" for row in rows if row.holds == "no"]
+        logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
         pd.DataFrame(rows, columns=recovery.RecoveryRow._fields).to_csv(outputs.table, index=False, float_format="%.4g")
         recovery.recovery_figure(pooled).savefig(outputs.figure)
 
 
 def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:
     """Comparisons of the galaxies, one at a time."""
-    for paths in zip(inputs.extracts, inputs.fits, inputs.truths, strict=True):
-        extract, fit, truth = (
-            artefacts.read(path, kind, names)
-            for path, kind, names in zip(
-                paths,
-                ("extract", "fit", "truth"),
-                (recovery.EXTRACT_DATASETS, recovery.FIT_DATASETS, recovery.TRUTH_DATASETS),
-                strict=True,
-            )
+    for extract, fit, truth in zip(inputs.extracts, inputs.fits, inputs.truths, strict=True):
+        yield recovery.compare(
+            artefacts.read(extract, "extract", recovery.EXTRACT_DATASETS),
+            artefacts.read(fit, "fit", recovery.FIT_DATASETS),
+            artefacts.read(truth, "truth", recovery.TRUTH_DATASETS),
         )
-        yield recovery.compare(extract, fit, truth)
 
 
 if "snakemake" in globals():

@@ -54,12 +54,13 @@ _FLUX_UNIT = "1e-17 erg/s/cm2/spaxel"
 
 
 class Comparison(NamedTuple):
-    """One quantity over baxels, shape (n,) each: measured value, its error, the truth, S/N of the baxel."""
+    """One quantity over baxels, shape (n,) each: value, error, truth, S/N of the baxel, index of its galaxy."""
 
     measured: np.ndarray
     error: np.ndarray
     truth: np.ndarray
     snr: np.ndarray
+    galaxy: np.ndarray
 
     @property
     def pull(self) -> np.ndarray:
@@ -73,14 +74,20 @@ class Comparison(NamedTuple):
 
 
 class RecoveryRow(NamedTuple):
-    """One row of the table: a quantity in a range of S/N. Widths and means are those of the pulls."""
+    """One row of the table: a quantity in a range of S/N.
+
+    The median offset is in ``unit``; means and widths are those of the pulls. The error of the mean comes from the
+    scatter between galaxies, as neighbouring baxels share noise.
+    """
 
     quantity: str
     unit: str
     snr_per_pixel: str
-    n_baxel: int
+    n_value: int
+    n_galaxy: int
     median_offset: float
     mean_pull: float
+    mean_pull_error: float
     std_pull: float
     robust_width: float
     fraction_within_1_sigma: float
@@ -157,12 +164,17 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
     """
     true, names = baxel_truth(extract, truth), fit_lines().name
     snr, ok = extract["snr"], fit["status"] == OK
-    line_snr = np.divide(true["line_flux"], fit["line_flux_err"], out=np.zeros_like(true["line_flux"]), where=_known(fit))
+    line_snr = np.divide(
+        true["line_flux"], fit["line_flux_err"], out=np.zeros_like(true["line_flux"]), where=_known(fit)
+    )
     gas = line_snr[:, names.index("Halpha-6565")] > MIN_HALPHA_SNR
-    selections = {"v_star": ok, "sigma_star": ok & (true["sigma_star"] > MIN_SIGMA_STAR), "v_gas": ok & gas, "sigma_gas": ok & gas}
-    found = {
-        name: _comparison(fit[name], fit[f"{name}_err"], true[name], snr, use) for name, use in selections.items()
+    selections = {
+        "v_star": ok,
+        "sigma_star": ok & (true["sigma_star"] > MIN_SIGMA_STAR),
+        "v_gas": ok & gas,
+        "sigma_gas": ok & gas,
     }
+    found = {name: _comparison(fit[name], fit[f"{name}_err"], true[name], snr, use) for name, use in selections.items()}
     for k in np.flatnonzero(fit_lines().partner == np.arange(len(names))):
         columns = (values[:, k] for values in (fit["line_flux"], fit["line_flux_err"], true["line_flux"]))
         found[f"flux {names[k]}"] = _comparison(*columns, snr, ok & (line_snr[:, k] > MIN_LINE_SNR))
@@ -172,9 +184,9 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
 def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
     """Comparisons of all galaxies joined, and all free lines together as one more quantity."""
     parts: dict[str, list[Comparison]] = {}
-    for galaxy in galaxies:
+    for i, galaxy in enumerate(galaxies):
         for name, comparison in galaxy.items():
-            parts.setdefault(name, []).append(comparison)
+            parts.setdefault(name, []).append(comparison._replace(galaxy=np.full(comparison.snr.size, i)))
     joined = {name: _joined(found) for name, found in parts.items()}
     return joined | {ALL_LINES: _joined([found for name, found in joined.items() if name.startswith("flux ")])}
 
@@ -194,6 +206,15 @@ def recovery_table(pooled: Mapping[str, Comparison]) -> list[RecoveryRow]:
 def robust_width(pull) -> float:
     """Width of a distribution from its median absolute deviation: 1.4826 MAD, 1 for a unit Gaussian; NaN if empty."""
     return float(1.4826 * np.median(np.abs(pull - np.median(pull)))) if np.size(pull) else float("nan")
+
+
+def clustered_error(pull, galaxy) -> float:
+    """Standard error of the mean of pulls, shape (n,), that are correlated within a galaxy; NaN for one galaxy."""
+    names, member = np.unique(galaxy, return_inverse=True)
+    if names.size < 2:
+        return float("nan")
+    residual = np.bincount(member, pull - np.mean(pull))
+    return float(np.sqrt(np.sum(residual**2) * names.size / (names.size - 1)) / np.size(pull))
 
 
 def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
@@ -216,7 +237,8 @@ def _known(fit: Artefact) -> np.ndarray:
 def _comparison(measured, error, truth, snr, use) -> Comparison:
     """Those of ``use`` that have a value, an error and a truth."""
     use = use & np.isfinite(measured) & np.isfinite(truth) & (error > 0) & np.isfinite(error)
-    return Comparison(*(np.asarray(values, float)[use] for values in (measured, error, truth, snr)))
+    columns = (np.asarray(values, float)[use] for values in (measured, error, truth, snr))
+    return Comparison(*columns, galaxy=np.zeros(use.sum(), int))
 
 
 def _joined(parts: list[Comparison]) -> Comparison:
@@ -234,8 +256,10 @@ def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:
         _UNITS.get(name, _FLUX_UNIT),
         snr_range,
         n,
+        np.unique(comparison.galaxy).size,
         offset,
         mean,
+        clustered_error(pull, comparison.galaxy),
         std,
         width,
         inside,

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.spectra.bpt import KAUFFMANN_LIMIT, KEWLEY_LIMIT, kauffmann_2003, kewley_2001
+from mangrove.spectra.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
 
 BAD_COLOUR = "#e4e4e4"
 BPT_COLOURS = {"star-forming": "#2c7fb8", "composite": "#41ab5d", "AGN": "#d7301f"}
@@ -36,6 +36,6 @@ def note(axes: Axes, text: str) -> None:
 def bpt_axes(axes: Axes) -> None:
     """The frame of a BPT diagram: curves, limits, labels."""
     x = np.linspace(-2.6, KEWLEY_LIMIT, 2000)
-    axes.plot(x[x < KAUFFMANN_LIMIT], kauffmann_2003(x[x < KAUFFMANN_LIMIT]), "k--", lw=1.3, label="Kauffmann et al. 2003")
-    axes.plot(x[:-1], kewley_2001(x[:-1]), "k-", lw=1.3, label="Kewley et al. 2001")
+    axes.plot(x, kauffmann_2003(x), "k--", lw=1.3, label="Kauffmann et al. 2003")
+    axes.plot(x, kewley_2001(x), "k-", lw=1.3, label="Kewley et al. 2001")
     axes.set(xlim=(-2.4, 0.6), ylim=(-1.3, 1.5), xlabel="log [NII] 6585 / Hα", ylabel="log [OIII] 5008 / Hβ")

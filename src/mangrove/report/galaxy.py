@@ -14,11 +14,23 @@ from mangrove.lines import fit_lines
 from mangrove.report.drawing import BAD_COLOUR, bpt_axes, new_figure, note, robust_limits
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
 from mangrove.spectra.bpt import bpt_ratios
-from mangrove.spectra.fitting import OK, Model, Spectrum
+from mangrove.spectra.fitting import Model, Spectrum
 from mangrove.spectra.model import fitted_spectra, stored_model
 
 #: Datasets that the figures need.
-EXTRACT_DATASETS = ["wave", "flux", "ivar", "mask", "lsf", "bin_id", "spaxel_status", "signal", "noise", "snr", "radius", "radius_re"]
+EXTRACT_DATASETS = [
+    "wave",
+    "flux",
+    "ivar",
+    "mask",
+    "lsf",
+    "bin_id",
+    "spaxel_status",
+    "signal",
+    "snr",
+    "radius",
+    "radius_re",
+]
 
 #: Maps of line fluxes: title and the lines that are added up.
 FLUX_MAPS = {
@@ -65,7 +77,8 @@ def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
     snr = on_spaxels(extract, extract["snr"])
     draw_map(axes[0, 1], frame, snr, f"S/N reached, {len(extract['snr'])} bins", "S/N per pixel")
     draw_borders(axes[0, 1], frame, extract["bin_id"])
-    draw_map(axes[0, 2], frame, on_spaxels(extract, fit["chi2_reduced"]), "reduced χ²", "χ² per degree of freedom", "cividis")
+    chi2 = on_spaxels(extract, fit["chi2_reduced"])
+    draw_map(axes[0, 2], frame, chi2, "reduced χ²", "χ² per degree of freedom", "cividis")
     _status_map(axes[0, 3], frame, extract, fit)
     limits = _velocity_limits(fit)
     for ax, what in zip(axes[1, ::2], ("star", "gas"), strict=True):
@@ -87,8 +100,8 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
         values = np.log10(np.where((flux > 0) & (flux > MAP_SNR * error), flux, np.nan))
         draw_map(ax, frame, on_spaxels(extract, values), title, f"log flux [{_FLUX_UNIT} spaxel$^{{-1}}$]")
     halpha = fit_lines().index("Halpha-6565")
-    ew = np.where(fit["line_flux"][:, halpha] > MAP_SNR * fit["line_flux_err"][:, halpha], fit["line_ew"][:, halpha], np.nan)
-    log_ew = np.log10(np.where(ew > 0, ew, np.nan))
+    flux, error, ew = (fit[name][:, halpha] for name in ("line_flux", "line_flux_err", "line_ew"))
+    log_ew = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
     draw_map(axes[6], frame, on_spaxels(extract, log_ew), "EW Hα, rest frame", "log EW [Å]", "plasma")
     _galaxy_bpt(axes[7], extract, fit)
     figure.suptitle(f"{_heading(extract)}    lines with S/N > {MAP_SNR:g}, grey: fainter or none", fontsize=13)
@@ -180,7 +193,8 @@ def _galaxy_bpt(axes: Axes, extract: Artefact, fit: Artefact) -> None:
     known = np.isfinite(extract["radius_re"]).any()
     radius, unit = (extract["radius_re"], "radius (R$_e$)") if known else (extract["radius"], "radius (arcsec)")
     if use.any():
-        shown = axes.scatter(x[use], y[use], c=np.nan_to_num(radius[use]), s=16, cmap="viridis", edgecolors="0.2", linewidths=0.3)
+        colour = np.nan_to_num(radius[use])
+        shown = axes.scatter(x[use], y[use], c=colour, s=16, cmap="viridis", edgecolors="0.2", linewidths=0.3)
         axes.figure.colorbar(shown, ax=axes, shrink=0.82, pad=0.02).set_label(unit, fontsize=10)
     else:
         note(axes, f"no baxel with S/N > {BPT_SNR:g}\nin all four lines")

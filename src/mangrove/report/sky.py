@@ -59,7 +59,9 @@ def on_spaxels(extract: Artefact, values) -> np.ndarray:
     return padded[np.where(bin_id >= 0, bin_id, len(padded) - 1)]
 
 
-def draw_map(axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: str = "viridis", limits=None) -> AxesImage:
+def draw_map(
+    axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: str = "viridis", limits=None
+) -> AxesImage:
     """Draw a map, shape (ny, nx), with its colour bar; NaN is light grey.
 
     Parameters

@@ -171,15 +171,15 @@ def bpt_figure(survey: Survey) -> Figure:
     use = np.isfinite(x)
     kind = bpt_class(x[use], y[use])
     if use.sum() > _DENSITY_FROM:
-        low_x, high_x, low_y, high_y = *axes.get_xlim(), *axes.get_ylim()
-        shown = axes.hexbin(x[use], y[use], gridsize=90, extent=(low_x, high_x, low_y, high_y), bins="log", cmap="Greys", mincnt=1)
+        extent = (*axes.get_xlim(), *axes.get_ylim())
+        shown = axes.hexbin(x[use], y[use], gridsize=90, extent=extent, bins="log", cmap="viridis", mincnt=1)
         figure.colorbar(shown, ax=axes, pad=0.02).set_label("baxels per cell")
     for code in (STAR_FORMING, COMPOSITE, AGN):
         name, inside = BPT_CLASS[code], kind == code
-        shown_x = x[use][inside] if use.sum() <= _DENSITY_FROM else []
-        shown_y = y[use][inside] if use.sum() <= _DENSITY_FROM else []
-        share = f"{100 * inside.mean():.1f} %" if kind.size else "none"
-        axes.plot(shown_x, shown_y, "o", ms=4, alpha=0.6, mew=0, color=BPT_COLOURS[name], label=f"{name}: {share}")
+        # Where a density is drawn the classes have their entry in the legend only.
+        drawn = inside & (use.sum() <= _DENSITY_FROM)
+        share = f"{name}: {100 * inside.mean():.1f} %" if kind.size else f"{name}: none"
+        axes.plot(x[use][drawn], y[use][drawn], "o", ms=4, alpha=0.6, mew=0, color=BPT_COLOURS[name], label=share)
     if not kind.size:
         note(axes, f"no baxel with S/N > {BPT_SNR:g} in all four lines")
     axes.set_title(f"{kind.size} of {use.size} baxels with S/N > {BPT_SNR:g} in all four lines")
@@ -196,7 +196,8 @@ def quality_figure(survey: Survey) -> Figure:
     _error_panel(axes[1, 0], survey.baxels)
     axes[1, 1].hist(survey.n_baxel, bins=min(30, max(5, survey.n_baxel.size)), color="#4c78a8")
     axes[1, 1].set(xlabel="baxels per galaxy", ylabel="galaxies")
-    axes[1, 1].set_title(f"{survey.n_baxel.size} galaxies, {np.sum(survey.n_baxel == 0)} without baxels, {survey.n_baxel.sum()} baxels")
+    counts = survey.n_baxel
+    axes[1, 1].set_title(f"{counts.size} galaxies, {np.sum(counts == 0)} without baxels, {counts.sum()} baxels")
     return figure
 
 
@@ -304,8 +305,9 @@ def _median_band(axes: Axes, snr, error, label: str, colour: str) -> None:
     """Median and 16-84 % of the errors in bins of S/N that hold at least 20 baxels."""
     edges = np.geomspace(snr.min(), snr.max() * 1.001, 25)
     which = np.digitize(snr, edges) - 1
-    rows = [(np.sqrt(edges[k] * edges[k + 1]), *np.percentile(error[which == k], [16, 50, 84])) for k in np.flatnonzero(np.bincount(which) >= 20)]
-    centre, low, middle, high = np.array(rows).T
+    full = np.flatnonzero(np.bincount(which) >= 20)
+    low, middle, high = np.array([np.percentile(error[which == k], [16, 50, 84]) for k in full]).T
+    centre = np.sqrt(edges[full] * edges[full + 1])
     axes.fill_between(centre, low, high, color=colour, alpha=0.25, lw=0)
     axes.plot(centre, middle, color=colour, label=label)
 

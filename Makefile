@@ -1,0 +1,68 @@
+# mangrove. 'make demo' and 'make test' set up what they need; Python 3.11-3.13, make and a C compiler must be there.
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+REAL_DATA ?= ../shared/data
+ENV := .venv
+BIN := $(ENV)/bin
+READY := $(ENV)/.ready
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES)
+# One thread for linear algebra in each process: the workflow and the tests run several.
+export OMP_NUM_THREADS := 1
+export OPENBLAS_NUM_THREADS := 1
+export MPLBACKEND := Agg
+
+.PHONY: help env demo real test lint format generate lock bench accept clean
+
+help:                  ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+env: $(READY)          ## make the environment in .venv from the lock
+
+$(READY): envs/requirements.txt pyproject.toml
+	$(PYTHON) -m venv $(ENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: $(READY)         ## the whole workflow on the embedded simulated survey
+	$(SNAKEMAKE) --configfile configs/demo.yaml --report results/demo/report.html --report-after-run
+	@echo "The report of the demo is results/demo/report.html"
+
+real: $(READY)         ## real input: a MUSE cube and eight MaNGA spectra
+	REAL_DATA="$$($(BIN)/python tools/real_data.py "$(REAL_DATA)")" && export REAL_DATA && \
+	for run in real-muse real-manga; do \
+	  $(SNAKEMAKE) --configfile configs/$$run.yaml --config "survey={base: $$REAL_DATA}" \
+	    --report results/$$run/report.html --report-after-run || exit 1; \
+	done
+	@echo "The reports are results/real-muse/report.html and results/real-manga/report.html"
+
+test: $(READY)         ## all tests
+	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup
+
+lint: $(READY)         ## style of Python and of the rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile rules
+	$(BIN)/snakemake --lint --configfile configs/demo.yaml
+
+format: $(READY)       ## bring the style in order
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile rules
+
+generate: $(READY)     ## write config.yaml, its schema and the tables of the docs from the code
+	$(BIN)/mangrove generate
+
+lock: $(READY)         ## solve the dependencies anew for Python 3.11-3.13
+	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
+	  --no-emit-index-url --no-header --quiet --upgrade --extra dev pyproject.toml -o envs/requirements.txt
+
+bench: $(READY)        ## all benchmarks; results/benchmarks.jsonl
+	@mkdir -p results
+	@for script in benchmarks/*.py; do REAL_DATA="$(REAL_DATA)" $(BIN)/python $$script || exit 1; done | tee results/benchmarks.jsonl
+
+accept: $(READY)       ## declare the results of RUN current after a harmless edit: make accept RUN=demo
+	$(SNAKEMAKE) --configfile configs/$(RUN).yaml --touch
+
+clean:                 ## delete environment and results (not the kept cubes in data/)
+	rm -rf $(ENV) results .snakemake

@@ -1,0 +1,37 @@
+"""What all tests share: named inputs, outputs and params as the workflow gives them, and its scripts as modules."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
+
+
+class Params(dict):
+    """Values by name, as items and as attributes, like the workflow's inputs, outputs and params."""
+
+    def __getattr__(self, name):
+        try:
+            return self[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+@pytest.fixture(name="Params", scope="session")
+def params_class():
+    """The class :class:`Params`."""
+    return Params
+
+
+@pytest.fixture(scope="session")
+def script():
+    """A function that gives a script of the workflow, by its name, as a module."""
+
+    def load(name: str):
+        spec = importlib.util.spec_from_file_location(f"workflow_script_{name}", SCRIPTS / f"{name}.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load

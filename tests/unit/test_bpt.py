@@ -1,0 +1,62 @@
+"""The BPT diagram: curves, distances, classes, selection of lines."""
+
+import numpy as np
+import pytest
+
+from mangrove.spectra import bpt
+
+
+def test_curves_pass_through_points_computed_by_hand():
+    # 0.61 / (-0.56 - 0.05) + 1.3 = -1 + 1.3, and 0.61 / (-0.14 - 0.47) + 1.19 = -1 + 1.19.
+    assert bpt.kauffmann_2003(-0.56) == pytest.approx(0.3)
+    assert bpt.kauffmann_2003(-1.17) == pytest.approx(0.8)
+    assert bpt.kewley_2001(-0.14) == pytest.approx(0.19)
+
+
+def test_curves_end_at_their_limits():
+    assert np.isnan(bpt.kauffmann_2003([0.05, 0.3])).all()
+    assert np.isnan(bpt.kewley_2001([0.47, 1.0])).all()
+
+
+@pytest.mark.parametrize("x", [-2.0, -0.56, -0.2, -0.1])
+@pytest.mark.parametrize("distance", [-0.2, -0.05, 0.05, 0.2])
+def test_distance_is_perpendicular(x, distance):
+    slope = -0.61 / (x - 0.05) ** 2
+    normal = np.array([-slope, 1.0]) / np.hypot(slope, 1.0)
+    point = np.array([x, bpt.kauffmann_2003(x)]) + distance * normal
+    assert bpt.bpt_distance(*point) == pytest.approx(distance, abs=2e-4)
+
+
+def test_distance_is_zero_on_the_curve():
+    x = np.linspace(-2.5, -0.05, 50)
+    np.testing.assert_allclose(bpt.bpt_distance(x, bpt.kauffmann_2003(x)), 0.0, atol=2e-4)
+
+
+def test_distance_keeps_shape_and_missing_values():
+    out = bpt.bpt_distance([[0.0, np.nan], [-1.0, -1.0]], [[0.5, 0.0], [0.0, np.inf]])
+    assert out.shape == (2, 2)
+    np.testing.assert_array_equal(np.isnan(out), [[False, True], [False, True]])
+    assert bpt.bpt_distance([], []).shape == (0,)
+
+
+def test_classes():
+    # Star-forming, composite (0.1 dex beyond), Seyfert, beyond the limit of the curve, no ratio.
+    x = np.array([-0.6, -0.56 + 0.07, -0.2, 0.1, np.nan])
+    y = np.array([-0.2, 0.3 + 0.07, 0.9, -1.2, 0.5])
+    kinds = [bpt.STAR_FORMING, bpt.COMPOSITE, bpt.AGN, bpt.AGN, bpt.NONE]
+    np.testing.assert_array_equal(bpt.bpt_class(x, y), kinds)
+
+
+def test_close_to_the_curve_beyond_its_limit_is_agn():
+    assert 0 < bpt.bpt_distance(0.06, -4.0) < bpt.COMPOSITE_WIDTH
+    assert bpt.bpt_class(0.06, -4.0) == bpt.AGN
+
+
+def test_ratios_need_all_four_lines():
+    names = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+    flux = np.array([[1.0, 2.0, 10.0, 1.0], [1.0, 2.0, 10.0, 0.1], [1.0, np.nan, 10.0, 1.0]])
+    error = np.full_like(flux, 0.1)
+    x, y = bpt.bpt_ratios(flux, error, names, 3.0)
+    np.testing.assert_allclose([x[0], y[0]], [-1.0, np.log10(2.0)])
+    assert np.isnan(x[1:]).all()
+    assert np.isnan(y[1:]).all()
