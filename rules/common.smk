@@ -38,12 +38,8 @@ RELEASE = releases.release(CONFIG.survey.release)
 
 SIMULATED = CONFIG.survey.source == "simulated"
 ARCHIVE = f"{RESULTS}/archive"
-# Kept cubes are shared by runs, one level per DRP version; those of a simulated survey also by its seed.
-STORE = {
-    "sdss": f"{CONFIG.survey.data_folder}/{RELEASE.drpver}",
-    "simulated": f"{CONFIG.survey.data_folder}/simulated-{CONFIG.seed}/{RELEASE.drpver}",
-    "files": f"{CONFIG.survey.data_folder}/{CONFIG.run}",
-}[CONFIG.survey.source]
+# Kept cubes of the archive are shared by runs, one level per DRP version; simulated and local ones are a run's own.
+STORE = f"{CONFIG.survey.data_folder}/{RELEASE.drpver if CONFIG.survey.source == 'sdss' else CONFIG.run}"
 CUBES = STORE if CONFIG.survey.keep_cubes else f"{RESULTS}/scratch"
 CUBE = (
     f"{CUBES}/{{plateifu}}.fits"

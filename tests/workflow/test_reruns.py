@@ -116,3 +116,10 @@ def test_kept_raw_cubes_count_by_name_not_by_time(finished):
     (finished.folder / f"data/local/{TOO_FAINT}.fits").touch()
     cube.touch()
     assert not {"extract", "download"} & set(finished.planned(config="configs/local.yaml").rules)
+
+
+def test_another_run_of_the_simulated_survey_disturbs_nothing(finished):
+    twin = f"run: twin\nsurvey: {{source: simulated}}\nsample: {{sheet: samples/tiny.tsv, plateifus: [{TOO_FAINT}]}}\n"
+    finished.write("configs/twin.yaml", twin)
+    finished.snakemake("--until", "download", config="configs/twin.yaml")
+    assert finished.planned().rules == {}

@@ -49,7 +49,7 @@ def test_lint_is_clean(fresh):
 
 
 def test_snakefmt_is_clean():
-    command = [sys.executable, "-m", "snakefmt", "--line-length", "120", "--check", *SNAKEFILES]
+    command = [sys.executable, "-m", "snakefmt", "--check", *SNAKEFILES]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

@@ -43,6 +43,8 @@ FLUX_MAPS = {
 }
 #: Smallest S/N of a line that is shown in a map, of one that counts in the BPT diagram, of one that gets a label.
 MAP_SNR, BPT_SNR, LABEL_SNR = 2.0, 3.0, 3.0
+#: S/N of the best line from which on the motions of the gas mean anything.
+GAS_SNR = 5.0
 
 _FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
 _SPAXEL_COLOURS = {1: "#f4f4f4", 2: "#6b6b6b", 3: "#9d9d9d", 4: "#cfcfcf"}
@@ -80,11 +82,12 @@ def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
     chi2 = on_spaxels(extract, fit["chi2_reduced"])
     draw_map(axes[0, 2], frame, chi2, "reduced χ²", "χ² per degree of freedom", "cividis")
     _status_map(axes[0, 3], frame, extract, fit)
-    limits = _velocity_limits(fit)
+    motions = _shown_motions(fit)
+    limits = _velocity_limits(motions)
     for ax, what in zip(axes[1, ::2], ("star", "gas"), strict=True):
-        draw_map(ax, frame, on_spaxels(extract, fit[f"v_{what}"]), f"V {what}", "km/s", "RdBu_r", limits)
+        draw_map(ax, frame, on_spaxels(extract, motions[f"v_{what}"]), f"V {what}", "km/s", "RdBu_r", limits)
     for ax, what in zip(axes[1, 1::2], ("star", "gas"), strict=True):
-        draw_map(ax, frame, on_spaxels(extract, fit[f"sigma_{what}"]), f"σ {what}", "km/s", "magma")
+        draw_map(ax, frame, on_spaxels(extract, motions[f"sigma_{what}"]), f"σ {what}", "km/s", "magma")
     figure.suptitle(_heading(extract), fontsize=13)
     return figure
 
@@ -156,11 +159,18 @@ def _signal_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
     draw_map(axes, frame, log, "continuum", f"log flux [{_FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$]", "gray")
 
 
-def _velocity_limits(fit: Artefact) -> tuple[float, float]:
+def _shown_motions(fit: Artefact) -> dict[str, np.ndarray]:
+    """Velocities and dispersions, shape (n_baxel,); those of gas NaN where no line has S/N above :data:`GAS_SNR`."""
+    gas = np.any(fit["line_flux"] > GAS_SNR * fit["line_flux_err"], axis=1)
+    shown = {name: fit[name] for name in ("v_star", "sigma_star")}
+    return shown | {name: np.where(gas, fit[name], np.nan) for name in ("v_gas", "sigma_gas")}
+
+
+def _velocity_limits(motions: dict[str, np.ndarray]) -> tuple[float, float]:
     """Limits, km/s, for stars and gas, at equal distance from the median velocity of the stars."""
-    finite = fit["v_star"][np.isfinite(fit["v_star"])]
-    middle = float(np.median(finite)) if finite.size else 0.0
-    _, half = robust_limits(np.abs(np.concatenate([fit["v_star"], fit["v_gas"]]) - middle), high=97.0)
+    stars = motions["v_star"][np.isfinite(motions["v_star"])]
+    middle = float(np.median(stars)) if stars.size else 0.0
+    _, half = robust_limits(np.abs(np.concatenate([stars, motions["v_gas"]]) - middle), high=97.0)
     return middle - max(half, 10.0), middle + max(half, 10.0)
 
 

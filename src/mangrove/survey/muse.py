@@ -28,8 +28,9 @@ def fwhm(wave):
 def read(hdus: fits.HDUList) -> Cube:
     """The cube of an open MUSE file (see :class:`mangrove.survey.cube.Cube`).
 
-    Flux is conserved, variances are propagated as if pixels were independent, and the line spread includes the
-    output pixel.
+    Flux is conserved. Rebinning shares an input pixel between output pixels, whose noise then correlates; each
+    output pixel gets its variance plus its covariance with the others, so that sums over pixels, and fits that take
+    pixels as independent, have the right errors. The line spread includes the output pixel.
 
     Raises
     ------
@@ -50,7 +51,9 @@ def read(hdus: fits.HDUList) -> Cube:
     bad = ~np.isfinite(flux) | ~np.isfinite(variance) | (variance <= 0)
     if "DQ" in hdus:
         bad |= hdus["DQ"].data.reshape(wave_air.size, -1) != 0
-    flux_out, variance_out = matrix @ np.where(bad, 0.0, flux), matrix.power(2) @ np.where(bad, 0.0, variance)
+    flux_out = matrix @ np.where(bad, 0.0, flux)
+    variance_out = matrix @ (np.where(bad, 0.0, variance) * np.diff(edges)[:, None])
+    variance_out /= np.diff(log_edges(wave))[:, None]
     good = (matrix @ bad.astype(float) <= _BAD_FRACTION) & (variance_out > 0)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
     lsf = np.hypot(fwhm(wave) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
@@ -69,7 +72,7 @@ def read(hdus: fits.HDUList) -> Cube:
         wcs=wcs,
         images={"white": flux_out.mean(axis=0)},
         instrument="MUSE",
-        notes="rebinned to log-linear vacuum wavelengths; variances propagated without covariance",
+        notes="rebinned to log-linear vacuum wavelengths; the covariance of neighbouring pixels is in their variance",
     )
 
 

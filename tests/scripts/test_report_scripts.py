@@ -1,0 +1,313 @@
+"""The scripts of the report on small galaxies: one of three baxels, one without, one single spectrum."""
+
+import csv
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from mangrove import artefacts
+from mangrove.data_model import FIT_STATUS, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.lines import fit_lines, window_lines
+from mangrove.report import galaxy as galaxy_figures
+from mangrove.report.survey import MEANING
+from mangrove.spectra import fitting
+from mangrove.spectra.model import fitted_spectra, stored_model
+from mangrove.spectra.templates import broaden, load_library
+
+Z = 0.03
+WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))
+WCS_HEADER = (
+    "WCSAXES =                    2",
+    "CRPIX1  =                  2.0",
+    "CRPIX2  =                  2.0",
+    "CDELT1  =  -0.0001388888888889",
+    "CDELT2  =   0.0001388888888889",
+    "CUNIT1  = 'deg'",
+    "CUNIT2  = 'deg'",
+    "CTYPE1  = 'RA---TAN'",
+    "CTYPE2  = 'DEC--TAN'",
+    "CRVAL1  =                150.0",
+    "CRVAL2  =                  2.0",
+)
+FIT_PARAMS = {
+    "z": Z,
+    "ebv": 0.05,
+    "ebv_scale": 1.0,
+    "templates": "mastar",
+    "rest_range": [4750.0, 5300.0],
+    "polynomial_degree": 1,
+    "sky_half_width": 8.0,
+    "rescale_noise": False,
+    "velocity_bound": 1000.0,
+    "min_good_fraction": 0.5,
+}
+
+
+def baxel_flux(rng, snr):
+    """An old population with Hbeta and [OIII], shape (n_wave,), and its inverse variance."""
+    library = load_library("mastar")
+    step = np.log(library.wave[1] / library.wave[0])
+    stars = broaden(library.flux[3, 6][:, None], step, 30.0, 120.0)[:, 0]
+    flux = np.interp(WAVE / (1 + Z), library.wave, stars)
+    flux /= np.median(flux)
+    for name, strength in (("Hbeta-4863", 1.0), ("OIII-5008", 2.0), ("OIII-4960", 0.67)):
+        centre = fit_lines().wave[fit_lines().index(name)] * (1 + Z)
+        flux += strength * np.exp(-0.5 * ((WAVE - centre) / 1.8) ** 2)
+    error = 1.0 / snr
+    return flux + error * rng.standard_normal(WAVE.size), np.full(WAVE.size, error**-2.0)
+
+
+def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
+    """An artefact 'extract' of bins with an S/N each."""
+    rng = np.random.default_rng(7)
+    bin_id, n, shape = np.asarray(bin_id), len(snr), np.shape(bin_id)
+    spectra = [baxel_flux(rng, s) for s in snr]
+    flux, ivar = (np.array([s[k] for s in spectra]).reshape(n, WAVE.size) for k in (0, 1))
+    per_baxel = dict.fromkeys(("n_spaxel", "area", "x", "y", "ra", "dec", "radius", "radius_re"), np.ones(n))
+    n_window = len(window_lines().name)
+    data = {
+        "wave": WAVE,
+        "bin_id": bin_id,
+        "spaxel_status": np.where(bin_id >= 0, 0, 4),
+        "signal": np.linspace(1.0, 2.0, bin_id.size).reshape(shape),
+        "noise": np.full(shape, 0.1),
+        "image": np.zeros((0, *shape)),
+        "band": np.array([], dtype=str),
+        "flux": flux,
+        "ivar": ivar,
+        "mask": np.zeros((n, WAVE.size)),
+        "lsf": np.full((n, WAVE.size), 1.15),
+        **per_baxel,
+        "snr": np.array(snr),
+        "covariance_factor": np.ones(n),
+        "window_line": np.array(window_lines().name),
+        "window_wave": np.zeros(n_window),
+        "window_flux": np.zeros((n_window, *shape)),
+        "window_ivar": np.zeros((n_window, *shape)),
+    }
+    attrs = {"status": status, "reason": reason, "plateifu": path.stem, "mangaid": f"1-{path.stem}", "z": Z}
+    attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "notes": "", "pixel_scale": 0.5}
+    attrs |= {"wcs": "".join(card.ljust(80) for card in WCS_HEADER) if wcs else "", "x_centre": 1.0, "y_centre": 1.0}
+    artefacts.write(path, "extract", data, artefacts.Provenance({"target_snr": 20.0}), attrs)
+
+
+def write_truth(path, shape):
+    """An artefact 'truth' near what the spectra hold."""
+    ones = np.ones(shape)
+    fields = artefacts.declared_names("truth")
+    data = dict.fromkeys(fields, ones) | {"v_star": 30.0 * ones, "sigma_star": 120.0 * ones}
+    data |= {"v_gas": 0.0 * ones, "sigma_gas": 50.0 * ones, "line": np.array(fit_lines().name)}
+    data |= {name: np.full((len(fit_lines().name), *shape), 5.0) for name in ("line_flux", "line_ew")}
+    artefacts.write(path, "truth", data, artefacts.Provenance(), {"status": "ok", "reason": ""})
+
+
+def write_merged(folder, names):
+    """The artefacts 'training_spectra' and 'line_cube_set' of the galaxies."""
+    n_wave, n = 64, 5
+    spectra = {
+        "wave": np.linspace(3650.0, 8950.0, n_wave),
+        "flux": 1.0 + 0.1 * np.random.default_rng(1).standard_normal((n, n_wave)),
+        "mask": np.zeros((n, n_wave)),
+        **{name: np.ones(n) for name in ("norm", "snr", "galaxy", "baxel")},
+        "split": np.array([0, 0, 0, 1, 2]),
+        "plateifu": np.array(names),
+        "mangaid": np.array(names),
+        "candidate_galaxy": np.zeros(n + 2),
+        "candidate_baxel": np.zeros(n + 2),
+        "candidate_cut": np.array([0] * n + [2, 2]),
+    }
+    ok = {"status": "ok", "reason": ""}
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok)
+    m = len(names) - 1
+    cubes = {name: np.zeros((m, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
+    cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
+    cubes |= {"z": np.zeros(m), "split": np.zeros(m)}
+    artefacts.write(folder / "line_cube_set.h5", "line_cube_set", cubes, artefacts.Provenance(), ok)
+
+
+@pytest.fixture(scope="module")
+def survey(tmp_path_factory, script, Params):
+    """Folder of three galaxies: 'regular', 'faint' (no baxels), 'single' (one spectrum, no celestial frame)."""
+    folder = tmp_path_factory.mktemp("survey")
+    for sub in ("extract", "fit", "truth"):
+        (folder / sub).mkdir()
+    write_extract(folder / "extract/regular.h5", [[0, 0, -1], [1, 1, 2], [-1, 1, 2]], [30.0, 22.0, 12.0])
+    reason = "no spaxel reaches a signal to noise of 2"
+    write_extract(folder / "extract/faint.h5", np.full((3, 3), -1), [], status="too_faint", reason=reason)
+    write_extract(folder / "extract/single.h5", [[0]], [25.0], wcs=False)
+    fit = script("fit")
+    for name, shape in (("regular", (3, 3)), ("faint", (3, 3)), ("single", (1, 1))):
+        paths = {kind: str(folder / kind / f"{name}.h5") for kind in ("extract", "fit")}
+        fit.main(Params(extract=paths["extract"]), Params(fit=paths["fit"]), Params(FIT_PARAMS))
+        write_truth(folder / f"truth/{name}.h5", shape)
+    write_merged(folder, ["regular", "single", "faint"])
+    return folder
+
+
+@pytest.fixture
+def paths(survey, Params):
+    """Inputs of the scripts that see all galaxies."""
+    names = ("regular", "faint", "single")
+    per_kind = {f"{kind}s": [str(survey / kind / f"{n}.h5") for n in names] for kind in ("extract", "fit", "truth")}
+    merged = {name: str(survey / f"{name}.h5") for name in ("training_spectra", "line_cube_set")}
+    return Params(per_kind | merged)
+
+
+def read_csv(path):
+    with path.open(newline="", encoding="utf-8") as f:
+        return list(csv.DictReader(f))
+
+
+def png_size(path):
+    return struct.unpack(">II", path.read_bytes()[16:24])
+
+
+@pytest.mark.parametrize("name", ["regular", "faint", "single"])
+def test_galaxy_figures(name, survey, script, Params, tmp_path):
+    outputs = Params({key: str(tmp_path / f"{key}.png") for key in ("maps", "lines", "spectra")})
+    inputs = Params(extract=str(survey / f"extract/{name}.h5"), fit=str(survey / f"fit/{name}.h5"))
+    script("galaxy_figures").main(inputs, outputs, Params(), str(tmp_path / "log"))
+    assert all(min(png_size(tmp_path / f"{key}.png")) > 300 for key in outputs)
+
+
+def test_galaxy_without_baxels_tells_the_reason(survey):
+    extract = artefacts.read(survey / "extract/faint.h5", "extract")
+    fit = artefacts.read(survey / "fit/faint.h5", "fit")
+    for draw in (galaxy_figures.maps_figure, galaxy_figures.lines_figure, galaxy_figures.spectra_figure):
+        texts = [text.get_text() for axes in draw(extract, fit).axes for text in axes.texts]
+        assert any("too_faint" in text and "no spaxel reaches" in text for text in texts)
+
+
+def test_east_is_left_where_the_frame_says_so(survey):
+    extract = artefacts.read(survey / "extract/regular.h5", "extract")
+    axes = galaxy_figures.maps_figure(extract, artefacts.read(survey / "fit/regular.h5", "fit")).axes[0]
+    left, right = axes.get_xlim()
+    assert axes.get_xlabel() == "east offset (arcsec)"
+    assert left > 0 > right
+
+
+def test_stored_model_is_the_fitted_one(survey):
+    extract = artefacts.read(survey / "extract/regular.h5", "extract")
+    fit = artefacts.read(survey / "fit/regular.h5", "fit")
+    galaxy, spectra = fitted_spectra(extract, fit)
+    result = fitting.fit_spectrum(spectra[0], *galaxy)
+    exact = fitting.model_spectrum(spectra[0], galaxy.z, result, galaxy.stars, galaxy.lines)
+    stored = stored_model(fit, 0, galaxy, spectra[0])
+    for kept, wanted in zip(stored, exact, strict=True):
+        np.testing.assert_allclose(kept, wanted, atol=1e-4)
+    residual = ((spectra[0].flux - stored.stars - stored.gas) / spectra[0].error)[spectra[0].good]
+    assert np.mean(residual**2) == pytest.approx(fit["chi2_reduced"][0], rel=0.05)
+
+
+def test_baxel_without_a_fit_has_no_model(survey):
+    extract = artefacts.read(survey / "extract/regular.h5", "extract")
+    fit = artefacts.read(survey / "fit/regular.h5", "fit")
+    galaxy, spectra = fitted_spectra(extract, fit)
+    fit.data["v_star"][1], fit.data["status"][1] = np.nan, 2
+    assert stored_model(fit, 1, galaxy, spectra[1]) is None
+    titles = [axes.get_title(loc="left") for axes in galaxy_figures.spectra_figure(extract, fit).axes]
+    assert any("all masked" in title for title in titles)
+
+
+def test_labels_are_moved_apart():
+    places = galaxy_figures.spread([0.1, 0.5, 0.505, 0.51, 0.9], 0.02)
+    assert np.all(np.diff(places) >= 0.02 - 1e-12)
+    np.testing.assert_allclose(places, [0.1, 0.485, 0.505, 0.525, 0.9])
+    assert galaxy_figures.spread([], 0.02).size == 0
+
+
+def test_survey_figures(paths, script, Params, tmp_path):
+    outputs = Params({key: str(tmp_path / f"{key}.png") for key in ("bpt", "quality", "training")})
+    outputs["status"] = str(tmp_path / "status.csv")
+    script("survey_figures").main(paths, outputs, Params(), str(tmp_path / "log"))
+    assert all(min(png_size(tmp_path / f"{key}.png")) > 300 for key in ("bpt", "quality", "training"))
+    rows = read_csv(tmp_path / "status.csv")
+    count = {(row["what"], row["status"]): int(row["count"]) for row in rows}
+    assert count["galaxy", "ok"] == 2
+    assert count["galaxy", "too_faint"] == 1
+    assert count["spaxel", "binned"] == 8
+    assert count["spaxel", "below_min_snr"] == 11
+    assert sum(n for (what, _), n in count.items() if what == "baxel") == 4
+    assert sum(n for (what, _), n in count.items() if what == "line") == 4 * len(fit_lines().name)
+    assert count["training spectrum", "low_snr"] == 2
+    assert count["line cube", "ok"] == 2
+    assert all(row["meaning"] for row in rows)
+
+
+def test_every_status_has_a_meaning():
+    enumerations = {
+        "spaxel": SPAXEL_STATUS,
+        "baxel": FIT_STATUS,
+        "line": LINE_STATUS,
+        "training spectrum": TRAINING_CUT,
+    }
+    assert {what: set(names.values()) for what, names in enumerations.items()} == {
+        w: set(m) for w, m in MEANING.items()
+    }
+
+
+def test_recovery(paths, script, Params, tmp_path):
+    outputs = Params(table=str(tmp_path / "recovery.csv"), figure=str(tmp_path / "recovery.png"))
+    script("recovery").main(paths, outputs, Params(), str(tmp_path / "log"))
+    rows = {(row["quantity"], row["snr_per_pixel"]): row for row in read_csv(tmp_path / "recovery.csv")}
+    assert int(rows["v_star", "above 20"]["n_value"]) == 3
+    assert abs(float(rows["v_star", "above 20"]["median_offset"])) < 30
+    assert rows["v_star", "above 20"]["holds"] == "too few"
+    assert min(png_size(tmp_path / "recovery.png")) > 300
+
+
+def test_digest_counts_times_and_tracebacks(script, Params, tmp_path):
+    benchmarks, logs = tmp_path / "benchmarks", tmp_path / "logs"
+    head = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
+    for name, wall, memory in (("1-1", 10, "300"), ("1-2", 30, "200"), ("1-3", 11, "-")):
+        write_text(benchmarks / f"fit/{name}.tsv", f"{head}{wall}\t0:00:10\t{memory}\t1\t1\t1\t0\t0\t90\t9\n")
+    write_text(benchmarks / "recovery.tsv", f"{head}2\t0:00:02\t50\t1\t1\t1\t0\t0\t90\tNA\n")
+    for name in ("9001-1901", "9001-1902"):
+        write_text(logs / f"fit/{name}.log", traceback_text(f"ValueError: no data for {name}"))
+    write_text(logs / "extract/9001-1901.log", "INFO fine\n")
+    outputs = Params(timings=str(tmp_path / "timings.csv"), failures=str(tmp_path / "failures.csv"))
+    script("digest").main(Params(), outputs, Params(logs=str(logs), benchmarks=str(benchmarks)), str(tmp_path / "log"))
+    fit, recovery = read_csv(tmp_path / "timings.csv")
+    assert fit["rule"] == "fit"
+    assert int(fit["n_job"]) == 3
+    wanted = {"total_s": 51, "median_s": 11, "max_s": 30, "cpu_total_s": 27, "peak_memory_MB": 300}
+    assert {key: float(fit[key]) for key in wanted} == wanted
+    assert float(recovery["cpu_total_s"]) == 0
+    (failure,) = read_csv(tmp_path / "failures.csv")
+    assert failure["rule"] == "fit"
+    assert int(failure["count"]) == 2
+    assert failure["message"].startswith("ValueError: no data for")
+    assert failure["place"] == "fitting.py:12 fit_spectrum"
+
+
+def test_digest_of_a_run_without_failures_is_a_table_without_rows(script, Params, tmp_path):
+    outputs = Params(timings=str(tmp_path / "timings.csv"), failures=str(tmp_path / "failures.csv"))
+    params = Params(logs=str(tmp_path / "logs"), benchmarks=str(tmp_path / "benchmarks"))
+    script("digest").main(Params(), outputs, params)
+    assert (tmp_path / "failures.csv").read_text().strip() == "rule,message,place,count"
+    assert read_csv(tmp_path / "timings.csv") == []
+
+
+def test_provenance(script, Params, tmp_path):
+    config = {"run": "demo", "fit": {"templates": "mastar"}}
+    output = tmp_path / "provenance.json"
+    script("provenance").main(Params(), Params(provenance=str(output)), Params(config=config))
+    record = json.loads(output.read_text())
+    assert record["config"] == config
+    assert record["packages"]["numpy"] == np.__version__
+    assert record["python"].startswith("3.")
+    assert record["date_utc"].endswith("+00:00")
+
+
+def write_text(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def traceback_text(last):
+    return (
+        "INFO start\nERROR root: failed\nTraceback (most recent call last):\n"
+        '  File "/somewhere/mangrove/spectra/fitting.py", line 12, in fit_spectrum\n    raise\n' + last + "\n"
+    )

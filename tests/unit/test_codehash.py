@@ -1,0 +1,146 @@
+"""The code hash changes with the meaning of what a script runs, and with nothing else."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from mangrove import codehash
+
+SCRIPT = '''\
+"""A script."""
+
+from mangrove.direct import work
+
+
+def main():
+    return work(1)
+'''
+PACKAGE = {
+    "__init__.py": "",
+    "direct.py": '''\
+"""What the script imports."""
+
+from mangrove import artefacts, distant
+
+
+def work(x):
+    """Work."""
+    from mangrove.local.helper import late
+
+    label = "colour # red"  # why
+    return distant.FACTOR * x, late(), label
+''',
+    "distant.py": "FACTOR = 2\n",
+    "local/__init__.py": "",
+    "local/helper.py": "def late():\n    return 1\n",
+    "artefacts.py": "from mangrove import behind_leaf\n",
+    "behind_leaf.py": "VALUE = 1\n",
+    "unused.py": "VALUE = 1\n",
+}
+
+
+class Project:
+    """A script and a package on disk; edits give the new hash."""
+
+    def __init__(self, folder: Path):
+        self.script, self.package = folder / "script.py", folder / "mangrove"
+        self.script.write_text(SCRIPT, encoding="utf-8")
+        for name, text in PACKAGE.items():
+            (self.package / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.package / name).write_text(text, encoding="utf-8")
+
+    def hash(self) -> str:
+        """The hash as another process would compute it."""
+        codehash.essential_source.cache_clear()
+        codehash._imports_of.cache_clear()
+        return codehash.code_hash(self.script, self.package)
+
+    def after(self, name: str, old: str, new: str) -> str:
+        """The hash after an edit of a module, or of the script."""
+        path = self.script if name == "script.py" else self.package / name
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        return self.hash()
+
+
+@pytest.fixture
+def project(tmp_path):
+    return Project(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("script.py", "A script.", "The script\n\nin more words."),
+        ("script.py", "    return", "    # because\n\n    return"),
+        ("direct.py", "# why", "# why not"),
+        ("direct.py", "  # why", ""),
+        ("direct.py", "    return", "\n    return"),
+        ("direct.py", '    """Work."""\n', ""),
+        ("distant.py", "FACTOR", "# Of two.\nFACTOR"),
+    ],
+)
+def test_words_do_not_count(project, name, old, new):
+    before = project.hash()
+    assert project.after(name, old, new) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("script.py", "work(1)", "work(2)"),
+        ("direct.py", "* x", "+ x"),
+        ("direct.py", "colour # red", "colour # blue"),
+        ("distant.py", "2", "3"),
+        ("local/helper.py", "return 1", "return 2"),
+        ("__init__.py", "", "import os\n"),
+    ],
+    ids=["script", "import", "hash sign in a string", "import of an import", "import in a function", "package"],
+)
+def test_code_counts_wherever_it_is_imported_from(project, name, old, new):
+    before = project.hash()
+    assert project.after(name, old, new) != before
+
+
+@pytest.mark.parametrize("name", ["unused.py", "artefacts.py", "behind_leaf.py"])
+def test_leaves_and_what_is_not_imported_do_not_count(project, name):
+    before = project.hash()
+    assert project.after(name, (project.package / name).read_text(), "VALUE = 2\n") == before
+
+
+def test_a_new_import_counts(project):
+    before = project.hash()
+    with_import = project.after("distant.py", "FACTOR = 2", "from mangrove import unused\n\nFACTOR = 2")
+    assert with_import != before
+    assert project.after("unused.py", "1", "2") != with_import
+
+
+def test_the_schema_version_stands_for_the_leaves(project, monkeypatch):
+    before = project.hash()
+    monkeypatch.setattr(codehash, "SCHEMA_VERSION", codehash.SCHEMA_VERSION + 1)
+    assert project.hash() != before
+
+
+def test_circular_imports_end(project):
+    project.after("distant.py", "FACTOR = 2", "import mangrove.direct\n\nFACTOR = 2")
+    assert project.after("direct.py", "* x", "+ x")
+
+
+def test_mangrove_has_no_relative_imports():
+    """They would escape the hash."""
+    package = Path(codehash.__file__).parent
+    relative = [
+        f"{path.name}:{node.lineno}"
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.level
+    ]
+    assert relative == []
+
+
+def test_a_fit_is_nothing_to_the_rules_that_come_before_it():
+    scripts = Path(codehash.__file__).parents[2] / "workflow/scripts"
+    for rule in ("simulate", "extract", "line_cube"):
+        assert not any("fit" in module for module in codehash._closure(scripts / f"{rule}.py", codehash._PACKAGE))

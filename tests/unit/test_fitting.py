@@ -1,0 +1,265 @@
+import numpy as np
+import pytest
+
+from mangrove.artefacts import Artefact
+from mangrove.lines import fit_lines
+from mangrove.spectra import fitting
+from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fitting import FitSettings, fit_spectrum, model_spectrum, prepare
+from mangrove.spectra.templates import broaden, gas_templates, load_library, match_line_spread
+from mangrove.wavelengths import C_KMS
+
+Z = 0.04
+#: The pixels of the library at the redshift: spectra are made without interpolation, which would broaden them.
+WAVE = load_library("mastar").wave * (1 + Z)
+#: Line spread a little coarser than MaStar everywhere, so that templates must be convolved to it.
+LSF = WAVE / 1200.0 / 2.3548
+LINES = fit_lines()
+SETTINGS = FitSettings()
+V_STAR, SIGMA_STAR, V_GAS, SIGMA_GAS = 120.0, 150.0, -80.0, 90.0
+#: Observed flux of the lines put in, the unit of the spectrum times Angstrom.
+FLUX = {"Halpha-6565": 30.0, "NII-6585": 12.0, "Hbeta-4863": 10.0, "OIII-5008": 15.0, "OII-3727": 9.0}
+
+
+def stars():
+    library = load_library("mastar")
+    return match_line_spread(library, 1e-4 * np.log(10), WAVE / (1 + Z), LSF / (1 + Z))
+
+
+def noise_free(line_scale=1.0):
+    """A 3 Gyr population with a curved response, and lines as analytic Gaussians of known area."""
+    templates = stars()
+    index = np.flatnonzero((templates.age == 3.0) & (templates.metallicity == 0.0))[0]
+    rest = WAVE / (1 + Z)
+    moved = broaden(templates.flux[:, [index]], 1e-4 * np.log(10), V_STAR, SIGMA_STAR)[:, 0]
+    spectrum = moved * (1.0 + 0.2 * np.sin(rest / 900.0))
+    for name, area in FLUX.items():
+        weak = [(LINES.wave[i], LINES.ratio[i]) for i in range(len(LINES.name)) if LINES.partner[i] == LINES.index(name)]
+        for rest_wave, ratio in weak:
+            centre = rest_wave * (1 + Z) * np.exp(V_GAS / C_KMS)
+            sigma = np.hypot(np.interp(centre, WAVE, LSF), centre * SIGMA_GAS / C_KMS)
+            profile = np.exp(-0.5 * ((WAVE - centre) / sigma) ** 2) / (sigma * np.sqrt(2 * np.pi))
+            spectrum = spectrum + line_scale * area * ratio * profile
+    return spectrum
+
+
+def noisy(snr=60.0, seed=0, scale=1.0):
+    clean = noise_free()
+    error = np.full(WAVE.size, np.median(clean) / snr)
+    return clean + scale * error * np.random.default_rng(seed).normal(size=WAVE.size), error * scale
+
+
+def fit(flux, error, mask=None, z=Z, settings=SETTINGS):
+    mask = np.zeros(WAVE.size) if mask is None else mask
+    spectrum = prepare(WAVE, flux, error**-2.0, mask, LSF, z, np.ones(WAVE.size), settings)
+    return spectrum, fit_spectrum(spectrum, z, stars(), LINES, settings)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return fit(*noisy())
+
+
+def test_kinematics_come_back(fitted):
+    result = fitted[1]
+    assert result.status == fitting.OK
+    for name, true in [("v_star", V_STAR), ("sigma_star", SIGMA_STAR), ("v_gas", V_GAS), ("sigma_gas", SIGMA_GAS)]:
+        value, error = getattr(result, name), getattr(result, f"{name}_err")
+        assert abs(value - true) < 3.5 * error < 25, name
+
+
+@pytest.mark.parametrize("name", FLUX)
+def test_a_line_of_known_area_comes_back(fitted, name):
+    i = LINES.index(name)
+    flux, error = fitted[1].line_flux[i], fitted[1].line_flux_err[i]
+    assert abs(flux - FLUX[name]) < 3.5 * error
+    assert error < 0.1 * FLUX[name]
+
+
+def test_area_without_noise_is_exact():
+    clean = noise_free()
+    _, result = fit(clean, np.full(WAVE.size, np.median(clean) / 2000))
+    measured = [result.line_flux[LINES.index(name)] for name in FLUX]
+    np.testing.assert_allclose(measured, list(FLUX.values()), rtol=0.01)
+
+
+def test_tied_lines_keep_their_ratio(fitted):
+    flux = fitted[1].line_flux
+    assert flux[LINES.index("OIII-4960")] / flux[LINES.index("OIII-5008")] == pytest.approx(0.3356)
+
+
+def test_equivalent_width_is_rest_frame_and_positive_in_emission(fitted):
+    _, result = fitted
+    i = LINES.index("OIII-5008")
+    clean = noise_free(0.0)
+    continuum = np.interp(LINES.wave[i] * (1 + Z) * np.exp(V_GAS / C_KMS), WAVE, clean)
+    expected = FLUX["OIII-5008"] / continuum / (1 + Z)
+    assert result.line_ew[i] == pytest.approx(expected, abs=3.5 * result.line_ew_err[i])
+    assert result.line_continuum[i] == pytest.approx(continuum, rel=0.02)
+
+
+def test_twice_the_noise_gives_twice_the_errors():
+    names = ("v_star_err", "sigma_star_err", "v_gas_err", "sigma_gas_err")
+    quiet, loud = (fit(*noisy(120.0, scale=s))[1] for s in (1.0, 2.0))
+    np.testing.assert_allclose([getattr(loud, n) / getattr(quiet, n) for n in names], 2.0, rtol=0.1)
+    strong = [LINES.index(n) for n in FLUX]
+    np.testing.assert_allclose(loud.line_flux_err[strong] / quiet.line_flux_err[strong], 2.0, rtol=0.1)
+
+
+def test_errors_follow_the_scatter():
+    results = [fit(*noisy(40.0, seed))[1] for seed in range(12)]
+    pulls = [(r.v_star - V_STAR) / r.v_star_err for r in results] + [(r.v_gas - V_GAS) / r.v_gas_err for r in results]
+    # 24 pulls: the standard deviation of a unit Gaussian lies within 0.6 and 1.4 at 99.5 per cent.
+    assert 0.6 < np.std(pulls) < 1.4
+
+
+def test_it_is_the_fit_of_the_whole_library_with_ppxf_s_own_polynomial(fitted):
+    """The alternating fit against pPXF run once with all templates and its own multiplicative polynomial."""
+    from ppxf.ppxf import ppxf
+
+    spectrum, result = fitted
+    templates = stars()
+    inside = fitting._line_status(spectrum, LINES) != fitting.LINE_OUTSIDE
+    gas = gas_templates(LINES, inside, templates.wave, np.interp(LINES.wave, spectrum.wave, spectrum.sigma))
+    component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
+    pp = ppxf(
+        np.hstack([templates.flux, gas.flux]),
+        spectrum.flux,
+        spectrum.error,
+        C_KMS * spectrum.log_step,
+        [[0.0, 120.0], [0.0, 60.0]],
+        bounds=[[(-1000, 1000), (1, 600)], [(-1000, 1000), (1, 350)]],
+        moments=[2, 2],
+        component=component,
+        gas_component=component == 1,
+        gas_names=np.array([str(i) for i in gas.free]),
+        degree=-1,
+        mdegree=SETTINGS.polynomial_degree,
+        goodpixels=np.flatnonzero(spectrum.good),
+        lam=spectrum.wave,
+        lam_temp=templates.wave,
+        quiet=True,
+    )
+    model = model_spectrum(spectrum, Z, result, templates, LINES)
+    good = spectrum.good
+    ours = np.sum(((spectrum.flux - model.stars - model.gas) / spectrum.error)[good] ** 2)
+    theirs = np.sum(((spectrum.flux - pp.bestfit) / spectrum.error)[good] ** 2)
+    assert ours < theirs + 1.0
+    np.testing.assert_allclose(result.v_star, pp.sol[0][0], atol=0.1 * result.v_star_err)
+    np.testing.assert_allclose(result.sigma_star_fit, pp.sol[0][1], atol=0.1 * result.sigma_star_err)
+    np.testing.assert_allclose(result.v_gas, pp.sol[1][0], atol=0.1 * result.v_gas_err)
+    assert result.v_star_err == pytest.approx(pp.error[0][0] * np.sqrt(pp.chi2), rel=0.1)
+
+
+def test_the_stored_parameters_give_the_model_back(fitted):
+    spectrum, result = fitted
+    model = model_spectrum(spectrum, Z, result, stars(), LINES)
+    good = spectrum.good
+    residual = ((spectrum.flux - model.stars - model.gas) / spectrum.error)[good]
+    free = np.count_nonzero(result.weights) + np.sum(result.line_flux > 0) + 12
+    assert np.sum(residual**2) / (good.sum() - free) == pytest.approx(result.chi2_reduced, rel=0.01)
+    assert model.gas[good].max() > 10 * spectrum.error[good].max()
+
+
+def test_the_night_sky_does_not_count():
+    flux, error = noisy()
+    sky = np.abs(WAVE - 5578.9) < 7
+    _, clean = fit(flux, error)
+    _, dirty = fit(np.where(sky, 1e5, flux), error)
+    assert dirty.chi2_reduced == pytest.approx(clean.chi2_reduced)
+    assert dirty.v_star == pytest.approx(clean.v_star)
+
+
+def test_what_cannot_be_fitted_says_why():
+    flux, error = noisy()
+    masked = fit(flux, error, np.ones(WAVE.size))[1]
+    assert masked.status == fitting.ALL_MASKED
+    assert np.isnan(masked.v_star) and np.all(masked.line_status == fitting.LINE_NO_FIT)
+    assert fit(flux, error, WAVE > 4500)[1].status == fitting.TOO_FEW_PIXELS
+    assert fit(np.zeros(WAVE.size), error)[1].status == fitting.NO_CONTINUUM
+
+
+def test_masked_lines_are_named_and_not_measured():
+    flux, error = noisy()
+    mask = np.abs(WAVE / (1 + Z) - 5008) < 8
+    result = fit(flux, error, mask)[1]
+    i = LINES.index("OIII-5008")
+    assert result.line_status[i] == fitting.LINE_MASKED and np.isnan(result.line_flux[i])
+    assert result.line_status[LINES.index("Halpha-6565")] == fitting.LINE_OK
+
+
+def test_a_velocity_beyond_the_bound_is_flagged():
+    flux, error = noisy()
+    assert fit(flux, error, z=Z + 0.012)[1].status == fitting.V_AT_BOUND
+
+
+def test_wrong_formal_errors_are_rescaled_on_request():
+    flux, error = noisy(60.0, scale=3.0)
+    result = fit(flux, error / 3.0, settings=SETTINGS._replace(rescale_noise=True))[1]
+    honest = fit(flux, error)[1]
+    assert result.noise_scale == pytest.approx(3.0, rel=0.1)
+    assert result.chi2_reduced == pytest.approx(1.0, abs=0.1)
+    assert result.v_star_err == pytest.approx(honest.v_star_err, rel=0.15)
+
+
+def test_coarse_templates_are_corrected_not_deconvolved():
+    """Data finer than the library: the corrected dispersion is the true one, the fitted one is smaller."""
+    library = load_library("mastar")
+    step, rest = 1e-4 * np.log(10), WAVE / (1 + Z)
+    fine = library.fwhm / 2.3548 * 0.85
+    templates = match_line_spread(library, step, rest, fine)
+    np.testing.assert_array_equal(templates.flux, library.flux.reshape(54, -1).T)
+    flux = np.zeros(WAVE.size)
+    # Broadening by less than the dispersion makes up for the library's own excess width, in bands.
+    for low in np.arange(3500, 9500, 250.0):
+        band = (rest >= low) & (rest < low + 250)
+        excess = np.mean((library.fwhm / 2.3548 / library.wave)[(library.wave >= low) & (library.wave < low + 250)])
+        missing = np.sqrt(SIGMA_STAR**2 - (C_KMS * excess) ** 2 * (1 - 0.85**2))
+        flux[band] = broaden(templates.flux[:, [30]], step, 0.0, missing)[band, 0]
+    error = np.full(WAVE.size, np.median(flux) / 300)
+    flux = flux + error * np.random.default_rng(1).normal(size=WAVE.size)
+    spectrum = prepare(WAVE, flux, error**-2, np.zeros(WAVE.size), fine * (1 + Z), Z, np.ones(WAVE.size), SETTINGS)
+    result = fit_spectrum(spectrum, Z, templates, LINES, SETTINGS)
+    assert result.sigma_star == pytest.approx(SIGMA_STAR, abs=max(3 * result.sigma_star_err, 1.0))
+    assert result.sigma_star_fit < SIGMA_STAR - 3
+
+
+def test_the_number_of_processes_changes_nothing():
+    rows = [noisy(30.0, seed) for seed in range(3)]
+    data = {
+        "wave": WAVE,
+        "flux": np.array([r[0] for r in rows]),
+        "ivar": np.array([r[1] ** -2 for r in rows]),
+        "mask": np.zeros((3, WAVE.size)),
+        "lsf": np.tile(LSF, (3, 1)),
+    }
+    extract = Artefact("extract", data, {}, "")
+    galaxy, spectra = prepare_galaxy(extract, Z, 0.0, "mastar", SETTINGS)
+    one, two = (as_columns(fit_all(galaxy, spectra, n), galaxy, np.zeros(3)) for n in (1, 2))
+    for name, values in one.items():
+        np.testing.assert_array_equal(values, two[name], err_msg=name)
+
+
+def test_galactic_extinction_is_removed():
+    from mangrove.spectra.extinction import galactic_transmission
+
+    flux, error = noisy(200.0)
+    transmission = galactic_transmission(WAVE, 0.3)
+    # Fitzpatrick (1999), R_V = 3.1: A(V) = 3.1 E(B-V), so 0.93 mag at 5500 Angstrom.
+    assert -2.5 * np.log10(np.interp(5500, WAVE, transmission)) == pytest.approx(0.93, abs=0.03)
+    extract = Artefact(
+        "extract",
+        {
+            "wave": WAVE,
+            "flux": [flux * transmission],
+            "ivar": [(error * transmission) ** -2],
+            "mask": [np.zeros(WAVE.size)],
+            "lsf": [LSF],
+        },
+        {},
+        "",
+    )
+    galaxy, spectra = prepare_galaxy(extract, Z, 0.3, "mastar", SETTINGS)
+    result = fit_spectrum(spectra[0], *galaxy)
+    i = LINES.index("Hbeta-4863")
+    assert result.line_flux[i] == pytest.approx(FLUX["Hbeta-4863"], abs=4 * result.line_flux_err[i])

@@ -1,0 +1,51 @@
+"""The profiles: what they share, and a dry run with the one for clusters."""
+
+import importlib.util
+import re
+
+import pytest
+import yaml
+from conftest import ROOT, rules_of
+
+SHARED = ["rerun-triggers", "max-checksum-file-size", "rerun-incomplete", "keep-going"]
+SLURM = ["--workflow-profile", "profiles/slurm"]
+
+
+def profile(name: str) -> dict:
+    """The settings of a profile."""
+    return yaml.safe_load((ROOT / "profiles" / name / "config.yaml").read_text(encoding="utf-8"))
+
+
+def all_rules() -> set[str]:
+    """Names of the rules that run something."""
+    return {rule for path in (ROOT / "rules").glob("*.smk") for rule in rules_of(path.stem)}
+
+
+def test_both_profiles_agree_on_what_is_out_of_date():
+    assert {key: profile("slurm")[key] for key in SHARED} == {key: profile("default")[key] for key in SHARED}
+
+
+def test_every_rule_asks_the_cluster_for_its_memory_and_more_when_it_fails():
+    asked = profile("slurm")["set-resources"]
+    needed = {}
+    for path in (ROOT / "rules").glob("*.smk"):
+        needed |= dict(re.findall(r"^rule (\w+):.*?mem_mb=(\d+)", path.read_text(), re.DOTALL | re.MULTILINE))
+    assert set(asked) == all_rules() == set(needed)
+    assert {rule: resources["mem_mb"] for rule, resources in asked.items()} == {
+        rule: f"{mem} * attempt" for rule, mem in needed.items()
+    }
+
+
+def test_no_account_and_no_partition_is_baked_in():
+    assert not {"slurm_account", "slurm_partition"} & set(profile("slurm")["default-resources"])
+
+
+def test_the_slurm_profile_is_understood(fresh):
+    """All of it but the executor, which needs a plugin."""
+    assert fresh.planned(*SLURM, "--executor", "local") == fresh.planned()
+
+
+def test_the_slurm_profile_plans_the_run(fresh):
+    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
+        pytest.skip("snakemake-executor-plugin-slurm is not installed")
+    assert fresh.planned(*SLURM) == fresh.planned()
