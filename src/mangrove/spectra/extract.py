@@ -10,6 +10,7 @@ from mangrove.survey.sample import MISSING, Galaxy
 
 BINNED, OUTSIDE, FOREGROUND, MASKED, BELOW_MIN_SNR = range(5)
 _MIN_GOOD_IN_RANGE = 0.5
+_MIN_GOOD = 0.8
 
 
 class SpaxelSnr(NamedTuple):
@@ -43,12 +44,14 @@ class Baxels(NamedTuple):
 def spaxel_snr(cube: Cube, continuum_range: list[float], min_snr: float) -> SpaxelSnr:
     """Median flux and median 1/sqrt(ivar) over the good pixels of the continuum range (Angstrom, observed).
 
-    A spaxel with less than half of the range good counts as masked; one without any good pixel in the whole
-    spectrum lies outside the field.
+    A spaxel with less than 80 % of its spectrum, or half of the range, good counts as masked: a member that drops out
+    of a bin at some wavelengths (a dead fibre in one arm) makes a step in the mean. One without any good pixel lies
+    outside the field.
     """
     window = (cube.wave >= continuum_range[0]) & (cube.wave <= continuum_range[1])
     shape, good = cube.foreground.shape, cube.good[window]
-    usable = good.mean(axis=0) >= _MIN_GOOD_IN_RANGE if window.any() else np.zeros(shape, bool)
+    usable = cube.good.mean(axis=0) >= _MIN_GOOD * max(cube.good.any(axis=(1, 2)).mean(), 1e-9)
+    usable &= good.mean(axis=0) >= _MIN_GOOD_IN_RANGE if window.any() else False
     signal, noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     flux = np.where(good[:, usable], cube.flux[window][:, usable], np.nan)
     error = np.sqrt(1.0 / np.where(good[:, usable], cube.ivar[window][:, usable], np.nan))

@@ -1,0 +1,202 @@
+"""How long Snakemake takes to see what a survey needs: nothing built, all built, one key or one galaxy changed.
+
+    python benchmarks/dag.py [--galaxies 10000]
+
+A copy of the workflow in a temporary folder gets a sample sheet of so many galaxies, small valid outputs, and
+Snakemake's own metadata for every output. Wall time and peak memory of the commands go to standard output as JSON
+lines; a wrong plan, or more than a minute or 2 GB at 10,000 galaxies, ends with an error.
+"""
+
+import argparse
+import asyncio
+import gzip
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from mangrove import artefacts
+from mangrove.data_model import KINDS
+from mangrove.survey.sample import Galaxy, write_sheet
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ["Snakefile", "config.yaml", "rules", "workflow", "src", "profiles", "envs", "resources"]
+CONFIG = Path("configs/bench.yaml")
+SHEET = Path("samples/bench.tsv")
+PER_GALAXY = ("extract", "fit", "line_cube")
+LIMIT_S, LIMIT_GB, LIMIT_GALAXIES = 60.0, 2.0, 10_000
+
+
+def main() -> None:
+    """Build the folder, record the metadata, time the commands."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--galaxies", type=int, default=LIMIT_GALAXIES)
+    parser.add_argument("--record", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.record:
+        record_metadata()
+        return
+    with tempfile.TemporaryDirectory(prefix="mangrove-dag-") as folder:
+        os.chdir(folder)
+        benchmark(options.galaxies)
+
+
+def benchmark(n: int) -> None:
+    """All measurements, in the current folder."""
+    make_workflow(n)
+    nothing_built = Counter(dict.fromkeys(("download", *PER_GALAXY), n))
+    measure("dry_run_nothing_built", n, nothing_built, "--dry-run")
+    start = time.perf_counter()
+    subprocess.run([sys.executable, __file__, "--record"], env=environment(), check=True)
+    show("record_metadata", time.perf_counter() - start, "s", n)
+    measure("dry_run_all_built", n, Counter(), "--dry-run")
+    measure("run_all_built", n, Counter())
+    measure("dry_run_edited_key", n, Counter(fit=n), "--dry-run", "--config", "fit={'polynomial_degree': 9}")
+    write_sheet(SHEET, galaxies(n, first_z=0.06))
+    measure("dry_run_edited_galaxy", n, Counter(PER_GALAXY), "--dry-run")
+
+
+def make_workflow(n: int) -> None:
+    """The workflow, a configuration and a sample sheet."""
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, part)
+    CONFIG.parent.mkdir()
+    CONFIG.write_text("run: bench\nsurvey: {source: sdss, base: archive}\n", encoding="utf-8")
+    write_sheet(SHEET, galaxies(n))
+
+
+def galaxies(n: int, first_z: float = 0.05) -> list[Galaxy]:
+    """So many galaxies of the sky, all different."""
+    return [
+        Galaxy(
+            plateifu=f"{7000 + i // 100}-{12700 + i % 100}",
+            mangaid=f"1-{100_000 + i}",
+            z=0.01 + 1e-5 * i if i else first_z,
+            ebv=0.03,
+            ra=0.036 * i,
+            dec=30.0 - 0.003 * i,
+            r_e=5.0,
+            pa=0.018 * i,
+            ba=0.7,
+        )
+        for i in range(n)
+    ]
+
+
+def measure(metric: str, n: int, expected: Counter, *arguments: str) -> None:
+    """Time one command; its plan must hold the expected jobs per galaxy and no others of those rules."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(CONFIG), *arguments]
+    with tempfile.TemporaryFile("w+") as output:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, env=environment(), stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        wall, memory = time.perf_counter() - start, usage.ru_maxrss * 1024 / 1e9
+        output.seek(0)
+        text = output.read()
+    if status or planned(text) != expected:
+        sys.exit(f"{metric}: expected {dict(expected)}, planned {dict(planned(text))}.\n{text[-3000:]}")
+    show(f"{metric}_wall", wall, "s", n)
+    show(f"{metric}_memory", memory, "GB", n)
+    if n <= LIMIT_GALAXIES and (wall > LIMIT_S or memory > LIMIT_GB):
+        sys.exit(f"{metric} took {wall:.0f} s and {memory:.1f} GB; allowed are {LIMIT_S:.0f} s and {LIMIT_GB:.0f} GB.")
+
+
+def environment() -> dict[str, str]:
+    """The environment of the commands: mangrove is the copy's own."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+def planned(text: str) -> Counter:
+    """Jobs of the rules that run per galaxy in what snakemake printed."""
+    table = re.search(r"^Job stats:\n.*?^total ", text, re.DOTALL | re.MULTILINE)
+    if not table and "Nothing to be done" not in text:
+        sys.exit(text)
+    rows = re.findall(r"^(\w+) +(\d+)$", table[0], re.MULTILINE) if table else []
+    return Counter({rule: int(count) for rule, count in rows if rule in ("download", *PER_GALAXY)})
+
+
+def show(metric: str, value: float, unit: str, n: int) -> None:
+    """Print one measurement."""
+    line = {"benchmark": "dag", "metric": metric, "value": round(value, 3), "unit": unit, "galaxies": n}
+    print(json.dumps(line), flush=True)
+
+
+def record_metadata() -> None:
+    """Write small outputs of all jobs, and through Snakemake's own interface the metadata of their making."""
+    from snakemake.api import SnakemakeApi
+    from snakemake.settings.types import (
+        ConfigSettings,
+        DAGSettings,
+        ExecutionSettings,
+        OutputSettings,
+        Quietness,
+        ResourceSettings,
+    )
+
+    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
+        workflow_api = api.workflow(
+            resource_settings=ResourceSettings(cores=1),
+            config_settings=ConfigSettings(configfiles=[CONFIG]),
+            snakefile=Path("Snakefile"),
+        )
+        workflow_api.dag(DAGSettings(max_checksum_file_size=checksum_limit()))
+        # Snakemake keeps the graph to itself; these are the steps of its own 'execute'.
+        workflow = workflow_api._workflow
+        workflow.execution_settings = ExecutionSettings()
+        workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
+        workflow._build_dag()
+        jobs = [job for level in workflow.dag.toposorted() for job in level]
+        placeholders = Placeholders()
+        for job in jobs:
+            for path in job.output:
+                placeholders.write(Path(path))
+        workflow.iocache.clear()
+        for job in jobs:
+            workflow.persistence.started(job)
+            asyncio.run(workflow.persistence.finished(job))
+
+
+def checksum_limit() -> int:
+    """The profile's size up to which inputs are compared by content."""
+    return int(re.search(r"^max-checksum-file-size: (\d+)", Path("profiles/default/config.yaml").read_text(), re.M)[1])
+
+
+class Placeholders:
+    """Small valid files of each kind: artefacts without rows, cubes without spaxels, empty tables and figures."""
+
+    def __init__(self):
+        self.content = {name: self._artefact(name) for name in KINDS}
+
+    def write(self, path: Path) -> None:
+        """Write the placeholder that belongs to a path."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kind = path.stem if path.stem in KINDS else path.parent.name
+        if path.name.endswith(".fits.gz"):
+            path.write_bytes(self._cube())
+        else:
+            path.write_bytes(self.content[kind] if path.suffix == ".h5" else b"")
+
+    @staticmethod
+    def _artefact(kind: str) -> bytes:
+        data = {name: np.zeros([0] * len(field.dims), field.dtype) for name, field in KINDS[kind].fields.items()}
+        with tempfile.NamedTemporaryFile(suffix=".h5") as file:
+            artefacts.write(file.name, kind, data, artefacts.Provenance(), {"status": "empty", "reason": "placeholder"})
+            return Path(file.name).read_bytes()
+
+    @staticmethod
+    def _cube() -> bytes:
+        return gzip.compress(fits.PrimaryHDU().header.tostring().encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""The eight real MaNGA spectra: golden values, and honesty where there is nothing to measure."""
+
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mangrove import artefacts, config
+from mangrove.lines import fit_lines
+from mangrove.survey.sample import read_sheet
+
+from .conftest import ROOT
+
+LINES = fit_lines()
+HALPHA, NII, OIII = (LINES.index(n) for n in ("Halpha-6565", "NII-6585", "OIII-5008"))
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
+
+#: V and sigma of the stars (km/s), reduced chi2, flux of Halpha and [NII] 6585 (1e-17 erg/s/cm2/spaxel), measured with
+#: mangrove 0.1.0 and pPXF 9.5.2; the same minima as pPXF's own fit with a polynomial of degree 8.
+GOLDEN = {
+    0: (20.3, 284.1, 3.32, 1.34, 1.78),
+    1: (-0.8, 120.2, 1.24, 0.16, 0.65),
+    2: (-5.8, 235.5, 1.90, 8.05, 10.75),
+    3: (66.3, 163.2, 1.95, 2.57, 1.27),
+    4: (22.5, 200.7, 2.49, 12.01, 8.21),
+}
+FAINT = (6, 7)
+
+
+@pytest.fixture(scope="module")
+def fits(real_data, script, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        run = config.load(["config.yaml", "configs/real-manga.yaml"])
+        galaxies = read_sheet(run)
+    out, made = tmp_path_factory.mktemp("spectra"), []
+    for name, galaxy in galaxies.items():
+        source = SimpleNamespace(cube=str(real_data / galaxy.path))
+        where = SimpleNamespace(extract=str(out / f"{name}-e.h5"), fit=str(out / f"{name}-f.h5"))
+        script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
+        script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv} | run.fit.model_dump())
+        made.append(artefacts.read(where.fit, "fit"))
+    return made
+
+
+@pytest.mark.parametrize("i", GOLDEN)
+def test_golden_values(fits, i):
+    fit = fits[i]
+    v, sigma, chi2, halpha, nii = GOLDEN[i]
+    # A tenth of an error: versions of the solvers differ by less, a change of method by more.
+    assert fit["v_star"][0] == pytest.approx(v, abs=0.1 * float(fit["v_star_err"][0]) + 0.05)
+    assert fit["sigma_star"][0] == pytest.approx(sigma, abs=0.1 * float(fit["sigma_star_err"][0]) + 0.05)
+    assert fit["chi2_reduced"][0] == pytest.approx(chi2, rel=0.005)
+    error = fit["line_flux_err"][0].astype(float)
+    assert fit["line_flux"][0, HALPHA] == pytest.approx(halpha, abs=0.1 * error[HALPHA] + 0.005)
+    assert fit["line_flux"][0, NII] == pytest.approx(nii, abs=0.1 * error[NII] + 0.005)
+
+
+def test_the_masked_spectrum_is_flagged_with_a_reason(fits):
+    assert fits[5].attrs["status"] == "all_masked"
+    assert "good pixels" in fits[5].attrs["reason"]
+    assert fits[5]["v_star"].size == 0
+
+
+@pytest.mark.parametrize("i", FAINT)
+def test_faint_spectra_have_errors_that_cover_zero_signal(fits, i):
+    fit = fits[i]
+    assert abs(fit["v_star"][0]) < 5 * fit["v_star_err"][0]
+    assert fit["chi2_reduced"][0] == pytest.approx(1.0, abs=0.2)
+    ratio = fit["line_flux"][0] / fit["line_flux_err"][0]
+    weak = [LINES.index(n) for n in ("HeII-4687", "OIII-4364", "HeI-5877", "OI-6302")]
+    assert np.nanmax(ratio[weak]) < 4
+
+
+def test_errors_grow_as_signal_falls(fits):
+    assert fits[6]["v_star_err"][0] > 5 * fits[7]["v_star_err"][0] > fits[4]["v_star_err"][0]

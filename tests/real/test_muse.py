@@ -1,0 +1,119 @@
+"""The nebula of Abell 478 through the scripts of the workflow, with the settings of configs/real-muse.yaml."""
+
+from dataclasses import asdict
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from mangrove import artefacts, config
+from mangrove.lines import fit_lines
+from mangrove.spectra.extract import coadd
+from mangrove.spectra.fit_galaxy import prepare_galaxy
+from mangrove.spectra.fitting import FitSettings, fit_spectrum
+from mangrove.survey.cube import read_cube
+from mangrove.survey.sample import read_sheet
+from mangrove.wavelengths import velocity_to_redshift
+
+from .conftest import ROOT
+
+LINES = fit_lines()
+Z = 0.0858
+
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("muse")]
+
+
+@pytest.fixture(scope="session")
+def run(monkeypatch_session):
+    monkeypatch_session.chdir(ROOT)
+    return config.load(["config.yaml", "configs/real-muse.yaml"])
+
+
+@pytest.fixture(scope="session")
+def monkeypatch_session():
+    with pytest.MonkeyPatch.context() as patch:
+        yield patch
+
+
+@pytest.fixture(scope="session")
+def galaxy(run):
+    return read_sheet(run)["abell478"]
+
+
+@pytest.fixture(scope="session")
+def cube(real_data):
+    return read_cube(real_data / "muse" / "abell478_minicube.fits")
+
+
+@pytest.fixture(scope="session")
+def folder(real_data, run, galaxy, script, tmp_path_factory):
+    """The artefacts of the run, made by the scripts."""
+    out = tmp_path_factory.mktemp("muse")
+    source = SimpleNamespace(cube=str(real_data / "muse" / "abell478_minicube.fits"))
+    made = {name: str(out / f"{name}.h5") for name in ("extract", "fit", "line_cube", "training_spectra")}
+    where = SimpleNamespace(**made)
+    fit = run.fit.model_dump()
+    script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
+    script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv} | fit, threads=2)
+    script("line_cube").main(where, where, run.line_cube.model_dump())
+    settings = run.training_spectra.model_dump() | {k: fit[k] for k in ("ebv_scale", "sky_half_width")}
+    script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings | {"seed": run.seed})
+    return out
+
+
+def test_the_reader_knows_the_file(cube):
+    assert cube.instrument == "MUSE"
+    assert cube.pixel_scale == pytest.approx(0.2, abs=1e-3)
+    assert (cube.wave[0], cube.wave[-1]) == (pytest.approx(4751, abs=1), pytest.approx(9352, abs=2))
+
+
+def test_8_to_14_bins_at_a_signal_to_noise_of_25(folder):
+    extract = artefacts.read(folder / "extract.h5", "extract", ["snr", "n_spaxel"])
+    assert 8 <= extract["snr"].size <= 14
+    assert np.median(extract["snr"]) == pytest.approx(25, rel=0.15)
+
+
+def test_redshift_from_the_gas(folder):
+    fit = artefacts.read(folder / "fit.h5", "fit", ["v_gas", "v_gas_err", "status"])
+    assert np.all(fit["status"] == 0)
+    z = velocity_to_redshift(np.average(fit["v_gas"], weights=fit["v_gas_err"] ** -2.0), Z)
+    assert z == pytest.approx(0.0858, abs=0.001)
+    assert np.all(np.abs(fit["v_gas"]) < 150)
+
+
+def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
+    whole = coadd(cube, np.zeros(cube.foreground.shape, int), "none")
+    extract = artefacts.Artefact("extract", {"wave": cube.wave, **whole._asdict()}, {}, "")
+    settings = FitSettings(rest_range=tuple(run.fit.rest_range), rescale_noise=True)
+    prepared, spectra = prepare_galaxy(extract, galaxy.z, 0.0, "mastar", settings)
+    result = fit_spectrum(spectra[0], *prepared)
+    for name in ("Halpha-6565", "NII-6585"):
+        i = LINES.index(name)
+        assert result.line_flux[i] / result.line_flux_err[i] > 100
+    # The formal variance misses covariance and sky residuals; the artefact records by how much it was scaled.
+    assert result.noise_scale > 2
+
+
+def test_the_artefact_says_that_errors_were_rescaled(folder):
+    fit = artefacts.read(folder / "fit.h5", "fit", ["noise_scale"])
+    assert fit.attrs["noise_rescaled"]
+    assert np.all(fit["noise_scale"] > 1)
+
+
+def test_11_of_the_19_lines_are_inside_and_the_others_masked(folder):
+    cube = artefacts.read(folder / "line_cube.h5", "line_cube")
+    assert cube["flux"].shape == (190, 32, 32)
+    valid = cube["valid"].reshape(19, 10, -1).any(axis=(1, 2))
+    assert valid.sum() == 11
+    assert not cube["flux"].reshape(19, -1)[~valid].any()
+    # H-alpha and [NII] 6585 outshine everything at their own channels.
+    brightness = cube["flux"].reshape(19, 10, -1).sum(axis=2).max(axis=1)
+    assert set(cube["line"][np.argsort(brightness)[-2:]]) == {"NII-6585", "Halpha-6565"}
+
+
+def test_training_spectra_take_their_own_range(folder, run):
+    spectra = artefacts.read(folder / "training_spectra.h5", "training_spectra")
+    assert spectra["flux"].shape[1] == run.training_spectra.n_wave
+    assert spectra["flux"].shape[0] >= 6
+    band = (spectra["wave"] >= 5450) & (spectra["wave"] <= 5550)
+    np.testing.assert_allclose(spectra["flux"][:, band].mean(axis=1), 1.0, rtol=1e-5)
