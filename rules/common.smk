@@ -1,8 +1,9 @@
 # Configuration, sample sheet, code hashes, paths: everything the other rules take their values from.
 import hashlib
+import inspect
 import os
 import sys
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 # The package beside this workflow, for the rules and for the scripts, which are processes of their own: what runs
@@ -60,9 +61,15 @@ def code(name):
     return codehash.code_hash(f"{workflow.basedir}/workflow/scripts/{name}.py")
 
 
+def signed(function):
+    """The function with its signature noted down: Snakemake asks for it several times per job."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
-    return lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key)
+    return signed(lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key))
 
 
 def bind_values_to_keys():
@@ -73,16 +80,18 @@ def bind_values_to_keys():
     """
     for one in workflow.rules:
         if "code" in one.params.keys():
-            one.set_params(partial(key_hash, dict(one.params.items())))
+            one.set_params(key_hash(dict(one.params.items())))
 
 
-def key_hash(params, wildcards):
-    """Hash of the keys and values of a job's params."""
-    values = {
-        key: value(wildcards) if callable(value) else value
-        for key, value in params.items()
-    }
-    return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+def key_hash(params):
+    """A params function: hash of the keys and values of a job's params."""
+    varied = {key: value for key, value in params.items() if callable(value)}
+
+    def digest(wildcards):
+        values = params | {key: value(wildcards) for key, value in varied.items()}
+        return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+
+    return signed(digest)
 
 
 def every_galaxy(pattern):
@@ -90,6 +99,7 @@ def every_galaxy(pattern):
     return [str(pattern).replace("{plateifu}", name) for name in GALAXIES]
 
 
+@signed
 def cube_url(wildcards):
     """Address of a galaxy's cube; a path of the workflow where it makes the archive itself."""
     if SIMULATED:
@@ -99,6 +109,7 @@ def cube_url(wildcards):
     return releases.address(CONFIG.survey.base, RELEASE.cube_path(wildcards.plateifu))
 
 
+@signed
 def archived_cube(wildcards):
     """The archive's file as an input, where the workflow makes it."""
     return cube_url(wildcards) if SIMULATED else []

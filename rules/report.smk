@@ -48,8 +48,9 @@ rule survey_figures:
     input:
         extracts=every_galaxy(rules.extract.output.extract),
         fits=every_galaxy(rules.fit.output.fit),
-        training_spectra=rules.training_spectra.output.training_spectra,
-        line_cube_set=rules.line_cube_set.output.line_cube_set,
+        # As text: beside lists of all galaxies, references to rules take Snakemake a time that grows with N squared.
+        training_spectra=str(rules.training_spectra.output.training_spectra),
+        line_cube_set=str(rules.line_cube_set.output.line_cube_set),
     output:
         status=figure(
             f"{REPORT}/status.csv", "status", "Survey", table="counts per status"

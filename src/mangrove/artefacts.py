@@ -238,7 +238,9 @@ def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str
         scale.make_scale(_BARE_DIMENSION + b"%10d" % dims[dim])
     for name, spec in fields.items():
         shape = tuple(dims[d] for d in spec.dims)
-        packed = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if spec.packed and 0 not in shape else {}
+        packed = (
+            {"compression": "gzip", "compression_opts": 4, "shuffle": True} if spec.packed and 0 not in shape else {}
+        )
         dataset = f.create_dataset(name, shape=shape, dtype=_stored_type(spec), **packed)
         dataset.attrs["units"], dataset.attrs["long_name"] = spec.unit, spec.meaning
         if spec.flags:

@@ -13,7 +13,9 @@ ConfigOption = Annotated[list[Path], typer.Option("--config", help="configuratio
 
 
 @app.command()
-def select(config: ConfigOption, drpall: Annotated[str, typer.Option(help="local drpall; default: the archive's")] = ""):
+def select(
+    config: ConfigOption, drpall: Annotated[str, typer.Option(help="local drpall; default: the archive's")] = ""
+):
     """Write the sample sheet of a run from the survey's catalogue."""
     from mangrove.survey import releases, selection
     from mangrove.survey.download import fetch, local_path

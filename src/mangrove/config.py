@@ -27,14 +27,19 @@ class Survey(_Section):
     """Where the cubes come from."""
 
     source: Literal["sdss", "simulated", "files"] = Field(
-        "sdss", description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own survey; files: paths in the sample sheet"
+        "sdss",
+        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own survey; files: paths in the sample sheet",
     )
-    release: Literal["dr15", "dr17"] = Field("dr17", description="data release; sets the layout of the archive and of the cubes")
+    release: Literal["dr15", "dr17"] = Field(
+        "dr17", description="data release; sets the layout of the archive and of the cubes"
+    )
     base: str = Field(
-        "https://data.sdss.org/", description="address above sas/, or the folder of the files: https://, file:// or a path"
+        "https://data.sdss.org/",
+        description="address above sas/, or the folder of the files: https://, file:// or a path",
     )
     keep_cubes: bool = Field(
-        True, description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes"
+        True,
+        description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes",
     )
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
     data_folder: str = Field("data", description="folder of the kept cubes, one level per DRP version")
@@ -47,7 +52,9 @@ class Sample(_Section):
     limit: int | None = Field(None, ge=1, description="use only the first so many galaxies of the sheet")
     plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty: all")
     z_min: float = Field(0.0, description="mangrove select: redshift above this")
-    z_max: float = Field(0.15, gt=0, description="mangrove select: redshift below this (0.15: NSA; 0.08: the ConvLSTM paper)")
+    z_max: float = Field(
+        0.15, gt=0, description="mangrove select: redshift below this (0.15: NSA; 0.08: the ConvLSTM paper)"
+    )
     drop_critical: bool = Field(True, description="mangrove select: leave out cubes with the CRITICAL quality bit (30)")
 
 
@@ -55,7 +62,8 @@ class Extract(_Section):
     """From a cube to baxels."""
 
     engine: Literal["powerbin", "vorbin"] = Field(
-        "powerbin", description="powerbin: covariance inside the binning; vorbin: the published engine, covariance afterwards"
+        "powerbin",
+        description="powerbin: covariance inside the binning; vorbin: the published engine, covariance afterwards",
     )
     target_snr: float = Field(20.0, gt=0, description="signal to noise per pixel of a bin")
     min_snr: float = Field(2.0, ge=0, description="spaxels below this signal to noise are left out")
@@ -84,9 +92,13 @@ class Fit(_Section):
     polynomial_degree: int = Field(8, ge=0, le=30, description="degree of the multiplicative polynomial")
     sky_half_width: float = Field(8.0, ge=0, description="half width of the masks on sky lines, Angstrom, observed")
     ebv_scale: float = Field(1.0, ge=0, description="factor on the Galactic E(B-V): 1 published, 0.86 recalibrated")
-    rescale_noise: bool = Field(False, description="scale the errors by the robust residual of a first fit (formal variances too small)")
+    rescale_noise: bool = Field(
+        False, description="scale the errors by the robust residual of a first fit (formal variances too small)"
+    )
     velocity_bound: float = Field(1000.0, gt=0, description="largest velocity from the catalogue redshift, km/s")
-    min_good_fraction: float = Field(0.5, gt=0, le=1, description="smallest fraction of good pixels in the fitted range")
+    min_good_fraction: float = Field(
+        0.5, gt=0, le=1, description="smallest fraction of good pixels in the fitted range"
+    )
 
     _range = field_validator("rest_range")(_rising)
 
@@ -97,10 +109,16 @@ class TrainingSpectra(_Section):
     rest_range: Range = Field([3650.0, 8950.0], description="rest-frame range, Angstrom, vacuum")
     n_wave: int = Field(4544, ge=64, description="number of log-spaced bins; a multiple of 2^6")
     norm_band: Range = Field([4050.0, 4150.0], description="rest-frame band whose mean flux becomes 1, Angstrom")
-    min_good_fraction: float = Field(0.8583, gt=0, le=1, description="smallest fraction of good bins (published 3900 of 4544)")
+    min_good_fraction: float = Field(
+        0.8583, gt=0, le=1, description="smallest fraction of good bins (published 3900 of 4544)"
+    )
     min_snr: float = Field(10.0, ge=0, description="smallest signal to noise per native pixel")
-    cut_percentile: float = Field(0.5, ge=0, lt=50, description="percentile of lowest minima and of highest maxima that is removed")
-    galactic_extinction: bool = Field(True, description="remove Galactic extinction, so that sky position leaves no mark on the shape")
+    cut_percentile: float = Field(
+        0.5, ge=0, lt=50, description="percentile of lowest minima and of highest maxima that is removed"
+    )
+    galactic_extinction: bool = Field(
+        True, description="remove Galactic extinction, so that sky position leaves no mark on the shape"
+    )
     validation_fraction: float = Field(0.1, ge=0, lt=1, description="part of the galaxies for validation")
     test_fraction: float = Field(0.2, ge=0, lt=1, description="part of the galaxies for the test")
 
@@ -242,4 +260,6 @@ def _example(section: type[BaseModel], key: str) -> str:
         return ""
     choices = [c for c in get_args(field.annotation) if isinstance(c, str)]
     default = yaml.safe_dump({key: field.default}, default_flow_style=True).strip().strip("{}")
-    return f"\n    {field.description}\n    for example:  {default}" + (f"   (one of: {', '.join(choices)})" if choices else "")
+    return f"\n    {field.description}\n    for example:  {default}" + (
+        f"   (one of: {', '.join(choices)})" if choices else ""
+    )

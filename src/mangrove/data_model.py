@@ -90,7 +90,9 @@ EXTRACT = Kind(
         "flux": Field(_SPECTRA, "f4", FLUX, "mean flux over the good spaxels of the baxel"),
         "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
-        "lsf": Field(_SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean; 0 where masked", packed=True),
+        "lsf": Field(
+            _SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean; 0 where masked", packed=True
+        ),
         "n_spaxel": _baxel("1", "number of spaxels", "i4"),
         "area": _baxel("arcsec2", "area on the sky"),
         "x": _baxel("spaxel", "luminosity-weighted column, from 0"),
@@ -102,7 +104,9 @@ EXTRACT = Kind(
         "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
         "covariance_factor": _baxel("1", "noise over its quadrature sum"),
         "window_line": Field(("n_window_line",), "str", "1", "lines of the windows"),
-        "window_wave": Field(("n_channel",), "f8", "Angstrom", "observed wavelength of each channel, vacuum; line by line"),
+        "window_wave": Field(
+            ("n_channel",), "f8", "Angstrom", "observed wavelength of each channel, vacuum; line by line"
+        ),
         "window_flux": Field(_WINDOW, "f4", FLUX, "native pixels around each line; 0 where invalid", packed=True),
         "window_ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
     },
@@ -118,7 +122,9 @@ FIT = Kind(
         "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for line spread"),
         "sigma_star_err": _baxel(KMS, "its error"),
         "sigma_star_fit": _baxel(KMS, "dispersion by which the templates were broadened, uncorrected"),
-        "sigma_star_correction": _baxel("km2 s-2", "added to the square: template minus instrument, mean over good pixels"),
+        "sigma_star_correction": _baxel(
+            "km2 s-2", "added to the square: template minus instrument, mean over good pixels"
+        ),
         "v_gas": _baxel(KMS, "gas velocity, same convention"),
         "v_gas_err": _baxel(KMS, "its error"),
         "sigma_gas": _baxel(KMS, "gas velocity dispersion, line spread removed"),
@@ -136,8 +142,12 @@ FIT = Kind(
         "residual_rms": _baxel("1", "robust scatter of residual over error"),
         "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
         "snr": _baxel("1", "signal to noise per pixel of the baxel"),
-        "weights": Field(("n_baxel", "n_template"), "f4", "1", "template weights in the units of the library", packed=True),
-        "polynomial": Field(("n_baxel", "n_coefficient"), "f4", "1", "multiplicative Legendre coefficients from order 1"),
+        "weights": Field(
+            ("n_baxel", "n_template"), "f4", "1", "template weights in the units of the library", packed=True
+        ),
+        "polynomial": Field(
+            ("n_baxel", "n_coefficient"), "f4", "1", "multiplicative Legendre coefficients from order 1"
+        ),
         "template_age": Field(("n_template",), "f8", "Gyr", "age of each template"),
         "template_metallicity": Field(("n_template",), "f8", "dex", "[M/H] of each template"),
     },

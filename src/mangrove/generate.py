@@ -35,7 +35,12 @@ def config_schema() -> str:
 
 def config_table() -> str:
     """The documentation page of the configuration."""
-    lines = ["# Configuration", "", "Generated from `src/mangrove/config.py` by `make generate`. Unknown keys are errors.", ""]
+    lines = [
+        "# Configuration",
+        "",
+        "Generated from `src/mangrove/config.py` by `make generate`. Unknown keys are errors.",
+        "",
+    ]
     lines += ["| key | default | meaning |", "|---|---|---|"]
     for name, field in Config.model_fields.items():
         if _is_section(field.annotation):

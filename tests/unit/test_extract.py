@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
+from mangrove.lines import window_lines
 from mangrove.spectra import extract
 from mangrove.spectra.line_windows import crop, line_windows
-from mangrove.lines import window_lines
 from mangrove.survey.cube import Cube
 from mangrove.survey.sample import Galaxy
 

@@ -34,7 +34,9 @@ def noise_free(line_scale=1.0):
     moved = broaden(templates.flux[:, [index]], 1e-4 * np.log(10), V_STAR, SIGMA_STAR)[:, 0]
     spectrum = moved * (1.0 + 0.2 * np.sin(rest / 900.0))
     for name, area in FLUX.items():
-        weak = [(LINES.wave[i], LINES.ratio[i]) for i in range(len(LINES.name)) if LINES.partner[i] == LINES.index(name)]
+        weak = [
+            (LINES.wave[i], LINES.ratio[i]) for i in range(len(LINES.name)) if LINES.partner[i] == LINES.index(name)
+        ]
         for rest_wave, ratio in weak:
             centre = rest_wave * (1 + Z) * np.exp(V_GAS / C_KMS)
             sigma = np.hypot(np.interp(centre, WAVE, LSF), centre * SIGMA_GAS / C_KMS)
@@ -119,7 +121,7 @@ def test_it_is_the_fit_of_the_whole_library_with_ppxf_s_own_polynomial(fitted):
 
     spectrum, result = fitted
     templates = stars()
-    inside = fitting._line_status(spectrum, LINES) != fitting.LINE_OUTSIDE
+    inside = fitting.line_status_of(spectrum, LINES) != fitting.LINE_OUTSIDE
     gas = gas_templates(LINES, inside, templates.wave, np.interp(LINES.wave, spectrum.wave, spectrum.sigma))
     component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
     pp = ppxf(

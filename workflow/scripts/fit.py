@@ -18,7 +18,9 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         extract = artefacts.read(inputs.extract, "extract", ["wave", "flux", "ivar", "mask", "lsf", "snr"])
         settings = fit_settings(params)
-        galaxy, spectra = prepare_galaxy(extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings)
+        galaxy, spectra = prepare_galaxy(
+            extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings
+        )
         results = fit_all(galaxy, spectra, threads)
         data = as_columns(results, galaxy, extract["snr"])
         counts = np.bincount(data["status"].astype(int), minlength=len(FIT_STATUS))

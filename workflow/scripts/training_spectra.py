@@ -93,6 +93,5 @@ def load(path, params) -> tuple[rest_frame.RestSpectra, artefacts.Artefact]:
     return rest_frame.rest_spectra(extract["wave"], flux, extract["mask"], extract["snr"], z, params), extract
 
 
-
 if "snakemake" in globals():
     main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)

@@ -101,7 +101,9 @@ def coadd(cube: Cube, bin_id: np.ndarray, covariance) -> Baxels:
     noise2 = covariance_factor(n, covariance) ** 2 * total(variance)
     out_ivar = np.divide(n.astype(np.float64) ** 2, noise2, out=np.zeros_like(noise2), where=~mask)
     out_flux = np.where(mask, 0.0, total(flux) / n)
-    return Baxels(out_flux.astype(np.float32), out_ivar.astype(np.float32), mask, _mean_lsf(cube, good, members, starts, n_good))
+    return Baxels(
+        out_flux.astype(np.float32), out_ivar.astype(np.float32), mask, _mean_lsf(cube, good, members, starts, n_good)
+    )
 
 
 def baxel_snr(wave, baxels: Baxels, continuum_range: list[float]) -> np.ndarray:
@@ -138,7 +140,16 @@ def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Galaxy)
     radius = elliptical_radius(ra, dec, galaxy)
     radius_re = radius / galaxy.r_e if galaxy.r_e > 0 else np.full(x.size, np.nan)
     area = n_spaxel * cube.pixel_scale**2
-    return {"n_spaxel": n_spaxel, "area": area, "x": x, "y": y, "ra": ra, "dec": dec, "radius": radius, "radius_re": radius_re}
+    return {
+        "n_spaxel": n_spaxel,
+        "area": area,
+        "x": x,
+        "y": y,
+        "ra": ra,
+        "dec": dec,
+        "radius": radius,
+        "radius_re": radius_re,
+    }
 
 
 def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:

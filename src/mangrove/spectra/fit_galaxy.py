@@ -27,7 +27,9 @@ class GalaxyFit(NamedTuple):
     settings: FitSettings
 
 
-def prepare_galaxy(extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings) -> tuple[GalaxyFit, list[Spectrum]]:
+def prepare_galaxy(
+    extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings
+) -> tuple[GalaxyFit, list[Spectrum]]:
     """Templates at the galaxy's line spread, and the spectra of its baxels ready to fit.
 
     Parameters

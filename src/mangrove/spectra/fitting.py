@@ -9,7 +9,17 @@ from mangrove.lines import LineList
 from mangrove.spectra.templates import GasTemplates, StellarTemplates, broaden, gas_templates
 from mangrove.wavelengths import C_KMS
 
-OK, TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED, V_AT_BOUND, SIGMA_AT_BOUND, SIGMA_BELOW_LSF, NO_CONTINUUM, GAS_AT_BOUND = range(9)
+(
+    OK,
+    TOO_FEW_PIXELS,
+    ALL_MASKED,
+    NOT_CONVERGED,
+    V_AT_BOUND,
+    SIGMA_AT_BOUND,
+    SIGMA_BELOW_LSF,
+    NO_CONTINUUM,
+    GAS_AT_BOUND,
+) = range(9)
 LINE_OK, LINE_OUTSIDE, LINE_MASKED, LINE_NO_FIT = range(4)
 
 #: Residuals of these night-sky lines are masked; vacuum, observed frame, Angstrom.
@@ -131,7 +141,9 @@ def fill_line_spread(wave, lsf) -> np.ndarray:
     return np.interp(wave, wave[known], lsf[known]) if known.any() else np.asarray(lsf, float)
 
 
-def fit_spectrum(spectrum: Spectrum, z: float, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
+def fit_spectrum(
+    spectrum: Spectrum, z: float, stars: StellarTemplates, lines: LineList, settings: FitSettings
+) -> FitResult:
     """Fit stars (one Gaussian losvd, multiplicative polynomial) and gas (one velocity and width for all lines).
 
     Two fits alternate until chi2 falls by less than 0.1: all templates and the polynomial at fixed kinematics, and,
@@ -158,8 +170,10 @@ def fit_spectrum(spectrum: Spectrum, z: float, stars: StellarTemplates, lines: L
     norm = float(np.median(np.abs(spectrum.flux[spectrum.good])))
     if norm == 0.0:
         return no_fit(NO_CONTINUUM, n_good, stars, lines, settings)
-    line_status = _line_status(spectrum, lines)
-    gas = gas_templates(lines, line_status != LINE_OUTSIDE, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    line_status = line_status_of(spectrum, lines)
+    gas = gas_templates(
+        lines, line_status != LINE_OUTSIDE, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma)
+    )
     solution = _solve(spectrum, norm, stars, gas, settings)
     if not np.all(np.isfinite(np.concatenate(solution.pp.sol))):
         return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
@@ -330,7 +344,7 @@ def _pixel_width(wave, z: float, velocity: float, log_step: float):
     return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
 
 
-def _line_status(spectrum, lines: LineList) -> np.ndarray:
+def line_status_of(spectrum, lines: LineList) -> np.ndarray:
     """Whether each line lies in the range, with at least half of its pixels good."""
     position = np.log(lines.wave / spectrum.wave[0]) / spectrum.log_step
     status = np.full(len(lines.name), LINE_OUTSIDE, np.int8)

@@ -74,7 +74,9 @@ def band_mean(grid, flux, bad, band) -> np.ndarray:
     inside = (grid >= band[0]) & (grid <= band[1])
     good = ~bad[:, inside]
     count = good.sum(axis=1)
-    return np.divide(np.where(good, flux[:, inside], 0.0).sum(axis=1), count, out=np.full(len(flux), np.nan), where=count > 0)
+    return np.divide(
+        np.where(good, flux[:, inside], 0.0).sum(axis=1), count, out=np.full(len(flux), np.nan), where=count > 0
+    )
 
 
 def interpolate_masked(flux, bad) -> np.ndarray:

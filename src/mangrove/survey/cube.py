@@ -59,9 +59,7 @@ class Cube:
         shape = (self.wave.size, *self.foreground.shape)
         for label in ("flux", "ivar", "good"):
             if getattr(self, label).shape != shape:
-                raise CubeError(
-                    f"{label} has shape {getattr(self, label).shape}, wavelength and field say {shape}."
-                )
+                raise CubeError(f"{label} has shape {getattr(self, label).shape}, wavelength and field say {shape}.")
 
 
 def spaxel_side(wcs: WCS) -> float:
@@ -98,9 +96,7 @@ def read_cube(path: str | Path, spectrum: int = -1) -> Cube:
         raise CubeError(
             f"{path} cannot be read as a FITS cube ({type(error).__name__}: {error}). Delete it and run again to fetch it anew."
         ) from error
-    raise CubeError(
-        f"{path} holds the HDUs {names}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra."
-    )
+    raise CubeError(f"{path} holds the HDUs {names}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra.")
 
 
 def _unpacked(path: str | Path) -> io.BufferedIOBase:

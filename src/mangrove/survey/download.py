@@ -79,9 +79,7 @@ def verify(path: Path, plateifu: str | None, url: str) -> None:
         ) from error
     found = str(header.get("PLATEIFU", "")).strip()
     if plateifu is not None and found != plateifu:
-        raise DownloadError(
-            f"{url} holds the cube of '{found}', not of {plateifu}. Report it to the archive."
-        )
+        raise DownloadError(f"{url} holds the cube of '{found}', not of {plateifu}. Report it to the archive.")
 
 
 def _stream(url: str, part: Path) -> None:
@@ -100,9 +98,7 @@ def _stream(url: str, part: Path) -> None:
             f"{url} could not be fetched ({error or type(error).__name__}). Run again to retry."
         ) from error
     if expected is not None and part.stat().st_size != int(expected):
-        raise DownloadError(
-            f"{url} was cut: {part.stat().st_size} of {expected} bytes. Run again to fetch it anew."
-        )
+        raise DownloadError(f"{url} was cut: {part.stat().st_size} of {expected} bytes. Run again to fetch it anew.")
 
 
 def _check_integrity(path: Path) -> fits.Header:

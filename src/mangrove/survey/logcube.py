@@ -33,11 +33,7 @@ def read(hdus: fits.HDUList) -> Cube:
         raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}.")
     flux, ivar, mask, lsf = (_native(hdus[n].data) for n in ("FLUX", "IVAR", "MASK", lsf_name))
     wave = np.asarray(hdus["WAVE"].data, float)
-    if (
-        flux.ndim != 3
-        or not flux.shape == ivar.shape == mask.shape == lsf.shape
-        or flux.shape[0] != wave.size
-    ):
+    if flux.ndim != 3 or not flux.shape == ivar.shape == mask.shape == lsf.shape or flux.shape[0] != wave.size:
         raise CubeError(f"FLUX has shape {flux.shape}, WAVE {wave.shape}: the HDUs of the LOGCUBE disagree.")
     good = ~has(mask, FATAL) & (ivar > 0) & np.isfinite(flux) & np.isfinite(ivar)
     wcs = WCS(hdus["FLUX"].header).celestial

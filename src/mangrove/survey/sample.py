@@ -130,35 +130,27 @@ def _check_header(header: list[str], name: str) -> None:
 
 def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
     if len(row) != len(header):
-        raise SampleError(
-            f"{where}: {len(row)} fields, the header has {len(header)}; separate them by single tabs."
-        )
+        raise SampleError(f"{where}: {len(row)} fields, the header has {len(header)}; separate them by single tabs.")
     values = {}
     for column, text in zip(header, row, strict=True):
         kind = _COLUMNS[column].type
         try:
             values[column] = kind(text.strip()) if text.strip() or kind is str else _COLUMNS[column].default
         except ValueError:
-            raise SampleError(
-                f"{where}: {column} is '{text}', not a number ({MISSING:g} means missing)."
-            ) from None
+            raise SampleError(f"{where}: {column} is '{text}', not a number ({MISSING:g} means missing).") from None
     return Galaxy(**values)
 
 
 def _check_galaxy(galaxy: Galaxy, where: str, any_name: bool) -> None:
     if not re.fullmatch(GALAXY_NAME if any_name else PLATEIFU, galaxy.plateifu):
-        example = (
-            "a name of letters, digits and _.+-" if any_name else "PLATE-IFUDESIGN, for example 8485-1901"
-        )
+        example = "a name of letters, digits and _.+-" if any_name else "PLATE-IFUDESIGN, for example 8485-1901"
         raise SampleError(f"{where}: plateifu '{galaxy.plateifu}' is malformed; it must be {example}.")
     if not 0 < galaxy.z < 1:
         raise SampleError(
             f"{where}: z of {galaxy.plateifu} is {galaxy.z:g}; it must be between 0 and 1. Delete the row."
         )
     if not 0 <= galaxy.ebv < 10:
-        raise SampleError(
-            f"{where}: ebv of {galaxy.plateifu} is {galaxy.ebv:g}; it must be between 0 and 10 mag."
-        )
+        raise SampleError(f"{where}: ebv of {galaxy.plateifu} is {galaxy.ebv:g}; it must be between 0 and 10 mag.")
 
 
 def _subset(galaxies: dict[str, Galaxy], config: Config) -> dict[str, Galaxy]:

@@ -14,9 +14,7 @@ _PIXEL_SCALE = 0.5
 
 def recognises(hdus: fits.HDUList) -> bool:
     """Whether the file has two-dimensional spectra with their resolving power."""
-    return (
-        all(n in hdus for n in ("WAVE", "FLUX", "IVAR", "MASK", "SRES")) and hdus["FLUX"].header["NAXIS"] == 2
-    )
+    return all(n in hdus for n in ("WAVE", "FLUX", "IVAR", "MASK", "SRES")) and hdus["FLUX"].header["NAXIS"] == 2
 
 
 def read(hdus: fits.HDUList, spectrum: int) -> Cube:

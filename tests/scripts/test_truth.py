@@ -1,0 +1,84 @@
+"""Truth: what the simulated survey put in comes back unbiased, with honest errors, at a signal to noise above 20."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mangrove.analysis.recovery import ALL_LINES, MEAN_LIMIT, WIDTH_LIMITS, compare, pool, robust_width
+from mangrove.artefacts import Artefact
+from mangrove.spectra.extract import baxel_snr, coadd
+from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fitting import FitSettings
+from mangrove.ssp import load_mastar
+from mangrove.survey.cube import read_cube
+from mangrove.survey.simulation.cubes import write_logcube
+from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.simulate import simulate_galaxy
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
+
+#: Star-forming, Seyfert, passive, LINER-like and an ordinary galaxy.
+GALAXIES = ("9001-1901", "9001-1902", "9002-1901", "9002-1902", "9006-1902", "9007-1901")
+#: Four times the survey's brightness gives single spaxels a signal to noise of 20 to 60.
+BRIGHTER = 4.0
+#: Spaxels so far apart share no noise, so that pulls are independent.
+SPACING = 4
+
+
+def isolated(cube, truth):
+    """Single spaxels, apart from each other and undamaged, as baxels: bin of each spaxel, -1 for none."""
+    use = np.isfinite(truth["light_weight"]) & (cube.good.mean(axis=0) > 0.95)
+    use[np.arange(len(use)) % SPACING != 0] = False
+    use[:, np.arange(len(use)) % SPACING != 0] = False
+    bins = np.full(use.shape, -1, np.int32)
+    bins[use] = np.arange(use.sum())
+    return bins
+
+
+def measured(name, folder):
+    """Comparison of one galaxy's fits with its truth."""
+    galaxy = design_galaxy(name, seed=11)
+    galaxy = replace(galaxy, central_flux=BRIGHTER * galaxy.central_flux)
+    simulated, truth = simulate_galaxy(galaxy, "dr17", load_mastar())
+    path = folder / f"{name}.fits.gz"
+    write_logcube(path, simulated)
+    cube = read_cube(path)
+    bins = isolated(cube, truth)
+    baxels = coadd(cube, bins, "manga")
+    snr = baxel_snr(cube.wave, baxels, [5600, 6750])
+    data = {"wave": cube.wave, "bin_id": bins, "snr": snr, **baxels._asdict()}
+    extract = Artefact("extract", data, {}, "")
+    prepared, spectra = prepare_galaxy(extract, galaxy.redshift, galaxy.ebv_galactic, "mastar", FitSettings())
+    bright = np.flatnonzero(snr > 20)
+    extract = Artefact("extract", data | {"snr": snr[bright], "bin_id": renumbered(bins, bright)}, {}, "")
+    columns = as_columns(fit_all(prepared, [spectra[i] for i in bright], 2), prepared, snr[bright])
+    return compare(extract, Artefact("fit", columns, {}, ""), Artefact("truth", truth, {}, ""))
+
+
+def renumbered(bins, keep):
+    """Bins with only those of ``keep``, numbered anew."""
+    number = np.full(bins.max() + 2, -1)
+    number[keep] = np.arange(keep.size)
+    return number[bins]
+
+
+@pytest.fixture(scope="module")
+def recovered(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("truth")
+    return pool(measured(name, folder) for name in GALAXIES)
+
+
+@pytest.mark.parametrize("quantity", ["v_star", "sigma_star", "v_gas", "sigma_gas", ALL_LINES])
+def test_unbiased_with_honest_errors(recovered, quantity):
+    pull = recovered[quantity].pull
+    assert pull.size > 40
+    assert abs(pull.mean()) < MEAN_LIMIT
+    assert WIDTH_LIMITS[0] <= robust_width(pull) <= WIDTH_LIMITS[1]
+    assert WIDTH_LIMITS[0] <= pull.std() <= WIDTH_LIMITS[1]
+
+
+def test_the_comparison_would_notice_a_bias(recovered):
+    comparison = recovered["v_star"]
+    shifted = comparison._replace(measured=comparison.measured + 0.6 * comparison.error)
+    assert abs(shifted.pull.mean()) > MEAN_LIMIT
