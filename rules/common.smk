@@ -1,6 +1,5 @@
 # Configuration, sample sheet, code hashes, paths: everything the other rules take their values from.
 import hashlib
-import inspect
 import os
 import sys
 from functools import cache
@@ -61,15 +60,9 @@ def code(name):
     return codehash.code_hash(f"{workflow.basedir}/workflow/scripts/{name}.py")
 
 
-def signed(function):
-    """The function with its signature noted down: Snakemake asks for it several times per job."""
-    function.__signature__ = inspect.signature(function)
-    return function
-
-
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
-    return signed(lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key))
+    return lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key)
 
 
 def bind_values_to_keys():
@@ -84,14 +77,14 @@ def bind_values_to_keys():
 
 
 def key_hash(params):
-    """A params function: hash of the keys and values of a job's params."""
+    """Hash of the keys and values of a job's params; a params function where some of these are functions."""
     varied = {key: value for key, value in params.items() if callable(value)}
 
     def digest(wildcards):
         values = params | {key: value(wildcards) for key, value in varied.items()}
         return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
-    return signed(digest)
+    return digest if varied else digest(None)
 
 
 def every_galaxy(pattern):
@@ -99,7 +92,6 @@ def every_galaxy(pattern):
     return [str(pattern).replace("{plateifu}", name) for name in GALAXIES]
 
 
-@signed
 def cube_url(wildcards):
     """Address of a galaxy's cube; a path of the workflow where it makes the archive itself."""
     if SIMULATED:
@@ -109,7 +101,6 @@ def cube_url(wildcards):
     return releases.address(CONFIG.survey.base, RELEASE.cube_path(wildcards.plateifu))
 
 
-@signed
 def archived_cube(wildcards):
     """The archive's file as an input, where the workflow makes it."""
     return cube_url(wildcards) if SIMULATED else []

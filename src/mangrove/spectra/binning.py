@@ -1,8 +1,11 @@
 """Spatial binning of spaxels to a target signal to noise, with the noise covariance of neighbouring spaxels."""
 
+import logging
 import warnings
 
 import numpy as np
+
+logger = logging.getLogger(__name__)
 
 #: Law et al. (2016), AJ 152, 83, equation 5: noise over its quadrature sum is 1 + 1.62 log10(n), 4.2 above 100 spaxels.
 MANGA_SLOPE = 1.62
@@ -78,7 +81,14 @@ def _powerbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
     def capacity(index) -> float:
         return float(signal[index].sum() ** 2 / (factor[len(index)] ** 2 * variance[index].sum()))
 
-    return PowerBin(xy, capacity, target_capacity=target_snr**2, pixelsize=1.0, verbose=0).bin_num
+    options = {"target_capacity": target_snr**2, "pixelsize": 1.0, "verbose": 0}
+    try:
+        with np.errstate(invalid="ignore"):
+            return PowerBin(xy, capacity, **options).bin_num
+    except ValueError as error:
+        # Its regularisation can empty a bin, whose centre is then not finite; the accreted bins are good.
+        logger.warning("PowerBin's regularisation failed (%s): bins as accreted", error)
+        return PowerBin(xy, capacity, regul=False, **options).bin_num
 
 
 def _vorbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
