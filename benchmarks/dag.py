@@ -56,7 +56,7 @@ def benchmark(n: int) -> None:
     nothing_built = Counter(dict.fromkeys(("download", *PER_GALAXY), n))
     measure("dry_run_nothing_built", n, nothing_built, "--dry-run")
     start = time.perf_counter()
-    subprocess.run([sys.executable, __file__, "--record"], env=environment(), check=True)
+    subprocess.run([sys.executable, __file__, "--record"], env=environment() | {"PYTHONPATH": "src"}, check=True)
     show("record_metadata", time.perf_counter() - start, "s", n)
     measure("dry_run_all_built", n, Counter(), "--dry-run")
     measure("run_all_built", n, Counter())

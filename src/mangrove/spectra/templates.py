@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import ndtr
 
 from mangrove.errors import TemplateError
 from mangrove.lines import LineList
@@ -108,7 +109,11 @@ def gas_templates(lines: LineList, use, wave, sigma) -> GasTemplates:
         Rest-frame line spread at each line, pixel included, Angstrom.
     """
     ln = np.log(np.asarray(wave))
-    profile = np.exp(-0.5 * ((ln[:, None] - np.log(lines.wave)) * lines.wave / sigma) ** 2)
+    step = (ln[-1] - ln[0]) / (ln.size - 1)
+    # The line spread includes the pixel: a Gaussian without it, integrated over pixels, has the right shape.
+    narrow = np.sqrt(np.maximum((sigma / lines.wave) ** 2 - step**2 / 12.0, (0.1 * step) ** 2))
+    edges = np.append(ln - 0.5 * step, ln[-1] + 0.5 * step)
+    profile = np.diff(ndtr((edges[:, None] - np.log(lines.wave)) / narrow), axis=0)
     profile /= np.maximum(profile.sum(axis=0), 1e-300)
     # A flux ratio is a ratio of pixel sums times wavelength, as pixels widen with wavelength.
     scale = lines.ratio * lines.wave[lines.partner] / lines.wave
