@@ -4,7 +4,8 @@
 
 A copy of the workflow in a temporary folder gets a sample sheet of so many galaxies, small valid outputs, and
 Snakemake's own metadata for every output. Wall time and peak memory of the commands go to standard output as JSON
-lines; a wrong plan, or more than a minute or 2 GB at 10,000 galaxies, ends with an error.
+lines. A wrong plan ends with an error, and so does more than a minute of processor time (Snakemake uses one core) or
+more than 2 GB for a survey that is built.
 """
 
 import argparse
@@ -33,7 +34,8 @@ PARTS = ["Snakefile", "config.yaml", "rules", "workflow", "src", "profiles", "en
 CONFIG = Path("configs/bench.yaml")
 SHEET = Path("samples/bench.tsv")
 PER_GALAXY = ("extract", "fit", "line_cube")
-LIMIT_S, LIMIT_GB, LIMIT_GALAXIES = 60.0, 2.0, 10_000
+# Allowed up to so many galaxies: processor seconds to revisit a survey, and to plan one of which nothing is built.
+LIMIT_GALAXIES, REVISIT_S, PLAN_S, LIMIT_GB = 10_000, 60.0, 120.0, 2.0
 
 
 def main() -> None:
@@ -54,7 +56,7 @@ def benchmark(n: int) -> None:
     """All measurements, in the current folder."""
     make_workflow(n)
     nothing_built = Counter(dict.fromkeys(("download", *PER_GALAXY), n))
-    measure("dry_run_nothing_built", n, nothing_built, "--dry-run")
+    measure("dry_run_nothing_built", n, nothing_built, "--dry-run", "--quiet", limit_s=PLAN_S)
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, "--record"], env=environment() | {"PYTHONPATH": "src"}, check=True)
     show("record_metadata", time.perf_counter() - start, "s", n)
@@ -93,7 +95,7 @@ def galaxies(n: int, first_z: float = 0.05) -> list[Galaxy]:
     ]
 
 
-def measure(metric: str, n: int, expected: Counter, *arguments: str) -> None:
+def measure(metric: str, n: int, expected: Counter, *arguments: str, limit_s: float = REVISIT_S) -> None:
     """Time one command; its plan must hold the expected jobs per galaxy and no others of those rules."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(CONFIG), *arguments]
     with tempfile.TemporaryFile("w+") as output:
@@ -108,8 +110,8 @@ def measure(metric: str, n: int, expected: Counter, *arguments: str) -> None:
     show(f"{metric}_wall", wall, "s", n)
     show(f"{metric}_cpu", cpu, "s", n)
     show(f"{metric}_memory", memory, "GB", n)
-    if n <= LIMIT_GALAXIES and (cpu > LIMIT_S or memory > LIMIT_GB):
-        sys.exit(f"{metric} took {cpu:.0f} s and {memory:.1f} GB; allowed are {LIMIT_S:.0f} s and {LIMIT_GB:.0f} GB.")
+    if n <= LIMIT_GALAXIES and (cpu > limit_s or memory > LIMIT_GB):
+        sys.exit(f"{metric} took {cpu:.0f} s and {memory:.1f} GB; allowed are {limit_s:.0f} s and {LIMIT_GB:.0f} GB.")
 
 
 def environment() -> dict[str, str]:
