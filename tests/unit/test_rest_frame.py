@@ -82,13 +82,3 @@ def test_a_high_emission_line_is_no_fault():
     assert rest_frame.extremes(GRID, spectra)[1][0] < 1.5
     spectra = rest(1.0 + 500.0 * np.exp(-0.5 * ((WAVE - 6200.0 * (1 + Z)) / 3.0) ** 2))
     assert rest_frame.extremes(GRID, spectra)[1][0] > 100
-
-
-def test_the_split_depends_on_the_galaxy_alone_and_has_the_right_sizes():
-    sides = np.array([rest_frame.split_of(f"1-{i}", 1, 0.1, 0.2) for i in range(5000)])
-    fractions = np.bincount(sides, minlength=3) / 5000
-    np.testing.assert_allclose(fractions, [0.7, 0.1, 0.2], atol=0.02)
-    assert rest_frame.split_of("1-17", 1, 0.1, 0.2) == sides[17]
-    # A larger test side keeps every galaxy that was on it.
-    larger = np.array([rest_frame.split_of(f"1-{i}", 1, 0.1, 0.3) for i in range(5000)])
-    assert np.all(larger[sides == rest_frame.TEST] == rest_frame.TEST)

@@ -2,7 +2,7 @@
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.spectra.rest_frame import split_of
+from mangrove.spectra.split import split_of
 
 
 def main(inputs, outputs, params, log=None, threads=1):

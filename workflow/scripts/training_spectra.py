@@ -10,6 +10,7 @@ from mangrove.data_model import TRAINING_CUT
 from mangrove.logs import rule_log
 from mangrove.spectra import rest_frame
 from mangrove.spectra.extinction import galactic_transmission
+from mangrove.spectra.split import hash_fraction, split_of
 from mangrove.wavelengths import log_grid
 
 logger = logging.getLogger("mangrove.training_spectra")
@@ -36,7 +37,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         for code, name in TRAINING_CUT.items():
             logger.info("%d baxels: %s", np.sum(cut == code), name)
         kept = np.flatnonzero(cut == rest_frame.KEPT)
-        keys = [rest_frame.hash_fraction(f"{names[found.galaxy[i]]}:{found.baxel[i]}") for i in kept]
+        keys = [hash_fraction(f"{names[found.galaxy[i]]}:{found.baxel[i]}") for i in kept]
         row = np.full(cut.size, -1)
         row[kept[np.argsort(keys)]] = np.arange(kept.size)
         dims = {
@@ -76,7 +77,7 @@ def fill(out, paths, params, grid, galaxy, row) -> None:
             continue
         spectra, extract = load(path, params)
         mangaid, fractions = extract.attrs["mangaid"], (params["validation_fraction"], params["test_fraction"])
-        split = rest_frame.split_of(mangaid, params["seed"], *fractions)
+        split = split_of(mangaid, params["seed"], *fractions)
         for baxel in np.flatnonzero(kept):
             i = rows[baxel]
             out["flux"][i], out["mask"][i] = spectra.flux[baxel], spectra.mask[baxel]

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from mangrove.lines import LineList
+from mangrove.spectra.night_sky import night_sky
 from mangrove.spectra.templates import GasTemplates, StellarTemplates, broaden, gas_templates
 from mangrove.wavelengths import C_KMS
 
@@ -22,8 +23,6 @@ from mangrove.wavelengths import C_KMS
 ) = range(9)
 LINE_OK, LINE_OUTSIDE, LINE_MASKED, LINE_NO_FIT = range(4)
 
-#: Residuals of these night-sky lines are masked; vacuum, observed frame, Angstrom.
-SKY_LINES = (5578.9, 5891.6, 5897.6, 6302.0)
 #: Bounds of both dispersions, km/s.
 SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
@@ -126,7 +125,7 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
     """
     rest = wave / (1.0 + z)
     use = (rest >= settings.rest_range[0]) & (rest <= settings.rest_range[1])
-    sky = np.any(np.abs(wave[use, None] - np.array(SKY_LINES)) < settings.sky_half_width, axis=1)
+    sky = night_sky(wave[use], settings.sky_half_width)
     good = (np.asarray(mask)[use] == 0) & (ivar[use] > 0) & np.isfinite(flux[use]) & ~sky
     error = np.where(good, 1.0 / np.sqrt(np.where(good, ivar[use], 1.0)), 0.0) / transmission[use]
     # pPXF wants a finite, positive error everywhere; masked pixels do not count.

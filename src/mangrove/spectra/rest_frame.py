@@ -1,16 +1,14 @@
 """Training spectra: rest frame, common bins, normalised, with the cuts of Teimoorinia et al. (2022)."""
 
-import hashlib
 from typing import NamedTuple
 
 import numpy as np
 
 from mangrove.lines import fit_lines
-from mangrove.spectra.fitting import SKY_LINES
+from mangrove.spectra.night_sky import night_sky
 from mangrove.wavelengths import log_edges, log_grid, overlap_matrix
 
 KEPT, TOO_FEW_GOOD, LOW_SNR, NO_NORM, LOWEST_MINIMUM, HIGHEST_MAXIMUM = range(6)
-TRAIN, VALIDATION, TEST = range(3)
 #: Largest part of a rebinned bin that may come from bad pixels.
 _BAD_FRACTION = 0.5
 #: Half width around known emission lines where a high pixel is a line and not a fault, km/s over c.
@@ -53,7 +51,7 @@ def rest_spectra(wave, flux, mask, snr, z: float, settings: dict) -> RestSpectra
     """
     grid = log_grid(*settings["rest_range"], settings["n_wave"])
     matrix = overlap_matrix(log_edges(wave) / (1.0 + z), log_edges(grid))
-    sky = np.any(np.abs(wave[:, None] - np.array(SKY_LINES)) < settings["sky_half_width"], axis=1)
+    sky = night_sky(wave, settings["sky_half_width"])
     good = (np.asarray(mask) == 0) & ~sky & np.isfinite(flux)
     covered = (matrix @ good.T.astype(float)).T
     # Bad pixels give no flux; what is left is the mean over the good part of the bin.
@@ -119,16 +117,3 @@ def percentile_cuts(low, high, cut, percentile: float) -> np.ndarray:
     out[kept & (high > np.percentile(high[kept], 100.0 - percentile))] = HIGHEST_MAXIMUM
     out[kept & (low < np.percentile(low[kept], percentile))] = LOWEST_MINIMUM
     return out
-
-
-def split_of(mangaid: str, seed: int, validation_fraction: float, test_fraction: float) -> int:
-    """TRAIN, VALIDATION or TEST: decided by the galaxy's name, so that new galaxies never move others."""
-    x = hash_fraction(f"{seed}:{mangaid}")
-    if x < test_fraction:
-        return TEST
-    return VALIDATION if x < test_fraction + validation_fraction else TRAIN
-
-
-def hash_fraction(text: str) -> float:
-    """A number in [0, 1) that depends on the text alone."""
-    return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16) / 16**13

@@ -1,0 +1,18 @@
+"""The side of the split of a galaxy: decided by its name, so that new galaxies never move others."""
+
+import hashlib
+
+TRAIN, VALIDATION, TEST = range(3)
+
+
+def split_of(mangaid: str, seed: int, validation_fraction: float, test_fraction: float) -> int:
+    """TRAIN, VALIDATION or TEST for all spectra and cubes of a galaxy."""
+    x = hash_fraction(f"{seed}:{mangaid}")
+    if x < test_fraction:
+        return TEST
+    return VALIDATION if x < test_fraction + validation_fraction else TRAIN
+
+
+def hash_fraction(text: str) -> float:
+    """A number in [0, 1) that depends on the text alone."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:13], 16) / 16**13

@@ -1,0 +1,13 @@
+import numpy as np
+
+from mangrove.spectra.split import TEST, split_of
+
+
+def test_the_split_depends_on_the_galaxy_alone_and_has_the_right_sizes():
+    sides = np.array([split_of(f"1-{i}", 1, 0.1, 0.2) for i in range(5000)])
+    fractions = np.bincount(sides, minlength=3) / 5000
+    np.testing.assert_allclose(fractions, [0.7, 0.1, 0.2], atol=0.02)
+    assert split_of("1-17", 1, 0.1, 0.2) == sides[17]
+    # A larger test side keeps every galaxy that was on it.
+    larger = np.array([split_of(f"1-{i}", 1, 0.1, 0.3) for i in range(5000)])
+    assert np.all(larger[sides == TEST] == TEST)
