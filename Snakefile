@@ -40,6 +40,11 @@ rule all:
         expand(rules.galaxy_figures.output.maps, plateifu=EXAMPLES),
 
 
+onstart:
+    if len(GALAXIES) >= planning.LARGE:
+        print(planned_cost())
+
+
 onerror:
     print(failure_digest())
 

@@ -16,6 +16,7 @@ os.environ.update(
 from mangrove import artefacts, codehash, logs
 from mangrove import config as mangrove_config
 from mangrove.errors import MangroveError
+from mangrove.survey import plan as planning
 from mangrove.survey import releases
 from mangrove.survey.sample import GALAXY_NAME, read_sheet
 
@@ -118,6 +119,15 @@ def figure(path, caption, category, **labels):
         caption=f"../workflow/report/{caption}.rst",
         category=category,
         labels=labels,
+    )
+
+
+def planned_cost():
+    """Time and disk of the whole run from nothing."""
+    cost = planning.plan(len(GALAXIES), CONFIG.survey.keep_cubes)
+    return (
+        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
+        f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.disk_gb:.0f} GB on disk."
     )
 
 

@@ -60,6 +60,7 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         "z": galaxy.z,
         "ebv_galactic": galaxy.ebv,
         "instrument": cube.instrument,
+        "drpver": cube.version,
         "notes": cube.notes,
         "pixel_scale": cube.pixel_scale,
         "wcs": cube.wcs.to_header_string() if cube.wcs is not None else "",

@@ -1,5 +1,6 @@
 """All baxels of one galaxy: templates once, then every spectrum in worker processes."""
 
+import logging
 import multiprocessing
 import sys
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from mangrove.lines import LineList, fit_lines
 from mangrove.spectra.extinction import galactic_transmission
 from mangrove.spectra.fitting import FitResult, FitSettings, Spectrum, fill_line_spread, fit_spectrum, no_fit, prepare
 from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
+
+logger = logging.getLogger(__name__)
 
 
 class GalaxyFit(NamedTuple):
@@ -59,11 +62,19 @@ def prepare_galaxy(
 def fit_all(galaxy: GalaxyFit, spectra: list[Spectrum], n_process: int) -> list[FitResult]:
     """Fit every spectrum, in order; the result does not depend on the number of processes.
 
-    Each process uses one thread for linear algebra. Progress shows as a bar on a terminal.
+    Each process uses one thread for linear algebra. Progress shows as a bar on a terminal and as lines in the log.
     """
     with _map(galaxy, min(n_process, len(spectra))) as mapped:
         bar = tqdm(mapped(spectra), total=len(spectra), unit="fit", disable=not sys.stderr.isatty())
-        return list(bar)
+        return list(_logged(bar, len(spectra)))
+
+
+def _logged(results, total: int) -> Iterator[FitResult]:
+    """The results, with a line in the log at every tenth of them."""
+    for done, result in enumerate(results, start=1):
+        if done * 10 // total > (done - 1) * 10 // total:
+            logger.info("%d of %d spectra fitted", done, total)
+        yield result
 
 
 def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np.ndarray]:

@@ -38,6 +38,8 @@ class Cube:
     images : dict of str to ndarray, shape (ny, nx)
         Broad-band images by name.
     instrument : str
+    version : str
+        Version of the pipeline that made the cube; empty if the file does not say.
     notes : str
         What the reader did that a user of the data must know.
     """
@@ -53,6 +55,7 @@ class Cube:
     wcs: WCS | None
     images: dict[str, np.ndarray] = field(default_factory=dict)
     instrument: str = "MaNGA"
+    version: str = ""
     notes: str = ""
 
     def __post_init__(self):

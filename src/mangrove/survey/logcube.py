@@ -47,6 +47,7 @@ def read(hdus: fits.HDUList) -> Cube:
         foreground=has(mask, DrpPixel.FORESTAR).mean(axis=0) > 0.5,
         pixel_scale=spaxel_side(wcs),
         wcs=wcs,
+        version=str(hdus[0].header.get("VERSDRP3", "")).strip(),
         images={b.lower(): _native(hdus[f"{b}IMG"].data) for b in _BANDS if f"{b}IMG" in hdus},
     )
 
