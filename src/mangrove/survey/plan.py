@@ -8,7 +8,7 @@ BAXELS_PER_GALAXY = 250
 #: demo takes half of it; most fields of the survey are larger).
 FIT_S, OTHER_S = 0.4, 15.0
 #: Bytes: a cube of the archive (20-170 MB), and the artefacts of a galaxy.
-CUBE_BYTES, ARTEFACT_BYTES = 60e6, 15e6
+CUBE_BYTES, ARTEFACT_BYTES = 60e6, 18e6
 #: Runs of fewer galaxies start without a word.
 LARGE = 100
 
