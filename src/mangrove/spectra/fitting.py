@@ -147,8 +147,8 @@ def fit_spectrum(
 
     Two fits alternate until chi2 falls by less than 0.1: all templates and the polynomial at fixed kinematics, and,
     by pPXF, the kinematics with the templates that have weight and the polynomial frozen into them. Neither gains
-    at the end, so the result is that of pPXF with the whole library and a free multiplicative polynomial, several
-    times faster, and the coefficients of the polynomial have no limits (as in Woo & Ellison 2019).
+    at the end, so the result is that of pPXF with the whole library and a free multiplicative polynomial, in
+    about half of the time, and the coefficients of the polynomial have no limits (as in Woo & Ellison 2019).
 
     Parameters
     ----------
