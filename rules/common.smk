@@ -1,5 +1,7 @@
 # Configuration, sample sheet, code hashes, paths: everything the other rules take their values from.
+import gc
 import hashlib
+import inspect
 import os
 import sys
 from functools import cache
@@ -19,6 +21,9 @@ from mangrove.errors import MangroveError
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
 from mangrove.survey.sample import GALAXY_NAME, read_sheet
+
+# The graph of a survey is millions of objects that live to the end: looking for garbage less often plans faster.
+gc.set_threshold(200_000, 20, 1000)
 
 
 def load_run():
@@ -61,9 +66,15 @@ def code(name):
     return codehash.code_hash(f"{workflow.basedir}/workflow/scripts/{name}.py")
 
 
+def signed(function):
+    """The function with its signature noted: Snakemake asks for it several times per job (a sixth of the planning)."""
+    function.__signature__ = inspect.signature(function)
+    return function
+
+
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
-    return lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key)
+    return signed(lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key))
 
 
 def bind_values_to_keys():
@@ -85,7 +96,7 @@ def key_hash(params):
         values = params | {key: value(wildcards) for key, value in varied.items()}
         return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
-    return digest if varied else digest(None)
+    return signed(digest) if varied else digest(None)
 
 
 def every_galaxy(pattern):
@@ -93,6 +104,7 @@ def every_galaxy(pattern):
     return [str(pattern).replace("{plateifu}", name) for name in GALAXIES]
 
 
+@signed
 def cube_url(wildcards):
     """Address of a galaxy's cube; a path of the workflow where it makes the archive itself."""
     if SIMULATED:
@@ -100,11 +112,6 @@ def cube_url(wildcards):
     if CONFIG.survey.source == "files":
         return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
     return releases.address(CONFIG.survey.base, RELEASE.cube_path(wildcards.plateifu))
-
-
-def archived_cube(wildcards):
-    """The archive's file as an input, where the workflow makes it."""
-    return cube_url(wildcards) if SIMULATED else []
 
 
 def cube_input(path):

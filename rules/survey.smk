@@ -30,7 +30,7 @@ rule simulate:
 
 rule download:
     input:
-        archive=archived_cube,
+        archive=cube_url if SIMULATED else [],
     output:
         cube=CUBE if CONFIG.survey.keep_cubes else temp(CUBE),
     log:
@@ -46,9 +46,7 @@ rule download:
         mem_mb=500,
     params:
         url=cube_url,
-        plateifu=lambda wildcards: (
-            "" if CONFIG.survey.source == "files" else wildcards.plateifu
-        ),
+        plateifu="" if CONFIG.survey.source == "files" else "{plateifu}",
         link=LINK,
     message:
         "download {wildcards.plateifu}"
