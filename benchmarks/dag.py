@@ -4,8 +4,7 @@
 
 A copy of the workflow in a temporary folder gets a sample sheet of so many galaxies, small valid outputs, and
 Snakemake's own metadata for every output. Wall time and peak memory of the commands go to standard output as JSON
-lines. A wrong plan ends with an error, and so does more than a minute of processor time (Snakemake uses one core) or
-more than 2 GB for a survey that is built.
+lines, with the limits where there are some. A wrong plan ends with an error.
 """
 
 import argparse
@@ -34,14 +33,14 @@ PARTS = ["Snakefile", "config.yaml", "rules", "workflow", "src", "profiles", "en
 CONFIG = Path("configs/bench.yaml")
 SHEET = Path("samples/bench.tsv")
 PER_GALAXY = ("extract", "fit", "line_cube")
-# Allowed up to so many galaxies: processor seconds to revisit a survey, and to plan one of which nothing is built.
-LIMIT_GALAXIES, REVISIT_S, PLAN_S, LIMIT_GB = 10_000, 60.0, 180.0, 2.0
+# Wanted at 10,000 galaxies where the survey is built.
+LIMIT_S, LIMIT_GB = 60.0, 2.0
 
 
 def main() -> None:
     """Build the folder, record the metadata, time the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--galaxies", type=int, default=LIMIT_GALAXIES)
+    parser.add_argument("--galaxies", type=int, default=10_000)
     parser.add_argument("--record", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.record:
@@ -56,7 +55,7 @@ def benchmark(n: int) -> None:
     """All measurements, in the current folder."""
     make_workflow(n)
     nothing_built = Counter(dict.fromkeys(("download", *PER_GALAXY), n))
-    measure("dry_run_nothing_built", n, nothing_built, "--dry-run", limit_s=PLAN_S)
+    measure("dry_run_nothing_built", n, nothing_built, "--dry-run")
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, "--record"], env=environment() | {"PYTHONPATH": "src"}, check=True)
     show("record_metadata", time.perf_counter() - start, "s", n)
@@ -95,7 +94,7 @@ def galaxies(n: int, first_z: float = 0.05) -> list[Galaxy]:
     ]
 
 
-def measure(metric: str, n: int, expected: Counter, *arguments: str, limit_s: float = REVISIT_S) -> None:
+def measure(metric: str, n: int, expected: Counter, *arguments: str) -> None:
     """Time one command; its plan must hold the expected jobs per galaxy and no others of those rules."""
     command = [sys.executable, "-m", "snakemake", "--cores", "2", "--configfile", str(CONFIG), *arguments]
     with tempfile.TemporaryFile("w+") as output:
@@ -107,11 +106,9 @@ def measure(metric: str, n: int, expected: Counter, *arguments: str, limit_s: fl
         text = output.read()
     if status or planned(text) != expected:
         sys.exit(f"{metric}: expected {dict(expected)}, planned {dict(planned(text))}.\n{text[-3000:]}")
-    show(f"{metric}_wall", wall, "s", n)
-    show(f"{metric}_cpu", cpu, "s", n)
-    show(f"{metric}_memory", memory, "GB", n)
-    if n <= LIMIT_GALAXIES and (cpu > limit_s or memory > LIMIT_GB):
-        sys.exit(f"{metric} took {cpu:.0f} s and {memory:.1f} GB; allowed are {limit_s:.0f} s and {LIMIT_GB:.0f} GB.")
+    limits = {} if metric == "dry_run_nothing_built" else {"s": LIMIT_S, "GB": LIMIT_GB}
+    for name, value, unit in (("wall", wall, "s"), ("cpu", cpu, "s"), ("memory", memory, "GB")):
+        show(f"{metric}_{name}", value, unit, n, limits.get(unit))
 
 
 def environment() -> dict[str, str]:
@@ -128,10 +125,10 @@ def planned(text: str) -> Counter:
     return Counter({rule: int(count) for rule, count in rows if rule in ("download", *PER_GALAXY)})
 
 
-def show(metric: str, value: float, unit: str, n: int) -> None:
+def show(metric: str, value: float, unit: str, n: int, limit: float | None = None) -> None:
     """Print one measurement."""
     line = {"benchmark": "dag", "metric": metric, "value": round(value, 3), "unit": unit, "galaxies": n}
-    print(json.dumps(line), flush=True)
+    print(json.dumps(line | ({"limit": limit} if limit else {})), flush=True)
 
 
 def record_metadata() -> None:
