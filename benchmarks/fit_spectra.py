@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from peers.plain_ppxf import plain_ppxf
 from threadpoolctl import threadpool_limits
 
 from mangrove.lines import fit_lines
-from mangrove.spectra import fitting
+from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
-from mangrove.spectra.fitting import FitSettings, Spectrum, fit_spectrum, prepare
-from mangrove.spectra.templates import StellarTemplates, gas_templates, load_library, match_line_spread
+from mangrove.spectra.fitting import FitSettings, fit_spectrum, prepare
+from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
 from mangrove.survey.cube import read_cube
-from mangrove.wavelengths import C_KMS
 
 REPEATS = 5
 #: Fits per timing of the processes: enough that starting them does not count.
@@ -36,7 +36,9 @@ def main() -> None:
         ours = [
             statistics.median(seconds(fit_spectrum, s, z, t, LINES, SETTINGS) for _ in range(3)) for s, z, t in problems
         ]
-        plain = [statistics.median(seconds(plain_ppxf, s, t) for _ in range(3)) for s, _, t in problems]
+        plain = [
+            statistics.median(seconds(plain_ppxf, s, t, LINES, SETTINGS) for _ in range(3)) for s, _, t in problems
+        ]
         report("seconds per fit and core, median", statistics.median(ours), "s", statistics.median(plain))
         spectrum, z, templates = problems[2]
         galaxy = GalaxyFit(z, templates, LINES, SETTINGS)
@@ -57,36 +59,6 @@ def load(path: Path) -> list[tuple[Spectrum, float, StellarTemplates]]:
             (spectrum, float(z), match_line_spread(library, spectrum.log_step, spectrum.wave, spectrum.sigma))
         )
     return problems
-
-
-def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates) -> None:
-    """The same problem in one call of pPXF: all templates, all lines, multiplicative polynomial."""
-    from ppxf.ppxf import ppxf
-
-    inside = fitting.line_status_of(spectrum, LINES) != fitting.LINE_OUTSIDE
-    sigma = np.interp(LINES.wave, spectrum.wave, spectrum.sigma)
-    gas = gas_templates(LINES, inside, templates.wave, sigma)
-    component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
-    velocity = (-SETTINGS.velocity_bound, SETTINGS.velocity_bound)
-    norm = np.median(np.abs(spectrum.flux[spectrum.good]))
-    ppxf(
-        np.hstack([templates.flux, gas.flux]),
-        spectrum.flux / norm,
-        spectrum.error / norm,
-        C_KMS * spectrum.log_step,
-        [[0.0, fitting.START_SIGMA_STAR], [0.0, fitting.START_SIGMA_GAS]],
-        bounds=[[velocity, fitting.SIGMA_STAR_BOUND], [velocity, fitting.SIGMA_GAS_BOUND]],
-        moments=[2, 2],
-        component=component,
-        gas_component=component == 1,
-        gas_names=np.array([str(i) for i in gas.free]),
-        degree=-1,
-        mdegree=SETTINGS.polynomial_degree,
-        goodpixels=np.flatnonzero(spectrum.good),
-        lam=spectrum.wave,
-        lam_temp=templates.wave,
-        quiet=True,
-    )
 
 
 def two_processes(galaxy: GalaxyFit, spectra: list[Spectrum]) -> float:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from mangrove.data_model import SCHEMA_VERSION
+from mangrove.resources import resource
 
 #: Modules that do not change what a rule computes; the schema version stands for the artefact layout.
 LEAVES = frozenset(f"mangrove.{m}" for m in ("artefacts", "data_model", "config", "logs", "errors"))
@@ -16,10 +17,10 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
-    """Hash of a script and of all mangrove modules that it imports, directly or not.
+    """Hash of a script, of all mangrove modules that it imports, directly or not, and of the resources these open.
 
     Comments, docstrings and blank lines do not count, nor do the :data:`LEAVES`. The result is the same on every
-    Python version, as it is made from the source text.
+    Python version, as it is made from the source text. A module opens a resource by ``resource("name")``.
 
     Parameters
     ----------
@@ -30,24 +31,29 @@ def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     """
     digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
     digest.update(essential_source(Path(script)).encode())
-    for module in sorted(_closure(Path(script), package)):
-        digest.update(f"# {module}\n{essential_source(_module_file(module, package))}".encode())
+    modules = {module: _module_file(module, package) for module in sorted(_closure(Path(script), package))}
+    for module, path in modules.items():
+        digest.update(f"# {module}\n{essential_source(path)}".encode())
+    for name in sorted(set().union(*map(_resources_of, modules.values()))):
+        digest.update(f"# {name} {_content(resource(name))}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
 def essential_source(path: Path) -> str:
-    """The source of a file without comments, docstrings and blank lines."""
+    """The source of a file without comments, docstrings, and blank lines outside of strings."""
     source = path.read_text(encoding="utf-8")
+    tree = ast.parse(source)
     lines = [line.encode() for line in source.splitlines()]
-    for first, last in _docstrings(source):
-        for i in range(first, last + 1):
-            lines[i] = b""
+    for node in _docstrings(tree):
+        _cut(lines, node)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1].decode()[:column].encode()
-    return "\n".join(line.decode().rstrip() for line in lines if line.strip()) + "\n"
+    inside = _lines_that_end_in_a_string(tree)
+    kept = [line if i in inside else line.rstrip() for i, line in enumerate(lines) if i in inside or line.strip()]
+    return b"\n".join(kept).decode() + "\n"
 
 
 def imported_modules(path: Path, package: Path = _PACKAGE) -> set[str]:
@@ -87,13 +93,48 @@ def _module_file(module: str, package: Path) -> Path | None:
     return None
 
 
-def _docstrings(source: str) -> list[tuple[int, int]]:
-    """First and last line (from 0) of every docstring that stands alone on its lines."""
-    spans = []
-    for node in ast.walk(ast.parse(source)):
+def _docstrings(tree: ast.AST) -> list[ast.Expr]:
+    """The docstrings of a module and of all that it defines."""
+    found = []
+    for node in ast.walk(tree):
         if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not node.body:
             continue
         first = node.body[0]
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            spans.append((first.lineno - 1, first.end_lineno - 1))
-    return spans
+            found.append(first)
+    return found
+
+
+def _cut(lines: list[bytes], node: ast.AST) -> None:
+    """Take a node out of its lines, and leave what shares them."""
+    first, last = node.lineno - 1, node.end_lineno - 1
+    before, after = lines[first][: node.col_offset], lines[last][node.end_col_offset :]
+    lines[first : last + 1] = [before + after, *[b""] * (last - first)]
+
+
+def _lines_that_end_in_a_string(tree: ast.AST) -> set[int]:
+    """Lines (from 0) whose end belongs to a string: blank ones and blanks at their end have a meaning."""
+    docstrings = {id(node.value) for node in _docstrings(tree)}
+    strings = (
+        node
+        for node in ast.walk(tree)
+        if id(node) not in docstrings
+        and (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)))
+    )
+    return {i for node in strings for i in range(node.lineno - 1, node.end_lineno - 1)}
+
+
+@cache
+def _resources_of(path: Path) -> frozenset[str]:
+    """Names of the resources that a file opens."""
+    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
+    return frozenset(
+        call.args[0].value
+        for call in calls
+        if isinstance(call.func, ast.Name) and call.func.id == "resource" and isinstance(call.args[0], ast.Constant)
+    )
+
+
+@cache
+def _content(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

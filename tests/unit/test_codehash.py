@@ -18,10 +18,12 @@ def main():
 '''
 PACKAGE = {
     "__init__.py": "",
+    "resources.py": "def resource(name): ...\n",
     "direct.py": '''\
 """What the script imports."""
 
 from mangrove import artefacts, distant
+from mangrove.resources import resource
 
 
 def work(x):
@@ -29,7 +31,17 @@ def work(x):
     from mangrove.local.helper import late
 
     label = "colour # red"  # why
-    return distant.FACTOR * x, late(), label
+    return distant.FACTOR * x, late(), label, open_table()
+
+
+def open_table(): """Open the table."""; return resource("table.txt"), TEXT
+
+
+TEXT = """
+first
+
+last
+"""
 ''',
     "distant.py": "FACTOR = 2\n",
     "local/__init__.py": "",
@@ -53,7 +65,8 @@ class Project:
     def hash(self) -> str:
         """The hash as another process would compute it."""
         codehash.essential_source.cache_clear()
-        codehash._imports_of.cache_clear()
+        for cached in (codehash._imports_of, codehash._resources_of, codehash._content):
+            cached.cache_clear()
         return codehash.code_hash(self.script, self.package)
 
     def after(self, name: str, old: str, new: str) -> str:
@@ -66,7 +79,9 @@ class Project:
 
 
 @pytest.fixture
-def project(tmp_path):
+def project(tmp_path, monkeypatch):
+    (tmp_path / "table.txt").write_text("1", encoding="utf-8")
+    monkeypatch.setattr(codehash, "resource", lambda name: tmp_path / name)
     return Project(tmp_path)
 
 
@@ -79,6 +94,7 @@ def project(tmp_path):
         ("direct.py", "  # why", ""),
         ("direct.py", "    return", "\n    return"),
         ("direct.py", '    """Work."""\n', ""),
+        ("direct.py", '"""Open the table."""', '"""Read\n    the table."""'),
         ("distant.py", "FACTOR", "# Of two.\nFACTOR"),
     ],
 )
@@ -93,15 +109,34 @@ def test_words_do_not_count(project, name, old, new):
         ("script.py", "work(1)", "work(2)"),
         ("direct.py", "* x", "+ x"),
         ("direct.py", "colour # red", "colour # blue"),
+        ("direct.py", "first\n\nlast", "first\nlast"),
+        ("direct.py", "first\n", "first  \n"),
+        ("direct.py", '"""; return', '"""; return not'),
         ("distant.py", "2", "3"),
         ("local/helper.py", "return 1", "return 2"),
         ("__init__.py", "", "import os\n"),
     ],
-    ids=["script", "import", "hash sign in a string", "import of an import", "import in a function", "package"],
+    ids=[
+        "script",
+        "import",
+        "hash sign in a string",
+        "blank line in a string",
+        "blanks in a string",
+        "beside a docstring",
+        "import of an import",
+        "import in a function",
+        "package",
+    ],
 )
 def test_code_counts_wherever_it_is_imported_from(project, name, old, new):
     before = project.hash()
     assert project.after(name, old, new) != before
+
+
+def test_the_resources_that_it_opens_count(project, tmp_path):
+    before = project.hash()
+    (tmp_path / "table.txt").write_text("2", encoding="utf-8")
+    assert project.hash() != before
 
 
 @pytest.mark.parametrize("name", ["unused.py", "artefacts.py", "behind_leaf.py"])
@@ -138,6 +173,14 @@ def test_mangrove_has_no_relative_imports():
         if isinstance(node, ast.ImportFrom) and node.level
     ]
     assert relative == []
+
+
+def test_mangrove_opens_its_resources_by_constant_names():
+    """Other names would escape the hash."""
+    fit = Path(codehash.__file__).parents[2] / "workflow/scripts/fit.py"
+    modules = codehash._closure(fit, codehash._PACKAGE)
+    opened = set().union(*(codehash._resources_of(codehash._module_file(m, codehash._PACKAGE)) for m in modules))
+    assert opened == {"lines.ecsv", "mastar_ssp.h5"}
 
 
 def test_a_fit_is_nothing_to_the_rules_that_come_before_it():

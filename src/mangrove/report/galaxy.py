@@ -14,7 +14,8 @@ from mangrove.lines import fit_lines
 from mangrove.report.drawing import BAD_COLOUR, bpt_axes, new_figure, note, robust_limits
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
 from mangrove.spectra.bpt import bpt_ratios
-from mangrove.spectra.fitting import Model, Spectrum
+from mangrove.spectra.composition import Spectrum
+from mangrove.spectra.fitting import Model
 from mangrove.spectra.model import fitted_spectra, stored_model
 
 #: Datasets that the figures need.

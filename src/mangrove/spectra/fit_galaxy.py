@@ -14,8 +14,9 @@ from tqdm import tqdm
 
 from mangrove.artefacts import Artefact
 from mangrove.lines import LineList, fit_lines
+from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.extinction import galactic_transmission
-from mangrove.spectra.fitting import FitResult, FitSettings, Spectrum, fill_line_spread, fit_spectrum, no_fit, prepare
+from mangrove.spectra.fitting import FitResult, FitSettings, fill_line_spread, fit_spectrum, no_fit, prepare
 from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
 
 logger = logging.getLogger(__name__)

@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 from mangrove.lines import LineList
+from mangrove.spectra.composition import CHI2_TOLERANCE, LinearProblem, Spectrum, on_data, polynomial_values
 from mangrove.spectra.night_sky import night_sky
-from mangrove.spectra.templates import GasTemplates, StellarTemplates, broaden, gas_templates
+from mangrove.spectra.templates import GasTemplates, StellarTemplates, gas_templates
 from mangrove.wavelengths import C_KMS
 
 (
@@ -28,11 +28,6 @@ SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
 START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
 _ROUNDS = 10
-_TURNS = 4
-#: The polynomial stays above this; its coefficients have no other limit.
-POLYNOMIAL_FLOOR = 0.05
-#: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
-_CHI2_TOLERANCE = 0.1
 _FTOL = 1e-4
 _SIGMA2_STEP = 300.0
 _LINE_WIDTH_PIXELS = 4
@@ -48,32 +43,6 @@ class FitSettings(NamedTuple):
     velocity_bound: float = 1000.0
     min_good_fraction: float = 0.5
     rescale_noise: bool = False
-
-
-class Spectrum(NamedTuple):
-    """A spectrum ready to fit, cut to the fitted range; Galactic extinction removed.
-
-    Attributes
-    ----------
-    wave : ndarray, shape (n_wave,)
-        Vacuum, divided by 1 + catalogue redshift, Angstrom, log-linear.
-    flux, error : ndarray, shape (n_wave,)
-        Flux density (observed frame) and its standard deviation; finite everywhere.
-    good : ndarray of bool, shape (n_wave,)
-    sigma : ndarray, shape (n_wave,)
-        Line spread, Gaussian sigma, Angstrom, in the frame of ``wave``.
-    """
-
-    wave: np.ndarray
-    flux: np.ndarray
-    error: np.ndarray
-    good: np.ndarray
-    sigma: np.ndarray
-
-    @property
-    def log_step(self) -> float:
-        """Step in ln(wavelength)."""
-        return float(np.log(self.wave[-1] / self.wave[0]) / (self.wave.size - 1))
 
 
 class FitResult(NamedTuple):
@@ -196,14 +165,14 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
         Or any object with these attributes for one baxel.
     """
     mixture = (stars.flux @ fit.weights)[:, None]
-    starlight = _on_data(mixture, spectrum, stars, fit.v_star, fit.sigma_star_fit)[:, 0]
-    starlight *= _polynomial(fit.polynomial, spectrum.wave.size)
+    starlight = on_data(mixture, spectrum, stars, fit.v_star, fit.sigma_star_fit)[:, 0]
+    starlight *= polynomial_values(fit.polynomial, spectrum.wave.size)
     usable = np.asarray(fit.line_status) != LINE_OUTSIDE
     gas = gas_templates(lines, usable, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     flux = np.asarray(fit.line_flux)[gas.free]
     width = _pixel_width(lines.wave[gas.free], z, fit.v_gas, spectrum.log_step)
     emission = (gas.flux @ (np.where(np.isfinite(flux), flux, 0.0) / width))[:, None]
-    emission = _on_data(emission, spectrum, stars, fit.v_gas, fit.sigma_gas)[:, 0]
+    emission = on_data(emission, spectrum, stars, fit.v_gas, fit.sigma_gas)[:, 0]
     return Model(starlight, emission)
 
 
@@ -218,17 +187,17 @@ class _Solution(NamedTuple):
 
 def _solve(spectrum, norm, stars, gas, settings) -> _Solution:
     """Alternate the two fits (see :func:`fit_spectrum`)."""
-    problem = _LinearProblem(spectrum, stars, gas, settings.polynomial_degree)
+    problem = LinearProblem(spectrum, stars, gas, settings.polynomial_degree)
     kinematics = np.array([[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]])
     coefficients, chi2 = np.zeros(settings.polynomial_degree), np.inf
     for _ in range(_ROUNDS):
         weights, coefficients, reached = problem.solve(kinematics, coefficients)
-        if reached > chi2 - _CHI2_TOLERANCE:
+        if reached > chi2 - CHI2_TOLERANCE:
             break
         active = np.flatnonzero(weights[: stars.flux.shape[1]] > 0)
         if not active.size:
             active = np.arange(stars.flux.shape[1])
-        polynomial = np.interp(stars.wave, spectrum.wave, _polynomial(coefficients, spectrum.wave.size))
+        polynomial = np.interp(stars.wave, spectrum.wave, polynomial_values(coefficients, spectrum.wave.size))
         frozen = stars.flux[:, active] * polynomial[:, None]
         pp = _ppxf(spectrum, norm, stars.wave, frozen, gas, kinematics, settings)
         kinematics = np.array([s[:2] for s in pp.sol])
@@ -260,82 +229,6 @@ def _ppxf(spectrum, norm, wave, stars, gas, kinematics, settings):
         ftol=_FTOL,
         quiet=True,
     )
-
-
-class _LinearProblem:
-    """The fit of all templates and of the polynomial to a spectrum at given kinematics."""
-
-    def __init__(self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, degree: int):
-        self.spectrum, self.stars, self.gas = spectrum, stars, gas
-        self.good, self.error = spectrum.good, spectrum.error[spectrum.good]
-        self.data = spectrum.flux[self.good] / self.error
-        x = np.linspace(-1.0, 1.0, spectrum.wave.size)
-        self.legendre = np.polynomial.legendre.legvander(x, degree)[self.good, 1:]
-
-    def solve(self, kinematics, coefficients) -> tuple[np.ndarray, np.ndarray, float]:
-        """Non-negative weights, polynomial coefficients and chi2.
-
-        Stars times polynomial is linearised in the coefficients (Gauss-Newton); their columns are projected out of
-        the non-negative problem, as they have no sign.
-
-        Parameters
-        ----------
-        kinematics : array_like, shape (2, 2)
-            Velocity and dispersion of stars and of gas, km/s.
-        coefficients : ndarray, shape (degree,)
-            Where to start.
-        """
-        stars, gas = self._design(kinematics)
-        n = stars.shape[1]
-        weights, chi2 = _non_negative(np.hstack([stars * self._shape(coefficients), gas]), self.data)
-        for _ in range(_TURNS if coefficients.size else 0):
-            columns = (stars @ weights[:n])[:, None] * self.legendre
-            matrix = np.hstack([stars * self._shape(coefficients), gas])
-            basis = np.linalg.qr(columns)[0]
-            projected = matrix - basis @ (basis.T @ matrix)
-            trial, _ = _non_negative(projected, self.data - basis @ (basis.T @ self.data))
-            step = np.linalg.lstsq(columns, self.data - matrix @ trial, rcond=None)[0]
-            moved = np.hstack([stars * self._shape(coefficients + step), gas])
-            trial, reached = _non_negative(moved, self.data)
-            if reached > chi2 - _CHI2_TOLERANCE / 10.0:
-                break
-            weights, coefficients, chi2 = trial, coefficients + step, reached
-        return weights, coefficients, chi2
-
-    def _design(self, kinematics) -> tuple[np.ndarray, ...]:
-        """Broadened templates of stars and of gas over the error, at the good pixels."""
-        parts = zip((self.stars.flux, self.gas.flux), kinematics, strict=True)
-        return tuple(_on_data(t, self.spectrum, self.stars, *k)[self.good] / self.error[:, None] for t, k in parts)
-
-    def _shape(self, coefficients) -> np.ndarray:
-        return np.maximum(1.0 + self.legendre @ coefficients, POLYNOMIAL_FLOOR)[:, None]
-
-
-def _non_negative(matrix, data) -> tuple[np.ndarray, float]:
-    """Non-negative least squares and its chi2, on the triangular factor, which has as few rows as columns."""
-    length = np.linalg.norm(matrix, axis=0)
-    length[length == 0] = 1.0
-    r = np.linalg.qr(np.column_stack([matrix / length, data]), mode="r")
-    weights, distance = nnls(r[:, :-1], r[:, -1])
-    return weights / length, float(distance**2)
-
-
-def _on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
-    """Templates, shape (n_template_wave, n), broadened and shifted, on the pixels of the data."""
-    start = int(np.floor(np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step))
-    broadened = broaden(templates, spectrum.log_step, velocity - _offset(spectrum, stars), sigma)
-    return broadened[start : start + spectrum.wave.size]
-
-
-def _offset(spectrum, stars) -> float:
-    """Velocity, km/s, from the template pixel taken as the first to the first pixel of the data."""
-    exact = np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step
-    return C_KMS * spectrum.log_step * (exact - np.floor(exact))
-
-
-def _polynomial(coefficients, n: int) -> np.ndarray:
-    values = np.polynomial.legendre.legval(np.linspace(-1.0, 1.0, n), np.append(1.0, coefficients))
-    return np.maximum(values, POLYNOMIAL_FLOOR)
 
 
 def _pixel_width(wave, z: float, velocity: float, log_step: float):
@@ -428,10 +321,10 @@ def _line_spread_correction(solution, spectrum, norm, stars) -> float:
     narrow = np.sqrt(max(sigma**2 - _SIGMA2_STEP, 0.0))
     wide = np.sqrt(sigma**2 + _SIGMA2_STEP)
     flux = stars.flux[:, solution.active]
-    columns = _on_data(flux, spectrum, stars, velocity, sigma)
+    columns = on_data(flux, spectrum, stars, velocity, sigma)
     starlight = flux @ pp.weights[:n]
-    ends = [_on_data(starlight[:, None], spectrum, stars, velocity, s)[:, 0] for s in (narrow, wide)]
-    shape = _polynomial(solution.polynomial, spectrum.wave.size)
+    ends = [on_data(starlight[:, None], spectrum, stars, velocity, s)[:, 0] for s in (narrow, wide)]
+    shape = polynomial_values(solution.polynomial, spectrum.wave.size)
     legendre = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, shape.size), solution.polynomial.size)
     mimics = np.hstack([columns * shape[:, None], (columns @ pp.weights[:n])[:, None] * legendre])
     good, error = spectrum.good, spectrum.error[spectrum.good] / norm

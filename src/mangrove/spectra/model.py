@@ -6,8 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.artefacts import Artefact
+from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings, Model, Spectrum, model_spectrum
+from mangrove.spectra.fitting import FitSettings, Model, model_spectrum
 
 
 class StoredFit(NamedTuple):

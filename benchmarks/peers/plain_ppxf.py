@@ -1,0 +1,45 @@
+"""A fit as one call of pPXF: the independent solution that mangrove's fit is timed and tested against."""
+
+import numpy as np
+
+from mangrove.lines import LineList
+from mangrove.spectra import fitting
+from mangrove.spectra.composition import Spectrum
+from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.templates import StellarTemplates, gas_templates
+from mangrove.wavelengths import C_KMS
+
+
+def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList, settings: FitSettings):
+    """All templates, all lines and pPXF's own multiplicative polynomial; fluxes over their median.
+
+    Returns
+    -------
+    ppxf.ppxf.ppxf
+        The solved problem.
+    """
+    from ppxf.ppxf import ppxf
+
+    inside = fitting.line_status_of(spectrum, lines) != fitting.LINE_OUTSIDE
+    gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
+    velocity = (-settings.velocity_bound, settings.velocity_bound)
+    norm = np.median(np.abs(spectrum.flux[spectrum.good]))
+    return ppxf(
+        np.hstack([templates.flux, gas.flux]),
+        spectrum.flux / norm,
+        spectrum.error / norm,
+        C_KMS * spectrum.log_step,
+        [[0.0, fitting.START_SIGMA_STAR], [0.0, fitting.START_SIGMA_GAS]],
+        bounds=[[velocity, fitting.SIGMA_STAR_BOUND], [velocity, fitting.SIGMA_GAS_BOUND]],
+        moments=[2, 2],
+        component=component,
+        gas_component=component == 1,
+        gas_names=np.array([str(i) for i in gas.free]),
+        degree=-1,
+        mdegree=settings.polynomial_degree,
+        goodpixels=np.flatnonzero(spectrum.good),
+        lam=spectrum.wave,
+        lam_temp=templates.wave,
+        quiet=True,
+    )
