@@ -99,9 +99,13 @@ def key_hash(params):
     return signed(digest) if varied else digest(None)
 
 
-def every_galaxy(pattern):
-    """Paths of a per-galaxy output for all galaxies, in the order of the sheet."""
-    return [str(pattern).replace("{plateifu}", name) for name in GALAXIES]
+def every_galaxy(pattern, system=None):
+    """Paths of a per-galaxy output for all galaxies, or those of a system's sample, in the order of the sheet."""
+    return [
+        str(pattern).replace("{plateifu}", name)
+        for name, row in GALAXIES.items()
+        if system is None or getattr(row, system)
+    ]
 
 
 @signed
@@ -131,10 +135,11 @@ def figure(path, caption, category, **labels):
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost = planning.plan(len(GALAXIES), CONFIG.survey.keep_cubes)
+    cost = planning.plan(GALAXIES, CONFIG.survey.keep_cubes)
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
-        f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.disk_gb:.0f} GB on disk."
+        f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "
+        f"{cost.disk_gb:.0f} GB on disk."
     )
 
 

@@ -96,7 +96,7 @@ rule line_cube:
 
 rule training_spectra:
     input:
-        extracts=every_galaxy(rules.extract.output.extract),
+        extracts=every_galaxy(rules.extract.output.extract, "desom"),
     output:
         training_spectra=f"{RESULTS}/spectra/training_spectra.h5",
     log:
@@ -130,7 +130,7 @@ rule training_spectra:
 
 rule line_cube_set:
     input:
-        line_cubes=every_galaxy(rules.line_cube.output.line_cube),
+        line_cubes=every_galaxy(rules.line_cube.output.line_cube, "convlstm"),
     output:
         line_cube_set=f"{RESULTS}/spectra/line_cube_set.h5",
     log:

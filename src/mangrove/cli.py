@@ -14,28 +14,31 @@ ConfigOption = Annotated[list[Path], typer.Option("--config", help="configuratio
 
 @app.command()
 def select(
-    config: ConfigOption, drpall: Annotated[str, typer.Option(help="local drpall; default: the archive's")] = ""
+    config: ConfigOption,
+    drpall: Annotated[str, typer.Option(help="path or address of drpall; default: the archive's")] = "",
 ):
-    """Write the sample sheet of a run from the survey's catalogue."""
-    from mangrove.survey import releases, selection
-    from mangrove.survey.download import fetch, local_path
+    """Write the sample sheet of a run from the survey's catalogues."""
+    from mangrove.survey import selection
     from mangrove.survey.sample import write_sheet
 
     run = _load(config)
-    release = releases.release(run.survey.release)
-    if drpall:
-        path = local_path(drpall)
-    else:
-        path = Path(run.survey.data_folder) / release.drpver / Path(release.drpall_path).name
-        if not path.is_file():
-            fetch(releases.address(run.survey.base, release.drpall_path), path)
-    chosen = selection.select(selection.read_drpall(path, release), run.sample)
-    for cut, n in chosen.removed.items():
-        print(f"{n:7d} removed: {cut}")
-    repeats = len(chosen.galaxies) - len({g.mangaid for g in chosen.galaxies})
-    print(f"{len(chosen.galaxies):7d} cubes selected, {repeats} of them repeat observations")
+    chosen = selection.make_sample(run, drpall)
+    print("\n".join(selection.summary(chosen, run.sample)))
     write_sheet(run.sheet, chosen.galaxies)
     print(f"wrote {run.sheet}")
+
+
+@app.command()
+def plan(
+    config: ConfigOption,
+    cores: Annotated[int, typer.Option(help="processor cores")] = 8,
+    rate: Annotated[float, typer.Option(help="rate of the download, MB/s")] = 20.0,
+    addresses: Annotated[bool, typer.Option(help="print the address of every cube")] = False,
+):
+    """Print what a run will fetch and from where, its size on disk and its time."""
+    from mangrove.survey import plan as planning
+
+    print("\n".join(planning.describe(_load(config), cores, rate, addresses)))
 
 
 @app.command()

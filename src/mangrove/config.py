@@ -52,10 +52,18 @@ class Sample(_Section):
     limit: int | None = Field(None, ge=1, description="use only the first so many galaxies of the sheet")
     plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty: all")
     z_min: float = Field(0.0, description="mangrove select: redshift above this")
-    z_max: float = Field(
-        0.15, gt=0, description="mangrove select: redshift below this (0.15: NSA; 0.08: the ConvLSTM paper)"
+    z_max: float = Field(0.15, gt=0, description="mangrove select: redshift below this")
+    desom_z_max: float = Field(
+        0.15, gt=0, description="mangrove select: redshift below this for the maps of spectra (column desom)"
+    )
+    convlstm_z_max: float = Field(
+        0.08, gt=0, description="mangrove select: redshift below this for the line-cube networks (column convlstm)"
     )
     drop_critical: bool = Field(True, description="mangrove select: leave out cubes with the CRITICAL quality bit (30)")
+    agn: str = Field(
+        "", description="mangrove select: AGN catalogue, an address, a path, or a path below survey.base; empty: none"
+    )
+    morphology: str = Field("", description="mangrove select: catalogue of Hubble types, likewise; empty: none")
 
 
 class Extract(_Section):

@@ -1,9 +1,37 @@
 import pytest
 
-from mangrove.survey.plan import plan
+from mangrove.config import Config, Sample, Survey
+from mangrove.survey.plan import cube_bytes, describe, plan
 
 
-def test_a_thousand_galaxies():
-    # 250 fits of 0.4 s and 15 s of the rest; 60 MB of cube and 18 MB of artefacts.
-    assert plan(1000, True) == pytest.approx((1000 * 115 / 3600, 78.0))
-    assert plan(1000, False).disk_gb == pytest.approx(18.0)
+def test_a_thousand_large_galaxies():
+    # 250 fits of 0.4 s and 15 s of the rest; 170 MB of cube and 18 MB of artefacts.
+    names = [f"8{i:03d}-12704" for i in range(1000)]
+    assert plan(names, True) == pytest.approx((1000 * 115 / 3600, 170.0, 188.0))
+    assert plan(names, False) == pytest.approx((1000 * 115 / 3600, 170.0, 18.0))
+
+
+def test_small_bundles_have_small_cubes():
+    assert cube_bytes("8485-1901") == 20e6 < cube_bytes("8485-6104") < cube_bytes("8485-12705")
+    assert cube_bytes("abell478") == 80e6
+
+
+def test_the_words_name_addresses_sizes_and_times(tmp_path):
+    sheet = tmp_path / "s.tsv"
+    sheet.write_text(
+        "plateifu\tmangaid\tz\tebv\tra\tdec\n8485-1901\t1-1\t0.03\t0\t1\t1\n8485-12705\t1-1\t0.03\t0\t1\t1\n"
+    )
+    text = "\n".join(describe(Config(run="few", sample=Sample(sheet=str(sheet))), cores=2, rate=10.0))
+    folder = "https://data.sdss.org/sas/dr17/manga/spectro/redux/v3_1_1"
+    assert "2 cubes of 1 galaxies" in text
+    assert f"{folder}/drpall-v3_1_1.fits" in text
+    assert f"{folder}/8485/stack/manga-8485-12705-LOGCUBE.fits.gz" in text
+    assert "about 0.2 GB" in text
+
+
+def test_without_a_sheet_the_whole_release_is_planned():
+    text = "\n".join(describe(Config(run="none", survey=Survey(release="dr15")), cores=10, rate=20.0))
+    # 4682 cubes of 80 MB; 115 s each.
+    assert "4682 cubes of DR15" in text
+    assert "374.6 GB, 5.2 hours at 20 MB/s" in text
+    assert "149.6 core hours, 15.0 hours on 10 cores" in text

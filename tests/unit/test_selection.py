@@ -1,12 +1,17 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from mangrove.config import Sample
-from mangrove.errors import CatalogueError
-from mangrove.survey import selection
+from mangrove.config import Config, Sample, Survey
+from mangrove.errors import CatalogueError, SampleError
+from mangrove.survey import catalogues, selection
 from mangrove.survey.releases import release
+from mangrove.survey.sample import Galaxy, read_sheet, write_sheet
+from mangrove.survey.simulation.cubes import write_drpall
+from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
 
 ROWS = {
     "plateifu": ["1-1", "1-2", "1-3", "1-4", "1-5", "1-6"],
@@ -19,6 +24,7 @@ ROWS = {
     "objdec": [-1.0] * 6,
     "ebvgal": [0.02] * 6,
     "nsa_elpetro_th50_r": [3.0, 3.0, 3.0, 3.0, -9999.0, 3.0],
+    "esweight": [0.7] * 6,
     "nsa_elpetro_mass": [1e10, 1e10, 1e10, 1e10, -9999.0, 1e10],
 }
 
@@ -43,6 +49,7 @@ def test_cuts_are_counted_and_named(tmp_path, name, hdu):
     }
     assert chosen.galaxies[0].r_e == 3.0
     assert chosen.galaxies[0].log_mass == 10.0
+    assert chosen.galaxies[0].esweight == 0.7
 
 
 def test_other_quality_bits_do_not_remove_and_missing_values_stay_missing(tmp_path):
@@ -60,14 +67,86 @@ def test_a_catalogue_of_another_release_is_refused(tmp_path):
         selection.read_drpall(tmp_path / "none.fits", release("dr17"))
 
 
+def agn_catalogue(path, **changes):
+    """Two nuclei in the layout of Comerford et al. (2020): 1-1 infrared and radio, 7-7 X-ray."""
+    table = {
+        "MANGAID": ["manga-1-1", "manga-7-7"],
+        "WISE_AGN": [True, False],
+        "BAT_AGN": [False, True],
+        "RADIO_AGN": [True, False],
+        "BROAD_AGN": [False, False],
+        "RADIO_CLASS": ["LERG", ""],
+    }
+    Table(table | changes).write(path)
+    return path
+
+
+def galaxies(*names):
+    return [Galaxy(name, "1-" + name[-1], 0.03, 0.0, 1.0, 1.0) for name in names]
+
+
+def test_agn_flags_are_joined_by_plateifu(tmp_path):
+    first, second = catalogues.join_agn(galaxies("1-1", "1-2"), agn_catalogue(tmp_path / "agn.fits"))
+    assert (first.agn_wise, first.agn_bat, first.agn_radio, first.agn_broad, first.radio_class) == (1, 0, 1, 0, "LERG")
+    assert first.agn
+    assert (second.agn_wise, second.agn_bat, second.agn_radio, second.agn_broad) == (0, 0, 0, 0)
+    assert not second.agn
+    unknown = galaxies("1-1")[0]
+    assert unknown.agn_wise == -1
+    assert not unknown.agn
+
+
+@pytest.mark.parametrize(
+    "layout", [("name", "Type", "manga-"), ("PLATEIFU", "MORPH", ""), ("MANGAID", "hubble_type", "manga-")]
+)
+def test_hubble_types_are_joined_from_any_of_the_layouts(tmp_path, layout):
+    name, kind, prefix = layout
+    Table({name: [f"{prefix}1-1", f"{prefix}1-2"], kind: ["Sb", "-"]}).write(tmp_path / "m.fits")
+    joined = catalogues.join_morphology(galaxies("1-1", "1-2", "1-3"), tmp_path / "m.fits")
+    assert [g.morphology for g in joined] == ["Sb", "", ""]
+
+
+def test_a_wrong_catalogue_says_what_it_lacks(tmp_path):
+    Table({"plateifu": ["1-1"], "colour": ["red"]}).write(tmp_path / "m.fits")
+    with pytest.raises(CatalogueError, match=r"no column TYPE or HUBBLE_TYPE or MORPH.*COLOUR"):
+        catalogues.join_morphology(galaxies("1-1"), tmp_path / "m.fits")
+    with pytest.raises(CatalogueError, match="1-1 twice"):
+        catalogues.join_agn(galaxies("1-1"), agn_catalogue(tmp_path / "a.fits", MANGAID=["manga-1-1"] * 2))
+    (tmp_path / "page.fits").write_text("<html>")
+    with pytest.raises(CatalogueError, match="cannot be read"):
+        catalogues.join_agn(galaxies("1-1"), tmp_path / "page.fits")
+
+
+@pytest.mark.parametrize("name", ["dr15", "dr17"])
+def test_a_simulated_archive_gives_a_sheet_with_everything_joined(tmp_path, name):
+    """From the archive's tree to the sheet and back, both layouts of drpall."""
+    designs = [design_galaxy(p, 1) for p in SIMULATED_SURVEY]
+    version = release(name)
+    path = tmp_path / "archive" / version.drpall_path
+    path.parent.mkdir(parents=True)
+    write_drpall(path, designs, name)
+    agn_catalogue(tmp_path / "archive" / "agn.fits", MANGAID=[f"manga-{designs[0].plateifu}", "manga-7-7"])
+    config = Config(
+        run="x",
+        survey=Survey(release=name, base=(tmp_path / "archive").as_uri(), data_folder=str(tmp_path / "data")),
+        sample=Sample(sheet=str(tmp_path / "x.tsv"), agn="agn.fits", convlstm_z_max=0.03),
+    )
+    chosen = selection.make_sample(config)
+    write_sheet(config.sheet, chosen.galaxies)
+    rows = read_sheet(config)
+    assert list(rows.values()) == chosen.galaxies
+    assert rows[designs[0].plateifu].agn
+    assert {g.drpver for g in chosen.galaxies} == {version.drpver}
+    assert sum(g.convlstm for g in chosen.galaxies) == sum(g.z < 0.03 for g in chosen.galaxies) > 0
+    text = "\n".join(selection.summary(chosen, config.sample))
+    assert f"{len(chosen.galaxies):7d} cubes selected" in text
+    assert "      1 active nuclei\n" in text
+    assert "      1 removed: CRITICAL quality bit" in text
+    with pytest.raises(SampleError, match=r"drpver.*mangrove select"):
+        read_sheet(config.model_copy(update={"survey": Survey(release="dr15" if name == "dr17" else "dr17")}))
+
+
 def test_the_committed_demo_sheet_is_what_select_writes(tmp_path):
-    from pathlib import Path
-
-    from mangrove.config import Config
-    from mangrove.survey.sample import read_sheet
-    from mangrove.survey.simulation.cubes import write_drpall
-    from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
-
     write_drpall(tmp_path / "d.fits", [design_galaxy(p, 1) for p in SIMULATED_SURVEY], "dr17")
     chosen = selection.select(selection.read_drpall(tmp_path / "d.fits", release("dr17")), Sample())
     sheet = Path(__file__).parents[2] / "samples" / "demo.tsv"

@@ -1,27 +1,85 @@
 """What a run will cost, before it starts."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
+
+from mangrove.config import Config
+from mangrove.errors import SampleError
+from mangrove.survey import releases
+from mangrove.survey.releases import split_plateifu
+from mangrove.survey.sample import read_sheet
 
 #: DR15: 1,170,539 baxels of 4,682 cubes (Teimoorinia et al. 2022).
 BAXELS_PER_GALAXY = 250
 #: Core seconds: one fit with the embedded templates (benchmarks/fit_spectra.py), and everything else of a galaxy (the
 #: demo takes half of it; most fields of the survey are larger).
 FIT_S, OTHER_S = 0.4, 15.0
-#: Bytes: a cube of the archive (20-170 MB), and the artefacts of a galaxy.
-CUBE_BYTES, ARTEFACT_BYTES = 60e6, 18e6
+#: Bytes of a cube of the archive by number of fibres: 20 MB (34 x 34 spaxels) to 170 MB (76 x 76), in between by area.
+CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
+#: Of a cube without MaNGA's plateifu, and of the artefacts of a galaxy.
+TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
 #: Runs of fewer galaxies start without a word.
 LARGE = 100
 
 
 class Plan(NamedTuple):
-    """Core hours, and gigabytes on disk."""
+    """Core hours, gigabytes to fetch, gigabytes that stay on disk."""
 
     core_hours: float
+    download_gb: float
     disk_gb: float
 
 
-def plan(n_galaxy: int, keep_cubes: bool) -> Plan:
-    """Time and disk of a run from nothing."""
-    seconds = n_galaxy * (BAXELS_PER_GALAXY * FIT_S + OTHER_S)
-    disk = n_galaxy * (ARTEFACT_BYTES + CUBE_BYTES * keep_cubes)
-    return Plan(seconds / 3600.0, disk / 1e9)
+def plan(names: Iterable[str], keep_cubes: bool) -> Plan:
+    """Time and disk of a run from nothing, for the galaxies of these names (plateifus)."""
+    cubes = [cube_bytes(name) for name in names]
+    seconds = len(cubes) * (BAXELS_PER_GALAXY * FIT_S + OTHER_S)
+    disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * keep_cubes
+    return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9)
+
+
+def describe(config: Config, cores: int, rate: float, addresses: bool = False) -> list[str]:
+    """What a run fetches, keeps and computes, in words.
+
+    Parameters
+    ----------
+    config : Config
+        Without a sample sheet, the whole data release is described.
+    cores : int
+        Processor cores.
+    rate : float
+        Of the download, MB/s.
+    addresses : bool
+        Whether to list the address of every cube, instead of the first and the last.
+    """
+    survey, release = config.survey, releases.release(config.survey.release)
+    if survey.source == "sdss" and not config.sheet.is_file():
+        cost = plan([""] * release.n_cube, survey.keep_cubes)
+        what = f"about {release.n_cube} cubes of {release.name.upper()}; {config.sheet} is not written yet"
+        urls = [releases.address(survey.base, f"{release.folder}/PLATE/stack/manga-PLATE-IFU-LOGCUBE.fits.gz")]
+    else:
+        galaxies = read_sheet(config)
+        cost = plan(galaxies, survey.keep_cubes)
+        what = f"{len(galaxies)} cubes of {len({g.mangaid for g in galaxies.values()})} galaxies"
+        urls = [releases.address(survey.base, g.path or release.cube_path(g.plateifu)) for g in galaxies.values()]
+    shown = urls if addresses or len(urls) == 1 else [urls[0], "...", urls[-1]]
+    where = ["cubes      simulated on this machine"]
+    if survey.source != "simulated":
+        where = [f"catalogue  {releases.address(survey.base, release.drpall_path)}"] * (survey.source == "sdss")
+        where += [f"cube       {url}" for url in shown]
+    return [
+        f"run '{config.run}': {what}",
+        *where,
+        f"download   about {cost.download_gb:.1f} GB, {cost.download_gb / 3.6 / rate:.1f} hours at {rate:g} MB/s",
+        f"disk       about {cost.disk_gb:.1f} GB (keep_cubes: {str(survey.keep_cubes).lower()})",
+        f"computing  about {cost.core_hours:.1f} core hours, {cost.core_hours / cores:.1f} hours on {cores} cores",
+    ]
+
+
+def cube_bytes(name: str) -> float:
+    """Expected size of a galaxy's cube; the IFU design begins with its number of fibres (12704: 127)."""
+    try:
+        ifu = split_plateifu(name)[1]
+    except SampleError:
+        return TYPICAL_CUBE_BYTES
+    return CUBE_BYTES.get(ifu // 100, TYPICAL_CUBE_BYTES)

@@ -21,6 +21,8 @@ class Release(NamedTuple):
         The same before integration over pixels.
     galaxy_table : str or int
         HDU of the galaxies in the summary catalogue.
+    n_cube : int
+        Number of cubes of galaxies, for plans.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Release(NamedTuple):
     lsf_hdu: str
     pre_lsf_hdu: str
     galaxy_table: str | int
+    n_cube: int
 
     @property
     def folder(self) -> str:
@@ -46,8 +49,8 @@ class Release(NamedTuple):
 
 
 _RELEASES = {
-    "dr15": Release("dr15", "v2_4_3", "DISP", "PREDISP", 1),
-    "dr17": Release("dr17", "v3_1_1", "LSFPOST", "LSFPRE", "MANGA"),
+    "dr15": Release("dr15", "v2_4_3", "DISP", "PREDISP", 1, 4682),
+    "dr17": Release("dr17", "v3_1_1", "LSFPOST", "LSFPRE", "MANGA", 10700),
 }
 RELEASE_NAMES = tuple(_RELEASES)
 

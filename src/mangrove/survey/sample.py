@@ -1,6 +1,7 @@
 """Sample sheets: one galaxy a row, tab separated, read and checked before any job starts."""
 
 import csv
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from mangrove.config import Config
 from mangrove.errors import SampleError
+from mangrove.survey.releases import release
 
 #: Missing numbers in sample sheets, as in the NSA columns of drpall.
 MISSING = -9999.0
@@ -39,6 +41,18 @@ class Galaxy:
         Axis ratio.
     sersic_n, sersic_ba, log_mass : float
         Sersic index and axis ratio, log10 of stellar mass over M_sun (catalogue).
+    esweight : float
+        Volume weight of the primary, secondary and colour-enhanced samples together (Wake et al. 2017).
+    desom, convlstm : int
+        Whether the galaxy belongs to the sample of that system (1) or not (0).
+    agn_wise, agn_bat, agn_radio, agn_broad : int
+        Active nucleus by infrared, X-ray, radio, broad lines (Comerford et al. 2020): 1, 0, or -1 for unknown.
+    radio_class : str
+        Class of a radio AGN in that catalogue.
+    morphology : str
+        Hubble type by eye; empty for unknown.
+    drpver : str
+        Version of the data reduction pipeline that the row belongs to; empty for any.
     path : str
         File of the cube below ``survey.base``, where the source is 'files'.
     spectrum : int
@@ -57,8 +71,23 @@ class Galaxy:
     sersic_n: float = MISSING
     sersic_ba: float = MISSING
     log_mass: float = MISSING
+    esweight: float = MISSING
+    desom: int = 1
+    convlstm: int = 1
+    agn_wise: int = -1
+    agn_bat: int = -1
+    agn_radio: int = -1
+    agn_broad: int = -1
+    radio_class: str = ""
+    morphology: str = ""
+    drpver: str = ""
     path: str = ""
     spectrum: int = -1
+
+    @property
+    def agn(self) -> bool:
+        """Whether any of the four flags says so."""
+        return 1 in (self.agn_wise, self.agn_bat, self.agn_radio, self.agn_broad)
 
 
 _COLUMNS = {f.name: f for f in fields(Galaxy)}
@@ -82,6 +111,7 @@ def read_sheet(config: Config) -> dict[str, Galaxy]:
         )
     with sheet.open(encoding="utf-8-sig", newline=None) as f:
         galaxies = parse_sheet(f, str(sheet), any_name=config.survey.source == "files")
+    _check_release(galaxies, config)
     return _subset(galaxies, config)
 
 
@@ -96,7 +126,7 @@ def parse_sheet(lines: Iterable[str], name: str, any_name: bool = False) -> dict
             continue
         where = f"{name}, line {number}"
         galaxy = _galaxy(header, row, where)
-        _check_galaxy(galaxy, where, any_name)
+        check_galaxy(galaxy, where, any_name)
         if galaxy.plateifu in galaxies:
             raise SampleError(f"{where}: {galaxy.plateifu} is there twice; delete one of its rows.")
         galaxies[galaxy.plateifu] = galaxy
@@ -137,11 +167,15 @@ def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
         try:
             values[column] = kind(text.strip()) if text.strip() or kind is str else _COLUMNS[column].default
         except ValueError:
-            raise SampleError(f"{where}: {column} is '{text}', not a number ({MISSING:g} means missing).") from None
+            raise SampleError(
+                f"{where}: {column} is '{text}', not {'a whole number' if kind is int else 'a number'}"
+                f" (missing: {_COLUMNS[column].default if column not in _REQUIRED else MISSING})."
+            ) from None
     return Galaxy(**values)
 
 
-def _check_galaxy(galaxy: Galaxy, where: str, any_name: bool) -> None:
+def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
+    """Refuse, with a SampleError that begins with ``where``, a malformed name and numbers that no galaxy has."""
     if not re.fullmatch(GALAXY_NAME if any_name else PLATEIFU, galaxy.plateifu):
         example = "a name of letters, digits and _.+-" if any_name else "PLATE-IFUDESIGN, for example 8485-1901"
         raise SampleError(f"{where}: plateifu '{galaxy.plateifu}' is malformed; it must be {example}.")
@@ -151,6 +185,24 @@ def _check_galaxy(galaxy: Galaxy, where: str, any_name: bool) -> None:
         )
     if not 0 <= galaxy.ebv < 10:
         raise SampleError(f"{where}: ebv of {galaxy.plateifu} is {galaxy.ebv:g}; it must be between 0 and 10 mag.")
+    if not (0 <= galaxy.ra <= 360 and -90 <= galaxy.dec <= 90):
+        raise SampleError(
+            f"{where}: ra, dec of {galaxy.plateifu} are {galaxy.ra:g}, {galaxy.dec:g}; they must be degrees, "
+            "0 to 360 and -90 to 90."
+        )
+    odd = [c for c, f in _COLUMNS.items() if f.type is float and not math.isfinite(getattr(galaxy, c))]
+    if odd:
+        raise SampleError(f"{where}: {', '.join(odd)} of {galaxy.plateifu} not finite; write {MISSING:g} for missing.")
+
+
+def _check_release(galaxies: dict[str, Galaxy], config: Config) -> None:
+    drpver = release(config.survey.release).drpver
+    other = next((g for g in galaxies.values() if g.drpver not in ("", drpver)), None)
+    if other:
+        raise SampleError(
+            f"{config.sheet}: {other.plateifu} has drpver {other.drpver}, but survey.release is {config.survey.release} "
+            f"({drpver}). Write the sheet anew with 'mangrove select', or set survey.release."
+        )
 
 
 def _subset(galaxies: dict[str, Galaxy], config: Config) -> dict[str, Galaxy]:

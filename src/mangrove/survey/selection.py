@@ -7,10 +7,12 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
-from mangrove.config import Sample
+from mangrove.config import Config, Sample
 from mangrove.errors import CatalogueError
+from mangrove.survey import catalogues
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.releases import Release
+from mangrove.survey.releases import release as find_release
 from mangrove.survey.sample import MISSING, Galaxy
 
 _COLUMNS = ("plateifu", "mangaid", "drp3qual", "mngtarg1", "mngtarg3", "nsa_z", "objra", "objdec", "ebvgal")
@@ -21,6 +23,7 @@ _OPTIONAL = {
     "ba": "nsa_elpetro_ba",
     "sersic_n": "nsa_sersic_n",
     "sersic_ba": "nsa_sersic_ba",
+    "esweight": "esweight",
 }
 
 
@@ -50,6 +53,51 @@ def read_drpall(path: str | Path, release: Release) -> Table:
     return table
 
 
+def make_sample(config: Config, drpall: str = "") -> Selection:
+    """The galaxies of a run: the archive's catalogue, the cuts, and the other catalogues joined.
+
+    Parameters
+    ----------
+    config : Config
+    drpall : str
+        Address or path of the summary catalogue; empty: the archive's.
+
+    Raises
+    ------
+    CatalogueError
+        If a catalogue cannot be read or lacks columns.
+    DownloadError
+        If one cannot be fetched.
+    """
+    release = find_release(config.survey.release)
+    table = read_drpall(catalogues.locate(drpall or release.drpall_path, config.survey, release), release)
+    galaxies, removed = select(table, config.sample)
+    if config.sample.agn:
+        galaxies = catalogues.join_agn(galaxies, catalogues.locate(config.sample.agn, config.survey, release))
+    if config.sample.morphology:
+        path = catalogues.locate(config.sample.morphology, config.survey, release)
+        galaxies = catalogues.join_morphology(galaxies, path)
+    return Selection(galaxies, removed)
+
+
+def summary(selection: Selection, sample: Sample) -> list[str]:
+    """What was selected and why not the rest, one line each."""
+    galaxies = selection.galaxies
+    counts = {f"removed: {cut}": n for cut, n in selection.removed.items()}
+    names = {g.mangaid for g in galaxies}
+    counts["cubes selected"] = len(galaxies)
+    counts["galaxies"] = len(names)
+    counts["repeat observations"] = len(galaxies) - len(names)
+    counts[f"for the maps of spectra (z < {sample.desom_z_max:g})"] = sum(g.desom for g in galaxies)
+    counts[f"for the line-cube networks (z < {sample.convlstm_z_max:g})"] = sum(g.convlstm for g in galaxies)
+    if sample.agn:
+        counts["active nuclei"] = sum(g.agn for g in galaxies)
+        counts["active nuclei for the line-cube networks"] = sum(g.agn and g.convlstm for g in galaxies)
+    if sample.morphology:
+        counts["with a Hubble type"] = sum(bool(g.morphology) for g in galaxies)
+    return [f"{n:7d} {name}" for name, n in counts.items()]
+
+
 def select(drpall: Table, sample: Sample) -> Selection:
     """Apply the cuts of the configuration's section ``sample``.
 
@@ -68,10 +116,10 @@ def select(drpall: Table, sample: Sample) -> Selection:
     for name, bad in cuts.items():
         removed[name] = int(np.sum(kept & bad))
         kept &= ~bad
-    return Selection([_galaxy(drpall[i]) for i in np.flatnonzero(kept)], removed)
+    return Selection([_galaxy(drpall[i], sample) for i in np.flatnonzero(kept)], removed)
 
 
-def _galaxy(row) -> Galaxy:
+def _galaxy(row, sample: Sample) -> Galaxy:
     extra = {ours: _number(row[theirs]) for ours, theirs in _OPTIONAL.items() if theirs in row.colnames}
     mass = _number(row["nsa_elpetro_mass"]) if "nsa_elpetro_mass" in row.colnames else MISSING
     return Galaxy(
@@ -82,6 +130,9 @@ def _galaxy(row) -> Galaxy:
         ra=_number(row["objra"]),
         dec=_number(row["objdec"]),
         log_mass=_number(np.log10(mass)) if mass > 0 else MISSING,
+        desom=int(row["nsa_z"] < sample.desom_z_max),
+        convlstm=int(row["nsa_z"] < sample.convlstm_z_max),
+        drpver=str(row["versdrp3"]).strip() if "versdrp3" in row.colnames else "",
         **extra,
     )
 
