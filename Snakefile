@@ -33,6 +33,7 @@ rule all:
     input:
         rules.training_spectra.output.training_spectra,
         rules.line_cube_set.output.line_cube_set,
+        rules.labels.output.labels,
         rules.survey_figures.output.status,
         rules.digest.output.timings,
         rules.provenance.output.provenance,

@@ -18,7 +18,8 @@ from mangrove.lines import fit_lines
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
 from mangrove.spectra.fitting import FitSettings, fit_spectrum, prepare
-from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
+from mangrove.spectra.libraries import load_library
+from mangrove.spectra.templates import StellarTemplates, match_line_spread
 from mangrove.survey.cube import read_cube
 
 REPEATS = 5

@@ -18,6 +18,7 @@ os.environ.update(
 from mangrove import artefacts, codehash, logs
 from mangrove import config as mangrove_config
 from mangrove.errors import MangroveError
+from mangrove.spectra import libraries
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
 from mangrove.survey.sample import GALAXY_NAME, read_sheet
@@ -72,6 +73,11 @@ def signed(function):
     return function
 
 
+def unrecorded(value):
+    """A params function whose value makes no result old: Snakemake leaves out those that take ``output``."""
+    return signed(lambda wildcards, output: value)
+
+
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
     return signed(lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key))
@@ -97,6 +103,14 @@ def key_hash(params):
         return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
     return signed(digest) if varied else digest(None)
+
+
+def library_hash(templates):
+    """Hash of a template library's files; empty for the embedded one, which is in the code hash."""
+    try:
+        return libraries.content_hash(templates)
+    except MangroveError as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def every_galaxy(pattern, system=None):

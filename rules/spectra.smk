@@ -14,7 +14,7 @@ rule extract:
         "../envs/mangrove.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        mem_mb=1500,
     params:
         plateifu="{plateifu}",
         mangaid=galaxy("mangaid"),
@@ -32,6 +32,7 @@ rule extract:
         continuum_range=CONFIG.extract.continuum_range,
         covariance=CONFIG.extract.covariance,
         window_pixels=CONFIG.extract.window_pixels,
+        drop_critical=CONFIG.sample.drop_critical,
         code=code("extract"),
     message:
         "extract {wildcards.plateifu}"
@@ -58,6 +59,14 @@ rule fit:
         ebv=galaxy("ebv"),
         ebv_scale=CONFIG.fit.ebv_scale,
         templates=CONFIG.fit.templates,
+        library=library_hash(CONFIG.fit.templates),
+        attenuation=CONFIG.fit.attenuation,
+        calibration_error=CONFIG.fit.calibration_error,
+        regularisation=CONFIG.fit.regularisation,
+        age_limit=CONFIG.fit.age_limit,
+        clip_sigma=CONFIG.fit.clip_sigma,
+        n_draw=CONFIG.fit.n_draw,
+        seed=CONFIG.seed,
         rest_range=CONFIG.fit.rest_range,
         polynomial_degree=CONFIG.fit.polynomial_degree,
         sky_half_width=CONFIG.fit.sky_half_width,
@@ -69,6 +78,30 @@ rule fit:
         "fit {wildcards.plateifu}"
     script:
         "../workflow/scripts/fit.py"
+
+
+rule labels:
+    input:
+        extracts=every_galaxy(rules.extract.output.extract),
+        fits=every_galaxy(rules.fit.output.fit),
+    output:
+        labels=f"{RESULTS}/spectra/labels.h5",
+    log:
+        f"{LOGS}/labels.log",
+    benchmark:
+        f"{BENCHMARKS}/labels.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        library=library_hash(CONFIG.fit.templates),
+        code=code("labels"),
+    message:
+        "label the baxels"
+    script:
+        "../workflow/scripts/labels.py"
 
 
 rule line_cube:

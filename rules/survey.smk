@@ -48,6 +48,13 @@ rule download:
         url=cube_url,
         plateifu="" if CONFIG.survey.source == "files" else "{plateifu}",
         link=LINK,
+        # Where a cube comes from, and how patiently, is no reason to fetch it again.
+        drpver=unrecorded("" if CONFIG.survey.source == "files" else RELEASE.drpver),
+        base=unrecorded(CONFIG.survey.base if CONFIG.survey.source == "sdss" else ""),
+        mirror=unrecorded(
+            CONFIG.survey.mirror if CONFIG.survey.source == "sdss" else ""
+        ),
+        timeout=unrecorded(CONFIG.survey.timeout),
     message:
         "download {wildcards.plateifu}"
     script:

@@ -1,6 +1,7 @@
-"""What all tests share: named inputs, outputs and params as the workflow gives them, and its scripts as modules."""
+"""What all tests share: what they may not miss, named inputs and params as the workflow gives them, its scripts."""
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,21 @@ def script():
         return module
 
     return load
+
+
+@pytest.fixture(scope="session")
+def required() -> frozenset[str]:
+    """Needs whose absence is a failure: the names in MANGROVE_REQUIRE (real, cluster, browser)."""
+    return frozenset(os.environ.get("MANGROVE_REQUIRE", "").split(","))
+
+
+@pytest.fixture(scope="session")
+def absent(required):
+    """A function that skips for a reason what misses a need, or fails where that need is required."""
+
+    def report(need: str, reason: str):
+        if need in required:
+            pytest.fail(reason)
+        pytest.skip(reason)
+
+    return report

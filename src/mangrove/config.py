@@ -37,6 +37,13 @@ class Survey(_Section):
         "https://data.sdss.org/",
         description="address above sas/, or the folder of the files: https://, file:// or a path",
     )
+    mirror: str = Field(
+        "",
+        description="local folder (path or file://) with the archive's layout, looked in before base; empty: none",
+    )
+    timeout: float = Field(
+        60.0, gt=0, description="seconds without data, or below 10 kB/s, after which a download is tried again"
+    )
     keep_cubes: bool = Field(
         True,
         description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes",
@@ -59,7 +66,10 @@ class Sample(_Section):
     convlstm_z_max: float = Field(
         0.08, gt=0, description="mangrove select: redshift below this for the line-cube networks (column convlstm)"
     )
-    drop_critical: bool = Field(True, description="mangrove select: leave out cubes with the CRITICAL quality bit (30)")
+    drop_critical: bool = Field(
+        True,
+        description="leave out cubes with the CRITICAL quality bit (30); one listed all the same gives an empty artefact",
+    )
     agn: str = Field(
         "", description="mangrove select: AGN catalogue, an address, a path, or a path below survey.base; empty: none"
     )
@@ -95,9 +105,31 @@ class Extract(_Section):
 class Fit(_Section):
     """Stars and gas by pPXF."""
 
-    templates: str = Field("mastar", description="library of stellar populations: mastar (embedded)")
+    templates: str = Field(
+        "mastar",
+        description="library of stellar populations: mastar (embedded), or a path: HDF5, npz of pPXF, or a folder of MILES FITS files (docs/labels.md)",
+    )
     rest_range: Range = Field([3650.0, 7400.0], description="fitted rest-frame range, Angstrom, vacuum")
+    attenuation: Literal["calzetti", "polynomial"] = Field(
+        "calzetti",
+        description="calzetti: dust of the stars by its curve, then the polynomial; polynomial: dust from the polynomial's shape, as published",
+    )
     polynomial_degree: int = Field(8, ge=0, le=30, description="degree of the multiplicative polynomial")
+    calibration_error: float = Field(
+        0.03,
+        ge=0,
+        description="expected size of the polynomial's coefficients beside a dust curve (flux calibration); 0: no limit",
+    )
+    regularisation: float = Field(
+        0.0, ge=0, description="smoothness of the weights over age and [M/H], as pPXF's regul; 0: none"
+    )
+    age_limit: bool = Field(True, description="no population older than the universe at the galaxy's redshift")
+    clip_sigma: float = Field(
+        5.0, ge=0, description="pixels away from lines with larger residuals, in robust sigma, are left out; 0: none"
+    )
+    n_draw: int = Field(
+        16, ge=2, le=200, description="noisy copies of each fit's model, from which the errors of the populations come"
+    )
     sky_half_width: float = Field(8.0, ge=0, description="half width of the masks on sky lines, Angstrom, observed")
     ebv_scale: float = Field(1.0, ge=0, description="factor on the Galactic E(B-V): 1 published, 0.86 recalibrated")
     rescale_noise: bool = Field(

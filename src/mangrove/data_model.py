@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -141,15 +141,96 @@ FIT = Kind(
         "noise_scale": _baxel("1", "factor on the formal errors before the fit (1 unless rescaling is on)"),
         "residual_rms": _baxel("1", "robust scatter of residual over error"),
         "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
+        "n_clipped": _baxel("1", "pixels left out as outliers", "i4"),
+        "r_flux": _baxel(FLUX, "mean starlight over SDSS r in the rest frame; NaN where the range does not cover it"),
+        "r_flux_err": _baxel(FLUX, "its error"),
         "snr": _baxel("1", "signal to noise per pixel of the baxel"),
         "weights": Field(
-            ("n_baxel", "n_template"), "f4", "1", "template weights in the units of the library", packed=True
+            ("n_baxel", "n_template"),
+            "f4",
+            "1",
+            "template weights before dust, in 1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1 per unit of the library",
+            packed=True,
         ),
+        "ebv_star": _baxel("mag", "E(B-V) of the stars, Calzetti et al. (2000)"),
+        "ebv_polynomial": _baxel("mag", "the part of it that the shape of the polynomial stands for"),
+        "weights_draw": Field(
+            ("n_baxel", "n_draw", "n_template"), "f4", "1", "weights of noisy copies of the model", packed=True
+        ),
+        "ebv_draw": Field(("n_baxel", "n_draw"), "f4", "mag", "E(B-V) of the stars of these copies"),
         "polynomial": Field(
             ("n_baxel", "n_coefficient"), "f4", "1", "multiplicative Legendre coefficients from order 1"
         ),
         "template_age": Field(("n_template",), "f8", "Gyr", "age of each template"),
         "template_metallicity": Field(("n_template",), "f8", "dex", "[M/H] of each template"),
+    },
+)
+
+LABEL_FLAG = {
+    1: "no_fit",
+    2: "no_weights",
+    4: "no_masses",
+    8: "line_missing",
+    16: "line_negative",
+    32: "zero_continuum",
+    64: "no_coverage",
+    128: "low_snr",
+    256: "poor_fit",
+    512: "negative_decrement",
+    1024: "below_line_spread",
+    2048: "at_bound",
+}
+
+BPT_CLASS = {0: "none", 1: "star_forming", 2: "composite", 3: "agn"}
+
+#: Unit and meaning of every label; each comes with its error and flags (docs/labels.md).
+LABEL = {
+    "log_age_lw": ("dex(yr)", "light-weighted mean of log10 age"),
+    "metallicity_lw": ("dex", "light-weighted mean of [M/H]"),
+    "log_age_mw": ("dex(yr)", "mass-weighted mean of log10 age"),
+    "metallicity_mw": ("dex", "mass-weighted mean of [M/H]"),
+    "log_ml_r": ("dex(Msun/Lsun)", "log10 of stellar mass (with remnants) over r luminosity before dust"),
+    "ebv_star": ("mag", "E(B-V) of the stars, Calzetti et al. (2000)"),
+    "ebv_gas": ("mag", "E(B-V) of the gas, from the Balmer decrement, Cardelli et al. (1989)"),
+    "log_sfr_density": ("dex(Msun yr-1 kpc-2)", "log10 of the surface density of star formation"),
+    "log_mass_density": ("dex(Msun kpc-2)", "log10 of the surface density of stellar mass"),
+    "log_ssfr": ("dex(yr-1)", "log10 of star formation per stellar mass"),
+    "d_bpt": ("dex", "distance from the curve of Kauffmann et al. (2003) in the BPT diagram, positive beyond it"),
+}
+
+
+def _label_fields() -> dict[str, Field]:
+    fields = {}
+    for name, (unit, meaning) in LABEL.items():
+        fields[name] = _baxel(unit, meaning)
+        fields[f"{name}_err"] = _baxel(unit, "its error")
+        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u2", LABEL_FLAG)
+    return fields
+
+
+_FROM_EXTRACT = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
+_FROM_FIT = (
+    *("status", "snr", "chi2_reduced", "v_star", "v_star_err", "sigma_star", "sigma_star_err", "v_gas", "v_gas_err"),
+    *("sigma_gas", "sigma_gas_err", "line", "line_wave", "line_status", "line_flux", "line_flux_err", "line_ew"),
+    *("line_ew_err",),
+)
+
+LABELS = Kind(
+    "spectra/labels.h5",
+    "Every baxel of the survey in one table: place, kinematics, lines, and the labels derived from its fit.",
+    {
+        "plateifu": Field(("n_galaxy",), "str", "1", "galaxies, in the order of the sample sheet"),
+        "mangaid": Field(("n_galaxy",), "str", "1", "MaNGA identifier; repeats share it"),
+        "z": Field(("n_galaxy",), "f8", "1", "catalogue redshift"),
+        "galaxy_status": Field(("n_galaxy",), "str", "1", "status of the galaxy's extract"),
+        "galaxy_reason": Field(("n_galaxy",), "str", "1", "its reason, where it is not ok"),
+        "n_baxel_of_galaxy": Field(("n_galaxy",), "i4", "1", "number of baxels; rows lie galaxy by galaxy"),
+        "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
+        "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
+        **{name: EXTRACT.fields[name] for name in _FROM_EXTRACT},
+        **{name: FIT.fields[name] for name in _FROM_FIT},
+        **_label_fields(),
+        "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BPT_CLASS),
     },
 )
 
@@ -234,6 +315,7 @@ KINDS: dict[str, Kind] = {
     "truth": TRUTH,
     "extract": EXTRACT,
     "fit": FIT,
+    "labels": LABELS,
     "line_cube": LINE_CUBE,
     "training_spectra": TRAINING_SPECTRA,
     "line_cube_set": LINE_CUBE_SET,

@@ -25,6 +25,10 @@ class DownloadError(MangroveError):
     """A file could not be fetched from the archive."""
 
 
+class MissingError(DownloadError):
+    """The archive does not have a file."""
+
+
 class TemplateError(MangroveError):
     """A library of stellar templates is missing, wrong, or does not cover the data."""
 

@@ -1,6 +1,7 @@
-"""Simple stellar populations (SSPs): the embedded MaStar library."""
+"""Simple stellar populations (SSPs): what a library is, and the embedded MaStar library."""
 
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import h5py
@@ -17,9 +18,9 @@ class SspLibrary(NamedTuple):
     ----------
     name : str
     wave : ndarray, shape (n_wave,)
-        Vacuum wavelength, Angstrom, log-linear, rest frame.
+        Vacuum wavelength, Angstrom, increasing, rest frame.
     flux : ndarray, shape (n_metallicity, n_age, n_wave)
-        Flux density per Angstrom; relative if ``normalised``.
+        Flux density, solar luminosities per Angstrom and solar mass formed; relative if ``normalised``.
     age : ndarray, shape (n_age,)
         Gyr, increasing.
     metallicity : ndarray, shape (n_metallicity,)
@@ -34,6 +35,8 @@ class SspLibrary(NamedTuple):
         What spectra and masses assume.
     normalised : bool
         True if the spectra carry no luminosity.
+    citation, licence, source : str
+        Whom to cite, under which terms the spectra come, and from which file.
     """
 
     name: str
@@ -47,6 +50,14 @@ class SspLibrary(NamedTuple):
     imf: str
     isochrones: str
     normalised: bool
+    citation: str = ""
+    licence: str = ""
+    source: str = ""
+
+    @property
+    def has_masses(self) -> bool:
+        """Whether labels that need a mass can be made."""
+        return self.ml_r is not None and self.mass_fraction is not None
 
 
 def check_library(library: SspLibrary) -> SspLibrary:
@@ -55,8 +66,7 @@ def check_library(library: SspLibrary) -> SspLibrary:
     Raises
     ------
     TemplateError
-        If shapes do not fit together, an axis does not increase, the wavelengths are not log-linear, or
-        a value is not finite and positive.
+        If shapes do not fit together, an axis does not increase, or a value is not finite and positive.
     """
 
     def require(condition: bool, what: str) -> None:
@@ -68,8 +78,6 @@ def check_library(library: SspLibrary) -> SspLibrary:
     require(library.fwhm.shape == library.wave.shape, f"fwhm has shape {library.fwhm.shape}")
     for axis in ("wave", "age", "metallicity"):
         require(bool(np.all(np.diff(getattr(library, axis)) > 0)), f"{axis} does not increase")
-    step = np.diff(np.log(library.wave))
-    require(bool(np.ptp(step) < 1e-6 * step.mean()), "wavelengths are not log-linear")
     for name in ("flux", "wave", "age", "fwhm", "ml_r", "mass_fraction"):
         values = getattr(library, name)
         if values is None:
@@ -95,13 +103,23 @@ def load_mastar() -> SspLibrary:
     TemplateError
         If the file is damaged.
     """
-    path = resource("mastar_ssp.h5")
+    return read_packed(resource("mastar_ssp.h5"))
+
+
+def read_packed(path: str | Path) -> SspLibrary:
+    """A library in the layout of ``resources/mastar_ssp.h5`` (see ``tools/pack_mastar.py``).
+
+    Raises
+    ------
+    TemplateError
+        If the file is damaged or of another layout.
+    """
     try:
         with h5py.File(path) as file:
             arrays = {name: file[name][:].astype(float) for name in file}
-            about = {name: file.attrs[name] for name in ("name", "imf", "isochrones")}
+            about = {name: file.attrs[name] for name in ("name", "imf", "isochrones", "citation", "licence", "source")}
             normalised = bool(file.attrs["normalised"])
-    except (OSError, KeyError) as error:
+        fwhm = arrays["wave"] / arrays.pop("resolving_power")
+        return check_library(SspLibrary(fwhm=fwhm, normalised=normalised, **arrays, **about))
+    except (OSError, KeyError, TypeError) as error:
         raise TemplateError(f"{path}: damaged or not a packed template library ({error})") from error
-    fwhm = arrays["wave"] / arrays.pop("resolving_power")
-    return check_library(SspLibrary(fwhm=fwhm, normalised=normalised, **arrays, **about))

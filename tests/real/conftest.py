@@ -9,12 +9,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def real_data():
+def real_data(absent):
     folder = Path(os.environ.get("REAL_DATA", "../shared/data"))
     folder = folder if folder.is_absolute() else ROOT / folder
-    if folder.is_dir():
-        return folder
-    reason = f"no real data: {folder} is not a folder; set REAL_DATA"
-    if "real" in os.environ.get("MANGROVE_REQUIRE", "").split(","):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    if not folder.is_dir():
+        absent("real", f"no real data: {folder} is not a folder; set REAL_DATA")
+    return folder

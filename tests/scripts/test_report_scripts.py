@@ -13,8 +13,9 @@ from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report.survey import MEANING
 from mangrove.spectra import fitting
+from mangrove.spectra.libraries import load_library
 from mangrove.spectra.model import fitted_spectra, stored_model
-from mangrove.spectra.templates import broaden, load_library
+from mangrove.spectra.templates import broaden
 
 Z = 0.03
 WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))

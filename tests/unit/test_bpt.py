@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 from mangrove.spectra import bpt
+from mangrove.spectra.flags import LabelFlag
+
+NAMES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
 
 
 def test_curves_pass_through_points_computed_by_hand():
@@ -24,12 +27,12 @@ def test_distance_is_perpendicular(x, distance):
     slope = -0.61 / (x - 0.05) ** 2
     normal = np.array([-slope, 1.0]) / np.hypot(slope, 1.0)
     point = np.array([x, bpt.kauffmann_2003(x)]) + distance * normal
-    assert bpt.bpt_distance(*point) == pytest.approx(distance, abs=2e-4)
+    assert bpt.bpt_distance(*point) == pytest.approx(distance, abs=1e-9)
 
 
 def test_distance_is_zero_on_the_curve():
     x = np.linspace(-2.5, -0.05, 50)
-    np.testing.assert_allclose(bpt.bpt_distance(x, bpt.kauffmann_2003(x)), 0.0, atol=2e-4)
+    np.testing.assert_allclose(bpt.bpt_distance(x, bpt.kauffmann_2003(x)), 0.0, atol=1e-9)
 
 
 def test_distance_keeps_shape_and_missing_values():
@@ -53,10 +56,44 @@ def test_close_to_the_curve_beyond_its_limit_is_agn():
 
 
 def test_ratios_need_all_four_lines():
-    names = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
     flux = np.array([[1.0, 2.0, 10.0, 1.0], [1.0, 2.0, 10.0, 0.1], [1.0, np.nan, 10.0, 1.0]])
     error = np.full_like(flux, 0.1)
-    x, y = bpt.bpt_ratios(flux, error, names, 3.0)
+    x, y = bpt.bpt_ratios(flux, error, NAMES, 3.0)
     np.testing.assert_allclose([x[0], y[0]], [-1.0, np.log10(2.0)])
     assert np.isnan(x[1:]).all()
     assert np.isnan(y[1:]).all()
+
+
+@pytest.mark.parametrize(("curve", "limit", "offset"), [(bpt.KAUFFMANN, 0.05, 1.3), (bpt.KEWLEY, 0.47, 1.19)])
+def test_distance_against_every_point_of_the_curve(curve, limit, offset):
+    rng = np.random.default_rng(3)
+    x, y = rng.uniform(-3, 1, 60), rng.uniform(-3, 2, 60)
+    on_x = limit - np.geomspace(8, 1e-2, 200_000)
+    on_y = 0.61 / (on_x - limit) + offset
+    nearest = np.array([np.hypot(on_x - a, on_y - b).min() for a, b in zip(x, y, strict=True)])
+    inside = (x < limit) & (y < 0.61 / (np.minimum(x, limit - 1e-3) - limit) + offset)
+    np.testing.assert_allclose(bpt.bpt_distance(x, y, curve), np.where(inside, -nearest, nearest), atol=1e-6)
+
+
+def test_distance_where_three_points_of_the_curve_meet():
+    """Centre of curvature of the vertex: the quartic has a triple root."""
+    vertex = np.array([0.05 - np.sqrt(0.61), 1.3 - np.sqrt(0.61)])
+    assert bpt.bpt_distance(*(vertex - np.sqrt(0.61))) == pytest.approx(-np.sqrt(2 * 0.61), abs=1e-6)
+
+
+def test_error_of_the_distance_matches_draws():
+    rng = np.random.default_rng(5)
+    flux, error = np.array([1.0, 1.5, 3.0, 1.2]), np.array([0.03, 0.05, 0.06, 0.05])
+    out = bpt.d_bpt(flux[None], error[None], NAMES)
+    draws = bpt.d_bpt(flux + error * rng.normal(size=(4000, 4)), np.tile(error, (4000, 1)), NAMES)
+    assert out.error[0] == pytest.approx(draws.value.std(), rel=0.05)
+    assert out.flag[0] == 0
+
+
+def test_faint_missing_and_negative_lines_are_flagged():
+    flux = np.array([[1.0, 2.0, 10.0, 1.0], [1.0, 2.0, 10.0, 0.1], [np.nan, 2.0, 10.0, 1.0], [-1.0, 2.0, 10.0, 1.0]])
+    out = bpt.d_bpt(flux, np.full((4, 4), 0.1), NAMES)
+    np.testing.assert_array_equal(np.isnan(out.value), [False, False, True, True])
+    np.testing.assert_array_equal(np.isnan(out.error), [False, False, True, True])
+    low, missing, negative = LabelFlag.LOW_SNR, LabelFlag.LINE_MISSING, LabelFlag.LINE_NEGATIVE
+    np.testing.assert_array_equal(out.flag, [0, low, missing, low | negative])

@@ -1,9 +1,7 @@
 """The profiles: what they share, and a dry run with the one for clusters."""
 
-import importlib.util
 import re
 
-import pytest
 import yaml
 from conftest import ROOT, rules_of
 
@@ -40,12 +38,14 @@ def test_no_account_and_no_partition_is_baked_in():
     assert not {"slurm_account", "slurm_partition"} & set(profile("slurm")["default-resources"])
 
 
-def test_the_slurm_profile_is_understood(fresh):
-    """All of it but the executor, which needs a plugin."""
-    assert fresh.planned(*SLURM, "--executor", "local") == fresh.planned()
-
-
 def test_the_slurm_profile_plans_the_run(fresh):
-    if importlib.util.find_spec("snakemake_executor_plugin_slurm") is None:
-        pytest.skip("snakemake-executor-plugin-slurm is not installed")
     assert fresh.planned(*SLURM) == fresh.planned()
+
+
+def test_every_commented_line_of_the_slurm_profile_is_understood(fresh):
+    """A user takes the # away from settings: lines of one word and a value, lists too."""
+    text = (ROOT / "profiles/slurm/config.yaml").read_text(encoding="utf-8")
+    offered = re.findall(r"^( *)# ([a-z_-]+: \S.*)$", text, re.MULTILINE)
+    assert len(offered) == 6
+    fresh.write("profiles/all/config.yaml", re.sub(r"^( *)# ([a-z_-]+: \S.*)$", r"\1\2", text, flags=re.MULTILINE))
+    fresh.planned("--workflow-profile", "profiles/all")

@@ -1,13 +1,37 @@
-"""Fetch one cube from the archive, verified, under its final name."""
+"""Fetch one cube from the archive, verified, under its final name; a placeholder where the archive has none."""
 
+import logging
+
+from mangrove.errors import MissingError
 from mangrove.logs import rule_log
 from mangrove.survey.download import fetch
+from mangrove.survey.missing import write_placeholder
+from mangrove.survey.transfer import Patience
+
+logger = logging.getLogger("mangrove.download")
 
 
 def main(inputs, outputs, params, log=None, threads=1):
     """Fetch ``params.url`` to ``outputs.cube``."""
     with rule_log(log):
-        fetch(params.url, outputs.cube, params.plateifu or None, params.link)
+        try:
+            fetch(
+                params.url,
+                outputs.cube,
+                params.plateifu or None,
+                params.link,
+                drpver=params.drpver or None,
+                sums=bool(params.plateifu),
+                base=params.base,
+                mirror=params.mirror,
+                patience=Patience(timeout=params.timeout),
+            )
+        except MissingError as error:
+            # A path of the user's own sheet is a mistake, a galaxy that the archive lacks is not.
+            if not params.plateifu:
+                raise
+            logger.warning("%s", error)
+            write_placeholder(outputs.cube, params.plateifu, "the archive has no cube of this galaxy")
 
 
 if "snakemake" in globals():

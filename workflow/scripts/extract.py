@@ -1,34 +1,58 @@
 """The only reading of a cube: bins, baxel spectra, line windows, images."""
 
 import logging
+import re
+from dataclasses import replace
 
 import numpy as np
 
 from mangrove import artefacts
+from mangrove.errors import CubeError
 from mangrove.lines import window_lines
 from mangrove.logs import rule_log
 from mangrove.spectra import extract
 from mangrove.spectra.line_windows import line_windows
+from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.cube import Cube, read_cube
-from mangrove.survey.sample import Galaxy
+from mangrove.survey.missing import empty_cube, reason_missing_in
+from mangrove.survey.sample import MISSING, PLATEIFU, Galaxy, check_galaxy
 
 logger = logging.getLogger("mangrove.extract")
+
+CRITICAL = "critical", "the cube has the quality bit CRITICAL (DRP3QUAL, bit 30): not to be used"
+OFF_CENTRE = "the object's position (ra, dec of the sample sheet) lies outside the field: its line cube is empty"
 
 
 def main(inputs, outputs, params, log=None, threads=1):
     """Read ``inputs.cube`` and write the artefact 'extract' to ``outputs.extract``."""
     with rule_log(log):
         galaxy = Galaxy(**{k: params[k] for k in Galaxy.__dataclass_fields__ if k in dict(params.items())})
-        cube = read_cube(inputs.cube, galaxy.spectrum)
+        check_galaxy(galaxy, "params of extract")
+        missing = reason_missing_in(inputs.cube)
+        cube = read_cube(inputs.cube, galaxy.spectrum) if missing is None else empty_cube(galaxy.plateifu)
+        check_name(cube, galaxy, inputs.cube)
         data, attrs = extract_galaxy(cube, galaxy, params)
-        logger.info("%s: %s %s", galaxy.plateifu, attrs["status"], attrs["reason"])
+        if missing is not None:
+            attrs |= {"status": "missing", "reason": missing}
+        logger.info("%s: %s %s %s", galaxy.plateifu, attrs["status"], attrs["reason"], attrs["notes"])
         prov = artefacts.provenance(outputs.extract, dict(params.items()), [inputs.cube])
         artefacts.write(outputs.extract, "extract", data, prov, attrs)
+
+
+def check_name(cube: Cube, galaxy: Galaxy, path) -> None:
+    """Refuse another galaxy's cube with a CubeError; only a row that is named by plateifu says which one it wants."""
+    if cube.name and re.fullmatch(PLATEIFU, galaxy.plateifu) and cube.name != galaxy.plateifu:
+        raise CubeError(
+            f"{path} holds the cube of {cube.name}, not of {galaxy.plateifu}. Delete it and run again to fetch it anew."
+        )
 
 
 def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
     """Datasets and attributes of the artefact 'extract'."""
     snr = extract.spaxel_snr(cube, params["continuum_range"], params["min_snr"])
+    critical = params.get("drop_critical", True) and has(cube.quality, DrpQuality.CRITICAL)
+    if critical:
+        snr, cube = without_data(snr, cube)
     bin_id = extract.bin_cube(snr, params["target_snr"], params["covariance"], params["engine"])
     baxels = extract.coadd(cube, bin_id, params["covariance"])
     shape = extract.geometry(cube, bin_id, snr.signal, galaxy)
@@ -51,7 +75,8 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         "window_flux": windows.flux,
         "window_ivar": windows.ivar,
     }
-    status, reason = outcome(snr.status, n.size, params["min_snr"])
+    status, reason = CRITICAL if critical else outcome(snr.status, n.size, params["min_snr"])
+    place = centre(cube, galaxy)
     return data, {
         "status": status,
         "reason": reason,
@@ -61,11 +86,17 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         "ebv_galactic": galaxy.ebv,
         "instrument": cube.instrument,
         "drpver": cube.version,
-        "notes": cube.notes,
+        "notes": "; ".join(filter(None, [cube.notes, "" if place["centre_in_field"] else OFF_CENTRE])),
         "pixel_scale": cube.pixel_scale,
         "wcs": cube.wcs.to_header_string() if cube.wcs is not None else "",
-        **centre(cube, galaxy),
+        **place,
     }
+
+
+def without_data(snr: extract.SpaxelSnr, cube: Cube) -> tuple[extract.SpaxelSnr, Cube]:
+    """The same with no spaxel to bin and no good pixel; signal, noise and images stay for inspection."""
+    status = np.where(snr.status == extract.BINNED, extract.MASKED, snr.status)
+    return snr._replace(status=status), replace(cube, good=np.zeros_like(cube.good))
 
 
 def outcome(spaxel_status, n_baxel: int, min_snr: float) -> tuple[str, str]:
@@ -77,13 +108,19 @@ def outcome(spaxel_status, n_baxel: int, min_snr: float) -> tuple[str, str]:
     return "all_masked", "no spaxel has enough good pixels in the continuum range"
 
 
-def centre(cube: Cube, galaxy: Galaxy) -> dict[str, float]:
-    """Column and row (from 0) of the object's centre; the middle of the field without a celestial frame."""
-    if cube.wcs is None:
-        ny, nx = cube.foreground.shape
-        return {"x_centre": (nx - 1) / 2.0, "y_centre": (ny - 1) / 2.0}
-    x, y = cube.wcs.world_to_pixel_values(galaxy.ra, galaxy.dec)
-    return {"x_centre": float(x), "y_centre": float(y)}
+def centre(cube: Cube, galaxy: Galaxy) -> dict[str, float | bool]:
+    """Column and row (from 0) of the object's centre, and whether they are in the field.
+
+    The middle of the field without a celestial frame; -9999 where the position has no pixel (far away on the sky).
+    """
+    ny, nx = cube.foreground.shape
+    x, y = (nx - 1) / 2.0, (ny - 1) / 2.0
+    if cube.wcs is not None:
+        x, y = map(float, cube.wcs.world_to_pixel_values(galaxy.ra, galaxy.dec))
+    if not np.isfinite([x, y]).all():
+        x, y = MISSING, MISSING
+    inside = -0.5 <= x < nx - 0.5 and -0.5 <= y < ny - 0.5
+    return {"x_centre": x, "y_centre": y, "centre_in_field": inside}
 
 
 if "snakemake" in globals():

@@ -19,7 +19,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         extract = artefacts.read(inputs.extract, "extract", ["wave", "flux", "ivar", "mask", "lsf", "snr"])
         settings = fit_settings(params)
         galaxy, spectra = prepare_galaxy(
-            extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings
+            extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings, params["seed"]
         )
         results = fit_all(galaxy, spectra, threads)
         data = as_columns(results, galaxy, extract["snr"])

@@ -1,22 +1,38 @@
 """The BPT diagram: log [NII]/Halpha against log [OIII]/Hbeta (Baldwin, Phillips & Terlevich 1981)."""
 
-from functools import cache
+from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import KDTree
+
+from mangrove.spectra.flags import Label, LabelFlag, flag_where
 
 NONE, STAR_FORMING, COMPOSITE, AGN = range(4)
 BPT_CLASS = {NONE: "none", STAR_FORMING: "star-forming", COMPOSITE: "composite", AGN: "AGN"}
 #: Lines of the diagram, in the order of :func:`bpt_ratios`.
 BPT_LINES = ("NII-6585", "Halpha-6565", "OIII-5008", "Hbeta-4863")
-#: log [NII]/Halpha from which on everything is AGN: the asymptote of the curve of Kauffmann et al. (2003).
-KAUFFMANN_LIMIT = 0.05
-KEWLEY_LIMIT = 0.47
 #: Distance from the curve, dex, beyond which a spectrum is AGN.
 COMPOSITE_WIDTH = 0.3
+#: Signal to noise above which a line counts in the diagram, as published.
+MIN_LINE_SNR = 2.0
 
-_STEP = 2e-4
-_RANGE_NII, _LOWEST_OIII = -4.0, -5.0
+_NUMERATOR = 0.61
+_LN10 = np.log(10.0)
+
+
+class Curve(NamedTuple):
+    """log [OIII]/Hbeta = 0.61 / (log [NII]/Halpha - limit) + offset, for log [NII]/Halpha below ``limit``."""
+
+    limit: float
+    offset: float
+
+
+#: Upper edge of star formation, Kauffmann et al. (2003, MNRAS 346, 1055).
+KAUFFMANN = Curve(0.05, 1.3)
+#: Maximum starburst, Kewley et al. (2001, ApJ 556, 121).
+KEWLEY = Curve(0.47, 1.19)
+#: log [NII]/Halpha from which on everything is AGN: the asymptote of the curve of Kauffmann et al. (2003).
+KAUFFMANN_LIMIT = KAUFFMANN.limit
+KEWLEY_LIMIT = KEWLEY.limit
 
 
 def kauffmann_2003(log_nii_ha):
@@ -31,22 +47,21 @@ def kauffmann_2003(log_nii_ha):
     ndarray
         0.61 / (log [NII]/Halpha - 0.05) + 1.3; NaN from 0.05 on, where the curve does not hold.
     """
-    return _hyperbola(log_nii_ha, KAUFFMANN_LIMIT, 1.3)
+    return _hyperbola(log_nii_ha, KAUFFMANN)
 
 
 def kewley_2001(log_nii_ha):
     """log [OIII]/Hbeta of the maximum starburst of Kewley et al. (2001); NaN from log [NII]/Halpha = 0.47 on."""
-    return _hyperbola(log_nii_ha, KEWLEY_LIMIT, 1.19)
+    return _hyperbola(log_nii_ha, KEWLEY)
 
 
-def bpt_distance(log_nii_ha, log_oiii_hb) -> np.ndarray:
-    """Perpendicular distance from the curve of Kauffmann et al. (2003).
-
-    The curve is sampled every 2e-4 dex along its length; the distance is that to the nearest sample.
+def bpt_distance(log_nii_ha, log_oiii_hb, curve: Curve = KAUFFMANN) -> np.ndarray:
+    """Perpendicular distance from a curve, that of Kauffmann et al. (2003) unless another is given.
 
     Parameters
     ----------
     log_nii_ha, log_oiii_hb : array_like, shape (...)
+    curve : Curve
 
     Returns
     -------
@@ -54,12 +69,9 @@ def bpt_distance(log_nii_ha, log_oiii_hb) -> np.ndarray:
         dex; negative on the star-forming side. NaN where a ratio is not finite.
     """
     x, y = np.broadcast_arrays(np.asarray(log_nii_ha, float), np.asarray(log_oiii_hb, float))
-    out = np.full(x.shape, np.nan)
-    known = np.isfinite(x) & np.isfinite(y)
-    distance, _ = _curve().query(np.column_stack([x[known], y[known]]))
+    dx, dy = _from_curve(x, y, curve)
     # A comparison with the curve's NaN is False: beyond its limit nothing is star-forming.
-    out[known] = np.where(y[known] < kauffmann_2003(x[known]), -distance, distance)
-    return out
+    return np.where(y < _hyperbola(x, curve), -1.0, 1.0) * np.hypot(dx, dy)
 
 
 def bpt_class(log_nii_ha, log_oiii_hb) -> np.ndarray:
@@ -94,27 +106,82 @@ def bpt_ratios(flux, error, line, min_snr: float) -> tuple[np.ndarray, np.ndarra
     log_nii_ha, log_oiii_hb : ndarray, shape (n,)
         NaN where a line is missing or not above ``min_snr``.
     """
-    names = [str(name) for name in line]
-    column = [names.index(name) for name in BPT_LINES]
-    flux, error = (np.asarray(values, float)[:, column] for values in (flux, error))
+    flux, error = _bpt_lines(flux, error, line)
     # A line that is not measured is NaN, and a comparison with NaN is False.
     detected = np.all((flux > 0) & (flux > min_snr * error), axis=1)
     log = np.log10(np.where(detected[:, None], flux, np.nan))
     return log[:, 0] - log[:, 1], log[:, 2] - log[:, 3]
 
 
-def _hyperbola(x, limit: float, offset: float) -> np.ndarray:
+def d_bpt(flux, error, line) -> Label:
+    """Distance from the curve of Kauffmann et al. (2003) with its error, dex.
+
+    Perpendicular to the curve the distance changes with each ratio as the unit normal does, so
+    error^2 = n_x^2 error(log [NII]/Halpha)^2 + n_y^2 error(log [OIII]/Hbeta)^2; the lines are taken as independent.
+
+    Parameters
+    ----------
+    flux, error, line
+        As in :func:`bpt_ratios`.
+
+    Returns
+    -------
+    Label
+        Missing with LINE_MISSING or LINE_NEGATIVE; LOW_SNR where one of the four lines is not above 2 sigma.
+    """
+    x, y = bpt_ratios(flux, error, line, 0.0)
+    flux, error = _bpt_lines(flux, error, line)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = error / np.abs(flux) / _LN10
+    error_x, error_y = np.hypot(relative[:, 0], relative[:, 1]), np.hypot(relative[:, 2], relative[:, 3])
+    normal_x, normal_y = _normal(x, y, KAUFFMANN)
+    missing = ~np.all(np.isfinite(flux), axis=1)
+    flag = flag_where(missing, LabelFlag.LINE_MISSING)
+    flag |= flag_where(~missing & np.any(flux <= 0, axis=1), LabelFlag.LINE_NEGATIVE)
+    flag |= flag_where(~missing & np.any(flux <= MIN_LINE_SNR * error, axis=1), LabelFlag.LOW_SNR)
+    return Label(bpt_distance(x, y), np.hypot(normal_x * error_x, normal_y * error_y), flag)
+
+
+def _bpt_lines(flux, error, line):
+    names = [str(name) for name in line]
+    column = [names.index(name) for name in BPT_LINES]
+    return (np.asarray(values, float)[:, column] for values in (flux, error))
+
+
+def _hyperbola(x, curve: Curve) -> np.ndarray:
     x = np.asarray(x, float)
-    return 0.61 / (np.where(x < limit, x, np.nan) - limit) + offset
+    return _NUMERATOR / (np.where(x < curve.limit, x, np.nan) - curve.limit) + curve.offset
 
 
-@cache
-def _curve() -> KDTree:
-    """Samples of the curve at equal steps along its length."""
-    # Steps that shrink towards the limit resolve the steep end.
-    last = KAUFFMANN_LIMIT + 0.61 / (_LOWEST_OIII - 1.3)
-    x = KAUFFMANN_LIMIT - np.geomspace(KAUFFMANN_LIMIT - _RANGE_NII, KAUFFMANN_LIMIT - last, 100_000)
-    y = kauffmann_2003(x)
-    length = np.concatenate([[0.0], np.cumsum(np.hypot(np.diff(x), np.diff(y)))])
-    even = np.arange(0.0, length[-1], _STEP)
-    return KDTree(np.column_stack([np.interp(even, length, x), np.interp(even, length, y)]))
+def _from_curve(x, y, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Components of the vector from the nearest point of the curve to each point."""
+    u, v = x - curve.limit, y - curve.offset
+    nearest = _nearest(u, v)
+    return u - nearest, v - _NUMERATOR / nearest
+
+
+def _nearest(u, v) -> np.ndarray:
+    """Abscissa t < 0 of the point of v = 0.61/u nearest to each point.
+
+    There the derivative of the squared distance vanishes: t^4 - u t^3 + 0.61 v t - 0.61^2 = 0. The product of the
+    roots is negative, so one at least is negative and real; of several the nearest counts.
+    """
+    known = np.isfinite(u) & np.isfinite(v)
+    companion = np.zeros((known.sum(), 4, 4))
+    companion[:, [1, 2, 3], [0, 1, 2]] = 1.0
+    companion[:, 0, 0], companion[:, 0, 2], companion[:, 0, 3] = u[known], -_NUMERATOR * v[known], _NUMERATOR**2
+    roots = np.linalg.eigvals(companion)
+    real = (np.abs(roots.imag) < 1e-6 * np.abs(roots)) & (roots.real < 0)
+    t = np.where(real, roots.real, -1.0)
+    distance = np.hypot(u[known][:, None] - t, v[known][:, None] - _NUMERATOR / t)
+    best = np.argmin(np.where(real, distance, np.inf), axis=1)[:, None]
+    nearest = np.full(u.shape, np.nan)
+    nearest[known] = np.take_along_axis(t, best, axis=1)[:, 0]
+    return nearest
+
+
+def _normal(x, y, curve: Curve) -> tuple[np.ndarray, np.ndarray]:
+    """Unit normal of the curve at its point nearest to each point."""
+    slope = -_NUMERATOR / _nearest(x - curve.limit, y - curve.offset) ** 2
+    length = np.hypot(slope, 1.0)
+    return -slope / length, 1.0 / length

@@ -1,18 +1,27 @@
-"""What a spectrum is made of at given kinematics: weights of the templates and a multiplicative polynomial."""
+"""What a spectrum is made of at given kinematics: populations, dust, and the polynomial of calibration errors."""
 
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
+from mangrove.spectra.dust_curves import calzetti
 from mangrove.spectra.templates import GasTemplates, StellarTemplates, broaden
 from mangrove.wavelengths import C_KMS
 
-#: The polynomial stays above this; its coefficients have no other limit.
+#: The polynomial stays above this.
 POLYNOMIAL_FLOOR = 0.05
+#: Largest E(B-V) of the stars, mag.
+MAX_EBV = 3.0
+#: Rest wavelength, Angstrom, at which weights count attenuated light while a fit runs.
+PIVOT = 5500.0
 #: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
 CHI2_TOLERANCE = 0.1
-_TURNS = 4
+_TURNS = 12
+_TURN_TOLERANCE = 0.02
+_STEP_PARTS = (1.0, 0.4, 0.1)
+_START_EBV = (0.0, 0.25, 0.6, 1.1)
 
 
 class Spectrum(NamedTuple):
@@ -27,6 +36,8 @@ class Spectrum(NamedTuple):
     good : ndarray of bool, shape (n_wave,)
     sigma : ndarray, shape (n_wave,)
         Line spread, Gaussian sigma, Angstrom, in the frame of ``wave``.
+    seed : int
+        Of the draws of its composition.
     """
 
     wave: np.ndarray
@@ -34,6 +45,7 @@ class Spectrum(NamedTuple):
     error: np.ndarray
     good: np.ndarray
     sigma: np.ndarray
+    seed: int = 0
 
     @property
     def log_step(self) -> float:
@@ -41,62 +53,237 @@ class Spectrum(NamedTuple):
         return float(np.log(self.wave[-1] / self.wave[0]) / (self.wave.size - 1))
 
 
+class Continuum(NamedTuple):
+    """What shapes the starlight beside the populations.
+
+    Attributes
+    ----------
+    attenuation : bool
+        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`MAX_EBV`.
+    degree : int
+        Of the multiplicative polynomial.
+    calibration_error : float
+        Expected size of its coefficients, a Gaussian prior; 0 for none.
+    regularisation : float
+        As pPXF's ``regul``: the inverse of the expected second difference between the light of neighbouring
+        templates, in units of the median flux; 0 for none.
+    """
+
+    attenuation: bool
+    degree: int
+    calibration_error: float
+    regularisation: float
+
+
+class Composition(NamedTuple):
+    """What a spectrum is made of.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (n_star,)
+        Of the stellar templates, attenuated as at :data:`PIVOT`.
+    gas : ndarray, shape (n_gas,)
+        Of the emission lines.
+    theta : ndarray, shape (1 + degree,)
+        E(B-V), mag, and the coefficients of the Legendre polynomial from order 1.
+    chi2 : float
+        Of the data, and of the coefficients and weights where a prior holds them.
+    """
+
+    weights: np.ndarray
+    gas: np.ndarray
+    theta: np.ndarray
+    chi2: float
+
+
 class LinearProblem:
-    """The fit of all templates and of the polynomial to a spectrum at given kinematics; shapes as in pPXF."""
+    """All templates, E(B-V) and the polynomial against a spectrum at given kinematics.
 
-    def __init__(self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, degree: int):
-        self.spectrum, self.stars, self.gas = spectrum, stars, gas
-        self.good, self.error = spectrum.good, spectrum.error[spectrum.good]
-        self.data = spectrum.flux[self.good] / self.error
-        x = np.linspace(-1.0, 1.0, spectrum.wave.size)
-        self.legendre = np.polynomial.legendre.legvander(x, degree)[self.good, 1:]
+    The model is (stars . weights) x shape + gas . weights, where shape is attenuation times polynomial. The shape is
+    linearised (Gauss-Newton); its steps have no sign, so they are eliminated by the triangular factor before the
+    non-negative problem of the weights is solved, and follow from its solution.
 
-    def solve(self, kinematics, coefficients) -> tuple[np.ndarray, np.ndarray, float]:
-        """Non-negative weights, polynomial coefficients and chi2.
+    Parameters
+    ----------
+    kinematics : array_like, shape (2, 2)
+        Velocity and dispersion of stars and of gas, km/s.
+    """
 
-        Stars times polynomial is linearised in the coefficients (Gauss-Newton); their columns are projected out of
-        the non-negative problem, as they have no sign.
+    def __init__(
+        self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, continuum: Continuum, kinematics
+    ):
+        good, error = spectrum.good, spectrum.error[spectrum.good]
+        self.continuum = continuum
+        self.data = spectrum.flux[good] / error
+        self.stars, self.gas = (
+            on_data(flux, spectrum, stars, *moments)[good] / error[:, None]
+            for flux, moments in zip((stars.flux, gas.flux), kinematics, strict=True)
+        )
+        self.legendre = legendre(spectrum.wave.size, continuum.degree)[good]
+        self.curve = relative_curve(spectrum.wave[good])
+        self.smoothness = _smoothness(stars, np.median(np.abs(spectrum.flux[good])), continuum.regularisation)
+
+    def solve(self, theta=None) -> Composition:
+        """The best composition, from the shape ``theta`` or, without one, from several values of E(B-V)."""
+        best = min((self._weighed(t) for t in self._starts(theta)), key=lambda c: c.chi2)
+        for _ in range(_TURNS):
+            step = self._improved(best).theta - best.theta
+            # Weights and shape multiply each other: the linear step is taken in the shape alone, and as far as it helps.
+            trials = (self._weighed(best.theta + part * step) for part in _STEP_PARTS)
+            better = next((t for t in trials if t.chi2 < best.chi2 - _TURN_TOLERANCE), None)
+            if better is None:
+                break
+            best = better
+        return best
+
+    def draws(self, best: Composition, scale: float, n: int, rng: np.random.Generator) -> list[Composition]:
+        """Solutions for n noisy copies of the best model (parametric bootstrap), linear about it.
 
         Parameters
         ----------
-        kinematics : array_like, shape (2, 2)
-            Velocity and dispersion of stars and of gas, km/s.
-        coefficients : ndarray, shape (degree,)
-            Where to start.
+        scale : float
+            Noise in units of the errors; the prior's centre is drawn as well.
         """
-        stars, gas = self._design(kinematics)
-        n = stars.shape[1]
-        weights, chi2 = _non_negative(np.hstack([stars * self._shape(coefficients), gas]), self.data)
-        for _ in range(_TURNS if coefficients.size else 0):
-            columns = (stars @ weights[:n])[:, None] * self.legendre
-            matrix = np.hstack([stars * self._shape(coefficients), gas])
-            basis = np.linalg.qr(columns)[0]
-            projected = matrix - basis @ (basis.T @ matrix)
-            trial, _ = _non_negative(projected, self.data - basis @ (basis.T @ self.data))
-            step = np.linalg.lstsq(columns, self.data - matrix @ trial, rcond=None)[0]
-            moved = np.hstack([stars * self._shape(coefficients + step), gas])
-            trial, reached = _non_negative(moved, self.data)
-            if reached > chi2 - CHI2_TOLERANCE / 10.0:
-                break
-            weights, coefficients, chi2 = trial, coefficients + step, reached
-        return weights, coefficients, chi2
+        size = self.data.size
+        noise = rng.standard_normal((size + self.continuum.degree, n))
+        copies = self._model(best)[:, None] + scale * noise[:size]
+        centres = self.continuum.calibration_error * noise[size:] + best.theta[1:, None]
+        return self._steps(best, copies, centres)
 
-    def _design(self, kinematics) -> tuple[np.ndarray, ...]:
-        """Broadened templates of stars and of gas over the error, at the good pixels."""
-        parts = zip((self.stars.flux, self.gas.flux), kinematics, strict=True)
-        return tuple(on_data(t, self.spectrum, self.stars, *k)[self.good] / self.error[:, None] for t, k in parts)
+    def _starts(self, theta) -> list[np.ndarray]:
+        if theta is not None:
+            return [theta]
+        values = _START_EBV if self.continuum.attenuation else (0.0,)
+        return [np.append(ebv, np.zeros(self.continuum.degree)) for ebv in values]
 
-    def _shape(self, coefficients) -> np.ndarray:
-        return np.maximum(1.0 + self.legendre @ coefficients, POLYNOMIAL_FLOOR)[:, None]
+    def _shape(self, theta) -> np.ndarray:
+        return np.exp(-theta[0] * self.curve) * np.maximum(1.0 + self.legendre @ theta[1:], POLYNOMIAL_FLOOR)
+
+    def _model(self, c: Composition) -> np.ndarray:
+        return (self.stars @ c.weights) * self._shape(c.theta) + self.gas @ c.gas
+
+    def _evaluated(self, c: Composition) -> Composition:
+        chi2 = np.sum((self.data - self._model(c)) ** 2) + self.penalty(c.theta)
+        return c._replace(chi2=float(chi2 + np.sum((self.smoothness @ c.weights) ** 2)))
+
+    def penalty(self, theta) -> float:
+        """chi2 of the polynomial's coefficients about zero."""
+        size = self.continuum.calibration_error
+        return float(np.sum((theta[1:] / size) ** 2)) if size > 0 else 0.0
+
+    def _weighed(self, theta) -> Composition:
+        """Best weights for a shape."""
+        matrix = self._matrix(theta)
+        ((_, weights),) = _eliminate(np.empty((len(matrix), 0)), matrix, self._padded(self.data[:, None]))
+        return self._evaluated(self._composition(weights, theta))
+
+    def _improved(self, base: Composition) -> Composition:
+        (trial,) = self._steps(base, self.data[:, None], np.zeros((self.continuum.degree, 1)))
+        return trial
+
+    def _steps(self, base: Composition, data, centres) -> list[Composition]:
+        """One linear solution about a base for each column of data and of centres of the prior."""
+        free = np.full(base.theta.size, bool(base.weights.any()))
+        free[0] &= self.continuum.attenuation
+        solutions = self._linear(base, free, data, centres)
+        free[0] = False
+        ebv = np.array([c.theta[0] for c in solutions])
+        for outside, bound in ((ebv < 0.0, 0.0), (ebv > MAX_EBV, MAX_EBV)):
+            if outside.any():
+                at_bound = base._replace(theta=np.append(bound, base.theta[1:]))
+                again = self._linear(at_bound, free, data[:, outside], centres[:, outside])
+                for i, solution in zip(np.flatnonzero(outside), again, strict=True):
+                    solutions[i] = solution
+        return solutions
+
+    def _linear(self, base: Composition, free, data, centres) -> list[Composition]:
+        shape = self._shape(base.theta)
+        starlight = self.stars @ base.weights
+        attenuation = np.exp(-base.theta[0] * self.curve)
+        columns = np.column_stack([-self.curve * starlight * shape, (starlight * attenuation)[:, None] * self.legendre])
+        targets, size = self._padded(data), self.continuum.calibration_error
+        columns = np.vstack([columns, np.zeros((len(targets) - len(data), columns.shape[1]))])
+        matrix = self._matrix(base.theta)
+        if size > 0:
+            prior = np.eye(base.theta.size)[1:] / size
+            columns, targets = (
+                np.vstack([columns, prior]),
+                np.vstack([targets, (centres - base.theta[1:, None]) / size]),
+            )
+            matrix = np.vstack([matrix, np.zeros((len(prior), matrix.shape[1]))])
+        found = []
+        for step, weights in _eliminate(columns[:, free], matrix, targets):
+            theta = base.theta.copy()
+            theta[free] += step
+            found.append(self._composition(weights, theta))
+        return found
+
+    def _matrix(self, theta) -> np.ndarray:
+        matrix = np.hstack([self.stars * self._shape(theta)[:, None], self.gas])
+        smooth = np.hstack([self.smoothness, np.zeros((len(self.smoothness), self.gas.shape[1]))])
+        return np.vstack([matrix, smooth])
+
+    def _padded(self, data) -> np.ndarray:
+        return np.vstack([data, np.zeros((len(self.smoothness), data.shape[1]))])
+
+    def _composition(self, weights, theta) -> Composition:
+        n = self.stars.shape[1]
+        return Composition(weights[:n], weights[n:], theta, np.nan)
 
 
-def _non_negative(matrix, data) -> tuple[np.ndarray, float]:
-    """Non-negative least squares and its chi2, on the triangular factor, which has as few rows as columns."""
-    length = np.linalg.norm(matrix, axis=0)
+def _eliminate(columns, matrix, targets) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Least squares of free columns and non-negative weights, for each target: steps and weights.
+
+    Works on the triangular factor, which has as few rows as columns.
+    """
+    k, system = columns.shape[1], np.hstack([columns, matrix])
+    n, length = system.shape[1], np.linalg.norm(system, axis=0)
     length[length == 0] = 1.0
-    r = np.linalg.qr(np.column_stack([matrix / length, data]), mode="r")
-    weights, distance = nnls(r[:, :-1], r[:, -1])
-    return weights / length, float(distance**2)
+    r = np.linalg.qr(np.hstack([system / length, targets]), mode="r")
+    solutions = []
+    for q in r[:n, n:].T:
+        weights = nnls(r[k:n, k:n], q[k:])[0]
+        step = solve_triangular(r[:k, :k], q[:k] - r[:k, k:n] @ weights) if k else np.empty(0)
+        solutions.append((step / length[:k], weights / length[k:]))
+    return solutions
+
+
+def _smoothness(stars: StellarTemplates, norm: float, regularisation: float) -> np.ndarray:
+    """Rows that ask for small second differences of light along age and along metallicity, shape (n, n_star)."""
+    grid = np.unique(stars.metallicity).size, np.unique(stars.age).size
+    if regularisation == 0:
+        return np.empty((0, stars.flux.shape[1]))
+    index = np.arange(stars.flux.shape[1]).reshape(grid)
+    triples = [
+        (line[i], line[i + 1], line[i + 2])
+        for lines in (index, index.T)
+        for line in lines
+        for i in range(len(line) - 2)
+    ]
+    rows = np.zeros((len(triples), index.size))
+    for row, triple in zip(rows, triples, strict=True):
+        row[list(triple)] = 1.0, -2.0, 1.0
+    return regularisation * rows * np.median(stars.flux, axis=0) / norm
+
+
+def legendre(n: int, degree: int) -> np.ndarray:
+    """Legendre polynomials of order 1 to degree on n pixels, shape (n, degree)."""
+    return np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, n), degree)[:, 1:]
+
+
+def relative_curve(wave) -> np.ndarray:
+    """Optical depth per E(B-V) relative to that at :data:`PIVOT`, Calzetti et al. (2000)."""
+    return 0.4 * np.log(10.0) * (calzetti(wave) - calzetti(PIVOT))
+
+
+def attenuation_at_pivot(ebv):
+    """Flux behind dust over flux without it, at :data:`PIVOT`."""
+    return 10.0 ** (-0.4 * calzetti(PIVOT) * np.asarray(ebv))
+
+
+def continuum_shape(theta, wave) -> np.ndarray:
+    """Attenuation, relative to :data:`PIVOT`, times polynomial on the wavelengths of a spectrum."""
+    return np.exp(-theta[0] * relative_curve(wave)) * polynomial_values(theta[1:], len(wave))
 
 
 def on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:

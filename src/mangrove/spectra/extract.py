@@ -11,6 +11,9 @@ from mangrove.survey.sample import MISSING, Galaxy
 BINNED, OUTSIDE, FOREGROUND, MASKED, BELOW_MIN_SNR = range(5)
 _MIN_GOOD_IN_RANGE = 0.5
 _MIN_GOOD = 0.8
+#: Wavelengths taken at a time, which bounds the memory of copies in double precision.
+_BLOCK = 256
+_SMALLEST, _LARGEST = float(np.finfo(np.float32).tiny), float(np.finfo(np.float32).max)
 
 
 class SpaxelSnr(NamedTuple):
@@ -54,8 +57,12 @@ def spaxel_snr(cube: Cube, continuum_range: list[float], min_snr: float) -> Spax
     usable &= good.mean(axis=0) >= _MIN_GOOD_IN_RANGE if window.any() else False
     signal, noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     flux = np.where(good[:, usable], cube.flux[window][:, usable], np.nan)
-    error = np.sqrt(1.0 / np.where(good[:, usable], cube.ivar[window][:, usable], np.nan))
+    # The error of an inverse variance near the smallest float is infinite: no measurement.
+    with np.errstate(over="ignore"):
+        error = np.sqrt(1.0 / np.where(good[:, usable], cube.ivar[window][:, usable], np.nan))
     signal[usable], noise[usable] = np.nanmedian(flux, axis=0), np.nanmedian(error, axis=0)
+    usable &= np.isfinite(noise)
+    signal[~usable], noise[~usable] = 0.0, 0.0
     status = np.full(shape, BINNED, np.int8)
     status[signal < min_snr * noise] = BELOW_MIN_SNR
     status[~usable] = MASKED
@@ -82,28 +89,41 @@ def coadd(cube: Cube, bin_id: np.ndarray, covariance) -> Baxels:
     members = np.nonzero(bin_id.ravel() >= 0)[0]
     members = members[np.argsort(bin_id.ravel()[members], kind="stable")]
     n_spaxel = np.bincount(bin_id.ravel()[members])
+    out = Baxels(
+        *(np.zeros((n_spaxel.size, cube.wave.size), kind) for kind in (np.float32, np.float32, bool, np.float32))
+    )
+    for start in range(0, cube.wave.size if members.size else 0, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        for whole, part in zip(out, _coadd_block(cube, block, members, n_spaxel, covariance), strict=True):
+            whole[:, block] = part
+    return out
+
+
+def _coadd_block(cube: Cube, block: slice, members: np.ndarray, n_spaxel: np.ndarray, covariance) -> Baxels:
+    """Mean spectra over a slice of the wavelengths; members are flat spaxel indices, bin after bin."""
     starts = np.concatenate([[0], np.cumsum(n_spaxel)[:-1]]).astype(int)
-    n_wave = cube.wave.size
-    if not members.size:
-        empty = np.zeros((0, n_wave), np.float32)
-        return Baxels(empty, empty, empty.astype(bool), empty)
+
+    def spaxels(values):
+        return values[block].reshape(len(values[block]), -1)[:, members]
 
     def total(values):
         return np.add.reduceat(values, starts, axis=1).T
 
-    good = cube.good.reshape(n_wave, -1)[:, members]
-    flux = np.where(good, cube.flux.reshape(n_wave, -1)[:, members], 0.0).astype(np.float64)
-    ivar = cube.ivar.reshape(n_wave, -1)[:, members].astype(np.float64)
+    good = spaxels(cube.good)
+    flux = np.where(good, spaxels(cube.flux), 0.0).astype(np.float64)
+    ivar = spaxels(cube.ivar).astype(np.float64)
     variance = np.divide(1.0, ivar, out=np.zeros_like(ivar), where=good)
     n_good = total(good.astype(np.int32))
     mask = (n_good < 0.5 * n_spaxel[:, None]) | (n_good == 0)
     n = np.maximum(n_good, 1)
     noise2 = covariance_factor(n, covariance) ** 2 * total(variance)
     out_ivar = np.divide(n.astype(np.float64) ** 2, noise2, out=np.zeros_like(noise2), where=~mask)
-    out_flux = np.where(mask, 0.0, total(flux) / n)
-    return Baxels(
-        out_flux.astype(np.float32), out_ivar.astype(np.float32), mask, _mean_lsf(cube, good, members, starts, n_good)
-    )
+    # An inverse variance that single precision cannot hold is no measurement.
+    mask |= (out_ivar < _SMALLEST) | (out_ivar > _LARGEST)
+    out_flux, out_ivar = np.where(mask, 0.0, total(flux) / n), np.where(mask, 0.0, out_ivar)
+    lsf = cube.lsf[block, None] if cube.lsf.ndim == 1 else spaxels(cube.lsf)
+    out_lsf = total(np.where(good, lsf, 0.0)) / np.maximum(n_good, 1)
+    return Baxels(out_flux.astype(np.float32), out_ivar.astype(np.float32), mask, out_lsf.astype(np.float32))
 
 
 def baxel_snr(wave, baxels: Baxels, continuum_range: list[float]) -> np.ndarray:
@@ -161,10 +181,3 @@ def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:
     major = east * np.sin(angle) + north * np.cos(angle)
     minor = east * np.cos(angle) - north * np.sin(angle)
     return np.hypot(major, minor / ratio)
-
-
-def _mean_lsf(cube: Cube, good, members, starts, n_good) -> np.ndarray:
-    """Mean over good spaxels, shape (n_baxel, n_wave); 0 where none is good."""
-    lsf = cube.lsf[:, None] if cube.lsf.ndim == 1 else cube.lsf.reshape(cube.wave.size, -1)[:, members]
-    total = np.add.reduceat(np.where(good, lsf, 0.0), starts, axis=1).T
-    return (total / np.maximum(n_good, 1)).astype(np.float32)

@@ -1,5 +1,6 @@
 """All baxels of one galaxy: templates once, then every spectrum in worker processes."""
 
+import hashlib
 import logging
 import multiprocessing
 import sys
@@ -15,9 +16,11 @@ from tqdm import tqdm
 from mangrove.artefacts import Artefact
 from mangrove.lines import LineList, fit_lines
 from mangrove.spectra.composition import Spectrum
+from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.extinction import galactic_transmission
 from mangrove.spectra.fitting import FitResult, FitSettings, fill_line_spread, fit_spectrum, no_fit, prepare
-from mangrove.spectra.templates import StellarTemplates, load_library, match_line_spread
+from mangrove.spectra.libraries import load_library, younger_than
+from mangrove.spectra.templates import StellarTemplates, match_line_spread
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,7 @@ class GalaxyFit(NamedTuple):
 
 
 def prepare_galaxy(
-    extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings
+    extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings, seed: int = 0
 ) -> tuple[GalaxyFit, list[Spectrum]]:
     """Templates at the galaxy's line spread, and the spectra of its baxels ready to fit.
 
@@ -44,12 +47,16 @@ def prepare_galaxy(
         Catalogue redshift.
     ebv : float
         Galactic E(B-V) to remove, mag.
+    templates : str
+        Library (:func:`mangrove.spectra.libraries.load_library`).
+    seed : int
+        Of the draws; with the galaxy's name it makes each baxel's own.
     """
     wave = extract["wave"]
     transmission = galactic_transmission(wave, ebv) if ebv > 0 else np.ones_like(wave)
     spectra = [
-        prepare(wave, flux, ivar, mask, lsf, z, transmission, settings)
-        for flux, ivar, mask, lsf in zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True)
+        prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs.get("plateifu", ""), i))
+        for i, columns in enumerate(zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True))
     ]
     rest = wave / (1.0 + z)
     step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
@@ -57,7 +64,16 @@ def prepare_galaxy(
     # correction of each dispersion takes its own.
     known = [fill_line_spread(wave, lsf) / (1.0 + z) for lsf in extract["lsf"] if np.any(lsf > 0)]
     sigma = np.median(known, axis=0) if known else np.zeros_like(wave)
-    return GalaxyFit(z, match_line_spread(load_library(templates), step, rest, sigma), fit_lines(), settings), spectra
+    library = load_library(templates)
+    if settings.age_limit:
+        library = younger_than(library, universe_age(z))
+    stars = match_line_spread(library, step, rest, sigma, settings.rest_range)
+    return GalaxyFit(z, stars, fit_lines(), settings), spectra
+
+
+def draw_seed(seed: int, name: str, baxel: int) -> int:
+    """Seed of a baxel's draws: it depends on nothing but the run's seed, the galaxy's name and the baxel."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name} {baxel}".encode()).digest()[:8], "big")
 
 
 def fit_all(galaxy: GalaxyFit, spectra: list[Spectrum], n_process: int) -> list[FitResult]:

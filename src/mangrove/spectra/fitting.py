@@ -5,8 +5,21 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.lines import LineList
-from mangrove.spectra.composition import CHI2_TOLERANCE, LinearProblem, Spectrum, on_data, polynomial_values
+from mangrove.spectra.composition import (
+    CHI2_TOLERANCE,
+    Composition,
+    Continuum,
+    LinearProblem,
+    Spectrum,
+    attenuation_at_pivot,
+    continuum_shape,
+    legendre,
+    on_data,
+    polynomial_values,
+)
+from mangrove.spectra.dust_curves import polynomial_ebv
 from mangrove.spectra.night_sky import night_sky
+from mangrove.spectra.photometry import r_band_flux
 from mangrove.spectra.templates import GasTemplates, StellarTemplates, gas_templates
 from mangrove.wavelengths import C_KMS
 
@@ -32,6 +45,8 @@ _FTOL = 1e-4
 _SIGMA2_STEP = 300.0
 _LINE_WIDTH_PIXELS = 4
 _MIN_PIXELS = 100
+#: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are no faults.
+_CLIP_FROM_LINE = 1500.0
 
 
 class FitSettings(NamedTuple):
@@ -43,6 +58,18 @@ class FitSettings(NamedTuple):
     velocity_bound: float = 1000.0
     min_good_fraction: float = 0.5
     rescale_noise: bool = False
+    attenuation: str = "calzetti"
+    calibration_error: float = 0.03
+    regularisation: float = 0.0
+    clip_sigma: float = 5.0
+    n_draw: int = 16
+    age_limit: bool = True
+
+    @property
+    def continuum(self) -> Continuum:
+        """What shapes the starlight."""
+        dust = self.attenuation == "calzetti"
+        return Continuum(dust, self.polynomial_degree, self.calibration_error if dust else 0.0, self.regularisation)
 
 
 class FitResult(NamedTuple):
@@ -69,8 +96,15 @@ class FitResult(NamedTuple):
     noise_scale: float
     residual_rms: float
     n_pixel: int
+    n_clipped: int
+    r_flux: float
+    r_flux_err: float
     weights: np.ndarray
+    ebv_star: float
+    ebv_polynomial: float
     polynomial: np.ndarray
+    weights_draw: np.ndarray
+    ebv_draw: np.ndarray
 
 
 class Model(NamedTuple):
@@ -80,7 +114,7 @@ class Model(NamedTuple):
     gas: np.ndarray
 
 
-def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSettings) -> Spectrum:
+def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSettings, seed: int = 0) -> Spectrum:
     """Cut a baxel's spectrum to the fitted range and mask the night sky.
 
     Parameters
@@ -91,6 +125,8 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
         Catalogue redshift.
     transmission : ndarray, shape (n_wave,)
         Of the Milky Way's dust; flux and error are divided by it.
+    seed : int
+        Of the draws.
     """
     rest = wave / (1.0 + z)
     use = (rest >= settings.rest_range[0]) & (rest <= settings.rest_range[1])
@@ -100,7 +136,7 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
     # pPXF wants a finite, positive error everywhere; masked pixels do not count.
     error[~good] = error[good].max() if good.any() else 1.0
     values = np.where(good, flux[use], 0.0).astype(float) / transmission[use]
-    return Spectrum(rest[use], values, error, good, fill_line_spread(wave, lsf)[use] / (1.0 + z))
+    return Spectrum(rest[use], values, error, good, fill_line_spread(wave, lsf)[use] / (1.0 + z), seed)
 
 
 def fill_line_spread(wave, lsf) -> np.ndarray:
@@ -143,17 +179,25 @@ def fit_spectrum(
         lines, line_status != LINE_OUTSIDE, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma)
     )
     solution = _solve(spectrum, norm, stars, gas, settings)
+    clipped = _outliers(solution, spectrum, norm, lines, settings.clip_sigma)
+    if clipped.any():
+        spectrum = spectrum._replace(good=spectrum.good & ~clipped)
+        solution = _solve(spectrum, norm, stars, gas, settings, solution)
     if not np.all(np.isfinite(np.concatenate(solution.pp.sol))):
         return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
-    return _collect(solution, spectrum, norm, z, stars, gas, lines, line_status, settings)
+    result = _collect(solution, spectrum, norm, z, stars, gas, lines, line_status, settings)
+    return result._replace(n_clipped=int(clipped.sum()))
 
 
 def no_fit(status: int, n_pixel: int, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
     """The result of a spectrum that was not fitted: numbers are NaN, ``status`` says why."""
     nan, row = np.nan, np.full(len(lines.name), np.nan)
     line_status = np.full(len(lines.name), LINE_NO_FIT, np.int8)
-    empty = np.zeros(stars.flux.shape[1]), np.zeros(settings.polynomial_degree)
-    return FitResult(status, *[nan] * 10, line_status, row, row, row, row, row, nan, 1.0, nan, n_pixel, *empty)
+    n = stars.flux.shape[1]
+    made_of = np.zeros(n), nan, 0.0, np.zeros(settings.polynomial_degree)
+    draws = np.zeros((settings.n_draw, n)), np.full(settings.n_draw, nan)
+    lines_and_counts = line_status, row, row, row, row, row, nan, 1.0, nan, n_pixel, 0
+    return FitResult(status, *[nan] * 10, *lines_and_counts, nan, nan, *made_of, *draws)
 
 
 def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, lines: LineList) -> Model:
@@ -164,9 +208,10 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     fit : FitResult
         Or any object with these attributes for one baxel.
     """
-    mixture = (stars.flux @ fit.weights)[:, None]
+    mixture = (stars.flux @ fit.weights)[:, None] * attenuation_at_pivot(fit.ebv_star)
     starlight = on_data(mixture, spectrum, stars, fit.v_star, fit.sigma_star_fit)[:, 0]
-    starlight *= polynomial_values(fit.polynomial, spectrum.wave.size)
+    theta = np.append(fit.ebv_star - fit.ebv_polynomial, fit.polynomial)
+    starlight *= continuum_shape(theta, spectrum.wave)
     usable = np.asarray(fit.line_status) != LINE_OUTSIDE
     gas = gas_templates(lines, usable, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     flux = np.asarray(fit.line_flux)[gas.free]
@@ -177,33 +222,57 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
 
 
 class _Solution(NamedTuple):
-    """pPXF's last fit, the indices of its stellar templates, the polynomial frozen into them, and chi2."""
+    """pPXF's last fit, the indices of its stellar templates, the shape frozen into them, chi2 of the data, and the
+    problem of the composition at the final kinematics with its solution."""
 
     pp: object
     active: np.ndarray
-    polynomial: np.ndarray
+    theta: np.ndarray
     chi2: float
+    problem: LinearProblem
+    composition: Composition
 
 
-def _solve(spectrum, norm, stars, gas, settings) -> _Solution:
+def _solve(spectrum, norm, stars, gas, settings, start: _Solution | None = None) -> _Solution:
     """Alternate the two fits (see :func:`fit_spectrum`)."""
-    problem = LinearProblem(spectrum, stars, gas, settings.polynomial_degree)
-    kinematics = np.array([[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]])
-    coefficients, chi2 = np.zeros(settings.polynomial_degree), np.inf
+    kinematics, theta = np.array([[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]]), None
+    if start is not None:
+        kinematics, theta = _moments(start.pp), start.theta
+    reached = np.inf
     for _ in range(_ROUNDS):
-        weights, coefficients, reached = problem.solve(kinematics, coefficients)
-        if reached > chi2 - CHI2_TOLERANCE:
+        problem = LinearProblem(spectrum, stars, gas, settings.continuum, kinematics)
+        composition = problem.solve(theta)
+        if composition.chi2 > reached - CHI2_TOLERANCE:
             break
-        active = np.flatnonzero(weights[: stars.flux.shape[1]] > 0)
+        theta = composition.theta
+        active = np.flatnonzero(composition.weights > 0)
         if not active.size:
             active = np.arange(stars.flux.shape[1])
-        polynomial = np.interp(stars.wave, spectrum.wave, polynomial_values(coefficients, spectrum.wave.size))
-        frozen = stars.flux[:, active] * polynomial[:, None]
-        pp = _ppxf(spectrum, norm, stars.wave, frozen, gas, kinematics, settings)
-        kinematics = np.array([s[:2] for s in pp.sol])
+        shape = np.interp(stars.wave, spectrum.wave, continuum_shape(theta, spectrum.wave))
+        pp = _ppxf(spectrum, norm, stars.wave, stars.flux[:, active] * shape[:, None], gas, kinematics, settings)
+        kinematics = _moments(pp)
         chi2 = float(np.sum(((spectrum.flux / norm - pp.bestfit) * norm / spectrum.error)[spectrum.good] ** 2))
-        solution = _Solution(pp, active, coefficients, chi2)
-    return solution
+        reached = chi2 + problem.penalty(theta)
+        solution = _Solution(pp, active, theta, chi2, problem, composition)
+    return solution._replace(problem=problem, composition=composition)
+
+
+def _moments(pp) -> np.ndarray:
+    """Velocity and dispersion of stars and gas, km/s, shape (2, 2)."""
+    return np.array([s[:2] for s in pp.sol])
+
+
+def _outliers(solution, spectrum, norm, lines, limit: float) -> np.ndarray:
+    """Good pixels away from emission lines whose residual is beyond a limit in robust standard deviations."""
+    residual = (spectrum.flux / norm - solution.pp.bestfit) * norm / spectrum.error
+    rms = _robust_rms(residual[spectrum.good])
+    velocity = C_KMS * np.abs(np.log(spectrum.wave[:, None] / lines.wave)).min(axis=1)
+    beyond = np.abs(residual) > limit * max(rms, 1.0)
+    return spectrum.good & beyond & (velocity > _CLIP_FROM_LINE) & (limit > 0)
+
+
+def _robust_rms(values) -> float:
+    return 1.4826 * float(np.median(np.abs(values)))
 
 
 def _ppxf(spectrum, norm, wave, stars, gas, kinematics, settings):
@@ -252,12 +321,13 @@ def line_status_of(spectrum, lines: LineList) -> np.ndarray:
 
 def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_status, settings) -> FitResult:
     pp = solution.pp
+    ebv, of_polynomial = _dust(solution.theta, spectrum, settings)
     weights = np.zeros(stars.flux.shape[1])
-    weights[solution.active] = pp.weights[: solution.active.size] * norm
+    weights[solution.active] = pp.weights[: solution.active.size] * norm / attenuation_at_pivot(ebv)
     residual = (spectrum.flux / norm - pp.bestfit)[spectrum.good] / (spectrum.error / norm)[spectrum.good]
-    rms = 1.4826 * float(np.median(np.abs(residual)))
+    rms = _robust_rms(residual)
     noise_scale = max(rms, 1.0) if settings.rescale_noise else 1.0
-    n_free = np.count_nonzero(pp.weights) + 4 + settings.polynomial_degree
+    n_free = np.count_nonzero(pp.weights) + 4 + solution.theta.size - (settings.attenuation != "calzetti")
     chi2 = solution.chi2 / (residual.size - n_free) / noise_scale**2
     factor = np.sqrt(chi2) * noise_scale
     (v_star, sigma_fit), (v_gas, sigma_gas) = pp.sol[0][:2], pp.sol[1][:2]
@@ -292,9 +362,33 @@ def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_
         noise_scale,
         rms / noise_scale,
         int(spectrum.good.sum()),
+        0,
+        *r_band_flux(
+            spectrum.wave, spectrum.flux - pp.gas_bestfit * norm, spectrum.error * factor, spectrum.good, starlight
+        ),
         weights,
-        solution.polynomial,
+        ebv,
+        of_polynomial,
+        solution.theta[1:],
+        *_draws(solution, factor, spectrum, settings),
     )
+
+
+def _draws(solution, factor: float, spectrum, settings) -> tuple[np.ndarray, np.ndarray]:
+    """Weights, shape (n_draw, n_template), and E(B-V), shape (n_draw,), of noisy copies of the model."""
+    rng = np.random.default_rng(spectrum.seed)
+    draws = solution.problem.draws(solution.composition, factor, settings.n_draw, rng)
+    ebv = np.array([_dust(d.theta, spectrum, settings)[0] for d in draws])
+    weights = np.array([d.weights for d in draws]).reshape(len(draws), solution.composition.weights.size)
+    return weights / attenuation_at_pivot(ebv)[:, None], ebv
+
+
+def _dust(theta, spectrum, settings) -> tuple[float, float]:
+    """E(B-V) of the stars, and the part of it that is in the polynomial: all of it where there is no dust curve."""
+    if settings.attenuation == "calzetti":
+        return theta[0], 0.0
+    ebv = float(polynomial_ebv(spectrum.wave, polynomial_values(theta[1:], spectrum.wave.size)))
+    return ebv, ebv
 
 
 def _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status):
@@ -324,9 +418,9 @@ def _line_spread_correction(solution, spectrum, norm, stars) -> float:
     columns = on_data(flux, spectrum, stars, velocity, sigma)
     starlight = flux @ pp.weights[:n]
     ends = [on_data(starlight[:, None], spectrum, stars, velocity, s)[:, 0] for s in (narrow, wide)]
-    shape = polynomial_values(solution.polynomial, spectrum.wave.size)
-    legendre = np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, shape.size), solution.polynomial.size)
-    mimics = np.hstack([columns * shape[:, None], (columns @ pp.weights[:n])[:, None] * legendre])
+    shape = continuum_shape(solution.theta, spectrum.wave)
+    terms = legendre(shape.size, solution.theta.size - 1)
+    mimics = np.hstack([columns * shape[:, None], (columns @ pp.weights[:n] * shape)[:, None] * terms])
     good, error = spectrum.good, spectrum.error[spectrum.good] / norm
     derivative = ((ends[1] - ends[0]) * shape)[good] / error
     basis = np.linalg.qr(mimics[good] / error[:, None])[0]

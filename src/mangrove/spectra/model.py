@@ -19,6 +19,8 @@ class StoredFit(NamedTuple):
     v_star, sigma_star_fit, v_gas, sigma_gas : float
         km/s.
     weights : ndarray, shape (n_template,)
+    ebv_star, ebv_polynomial : float
+        Mag.
     polynomial : ndarray, shape (n_coefficient,)
     line_status : ndarray, shape (n_line,)
     line_flux : ndarray, shape (n_line,)
@@ -30,6 +32,8 @@ class StoredFit(NamedTuple):
     v_gas: float
     sigma_gas: float
     weights: np.ndarray
+    ebv_star: float
+    ebv_polynomial: float
     polynomial: np.ndarray
     line_status: np.ndarray
     line_flux: np.ndarray

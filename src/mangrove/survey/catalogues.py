@@ -15,6 +15,7 @@ from mangrove.survey import releases
 from mangrove.survey.download import fetch, local_path
 from mangrove.survey.releases import Release
 from mangrove.survey.sample import Galaxy
+from mangrove.survey.transfer import Patience
 
 #: Column of the AGN catalogue (Comerford et al. 2020) by column of the sample sheet.
 _AGN_FLAGS = {
@@ -50,7 +51,8 @@ def locate(address: str, survey: Survey, release: Release) -> Path:
         return here
     path = Path(survey.data_folder) / release.drpver / Path(urlsplit(url).path).name
     if not path.is_file():
-        fetch(url, path)
+        patience = Patience(timeout=survey.timeout)
+        fetch(url, path, base=survey.base, mirror=survey.mirror, patience=patience)
     return path
 
 

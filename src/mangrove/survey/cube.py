@@ -1,8 +1,5 @@
 """A data cube as the rest of mangrove sees it, whatever the instrument. The file's content chooses the reader."""
 
-import gzip
-import io
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +8,10 @@ from astropy.io import fits
 from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
+from mangrove.survey.fits_stream import read_hdus
+
+#: Largest distance of a wavelength from the log-linear scale, in pixels.
+_SCALE_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Cube:
     flux, ivar : ndarray of float32, shape (n_wave, ny, nx)
         1e-17 erg/s/cm2/Angstrom/spaxel, and its inverse variance.
     good : ndarray of bool, shape (n_wave, ny, nx)
-        Whether a pixel is data: no fatal mask bit, positive inverse variance, finite flux.
+        Whether a pixel is data: no fatal mask bit, positive inverse variance, finite flux, known line spread.
     lsf : ndarray of float32, shape (n_wave,) or (n_wave, ny, nx)
         Line spread after pixelisation, Gaussian sigma, Angstrom, observed frame.
     foreground : ndarray of bool, shape (ny, nx)
@@ -37,11 +38,18 @@ class Cube:
         Celestial; None for single spectra.
     images : dict of str to ndarray, shape (ny, nx)
         Broad-band images by name.
+    quality : int
+        Bits of the pipeline's verdict on the whole cube (MANGA_DRP3QUAL); 0 if there is none.
     instrument : str
     version : str
         Version of the pipeline that made the cube; empty if the file does not say.
     notes : str
         What the reader did that a user of the data must know.
+
+    Raises
+    ------
+    CubeError
+        If arrays disagree in shape, the field is empty, or the wavelengths are no increasing log-linear scale.
     """
 
     name: str
@@ -54,20 +62,58 @@ class Cube:
     pixel_scale: float
     wcs: WCS | None
     images: dict[str, np.ndarray] = field(default_factory=dict)
+    quality: int = 0
     instrument: str = "MaNGA"
     version: str = ""
     notes: str = ""
 
     def __post_init__(self):
+        check_scale(self.wave)
         shape = (self.wave.size, *self.foreground.shape)
+        if 0 in shape:
+            raise CubeError(f"the cube has no pixels: its shape is {shape}.")
         for label in ("flux", "ivar", "good"):
             if getattr(self, label).shape != shape:
-                raise CubeError(f"{label} has shape {getattr(self, label).shape}, wavelength and field say {shape}.")
+                raise CubeError(
+                    f"{label} has shape {getattr(self, label).shape}, wavelength and field say {shape} "
+                    "(wavelength, rows, columns)."
+                )
+        for band, image in self.images.items():
+            if image.shape != shape[1:]:
+                raise CubeError(f"the image {band} has shape {image.shape}, the field {shape[1:]}.")
+
+
+def check_scale(wave: np.ndarray) -> None:
+    """Refuse, with a CubeError, wavelengths, shape (n_wave,), that are not finite, increasing and log-linear."""
+    if wave.ndim != 1 or wave.size < 2:
+        raise CubeError(f"the wavelengths have shape {wave.shape}; a list of at least two is needed.")
+    if not np.all(np.isfinite(wave)) or np.any(wave <= 0):
+        raise CubeError("the wavelengths hold values that are not finite or not positive.")
+    ln = np.log(wave)
+    if np.any(np.diff(ln) <= 0):
+        raise CubeError(f"the wavelengths do not increase (first at pixel {int(np.argmax(np.diff(ln) <= 0))}).")
+    off = np.abs(ln - np.linspace(ln[0], ln[-1], ln.size)) * (ln.size - 1) / (ln[-1] - ln[0])
+    if off.max() > _SCALE_TOLERANCE:
+        raise CubeError(
+            f"the wavelengths are not log-linear: pixel {int(off.argmax())} is off by {off.max():.2g} pixels."
+        )
 
 
 def spaxel_side(wcs: WCS) -> float:
     """Side of a square spaxel, arcsec, of a celestial frame."""
     return float(wcs.proj_plane_pixel_area().to_value("arcsec2") ** 0.5)
+
+
+def celestial_frame(header: fits.Header) -> WCS:
+    """The celestial frame of a header; CubeError where it has none that can be used."""
+    try:
+        wcs = WCS(header)
+        usable = wcs.has_celestial and 0 < spaxel_side(wcs.celestial) < np.inf
+    except (ValueError, KeyError, TypeError, AttributeError, MemoryError, fits.VerifyError) as error:
+        raise CubeError(f"its celestial frame (WCS) cannot be used ({type(error).__name__}: {error}).") from error
+    if not usable:
+        raise CubeError("it has no celestial frame (WCS: CTYPE, CRVAL, CRPIX, CD): the galaxy cannot be placed.")
+    return wcs.celestial
 
 
 def read_cube(path: str | Path, spectrum: int = -1) -> Cube:
@@ -76,36 +122,25 @@ def read_cube(path: str | Path, spectrum: int = -1) -> Cube:
     Parameters
     ----------
     path : path-like
-        MaNGA LOGCUBE (DR15 or DR17), MUSE cube, or a file of MaNGA spectra.
+        MaNGA LOGCUBE (DR15 or DR17), MUSE cube, or a file of MaNGA spectra; plain or gzip.
     spectrum : int
         Row of a file of single spectra, which becomes a cube of one spaxel.
 
     Raises
     ------
     CubeError
-        If the file is damaged, or is none of these.
+        If the file is damaged, or is none of these. The text names it.
     """
     from mangrove.survey import logcube, muse, single_spectra
 
+    readers = (logcube, muse, single_spectra)
     try:
-        with fits.open(_unpacked(path), memmap=False) as hdus:
-            for reader in (logcube, muse, single_spectra):
-                if reader.recognises(hdus):
-                    return reader.read(hdus, spectrum) if reader is single_spectra else reader.read(hdus)
-            names = ", ".join(h.name or "PRIMARY" for h in hdus)
+        hdus = read_hdus(path, {name for reader in readers for name in reader.HDUS}, logcube.LAST)
+        for reader in readers:
+            if reader.recognises(hdus):
+                return reader.read(hdus, spectrum) if reader is single_spectra else reader.read(hdus)
     except CubeError as error:
         raise CubeError(f"{path}: {error}") from error
-    except (OSError, EOFError, zlib.error, KeyError, fits.VerifyError) as error:
-        raise CubeError(
-            f"{path} cannot be read as a FITS cube ({type(error).__name__}: {error}). Delete it and run again to fetch it anew."
-        ) from error
-    raise CubeError(f"{path} holds the HDUs {names}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra.")
-
-
-def _unpacked(path: str | Path) -> io.BufferedIOBase:
-    """A file's content, unpacked into memory if it is gzip: seeking inside gzip unpacks it again and again."""
-    with Path(path).open("rb") as f:
-        if f.read(2) != b"\x1f\x8b":
-            return Path(path).open("rb")
-    with gzip.open(path) as f:
-        return io.BytesIO(f.read())
+    raise CubeError(
+        f"{path} holds the HDUs {', '.join(hdus)}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra."
+    )

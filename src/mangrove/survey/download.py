@@ -1,24 +1,36 @@
 """Fetching cubes: complete, verified, and only then under the final name."""
 
-import gzip
 import os
-import shutil
 import uuid
-import zlib
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import httpx
-from astropy.io import fits
+from mangrove.errors import DownloadError, MissingError
+from mangrove.survey import partial, transfer
+from mangrove.survey.integrity import Checker, Damaged, Wanted, WrongFile, check
+from mangrove.survey.progress import Progress
+from mangrove.survey.transfer import Patience
 
-from mangrove.errors import DownloadError
-
-_BLOCK = 1 << 20
-_TIMEOUT = 60.0
+_PIECE = 1 << 20
 
 
-def fetch(url: str, target: str | Path, plateifu: str | None = None, link: bool = False) -> None:
-    """Fetch a FITS file, verify it, and give it its final name.
+def fetch(
+    url: str,
+    target: str | Path,
+    plateifu: str | None = None,
+    link: bool = False,
+    *,
+    drpver: str | None = None,
+    sums: bool = True,
+    base: str = "",
+    mirror: str = "",
+    patience: Patience | None = None,
+) -> None:
+    """Fetch a FITS file, verify it while it comes, and give it its final name.
+
+    Verified are length, gzip, structure and checksums of all HDUs, and whose cube it is (see
+    :func:`mangrove.survey.integrity.check`), for local files as for those of a server.
 
     Parameters
     ----------
@@ -26,33 +38,43 @@ def fetch(url: str, target: str | Path, plateifu: str | None = None, link: bool 
         http(s)://, file://, or a path.
     target : path-like
         Final name; nothing has that name until the file is whole.
-    plateifu : str, optional
-        The galaxy whose cube this must be; for files without PLATEIFU, None.
+    plateifu, drpver : str, optional
+        The galaxy whose cube this must be, and the version of the reduction; None where the file does not say.
+    sums : bool
+        Whether a wrong FITS checksum is an error; a warning otherwise.
     link : bool
         Make a symbolic link to a local file instead of a copy.
+    base, mirror : str
+        Beginning of ``url``, and a local folder (path or file://) of the same layout in which the file is looked for
+        first; empty for none.
+    patience : Patience, optional
+        How long to try; by default six attempts.
 
     Raises
     ------
+    MissingError
+        If neither the mirror nor the archive has the file.
     DownloadError
-        If the file is not there, is cut, damaged or no FITS file, or holds another galaxy.
+        If the file cannot be had, is cut, damaged or no FITS file, or holds another galaxy or version.
     """
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
-    source = local_path(url)
+    wanted = Wanted(plateifu, drpver, sums)
+    source = _in_mirror(url, base, mirror) or _existing(url, base)
     try:
         if source is None:
-            _stream(url, part)
-        elif not source.is_file():
-            raise DownloadError(f"{source} does not exist; check survey.base in the configuration.")
-        elif link:
-            part.symlink_to(source.resolve())
+            _from_server(url, target, wanted, base, patience or Patience())
         else:
-            shutil.copyfile(source, part)
-        verify(part, plateifu, url)
-        os.replace(part, target)
-    finally:
-        part.unlink(missing_ok=True)
+            url = str(source)
+            _from_disk(source, target, wanted, link)
+    except Damaged as error:
+        raise DownloadError(
+            f"{url} did not arrive as a whole FITS file ({error}). Run again to fetch it anew."
+        ) from error
+    except WrongFile as error:
+        raise DownloadError(f"{url} {error}") from error
+    except OSError as error:
+        raise DownloadError(f"{url} could not be brought to {target} ({error}).") from error
 
 
 def local_path(url: str) -> Path | None:
@@ -63,67 +85,70 @@ def local_path(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else Path(url)
 
 
-def verify(path: Path, plateifu: str | None, url: str) -> None:
-    """Check that a file is an undamaged FITS file (gzip or plain) of the galaxy asked for.
+def _in_mirror(url: str, base: str, mirror: str) -> Path | None:
+    """The file in the mirror; None if the mirror lacks it."""
+    if not mirror:
+        return None
+    folder = local_path(mirror)
+    if folder is None or not folder.is_dir():
+        raise DownloadError(f"survey.mirror: there is no folder {mirror}; correct it, mount it, or leave it empty.")
+    path = folder / url.removeprefix(base.rstrip("/")).lstrip("/")
+    return path if path.is_file() else None
 
-    Raises
-    ------
-    DownloadError
-        Naming the address and what is wrong.
-    """
+
+def _existing(url: str, base: str) -> Path | None:
+    """The file of a local address, which must be there; None for http(s)."""
+    path = local_path(url)
+    if path is None or path.is_file():
+        return path
+    top = local_path(_top(url, base)) if base else None
+    if top is not None and not top.is_dir():
+        raise DownloadError(f"the folder {top} does not exist; check survey.base, and whether it is mounted.")
+    raise MissingError(f"{path} does not exist; check survey.base in the configuration.")
+
+
+def _top(url: str, base: str) -> str:
+    """The first folder of ``url`` below ``base``: an archive without it is not the archive."""
+    base = base.rstrip("/")
+    return f"{base}/{url.removeprefix(base).lstrip('/').partition('/')[0]}/"
+
+
+def _from_server(url: str, target: Path, wanted: Wanted, base: str, patience: Patience) -> None:
+    with partial.opened(target) as part, closing(Checker(wanted)) as checker:
+        try:
+            transfer.download(url, part, checker, patience)
+        except WrongFile:
+            part.restart(None)
+            raise
+        except MissingError as error:
+            # With a wrong address nothing would be found, and every galaxy would count as missing.
+            if base and not transfer.exists(_top(url, base), patience):
+                raise DownloadError(f"{error} Nor has it {_top(url, base)}: survey.base is not the archive.") from error
+            raise
+        part.publish(target)
+
+
+def _from_disk(source: Path, target: Path, wanted: Wanted, link: bool) -> None:
+    part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
     try:
-        header = _check_integrity(path)
-    except (OSError, EOFError, zlib.error, fits.VerifyError) as error:
-        raise DownloadError(
-            f"{url} did not arrive as a whole FITS file ({error}). Run again to fetch it anew."
-        ) from error
-    found = str(header.get("PLATEIFU", "")).strip()
-    if plateifu is not None and found != plateifu:
-        raise DownloadError(f"{url} holds the cube of '{found}', not of {plateifu}. Report it to the archive.")
+        if link:
+            with source.open("rb") as f:
+                check(f, wanted)
+            part.symlink_to(source.resolve())
+        else:
+            _copy(source, part, wanted)
+        os.replace(part, target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
-def _stream(url: str, part: Path) -> None:
-    try:
-        with (
-            httpx.stream("GET", url, timeout=_TIMEOUT, follow_redirects=True) as response,
-            part.open("wb") as f,
-        ):
-            if response.status_code != httpx.codes.OK:
-                raise DownloadError(f"{url} answered {response.status_code} {response.reason_phrase}.")
-            for block in response.iter_raw(_BLOCK):
-                f.write(block)
-            expected = response.headers.get("Content-Length")
-    except httpx.HTTPError as error:
-        raise DownloadError(
-            f"{url} could not be fetched ({error or type(error).__name__}). Run again to retry."
-        ) from error
-    if expected is not None and part.stat().st_size != int(expected):
-        raise DownloadError(f"{url} was cut: {part.stat().st_size} of {expected} bytes. Run again to fetch it anew.")
-
-
-def _check_integrity(path: Path) -> fits.Header:
-    """Primary header, after reading a gzip file to its end (its checksum) or opening all HDUs of a plain one."""
-    with path.open("rb") as f:
-        zipped = f.read(2) == b"\x1f\x8b"
-    if zipped:
-        with gzip.open(path) as f:
-            head = f.read(_BLOCK)
-            size = len(head)
-            while block := f.read(_BLOCK):
-                size += len(block)
-        if size % 2880:
-            raise OSError(f"{size} bytes are no whole number of FITS blocks")
-        return fits.Header.fromstring(_header_text(head))
-    with fits.open(path) as hdus:
-        hdus.verify("exception")
-        return hdus[0].header.copy()
-
-
-def _header_text(head: bytes) -> str:
-    if not head.startswith(b"SIMPLE  ="):
-        raise OSError("the content is not FITS")
-    for end in range(2880, len(head) + 1, 2880):
-        block = head[end - 2880 : end].decode("ascii", "replace")
-        if any(block[i : i + 80].rstrip() == "END" for i in range(0, 2880, 80)):
-            return head[:end].decode("ascii", "replace").split("END" + " " * 77)[0]
-    raise OSError("the FITS header has no end")
+def _copy(source: Path, part: Path, wanted: Wanted) -> None:
+    progress = Progress(source.name, source.stat().st_size)
+    with closing(Checker(wanted)) as checker, source.open("rb") as f, part.open("wb") as copy, progress:
+        while piece := f.read(_PIECE):
+            copy.write(piece)
+            checker.feed(piece)
+            progress.add(len(piece))
+        checker.finish()
+        copy.flush()
+        os.fsync(copy.fileno())

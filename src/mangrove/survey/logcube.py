@@ -1,57 +1,99 @@
 """Reader of MaNGA LOGCUBE files, DR15 (v2_4_3) and DR17 (v3_1_1)."""
 
 import numpy as np
-from astropy.io import fits
-from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
 from mangrove.survey.bitmasks import FATAL, DrpPixel, has
-from mangrove.survey.cube import Cube, spaxel_side
+from mangrove.survey.cube import Cube, celestial_frame, spaxel_side
+from mangrove.survey.fits_stream import Hdu, number, text
 
-_NEEDED = ("FLUX", "IVAR", "MASK", "WAVE")
+_CUBES = ("FLUX", "IVAR", "MASK")
 #: Line spread after pixelisation: name of the HDU by release.
 _LSF = ("LSFPOST", "DISP")
 _BANDS = ("G", "R", "I", "Z")
+#: Images to keep, and the HDU after which a LOGCUBE holds nothing that is needed: the point-spread functions and the
+#: correlation of spaxels.
+HDUS = (*_CUBES, *_LSF, "WAVE", *(f"{b}IMG" for b in _BANDS))
+LAST = f"{_BANDS[-1]}IMG"
+#: Side of a MaNGA spaxel, arcsec; a file that says otherwise has lost its scale.
+_SPAXEL = 0.5
+#: Angstrom; MaNGA's line spread is about 1.2.
+_WIDEST_LSF = 100.0
 
 
-def recognises(hdus: fits.HDUList) -> bool:
-    """Whether the file has a FLUX cube and MaNGA's plateifu."""
-    return "PLATEIFU" in hdus[0].header and "FLUX" in hdus
+def recognises(hdus: dict[str, Hdu]) -> bool:
+    """Whether the file has MaNGA's plateifu, or a cube with MaNGA's line spread."""
+    return "PLATEIFU" in hdus["PRIMARY"].header or ("FLUX" in hdus and any(n in hdus for n in _LSF))
 
 
-def read(hdus: fits.HDUList) -> Cube:
-    """The cube of an open LOGCUBE file (see :class:`mangrove.survey.cube.Cube`).
+def read(hdus: dict[str, Hdu]) -> Cube:
+    """The cube of a LOGCUBE file (see :class:`mangrove.survey.cube.Cube`).
 
     Raises
     ------
     CubeError
-        If an HDU is missing or has another shape.
+        If an HDU is missing or has another shape or type, or the frame on the sky or the name is missing.
     """
-    lsf_name = next((n for n in _LSF if n in hdus), None)
-    missing = [n for n in _NEEDED if n not in hdus] + ([] if lsf_name else [" or ".join(_LSF)])
-    if missing:
-        raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}.")
-    flux, ivar, mask, lsf = (_native(hdus[n].data) for n in ("FLUX", "IVAR", "MASK", lsf_name))
-    wave = np.asarray(hdus["WAVE"].data, float)
-    if flux.ndim != 3 or not flux.shape == ivar.shape == mask.shape == lsf.shape or flux.shape[0] != wave.size:
-        raise CubeError(f"FLUX has shape {flux.shape}, WAVE {wave.shape}: the HDUs of the LOGCUBE disagree.")
-    good = ~has(mask, FATAL) & (ivar > 0) & np.isfinite(flux) & np.isfinite(ivar)
-    wcs = WCS(hdus["FLUX"].header).celestial
+    primary = hdus["PRIMARY"].header
+    flux, ivar, mask, lsf, wave = _arrays(hdus)
+    # The largest array that is not kept: gone before the next ones are made.
+    good, foreground = ~has(mask, FATAL), has(mask, DrpPixel.FORESTAR).mean(axis=0) > 0.5
+    del mask, hdus["MASK"]
+    good &= np.isfinite(flux)
+    good &= (ivar > 0) & (ivar < np.inf)
+    good &= (lsf > 0) & (lsf < _WIDEST_LSF)
+    wcs = celestial_frame(hdus["FLUX"].header)
+    scale = spaxel_side(wcs)
+    if abs(scale / _SPAXEL - 1.0) > 0.01:
+        raise CubeError(f"its spaxels are {scale:.4g} arcsec wide by the header of FLUX; a LOGCUBE has {_SPAXEL:g}.")
+    name = text(primary, "PLATEIFU")
+    if not name:
+        raise CubeError("its primary header has no PLATEIFU: whose cube it is, is not known.")
     return Cube(
-        name=str(hdus[0].header["PLATEIFU"]).strip(),
+        name=name,
         wave=wave,
         flux=flux,
         ivar=ivar,
         good=good,
         lsf=lsf,
-        foreground=has(mask, DrpPixel.FORESTAR).mean(axis=0) > 0.5,
-        pixel_scale=spaxel_side(wcs),
+        foreground=foreground,
+        pixel_scale=scale,
         wcs=wcs,
-        version=str(hdus[0].header.get("VERSDRP3", "")).strip(),
-        images={b.lower(): _native(hdus[f"{b}IMG"].data) for b in _BANDS if f"{b}IMG" in hdus},
+        quality=int(number(primary, "DRP3QUAL", 0)),
+        version=text(primary, "VERSDRP3"),
+        images={b.lower(): image for b in _BANDS if (image := _image(hdus, f"{b}IMG")) is not None},
     )
 
 
-def _native(data: np.ndarray) -> np.ndarray:
-    """FITS data in the machine's byte order."""
-    return data.astype(data.dtype.newbyteorder("="), copy=False)
+def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
+    """FLUX, IVAR, MASK, line spread, and WAVE, of one shape and of the right types."""
+    lsf_name = next((n for n in _LSF if _image(hdus, n) is not None), " or ".join(_LSF))
+    names = (*_CUBES, lsf_name, "WAVE")
+    arrays = [_image(hdus, n) for n in names]
+    missing = [n for n, values in zip(names, arrays, strict=True) if values is None]
+    if missing:
+        raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}. Delete it and run again to fetch it anew.")
+    for name, values in zip(names, arrays, strict=True):
+        if values.dtype.kind != ("i" if name == "MASK" else "f"):
+            raise CubeError(
+                f"HDU {name} holds {values.dtype}; a LOGCUBE has {'int32' if name == 'MASK' else 'floats'}."
+            )
+    shapes = {n: v.shape for n, v in zip(names[:-1], arrays, strict=False)}
+    if len(set(shapes.values())) > 1 or arrays[0].ndim != 3 or arrays[-1].shape != arrays[0].shape[:1]:
+        listed = ", ".join(f"{n} {s}" for n, s in shapes.items())
+        raise CubeError(
+            f"its HDUs disagree in shape: {listed}, WAVE {arrays[-1].shape}; "
+            "cubes have (wavelength, rows, columns), FITS axes in the order (columns, rows, wavelength)."
+        )
+    flux, ivar, mask, lsf, wave = arrays
+    return _single(flux), _single(ivar), mask, _single(lsf), wave.astype(float)
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    """Values as float32; infinite, and so no data, where that cannot hold them."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)
+
+
+def _image(hdus: dict[str, Hdu], name: str) -> np.ndarray | None:
+    return hdus[name].data if name in hdus else None

@@ -2,22 +2,26 @@
 
 import numpy as np
 from astropy.io import fits
-from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
-from mangrove.survey.cube import Cube, spaxel_side
+from mangrove.survey.cube import Cube, celestial_frame, spaxel_side
+from mangrove.survey.fits_stream import Hdu, number, text
 from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, linear_edges, log_edges, overlap_matrix
 
+#: Images to keep.
+HDUS = ("DATA", "STAT", "DQ")
 #: Step of the output scale in dex, MaNGA's.
 STEP = 1e-4
 #: Largest part of an output pixel that may come from bad input pixels.
 _BAD_FRACTION = 0.1
+#: Angstrom; MUSE covers 4650 to 9300.
+_AIR_RANGE = (2000.0, 30000.0)
 _TO_1E17 = {"10**(-20)*erg/s/cm**2/Angstrom": 1e-3, "10**(-20)*erg/s/cm**2/Angstrom/spaxel": 1e-3}
 
 
-def recognises(hdus: fits.HDUList) -> bool:
+def recognises(hdus: dict[str, Hdu]) -> bool:
     """Whether the file has MUSE's DATA and STAT cubes on a wavelength axis."""
-    return "DATA" in hdus and "STAT" in hdus and hdus["DATA"].header.get("NAXIS") == 3
+    return all(n in hdus and hdus[n].data is not None for n in ("DATA", "STAT")) and hdus["DATA"].data.ndim == 3
 
 
 def fwhm(wave):
@@ -25,8 +29,8 @@ def fwhm(wave):
     return 5.866e-8 * wave**2 - 9.187e-4 * wave + 6.040
 
 
-def read(hdus: fits.HDUList) -> Cube:
-    """The cube of an open MUSE file (see :class:`mangrove.survey.cube.Cube`).
+def read(hdus: dict[str, Hdu]) -> Cube:
+    """The cube of a MUSE file (see :class:`mangrove.survey.cube.Cube`).
 
     Flux is conserved. Rebinning shares an input pixel between output pixels, whose noise then correlates; each
     output pixel gets its variance plus its covariance with the others, so that sums over pixels, and fits that take
@@ -35,9 +39,13 @@ def read(hdus: fits.HDUList) -> Cube:
     Raises
     ------
     CubeError
-        If the wavelength axis is not linear air wavelength in Angstrom, or the unit is unknown.
+        If the wavelength axis is not linear air wavelength in Angstrom, the unit is unknown, HDUs disagree in shape,
+        or there is no celestial frame.
     """
     header = hdus["DATA"].header
+    data, stat, quality = (hdus[n].data if n in hdus else None for n in HDUS)
+    if any(other is not None and other.shape != data.shape for other in (stat, quality)):
+        raise CubeError(f"its HDUs {', '.join(n for n in HDUS if n in hdus)} disagree in shape.")
     wave_air, unit = _air_scale(header), _unit(header)
     edges_air = linear_edges(wave_air)
     edges = air_to_vacuum(edges_air)
@@ -45,19 +53,19 @@ def read(hdus: fits.HDUList) -> Cube:
     matrix = overlap_matrix(edges, log_edges(wave))
     # The flux in a pixel stays, its width in vacuum is larger.
     unit *= (np.diff(edges_air) / np.diff(edges))[:, None]
-    ny_nx = hdus["DATA"].shape[1:]
-    flux = hdus["DATA"].data.reshape(wave_air.size, -1).astype(np.float64) * unit
-    variance = hdus["STAT"].data.reshape(wave_air.size, -1).astype(np.float64) * unit**2
+    ny_nx = data.shape[1:]
+    flux = data.reshape(wave_air.size, -1).astype(np.float64) * unit
+    variance = stat.reshape(wave_air.size, -1).astype(np.float64) * unit**2
     bad = ~np.isfinite(flux) | ~np.isfinite(variance) | (variance <= 0)
-    if "DQ" in hdus:
-        bad |= hdus["DQ"].data.reshape(wave_air.size, -1) != 0
+    if quality is not None:
+        bad |= quality.reshape(wave_air.size, -1) != 0
     flux_out = matrix @ np.where(bad, 0.0, flux)
     variance_out = matrix @ (np.where(bad, 0.0, variance) * np.diff(edges)[:, None])
     variance_out /= np.diff(log_edges(wave))[:, None]
     good = (matrix @ bad.astype(float) <= _BAD_FRACTION) & (variance_out > 0)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
     lsf = np.hypot(fwhm(wave) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
-    wcs = WCS(header).celestial
+    wcs = celestial_frame(header)
     shape = (wave.size, *ny_nx)
     flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)
     return Cube(
@@ -77,16 +85,19 @@ def read(hdus: fits.HDUList) -> Cube:
 
 
 def _air_scale(header: fits.Header) -> np.ndarray:
-    if header.get("CTYPE3", "").strip() != "AWAV" or header.get("CUNIT3", "").strip().lower() != "angstrom":
-        raise CubeError(
-            f"the wavelength axis is {header.get('CTYPE3')} in {header.get('CUNIT3')}; a MUSE cube has AWAV in Angstrom."
-        )
-    step = header.get("CD3_3", header.get("CDELT3"))
-    return header["CRVAL3"] + step * (np.arange(header["NAXIS3"]) + 1.0 - header["CRPIX3"])
+    kind, unit = text(header, "CTYPE3"), text(header, "CUNIT3")
+    if kind != "AWAV" or unit.lower() != "angstrom":
+        raise CubeError(f"the wavelength axis is {kind or 'not named'} in '{unit}'; a MUSE cube has AWAV in Angstrom.")
+    step = number(header, "CD3_3" if "CD3_3" in header else "CDELT3")
+    pixels = np.arange(int(number(header, "NAXIS3"))) + 1.0
+    wave = number(header, "CRVAL3") + step * (pixels - number(header, "CRPIX3"))
+    if wave.size < 2 or not _AIR_RANGE[0] < wave[0] < wave[-1] < _AIR_RANGE[1]:
+        raise CubeError(f"its {wave.size} wavelengths begin at {wave[:1]} in steps of {step:g} Angstrom; not MUSE's.")
+    return wave
 
 
 def _unit(header: fits.Header) -> float:
-    unit = header.get("BUNIT", "").strip()
+    unit = text(header, "BUNIT")
     if unit not in _TO_1E17:
         raise CubeError(f"BUNIT is '{unit}'; known for MUSE: {', '.join(_TO_1E17)}.")
     return _TO_1E17[unit]

@@ -165,7 +165,8 @@ def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
     for column, text in zip(header, row, strict=True):
         kind = _COLUMNS[column].type
         try:
-            values[column] = kind(text.strip()) if text.strip() or kind is str else _COLUMNS[column].default
+            given = text.strip() or kind is str or column in _REQUIRED
+            values[column] = kind(text.strip()) if given else _COLUMNS[column].default
         except ValueError:
             raise SampleError(
                 f"{where}: {column} is '{text}', not {'a whole number' if kind is int else 'a number'}"
@@ -192,7 +193,9 @@ def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
         )
     odd = [c for c, f in _COLUMNS.items() if f.type is float and not math.isfinite(getattr(galaxy, c))]
     if odd:
-        raise SampleError(f"{where}: {', '.join(odd)} of {galaxy.plateifu} not finite; write {MISSING:g} for missing.")
+        raise SampleError(
+            f"{where}: {', '.join(odd)} of {galaxy.plateifu} must be finite; write {MISSING:g} for missing."
+        )
 
 
 def _check_release(galaxies: dict[str, Galaxy], config: Config) -> None:

@@ -1,38 +1,45 @@
 """Reader of a file of single MaNGA spectra (HDUs WAVE, FLUX, IVAR, MASK, SRES): each becomes a cube of one spaxel."""
 
 import numpy as np
-from astropy.io import fits
 
 from mangrove.errors import CubeError
 from mangrove.survey.bitmasks import FATAL, has
-from mangrove.survey.cube import Cube
+from mangrove.survey.cube import Cube, check_scale
+from mangrove.survey.fits_stream import Hdu
 from mangrove.wavelengths import SIGMA_TO_FWHM
 
+#: Images to keep.
+HDUS = ("WAVE", "FLUX", "IVAR", "MASK", "SRES")
 #: Area of a MaNGA spaxel is that of 0.5 arcsec squared.
 _PIXEL_SCALE = 0.5
 
 
-def recognises(hdus: fits.HDUList) -> bool:
+def recognises(hdus: dict[str, Hdu]) -> bool:
     """Whether the file has two-dimensional spectra with their resolving power."""
-    return all(n in hdus for n in ("WAVE", "FLUX", "IVAR", "MASK", "SRES")) and hdus["FLUX"].header["NAXIS"] == 2
+    return all(n in hdus and hdus[n].data is not None for n in HDUS) and hdus["FLUX"].data.ndim == 2
 
 
-def read(hdus: fits.HDUList, spectrum: int) -> Cube:
+def read(hdus: dict[str, Hdu], spectrum: int) -> Cube:
     """One row of the file as a cube of one spaxel (see :class:`mangrove.survey.cube.Cube`).
 
     Raises
     ------
     CubeError
-        If there is no such row.
+        If there is no such row, or the HDUs disagree in shape or type.
     """
-    n = hdus["FLUX"].shape[0]
+    n, n_wave = hdus["FLUX"].data.shape
+    wave = hdus["WAVE"].data.astype(float)
+    check_scale(wave)
+    if wave.size != n_wave or any(hdus[name].data.shape != (n, n_wave) for name in HDUS[1:]):
+        raise CubeError(f"its HDUs disagree in shape: WAVE {wave.shape}, FLUX {(n, n_wave)}.")
+    if hdus["MASK"].data.dtype.kind not in "iu":
+        raise CubeError(f"MASK holds {hdus['MASK'].data.dtype}; whole numbers are needed.")
     if not 0 <= spectrum < n:
         raise CubeError(f"the sample sheet asks for spectrum {spectrum}; the file has {n} (0 to {n - 1}).")
-    wave = np.asarray(hdus["WAVE"].data, float)
-    flux, ivar, mask, resolving_power = (
-        np.asarray(hdus[name].data[spectrum]) for name in ("FLUX", "IVAR", "MASK", "SRES")
-    )
-    good = ~has(mask, FATAL) & (ivar > 0) & np.isfinite(flux) & (resolving_power > 0)
+    flux, ivar, mask, resolving_power = (hdus[name].data[spectrum] for name in HDUS[1:])
+    good = ~has(mask, FATAL) & np.isfinite(flux)
+    for values in (ivar, resolving_power):
+        good &= np.isfinite(values) & (values > 0)
     # Masked pixels hold placeholders for the resolving power.
     lsf = np.divide(wave, resolving_power * SIGMA_TO_FWHM, out=np.zeros_like(wave), where=good)
 

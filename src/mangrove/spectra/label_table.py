@@ -1,0 +1,69 @@
+"""The table of all baxels: labels of one galaxy from its artefacts, and galaxies put together."""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove import artefacts
+from mangrove.data_model import LABEL, LABELS
+from mangrove.spectra.cosmology import universe_age
+from mangrove.spectra.labels import baxel_labels, bpt_classes
+from mangrove.spectra.libraries import load_library, younger_than
+from mangrove.spectra.populations import template_table
+
+_PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
+_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err")
+_TEMPLATES = ("template_age", "template_metallicity")
+
+
+class GalaxyLabels(NamedTuple):
+    """One galaxy: attributes for the table of galaxies, and columns over its baxels."""
+
+    about: dict
+    columns: dict[str, np.ndarray]
+
+
+def galaxy_labels(extract_path, fit_path) -> GalaxyLabels:
+    """Place, fit and labels of a galaxy's baxels.
+
+    Parameters
+    ----------
+    extract_path, fit_path : path-like
+        Artefacts of one galaxy.
+
+    Raises
+    ------
+    ArtefactError
+        If one cannot be read.
+    TemplateError
+        If the library of the fit is not there any more, or is another one.
+    """
+    extract = artefacts.read(extract_path, "extract", list(_PLACE))
+    fitted = [n for n, f in LABELS.fields.items() if n in artefacts.declared_names("fit") and n not in LABEL]
+    fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES])
+    params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
+    library = load_library(params["templates"])
+    if params["age_limit"]:
+        library = younger_than(library, universe_age(z))
+    table = template_table(library, fit["template_age"], fit["template_metallicity"])
+    labels = baxel_labels(fit.data, table, z, float(extract.attrs["pixel_scale"]))
+    columns = {name: extract[name] for name in _PLACE} | {name: fit[name] for name in fitted}
+    for name, label in labels.items():
+        columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
+    columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
+    about = {name: extract.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
+    return GalaxyLabels(about, columns)
+
+
+def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'labels': rows galaxy by galaxy."""
+    counts = np.array([g.columns["status"].size for g in galaxies])
+    data = {name: np.array([g.about[name] for g in galaxies]) for name in ("plateifu", "mangaid", "z")}
+    data |= {f"galaxy_{name}": np.array([g.about[name] for g in galaxies]) for name in ("status", "reason")}
+    data["n_baxel_of_galaxy"] = counts
+    data["galaxy"] = np.repeat(np.arange(len(galaxies)), counts)
+    data["baxel"] = np.concatenate([np.arange(n) for n in counts])
+    shared = {name: galaxies[0].columns[name] for name in ("line", "line_wave")}
+    per_baxel = [name for name in galaxies[0].columns if name not in shared]
+    return data | shared | {name: np.concatenate([g.columns[name] for g in galaxies]) for name in per_baxel}

@@ -1,0 +1,108 @@
+"""All labels of a galaxy's baxels from its stored fit (docs/labels.md)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from mangrove.spectra.attenuation import gas_ebv
+from mangrove.spectra.bpt import NONE, bpt_class, bpt_ratios, d_bpt
+from mangrove.spectra.composition import MAX_EBV
+from mangrove.spectra.fitting import (
+    ALL_MASKED,
+    GAS_AT_BOUND,
+    LINE_OK,
+    NO_CONTINUUM,
+    NOT_CONVERGED,
+    SIGMA_AT_BOUND,
+    SIGMA_BELOW_LSF,
+    TOO_FEW_PIXELS,
+    V_AT_BOUND,
+)
+from mangrove.spectra.flags import Label, LabelFlag, flag_where, with_flag
+from mangrove.spectra.physics import mass_surface_density, r_attenuation, sfr_surface_density, specific_sfr
+from mangrove.spectra.populations import TemplateTable, population_labels, population_values, scatter
+
+#: Reduced chi2 from which on a fit is poor, as published.
+MAX_CHI2 = 2.0
+
+_LINE_COLUMNS = ("line_flux", "line_flux_err")
+_BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND, GAS_AT_BOUND)
+_NOT_FITTED = (TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED)
+
+
+def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: float) -> dict[str, Label]:
+    """Labels of every baxel, keys as in :data:`mangrove.data_model.LABEL`.
+
+    Parameters
+    ----------
+    fit : mapping of str to ndarray
+        The artefact 'fit': status, chi2_reduced, weights, weights_draw (n_baxel, n_draw, n_template), ebv_star,
+        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err.
+    table : TemplateTable
+        Of the templates that were fitted, in their order.
+    z : float
+        Catalogue redshift.
+    pixel_scale : float
+        Side of a spaxel, arcsec.
+    """
+    labels = population_labels(fit["weights"], fit["weights_draw"], table)
+    labels["ebv_star"] = _star_ebv(fit)
+    balmer = [fit[name][:, _index(fit, line)] for line in ("Halpha-6565", "Hbeta-4863") for name in _LINE_COLUMNS]
+    labels["ebv_gas"] = gas_ebv(*balmer)
+    labels["log_sfr_density"] = sfr_surface_density(*balmer, z, pixel_scale)
+    observed = _observed_ml(fit, labels["log_ml_r"], table)
+    labels["log_mass_density"] = mass_surface_density(observed, fit["r_flux"], fit["r_flux_err"], z, pixel_scale)
+    labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
+    labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
+    common = fit_flag(fit["status"], fit["chi2_reduced"])
+    return {name: label._replace(flag=label.flag | common) for name, label in labels.items()}
+
+
+def bpt_classes(fit: Mapping, d_bpt: Label) -> np.ndarray:
+    """BPT class of every baxel, int8, a key of BPT_CLASS; none where ``d_bpt`` has the flag LOW_SNR or no value."""
+    kind = bpt_class(*bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], 0.0))
+    return np.where(d_bpt.flag & np.uint16(LabelFlag.LOW_SNR), NONE, kind).astype(np.int8)
+
+
+def fit_flag(status, chi2_reduced) -> np.ndarray:
+    """What the outcome of a fit means for every label of it, uint16 bits of LabelFlag.
+
+    Parameters
+    ----------
+    status : ndarray, shape (n,)
+        Codes of :mod:`mangrove.spectra.fitting`.
+    chi2_reduced : ndarray, shape (n,)
+    """
+    flag = flag_where(np.isin(status, _NOT_FITTED), LabelFlag.NO_FIT)
+    flag |= flag_where(np.equal(status, NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
+    flag |= flag_where(np.isin(status, _BOUNDS), LabelFlag.AT_BOUND)
+    return flag | flag_where(np.asarray(chi2_reduced) >= MAX_CHI2, LabelFlag.POOR_FIT)
+
+
+def dispersion_flag(status) -> np.ndarray:
+    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD."""
+    return flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
+
+
+def line_flag(line_status, line_continuum) -> np.ndarray:
+    """Flags of line fluxes and equivalent widths, shape (n, n_line): LINE_MISSING, ZERO_CONTINUUM (widths only)."""
+    line_status, line_continuum = np.asarray(line_status), np.asarray(line_continuum)
+    missing = line_status != LINE_OK
+    flag = flag_where(missing, LabelFlag.LINE_MISSING)
+    return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
+
+
+def _index(fit: Mapping, line: str) -> int:
+    return [str(name) for name in fit["line"]].index(line)
+
+
+def _star_ebv(fit: Mapping) -> Label:
+    value = np.asarray(fit["ebv_star"], float)
+    label = Label(value, scatter(fit["ebv_draw"]), np.zeros(value.shape, np.uint16))
+    return with_flag(label, value >= MAX_EBV, LabelFlag.AT_BOUND)
+
+
+def _observed_ml(fit: Mapping, log_ml_r: Label, table: TemplateTable) -> Label:
+    """log M/L_r of the light as observed; M/L and dust share their draws, so their errors are not independent."""
+    draws = population_values(fit["weights_draw"], table)["log_ml_r"] + r_attenuation(fit["ebv_draw"])
+    return Label(log_ml_r.value + r_attenuation(fit["ebv_star"]), scatter(draws), log_ml_r.flag)

@@ -1,0 +1,78 @@
+"""The workflow on a real Slurm of one node, through the profile for clusters."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+from workflow.conftest import REGULAR, TOO_FAINT, Workspace
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
+
+# No IFU has ten fibres: the job that simulates this galaxy fails.
+BROKEN = "9004-1001"
+CUBE = f"data/tiny/manga-{REGULAR}-LOGCUBE.fits.gz"
+TRUTH = f"results/tiny/archive/truth/{BROKEN}.h5"
+# As on a cluster without accounting; the first look at the jobs is when the short ones of this test have ended.
+COMMAND = [
+    sys.executable,
+    "-m",
+    "snakemake",
+    "--workflow-profile",
+    "profiles/slurm",
+    "--configfile",
+    "configs/tiny.yaml",
+]
+COMMAND += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "15", "--retries", "1"]
+
+
+def snakemake(workspace: Workspace, *targets: str) -> tuple[int, str]:
+    """Exit status and output of snakemake with the profile for clusters."""
+    done = subprocess.run([*COMMAND, *targets], **workspace.process(), timeout=240)
+    return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def sent(slurm, workspace):
+    """Exit status, output and Slurm's jobs (per rule and galaxy) of a run with a good and a broken galaxy."""
+    sheet = (workspace.folder / "samples/tiny.tsv").read_text(encoding="utf-8")
+    workspace.write("samples/tiny.tsv", sheet.replace(TOO_FAINT, BROKEN))
+    status, text = snakemake(workspace, CUBE, TRUTH)
+    jobs = {}
+    # The plugin's log: .snakemake/slurm_logs/rule_simulate/9001_1902/2.log
+    for number, rule, galaxy in re.findall(r"with SLURM jobid (\d+) \(log: \S+/rule_(\w+)/([\d_-]+)/", text):
+        jobs.setdefault((rule, galaxy.replace("_", "-")), []).append(slurm.job(number))
+    assert jobs, text + slurm.logs()
+    return status, text, jobs
+
+
+def test_jobs_run_under_slurm_and_their_results_arrive(workspace, sent):
+    _, text, jobs = sent
+    good = {rule: [job["JobState"] for job in jobs[rule, REGULAR]] for rule in ("simulate", "download")}
+    assert good == {"simulate": ["COMPLETED"], "download": ["COMPLETED"]}, text
+    assert (workspace.folder / CUBE).is_file()
+
+
+@pytest.mark.parametrize(
+    ("rule", "memory", "time"), [("simulate", "1500M", "00:10:00"), ("download", "500M", "01:00:00")]
+)
+def test_slurm_knows_memory_and_time_of_the_rule(sent, rule, memory, time):
+    (job,) = sent[2][rule, REGULAR]
+    assert (job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]) == (memory, time, "1")
+
+
+def test_a_job_that_fails_is_sent_again_with_more_and_then_reported(workspace, sent):
+    status, text, jobs = sent
+    assert [(job["JobState"], job["MinMemoryNode"], job["TimeLimit"]) for job in jobs["simulate", BROKEN]] == [
+        ("FAILED", "1500M", "00:10:00"),
+        ("FAILED", "3000M", "00:20:00"),
+    ]
+    assert status != 0 and not (workspace.folder / TRUTH).exists()
+    assert "1 x simulate: mangrove.errors.SampleError: '...': IFU 1001 has none of" in text
+
+
+@pytest.mark.usefixtures("sent")
+def test_what_the_cluster_made_is_current(workspace):
+    status, text = snakemake(workspace, CUBE)
+    assert status == 0 and "Nothing to be done" in text
+    assert not workspace.planned(CUBE).rules, "the profile for one machine sees it differently"

@@ -1,0 +1,140 @@
+"""All labels of a galaxy together: values, validity, and a named reason for every missing one."""
+
+import numpy as np
+import pytest
+
+from mangrove.data_model import BPT_CLASS, LABEL, LABEL_FLAG
+from mangrove.spectra import bpt, fitting
+from mangrove.spectra.bpt import NONE, STAR_FORMING
+from mangrove.spectra.dust_curves import calzetti
+from mangrove.spectra.flags import LabelFlag, is_clean
+from mangrove.spectra.labels import baxel_labels, bpt_classes, dispersion_flag, fit_flag, line_flag
+from mangrove.spectra.photometry import SOLAR_LUMINOSITY, r_band_flux, solar_r_luminosity
+from mangrove.spectra.physics import kpc_per_arcsec, luminosity_distance, r_attenuation
+from mangrove.spectra.populations import population_values, template_table
+from mangrove.ssp import load_mastar
+
+MASTAR = load_mastar()
+TABLE = template_table(MASTAR)
+LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+GOOD = [30.0, 20.0, 120.0, 30.0]
+
+
+def stored(line_flux=(GOOD,), **changes):
+    """A fit of n baxels: one old template behind E(B-V) = 0.3, draws that scatter about it."""
+    n = len(line_flux)
+    rng = np.random.default_rng(2)
+    weights = np.zeros((n, 54))
+    weights[:, 43] = 1.0
+    draws = np.repeat(weights[:, None], 30, axis=1)
+    # A younger population and one of another metallicity.
+    draws[..., [42, 34]] = 0.1 * np.abs(rng.normal(size=(n, 30, 2)))
+    fit = {
+        "status": np.zeros(n, np.int8),
+        "chi2_reduced": np.ones(n),
+        "weights": weights,
+        "weights_draw": draws,
+        "ebv_star": np.full(n, 0.3),
+        "ebv_draw": 0.3 + 0.02 * rng.normal(size=(n, 30)),
+        "r_flux": np.full(n, 0.8),
+        "r_flux_err": np.full(n, 0.01),
+        "line": LINES,
+        "line_flux": np.array(line_flux),
+        "line_flux_err": np.ones((n, 4)),
+    }
+    return fit | changes
+
+
+def labels(fit):
+    return baxel_labels(fit, TABLE, 0.03, 0.5)
+
+
+def test_every_label_has_value_error_and_unit():
+    out = labels(stored())
+    assert set(out) == set(LABEL)
+    for name, label in out.items():
+        assert is_clean(label).all(), name
+        assert label.error[0] > 0, name
+
+
+def test_mass_counts_dust_and_specific_rate_is_the_quotient():
+    dusty, clear = labels(stored()), labels(stored(ebv_star=np.zeros(1)))
+    assert dusty["log_mass_density"].value - clear["log_mass_density"].value == pytest.approx(r_attenuation(0.3))
+    assert dusty["log_ssfr"].value == pytest.approx(dusty["log_sfr_density"].value - dusty["log_mass_density"].value)
+    assert dusty["log_ml_r"].value == pytest.approx(np.log10(TABLE.ml_r[43]))
+
+
+@pytest.mark.parametrize(("ebv", "tolerance"), [(0.0, 1e-6), (0.5, 0.005), (1.2, 0.015)])
+def test_a_known_mass_comes_back(ebv, tolerance):
+    """10^6 solar luminosities in r behind dust at z = 0.03, seen per spaxel; dust in r is taken at the pivot."""
+    z, solar = 0.03, solar_r_luminosity(TABLE.r_light[43] * SOLAR_LUMINOSITY)
+    density = MASTAR.flux[4, 7] / solar * 1e6 * SOLAR_LUMINOSITY * 10 ** (-0.4 * ebv * calzetti(MASTAR.wave))
+    observed = density / (4 * np.pi * luminosity_distance(z) ** 2 * (1 + z)) / 1e-17
+    good, error = np.ones(observed.size, bool), np.full(observed.size, 1e-3)
+    r_flux, r_flux_err = (np.array([a]) for a in r_band_flux(MASTAR.wave, observed, error, good, observed))
+    fit = stored(ebv_star=np.array([ebv]), r_flux=r_flux, r_flux_err=r_flux_err)
+    mass = np.log10(1e6 * TABLE.ml_r[43] / (0.5 * kpc_per_arcsec(z)) ** 2)
+    assert labels(fit)["log_mass_density"].value[0] == pytest.approx(mass, abs=tolerance)
+
+
+def test_opposite_errors_of_age_and_dust_cancel_in_the_mass():
+    fit = stored()
+    ml = population_values(fit["weights_draw"], TABLE)["log_ml_r"]
+    fit["ebv_draw"] = 0.3 - (ml - ml.mean()) / r_attenuation(1.0)
+    fit["r_flux_err"] = np.zeros(1)
+    assert labels(fit)["log_mass_density"].error[0] < 0.01 * labels(fit)["log_ml_r"].error[0]
+
+
+def test_every_missing_value_has_a_reason():
+    lines = [
+        GOOD,
+        [np.nan, 20.0, 120.0, 30.0],
+        [-1.0, 20.0, 120.0, 30.0],
+        [30.0, 20.0, np.nan, np.nan],
+        GOOD,
+        [np.nan] * 4,
+    ]
+    fit = stored(lines)
+    fit["weights"][4:] = 0.0
+    fit["weights_draw"][5] = 0.0
+    fit["r_flux"][3:5] = np.nan, -0.1
+    for name in ("ebv_star", "r_flux", "chi2_reduced"):
+        fit[name][5] = np.nan
+    fit["ebv_draw"][5] = np.nan
+    fit["status"][4:] = fitting.NO_CONTINUUM, fitting.ALL_MASKED
+    for name, label in labels(fit).items():
+        assert (label.flag[~np.isfinite(label.value)] != 0).all(), name
+        assert not label.flag[0], name
+    assert (labels(fit)["ebv_gas"].flag[1:4] & np.uint16(LabelFlag.LINE_MISSING)).tolist() == [8, 0, 8]
+
+
+def test_validity_of_the_papers():
+    fit = stored([GOOD, [30.0, 20.0, 120.0, 1.5], GOOD], chi2_reduced=np.array([1.0, 1.0, 2.5]))
+    out = labels(fit)
+    np.testing.assert_array_equal(out["d_bpt"].flag, [0, LabelFlag.LOW_SNR, LabelFlag.POOR_FIT])
+    assert bpt_classes(fit, out["d_bpt"]).tolist() == [STAR_FORMING, NONE, STAR_FORMING]
+    np.testing.assert_array_equal(out["log_ssfr"].flag, [0, 0, LabelFlag.POOR_FIT])
+    assert is_clean(out["log_ssfr"], LabelFlag.POOR_FIT).all()
+
+
+def test_outcomes_of_the_fit_have_names():
+    status = [fitting.OK, fitting.TOO_FEW_PIXELS, fitting.V_AT_BOUND, fitting.NO_CONTINUUM, fitting.SIGMA_BELOW_LSF]
+    expected = [0, LabelFlag.NO_FIT, LabelFlag.AT_BOUND, LabelFlag.NO_WEIGHTS, 0]
+    np.testing.assert_array_equal(fit_flag(status, np.ones(5)), expected)
+    np.testing.assert_array_equal(dispersion_flag(status), [0, 0, 0, 0, LabelFlag.BELOW_LINE_SPREAD])
+
+
+def test_ebv_at_its_bound_is_flagged():
+    out = labels(stored([GOOD, GOOD], ebv_star=np.array([3.0, 0.0])))
+    np.testing.assert_array_equal(out["ebv_star"].flag, [LabelFlag.AT_BOUND, 0])
+
+
+def test_lines_without_continuum_are_flagged():
+    status = [[fitting.LINE_OK, fitting.LINE_OK, fitting.LINE_OUTSIDE]]
+    expected = [[0, LabelFlag.ZERO_CONTINUUM, LabelFlag.LINE_MISSING]]
+    np.testing.assert_array_equal(line_flag(status, [[1.0, 0.0, np.nan]]), expected)
+
+
+def test_the_data_model_names_flags_and_classes_as_the_code_does():
+    assert {flag.value: flag.name.lower() for flag in LabelFlag} == LABEL_FLAG
+    assert list(BPT_CLASS) == [bpt.NONE, bpt.STAR_FORMING, bpt.COMPOSITE, bpt.AGN]
