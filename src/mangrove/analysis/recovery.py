@@ -174,11 +174,23 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
         "v_gas": ok & gas,
         "sigma_gas": ok & gas,
     }
-    found = {name: _comparison(fit[name], fit[f"{name}_err"], true[name], snr, use) for name, use in selections.items()}
+    found = {name: comparison(fit[name], fit[f"{name}_err"], true[name], snr, use) for name, use in selections.items()}
     for k in np.flatnonzero(fit_lines().partner == np.arange(len(names))):
         columns = (values[:, k] for values in (fit["line_flux"], fit["line_flux_err"], true["line_flux"]))
-        found[f"flux {names[k]}"] = _comparison(*columns, snr, ok & (line_snr[:, k] > MIN_LINE_SNR))
+        found[f"flux {names[k]}"] = comparison(*columns, snr, ok & (line_snr[:, k] > MIN_LINE_SNR))
     return found
+
+
+def comparison(measured, error, truth, snr, use) -> Comparison:
+    """Those of ``use`` that have a value, an error and a truth."""
+    use = use & np.isfinite(measured) & np.isfinite(truth) & (error > 0) & np.isfinite(error)
+    columns = (np.asarray(values, float)[use] for values in (measured, error, truth, snr))
+    return Comparison(*columns, galaxy=np.zeros(use.sum(), int))
+
+
+def join(parts: list[Comparison]) -> Comparison:
+    """Comparisons put together."""
+    return Comparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
@@ -187,8 +199,8 @@ def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
     for i, galaxy in enumerate(galaxies):
         for name, comparison in galaxy.items():
             parts.setdefault(name, []).append(comparison._replace(galaxy=np.full(comparison.snr.size, i)))
-    joined = {name: _joined(found) for name, found in parts.items()}
-    return joined | {ALL_LINES: _joined([found for name, found in joined.items() if name.startswith("flux ")])}
+    joined = {name: join(found) for name, found in parts.items()}
+    return joined | {ALL_LINES: join([found for name, found in joined.items() if name.startswith("flux ")])}
 
 
 def recovery_table(pooled: Mapping[str, Comparison]) -> list[RecoveryRow]:
@@ -224,25 +236,14 @@ def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
     axes = figure.subplots(2, len(names))
     low = min(limits[0] for limits in SNR_RANGES.values())
     for (upper, lower), name in zip(axes.T, names, strict=True):
-        comparison = pooled[name].between(low, np.inf)
-        _pull_panel(upper, name, comparison)
-        _value_panel(lower, name, comparison)
+        found = pooled[name].between(low, np.inf)
+        _pull_panel(upper, name, found)
+        _value_panel(lower, name, found)
     return figure
 
 
 def _known(fit: Artefact) -> np.ndarray:
     return np.isfinite(fit["line_flux_err"]) & (fit["line_flux_err"] > 0)
-
-
-def _comparison(measured, error, truth, snr, use) -> Comparison:
-    """Those of ``use`` that have a value, an error and a truth."""
-    use = use & np.isfinite(measured) & np.isfinite(truth) & (error > 0) & np.isfinite(error)
-    columns = (np.asarray(values, float)[use] for values in (measured, error, truth, snr))
-    return Comparison(*columns, galaxy=np.zeros(use.sum(), int))
-
-
-def _joined(parts: list[Comparison]) -> Comparison:
-    return Comparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:

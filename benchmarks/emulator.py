@@ -1,0 +1,111 @@
+"""Speed of the emulator: inference beside nearest neighbours, training, gradient of one prediction.
+
+REAL_DATA=FOLDER python benchmarks/emulator.py
+"""
+
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from mangrove.analysis.emulator_baselines import nearest_neighbours
+from mangrove.models.emulator import Emulator, predict_table
+from mangrove.models.emulator_training import EmulatorSettings, train_emulator
+from mangrove.models.line_network import Architecture
+from mangrove.models.line_table import LineTable, read_desi, split
+
+N_PREDICT, N_MILLION = 100_000, 1_000_000
+N_MEMBER = 4
+REPEATS, GRADIENTS = 7, 200
+THREADS = 2
+
+
+def main() -> None:
+    """Print the results as JSON lines."""
+    path = Path(os.environ.get("REAL_DATA", "../shared/data")) / "desi" / "desi_sv3_continuum_ew.h5"
+    table, _ = read_desi(path)
+    parts = split(table)
+    train = table.take(np.concatenate([parts.train, parts.validation]))
+    batch = resampled(table.take(parts.test), N_PREDICT)
+    models = {}
+    for n_member in (1, N_MEMBER):
+        with tempfile.TemporaryDirectory(prefix="mangrove-emulator-") as folder:
+            settings = EmulatorSettings(Architecture(n_member=n_member))
+            start = time.perf_counter()
+            models[n_member], _ = train_emulator(table, parts, settings, Path(folder), {})
+            report(f"training, {name_of(n_member)}", time.perf_counter() - start, "s")
+    neighbours = neighbour_seconds(models[1], train, batch)
+    for n_member, model in models.items():
+        ours = median_seconds(lambda model=model: predict(model, batch))
+        report(f"prediction of {N_PREDICT} galaxies, {name_of(n_member)}, over 20 neighbours", ours, "s", neighbours)
+        million = resampled(batch, N_MILLION)
+        report(f"prediction of {N_MILLION} galaxies, {name_of(n_member)}", seconds(predict, model, million), "s")
+        report(f"gradient of one prediction, {name_of(n_member)}", 1000 * gradient_seconds(model, batch), "ms")
+
+
+def predict(model: Emulator, table: LineTable):
+    """Predictions for a whole table, on the host."""
+    return predict_table(model, table.flux_bins, table.log_luminosity)
+
+
+def neighbour_seconds(model: Emulator, train: LineTable, batch: LineTable) -> float:
+    """Time of the nearest neighbours of a batch, all rows for training, two threads, the tree already built."""
+    x, test = (
+        np.asarray(model.features(jnp.asarray(t.flux_bins), jnp.asarray(t.log_luminosity))) for t in (train, batch)
+    )
+    centre, scale = np.median(x, 0), x.std(0)
+    y = np.where(train.measured, np.arcsinh(train.ew), np.nan)
+    with threadpool_limits(THREADS):
+        predictor = nearest_neighbours((x - centre) / scale, y)
+        return seconds(predictor, (test - centre) / scale)
+
+
+def gradient_seconds(model: Emulator, batch: LineTable) -> float:
+    """Time of the gradient of one line of one galaxy with respect to its bins, after compilation."""
+    halpha = model.line("Halpha")
+    gradient = jax.jit(jax.grad(lambda flux, luminosity: model(flux, luminosity).observed[halpha]))
+    flux, luminosity = jnp.asarray(batch.flux_bins[0]), jnp.asarray(batch.log_luminosity[0])
+    gradient(flux, luminosity).block_until_ready()
+    return statistics.median(seconds(lambda: gradient(flux, luminosity).block_until_ready()) for _ in range(GRADIENTS))
+
+
+def resampled(table: LineTable, n: int) -> LineTable:
+    """So many rows drawn from a table."""
+    return table.take(np.random.default_rng(0).integers(0, len(table.flux_bins), n))
+
+
+def name_of(n_member: int) -> str:
+    """What the model is called in the results."""
+    return "single model" if n_member == 1 else f"ensemble of {n_member}"
+
+
+def median_seconds(function) -> float:
+    """Median wall time, the first call (compilation) apart."""
+    function()
+    return statistics.median(seconds(function) for _ in range(REPEATS))
+
+
+def seconds(function, *args) -> float:
+    """Wall time of a call."""
+    start = time.perf_counter()
+    function(*args)
+    return time.perf_counter() - start
+
+
+def report(metric: str, value: float, unit: str, peer: float | None = None) -> None:
+    """Print one result."""
+    row = {"benchmark": "emulator", "metric": metric, "value": round(value, 4), "unit": unit}
+    if peer is not None:
+        row |= {"peer": round(peer, 4), "ratio": round(value / peer, 6), "times_faster": round(peer / value, 1)}
+    print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

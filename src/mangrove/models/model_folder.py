@@ -1,0 +1,130 @@
+"""Folders of trained models: one JSON file and one file of arrays, no pickles, both held together by hashes."""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from flax import nnx
+
+from mangrove.models.errors import ModelError
+
+FORMAT = 1
+_JSON, _ARRAYS = "model.json", "arrays.npz"
+
+
+class ModelFolder(NamedTuple):
+    """What a model folder holds: plain values (architecture, normalisation, provenance, ...) and arrays by name."""
+
+    description: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+
+
+def save(folder: Path, kind: str, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write a model folder; it gets its name when it is whole, in the place of an older one.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : str
+        Which of the project's models it is.
+    description : mapping
+        Plain values that JSON knows.
+    arrays : mapping of str to ndarray
+    """
+    part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
+    part.mkdir(parents=True)
+    try:
+        np.savez(part / _ARRAYS, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
+        content = {"kind": kind, "format": FORMAT, **description, "arrays": {_ARRAYS: _file_hash(part / _ARRAYS)}}
+        content["sha256"] = _text_hash(content)
+        (part / _JSON).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def load(folder: Path, kind: str) -> ModelFolder:
+    """Read a model folder.
+
+    Raises
+    ------
+    ModelError
+        If a file is missing, was altered, or the folder is of another kind or format.
+    """
+    for path in (folder / _JSON, folder / _ARRAYS):
+        if not path.is_file():
+            raise ModelError(f"{path} is missing: {folder} is no whole model folder. {_REMAKE}")
+    content = _read_json(folder / _JSON)
+    if content.pop("sha256", None) != _text_hash(content):
+        raise ModelError(f"{folder / _JSON} was altered after training (its sha256 does not fit). {_REMAKE}")
+    if (content["kind"], content["format"]) != (kind, FORMAT):
+        raise ModelError(
+            f"{folder} holds a model of kind {content['kind']}, format {content['format']}; "
+            f"wanted is {kind}, format {FORMAT}. {_REMAKE}"
+        )
+    if content["arrays"][_ARRAYS] != _file_hash(folder / _ARRAYS):
+        raise ModelError(f"{folder / _ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")
+    with np.load(folder / _ARRAYS, allow_pickle=False) as f:
+        return ModelFolder(content, {name: f[name] for name in f.files})
+
+
+def named_arrays(state: nnx.State) -> dict[str, np.ndarray]:
+    """Arrays of a network's state by path, such as ``layers/0/kernel``."""
+    return {name: np.asarray(leaf) for name, leaf in _leaves(state).items()}
+
+
+def fill(state: nnx.State, arrays: Mapping[str, np.ndarray]) -> nnx.State:
+    """A state (its values may be abstract) filled with ``arrays`` (see :func:`named_arrays`).
+
+    Raises
+    ------
+    ModelError
+        If names, shapes or types differ.
+    """
+    wanted = _leaves(state)
+    differing = sorted(
+        name
+        for name in set(wanted) | set(arrays)
+        if name not in wanted
+        or name not in arrays
+        or (wanted[name].shape, wanted[name].dtype) != (arrays[name].shape, arrays[name].dtype)
+    )
+    if differing:
+        raise ModelError(f"the arrays {', '.join(differing)} do not fit the architecture in model.json. {_REMAKE}")
+    tree = jax.tree.structure(nnx.to_pure_dict(state))
+    filled = jax.tree.map(lambda leaf: leaf, state)
+    nnx.replace_by_pure_dict(filled, jax.tree.unflatten(tree, [jax.numpy.asarray(arrays[name]) for name in wanted]))
+    return filled
+
+
+def _leaves(state: nnx.State) -> dict[str, Any]:
+    """Leaves by path, in the order of the tree."""
+    leaves = jax.tree_util.tree_flatten_with_path(nnx.to_pure_dict(state))[0]
+    return {"/".join(str(part.key) for part in path): leaf for path, leaf in leaves}
+
+
+_REMAKE = "Train the model again."
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ModelError(f"{path} is not JSON ({error}). {_REMAKE}") from error
+
+
+def _text_hash(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()

@@ -1,0 +1,164 @@
+"""Rows for training: where they come from, and the order in which an epoch takes them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import h5py
+import jax
+import numpy as np
+
+Arrays = Mapping[str, np.ndarray]
+#: Puts arrays on the devices.
+Place = Callable[[Arrays], Mapping[str, jax.Array]]
+
+
+class Chunk(NamedTuple):
+    """What one host call trains on.
+
+    Attributes
+    ----------
+    arrays : mapping of str to Array, shape (n, ...)
+    index : ndarray of int32, shape (n_step, batch)
+        Rows of ``arrays`` that each step takes.
+    rows : ndarray of int, shape (n,)
+        Where the rows of ``arrays`` stand in their source.
+    """
+
+    arrays: Mapping[str, jax.Array]
+    index: np.ndarray
+    rows: np.ndarray
+
+
+class Rows(Protocol):
+    """A source of rows."""
+
+    n_row: int
+
+    def chunks(self, plan: "EpochPlan", epoch: int, first: int, place: Place) -> Iterator[Chunk]:
+        """The chunks of an epoch from the host call ``first`` on."""
+
+    def ordered(self, size: int, place: Place) -> Iterator[Mapping[str, jax.Array]]:
+        """All rows in their order, ``size`` at a time, the last time fewer."""
+
+
+class EpochPlan(NamedTuple):
+    """How an epoch is cut: rows per step, steps per host call, seed of the order."""
+
+    batch_size: int
+    steps_per_call: int
+    seed: int
+
+    def calls(self, n_row: int) -> int:
+        """Host calls per epoch."""
+        return -(-(n_row // self.batch_size) // self.steps_per_call)
+
+    def span(self, n_row: int, call: int) -> slice:
+        """Places in the epoch's order that a host call takes; rows beyond the last full batch are left for others."""
+        used = n_row - n_row % self.batch_size
+        size = self.batch_size * self.steps_per_call
+        return slice(call * size, min((call + 1) * size, used))
+
+
+def epoch_order(n_row: int, block: int, seed: int, epoch: int) -> np.ndarray:
+    """Order of the rows in an epoch: blocks of consecutive rows, shuffled; depends on nothing but the arguments.
+
+    Returns
+    -------
+    ndarray of int, shape (n_row,)
+    """
+    rng = np.random.default_rng([seed, epoch])
+    if block == 1:
+        return rng.permutation(n_row)
+    starts = rng.permutation(np.arange(0, n_row, block))
+    return np.concatenate([np.arange(start, min(start + block, n_row)) for start in starts])
+
+
+class DeviceRows:
+    """Rows that fit on the device and stay there.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray, shape (n_row, ...)
+    rows : ndarray of int, shape (n_row,), optional
+        Where they stand in their source, for messages; by default their own numbers.
+    """
+
+    def __init__(self, arrays: Arrays, rows: np.ndarray | None = None) -> None:
+        self._arrays = dict(arrays)
+        self.n_row = len(next(iter(self._arrays.values())))
+        self._rows = np.arange(self.n_row) if rows is None else np.asarray(rows)
+
+    def chunks(self, plan: EpochPlan, epoch: int, first: int, place: Place) -> Iterator[Chunk]:
+        """See :class:`Rows`."""
+        arrays, order = self._placed(place), epoch_order(self.n_row, 1, plan.seed, epoch)
+        for call in range(first, plan.calls(self.n_row)):
+            index = order[plan.span(self.n_row, call)].reshape(-1, plan.batch_size)
+            yield Chunk(arrays, index.astype(np.int32), self._rows)
+
+    def ordered(self, size: int, place: Place) -> Iterator[Mapping[str, jax.Array]]:
+        """See :class:`Rows`."""
+        for start in range(0, self.n_row, size):
+            yield {name: values[start : start + size] for name, values in self._placed(place).items()}
+
+    def _placed(self, place: Place) -> Mapping[str, jax.Array]:
+        if not isinstance(next(iter(self._arrays.values())), jax.Array):
+            self._arrays = dict(place(self._arrays))
+        return self._arrays
+
+
+class StreamedRows:
+    """Rows read from an HDF5 file while the device computes, by one thread that is one chunk ahead.
+
+    Parameters
+    ----------
+    path : path-like
+    datasets : mapping of str to str
+        Dataset of each array.
+    rows : ndarray of int, shape (n_row,), optional
+        Rows of the file to use, ascending; all by default.
+    block : int
+        Consecutive rows that stay together when the order is shuffled.
+    """
+
+    def __init__(self, path, datasets: Mapping[str, str], rows: np.ndarray | None = None, block: int = 256) -> None:
+        self._path, self._datasets, self._block = Path(path), dict(datasets), block
+        with h5py.File(self._path, "r") as f:
+            n_file = len(f[next(iter(self._datasets.values()))])
+        self._rows = np.arange(n_file) if rows is None else np.asarray(rows)
+        self.n_row = len(self._rows)
+
+    def chunks(self, plan: EpochPlan, epoch: int, first: int, place: Place) -> Iterator[Chunk]:
+        """See :class:`Rows`."""
+        order = epoch_order(self.n_row, self._block, plan.seed, epoch)
+        calls = range(first, plan.calls(self.n_row))
+        wanted = [order[plan.span(self.n_row, call)] for call in calls]
+        for call, rows, arrays in zip(calls, wanted, self._read_ahead(wanted), strict=True):
+            index = np.random.default_rng([plan.seed, epoch, call]).permutation(len(rows))
+            yield Chunk(place(arrays), index.reshape(-1, plan.batch_size).astype(np.int32), self._rows[rows])
+
+    def ordered(self, size: int, place: Place) -> Iterator[Mapping[str, jax.Array]]:
+        """See :class:`Rows`."""
+        wanted = [np.arange(start, min(start + size, self.n_row)) for start in range(0, self.n_row, size)]
+        for arrays in self._read_ahead(wanted):
+            yield place(arrays)
+
+    def _read_ahead(self, wanted: list[np.ndarray]) -> Iterator[Arrays]:
+        with h5py.File(self._path, "r") as f, ThreadPoolExecutor(1) as pool:
+            pending = pool.submit(self._read, f, wanted[0]) if wanted else None
+            for following in [*wanted[1:], None]:
+                arrays = pending.result()
+                pending = pool.submit(self._read, f, following) if following is not None else None
+                yield arrays
+
+    def _read(self, f: h5py.File, places: np.ndarray) -> Arrays:
+        # Rows of a block are neighbours in the file: one read each.
+        runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
+        return {
+            name: np.concatenate([self._run(f[data], run) for run in runs]) for name, data in self._datasets.items()
+        }
+
+    def _run(self, dataset: h5py.Dataset, run: np.ndarray) -> np.ndarray:
+        rows = self._rows[run]
+        return dataset[rows[0] : rows[-1] + 1][rows - rows[0]]

@@ -1,0 +1,114 @@
+"""Measures of the emulator's quality, and what it is compared with."""
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from mangrove.analysis import emulator_quality as quality
+from mangrove.analysis.emulator_baselines import local_linear, run_baselines
+from mangrove.analysis.emulator_learning import LearningPoint
+from mangrove.analysis.emulator_quality import Evaluation
+from mangrove.models.continuum import Bins
+from mangrove.models.line_table import LineTable
+from mangrove.report import emulator as figures
+
+LINES = ("Hbeta", "OIII_5008", "Halpha", "NII_6585")
+N = 4000
+
+
+@pytest.fixture(scope="module")
+def result():
+    """An evaluation whose predictions are right: normal residuals, flat PIT, no bias."""
+    rng = np.random.default_rng(0)
+    predicted = 2 + 0.5 * rng.standard_normal((N, len(LINES)))
+    pit = rng.random((N, len(LINES)))
+    measured = predicted + 0.3 * rng.standard_normal(predicted.shape)
+    measured[rng.random(measured.shape) < 0.1] = np.nan
+    noisy = predicted + 0.3 * rng.standard_normal(predicted.shape)
+    return Evaluation(
+        LINES, measured, predicted, predicted, noisy, np.where(np.isnan(measured), np.nan, pit), 40 + rng.random(N)
+    )
+
+
+def test_the_table_of_a_right_model_falls_short_in_nothing_but_rank(result):
+    worse = np.sinh(result.predicted + 0.4 * np.random.default_rng(1).standard_normal(result.predicted.shape))
+    rows = quality.quality_table(result, worse)
+    known = np.isfinite(result.measured[:, 0])
+    assert rows[0].rho == pytest.approx(spearmanr(result.measured[known, 0], result.predicted[known, 0])[0])
+    assert rows[0].gain == pytest.approx(rows[0].rho - rows[0].rho_published)
+    for row in rows:
+        assert row.nmad == pytest.approx(0.3, rel=0.06) and row.coverage == pytest.approx(0.68, abs=0.03)
+        assert np.all(np.abs(row.bias) < 4 * np.array(row.bias_error))
+    assert quality.failures(rows) == []
+
+
+def test_shortfalls_are_named(result):
+    wrong = result._replace(predicted=result.predicted + 0.15, pit=0.5 + 0.5 * (result.pit - 0.5))
+    found = quality.failures(quality.quality_table(wrong, np.sinh(result.predicted)))
+    text = "\n".join(found)
+    assert "mean gain in rho" in text and "covers 100.0 %" in text
+    assert "Halpha: median bias +0.1" in text and "luminosity quartile 4" in text
+
+
+def test_the_error_of_a_paired_gain_is_the_scatter_of_gains(result):
+    rng = np.random.default_rng(2)
+
+    def sample():
+        truth = rng.standard_normal(500)
+        measured = truth + 0.5 * rng.standard_normal(500)
+        return measured, truth, truth + 0.5 * rng.standard_normal(500)
+
+    found = np.array([quality.paired_gain(*sample(), seed=0) for _ in range(60)])
+    assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.3)
+
+
+def test_bias_by_decile_finds_a_bias_at_one_end(result):
+    shifted = result._replace(predicted=np.where(result.predicted > 2.5, result.predicted + 0.2, result.predicted))
+    _, offset = quality.bias_by_decile(shifted)
+    assert offset[:, 0] == pytest.approx(0, abs=0.06) and offset[:, -1] == pytest.approx(0.2, abs=0.06)
+
+
+def test_a_local_linear_fit_follows_a_slope_and_copes_with_gaps():
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((800, 3))
+    y = x @ rng.standard_normal((3, 2)) + 1
+    gappy = np.where(rng.random(y.shape) < 0.3, np.nan, y)
+    # The ridge draws slopes a little towards zero, most at the edge of the sample.
+    offset = np.abs(local_linear(x, gappy)(x[:50]) - y[:50])
+    assert np.median(offset) < 0.02 and offset.max() < 0.3
+
+
+def test_baselines_predict_what_can_be_predicted():
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((1200, 3))
+    y = np.column_stack([x.sum(1), x[:, 0] - x[:, 1]]) + 0.1 * rng.standard_normal((1200, 2))
+    for one in run_baselines(x[:1000], y[:1000], x[1000:]):
+        assert quality.spearman(y[1000:, 0], one.predicted[:, 0]) > 0.9, one.name
+        assert one.fit_s > 0 and one.predict_s > 0
+
+
+def test_every_figure_is_drawn(result):
+    rows = quality.quality_table(result)
+    place = np.random.default_rng(0).standard_normal((500, 2))
+    points = [LearningPoint(100, 0.7, 1.5), LearningPoint(1000, 0.8, 1.2)]
+    history = [{"epoch": 0, "loss": 2.0, "validation_loss": 2.1}, {"epoch": 1, "loss": 1.5, "validation_loss": 1.7}]
+    drawn = [
+        figures.predicted_figure(result, rows),
+        figures.histogram_figure(result),
+        figures.umap_figure(result, np.arange(500), place, LINES[:2]),
+        figures.bpt_figure(result),
+        figures.calibration_figure(result, rows),
+        figures.learning_figure(history, points),
+    ]
+    for figure in drawn:
+        figure.canvas.draw()
+        assert figure.axes
+
+
+def test_a_table_masks_what_it_cannot_use():
+    flux = np.array([[1, 2], [0, 1], [np.nan, 1], [1, 1]], np.float32)
+    ew = np.array([[1], [1], [1], [-1]], np.float32)
+    table = LineTable(Bins.equal(n_bin=2), ("Halpha",), np.arange(4).astype(str), flux, None, ew, np.ones_like(ew))
+    assert table.usable.tolist() == [True, False, False, True]
+    assert table.measured[:, 0].tolist() == [True, True, True, False]
+    assert np.isnan(table.ew_error[3, 0])

@@ -1,0 +1,275 @@
+"""The training loop: seeds, resume after a kill, devices, failures, model folders."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import nnx
+
+from mangrove.models import model_folder
+from mangrove.models.errors import ModelError, TrainingError
+from mangrove.models.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
+from mangrove.models.training import TrainSettings, train
+
+SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
+OPTIMISER = optax.adam(1e-2)
+N_ROW = 150
+
+
+@pytest.fixture(autouse=True)
+def strict():
+    """Types and ranks never change silently."""
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
+def network(seed=0):
+    """A small network: its graph and its state."""
+
+    class Net(nnx.Module):
+        def __init__(self, rngs):
+            self.first, self.last = nnx.Linear(3, 8, rngs=rngs), nnx.Linear(8, 1, rngs=rngs)
+
+        def __call__(self, x):
+            return self.last(nnx.tanh(self.first(x)))
+
+    # Layers of flax add a bias of lower rank; these tests are about the loop.
+    return nnx.split(Net(nnx.Rngs(seed)))
+
+
+GRAPH, STATE = network()
+
+
+def loss(params, batch, key, step):
+    """Mean square with a little noise on the input, so that the keys matter."""
+    with jax.numpy_rank_promotion("allow"):
+        x = batch["x"] + 0.01 * jax.random.normal(key, batch["x"].shape, jnp.float32)
+        residual = nnx.merge(GRAPH, params)(x) - batch["y"]
+    return (residual**2).mean(), {"largest": jnp.abs(residual).max()}
+
+
+def arrays(n=N_ROW):
+    x = np.random.default_rng(1).normal(size=(n, 3)).astype(np.float32)
+    return {"x": x, "y": np.sin(x.sum(axis=1, keepdims=True))}
+
+
+def run(folder, settings=SETTINGS, rows=None, validation=None, **options):
+    rows = rows or DeviceRows(arrays())
+    return train(loss, STATE, OPTIMISER, rows, settings, Path(folder), validation=validation, **options)
+
+
+def bits(trained):
+    return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(trained.params))
+
+
+def losses(trained):
+    return np.array([row["loss"] for row in trained.history])
+
+
+def test_one_seed_gives_one_result_and_another_seed_another(tmp_path):
+    first, second = run(tmp_path / "a"), run(tmp_path / "b")
+    other = run(tmp_path / "c", TrainSettings(16, 3, steps_per_call=3, seed=4))
+    assert bits(first) == bits(second) and bits(first) != bits(other)
+    assert losses(first)[-1] < losses(first)[0]
+
+
+def test_one_step_lowers_the_loss_on_a_tiny_batch(tmp_path):
+    batch = {name: values[:4] for name, values in arrays().items()}
+    trained = train(loss, STATE, optax.sgd(1e-2), DeviceRows(batch), TrainSettings(4, 1, 1), tmp_path)
+    key = jax.random.key(9)
+    before, _ = loss(STATE, batch, key, 0)
+    after, _ = loss(trained.params, batch, key, 0)
+    assert after < before
+
+
+# One process that kills itself while the second epoch trains: its first argument is the folder.
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, {tests!r})
+import test_training as t
+
+class Fatal(t.DeviceRows):
+    def chunks(self, plan, epoch, first, place):
+        for i, chunk in enumerate(super().chunks(plan, epoch, first, place)):
+            if epoch == 1 and i == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield chunk
+
+t.run(sys.argv[1], rows=Fatal(t.arrays()), validation=t.DeviceRows(t.arrays(40)))
+"""
+
+
+def python(code, *args, **environment):
+    command = [sys.executable, "-c", code.format(tests=str(Path(__file__).parent)), *map(str, args)]
+    env = os.environ | {"JAX_PLATFORMS": "cpu"} | environment
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
+
+
+def test_a_killed_run_goes_on_to_the_same_parameters(tmp_path):
+    validation = DeviceRows(arrays(40))
+    whole = run(tmp_path / "whole", validation=validation)
+    died = python(KILLED, tmp_path / "killed")
+    assert died.returncode == -signal.SIGKILL, died.stderr
+    resumed = run(tmp_path / "killed", validation=validation)
+    assert bits(resumed) == bits(whole)
+    assert [row["epoch"] for row in resumed.history] == [0, 1, 2]
+    for name in ("loss", "largest", "validation_loss"):
+        assert [row[name] for row in resumed.history] == [row[name] for row in whole.history]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first = run(tmp_path)
+    again = run(tmp_path)
+    assert bits(first) == bits(again) and first.history == again.history
+
+
+def test_checkpoints_of_another_run_are_refused(tmp_path):
+    run(tmp_path, identity={"data": "a"})
+    with pytest.raises(TrainingError, match="differ in data"):
+        run(tmp_path, identity={"data": "b"})
+
+
+DEVICES = """
+import json, sys
+sys.path.insert(0, {tests!r})
+import jax, test_training as t
+found = [t.losses(t.run(f"{{sys.argv[1]}}/{{n}}", devices=jax.devices()[:n])).tolist() for n in (1, 2)]
+print(json.dumps(found))
+"""
+
+
+def test_two_devices_give_the_loss_curve_of_one(tmp_path):
+    done = python(DEVICES, tmp_path, XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    assert done.returncode == 0, done.stderr
+    one, two = json.loads(done.stdout.splitlines()[-1])
+    np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_a_loss_that_is_not_finite_names_step_and_rows_and_keeps_the_checkpoint(tmp_path):
+    data = arrays()
+    data["y"][17] = np.nan
+    settings = TrainSettings(batch_size=16, epochs=2, steps_per_call=3, seed=3, checkpoint_calls=1)
+    names = np.arange(N_ROW) + 1000
+    with pytest.raises(TrainingError, match="not finite at step") as caught:
+        run(tmp_path, settings, DeviceRows(data, names))
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    order = epoch_order(N_ROW, 1, settings.seed, 0)
+    step = int(np.flatnonzero(order == 17)[0] // 16)
+    assert failure["step"] == step and 1017 in failure["rows"] and len(failure["rows"]) == 16
+    assert f"step {step}" in str(caught.value)
+    kept = [int(path.name) for path in (tmp_path / "checkpoints").iterdir()]
+    assert failure["checkpoint"] == (max(kept) if kept else None) and all(n <= step for n in kept)
+
+
+def test_training_stops_when_patience_is_at_its_end_and_keeps_the_best(tmp_path):
+    settings = TrainSettings(batch_size=16, epochs=50, steps_per_call=3, seed=0, patience=2)
+    validation = DeviceRows({"x": arrays(30)["x"], "y": np.full((30, 1), 5, np.float32)})
+    trained = run(tmp_path, settings, validation=validation)
+    course = [row["validation_loss"] for row in trained.history]
+    assert len(course) < 50 and int(np.argmin(course)) == len(course) - 3
+
+
+def test_rows_that_fill_no_batch_are_refused(tmp_path):
+    with pytest.raises(TrainingError, match="smaller batch"):
+        run(tmp_path, rows=DeviceRows(arrays(10)))
+
+
+def test_the_order_of_an_epoch_is_a_permutation_that_keeps_blocks():
+    order = epoch_order(100, 8, seed=1, epoch=2)
+    assert sorted(order) == list(range(100))
+    assert np.array_equal(order, epoch_order(100, 8, 1, 2)) and not np.array_equal(order, epoch_order(100, 8, 1, 3))
+    assert (np.diff(order) == 1).sum() >= 100 - 2 * 13
+
+
+@pytest.fixture
+def stored(tmp_path):
+    path = tmp_path / "rows.h5"
+    with h5py.File(path, "w") as f:
+        for name, values in arrays().items():
+            f[f"set_{name}"] = values
+    return path
+
+
+def test_streamed_rows_are_those_of_the_file_each_once(stored):
+    rows = np.arange(0, N_ROW, 2)
+    source = StreamedRows(stored, {"x": "set_x", "y": "set_y"}, rows, block=8)
+    plan = EpochPlan(batch_size=5, steps_per_call=4, seed=2)
+    seen = []
+    for chunk in source.chunks(plan, 0, 0, lambda a: a):
+        np.testing.assert_array_equal(chunk.arrays["x"], arrays()["x"][chunk.rows])
+        assert sorted(chunk.index.ravel()) == list(range(len(chunk.rows)))
+        seen += chunk.rows.tolist()
+    assert sorted(seen) == rows.tolist()
+    ordered = np.concatenate([a["y"] for a in source.ordered(20, lambda a: a)])
+    np.testing.assert_array_equal(ordered, arrays()["y"][rows])
+
+
+def test_streamed_training_resumes_within_an_epoch(stored, tmp_path):
+    def source():
+        return StreamedRows(stored, {"x": "set_x", "y": "set_y"}, block=8)
+
+    class Broken(StreamedRows):
+        def chunks(self, plan, epoch, first, place):
+            yield from [next(super().chunks(plan, epoch, first, place))]
+            raise OSError("disk")
+
+    whole = run(tmp_path / "a", rows=source())
+    with pytest.raises(OSError, match="disk"):
+        run(tmp_path / "b", rows=Broken(stored, {"x": "set_x", "y": "set_y"}, block=8))
+    assert bits(run(tmp_path / "b", rows=source())) == bits(whole)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    folder = tmp_path / "model"
+    model_folder.save(folder, "toy", {"size": 3}, model_folder.named_arrays(STATE))
+    return folder
+
+
+def test_a_model_folder_gives_back_what_was_saved_and_the_same_bytes(saved, tmp_path):
+    found = model_folder.load(saved, "toy")
+    assert found.description["size"] == 3
+    filled = model_folder.fill(network(seed=5)[1], found.arrays)
+    for a, b in zip(jax.tree.leaves(filled), jax.tree.leaves(STATE), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model_folder.save(tmp_path / "again", "toy", {"size": 3}, model_folder.named_arrays(STATE))
+    for path in saved.iterdir():
+        assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["model.json", "arrays.npz"])
+def test_a_model_folder_with_a_missing_file_is_refused(saved, name):
+    (saved / name).unlink()
+    with pytest.raises(ModelError, match=f"{name} is missing"):
+        model_folder.load(saved, "toy")
+
+
+def test_an_altered_model_folder_is_refused(saved):
+    text = (saved / "model.json").read_text()
+    (saved / "model.json").write_text(text.replace('"size": 3', '"size": 4'))
+    with pytest.raises(ModelError, match="altered"):
+        model_folder.load(saved, "toy")
+    (saved / "model.json").write_text(text)
+    np.savez(saved / "arrays.npz", a=np.ones(3))
+    with pytest.raises(ModelError, match="does not belong"):
+        model_folder.load(saved, "toy")
+    (saved / "model.json").write_text("{")
+    with pytest.raises(ModelError, match="not JSON"):
+        model_folder.load(saved, "toy")
+
+
+def test_arrays_of_another_architecture_are_refused(saved):
+    found = model_folder.load(saved, "toy")
+    with pytest.raises(ModelError, match=r"first\.kernel|first/kernel"):
+        model_folder.fill(STATE, found.arrays | {"first/kernel": np.ones((2, 2), np.float32)})
+    with pytest.raises(ModelError, match="kind toy"):
+        model_folder.load(saved, "emulator")
