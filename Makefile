@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help env demo real test lint format generate lock bench accept clean
+.PHONY: help env demo real test validate lint format generate lock bench accept clean
 
 help:                  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -38,6 +38,9 @@ real: $(READY)         ## real input: a MUSE cube and eight MaNGA spectra
 
 test: $(READY)         ## all tests
 	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup
+
+validate: $(READY)     ## the tests of truth in full (an hour)
+	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_label_truth.py tests/scripts/test_truth.py tests/real/test_label_truth.py
 
 lint: $(READY)         ## style of Python and of the rules
 	$(BIN)/ruff check .

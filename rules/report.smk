@@ -27,6 +27,20 @@ rule galaxy_figures:
             galaxy="{plateifu}",
             figure="spectra",
         ),
+        labels=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-labels.png",
+            "label_maps",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="labels",
+        ),
+        profiles=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-profiles.png",
+            "label_profiles",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="radial profiles of the labels",
+        ),
     log:
         f"{LOGS}/galaxy_figures/{{plateifu}}.log",
     benchmark:
@@ -46,14 +60,22 @@ rule galaxy_figures:
 
 rule survey_figures:
     input:
-        extracts=every_galaxy(rules.extract.output.extract),
-        fits=every_galaxy(rules.fit.output.fit),
-        # As text: beside lists of all galaxies, references to rules take Snakemake a time that grows with N squared.
-        training_spectra=str(rules.training_spectra.output.training_spectra),
-        line_cube_set=str(rules.line_cube_set.output.line_cube_set),
+        # No list of all galaxies: Snakemake hashes every input once per output.
+        labels=rules.labels.output.labels,
+        training_spectra=rules.training_spectra.output.training_spectra,
+        line_cube_set=rules.line_cube_set.output.line_cube_set,
     output:
         status=figure(
             f"{REPORT}/status.csv", "status", "Survey", table="counts per status"
+        ),
+        label_flags=figure(
+            f"{REPORT}/label-flags.csv", "flags", "Survey", table="flags of the labels"
+        ),
+        flags=figure(
+            f"{REPORT}/flags.png", "flags", "Survey", figure="failures and flags"
+        ),
+        planes=figure(
+            f"{REPORT}/planes.png", "planes", "Survey", figure="age, metallicity, M/L"
         ),
         bpt=figure(f"{REPORT}/bpt.png", "bpt", "Survey", figure="BPT diagram"),
         quality=figure(
@@ -70,8 +92,10 @@ rule survey_figures:
         "../envs/mangrove.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=4000,
     params:
+        target_snr=CONFIG.extract.target_snr,
+        n_line_cube=len(every_galaxy("", "convlstm")),
         code=code("survey_figures"),
     message:
         "figures of the survey"
@@ -112,6 +136,69 @@ rule recovery:
         "compare the fits with the truth of the simulated survey"
     script:
         "../workflow/scripts/recovery.py"
+
+
+rule label_recovery:
+    input:
+        extracts=every_galaxy(rules.extract.output.extract),
+        truths=TRUTHS,
+        labels=str(rules.labels.output.labels),
+    output:
+        table=figure(
+            f"{REPORT}/label-recovery.csv",
+            "label_recovery",
+            "Truth",
+            table="recovery of the labels",
+        ),
+        figure=figure(
+            f"{REPORT}/label-recovery.png",
+            "label_recovery",
+            "Truth",
+            figure="recovery of the labels",
+        ),
+    log:
+        f"{LOGS}/label_recovery.log",
+    benchmark:
+        f"{BENCHMARKS}/label_recovery.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        code=code("label_recovery"),
+    message:
+        "compare the labels with the truth of the simulated survey"
+    script:
+        "../workflow/scripts/label_recovery.py"
+
+
+rule label_truth:
+    output:
+        table=figure(
+            f"{REPORT}/label-truth.csv",
+            "label_truth",
+            "Truth",
+            table="labels of spectra of known populations",
+        ),
+    log:
+        f"{LOGS}/label_truth.log",
+    benchmark:
+        f"{BENCHMARKS}/label_truth.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+    params:
+        n_spectrum=CONFIG.report.truth_spectra,
+        other_library=CONFIG.report.truth_library,
+        seed=CONFIG.seed,
+        code=code("label_truth"),
+    message:
+        "fit spectra of known populations"
+    script:
+        "../workflow/scripts/label_truth.py"
 
 
 rule digest:

@@ -190,6 +190,12 @@ class LineCube(_Section):
 class Report(_Section):
     """The report."""
 
+    truth_spectra: int = Field(
+        16, ge=8, description="simulated survey: spectra of known populations per case of the table of truth"
+    )
+    truth_library: str = Field(
+        "", description="simulated survey: another template library (a path) for spectra that the fit cannot match"
+    )
     examples: int = Field(6, ge=0, le=20, description="galaxies that are shown one by one")
 
 

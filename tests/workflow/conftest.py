@@ -29,6 +29,7 @@ training_spectra:
   min_snr: 5
 report:
   examples: 1
+  truth_spectra: 8
 """
 
 

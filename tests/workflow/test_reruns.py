@@ -6,7 +6,7 @@ import pytest
 from conftest import ADDED, REGULAR, TOO_FAINT, checkout_files, rules_of, sheet
 
 PER_GALAXY = ["extract", "fit", "line_cube"]
-AFTER_EXTRACT = {"fit", "line_cube", "training_spectra", "line_cube_set"}
+AFTER_EXTRACT = {"fit", "labels", "line_cube", "training_spectra", "line_cube_set"}
 
 
 def code_edit(text: str) -> str:
@@ -33,7 +33,7 @@ def test_another_target_snr_extracts_again_but_downloads_nothing(finished):
     with finished.edited("configs/tiny.yaml", lambda text: text.replace("target_snr: 40", "target_snr: 30")):
         rules = finished.planned().rules
     assert rules["extract"] == 2
-    assert AFTER_EXTRACT | set(rules_of("report")) <= set(rules)
+    assert AFTER_EXTRACT | set(rules_of("report")) - {"label_truth"} <= set(rules)
     assert not set(rules) & set(rules_of("survey"))
 
 
@@ -57,7 +57,14 @@ def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
     with finished.edited("src/mangrove/spectra/fitting.py", code_edit):
         rules = finished.planned().rules
     assert rules["fit"] == 2
-    assert set(rules) <= {"fit"} | set(rules_of("report"))
+    assert set(rules) <= {"fit", "labels"} | set(rules_of("report"))
+
+
+def test_edited_label_physics_never_refits(finished):
+    with finished.edited("src/mangrove/spectra/physics.py", code_edit):
+        rules = finished.planned().rules
+    assert rules["labels"] == 1
+    assert set(rules) <= {"labels"} | set(rules_of("report"))
 
 
 def test_an_edited_figure_reruns_the_report_alone(finished):

@@ -26,7 +26,9 @@ from mangrove.spectra.populations import TemplateTable, population_labels, popul
 MAX_CHI2 = 2.0
 
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
-_BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND, GAS_AT_BOUND)
+_BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
+#: Labels that come from emission lines: faint lines without a width are no fault of the stars.
+_OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 _NOT_FITTED = (TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED)
 
 
@@ -55,7 +57,11 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
     common = fit_flag(fit["status"], fit["chi2_reduced"])
-    return {name: label._replace(flag=label.flag | common) for name, label in labels.items()}
+    gas = flag_where(np.equal(fit["status"], GAS_AT_BOUND), LabelFlag.AT_BOUND)
+    return {
+        name: label._replace(flag=label.flag | common | (gas if name in _OF_GAS else 0))
+        for name, label in labels.items()
+    }
 
 
 def bpt_classes(fit: Mapping, d_bpt: Label) -> np.ndarray:

@@ -131,7 +131,7 @@ def interpolate(grid: np.ndarray, templates: Populations, log_age, metallicity) 
     return (1 - u) * low + u * high
 
 
-def stellar_spectra(templates, light, log_age, metallicity, ebv, velocity, sigma, lsf_factor, redshift):
+def stellar_spectra(templates, light, log_age, metallicity, ebv, velocity, sigma, lsf_factor, redshift, curve=calzetti):
     """Spectra of spaxels: populations behind one screen of dust with one Gaussian of velocities.
 
     Parameters
@@ -145,6 +145,8 @@ def stellar_spectra(templates, light, log_age, metallicity, ebv, velocity, sigma
         Factor on the instrument's line spread.
     redshift : float
         Redshift of velocity 0.
+    curve : callable
+        A(lambda)/E(B-V) of wavelengths in Angstrom.
 
     Returns
     -------
@@ -153,7 +155,7 @@ def stellar_spectra(templates, light, log_age, metallicity, ebv, velocity, sigma
     parts = []
     for start in range(0, len(ebv), _CHUNK):
         s = slice(start, start + _CHUNK)
-        rest, *made_of = _mixtures(templates, light[s], log_age[s], metallicity[s], ebv[s])
+        rest, *made_of = _mixtures(templates, light[s], log_age[s], metallicity[s], ebv[s], curve)
         observed = _observe(templates, rest, velocity[s], sigma[s], lsf_factor[s], redshift)
         parts.append((observed.astype(np.float32), *made_of))
     return StellarSpectra(*(np.concatenate(p) for p in zip(*parts, strict=True)))
@@ -166,13 +168,13 @@ def _locate(axis, value):
     return index, (value - axis[index]) / (axis[index + 1] - axis[index])
 
 
-def _mixtures(templates: Populations, light, log_age, metallicity, ebv):
+def _mixtures(templates: Populations, light, log_age, metallicity, ebv, curve):
     """Rest-frame spectra with dust, shape (n, n_rest), and the other fields of StellarSpectra."""
     wave = templates.wave
     band = (wave > LIGHT_BAND[0]) & (wave < LIGHT_BAND[1])
     photons = r_band(wave) * wave
     width = np.gradient(wave)
-    screen = 10.0 ** (-0.4 * ebv[:, None] * calzetti(wave))
+    screen = 10.0 ** (-0.4 * ebv[:, None] * curve(wave))
     total, dusty, r_flux, ml_r, fraction = np.zeros_like(screen), *np.zeros((4, *light.shape))
     for k in range(light.shape[1]):
         spectrum = np.exp(interpolate(templates.log_flux, templates, log_age[:, k], metallicity[:, k]))

@@ -1,0 +1,32 @@
+"""Fit spectra of known populations and compare the labels with what was put in."""
+
+import logging
+
+import pandas as pd
+
+from mangrove.analysis import label_truth
+from mangrove.logs import rule_log
+from mangrove.spectra.fitting import FitSettings
+
+logger = logging.getLogger("mangrove.label_truth")
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Write the comparison of every case to ``outputs.table`` (CSV)."""
+    with rule_log(log):
+        cases = [label_truth.matched(30.0), label_truth.matched(60.0), label_truth.other_dust(30.0)]
+        if params["other_library"]:
+            cases.append(label_truth.other_library(30.0, params["other_library"]))
+        rows = [
+            row
+            for case in cases
+            for row in label_truth.recover(case, params["n_spectrum"], FitSettings(), threads, params["seed"])
+        ]
+        failed = [f"{row.label} ({row.spectra}, S/N {row.snr_per_pixel:g})" for row in rows if row.holds == "no"]
+        logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
+        frame = pd.DataFrame(rows, columns=label_truth.TruthRow._fields)
+        frame.to_csv(outputs.table, index=False, float_format="%.4g")
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)
