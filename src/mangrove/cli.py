@@ -57,6 +57,24 @@ def simulate(
 
 
 @app.command()
+def export(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    config: Annotated[
+        list[Path] | None, typer.Option(help="configuration of the run, repeatable; default: as the run noted it")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="folder of the files; default: export/ in the run's")] = None,
+    maps: Annotated[bool, typer.Option(help="a file of label maps for every galaxy")] = True,
+):
+    """Write the tables of galaxies and baxels and the label maps of a run as FITS files."""
+    from mangrove.export.products import export_run
+    from mangrove.export.source import recorded_config
+
+    folder = _run_folder(run)
+    files = export_run(folder, _load(config) if config else recorded_config(folder), out or folder / "export", maps)
+    print(f"wrote {files[0]}, {files[1]} and {len(files) - 2} files of maps")
+
+
+@app.command()
 def verify(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
     """Compare the recorded hashes of a run's artefacts with what lies there now."""
     from mangrove.verification import verify_run

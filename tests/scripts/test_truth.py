@@ -5,11 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mangrove.analysis.label_recovery import BPT, BPT_FAR, compare_labels, label_truth
 from mangrove.analysis.recovery import ALL_LINES, MEAN_LIMIT, WIDTH_LIMITS, compare, pool, robust_width
 from mangrove.artefacts import Artefact
+from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.extract import baxel_snr, coadd
 from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
 from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.labels import baxel_labels, bpt_classes
+from mangrove.spectra.libraries import load_library, younger_than
+from mangrove.spectra.populations import template_table
 from mangrove.ssp import load_mastar
 from mangrove.survey.cube import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
@@ -53,7 +58,22 @@ def measured(name, folder):
     bright = np.flatnonzero(snr > 20)
     extract = Artefact("extract", data | {"snr": snr[bright], "bin_id": renumbered(bins, bright)}, {}, "")
     columns = as_columns(fit_all(prepared, [spectra[i] for i in bright], 2), prepared, snr[bright])
-    return compare(extract, Artefact("fit", columns, {}, ""), Artefact("truth", truth, {}, ""))
+    truth = Artefact("truth", truth, {}, "")
+    return compare(extract, Artefact("fit", columns, {}, ""), truth) | labelled(
+        galaxy, prepared, columns, extract, truth
+    )
+
+
+def labelled(galaxy, prepared, columns, extract, truth):
+    """Comparison of one galaxy's labels with their truth."""
+    library = younger_than(load_library("mastar"), universe_age(galaxy.redshift))
+    table = template_table(library, prepared.stars.age, prepared.stars.metallicity)
+    labels = baxel_labels(columns, table, galaxy.redshift, 0.5)
+    rows = {name: label.value for name, label in labels.items()}
+    rows |= {f"{name}_err": label.error for name, label in labels.items()}
+    rows["bpt_class"] = bpt_classes(columns, labels["d_bpt"])
+    true = label_truth(extract, truth, galaxy.redshift)
+    return compare_labels(columns | rows, true, extract["snr"])
 
 
 def renumbered(bins, keep):
@@ -76,6 +96,18 @@ def test_unbiased_with_honest_errors(recovered, quantity):
     assert abs(pull.mean()) < MEAN_LIMIT
     assert WIDTH_LIMITS[0] <= robust_width(pull) <= WIDTH_LIMITS[1]
     assert WIDTH_LIMITS[0] <= pull.std() <= WIDTH_LIMITS[1]
+
+
+@pytest.mark.parametrize("name", ["ebv_gas", "log_ssfr"])
+def test_what_comes_from_balmer_lines_has_honest_errors(recovered, name):
+    assert recovered[name].pull.size > 40
+    assert 0.8 <= robust_width(recovered[name].pull) <= 1.4
+
+
+def test_bpt_classes_are_right(recovered):
+    for name, least in ((BPT, 0.95), (BPT_FAR, 0.98)):
+        assert recovered[name].measured.size > 30
+        assert np.mean(recovered[name].measured == recovered[name].truth) >= least
 
 
 def test_the_comparison_would_notice_a_bias(recovered):

@@ -1,0 +1,86 @@
+"""FITS files as the export writes them: atomic, with checksums, and without a clock, so that equal data give equal bytes."""
+
+import os
+import uuid
+from collections.abc import Mapping
+from enum import IntFlag
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from mangrove.export.columns import Column, fits_unit
+
+#: Card that announces CONTINUE cards.
+LONG_TEXTS = ("LONGSTRN", "OGIP 1.0", "long texts go on in CONTINUE cards")
+_WIDEST_CARD_TEXT = 68
+
+
+def write_fits(path: Path, hdus: fits.HDUList) -> None:
+    """Write HDUs with CHECKSUM and DATASUM; the file gets its name when it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        # What astropy does to headers and tables while writing must be done before the sums.
+        hdus.update_extend()
+        _settle(hdus)
+        for hdu in hdus:
+            hdu.add_checksum(when="sum of this HDU")
+        with part.open("wb") as file:
+            hdus.writeto(file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def table_hdu(name: str, columns: list[Column], values: Mapping, n_row: int) -> fits.BinTableHDU:
+    """A binary table with units, UCDs and descriptions.
+
+    Parameters
+    ----------
+    columns : list of Column
+    values : mapping of str to array
+        Values of each column by its name, shape (n_row,); asked for one by one, so it may read them from a file.
+    """
+    texts = {c.name: _ascii(values[c.name]) for c in columns if c.format == "A"}
+    formats = {c.name: f"{max(1, texts[c.name].itemsize)}A" if c.format == "A" else c.format for c in columns}
+    declared = [fits.Column(c.name, formats[c.name], fits_unit(c.unit) or None, null=c.null) for c in columns]
+    hdu = fits.BinTableHDU.from_columns(declared, nrows=n_row, name=name)
+    for column in columns:
+        hdu.data[column.name][...] = texts.pop(column.name) if column.name in texts else values[column.name]
+    hdu.header.append(LONG_TEXTS)
+    for i, column in enumerate(columns, start=1):
+        hdu.header.extend([(f"TUCD{i}", column.ucd), (f"TCOMM{i}", column.description)], end=True)
+    return hdu
+
+
+def add_bits(header: fits.Header, prefix: str, bits: type[IntFlag], meanings: Mapping[IntFlag, str]) -> None:
+    """Name the bits of a column: card ``QBIT0`` holds the name of bit 0 (value 1)."""
+    for bit in bits:
+        header[f"{prefix}{bit.bit_length() - 1}"] = (bit.name, meanings.get(bit, ""))
+
+
+def add_codes(header: fits.Header, prefix: str, codes: Mapping[int, str]) -> None:
+    """Name the values of a column: card ``STAT3`` holds the name of the value 3."""
+    for value, name in codes.items():
+        header[f"{prefix}{value}"] = name
+
+
+def fits_text(text: str) -> str:
+    """Printable ASCII, as long as one card holds."""
+    plain = str(text).encode("ascii", "replace").decode()
+    return "".join(c if c.isprintable() else " " for c in plain)[:_WIDEST_CARD_TEXT]
+
+
+def _settle(hdus: fits.HDUList) -> None:
+    """Have text and logical columns encoded and the cards of columns written, by writing the tables to nowhere."""
+    tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU)]
+    if tables:
+        with Path(os.devnull).open("wb") as nowhere:
+            fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(nowhere)
+
+
+def _ascii(values) -> np.ndarray:
+    return np.char.encode(np.asarray(values, dtype=str), "ascii", "replace")

@@ -1,0 +1,48 @@
+"""Everything that an export writes: the tables of galaxies and baxels, and the maps of the labels."""
+
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mangrove import artefacts
+from mangrove.config import Config
+from mangrove.export.fits_files import write_fits
+from mangrove.export.maps import label_maps
+from mangrove.export.source import Source, labels_path
+from mangrove.export.tables import baxel_table, galaxy_table
+
+
+def export_run(folder: Path, config: Config, out: Path, maps: bool = True) -> list[Path]:
+    """Write a run's catalogues and maps as FITS files.
+
+    Parameters
+    ----------
+    folder : Path
+        Of the run.
+    config : Config
+        Of the run; its sample sheet is read.
+    out : Path
+        Folder of the files: galaxies.fits, baxels.fits, and maps/<plateifu>-labels.fits of each galaxy with baxels.
+    maps : bool
+        Whether to write the maps.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    MangroveError
+        If the run has no table of labels, or it does not fit to the sample sheet or to the bins.
+    """
+    with artefacts.opened(labels_path(folder), "labels") as file:
+        source = Source(folder, config, file)
+        written = [out / "galaxies.fits", out / "baxels.fits"]
+        write_fits(written[0], galaxy_table(source))
+        write_fits(written[1], baxel_table(source))
+        mapped = [i for i, n in enumerate(source.n_baxel) if n and maps]
+        for i in tqdm(mapped, desc="maps", disable=None):
+            written.append(out / "maps" / f"{source.galaxies[i].plateifu}-labels.fits")
+            write_fits(written[-1], label_maps(source, i))
+    return written
