@@ -37,7 +37,11 @@ rule all:
         rules.survey_figures.output.status,
         rules.digest.output.timings,
         rules.provenance.output.provenance,
-        [rules.recovery.output.table, rules.label_recovery.output.table, rules.label_truth.output.table]
+        [
+            rules.recovery.output.table,
+            rules.label_recovery.output.table,
+            rules.label_truth.output.table,
+        ]
         if SIMULATED
         else [],
         expand(rules.galaxy_figures.output.maps, plateifu=EXAMPLES),

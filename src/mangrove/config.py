@@ -26,9 +26,9 @@ def _rising(value: list[float]) -> list[float]:
 class Survey(_Section):
     """Where the cubes come from."""
 
-    source: Literal["sdss", "simulated", "files"] = Field(
+    source: Literal["sdss", "simulated", "files", "none"] = Field(
         "sdss",
-        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own survey; files: paths in the sample sheet",
+        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own survey; files: paths in the sample sheet; none: no cubes, the emulator on a table alone",
     )
     release: Literal["dr15", "dr17"] = Field(
         "dr17", description="data release; sets the layout of the archive and of the cubes"
@@ -187,6 +187,41 @@ class LineCube(_Section):
     size: int = Field(32, ge=8, description="spaxels on a side, centred on the object")
 
 
+class Emulator(_Section):
+    """Emission lines from the shape of the starlight."""
+
+    enabled: bool = Field(True, description="train and judge the emulator in this run")
+    source: Literal["baxels", "desi"] = Field(
+        "baxels", description="what it learns from: the run's own baxels, or a prepared table of DESI galaxies"
+    )
+    desi_file: str = Field(
+        "", description="source desi: the table (HDF5), prepared or written by mangrove desi-table (docs/emulator.md)"
+    )
+    luminosity: bool = Field(
+        True, description="use the continuum luminosity beside the colours where the table has one; baxels have none"
+    )
+    bin_range: Range = Field(
+        [3400.0, 7000.0], description="rest-frame range of the bins of baxels, Angstrom; bins beyond the data are left out"
+    )
+    n_bin: int = Field(12, ge=3, le=100, description="number of these bins")
+    architecture: Literal["shared", "per_line"] = Field(
+        "shared", description="shared: one network for all lines; per_line: the published network of each line"
+    )
+    hidden: list[Annotated[int, Field(ge=1)]] = Field([128, 128], description="hidden layers of the shared network")
+    n_component: int = Field(2, ge=1, le=5, description="Gaussians per line of the shared network")
+    members: int = Field(4, ge=1, le=16, description="networks of the ensemble")
+    batch_size: int = Field(512, ge=1, description="rows per step; all of them where there are fewer")
+    epochs: int = Field(20, ge=1, description="passes over the training rows")
+    learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
+    weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
+    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a lower validation loss")
+    learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
+        [0.03, 0.1, 0.3, 1.0], description="parts of the training rows of the learning curve; empty: no curve"
+    )
+
+    _range = field_validator("bin_range")(_rising)
+
+
 class Report(_Section):
     """The report."""
 
@@ -210,7 +245,17 @@ class Config(_Section):
     fit: Fit = Fit()
     training_spectra: TrainingSpectra = TrainingSpectra()
     line_cube: LineCube = LineCube()
+    emulator: Emulator = Emulator()
     report: Report = Report()
+
+    @model_validator(mode="after")
+    def _something_to_do(self):
+        emulator = self.emulator
+        if emulator.enabled and emulator.source == "desi" and not emulator.desi_file:
+            raise ValueError("emulator.source is desi, so emulator.desi_file must name the table")
+        if self.survey.source == "none" and not (emulator.enabled and emulator.source == "desi"):
+            raise ValueError("survey.source is none, so emulator.source must be desi: nothing else runs without cubes")
+        return self
 
     @property
     def sheet(self) -> Path:
@@ -280,6 +325,8 @@ def _explain(problem: dict[str, Any], files) -> str:
         return f"- unknown key '{key}'{where}; {mend}"
     hint = _example(section, keys[-1]) if keys else ""
     message = problem["msg"].removeprefix("Value error, ")
+    if not keys:  # a rule between sections
+        return f"- {message}."
     return f"- {key}{where}: {message} (given: {problem['input']!r}).{hint}"
 
 

@@ -225,6 +225,9 @@ LABELS = Kind(
         "galaxy_status": Field(("n_galaxy",), "str", "1", "status of the galaxy's extract"),
         "galaxy_reason": Field(("n_galaxy",), "str", "1", "its reason, where it is not ok"),
         "n_baxel_of_galaxy": Field(("n_galaxy",), "i4", "1", "number of baxels; rows lie galaxy by galaxy"),
+        "spaxel_count": Field(
+            ("n_galaxy", "n_spaxel_status"), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
+        ),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         **{name: EXTRACT.fields[name] for name in _FROM_EXTRACT},
@@ -311,6 +314,63 @@ TRUTH = Kind(
     },
 )
 
+_OBJECT_LINE = ("n_object", "n_line")
+_TEST_LINE = ("n_test", "n_line")
+_PER_LINE = ("n_line",)
+_CONTINUUM = "1e-17 erg s-1 cm-2 Angstrom-1"
+
+EMULATOR_TABLE = Kind(
+    "emulator/table.h5",
+    "What the emulator learns from: the starlight of galaxies or baxels in bins, beside their lines.",
+    {
+        "bin_edge": Field(("n_edge",), "f8", "Angstrom", "edges of the bins, rest frame, vacuum"),
+        "line": Field(_PER_LINE, "str", "1", "names of the lines"),
+        "identifier": Field(("n_object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
+        "split": Field(("n_object",), "i1", "1", "side of the split, by identifier", SPLIT),
+        "flux_bins": Field(
+            ("n_object", "n_bin"), "f4", _CONTINUUM, "mean flux without lines; of baxels, per spaxel; NaN if not covered"
+        ),
+        "log_luminosity": Field(
+            ("n_object",), "f4", "dex(erg s-1 Angstrom-1)", "log10 of the continuum luminosity", optional=True
+        ),
+        "ew": Field(_OBJECT_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive; NaN if unknown"),
+        "ew_ivar": Field(_OBJECT_LINE, "f4", "Angstrom-2", "its inverse variance"),
+        "published_ew": Field(
+            _OBJECT_LINE, "f4", "Angstrom", "prediction of the published networks, where known", optional=True
+        ),
+        "plateifu": Field(("n_object",), "str", "1", "galaxy of a baxel", optional=True),
+        "baxel": Field(("n_object",), "i4", "1", "index of the baxel in its galaxy", optional=True),
+    },
+)
+
+EMULATOR_QUALITY = Kind(
+    "emulator/quality.h5",
+    "Predictions of the emulator for the test rows of its table, beside the measurements: asinh(EW / Angstrom).",
+    {
+        "line": Field(_PER_LINE, "str", "1", "names of the lines"),
+        "identifier": Field(("n_test",), "str", "1", "galaxy"),
+        "row": Field(("n_test",), "i4", "1", "row of the table"),
+        "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
+        "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
+        "own_median": Field(_TEST_LINE, "f4", "1", "median of the galaxies' own distribution, noise taken out"),
+        "noisy": Field(_TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"),
+        "pit": Field(_TEST_LINE, "f4", "1", "probability of values below the measured one; NaN if not measured"),
+        "luminosity": Field(("n_test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"),
+        "n": Field(_PER_LINE, "i4", "1", "test rows with the line"),
+        "rho": Field(_PER_LINE, "f8", "1", "Spearman correlation of predicted and measured"),
+        "rho_published": Field(_PER_LINE, "f8", "1", "the same of the published networks; NaN without them"),
+        "gain": Field(_PER_LINE, "f8", "1", "rho minus rho_published on the same rows"),
+        "gain_error": Field(_PER_LINE, "f8", "1", "its error from resampling the rows"),
+        "rho_own": Field(_PER_LINE, "f8", "1", "Spearman correlation of own_median and measured"),
+        "nmad": Field(_PER_LINE, "f8", "1", "1.4826 times the median absolute deviation of predicted minus measured"),
+        "coverage": Field(_PER_LINE, "f8", "1", "fraction of the measurements within the 68 % interval"),
+        "bias": Field(("n_line", "n_quartile"), "f8", "1", "median of predicted minus measured, by luminosity"),
+        "bias_error": Field(("n_line", "n_quartile"), "f8", "1", "its error"),
+        "decile_predicted": Field(("n_line", "n_decile"), "f8", "1", "median prediction by decile of the prediction"),
+        "decile_bias": Field(("n_line", "n_decile"), "f8", "1", "median of predicted minus measured in that decile"),
+    },
+)
+
 KINDS: dict[str, Kind] = {
     "truth": TRUTH,
     "extract": EXTRACT,
@@ -319,4 +379,6 @@ KINDS: dict[str, Kind] = {
     "line_cube": LINE_CUBE,
     "training_spectra": TRAINING_SPECTRA,
     "line_cube_set": LINE_CUBE_SET,
+    "emulator_table": EMULATOR_TABLE,
+    "emulator_quality": EMULATOR_QUALITY,
 }

@@ -54,7 +54,7 @@ def folder(real_data, run, galaxy, script, tmp_path_factory):
     where = SimpleNamespace(**made)
     fit = run.fit.model_dump()
     script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
-    script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv} | fit, threads=2)
+    script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | fit, threads=2)
     script("line_cube").main(where, where, run.line_cube.model_dump())
     settings = run.training_spectra.model_dump() | {k: fit[k] for k in ("ebv_scale", "sky_half_width")}
     script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings | {"seed": run.seed})

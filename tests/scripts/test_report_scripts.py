@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts
-from mangrove.data_model import FIT_STATUS, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
+from mangrove.report import label_maps, planes, quality
+from mangrove.report import survey as survey_tables
+from mangrove.report.label_style import STYLE, shown_limits, shown_values
 from mangrove.report.survey import MEANING
 from mangrove.spectra import fitting
+from mangrove.spectra.flags import LabelFlag
+from mangrove.spectra.label_table import galaxy_labels
 from mangrove.spectra.libraries import load_library
 from mangrove.spectra.model import fitted_spectra, stored_model
 from mangrove.spectra.templates import broaden
@@ -43,7 +48,15 @@ FIT_PARAMS = {
     "rescale_noise": False,
     "velocity_bound": 1000.0,
     "min_good_fraction": 0.5,
+    "attenuation": "calzetti",
+    "calibration_error": 0.03,
+    "regularisation": 0.0,
+    "clip_sigma": 5.0,
+    "n_draw": 4,
+    "age_limit": True,
+    "seed": 1,
 }
+NAMES = ("regular", "faint", "single")
 
 
 def baxel_flux(rng, snr):
@@ -144,15 +157,16 @@ def survey(tmp_path_factory, script, Params):
         fit.main(Params(extract=paths["extract"]), Params(fit=paths["fit"]), Params(FIT_PARAMS))
         write_truth(folder / f"truth/{name}.h5", shape)
     write_merged(folder, ["regular", "single", "faint"])
+    every = {f"{kind}s": [str(folder / kind / f"{name}.h5") for name in NAMES] for kind in ("extract", "fit")}
+    script("labels").main(Params(every), Params(labels=str(folder / "labels.h5")), Params())
     return folder
 
 
 @pytest.fixture
 def paths(survey, Params):
     """Inputs of the scripts that see all galaxies."""
-    names = ("regular", "faint", "single")
-    per_kind = {f"{kind}s": [str(survey / kind / f"{n}.h5") for n in names] for kind in ("extract", "fit", "truth")}
-    merged = {name: str(survey / f"{name}.h5") for name in ("training_spectra", "line_cube_set")}
+    per_kind = {f"{kind}s": [str(survey / kind / f"{n}.h5") for n in NAMES] for kind in ("extract", "fit", "truth")}
+    merged = {name: str(survey / f"{name}.h5") for name in ("labels", "training_spectra", "line_cube_set")}
     return Params(per_kind | merged)
 
 
@@ -165,9 +179,26 @@ def png_size(path):
     return struct.unpack(">II", path.read_bytes()[16:24])
 
 
-@pytest.mark.parametrize("name", ["regular", "faint", "single"])
+def labels_of(survey, name):
+    """The columns of a galaxy's labels."""
+    return galaxy_labels(survey / f"extract/{name}.h5", survey / f"fit/{name}.h5").columns
+
+
+def table_of(survey):
+    """The table of all baxels."""
+    return artefacts.read(survey / "labels.h5", "labels", survey_tables.DATASETS)
+
+
+def titled(figure, start):
+    """The axes of a figure whose title begins so."""
+    (found,) = [axes for axes in figure.axes if axes.get_title().startswith(start)]
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_galaxy_figures(name, survey, script, Params, tmp_path):
-    outputs = Params({key: str(tmp_path / f"{key}.png") for key in ("maps", "lines", "spectra")})
+    keys = ("maps", "lines", "spectra", "labels", "profiles")
+    outputs = Params({key: str(tmp_path / f"{key}.png") for key in keys})
     inputs = Params(extract=str(survey / f"extract/{name}.h5"), fit=str(survey / f"fit/{name}.h5"))
     script("galaxy_figures").main(inputs, outputs, Params(), str(tmp_path / "log"))
     assert all(min(png_size(tmp_path / f"{key}.png")) > 300 for key in outputs)
@@ -179,6 +210,57 @@ def test_galaxy_without_baxels_tells_the_reason(survey):
     for draw in (galaxy_figures.maps_figure, galaxy_figures.lines_figure, galaxy_figures.spectra_figure):
         texts = [text.get_text() for axes in draw(extract, fit).axes for text in axes.texts]
         assert any("too_faint" in text and "no spaxel reaches" in text for text in texts)
+    for draw in (label_maps.label_maps_figure, label_maps.label_profiles_figure):
+        texts = [text.get_text() for axes in draw(extract, labels_of(survey, "faint")).axes for text in axes.texts]
+        assert any("too_faint" in text for text in texts)
+
+
+def test_label_maps_show_the_labels_on_their_spaxels(survey):
+    extract, labels = artefacts.read(survey / "extract/regular.h5", "extract"), labels_of(survey, "regular")
+    labels["log_age_lw_flag"][1] |= LabelFlag.POOR_FIT
+    labels["ebv_gas"][:], labels["ebv_gas_flag"][:] = np.nan, LabelFlag.LINE_MISSING
+    figure = label_maps.label_maps_figure(extract, labels)
+    drawn = titled(figure, "age, by light").images[0].get_array().filled(np.nan)
+    values = labels["log_age_lw"]
+    wanted = [[values[0], values[0], np.nan], [np.nan, np.nan, values[2]], [np.nan, np.nan, values[2]]]
+    np.testing.assert_allclose(drawn, wanted)
+    assert [text.get_text() for text in titled(figure, "dust of the gas").texts] == ["no value"]
+    bars = {axes.get_ylabel() for axes in figure.axes}
+    assert {"log age [yr]", "[M/H] (dex)", "E(B-V) (mag)", "distance from Kauffmann (dex)"} <= bars
+
+
+def test_profiles_show_values_and_errors_at_their_radii(survey):
+    extract, labels = artefacts.read(survey / "extract/regular.h5", "extract"), labels_of(survey, "regular")
+    labels["radius_re"] = np.array([0.5, 1.0, 1.5])
+    figure = label_maps.label_profiles_figure(extract, labels)
+    axes = titled(figure, "age, by light, 3 of 3 bins")
+    points, _, (bars,) = axes.containers[0].lines
+    np.testing.assert_allclose(points.get_xydata(), np.stack([labels["radius_re"], labels["log_age_lw"]], axis=1))
+    lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
+    np.testing.assert_allclose(lengths, 2 * labels["log_age_lw_err"], rtol=1e-3)
+    assert axes.get_ylabel() == "log age [yr]"
+    assert figure.axes[-1].get_xlabel() == "radius (R$_e$)"
+    labels["radius_re"][:] = np.nan
+    assert label_maps.label_profiles_figure(extract, labels).axes[-1].get_xlabel() == "radius (arcsec)"
+
+
+def test_running_median():
+    x, y = np.arange(9.0)[::-1], np.arange(9.0)[::-1] ** 2
+    middle, median = label_maps.running_median(x, y)
+    np.testing.assert_allclose(middle, [3, 4, 5])
+    np.testing.assert_allclose(median, [9, 16, 25])
+    assert label_maps.running_median([2.0, 1.0], [5.0, 3.0]) == (pytest.approx([1.5]), pytest.approx([4.0]))
+
+
+def test_published_limits_and_huge_errors_leave_values_out():
+    rows = {
+        "log_ssfr": np.array([-10.0, -11.0, -3.0, -9.0, np.nan]),
+        "log_ssfr_err": np.array([0.1, 0.1, 4.0, 0.1, 0.1]),
+    }
+    rows["log_ssfr_flag"] = np.array([0, LabelFlag.NEGATIVE_DECREMENT, 0, LabelFlag.LOW_SNR, 16], np.uint16)
+    np.testing.assert_array_equal(shown_values(rows, "log_ssfr"), [-10.0, -11.0, -3.0, np.nan, np.nan])
+    low, high = shown_limits(rows, "log_ssfr")
+    assert -11 <= low < high <= -10
 
 
 def test_east_is_left_where_the_frame_says_so(survey):
@@ -220,10 +302,13 @@ def test_labels_are_moved_apart():
 
 
 def test_survey_figures(paths, script, Params, tmp_path):
-    outputs = Params({key: str(tmp_path / f"{key}.png") for key in ("bpt", "quality", "training")})
-    outputs["status"] = str(tmp_path / "status.csv")
-    script("survey_figures").main(paths, outputs, Params(), str(tmp_path / "log"))
-    assert all(min(png_size(tmp_path / f"{key}.png")) > 300 for key in ("bpt", "quality", "training"))
+    figures = ("bpt", "planes", "quality", "flags", "training")
+    outputs = Params({key: str(tmp_path / f"{key}.png") for key in figures})
+    outputs |= {key: str(tmp_path / f"{key}.csv") for key in ("status", "label_flags")}
+    inputs = Params({key: paths[key] for key in ("labels", "training_spectra", "line_cube_set")})
+    params = Params(target_snr=20.0, n_line_cube=3)
+    script("survey_figures").main(inputs, Params(outputs), params, str(tmp_path / "log"))
+    assert all(min(png_size(tmp_path / f"{key}.png")) > 300 for key in figures)
     rows = read_csv(tmp_path / "status.csv")
     count = {(row["what"], row["status"]): int(row["count"]) for row in rows}
     assert count["galaxy", "ok"] == 2
@@ -234,7 +319,62 @@ def test_survey_figures(paths, script, Params, tmp_path):
     assert sum(n for (what, _), n in count.items() if what == "line") == 4 * len(fit_lines().name)
     assert count["training spectrum", "low_snr"] == 2
     assert count["line cube", "ok"] == 2
+    assert count["line cube", "all_masked"] == 1
     assert all(row["meaning"] for row in rows)
+    flags = {row["label"]: row for row in read_csv(tmp_path / "label_flags.csv")}
+    assert list(flags) == list(LABEL)
+    # The spectra end before Halpha and hold Hbeta.
+    assert {key: int(flags["ebv_gas"][key]) for key in ("n_baxel", "without_value", "shown", "line_missing")} == {
+        "n_baxel": 4,
+        "without_value": 4,
+        "shown": 0,
+        "line_missing": 4,
+    }
+    assert int(flags["log_age_lw"]["shown"]) == 4
+
+
+def test_galaxies_left_out_of_the_line_cubes_by_their_redshift_are_no_failures(survey):
+    merged = (str(survey / "training_spectra.h5"), str(survey / "line_cube_set.h5"))
+    rows = survey_tables.status_table(table_of(survey), *merged, n_line_cube=2)
+    assert rows[-1][:2] == ("line cube", "all_masked")
+    assert rows[-1].count == 0
+
+
+def test_planes_show_every_baxel_with_its_labels(survey):
+    table = table_of(survey)
+    axes = planes.planes_figure(table).axes
+    assert [(a.get_xlabel(), a.get_ylabel()) for a in axes] == [
+        (STYLE[x].axis, STYLE[y].axis) for x, y in planes.PLANES
+    ]
+    wanted = np.stack([table["log_age_lw"], table["metallicity_lw"]], axis=1)
+    np.testing.assert_allclose(axes[0].lines[0].get_xydata(), wanted)
+
+
+def test_dense_planes_and_diagrams_are_drawn_as_counts(survey):
+    table, n = table_of(survey), 4000
+    rng = np.random.default_rng(5)
+    columns = {name: rng.normal(0.0, 0.2, n) for name in ("log_age_lw", "metallicity_lw", "log_ml_r")}
+    zeros = {f"{name}_{end}": np.zeros(n, np.uint16) for name in columns for end in ("err", "flag")}
+    flux = np.ones((n, len(table["line"])))
+    lines = {"line_flux": flux, "line_flux_err": 0.1 * flux, "bpt_class": np.full(n, 3)}
+    many = artefacts.Artefact("labels", table.data | columns | zeros | lines | {"status": np.zeros(n)}, {}, "")
+    for figure in (planes.planes_figure(many), planes.bpt_figure(many)):
+        labels = [axes.get_ylabel() for axes in figure.axes]
+        assert "baxels per cell" in labels
+    (legend,) = [axes.get_legend() for axes in planes.bpt_figure(many).axes if axes.get_legend()]
+    assert "AGN: 100.0 %" in [text.get_text() for text in legend.get_texts()]
+
+
+def test_failures_figure_writes_the_percentages(survey):
+    table = table_of(survey)
+    figure = quality.failures_figure(table, survey_tables.flag_table(table))
+    right = titled(figure, "labels: % of 4 baxels")
+    cells = {(round(text.get_position()[0]), round(text.get_position()[1])): text.get_text() for text in right.texts}
+    names = [label.get_text() for label in right.get_xticklabels()]
+    rows = [label.get_text() for label in right.get_yticklabels()]
+    assert cells[names.index("without value"), rows.index("dust of the gas")] == "100"
+    assert cells[names.index("shown"), rows.index("age, by light")] == "100"
+    assert (names.index("shown"), rows.index("dust of the gas")) not in cells
 
 
 def test_every_status_has_a_meaning():

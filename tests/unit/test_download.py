@@ -171,10 +171,12 @@ def http_date(seconds: float) -> str:
 
 @pytest.mark.parametrize(
     ("asked", "least"),
-    [("20", 20), (http_date(100), 95), ("1000000", MAX_RETRY_AFTER), (http_date(-50), 0.5), ("soon", 0.5)],
+    [("20", 20), (100, 95), ("1000000", MAX_RETRY_AFTER), (-50, 0.5), ("soon", 0.5)],
+    ids=["seconds", "date", "too long", "date gone by", "nonsense"],
 )
 def test_retry_after_is_honoured_up_to_a_limit(archive, target, asked, least):
-    archive.faults[PATH] = [answer(429, Retry_After=asked)]
+    """Text is sent as it is, a number as the date in so many seconds."""
+    archive.faults[PATH] = [answer(429, Retry_After=asked if isinstance(asked, str) else http_date(asked))]
     (wait,) = get(archive, target)
     assert least <= wait <= least + 10
 
@@ -333,7 +335,11 @@ def test_a_killed_download_leaves_no_file_and_goes_on_next_time(archive, target)
     assert left_behind(target) == {NAME}
 
 
-@pytest.mark.parametrize("kept", [CUBE[:CUT], CUBE, flipped(CUBE, 1000)[:CUT], CUBE + b"more"])
+@pytest.mark.parametrize(
+    "kept",
+    [CUBE[:CUT], CUBE, flipped(CUBE, 1000)[:CUT], CUBE + b"more"],
+    ids=["begun", "whole", "damaged", "too long"],
+)
 def test_a_part_of_a_killed_run_is_used_only_if_it_fits(archive, target, kept):
     archive.faults[PATH] = [cut(CUT)]
     with pytest.raises(DownloadError, match="in 1 attempts"):
@@ -444,7 +450,7 @@ def test_a_placeholder_tells_what_is_missing(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.fits.gz", "b.fits.gz"}
 
 
-@pytest.mark.parametrize("content", [CUBE, CUBE[:100], HTML, b""])
+@pytest.mark.parametrize("content", [CUBE, CUBE[:100], HTML, b""], ids=["cube", "cut", "page", "empty"])
 def test_other_files_are_no_placeholders(tmp_path, content):
     path = Path(tmp_path / "cube.fits.gz")
     path.write_bytes(content)

@@ -1,18 +1,25 @@
-"""Figures of one galaxy: maps, lines, spectra."""
+"""Figures of one galaxy: maps, lines, spectra, labels."""
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.report import galaxy
+from mangrove.report import galaxy, label_maps
+from mangrove.spectra.label_table import galaxy_labels
 
 
 def main(inputs, outputs, params, log=None, threads=1):
-    """Draw ``outputs.maps``, ``outputs.lines`` and ``outputs.spectra`` from ``inputs.extract`` and ``inputs.fit``."""
+    """Draw the figures of ``outputs`` from ``inputs.extract`` and ``inputs.fit``.
+
+    The labels are derived anew, as for the table of the survey, so that the figures need no other galaxy.
+    """
     with rule_log(log):
         extract = artefacts.read(inputs.extract, "extract", galaxy.EXTRACT_DATASETS)
         fit = artefacts.read(inputs.fit, "fit")
+        labels = galaxy_labels(inputs.extract, inputs.fit).columns
         galaxy.maps_figure(extract, fit).savefig(outputs.maps)
         galaxy.lines_figure(extract, fit).savefig(outputs.lines)
         galaxy.spectra_figure(extract, fit).savefig(outputs.spectra)
+        label_maps.label_maps_figure(extract, labels).savefig(outputs.labels)
+        label_maps.label_profiles_figure(extract, labels).savefig(outputs.profiles)
 
 
 if "snakemake" in globals():

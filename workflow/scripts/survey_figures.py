@@ -1,20 +1,25 @@
-"""Status table and figures of the whole survey."""
+"""Tables and figures of the whole survey."""
 
 import pandas as pd
 
+from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.report import survey
+from mangrove.report import planes, quality, survey, training
 
 
 def main(inputs, outputs, params, log=None, threads=1):
-    """Write ``outputs.status`` (CSV) and the figures ``outputs.bpt``, ``outputs.quality`` and ``outputs.training``."""
+    """Write the tables (CSV) and figures of ``outputs`` from ``inputs.labels`` and the merged artefacts."""
     with rule_log(log):
-        found = survey.read_survey(inputs.extracts, inputs.fits)
-        rows = survey.status_table(found, inputs.training_spectra, inputs.line_cube_set)
+        table = artefacts.read(inputs.labels, "labels", survey.DATASETS)
+        rows = survey.status_table(table, inputs.training_spectra, inputs.line_cube_set, params["n_line_cube"])
         pd.DataFrame(rows, columns=survey.StatusRow._fields).to_csv(outputs.status, index=False)
-        survey.bpt_figure(found).savefig(outputs.bpt)
-        survey.quality_figure(found).savefig(outputs.quality)
-        survey.training_figure(inputs.training_spectra).savefig(outputs.training)
+        flags = survey.flag_table(table)
+        pd.DataFrame(flags).to_csv(outputs.label_flags, index=False)
+        planes.bpt_figure(table).savefig(outputs.bpt)
+        planes.planes_figure(table).savefig(outputs.planes)
+        quality.quality_figure(table, params["target_snr"]).savefig(outputs.quality)
+        quality.failures_figure(table, flags).savefig(outputs.flags)
+        training.training_figure(inputs.training_spectra).savefig(outputs.training)
 
 
 if "snakemake" in globals():

@@ -1,6 +1,7 @@
 """Tables that the emulator learns from: continuum in bins beside measured equivalent widths."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,6 +9,7 @@ import h5py
 import jax.numpy as jnp
 import numpy as np
 
+from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.continuum import Bins, log_luminosity, log_luminosity_distance
 
@@ -70,12 +72,42 @@ class LineTable(NamedTuple):
         )
 
 
+    def with_lines(self, lines: Sequence[str]) -> "LineTable":
+        """The table of some of its lines, in the order given."""
+        columns = [self.lines.index(line) for line in lines]
+        return self._replace(lines=tuple(lines), ew=self.ew[:, columns], ew_ivar=self.ew_ivar[:, columns])
+
+
 class Split(NamedTuple):
     """Row numbers of the parts of a table, each ascending."""
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
+
+    def sides(self, n_row: int) -> np.ndarray:
+        """The part of each row, shape (n_row,), int8: 0 train, 1 validation, 2 test; unusable rows count as train."""
+        side = np.zeros(n_row, np.int8)
+        side[self.validation], side[self.test] = 1, 2
+        return side
+
+
+class StoredTable(NamedTuple):
+    """A table of a run: its rows, their parts, and what the published networks say where that is known.
+
+    Attributes
+    ----------
+    table : LineTable
+    parts : Split
+    published : ndarray of float32, shape (n, n_line), or None
+        EW, Angstrom.
+    content_hash : str
+    """
+
+    table: LineTable
+    parts: Split
+    published: np.ndarray | None
+    content_hash: str
 
 
 def split(table: LineTable) -> Split:
@@ -85,6 +117,44 @@ def split(table: LineTable) -> Split:
     validation = np.array([int(digest[_HEX : 2 * _HEX], 16) % VALIDATION_SHARE == 0 for digest in digests])
     parts = (~test & ~validation, ~test & validation, test)
     return Split(*(np.flatnonzero(part & table.usable) for part in parts))
+
+
+def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
+    data = {
+        "bin_edge": np.array(table.bins.edges),
+        "line": np.array(table.lines),
+        "identifier": table.identifier,
+        "split": side,
+        "flux_bins": table.flux_bins,
+        "ew": table.ew,
+        "ew_ivar": table.ew_ivar,
+    }
+    options = {"log_luminosity": table.log_luminosity, "published_ew": published}
+    return data | {name: values for name, values in options.items() if values is not None}
+
+
+def read_stored(path) -> StoredTable:
+    """Read the artefact 'emulator_table'.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing, damaged or of another kind.
+    """
+    found = artefacts.read(path, "emulator_table")
+    data = found.data
+    table = LineTable(
+        Bins(tuple(float(edge) for edge in data["bin_edge"])),
+        tuple(str(line) for line in data["line"]),
+        data["identifier"],
+        data["flux_bins"],
+        data.get("log_luminosity"),
+        data["ew"],
+        data["ew_ivar"],
+    )
+    parts = Split(*(np.flatnonzero((data["split"] == side) & table.usable) for side in range(3)))
+    return StoredTable(table, parts, data.get("published_ew"), found.content_hash)
 
 
 def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
@@ -103,7 +173,7 @@ def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
     """
     path = Path(path)
     if not path.is_file():
-        raise CatalogueError(f"{path} does not exist; emulator.table must name the prepared table of DESI galaxies.")
+        raise CatalogueError(f"{path} does not exist; emulator.desi_file must name the prepared table of DESI galaxies.")
     with h5py.File(path, "r") as f:
         missing = [name for name in ("continuum_flux", "redshift", "ew", "ew_ivar", "target_id") if name not in f]
         if missing:

@@ -7,6 +7,8 @@ from matplotlib.figure import Figure
 from mangrove.spectra.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
 
 BAD_COLOUR = "#e4e4e4"
+#: More points than this are drawn as a density.
+DENSITY_FROM = 3000
 BPT_COLOURS = {"star-forming": "#2c7fb8", "composite": "#41ab5d", "AGN": "#d7301f"}
 
 
@@ -39,3 +41,14 @@ def bpt_axes(axes: Axes) -> None:
     axes.plot(x, kauffmann_2003(x), "k--", lw=1.3, label="Kauffmann et al. 2003")
     axes.plot(x, kewley_2001(x), "k-", lw=1.3, label="Kewley et al. 2001")
     axes.set(xlim=(-2.4, 0.6), ylim=(-1.3, 1.5), xlabel="log [NII] 6585 / Hα", ylabel="log [OIII] 5008 / Hβ")
+
+
+def count_bars(axes: Axes, names: dict[int, str], codes, title: str) -> None:
+    """A bar per named code, with its count."""
+    counts = [int(np.sum(codes == code)) for code in names]
+    labels = [name.replace("_", " ") for name in names.values()]
+    bars = axes.barh(labels, counts, color="#4c78a8")
+    axes.bar_label(bars, padding=4, fontsize=10)
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.set(title=title, xlabel="number")

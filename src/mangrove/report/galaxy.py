@@ -1,5 +1,6 @@
 """Figures of one galaxy: maps of signal and motions, maps of lines, spectra with their models."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
 from mangrove.lines import fit_lines
 from mangrove.report.drawing import BAD_COLOUR, bpt_axes, new_figure, note, robust_limits
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
-from mangrove.spectra.bpt import bpt_ratios
+from mangrove.spectra.bpt import MIN_LINE_SNR, bpt_ratios
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fitting import Model
 from mangrove.spectra.model import fitted_spectra, stored_model
@@ -42,8 +43,8 @@ FLUX_MAPS = {
     "[NII] 6585": ("NII-6585",),
     "[SII] 6718+6733": ("SII-6718", "SII-6733"),
 }
-#: Smallest S/N of a line that is shown in a map, of one that counts in the BPT diagram, of one that gets a label.
-MAP_SNR, BPT_SNR, LABEL_SNR = 2.0, 3.0, 3.0
+#: Smallest S/N of a line that is shown in a map, of one that is named in a spectrum.
+MAP_SNR, NAMED_SNR = 2.0, 3.0
 #: S/N of the best line from which on the motions of the gas mean anything.
 GAS_SNR = 5.0
 
@@ -89,7 +90,7 @@ def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
         draw_map(ax, frame, on_spaxels(extract, motions[f"v_{what}"]), f"V {what}", "km/s", "RdBu_r", limits)
     for ax, what in zip(axes[1, 1::2], ("star", "gas"), strict=True):
         draw_map(ax, frame, on_spaxels(extract, motions[f"sigma_{what}"]), f"σ {what}", "km/s", "magma")
-    figure.suptitle(_heading(extract), fontsize=13)
+    figure.suptitle(heading(extract), fontsize=13)
     return figure
 
 
@@ -108,7 +109,7 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
     log_ew = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
     draw_map(axes[6], frame, on_spaxels(extract, log_ew), "EW Hα, rest frame", "log EW [Å]", "plasma")
     _galaxy_bpt(axes[7], extract, fit)
-    figure.suptitle(f"{_heading(extract)}    lines with S/N > {MAP_SNR:g}, grey: fainter or none", fontsize=13)
+    figure.suptitle(f"{heading(extract)}    lines with S/N > {MAP_SNR:g}, grey: fainter or none", fontsize=13)
     return figure
 
 
@@ -125,7 +126,7 @@ def spectra_figure(extract: Artefact, fit: Artefact) -> Figure:
         _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=5, fontsize=10)
     axes[-1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
-    figure.suptitle(_heading(extract), fontsize=13)
+    figure.suptitle(heading(extract), fontsize=13)
     return figure
 
 
@@ -133,6 +134,23 @@ def example_baxels(snr) -> list[int]:
     """Indices of the baxels of highest, median and lowest S/N, each once."""
     order = np.argsort(-np.asarray(snr), kind="stable")
     return list(dict.fromkeys(int(order[k]) for k in (0, order.size // 2, order.size - 1)))
+
+
+def heading(extract: Artefact) -> str:
+    """Title of a galaxy's figures: name and redshift."""
+    return f"{extract.attrs['plateifu']}    z = {extract.attrs['z']:.4f}"
+
+
+def radii(columns: Mapping) -> tuple[np.ndarray, str]:
+    """Radii of the baxels, shape (n_baxel,), and their unit: effective radii where they are known, else arcsec.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        radius, radius_re.
+    """
+    known = np.isfinite(columns["radius_re"]).any()
+    return (columns["radius_re"], "R$_e$") if known else (columns["radius"], "arcsec")
 
 
 def reason_figure(extract: Artefact) -> Figure:
@@ -146,12 +164,8 @@ def reason_figure(extract: Artefact) -> Figure:
         note(left, "no signal")
     right.set_axis_off()
     note(right, f"no baxels: {extract.attrs['status']}\n\n{extract.attrs['reason']}")
-    figure.suptitle(_heading(extract), fontsize=13)
+    figure.suptitle(heading(extract), fontsize=13)
     return figure
-
-
-def _heading(extract: Artefact) -> str:
-    return f"{extract.attrs['plateifu']}    z = {extract.attrs['z']:.4f}"
 
 
 def _signal_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
@@ -199,17 +213,16 @@ def _summed(fit: Artefact, names) -> tuple[np.ndarray, np.ndarray]:
 def _galaxy_bpt(axes: Axes, extract: Artefact, fit: Artefact) -> None:
     bpt_axes(axes)
     axes.set_box_aspect(1)
-    x, y = bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], BPT_SNR)
+    x, y = bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], MIN_LINE_SNR)
     use = np.isfinite(x)
-    known = np.isfinite(extract["radius_re"]).any()
-    radius, unit = (extract["radius_re"], "radius (R$_e$)") if known else (extract["radius"], "radius (arcsec)")
+    radius, unit = radii(extract.data)
     if use.any():
         colour = np.nan_to_num(radius[use])
         shown = axes.scatter(x[use], y[use], c=colour, s=16, cmap="viridis", edgecolors="0.2", linewidths=0.3)
-        axes.figure.colorbar(shown, ax=axes, shrink=0.82, pad=0.02).set_label(unit, fontsize=10)
+        axes.figure.colorbar(shown, ax=axes, shrink=0.82, pad=0.02).set_label(f"radius ({unit})", fontsize=10)
     else:
-        note(axes, f"no baxel with S/N > {BPT_SNR:g}\nin all four lines")
-    axes.set_title(f"BPT, {use.sum()} of {use.size} baxels with S/N > {BPT_SNR:g}", fontsize=11)
+        note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g}\nin all four lines")
+    axes.set_title(f"BPT, {use.sum()} of {use.size} baxels with S/N > {MIN_LINE_SNR:g}", fontsize=11)
     axes.legend(loc="lower left", fontsize=8)
 
 
@@ -231,7 +244,7 @@ def _with_error(value: float, error: float) -> str:
 def _detected_lines(fit: Artefact, i: int) -> list[tuple[float, str]]:
     """Rest wavelength and label of the lines of a baxel above the S/N for labels."""
     lines = fit_lines()
-    detected = fit["line_flux"][i] > LABEL_SNR * fit["line_flux_err"][i]
+    detected = fit["line_flux"][i] > NAMED_SNR * fit["line_flux_err"][i]
     return [(float(lines.wave[k]), lines.label[k]) for k in np.flatnonzero(detected)]
 
 

@@ -10,6 +10,8 @@ CARDELLI_R_V = 3.1
 INTRINSIC_DECREMENT = 2.86
 
 _LN10 = np.log(10.0)
+#: Error of log10 of the decrement when one of the lines has a signal to noise of 2.
+_FAINT = 0.5 / _LN10
 
 
 def cardelli(wave) -> np.ndarray:
@@ -48,13 +50,14 @@ def gas_ebv(halpha, halpha_err, hbeta, hbeta_err) -> Label:
     Returns
     -------
     Label
-        Missing with LINE_MISSING or LINE_NEGATIVE.
+        Missing with LINE_MISSING or LINE_NEGATIVE; LOW_SNR where the ratio has a signal to noise below 2.
     """
     log_ratio, log_err, flag = _log_ratio(halpha, halpha_err, hbeta, hbeta_err)
     k_halpha, k_hbeta = balmer_curve()
     scale = 2.5 / (k_hbeta - k_halpha)
     value = scale * (log_ratio - np.log10(INTRINSIC_DECREMENT))
-    return Label(value, scale * log_err, flag | flag_where(value < 0, LabelFlag.NEGATIVE_DECREMENT))
+    flag |= flag_where(value < 0, LabelFlag.NEGATIVE_DECREMENT)
+    return Label(value, scale * log_err, flag | flag_where(log_err > _FAINT, LabelFlag.LOW_SNR))
 
 
 def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:

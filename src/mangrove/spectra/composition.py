@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.linalg import solve_triangular
+from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from mangrove.spectra.dust_curves import calzetti
@@ -22,6 +22,10 @@ _TURNS = 12
 _TURN_TOLERANCE = 0.02
 _STEP_PARTS = (1.0, 0.4, 0.1)
 _START_EBV = (0.0, 0.25, 0.6, 1.1)
+#: Added to the squared lengths of the columns, all 1, so that rounding leaves their products positive definite.
+_RIDGE = 1e-12
+#: A template joins where the cosine of its angle to the residual, in units of the data, exceeds this.
+_SLOPE_TOLERANCE = 1e-10
 
 
 class Spectrum(NamedTuple):
@@ -119,17 +123,21 @@ class LinearProblem:
             on_data(flux, spectrum, stars, *moments)[good] / error[:, None]
             for flux, moments in zip((stars.flux, gas.flux), kinematics, strict=True)
         )
+        self.length = np.linalg.norm(self.stars, axis=0)
         self.legendre = legendre(spectrum.wave.size, continuum.degree)[good]
         self.curve = relative_curve(spectrum.wave[good])
         self.smoothness = _smoothness(stars, np.median(np.abs(spectrum.flux[good])), continuum.regularisation)
 
     def solve(self, theta=None) -> Composition:
         """The best composition, from the shape ``theta`` or, without one, from several values of E(B-V)."""
-        best = min((self._weighed(t) for t in self._starts(theta)), key=lambda c: c.chi2)
+        best = None
+        for start in self._starts(theta):
+            trial = self._weighed(start, best)
+            best = trial if best is None or trial.chi2 < best.chi2 else best
         for _ in range(_TURNS):
             step = self._improved(best).theta - best.theta
             # Weights and shape multiply each other: the linear step is taken in the shape alone, and as far as it helps.
-            trials = (self._weighed(best.theta + part * step) for part in _STEP_PARTS)
+            trials = (self._weighed(best.theta + part * step, best) for part in _STEP_PARTS)
             better = next((t for t in trials if t.chi2 < best.chi2 - _TURN_TOLERANCE), None)
             if better is None:
                 break
@@ -171,10 +179,10 @@ class LinearProblem:
         size = self.continuum.calibration_error
         return float(np.sum((theta[1:] / size) ** 2)) if size > 0 else 0.0
 
-    def _weighed(self, theta) -> Composition:
-        """Best weights for a shape."""
-        matrix = self._matrix(theta)
-        ((_, weights),) = _eliminate(np.empty((len(matrix), 0)), matrix, self._padded(self.data[:, None]))
+    def _weighed(self, theta, near: Composition | None = None) -> Composition:
+        """Best weights for a shape, found faster from a composition near to it."""
+        nothing = np.empty((self.data.size, 0)), np.empty(0), np.empty((0, 1))
+        ((_, weights),) = self._solved(theta, near, self.data[:, None], *nothing)
         return self._evaluated(self._composition(weights, theta))
 
     def _improved(self, base: Composition) -> Composition:
@@ -201,51 +209,80 @@ class LinearProblem:
         starlight = self.stars @ base.weights
         attenuation = np.exp(-base.theta[0] * self.curve)
         columns = np.column_stack([-self.curve * starlight * shape, (starlight * attenuation)[:, None] * self.legendre])
-        targets, size = self._padded(data), self.continuum.calibration_error
-        columns = np.vstack([columns, np.zeros((len(targets) - len(data), columns.shape[1]))])
-        matrix = self._matrix(base.theta)
-        if size > 0:
-            prior = np.eye(base.theta.size)[1:] / size
-            columns, targets = (
-                np.vstack([columns, prior]),
-                np.vstack([targets, (centres - base.theta[1:, None]) / size]),
-            )
-            matrix = np.vstack([matrix, np.zeros((len(prior), matrix.shape[1]))])
+        size = self.continuum.calibration_error
+        hold = np.append(0.0, np.full(self.continuum.degree, size**-2.0 if size > 0 else 0.0))
+        pull = hold[:, None] * np.vstack([np.zeros((1, data.shape[1])), centres - base.theta[1:, None]])
         found = []
-        for step, weights in _eliminate(columns[:, free], matrix, targets):
+        for step, weights in self._solved(base.theta, base, data, columns[:, free], hold[free], pull[free]):
             theta = base.theta.copy()
             theta[free] += step
             found.append(self._composition(weights, theta))
         return found
 
-    def _matrix(self, theta) -> np.ndarray:
-        matrix = np.hstack([self.stars * self._shape(theta)[:, None], self.gas])
-        smooth = np.hstack([self.smoothness, np.zeros((len(self.smoothness), self.gas.shape[1]))])
-        return np.vstack([matrix, smooth])
+    def _solved(self, theta, near, targets, columns, hold, pull) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Steps along free columns and non-negative weights for each target.
 
-    def _padded(self, data) -> np.ndarray:
-        return np.vstack([data, np.zeros((len(self.smoothness), data.shape[1]))])
+        Few templates have weight: those of a composition near the solution are tried first, and others join them
+        while one of them would lower chi2. That is the solution with all templates.
+
+        Parameters
+        ----------
+        near : Composition or None
+        columns, hold, pull : ndarray, shape (n_good, k), (k,), (k, n_target)
+            The free columns; what a prior adds to their squared lengths, and to their products with the targets.
+        """
+        k, n, shape = columns.shape[1], self.stars.shape[1], self._shape(theta)[:, None]
+        use = np.ones(n, bool) if near is None or not near.weights.any() else near.weights > 0
+        least = _SLOPE_TOLERANCE * np.linalg.norm(targets, axis=0)
+        while True:
+            system = np.hstack([columns, self.stars[:, use] * shape, self.gas])
+            products, right = system.T @ system, system.T @ targets
+            free, starlight = slice(0, k), slice(k, k + np.count_nonzero(use))
+            smoothness = self.smoothness[:, use]
+            products[free, free] += np.diag(hold)
+            products[starlight, starlight] += smoothness.T @ smoothness
+            right[free] += pull
+            solution = _eliminate(products, right, k)
+            slope = self.stars.T @ ((targets - system @ solution) * shape)
+            slope -= self.smoothness.T @ (smoothness @ solution[starlight])
+            joining = ~use & np.any(slope > least * self.length[:, None], axis=1)
+            if not joining.any():
+                break
+            use |= joining
+        weights = np.zeros((n + self.gas.shape[1], targets.shape[1]))
+        weights[np.append(use, np.ones(self.gas.shape[1], bool))] = solution[k:]
+        return list(zip(solution[free].T, weights.T, strict=True))
 
     def _composition(self, weights, theta) -> Composition:
         n = self.stars.shape[1]
         return Composition(weights[:n], weights[n:], theta, np.nan)
 
 
-def _eliminate(columns, matrix, targets) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Least squares of free columns and non-negative weights, for each target: steps and weights.
+def _eliminate(products, right, k: int) -> np.ndarray:
+    """Least squares of k free columns and others with non-negative weights, from their normal equations.
 
-    Works on the triangular factor, which has as few rows as columns.
+    They cost a fraction of a QR decomposition and square the condition number, which does no harm here: weights that
+    are not negative cannot cancel, so chi2 stays exact to rounding.
+
+    Parameters
+    ----------
+    products, right : ndarray, shape (n, n), (n, n_target)
+        Products of the columns with each other and with the targets.
+
+    Returns
+    -------
+    ndarray, shape (n, n_target)
     """
-    k, system = columns.shape[1], np.hstack([columns, matrix])
-    n, length = system.shape[1], np.linalg.norm(system, axis=0)
+    length = np.sqrt(products.diagonal())
     length[length == 0] = 1.0
-    r = np.linalg.qr(np.hstack([system / length, targets]), mode="r")
-    solutions = []
-    for q in r[:n, n:].T:
-        weights = nnls(r[k:n, k:n], q[k:])[0]
-        step = solve_triangular(r[:k, :k], q[:k] - r[:k, k:n] @ weights) if k else np.empty(0)
-        solutions.append((step / length[:k], weights / length[k:]))
-    return solutions
+    r = cholesky(products / np.outer(length, length) + _RIDGE * np.eye(length.size), check_finite=False)
+    projected = solve_triangular(r, right / length[:, None], trans="T", check_finite=False)
+    solution = np.empty_like(projected)
+    for i, q in enumerate(projected.T):
+        solution[k:, i] = nnls(r[k:, k:], q[k:])[0]
+    rest = projected[:k] - r[:k, k:] @ solution[k:]
+    solution[:k] = solve_triangular(r[:k, :k], rest, check_finite=False) if k else rest
+    return solution / length[:, None]
 
 
 def _smoothness(stars: StellarTemplates, norm: float, regularisation: float) -> np.ndarray:

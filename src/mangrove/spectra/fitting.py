@@ -45,6 +45,8 @@ _FTOL = 1e-4
 _SIGMA2_STEP = 300.0
 _LINE_WIDTH_PIXELS = 4
 _MIN_PIXELS = 100
+#: Starlight below this part of the median flux is the rounding error of a difference.
+_ROUNDING = 1e-9
 #: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are no faults.
 _CLIP_FROM_LINE = 1500.0
 
@@ -336,6 +338,7 @@ def _collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_
     sigma = np.sqrt(sigma_fit**2 + correction)
     flux, flux_err = _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status)
     starlight = (pp.bestfit - pp.gas_bestfit) * norm
+    starlight[np.abs(starlight) < _ROUNDING * norm] = 0.0
     at_line = np.interp(lines.wave * np.exp(v_gas / C_KMS), spectrum.wave, starlight)
     continuum = np.where(line_status == LINE_OK, at_line, np.nan)
     # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.

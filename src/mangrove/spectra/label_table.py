@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import LABEL, LABELS
+from mangrove.data_model import LABEL, LABELS, SPAXEL_STATUS
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
@@ -39,7 +39,7 @@ def galaxy_labels(extract_path, fit_path) -> GalaxyLabels:
     TemplateError
         If the library of the fit is not there any more, or is another one.
     """
-    extract = artefacts.read(extract_path, "extract", list(_PLACE))
+    extract = artefacts.read(extract_path, "extract", [*_PLACE, "spaxel_status"])
     fitted = [n for n, f in LABELS.fields.items() if n in artefacts.declared_names("fit") and n not in LABEL]
     fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES])
     params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
@@ -53,13 +53,14 @@ def galaxy_labels(extract_path, fit_path) -> GalaxyLabels:
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
     about = {name: extract.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
+    about["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SPAXEL_STATUS))
     return GalaxyLabels(about, columns)
 
 
 def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
     """The datasets of the artefact 'labels': rows galaxy by galaxy."""
     counts = np.array([g.columns["status"].size for g in galaxies])
-    data = {name: np.array([g.about[name] for g in galaxies]) for name in ("plateifu", "mangaid", "z")}
+    data = {name: np.array([g.about[name] for g in galaxies]) for name in ("plateifu", "mangaid", "z", "spaxel_count")}
     data |= {f"galaxy_{name}": np.array([g.about[name] for g in galaxies]) for name in ("status", "reason")}
     data["n_baxel_of_galaxy"] = counts
     data["galaxy"] = np.repeat(np.arange(len(galaxies)), counts)

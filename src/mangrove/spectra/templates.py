@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
+from scipy import fft
 from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
@@ -82,9 +83,8 @@ def match_line_spread(library: SspLibrary, log_step: float, wave, sigma_data, re
     wanted = np.interp(grid, wave, sigma_data)
     kernel = np.sqrt(np.maximum(wanted**2 - sigma**2, 0.0))
     metallicity, age = (a.ravel() for a in np.meshgrid(library.metallicity, library.age, indexing="ij"))
-    return StellarTemplates(
-        grid, _convolve(own_wave, flux, grid, kernel, sigma), np.maximum(sigma, wanted), age, metallicity
-    )
+    convolved = np.asfortranarray(_convolve(own_wave, flux, grid, kernel, sigma))
+    return StellarTemplates(grid, convolved, np.maximum(sigma, wanted), age, metallicity)
 
 
 def gas_templates(lines: LineList, use, wave, sigma) -> GasTemplates:
@@ -127,11 +127,14 @@ def broaden(templates, log_step: float, velocity: float, sigma: float) -> np.nda
     templates : ndarray, shape (n_wave, n)
     """
     n = len(templates)
-    padded = 1 << int(np.ceil(np.log2(n + 1)))
-    frequency = 2.0 * np.pi * np.fft.rfftfreq(padded)
+    padded = fft.next_fast_len(n + 1, real=True)
+    frequency = 2.0 * np.pi * fft.rfftfreq(padded)
     pixel = C_KMS * log_step
     kernel = np.exp(-1j * frequency * velocity / pixel - 0.5 * (frequency * sigma / pixel) ** 2)
-    return np.fft.irfft(np.fft.rfft(templates, padded, axis=0) * kernel[:, None], padded, axis=0)[:n]
+    # Transforms along contiguous memory are three times as fast, and templates in Fortran order are so already.
+    transform = fft.rfft(np.ascontiguousarray(templates.T), padded)
+    transform *= kernel
+    return fft.irfft(transform, padded, overwrite_x=True)[:, :n].T
 
 
 def _cut(library: SspLibrary, rest_range):

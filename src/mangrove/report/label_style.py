@@ -1,0 +1,63 @@
+"""How labels appear in figures: their names, units and colours, and the values that the published limits let through."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.report.drawing import robust_limits
+from mangrove.spectra.flags import LabelFlag
+
+#: Flags that the published maps leave out: a reduced chi2 of 2 and above, lines that are too faint.
+LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR
+#: Values with errors larger than so many median errors do not set limits.
+MAX_ERROR_RATIO = 4.0
+#: Smallest range of limits, dex or mag: less is noise.
+MIN_RANGE = 0.05
+
+
+class Style(NamedTuple):
+    """Title of a map, label of an axis or a colour bar with its unit, colours."""
+
+    title: str
+    axis: str
+    cmap: str
+
+
+STYLE = {
+    "log_age_lw": Style("age, by light", "log age [yr]", "viridis"),
+    "metallicity_lw": Style("metallicity, by light", "[M/H] (dex)", "cividis"),
+    "log_ml_r": Style("M/L in r", "log M/L$_r$ [solar units]", "viridis"),
+    "log_mass_density": Style("stellar mass", r"log mass density [M$_\odot$ kpc$^{-2}$]", "magma"),
+    "ebv_star": Style("dust of the stars", "E(B-V) (mag)", "inferno"),
+    "ebv_gas": Style("dust of the gas", "E(B-V) (mag)", "inferno"),
+    "log_sfr_density": Style("star formation", r"log SFR density [M$_\odot$ yr$^{-1}$ kpc$^{-2}$]", "magma"),
+    "log_ssfr": Style("specific star formation", r"log sSFR [yr$^{-1}$]", "viridis"),
+    "d_bpt": Style("distance in the BPT diagram", "distance from Kauffmann (dex)", "RdBu_r"),
+    "log_age_mw": Style("age, by mass", "log age [yr]", "viridis"),
+    "metallicity_mw": Style("metallicity, by mass", "[M/H] (dex)", "cividis"),
+}
+
+
+def is_shown(rows: Mapping, name: str) -> np.ndarray:
+    """True where a label of the table 'labels' has a value within the published limits, shape (n_baxel,).
+
+    Reduced chi2 below 2; specific star formation and its density where Halpha, the BPT distance where its four lines
+    have S/N above 2.
+    """
+    return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint16(LEFT_OUT)) == 0)
+
+
+def shown_values(rows: Mapping, name: str) -> np.ndarray:
+    """Values of a label, NaN outside the published limits, shape (n_baxel,)."""
+    return np.where(is_shown(rows, name), rows[name], np.nan)
+
+
+def shown_limits(rows: Mapping, name: str) -> tuple[float, float]:
+    """Limits that hold nearly all shown values of a label, those with huge errors apart; at least :data:`MIN_RANGE` apart."""
+    values, error = shown_values(rows, name), rows[f"{name}_err"]
+    known = error[np.isfinite(values) & np.isfinite(error)]
+    if known.size:
+        values = np.where(error <= MAX_ERROR_RATIO * np.median(known), values, np.nan)
+    low, high = robust_limits(values)
+    return low, max(high, low + MIN_RANGE)

@@ -1,0 +1,96 @@
+"""Planes of two labels over all baxels of a survey: populations, the BPT diagram."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mangrove.artefacts import Artefact
+from mangrove.report.drawing import BPT_COLOURS, DENSITY_FROM, bpt_axes, new_figure, note, robust_limits
+from mangrove.report.label_style import STYLE, is_shown
+from mangrove.spectra.bpt import AGN, BPT_CLASS, COMPOSITE, MIN_LINE_SNR, NONE, STAR_FORMING, bpt_ratios
+
+#: Labels of the axes of the planes.
+PLANES = (("log_age_lw", "metallicity_lw"), ("log_age_lw", "log_ml_r"), ("metallicity_lw", "log_ml_r"))
+
+
+def planes_figure(table: Artefact) -> Figure:
+    """Age against metallicity and both against M/L of all baxels within the published limits, with the median errors.
+
+    Parameters
+    ----------
+    table : Artefact
+        Kind 'labels'.
+    """
+    figure = new_figure(18, 6)
+    for axes, (x, y) in zip(figure.subplots(1, 3), PLANES, strict=True):
+        _plane(axes, table, x, y)
+    n = int(np.sum(is_shown(table.data, "log_age_lw")))
+    figure.suptitle(f"{n} of {table['status'].size} baxels; the cross shows the median errors", fontsize=13)
+    return figure
+
+
+def bpt_figure(table: Artefact) -> Figure:
+    """All baxels whose four lines are detected, by class, with the fraction in each class.
+
+    Parameters
+    ----------
+    table : Artefact
+        Kind 'labels'.
+    """
+    figure = new_figure(9, 8)
+    axes = figure.subplots()
+    bpt_axes(axes)
+    kind = table["bpt_class"]
+    x, y = bpt_ratios(table["line_flux"], table["line_flux_err"], table["line"], MIN_LINE_SNR)
+    use = np.isfinite(x) & (kind != NONE)
+    dense = use.sum() > DENSITY_FROM
+    if dense:
+        _density(axes, x[use], y[use], (*axes.get_xlim(), *axes.get_ylim()))
+    for code in (STAR_FORMING, COMPOSITE, AGN):
+        name, inside = BPT_CLASS[code], use & (kind == code)
+        # Where a density is drawn the classes have their entry in the legend only.
+        drawn = inside & (not dense)
+        share = f"{name}: {100 * inside.sum() / use.sum():.1f} %" if use.any() else f"{name}: none"
+        axes.plot(x[drawn], y[drawn], "o", ms=4, alpha=0.6, mew=0, color=BPT_COLOURS[name], label=share)
+    if not use.any():
+        note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g} in all four lines")
+    axes.set_title(f"{use.sum()} of {use.size} baxels with S/N > {MIN_LINE_SNR:g} in all four lines")
+    axes.legend(loc="lower left", fontsize=10)
+    return figure
+
+
+def _plane(axes: Axes, table: Artefact, first: str, second: str) -> None:
+    use = is_shown(table.data, first) & is_shown(table.data, second)
+    x, y = table[first][use], table[second][use]
+    axes.set(xlabel=STYLE[first].axis, ylabel=STYLE[second].axis)
+    if not x.size:
+        note(axes, "no value")
+        return
+    limits = [_padded(*robust_limits(values, 0.2, 99.8)) for values in (x, y)]
+    axes.set(xlim=limits[0], ylim=limits[1])
+    if x.size > DENSITY_FROM:
+        _density(axes, x, y, (*limits[0], *limits[1]))
+    else:
+        axes.plot(x, y, "o", ms=4, alpha=0.5, mew=0, color="#2c7fb8")
+    _median_errors(axes, *(table[f"{name}_err"][use] for name in (first, second)))
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    """Limits with room on either side."""
+    return low - 0.08 * (high - low), high + 0.08 * (high - low)
+
+
+def _density(axes: Axes, x, y, extent) -> None:
+    shown = axes.hexbin(x, y, gridsize=80, extent=extent, bins="log", cmap="viridis", mincnt=1)
+    axes.figure.colorbar(shown, ax=axes, pad=0.02).set_label("baxels per cell")
+
+
+def _median_errors(axes: Axes, x_error, y_error) -> None:
+    """A cross of the median errors near the upper left corner."""
+    known = np.isfinite(x_error) & np.isfinite(y_error)
+    if not known.any():
+        return
+    half = np.median(x_error[known]), np.median(y_error[known])
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    place = left + 0.05 * (right - left) + half[0], top - 0.05 * (top - bottom) - half[1]
+    axes.errorbar(*place, xerr=half[0], yerr=half[1], color="k", capsize=3, lw=1.2)

@@ -1,0 +1,151 @@
+"""Bad spectra: a named status or flag for each fault, and never a number that is silently missing."""
+
+import numpy as np
+import pytest
+
+from mangrove.errors import TemplateError
+from mangrove.lines import fit_lines
+from mangrove.spectra import fitting
+from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns
+from mangrove.spectra.fitting import FitResult, FitSettings, fit_spectrum, prepare
+from mangrove.spectra.flags import LabelFlag, is_clean
+from mangrove.spectra.labels import baxel_labels, dispersion_flag, line_flag
+from mangrove.spectra.libraries import load_library
+from mangrove.spectra.populations import template_table
+from mangrove.spectra.templates import broaden, gas_templates, match_line_spread
+
+Z = 0.03
+LIBRARY = load_library("mastar")
+TABLE = template_table(LIBRARY)
+REST = LIBRARY.wave
+WAVE = REST * (1 + Z)
+STEP = 1e-4 * np.log(10)
+#: Line spread in the rest frame, sigma in Angstrom, coarser than MaStar.
+SIGMA = REST / 1200.0 / 2.3548
+STARS = match_line_spread(LIBRARY, STEP, REST, SIGMA)
+LINES = fit_lines()
+HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
+SETTINGS = FitSettings(n_draw=4)
+FLUX = {"Halpha-6565": 30.0, "NII-6585": 10.0, "Hbeta-4863": 9.0, "OIII-5008": 15.0}
+
+
+def spectrum_of(continuum=1.0, lines=FLUX, sigma=150.0, stars=STARS, line_spread=SIGMA, velocity=0.0):
+    """A 3 Gyr population and lines, S/N 60, and its error; the unit of the lines is that of the spectrum times pixels."""
+    old = np.flatnonzero((stars.age == 3.0) & (stars.metallicity == 0.0))
+    flux = continuum * broaden(stars.flux[:, old], STEP, velocity, sigma)[:, 0]
+    gas = gas_templates(LINES, np.ones(len(LINES.name), bool), REST, np.interp(LINES.wave, REST, line_spread))
+    area = np.array([lines.get(LINES.name[i], 0.0) for i in gas.free])
+    flux = flux + broaden(gas.flux, STEP, velocity, 70.0) @ area
+    error = np.full(REST.size, 1.0 / 60.0)
+    return flux + error * np.random.default_rng(5).normal(size=REST.size), error
+
+
+def fit(flux, error, settings=SETTINGS, mask=None, stars=STARS, line_spread=SIGMA):
+    mask = np.zeros(WAVE.size) if mask is None else mask
+    ivar = np.where(error > 0, 1.0 / np.where(error > 0, error, 1.0) ** 2, 0.0)
+    args = WAVE, flux, ivar, mask, line_spread * (1 + Z), Z, np.ones(WAVE.size), settings
+    return fit_spectrum(prepare(*args), Z, stars, LINES, settings)
+
+
+def labels(result: FitResult, settings=SETTINGS):
+    columns = as_columns([result], GalaxyFit(Z, STARS, LINES, settings), np.zeros(1))
+    return baxel_labels(columns, TABLE, Z, 0.5)
+
+
+def no_silent_nan(result: FitResult):
+    """Every missing label has a flag, every missing line a status or a flag, all kinematics a status."""
+    for name, label in labels(result).items():
+        assert np.isfinite(label.value[0]) or label.flag[0], name
+    flags = line_flag(result.line_status, result.line_continuum)
+    assert np.all(np.isfinite(result.line_flux) | (flags & LabelFlag.LINE_MISSING > 0))
+    assert np.all(np.isfinite(result.line_ew) | (flags > 0))
+    if not np.isfinite([result.v_star, result.sigma_star, result.v_gas, result.sigma_gas]).all():
+        assert result.status != fitting.OK
+
+
+def test_hbeta_outside_of_the_range():
+    result = fit(*spectrum_of(), SETTINGS._replace(rest_range=(5000.0, 7400.0)))
+    assert result.status == fitting.OK
+    assert result.line_status[HBETA] == fitting.LINE_OUTSIDE and np.isnan(result.line_flux[HBETA])
+    assert result.line_status[HALPHA] == fitting.LINE_OK
+    out = labels(result)
+    for name in ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt"):
+        assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.LINE_MISSING, name
+    assert is_clean(out["log_age_lw"])[0]
+    no_silent_nan(result)
+
+
+def test_a_negative_balmer_decrement():
+    result = fit(*spectrum_of(lines=FLUX | {"Hbeta-4863": 20.0}))
+    out = labels(result)
+    assert out["ebv_gas"].value[0] < 0 and out["ebv_gas"].flag[0] == LabelFlag.NEGATIVE_DECREMENT
+    # No dust is assumed, and the label is there.
+    assert np.isfinite(out["log_sfr_density"].value[0])
+    assert out["log_sfr_density"].flag[0] == LabelFlag.NEGATIVE_DECREMENT
+    no_silent_nan(result)
+
+
+@pytest.mark.parametrize("continuum", [0.0, -1.0])
+def test_no_starlight_at_the_lines(continuum):
+    result = fit(*spectrum_of(continuum=continuum))
+    assert result.status == fitting.NO_CONTINUUM
+    seen = result.line_status == fitting.LINE_OK
+    flags = line_flag(result.line_status, result.line_continuum)
+    assert np.all(np.isnan(result.line_ew[seen])) and np.all(flags[seen] & LabelFlag.ZERO_CONTINUUM)
+    out = labels(result)
+    for name in ("log_age_lw", "metallicity_mw", "log_ml_r", "log_mass_density", "log_ssfr"):
+        assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.NO_WEIGHTS, name
+    # The lines are measured all the same.
+    assert result.line_flux[HALPHA] > 10 * result.line_flux_err[HALPHA]
+    no_silent_nan(result)
+
+
+def test_templates_that_do_not_cover_the_range_say_which_range_they_would():
+    with pytest.raises(TemplateError, match=r"too little for fit.rest_range 3000-7400. Set it within 3634-"):
+        match_line_spread(LIBRARY, STEP, REST, SIGMA, (3000.0, 7400.0))
+
+
+def test_all_inverse_variances_zero():
+    result = fit(spectrum_of()[0], np.zeros(REST.size))
+    assert result.status == fitting.ALL_MASKED and result.n_pixel == 0
+    assert all(label.flag[0] & LabelFlag.NO_FIT for label in labels(result).values())
+    no_silent_nan(result)
+
+
+def test_all_template_weights_zero():
+    out = labels(fit(*spectrum_of())._replace(weights=np.zeros(TABLE.light.size)))
+    for name in ("log_age_lw", "metallicity_lw", "log_age_mw", "metallicity_mw", "log_ml_r", "log_mass_density"):
+        assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.NO_WEIGHTS, name
+
+
+def test_flux_that_is_not_finite_is_masked():
+    flux, error = spectrum_of()
+    clean = fit(flux, error, mask=(np.arange(REST.size) % 50 == 0))
+    flux[::50] = np.nan
+    broken = fit(flux, error)
+    assert broken.status == fitting.OK
+    assert broken.v_star == pytest.approx(clean.v_star) and broken.n_pixel == clean.n_pixel
+
+
+def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
+    """Stars at rest seen by an instrument much finer than the library."""
+    fine = LIBRARY.fwhm / 2.3548 * 0.3
+    stars = match_line_spread(LIBRARY, STEP, REST, fine)
+    result = fit(*spectrum_of(sigma=1.0, stars=stars, line_spread=fine), stars=stars, line_spread=fine)
+    assert result.sigma_star_correction > result.sigma_star_fit**2
+    assert result.status == fitting.SIGMA_BELOW_LSF
+    assert dispersion_flag([result.status])[0] == LabelFlag.BELOW_LINE_SPREAD
+    # The value is the library's own excess width, and neither NaN nor imaginary.
+    assert result.sigma_star == pytest.approx(np.sqrt(result.sigma_star_correction + result.sigma_star_fit**2))
+    # Populations do not suffer.
+    assert is_clean(labels(result)["log_age_lw"])[0]
+    no_silent_nan(result)
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_redshift_wrong_by_1000_km_s_is_flagged(sign):
+    result = fit(*spectrum_of(velocity=sign * 1000.0))
+    assert result.status == fitting.V_AT_BOUND
+    assert abs(result.v_star) > 990 or abs(result.v_gas) > 990
+    assert all(label.flag[0] & LabelFlag.AT_BOUND for label in labels(result).values())
+    no_silent_nan(result)
