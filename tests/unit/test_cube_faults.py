@@ -77,7 +77,7 @@ def test_corrupt_gzip(tmp_path, fails):
 def test_web_page_in_place_of_a_cube(tmp_path, fails, packed):
     page = b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n" * 200
     path = small_cubes.write(tmp_path / "page.fits.gz", page, packed=packed)
-    fails(path, "not FITS: it begins with a web page.*Delete it and run again")
+    fails(path, "it is a web page, not FITS.*Delete it and run again")
 
 
 def test_cut_plain_file_and_empty_file(tmp_path, fails):

@@ -11,15 +11,13 @@ from astropy.io import fits
 from isal import igzip, isal_zlib
 
 from mangrove.errors import CubeError
+from mangrove.survey import fits_blocks
+from mangrove.survey.fits_blocks import FitsError, Layout
 
-_BLOCK = 2880
-_END = b"END" + b" " * 77
-_MAX_HEADER_BLOCKS = 1000
 #: Bytes per reading: the gzip reader copies them once, which is cheap while they stay in the processor's cache.
 _CHUNK = 1 << 20
 #: Deflate cannot pack tighter; a header that promises more lies.
 _MAX_INFLATION = 1100
-_TYPES = {8: "u1", 16: ">i2", 32: ">i4", 64: ">i8", -32: ">f4", -64: ">f8"}
 _MEND = "Delete it and run again to fetch it anew."
 
 
@@ -30,6 +28,18 @@ class Hdu(NamedTuple):
     data: np.ndarray | None
 
 
+@contextmanager
+def _mending() -> Iterator[None]:
+    """What is wrong with a file becomes a CubeError that says how to mend it."""
+    try:
+        yield
+    except FitsError as error:
+        raise CubeError(f"{error}. {_MEND}") from error
+    except (OSError, EOFError, isal_zlib.error, MemoryError) as error:
+        raise CubeError(f"it cannot be read ({type(error).__name__}: {error}). {_MEND}") from error
+
+
+@_mending()
 def read_hdus(path: str | Path, keep: Collection[str], last: str) -> dict[str, Hdu]:
     """The HDUs of a FITS file by name (the first HDU is PRIMARY; of a name, the first counts), in the order of the file.
 
@@ -49,49 +59,29 @@ def read_hdus(path: str | Path, keep: Collection[str], last: str) -> dict[str, H
         leaves the file's name to the caller.
     """
     hdus: dict[str, Hdu] = {}
-    try:
-        with _opened(Path(path)) as (file, limit):
-            while (header := _header(file, f"HDU {len(hdus)}")) is not None:
-                name = text(header, "EXTNAME").upper() if hdus else "PRIMARY"
-                hdu = Hdu(header, _data(file, header, name, limit, name in keep and name not in hdus))
-                hdus.setdefault(name, hdu)
-                if name == last:
-                    break
-    except (OSError, EOFError, isal_zlib.error, MemoryError) as error:
-        raise CubeError(f"it cannot be read ({type(error).__name__}: {error}). {_MEND}") from error
+    with _opened(Path(path)) as (file, limit):
+        for index, (_, header) in enumerate(fits_blocks.headers(file)):
+            name = text(header, "EXTNAME").upper() if index else "PRIMARY"
+            layout = fits_blocks.data_layout(header, index)
+            if layout.size > limit:
+                raise FitsError(f"the header of HDU {name} promises {layout.size} bytes, more than the file can hold")
+            data = _data(file, header, name, layout, name in keep and name not in hdus)
+            hdus.setdefault(name, Hdu(header, data))
+            if name == last:
+                break
     return hdus
 
 
+@_mending()
 def number(header: fits.Header, key: str, default: float | None = None) -> float:
     """A card's finite number; ``default`` where the card is missing; CubeError where it is no number."""
-    value = _value(header, key, default)
-    if value is None:
-        raise CubeError(f"the header card {key} is missing. {_MEND}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise CubeError(f"the header card {key} is {value!r}; a number is needed. {_MEND}")
-    return value
+    return fits_blocks.number(header, key, default)
 
 
+@_mending()
 def text(header: fits.Header, key: str) -> str:
     """A card's text without blanks around it; empty where the card is missing; CubeError where it is not text."""
-    value = _value(header, key, "")
-    if not isinstance(value, str):
-        raise CubeError(f"the header card {key} is {value!r}; text is needed. {_MEND}")
-    return value.strip()
-
-
-def _value(header: fits.Header, key: str, default):
-    try:
-        return header.get(key, default)
-    except (fits.VerifyError, ValueError) as error:
-        raise CubeError(f"the header card {key} is garbled. {_MEND}") from error
-
-
-def _whole(header: fits.Header, key: str, default: int | None = None) -> int:
-    value = number(header, key, default)
-    if value != int(value):
-        raise CubeError(f"the header card {key} is {value}; a whole number is needed. {_MEND}")
-    return int(value)
+    return fits_blocks.text(header, key)
 
 
 @contextmanager
@@ -104,53 +94,17 @@ def _opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         yield f, size * (_MAX_INFLATION if zipped else 1)
 
 
-def _header(file: BinaryIO, label: str) -> fits.Header | None:
-    """The next header; None at the end of the file."""
-    content = b""
-    for _ in range(_MAX_HEADER_BLOCKS):
-        block = file.read(_BLOCK)
-        if not block and not content and label != "HDU 0":
-            return None
-        if not content and not block.startswith(b"SIMPLE  =" if label == "HDU 0" else b"XTENSION="):
-            raise CubeError(f"{label} is not FITS: it begins with {_beginning(block)}. {_MEND}")
-        if len(block) < _BLOCK:
-            raise CubeError(f"it is cut in the header of {label}. {_MEND}")
-        content += block
-        if any(block[i : i + len(_END)] == _END for i in range(0, _BLOCK, len(_END))):
-            break
-    else:
-        raise CubeError(f"the header of {label} has no END. {_MEND}")
-    if not content.isascii():
-        raise CubeError(f"the header of {label} holds bytes that are no text. {_MEND}")
-    return fits.Header.fromstring(content.decode("ascii"))
-
-
-def _beginning(block: bytes) -> str:
-    """The first bytes for a message; a web page by its name."""
-    if block.lstrip()[:5].lower() in (b"<!doc", b"<html"):
-        return "a web page (HTML), an archive's answer in place of the file"
-    return repr(block[:20]) if block else "nothing (it is empty)"
-
-
-def _data(file: BinaryIO, header: fits.Header, name: str, limit: int, keep: bool) -> np.ndarray | None:
-    """The image of the HDU at which the file stands, which is passed."""
-    shape = tuple(_whole(header, f"NAXIS{i}") for i in range(_whole(header, "NAXIS"), 0, -1))
-    bits = _whole(header, "BITPIX")
-    parameters, groups = _whole(header, "PCOUNT", 0), _whole(header, "GCOUNT", 1)
-    if bits not in _TYPES or min((*shape, parameters, groups)) < 0:
-        raise CubeError(f"HDU {name} has BITPIX {bits}, shape {shape}: not FITS. {_MEND}")
-    size = abs(bits) // 8 * groups * (parameters + math.prod(shape)) if shape else 0
-    if size > limit:
-        raise CubeError(f"the header of HDU {name} promises {size} bytes, more than the file can hold. {_MEND}")
-    padding = -size % _BLOCK
-    if not keep or not size:
-        _skip(file, size + padding, name)
+def _data(file: BinaryIO, header: fits.Header, name: str, layout: Layout, keep: bool) -> np.ndarray | None:
+    """The image of the HDU at whose data the file stands, which are passed."""
+    if not keep or not layout.size:
+        _skip(file, layout.size + layout.padding, name)
         return None
-    if text(header, "XTENSION") not in ("", "IMAGE") or (parameters, groups) != (0, 1):
-        raise CubeError(f"HDU {name} is a {text(header, 'XTENSION')}; an image is needed.")
-    values = np.empty(shape, _TYPES[bits])
+    kind = text(header, "XTENSION") or "IMAGE"
+    if kind != "IMAGE" or layout.size != layout.dtype.itemsize * math.prod(layout.shape):
+        raise CubeError(f"HDU {name} is a {kind} of {layout.size} bytes; an image is needed.")
+    values = np.empty(layout.shape, layout.dtype)
     _fill(file, values.reshape(-1).view(np.uint8), name)
-    _skip(file, padding, name)
+    _skip(file, layout.padding, name)
     return _scaled(_native(values), header)
 
 
@@ -159,7 +113,7 @@ def _fill(file: BinaryIO, buffer: np.ndarray, name: str) -> None:
     while done < len(view):
         n = file.readinto(view[done : done + _CHUNK])
         if not n:
-            raise CubeError(f"it is cut in HDU {name}, after {done} of {len(view)} bytes. {_MEND}")
+            raise FitsError(f"it is cut in HDU {name}, after {done} of {len(view)} bytes")
         done += n
 
 

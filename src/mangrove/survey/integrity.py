@@ -2,7 +2,6 @@
 
 import io
 import logging
-import math
 import queue
 import threading
 from typing import BinaryIO, NamedTuple
@@ -11,17 +10,15 @@ import numpy as np
 from astropy.io import fits
 from isal import igzip, isal_zlib
 
+from mangrove.survey.fits_blocks import FitsError, data_layout, headers
+
 logger = logging.getLogger(__name__)
 
-_BLOCK = 2880
-_CARD = 80
-_MAX_HEADER = 1000 * _BLOCK
 #: Bytes per step: small enough for the processor's cache.
 _PIECE = 1 << 18
 #: Pieces on their way to the thread that checks them.
 _QUEUED = 16
 _ALL_ONES = 0xFFFFFFFF
-_BITPIX = (8, 16, 32, 64, -32, -64)
 
 
 class Damaged(Exception):
@@ -75,6 +72,8 @@ def check(file: BinaryIO, wanted: Wanted) -> None:
         _check_hdus(igzip.IGzipFile(fileobj=buffered) if zipped else buffered, wanted)
     except (EOFError, igzip.BadGzipFile, isal_zlib.error) as error:
         raise Damaged(f"gzip: {error}") from error
+    except FitsError as error:
+        raise Damaged(str(error)) from error
     except fits.VerifyError as error:
         raise Damaged(f"a header cannot be read: {error}") from error
     finally:
@@ -161,71 +160,17 @@ class _Source(io.RawIOBase):
 
 
 def _check_hdus(file: BinaryIO, wanted: Wanted) -> None:
-    index = 0
-    while (content := _header_bytes(file, index)) or index == 0:
-        header = _parsed(content, index)
+    for index, (content, header) in enumerate(headers(file)):
         if index == 0:
             _check_identity(header, wanted)
         summed = "CHECKSUM" in header or "DATASUM" in header
-        total = _pass(file, _data_size(header, index), index, summed)
+        layout = data_layout(header, index)
+        total = _pass(file, layout.size + layout.padding, index, summed)
         wrong = _wrong_sum(header, _ones_sum(content), total) if summed else ""
         if wrong and wanted.sums:
             raise Damaged(f"HDU {index} does not agree with its {wrong}")
         if wrong:
             logger.warning("HDU %d does not agree with its %s", index, wrong)
-        index += 1
-
-
-def _header_bytes(file: BinaryIO, index: int) -> bytes:
-    """The next header, empty at the end of the file."""
-    content = b""
-    while len(content) < _MAX_HEADER:
-        block = _read_block(file)
-        if not block and not content and index:
-            return b""
-        if not content and not block.startswith(b"XTENSION=" if index else b"SIMPLE  ="):
-            raise Damaged(f"after HDU {index - 1} comes no HDU" if index else f"it is {_kind(block)}, not FITS")
-        if len(block) < _BLOCK:
-            raise Damaged(f"it ends in the header of HDU {index}")
-        content += block
-        if any(block[i : i + _CARD] == b"END".ljust(_CARD) for i in range(0, _BLOCK, _CARD)):
-            return content
-    raise Damaged(f"the header of HDU {index} has no end")
-
-
-def _read_block(file: BinaryIO) -> bytes:
-    block = b""
-    while len(block) < _BLOCK and (more := file.read(_BLOCK - len(block))):
-        block += more
-    return block
-
-
-def _kind(block: bytes) -> str:
-    if not block:
-        return "empty"
-    return "a web page" if block.lstrip()[:1] == b"<" else f"something that begins with {block[:16]!r}"
-
-
-def _parsed(content: bytes, index: int) -> fits.Header:
-    try:
-        return fits.Header.fromstring(content.decode("ascii"))
-    except ValueError as error:
-        raise Damaged(f"the header of HDU {index} cannot be read ({error})") from error
-
-
-def _data_size(header: fits.Header, index: int) -> int:
-    """Bytes of an HDU's data, padding included (FITS Standard 4.0, equations 1, 2 and 4)."""
-    try:
-        shape = [int(header[f"NAXIS{i}"]) for i in range(1, int(header["NAXIS"]) + 1)]
-        bits, groups, extra = int(header["BITPIX"]), int(header.get("GCOUNT", 1)), int(header.get("PCOUNT", 0))
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise Damaged(f"the header of HDU {index} does not tell its size ({error})") from error
-    if bits not in _BITPIX or min((*shape, groups, extra)) < 0:
-        raise Damaged(f"the header of HDU {index} has BITPIX {bits}, axes {shape}")
-    if index == 0 and header.get("GROUPS") is True and shape[:1] == [0]:
-        shape = shape[1:]
-    size = abs(bits) // 8 * groups * (extra + math.prod(shape)) if shape else 0
-    return size + -size % _BLOCK
 
 
 def _check_identity(header: fits.Header, wanted: Wanted) -> None:

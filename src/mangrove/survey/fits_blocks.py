@@ -1,0 +1,155 @@
+"""Headers and data sizes of the HDUs of a FITS stream, which is read forwards only."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+from astropy.io import fits
+
+_BLOCK = 2880
+_END = b"END".ljust(80)
+_MAX_HEADER = 1000 * _BLOCK
+#: Type of the values by BITPIX.
+_TYPES = {bits: np.dtype(name) for bits, name in ((8, "u1"), (16, ">i2"), (32, ">i4"), (64, ">i8"))}
+_TYPES |= {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
+
+
+class FitsError(Exception):
+    """The bytes are no whole FITS file; the text, without a full stop, says what is wrong."""
+
+
+class Layout(NamedTuple):
+    """The data of an HDU as its header promises them.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        Axes, the fastest last; empty where there are no data.
+    dtype : numpy.dtype
+        Type of the values, big-endian as in the file.
+    size : int
+        Bytes, without padding. More than those of the axes where there are parameters, a heap or groups.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    size: int
+
+    @property
+    def padding(self) -> int:
+        """Bytes from the end of the data to the next HDU."""
+        return -self.size % _BLOCK
+
+
+def headers(file: BinaryIO) -> Iterator[tuple[bytes, fits.Header]]:
+    """The header of each HDU, as it stands in the file and parsed, to the end of the file.
+
+    Parameters
+    ----------
+    file : binary file
+        Stands at its beginning. Whoever iterates reads each HDU's data, padding included, before the next step.
+
+    Raises
+    ------
+    FitsError
+        If the file is empty, is not FITS, or is cut or damaged in a header.
+    """
+    for index in itertools.count():
+        content = _header_bytes(file, index)
+        if not content:
+            return
+        yield content, _parsed(content, index)
+
+
+def data_layout(header: fits.Header, index: int) -> Layout:
+    """Shape, type and size of the data of HDU ``index`` (FITS Standard 4.0, equations 1, 2 and 4).
+
+    Raises
+    ------
+    FitsError
+        If the header lacks a card that tells the size, or such a card has an impossible value.
+    """
+    try:
+        axes = [_whole(header, f"NAXIS{i}") for i in range(1, _whole(header, "NAXIS") + 1)]
+        bits, parameters, groups = _whole(header, "BITPIX"), _whole(header, "PCOUNT", 0), _whole(header, "GCOUNT", 1)
+        random_groups = index == 0 and axes[:1] == [0] and _value(header, "GROUPS", False) is True
+    except FitsError as error:
+        raise FitsError(f"the header of HDU {index} does not tell its size: {error}") from error
+    if bits not in _TYPES or min((*axes, parameters, groups)) < 0:
+        raise FitsError(
+            f"the header of HDU {index} has BITPIX {bits}, axes {axes}, PCOUNT {parameters}, GCOUNT {groups}: not FITS"
+        )
+    counted = axes[1:] if random_groups else axes
+    size = _TYPES[bits].itemsize * groups * (parameters + math.prod(counted)) if counted else 0
+    return Layout(tuple(axes[::-1]), _TYPES[bits], size)
+
+
+def number(header: fits.Header, key: str, default: float | None = None) -> float:
+    """A card's finite number; ``default`` where the card is missing; FitsError where it is no number."""
+    value = _value(header, key, default)
+    if value is None:
+        raise FitsError(f"the header card {key} is missing")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise FitsError(f"the header card {key} is {value!r}; a number is needed")
+    return value
+
+
+def text(header: fits.Header, key: str) -> str:
+    """A card's text without blanks around it; empty where the card is missing; FitsError where it is not text."""
+    value = _value(header, key, "")
+    if not isinstance(value, str):
+        raise FitsError(f"the header card {key} is {value!r}; text is needed")
+    return value.strip()
+
+
+def _whole(header: fits.Header, key: str, default: int | None = None) -> int:
+    value = number(header, key, default)
+    if value != int(value):
+        raise FitsError(f"the header card {key} is {value}; a whole number is needed")
+    return int(value)
+
+
+def _value(header: fits.Header, key: str, default):
+    try:
+        return header.get(key, default)
+    except (fits.VerifyError, ValueError) as error:
+        raise FitsError(f"the header card {key} is garbled") from error
+
+
+def _header_bytes(file: BinaryIO, index: int) -> bytes:
+    """The next header, empty at the end of the file."""
+    content = b""
+    while len(content) < _MAX_HEADER:
+        block = _read_block(file)
+        if not block and not content and index:
+            return b""
+        if not content and not block.startswith(b"XTENSION=" if index else b"SIMPLE  ="):
+            raise FitsError(f"after HDU {index - 1} comes no HDU" if index else f"it is {_kind(block)}, not FITS")
+        if len(block) < _BLOCK:
+            raise FitsError(f"it ends in the header of HDU {index}")
+        content += block
+        if any(block[i : i + len(_END)] == _END for i in range(0, _BLOCK, len(_END))):
+            return content
+    raise FitsError(f"the header of HDU {index} has no end")
+
+
+def _read_block(file: BinaryIO) -> bytes:
+    block = b""
+    while len(block) < _BLOCK and (more := file.read(_BLOCK - len(block))):
+        block += more
+    return block
+
+
+def _kind(block: bytes) -> str:
+    if not block:
+        return "empty"
+    return "a web page" if block.lstrip()[:1] == b"<" else f"something that begins with {block[:16]!r}"
+
+
+def _parsed(content: bytes, index: int) -> fits.Header:
+    try:
+        return fits.Header.fromstring(content.decode("ascii"))
+    except (ValueError, fits.VerifyError) as error:
+        raise FitsError(f"the header of HDU {index} cannot be read ({error})") from error
