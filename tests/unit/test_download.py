@@ -223,7 +223,7 @@ def test_a_slow_trickle_ends(archive, target):
 def test_a_lasting_fault_is_an_error_and_no_file(archive, target, fault, error, message, requests):
     archive.faults[PATH] = [fault] * 5
     with pytest.raises(error, match=message) as caught:
-        get(archive, target, attempts=2, timeout=0.2)
+        get(archive, target, attempts=2, timeout=1.0)
     assert type(caught.value) is error and archive.url(PATH) in str(caught.value)
     assert not target.exists()
     assert len(archive.requests) == requests
