@@ -28,19 +28,25 @@ demo: $(READY)         ## the whole workflow on the embedded simulated survey
 	$(SNAKEMAKE) --configfile configs/demo.yaml --report results/demo/report.html --report-after-run
 	@echo "The report of the demo is results/demo/report.html"
 
-real: $(READY)         ## real input: a MUSE cube and eight MaNGA spectra
+real: $(READY)         ## real input: a MUSE cube, eight MaNGA spectra, the emulator on DESI galaxies
 	REAL_DATA="$$($(BIN)/python tools/real_data.py "$(REAL_DATA)")" && export REAL_DATA && \
 	for run in real-muse real-manga; do \
 	  $(SNAKEMAKE) --configfile configs/$$run.yaml --config "survey={base: $$REAL_DATA}" \
 	    --report results/$$run/report.html --report-after-run || exit 1; \
 	done
 	@echo "The reports are results/real-muse/report.html and results/real-manga/report.html"
+	@table="$(REAL_DATA)/desi/desi_sv3_continuum_ew.h5"; \
+	if [ -f "$$table" ]; then \
+	  $(SNAKEMAKE) --configfile configs/desi.yaml --config "emulator={desi_file: $$table}" \
+	    --report results/desi/report.html --report-after-run && \
+	  echo "The report of the emulator is results/desi/report.html"; \
+	else echo "Run 'desi' left out: there is no $$table (set REAL_DATA to the folder that holds desi/)"; fi
 
 test: $(READY)         ## all tests
 	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup
 
 validate: $(READY)     ## the tests of truth in full (an hour)
-	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_label_truth.py tests/scripts/test_truth.py tests/real/test_label_truth.py
+	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_label_truth.py tests/scripts/test_truth.py tests/real/test_label_truth.py tests/unit/test_emulator_mock.py
 
 lint: $(READY)         ## style of Python and of the rules
 	$(BIN)/ruff check .

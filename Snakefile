@@ -14,6 +14,7 @@ configfile: "config.yaml"
 include: "rules/common.smk"
 include: "rules/survey.smk"
 include: "rules/spectra.smk"
+include: "rules/emulator.smk"
 include: "rules/report.smk"
 
 
@@ -31,12 +32,16 @@ localrules:
 rule all:
     default_target: True
     input:
-        rules.training_spectra.output.training_spectra,
-        rules.line_cube_set.output.line_cube_set,
-        rules.labels.output.labels,
-        rules.survey_figures.output.status,
+        FINAL,
         rules.digest.output.timings,
         rules.provenance.output.provenance,
+        [
+            rules.training_spectra.output.training_spectra,
+            rules.line_cube_set.output.line_cube_set,
+            rules.labels.output.labels,
+        ]
+        if GALAXIES
+        else [],
         [
             rules.recovery.output.table,
             rules.label_recovery.output.table,

@@ -31,7 +31,10 @@ def load_run():
     """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
         validated = mangrove_config.validate(config, [*map(str, workflow.configfiles)])
-        return validated, read_sheet(validated)
+        # A run without cubes is the emulator on a table alone.
+        return validated, (
+            {} if validated.survey.source == "none" else read_sheet(validated)
+        )
     except MangroveError as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

@@ -201,9 +201,25 @@ rule label_truth:
         "../workflow/scripts/label_truth.py"
 
 
+# What the digest of the run waits for.
+FINAL = [
+    *([rules.survey_figures.output.status] if GALAXIES else []),
+    *(
+        [rules.emulator_figures.output.umap, rules.emulator_quality.output.table]
+        if CONFIG.emulator.enabled
+        else []
+    ),
+    *(
+        [rules.emulator_truth.output.table]
+        if CONFIG.emulator.enabled and SIMULATED and not DESI
+        else []
+    ),
+]
+
+
 rule digest:
     input:
-        rules.survey_figures.output.status,
+        FINAL,
     output:
         timings=figure(
             f"{REPORT}/timings.csv", "timings", "Run", table="time and memory per rule"
@@ -233,7 +249,7 @@ rule digest:
 
 rule provenance:
     input:
-        rules.survey_figures.output.status,
+        FINAL,
     output:
         provenance=f"{RESULTS}/provenance.json",
     log:

@@ -74,6 +74,32 @@ def export(
     print(f"wrote {files[0]}, {files[1]} and {len(files) - 2} files of maps")
 
 
+@app.command(name="predict-lines")
+def predict_lines(
+    model: Annotated[Path, typer.Argument(help="folder of a trained emulator: results/RUN/emulator/model")],
+    table: Annotated[Path, typer.Argument(help="FITS, ECSV or HDF5 with fluxes in the model's bins")],
+    out: Annotated[Path, typer.Argument(help="FITS, ECSV or HDF5 to write")],
+):
+    """Predict the emission lines of the galaxies of a table (docs/emulator.md)."""
+    from mangrove.models.line_files import predict_file
+
+    written = predict_file(model, table, out)
+    print(f"wrote {out}: {len(written)} rows, {int((written['flag'] > 0).sum())} of them flagged")
+
+
+@app.command(name="desi-table")
+def desi_table(
+    catalogue: Annotated[Path, typer.Argument(help="FastSpecFit catalogue (FITS)")],
+    out: Annotated[Path, typer.Argument(help="table to write (.h5), for emulator.desi_file")],
+    coadds: Annotated[list[Path], typer.Argument(help="files of coadded spectra (coadd-*.fits)")],
+    ebv_scale: Annotated[float, typer.Option(help="factor on the Galactic E(B-V)")] = 1.0,
+):
+    """Make the emulator's table from DESI spectra and their FastSpecFit catalogue."""
+    from mangrove.models.desi_files import write_desi_table
+
+    print(f"wrote {out}: {write_desi_table(catalogue, coadds, out, ebv_scale)} galaxies")
+
+
 @app.command()
 def verify(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
     """Compare the recorded hashes of a run's artefacts with what lies there now."""

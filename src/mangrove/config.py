@@ -116,7 +116,7 @@ class Fit(_Section):
     )
     polynomial_degree: int = Field(8, ge=0, le=30, description="degree of the multiplicative polynomial")
     calibration_error: float = Field(
-        0.03,
+        0.01,
         ge=0,
         description="expected size of the polynomial's coefficients beside a dust curve (flux calibration); 0: no limit",
     )
@@ -201,7 +201,8 @@ class Emulator(_Section):
         True, description="use the continuum luminosity beside the colours where the table has one; baxels have none"
     )
     bin_range: Range = Field(
-        [3400.0, 7000.0], description="rest-frame range of the bins of baxels, Angstrom; bins beyond the data are left out"
+        [3400.0, 7000.0],
+        description="rest-frame range of the bins of baxels, Angstrom; bins beyond the data are left out",
     )
     n_bin: int = Field(12, ge=3, le=100, description="number of these bins")
     architecture: Literal["shared", "per_line"] = Field(

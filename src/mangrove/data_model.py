@@ -45,7 +45,7 @@ FIT_STATUS = {
     5: "sigma_star_at_bound",
     6: "sigma_below_line_spread",
     7: "no_stellar_continuum",
-    8: "sigma_gas_at_bound",
+    8: "gas_at_bound",
 }
 
 LINE_STATUS = {0: "ok", 1: "outside_range", 2: "masked", 3: "no_fit"}
@@ -328,7 +328,10 @@ EMULATOR_TABLE = Kind(
         "identifier": Field(("n_object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
         "split": Field(("n_object",), "i1", "1", "side of the split, by identifier", SPLIT),
         "flux_bins": Field(
-            ("n_object", "n_bin"), "f4", _CONTINUUM, "mean flux without lines; of baxels, per spaxel; NaN if not covered"
+            ("n_object", "n_bin"),
+            "f4",
+            _CONTINUUM,
+            "mean flux without lines; of baxels, per spaxel; NaN if not covered",
         ),
         "log_luminosity": Field(
             ("n_object",), "f4", "dex(erg s-1 Angstrom-1)", "log10 of the continuum luminosity", optional=True
@@ -353,9 +356,13 @@ EMULATOR_QUALITY = Kind(
         "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
         "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
         "own_median": Field(_TEST_LINE, "f4", "1", "median of the galaxies' own distribution, noise taken out"),
-        "noisy": Field(_TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"),
+        "noisy": Field(
+            _TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"
+        ),
         "pit": Field(_TEST_LINE, "f4", "1", "probability of values below the measured one; NaN if not measured"),
-        "luminosity": Field(("n_test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"),
+        "luminosity": Field(
+            ("n_test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"
+        ),
         "n": Field(_PER_LINE, "i4", "1", "test rows with the line"),
         "rho": Field(_PER_LINE, "f8", "1", "Spearman correlation of predicted and measured"),
         "rho_published": Field(_PER_LINE, "f8", "1", "the same of the published networks; NaN without them"),

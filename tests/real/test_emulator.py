@@ -1,4 +1,4 @@
-"""The emulator on the table of DESI galaxies: a single network of half the training galaxies, judged on all of the test.
+"""The emulator on the table of DESI galaxies: a single network, trained for half as long, judged on all of the test.
 
 The aims themselves are for the ensemble of run 'desi' (``make real``).
 """
@@ -21,17 +21,16 @@ def judged(real_data, absent, tmp_path_factory):
         absent("real", f"no table of DESI galaxies: {path}")
     table, published = read_desi(path)
     parts = split(table)
-    half = parts._replace(train=parts.train[::2])
-    settings = EmulatorSettings(epochs=12)
-    model, _ = train_emulator(table, half, settings, tmp_path_factory.mktemp("desi"), {})
+    settings = EmulatorSettings(epochs=10)
+    model, _ = train_emulator(table, parts, settings, tmp_path_factory.mktemp("desi"), {})
     result = quality.evaluate(model, table.take(parts.test))
     return quality.quality_table(result, published[parts.test])
 
 
-def test_the_test_part_is_the_agreed_one(judged):
-    assert sum(row.n for row in judged) == 141448
-    # Spearman of the published networks, as science knows them for these galaxies, to their sampling.
-    np.testing.assert_allclose([row.rho_published for row in judged][6], 0.914, atol=0.002)
+def test_the_published_predictions_are_as_good_as_published(judged):
+    """Spearman rho as known for these galaxies: the file and the split are the right ones."""
+    known = (0.754, 0.733, 0.876, 0.779, 0.769, 0.873, 0.913, 0.877, 0.884, 0.866)
+    np.testing.assert_allclose([row.rho_published for row in judged], known, atol=0.015)
 
 
 def test_every_line_is_better_than_published(judged):
@@ -41,7 +40,8 @@ def test_every_line_is_better_than_published(judged):
 
 
 def test_intervals_cover_and_bias_is_small(judged):
-    assert all(0.64 <= row.coverage <= 0.72 for row in judged)
+    low, high = quality.COVERAGE_LIMITS
+    assert not {row.line: row.coverage for row in judged if not low <= row.coverage <= high}
     assert all(
         abs(bias) < 0.03 + 3 * error for row in judged for bias, error in zip(row.bias, row.bias_error, strict=True)
     )

@@ -27,6 +27,8 @@ fit:
 training_spectra:
   n_wave: 512
   min_snr: 5
+emulator:
+  enabled: false
 report:
   examples: 1
   truth_spectra: 8

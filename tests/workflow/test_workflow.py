@@ -38,6 +38,29 @@ def test_params_of_every_rule_are_plain_values(fresh):
     assert found["faults"] == []
 
 
+def test_params_of_the_emulator_are_plain_values(fresh):
+    """The tiny run has it switched off: its targets are named."""
+    found = walk(fresh, *(f"results/tiny/report/emulator/{name}" for name in ("umap.png", "quality.csv", "truth.csv")))
+    assert set(rules_of("emulator")) <= set(found["rules"])
+    assert found["faults"] == []
+
+
+def test_a_run_without_cubes_is_the_emulator_alone(fresh):
+    fresh.write("table.h5", "")
+    fresh.write(
+        "configs/alone.yaml", "run: alone\nsurvey: {source: none}\nemulator: {source: desi, desi_file: table.h5}\n"
+    )
+    rules = fresh.planned(config="configs/alone.yaml").rules
+    assert set(rules) == {*rules_of("emulator"), "digest", "provenance"} - {"emulator_truth"}
+
+
+def test_a_run_without_cubes_and_without_a_table_is_refused(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "survey={'source': 'none'}", check=False)
+    assert done.returncode != 0
+    assert "survey.source is none, so emulator.source must be desi" in done.stdout
+    assert_no_traceback(done.stdout)
+
+
 def test_a_param_that_is_no_plain_value_is_found(fresh):
     with fresh.edited("Snakefile", lambda text: text + BAD_RULE):
         faults = walk(fresh, "results/tiny/bad.txt")["faults"]

@@ -149,6 +149,12 @@ def paired_gain(measured: np.ndarray, ours: np.ndarray, other: np.ndarray, seed:
     return float((m * a).mean() - (m * b).mean()), float(gains.std())
 
 
+def normalised_mad(residual: np.ndarray) -> float:
+    """1.4826 times the median absolute deviation of the finite values; NaN without any."""
+    residual = residual[np.isfinite(residual)]
+    return float(_MAD_TO_SIGMA * np.median(np.abs(residual - np.median(residual)))) if residual.size else float("nan")
+
+
 def groups(values: np.ndarray, n_group: int) -> np.ndarray:
     """Index of the quantile group of each value, shape (n,); groups are of equal size."""
     edges = np.nanquantile(values, np.linspace(0, 1, n_group + 1)[1:-1])
@@ -213,7 +219,7 @@ def _quality_row(result: Evaluation, published: np.ndarray, quartile: np.ndarray
         gain,
         gain_error,
         spearman(measured, result.own_median[:, i]),
-        float(_MAD_TO_SIGMA * np.median(np.abs(residual - np.median(residual)))),
+        normalised_mad(residual),
         tuple(value for value, _ in bias),
         tuple(error for _, error in bias),
         float((np.abs(result.pit[known, i] - 0.5) < INTERVAL / 2).mean()),

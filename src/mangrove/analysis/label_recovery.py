@@ -132,7 +132,9 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Comparison]
     """
     good = np.isin(labels["status"], (OK, GAS_AT_BOUND)) & (labels["chi2_reduced"] < MAX_CHI2)
     line_snr = {str(name): _snr(labels, i) for i, name in enumerate(labels["line"])}
-    balmer = good & (labels["status"] == OK) & (np.minimum(line_snr["Halpha-6565"], line_snr["Hbeta-4863"]) > MIN_BALMER_SNR)
+    balmer = (
+        good & (labels["status"] == OK) & (np.minimum(line_snr["Halpha-6565"], line_snr["Hbeta-4863"]) > MIN_BALMER_SNR)
+    )
     found = {}
     for name in _COMPARED:
         use = balmer if name in _FROM_LINES else good

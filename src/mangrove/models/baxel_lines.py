@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
+from mangrove.data_model import FIT_STATUS, LINE_STATUS
 from mangrove.models.continuum import Bins
 from mangrove.models.emission_lines import LINES, PARTS
 from mangrove.models.errors import ModelError
@@ -29,7 +30,9 @@ _LABELS = (
     "line_ew",
     "line_ew_err",
 )
-_FIT_OK, _LINE_OK = 0, 0
+_LINE_OK = next(code for code, name in LINE_STATUS.items() if name == "ok")
+#: Fits that give no EW worth the name.
+_BAD_FITS = [code for code, name in FIT_STATUS.items() if name in ("not_converged", "no_stellar_continuum")]
 
 
 class BaxelTable(NamedTuple):
@@ -118,7 +121,7 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
         The datasets line, line_status, line_ew, line_ew_err, status of the artefact 'labels'.
     """
     names = [str(name) for name in labels["line"]]
-    good = (labels["line_status"] == _LINE_OK) & (labels["status"] == _FIT_OK)[:, None]
+    good = (labels["line_status"] == _LINE_OK) & ~np.isin(labels["status"], _BAD_FITS)[:, None]
     ew, error = (np.where(good, labels[name], np.nan) for name in ("line_ew", "line_ew_err"))
     columns = [[names.index(part) for part in PARTS[line]] for line in LINES]
     widths = np.column_stack([ew[:, parts].sum(axis=1) for parts in columns])

@@ -1,6 +1,7 @@
 """Checkpoints of a training run: everything that an exact resume needs, written whole or not at all."""
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -34,6 +35,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        # orbax tells a dozen steps of every checkpoint.
+        logging.getLogger("absl").setLevel(logging.WARNING)
         self._folder, self._identity = folder.resolve(), json.loads(json.dumps(identity))
         options = ocp.CheckpointManagerOptions(
             max_to_keep=_KEPT, enable_async_checkpointing=False, cleanup_tmp_directories=True

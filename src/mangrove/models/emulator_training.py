@@ -71,6 +71,20 @@ class EmulatorSettings:
         )
 
 
+def shortfall(table: LineTable, parts: Split) -> str:
+    """Why a table is too small to train on and to judge by; empty where it is not."""
+    if not (table.take(parts.train).measured.sum(axis=0) >= MIN_MEASURED).any():
+        return f"no line is measured in {MIN_MEASURED} training rows"
+    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
+    return f"no galaxy for {' and '.join(empty)}" if empty else ""
+
+
+def trainable(table: LineTable, parts: Split) -> LineTable:
+    """The table of those lines that enough training rows measure."""
+    counts = table.take(parts.train).measured.sum(axis=0)
+    return table.with_lines([line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED])
+
+
 def train_emulator(
     table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
 ) -> tuple[Emulator, Trained]:

@@ -71,7 +71,6 @@ class LineTable(NamedTuple):
             ew_ivar=self.ew_ivar[rows],
         )
 
-
     def with_lines(self, lines: Sequence[str]) -> "LineTable":
         """The table of some of its lines, in the order given."""
         columns = [self.lines.index(line) for line in lines]
@@ -158,7 +157,7 @@ def read_stored(path) -> StoredTable:
 
 
 def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
-    """Read the prepared table of DESI galaxies.
+    """Read a prepared table of DESI galaxies, or an artefact 'emulator_table'.
 
     Returns
     -------
@@ -173,7 +172,14 @@ def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
     """
     path = Path(path)
     if not path.is_file():
-        raise CatalogueError(f"{path} does not exist; emulator.desi_file must name the prepared table of DESI galaxies.")
+        raise CatalogueError(
+            f"{path} does not exist; emulator.desi_file must name the prepared table of DESI galaxies."
+        )
+    with h5py.File(path, "r") as f:
+        own = f.attrs.get("kind") == "emulator_table"
+    if own:
+        found = read_stored(path)
+        return found.table, found.published
     with h5py.File(path, "r") as f:
         missing = [name for name in ("continuum_flux", "redshift", "ew", "ew_ivar", "target_id") if name not in f]
         if missing:

@@ -16,6 +16,8 @@ from flax import nnx
 from mangrove.models.errors import ModelError
 
 FORMAT = 1
+#: Kind of a folder without a model, as there was too little to train on; its description holds the ``reason``.
+EMPTY = "empty"
 _JSON, _ARRAYS = "model.json", "arrays.npz"
 
 
@@ -51,6 +53,26 @@ def save(folder: Path, kind: str, description: Mapping[str, Any], arrays: Mappin
         shutil.rmtree(part, ignore_errors=True)
 
 
+def save_empty(folder: Path, reason: str) -> None:
+    """Write a folder that says why there is no model."""
+    save(folder, EMPTY, {"reason": reason}, {})
+
+
+def reason_if_empty(folder: Path) -> str:
+    """Why a folder holds no model; empty where it holds one.
+
+    Raises
+    ------
+    ModelError
+        If the folder is incomplete.
+    """
+    path = Path(folder) / _JSON
+    if not path.is_file():
+        raise ModelError(f"{path} is missing: {folder} is no whole model folder. {_REMAKE}")
+    content = _read_json(path)
+    return content["reason"] if content.get("kind") == EMPTY else ""
+
+
 def load(folder: Path, kind: str) -> ModelFolder:
     """Read a model folder.
 
@@ -65,6 +87,8 @@ def load(folder: Path, kind: str) -> ModelFolder:
     content = _read_json(folder / _JSON)
     if content.pop("sha256", None) != _text_hash(content):
         raise ModelError(f"{folder / _JSON} was altered after training (its sha256 does not fit). {_REMAKE}")
+    if content["kind"] == EMPTY:
+        raise ModelError(f"{folder} holds no model: {content['reason']}.")
     if (content["kind"], content["format"]) != (kind, FORMAT):
         raise ModelError(
             f"{folder} holds a model of kind {content['kind']}, format {content['format']}; "

@@ -16,6 +16,10 @@ from mangrove.report.drawing import bpt_axes, new_figure, note, robust_limits
 BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
 #: Rows of the test sample that the UMAP is made of.
 UMAP_ROWS = 5000
+#: Fewest rows that make one.
+UMAP_LEAST = 200
+#: Lines shown on it.
+UMAP_LINES = ("Halpha", "OIII_5008", "NII_6585")
 OBSERVED, PREDICTED, NOISY = "observed", "predicted", "predicted + noise"
 COLOURS = {OBSERVED: "0.25", PREDICTED: "#e6842a", NOISY: "#2c7fb8"}
 _LN10 = np.log(10.0)

@@ -1,0 +1,196 @@
+# The emulator: emission lines from the shape of the starlight.
+
+DESI = CONFIG.emulator.source == "desi"
+MODEL = f"{RESULTS}/emulator/model"
+
+
+rule emulator_table:
+    input:
+        desi=CONFIG.emulator.desi_file if DESI else [],
+        extracts=[] if DESI else every_galaxy(rules.extract.output.extract),
+        labels=[] if DESI else str(rules.labels.output.labels),
+    output:
+        table=f"{RESULTS}/emulator/table.h5",
+    log:
+        f"{LOGS}/emulator_table.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_table.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        source=CONFIG.emulator.source,
+        bin_range=CONFIG.emulator.bin_range,
+        n_bin=CONFIG.emulator.n_bin,
+        ebv_scale=CONFIG.fit.ebv_scale,
+        sky_half_width=CONFIG.fit.sky_half_width,
+        validation_fraction=CONFIG.training_spectra.validation_fraction,
+        test_fraction=CONFIG.training_spectra.test_fraction,
+        seed=CONFIG.seed,
+        code=code("emulator_table"),
+    message:
+        "table of continua and lines"
+    script:
+        "../workflow/scripts/emulator_table.py"
+
+
+rule emulator_train:
+    input:
+        table=rules.emulator_table.output.table,
+    output:
+        description=f"{MODEL}/model.json",
+        arrays=f"{MODEL}/arrays.npz",
+        metrics=f"{RESULTS}/emulator/metrics.jsonl",
+    log:
+        f"{LOGS}/emulator_train.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_train.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1 if SIMULATED else 2
+    resources:
+        mem_mb=4000,
+        gpu=1,
+    params:
+        architecture=CONFIG.emulator.architecture,
+        hidden=CONFIG.emulator.hidden,
+        n_component=CONFIG.emulator.n_component,
+        members=CONFIG.emulator.members,
+        luminosity=CONFIG.emulator.luminosity,
+        batch_size=CONFIG.emulator.batch_size,
+        epochs=CONFIG.emulator.epochs,
+        learning_rate=CONFIG.emulator.learning_rate,
+        weight_decay=CONFIG.emulator.weight_decay,
+        patience=CONFIG.emulator.patience,
+        seed=CONFIG.seed,
+        code=code("emulator_train"),
+    message:
+        "train the emulator of emission lines"
+    script:
+        "../workflow/scripts/emulator_train.py"
+
+
+rule emulator_quality:
+    input:
+        table=rules.emulator_table.output.table,
+        description=rules.emulator_train.output.description,
+        arrays=rules.emulator_train.output.arrays,
+    output:
+        quality=f"{RESULTS}/emulator/quality.h5",
+        table=figure(
+            f"{REPORT}/emulator/quality.csv",
+            "emulator_quality",
+            "Emulator",
+            table="quality by line",
+        ),
+        baselines=figure(
+            f"{REPORT}/emulator/baselines.csv",
+            "emulator_baselines",
+            "Emulator",
+            table="baselines",
+        ),
+        learning=figure(
+            f"{REPORT}/emulator/learning.csv",
+            "emulator_learning",
+            "Emulator",
+            table="learning curve",
+        ),
+    log:
+        f"{LOGS}/emulator_quality.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_quality.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1 if SIMULATED else 2
+    resources:
+        mem_mb=6000,
+        gpu=1,
+    params:
+        batch_size=CONFIG.emulator.batch_size,
+        epochs=CONFIG.emulator.epochs,
+        learning_rate=CONFIG.emulator.learning_rate,
+        weight_decay=CONFIG.emulator.weight_decay,
+        patience=CONFIG.emulator.patience,
+        learning_curve=CONFIG.emulator.learning_curve,
+        seed=CONFIG.seed,
+        code=code("emulator_quality"),
+    message:
+        "judge the emulator"
+    script:
+        "../workflow/scripts/emulator_quality.py"
+
+
+rule emulator_figures:
+    input:
+        table=rules.emulator_table.output.table,
+        description=rules.emulator_train.output.description,
+        arrays=rules.emulator_train.output.arrays,
+        metrics=rules.emulator_train.output.metrics,
+        quality=rules.emulator_quality.output.quality,
+        learning=rules.emulator_quality.output.learning,
+    output:
+        **{
+            name: figure(
+                f"{REPORT}/emulator/{name}.png",
+                f"emulator_{name}",
+                "Emulator",
+                figure=title,
+            )
+            for name, title in {
+                "predicted": "predicted against observed",
+                "histograms": "distributions of the lines",
+                "bpt": "BPT diagram",
+                "calibration": "calibration and bias",
+                "spectrum": "an example",
+                "learning": "training",
+                "umap": "UMAP of the inputs",
+            }.items()
+        },
+    log:
+        f"{LOGS}/emulator_figures.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_figures.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        seed=CONFIG.seed,
+        code=code("emulator_figures"),
+    message:
+        "figures of the emulator"
+    script:
+        "../workflow/scripts/emulator_figures.py"
+
+
+rule emulator_truth:
+    input:
+        table=rules.emulator_table.output.table,
+        quality=rules.emulator_quality.output.quality,
+        extracts=every_galaxy(rules.extract.output.extract),
+        truths=TRUTHS,
+    output:
+        table=figure(
+            f"{REPORT}/emulator/truth.csv",
+            "emulator_truth",
+            "Truth",
+            table="lines of the emulator",
+        ),
+    log:
+        f"{LOGS}/emulator_truth.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_truth.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("emulator_truth"),
+    message:
+        "compare the emulator with the truth of the simulated survey"
+    script:
+        "../workflow/scripts/emulator_truth.py"

@@ -1,0 +1,58 @@
+"""The emulator against simulated spaxels, beside the best that the simulator's own scatter allows.
+
+``MANGROVE_VALIDATE=1`` takes 1200 galaxies and holds the emulator to it (``make validate``, several minutes).
+"""
+
+import os
+
+import numpy as np
+import pytest
+
+from mangrove.analysis.emulator_mock import mock_table
+from mangrove.analysis.emulator_quality import spearman
+from mangrove.models.emission_lines import LINES
+from mangrove.models.emulator import predict_table
+from mangrove.models.emulator_training import EmulatorSettings, train_emulator
+from mangrove.models.line_network import Architecture
+from mangrove.models.line_table import split
+
+FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
+LEAST = 0.95
+
+
+@pytest.mark.skipif(not FULL, reason="minutes: set MANGROVE_VALIDATE=1")
+def test_the_emulator_reaches_what_the_scatter_allows(tmp_path):
+    mock = mock_table(1200, 12, 20.0, seed=1)
+    parts = split(mock.table)
+    settings = EmulatorSettings(
+        Architecture(hidden=(64, 64), n_member=4), use_luminosity=False, batch_size=256, epochs=40, patience=10
+    )
+    model, _ = train_emulator(mock.table, parts, settings, tmp_path, {})
+    median = np.asarray(predict_table(model, mock.table.flux_bins[parts.test], None).mixture.median())
+    reached = {}
+    for i, line in enumerate(LINES):
+        true = mock.true[parts.test, i]
+        reached[line] = spearman(true, median[:, i]) / spearman(true, mock.reference[parts.test, i])
+    print({line: round(value, 3) for line, value in reached.items()})
+    assert min(reached.values()) >= LEAST, reached
+
+
+@pytest.fixture(scope="module")
+def mock():
+    return mock_table(6, 8, 20.0, seed=1)
+
+
+def test_mock_spaxels_are_measured_with_their_errors(mock):
+    assert mock.table.usable.all() and mock.table.flux_bins.shape == (48, 11)
+    pull = (mock.table.ew - np.sinh(mock.true)) * np.sqrt(mock.table.ew_ivar)
+    free = [i for i, line in enumerate(LINES) if line not in ("OIII_4960", "NII_6550")]
+    assert abs(pull[:, free].mean()) < 0.2 and 0.85 < pull[:, free].std() < 1.15
+    weak, strong = LINES.index("OIII_4960"), LINES.index("OIII_5008")
+    np.testing.assert_allclose(pull[:, weak], pull[:, strong], rtol=1e-2, atol=1e-3)
+
+
+def test_the_reference_knows_the_class_and_not_the_strength(mock):
+    halpha = LINES.index("Halpha")
+    offset = mock.true[:, halpha] - mock.reference[:, halpha]
+    assert spearman(mock.true[:, halpha], mock.reference[:, halpha]) > 0.3
+    assert 0.05 < np.std(offset) < 1.5 and abs(np.median(offset)) < 0.5

@@ -1,0 +1,81 @@
+"""Figures of the emulator."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mangrove.analysis import emulator_record as record
+from mangrove.analysis.emulator_learning import LearningPoint
+from mangrove.logs import rule_log
+from mangrove.models.emulator import load
+from mangrove.models.line_table import read_stored
+from mangrove.report import emulator as figures
+from mangrove.report.drawing import new_figure, note
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Write the figures of ``outputs`` from the model, its table, its judgement and its training."""
+    with rule_log(log):
+        found = record.read(inputs.quality)
+        drawn = nothing(found.reason) if found.reason else draw(inputs, found, params["seed"])
+        for name, make in drawn.items():
+            make().savefig(outputs[name])
+
+
+def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figure]]:
+    """The figures by name."""
+    result, rows = found.result, found.rows
+    model, stored = load(Path(inputs.description).parent), read_stored(inputs.table)
+    test = stored.table.with_lines(model.lines).take(found.table_row)
+    history = [json.loads(line) for line in Path(inputs.metrics).read_text(encoding="utf-8").splitlines()]
+    learning = pd.read_csv(inputs.learning)
+    points = [LearningPoint(*row) for row in learning.itertuples(index=False)] if "n_train" in learning else []
+    return {
+        "predicted": lambda: figures.predicted_figure(result, rows),
+        "histograms": lambda: figures.histogram_figure(result),
+        "bpt": lambda: figures.bpt_figure(result),
+        "calibration": lambda: figures.calibration_figure(result, rows),
+        "spectrum": lambda: figures.spectrum_figure(model, test, example(test.measured)),
+        "learning": lambda: figures.learning_figure(history, points),
+        "umap": lambda: umap(model, test, result, seed),
+    }
+
+
+def umap(model, test, result, seed: int) -> Figure:
+    """The lines on the UMAP of the inputs; a note where there are too few rows for one."""
+    luminosity = jnp.asarray(test.log_luminosity) if model.uses_luminosity else None
+    features = np.asarray(model.features(jnp.asarray(test.flux_bins), luminosity))
+    lines = [line for line in figures.UMAP_LINES if line in result.lines] or list(result.lines[:3])
+    if len(features) < figures.UMAP_LEAST:
+        return noted(f"{len(features)} test rows are too few for a UMAP")
+    chosen, place = figures.umap_coordinates(features, seed)
+    return figures.umap_figure(result, chosen, place, lines)
+
+
+def example(measured: np.ndarray) -> int:
+    """A row with all lines measured, else the one with the most."""
+    return int(np.argmax(measured.sum(axis=1)))
+
+
+def nothing(reason: str) -> dict[str, Callable[[], Figure]]:
+    """Every figure, saying why there is nothing to show."""
+    names = ("predicted", "histograms", "bpt", "calibration", "spectrum", "learning", "umap")
+    return {name: lambda: noted(f"no emulator: {reason}") for name in names}
+
+
+def noted(text: str) -> Figure:
+    """A figure of a text."""
+    figure = new_figure(6, 3)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    note(axes, text)
+    return figure
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)

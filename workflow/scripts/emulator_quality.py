@@ -1,0 +1,94 @@
+"""How good the emulator is: on the test rows, beside the baselines, and by number of rows to learn from."""
+
+import logging
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mangrove import artefacts
+from mangrove.analysis import emulator_quality as quality
+from mangrove.analysis import emulator_record as record
+from mangrove.analysis.emulator_baselines import baseline_table
+from mangrove.analysis.emulator_learning import LearningPoint, learning_curve
+from mangrove.logs import rule_log
+from mangrove.models.emulator import Emulator, load
+from mangrove.models.emulator_training import EmulatorSettings
+from mangrove.models.line_table import LineTable, Split, read_stored
+from mangrove.models.model_folder import reason_if_empty
+
+logger = logging.getLogger("mangrove.emulator_quality")
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Judge the model (folder of ``inputs.description``) by ``inputs.table``.
+
+    Writes the artefact ``outputs.quality`` and the tables (CSV) ``outputs.table``, ``outputs.baselines`` and
+    ``outputs.learning``.
+    """
+    with rule_log(log):
+        folder = Path(inputs.description).parent
+        reason = reason_if_empty(folder)
+        rows, baselines, points, data = [], [], [], record.empty_datasets()
+        if not reason:
+            model, stored = load(folder), read_stored(inputs.table)
+            table = stored.table.with_lines(model.lines)
+            rows, data = judge(model, table, stored, params["seed"])
+            baselines = baseline_table(model, table, stored.parts)
+            points = learn(model, table, stored.parts, params)
+        status = {"status": "empty" if reason else "ok", "reason": reason}
+        prov = artefacts.provenance(
+            outputs.quality, dict(params.items()), [inputs.table, inputs.description, inputs.arrays]
+        )
+        artefacts.write(outputs.quality, "emulator_quality", data, prov, status)
+        tables = {outputs.table: flat(rows), outputs.baselines: baselines, outputs.learning: points}
+        for path, found in tables.items():
+            frame = pd.DataFrame(found) if found else pd.DataFrame(columns=["nothing trained"])
+            frame.to_csv(path, index=False, float_format="%.4g")
+
+
+def judge(model: Emulator, table: LineTable, stored, seed: int):
+    """Quality of every line, and the datasets of the artefact."""
+    test = stored.parts.test
+    result = quality.evaluate(model, table.take(test), seed)
+    published = None
+    if stored.published is not None:
+        columns = [stored.table.lines.index(line) for line in model.lines]
+        published = stored.published[test][:, columns]
+    rows = quality.quality_table(result, published, seed)
+    for row in rows:
+        logger.info("%s: rho %.4f, gain %.4f, coverage %.3f", row.line, row.rho, row.gain, row.coverage)
+    return rows, record.datasets(result, rows, table.identifier[test], test)
+
+
+def learn(model: Emulator, table: LineTable, parts: Split, params) -> list[LearningPoint]:
+    """Learning curve with the settings of the model."""
+    settings = EmulatorSettings(
+        model.architecture,
+        model.uses_luminosity,
+        params["batch_size"],
+        params["epochs"],
+        params["learning_rate"],
+        params["weight_decay"],
+        params["seed"],
+        params["patience"],
+    )
+    with tempfile.TemporaryDirectory(prefix="mangrove-learning-") as folder:
+        return learning_curve(table, parts, settings, Path(folder), params["learning_curve"])
+
+
+def flat(rows: list[quality.QualityRow]) -> list[dict]:
+    """Rows with a column per quartile."""
+    return [
+        {
+            name if np.ndim(value) == 0 else f"{name}_{k}": one
+            for name, value in row._asdict().items()
+            for k, one in enumerate(value if np.ndim(value) else [value], 1)
+        }
+        for row in rows
+    ]
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)

@@ -1,0 +1,70 @@
+"""The emulator of a run, trained on its table of continua and lines."""
+
+import hashlib
+import json
+import logging
+import shutil
+from pathlib import Path
+
+from mangrove.logs import rule_log
+from mangrove.models import model_folder
+from mangrove.models.emulator_training import EmulatorSettings, shortfall, train_emulator, trainable
+from mangrove.models.line_network import Architecture
+from mangrove.models.line_table import StoredTable, read_stored
+
+logger = logging.getLogger("mangrove.emulator_train")
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Train on ``inputs.table``; write the model folder (``outputs.description``, ``outputs.arrays``) and
+    ``outputs.metrics``. What a killed training left in the folder ``checkpoints`` is taken up again."""
+    with rule_log(log):
+        folder = Path(outputs.description).parent
+        stored = read_stored(inputs.table)
+        reason = shortfall(stored.table, stored.parts)
+        if reason:
+            logger.warning("nothing trained: %s", reason)
+            model_folder.save_empty(folder, reason)
+            Path(outputs.metrics).write_text("", encoding="utf-8")
+            return
+        # The place of the checkpoints says what they belong to: another code or setting starts anew.
+        made_from = {"table": stored.content_hash, "params": dict(params.items())}
+        work = folder.parent / "checkpoints" / key(made_from)
+        train_emulator(
+            trainable(stored.table, stored.parts),
+            stored.parts,
+            settings(params, stored),
+            work,
+            {"made_from": made_from},
+        )
+        shutil.rmtree(folder, ignore_errors=True)
+        (work / "model").rename(folder)
+        (work / "metrics.jsonl").replace(outputs.metrics)
+        shutil.rmtree(work.parent)
+
+
+def key(made_from: dict) -> str:
+    """Name of the folder of a training's checkpoints."""
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def settings(params, stored: StoredTable) -> EmulatorSettings:
+    """Settings of the training from the rule's params."""
+    if params["architecture"] == "per_line":
+        architecture = Architecture.published()
+    else:
+        architecture = Architecture(hidden=tuple(params["hidden"]), n_component=params["n_component"])
+    return EmulatorSettings(
+        architecture._replace(n_member=params["members"]),
+        use_luminosity=params["luminosity"] and stored.table.log_luminosity is not None,
+        batch_size=params["batch_size"],
+        epochs=params["epochs"],
+        learning_rate=params["learning_rate"],
+        weight_decay=params["weight_decay"],
+        seed=params["seed"],
+        patience=params["patience"],
+    )
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)
