@@ -182,7 +182,8 @@ class Placeholders:
     def write(self, path: Path) -> None:
         """Write the placeholder that belongs to a path."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        kind = path.stem if path.stem in KINDS else path.parent.name
+        names = (path.stem, path.parent.name, f"{path.parent.name}_{path.stem}")
+        kind = next((name for name in names if name in KINDS), "")
         if path.name.endswith(".fits.gz"):
             path.write_bytes(self._cube())
         else:
