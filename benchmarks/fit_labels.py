@@ -21,7 +21,8 @@ from mangrove.artefacts import Artefact
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings, fit_spectrum
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import TemplateTable, template_table

@@ -17,8 +17,10 @@ from threadpoolctl import threadpool_limits
 from mangrove.lines import fit_lines
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
-from mangrove.spectra.fitting import FitSettings, fit_spectrum, prepare
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.libraries import load_library
+from mangrove.spectra.preparation import prepare
 from mangrove.spectra.templates import StellarTemplates, match_line_spread
 from mangrove.survey.cube import read_cube
 

@@ -73,6 +73,9 @@ rule fit:
         rescale_noise=CONFIG.fit.rescale_noise,
         velocity_bound=CONFIG.fit.velocity_bound,
         min_good_fraction=CONFIG.fit.min_good_fraction,
+        stellar_kinematics=CONFIG.fit.stellar_kinematics,
+        bright_snr=CONFIG.fit.bright_snr,
+        kinematics_range=CONFIG.fit.kinematics_range,
         code=code("fit"),
     message:
         "fit {wildcards.plateifu}"
@@ -82,7 +85,6 @@ rule fit:
 
 rule labels:
     input:
-        extracts=every_galaxy(rules.extract.output.extract),
         fits=every_galaxy(rules.fit.output.fit),
     output:
         labels=f"{RESULTS}/spectra/labels.h5",

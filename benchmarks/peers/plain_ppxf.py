@@ -3,9 +3,9 @@
 import numpy as np
 
 from mangrove.lines import LineList
-from mangrove.spectra import fitting
+from mangrove.spectra import fit_measures, fit_results, fitting
 from mangrove.spectra.composition import Spectrum
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.templates import StellarTemplates, gas_templates
 from mangrove.wavelengths import C_KMS
 
@@ -20,7 +20,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
     """
     from ppxf.ppxf import ppxf
 
-    inside = fitting.line_status_of(spectrum, lines) != fitting.LINE_OUTSIDE
+    inside = fit_measures.line_status_of(spectrum, lines) != fit_results.LINE_OUTSIDE
     gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
     velocity = (-settings.velocity_bound, settings.velocity_bound)
@@ -31,7 +31,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
         spectrum.error / norm,
         C_KMS * spectrum.log_step,
         [[0.0, fitting.START_SIGMA_STAR], [0.0, fitting.START_SIGMA_GAS]],
-        bounds=[[velocity, fitting.SIGMA_STAR_BOUND], [velocity, fitting.SIGMA_GAS_BOUND]],
+        bounds=[[velocity, fit_measures.SIGMA_STAR_BOUND], [velocity, fit_measures.SIGMA_GAS_BOUND]],
         moments=[2, 2],
         component=component,
         gas_component=component == 1,

@@ -139,6 +139,14 @@ class Fit(_Section):
     min_good_fraction: float = Field(
         0.5, gt=0, le=1, description="smallest fraction of good pixels in the fitted range"
     )
+    stellar_kinematics: Literal["free", "bounded", "fixed"] = Field(
+        "free",
+        description="of baxels below bright_snr: free; bounded: near those of the nearest brighter baxel; fixed: taken from it",
+    )
+    bright_snr: float = Field(
+        20.0, gt=0, description="signal to noise from which a baxel's stellar kinematics guide others"
+    )
+    kinematics_range: float = Field(100.0, gt=0, description="half width of the bounds with bounded, km/s")
 
     _range = field_validator("rest_range")(_rising)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -112,10 +112,17 @@ EXTRACT = Kind(
     },
 )
 
+#: Where a baxel lies: taken along from artefact to artefact, so that tables of a survey need one input per galaxy.
+PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
+
 FIT = Kind(
     "spectra/fit/{plateifu}.h5",
     "Stars and gas of every baxel from one pPXF fit. Spectra of the model are not kept: weights and parameters give them.",
     {
+        **{name: EXTRACT.fields[name] for name in PLACE},
+        "spaxel_count": Field(
+            ("n_spaxel_status",), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
+        ),
         "status": _baxel("1", "outcome of the fit", "i1", FIT_STATUS),
         "v_star": _baxel(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
         "v_star_err": _baxel(KMS, "its error"),
@@ -124,6 +131,9 @@ FIT = Kind(
         "sigma_star_fit": _baxel(KMS, "dispersion by which the templates were broadened, uncorrected"),
         "sigma_star_correction": _baxel(
             "km2 s-2", "added to the square: template minus instrument, mean over good pixels"
+        ),
+        "guided_by": _baxel(
+            "1", "baxel whose stellar kinematics were taken or held near (fit.stellar_kinematics); -1: none", "i4"
         ),
         "v_gas": _baxel(KMS, "gas velocity, same convention"),
         "v_gas_err": _baxel(KMS, "its error"),
@@ -208,7 +218,6 @@ def _label_fields() -> dict[str, Field]:
     return fields
 
 
-_FROM_EXTRACT = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
 _FROM_FIT = (
     *("status", "snr", "chi2_reduced", "v_star", "v_star_err", "sigma_star", "sigma_star_err", "v_gas", "v_gas_err"),
     *("sigma_gas", "sigma_gas_err", "line", "line_wave", "line_status", "line_flux", "line_flux_err", "line_ew"),
@@ -230,7 +239,7 @@ LABELS = Kind(
         ),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
-        **{name: EXTRACT.fields[name] for name in _FROM_EXTRACT},
+        **{name: EXTRACT.fields[name] for name in PLACE},
         **{name: FIT.fields[name] for name in _FROM_FIT},
         **_label_fields(),
         "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BPT_CLASS),

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mangrove.analysis.label_truth import other_library, recover
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_settings import FitSettings
 
 N = 400 if os.environ.get("MANGROVE_VALIDATE") else 16
 

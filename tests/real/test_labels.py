@@ -9,10 +9,11 @@ from astropy.io import fits
 
 from mangrove.artefacts import Artefact
 from mangrove.lines import fit_lines
-from mangrove.spectra import fitting
+from mangrove.spectra import fit_results
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings, fit_spectrum
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.flags import LabelFlag
 from mangrove.spectra.labels import baxel_labels
 from mangrove.spectra.libraries import load_library, younger_than
@@ -100,7 +101,7 @@ def test_golden_values(manga, name, i):
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_masked_spectrum_has_no_labels_and_says_so(manga, name):
     result, labels = manga[name, 5]
-    assert result.status == fitting.ALL_MASKED
+    assert result.status == fit_results.ALL_MASKED
     for label, (value, error, flag) in labels.items():
         assert np.isnan(value[0]) and np.isnan(error[0]) and flag[0] & LabelFlag.NO_FIT, label
 
@@ -148,7 +149,7 @@ def test_a_blueberry_s_lines_are_those_of_metal_poor_star_formation(real_data, l
     labels = labels_of(galaxy, result, library(name))
     assert labels["d_bpt"].value[0] < 0
     # Between such lines there is hardly an absorption line: the dispersion of the stars is not measured, and says so.
-    assert result.status == fitting.SIGMA_AT_BOUND
+    assert result.status == fit_results.SIGMA_AT_BOUND
     assert labels["log_age_lw"].flag[0] & LabelFlag.AT_BOUND
 
 
@@ -172,7 +173,7 @@ def test_sigma_of_ngc3522_with_both_libraries(ngc3522, library):
     for name in LIBRARIES:
         galaxy, spectrum = galaxy_of(wave, flux, ivar, ivar <= 0, lsf, z, library(name), settings)
         results.append(fit_spectrum(spectrum, *galaxy))
-        assert results[-1].status == fitting.OK
+        assert results[-1].status == fit_results.OK
     mastar, emiles = results
     assert abs(mastar.sigma_star - emiles.sigma_star) < 15
     # The SDSS pipeline has 97.4 +- 2.4 with templates of its own.

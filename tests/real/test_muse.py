@@ -10,7 +10,8 @@ from mangrove import artefacts, config
 from mangrove.lines import fit_lines
 from mangrove.spectra.extract import coadd
 from mangrove.spectra.fit_galaxy import prepare_galaxy
-from mangrove.spectra.fitting import FitSettings, fit_spectrum
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import fit_spectrum
 from mangrove.survey.cube import read_cube
 from mangrove.survey.sample import read_sheet
 from mangrove.wavelengths import velocity_to_redshift

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from mangrove.analysis.label_truth import Case, matched, other_dust, recover
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_settings import FitSettings
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
 

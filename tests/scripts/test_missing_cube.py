@@ -6,7 +6,7 @@ from archive_server import answer, serving
 
 from mangrove import artefacts
 from mangrove.config import Fit
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_settings import FitSettings
 from mangrove.survey.missing import reason_missing_in
 
 PATH = "sas/manga-8485-1901-LOGCUBE.fits.gz"

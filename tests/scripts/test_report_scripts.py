@@ -54,6 +54,9 @@ FIT_PARAMS = {
     "clip_sigma": 5.0,
     "n_draw": 4,
     "age_limit": True,
+    "stellar_kinematics": "free",
+    "bright_snr": 20.0,
+    "kinematics_range": 100.0,
     "seed": 1,
 }
 NAMES = ("regular", "faint", "single")
@@ -157,8 +160,8 @@ def survey(tmp_path_factory, script, Params):
         fit.main(Params(extract=paths["extract"]), Params(fit=paths["fit"]), Params(FIT_PARAMS))
         write_truth(folder / f"truth/{name}.h5", shape)
     write_merged(folder, ["regular", "single", "faint"])
-    every = {f"{kind}s": [str(folder / kind / f"{name}.h5") for name in NAMES] for kind in ("extract", "fit")}
-    script("labels").main(Params(every), Params(labels=str(folder / "labels.h5")), Params())
+    fits = [str(folder / f"fit/{name}.h5") for name in NAMES]
+    script("labels").main(Params(fits=fits), Params(labels=str(folder / "labels.h5")), Params())
     return folder
 
 
@@ -181,7 +184,7 @@ def png_size(path):
 
 def labels_of(survey, name):
     """The columns of a galaxy's labels."""
-    return galaxy_labels(survey / f"extract/{name}.h5", survey / f"fit/{name}.h5").columns
+    return galaxy_labels(survey / f"fit/{name}.h5").columns
 
 
 def table_of(survey):

@@ -11,7 +11,7 @@ from mangrove.artefacts import Artefact
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.extract import baxel_snr, coadd
 from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import template_table

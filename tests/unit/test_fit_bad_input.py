@@ -5,13 +5,16 @@ import pytest
 
 from mangrove.errors import TemplateError
 from mangrove.lines import fit_lines
-from mangrove.spectra import fitting
+from mangrove.spectra import fit_results
 from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns
-from mangrove.spectra.fitting import FitResult, FitSettings, fit_spectrum, prepare
+from mangrove.spectra.fit_results import FitResult
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.flags import LabelFlag, is_clean
 from mangrove.spectra.labels import baxel_labels, dispersion_flag, line_flag
 from mangrove.spectra.libraries import load_library
 from mangrove.spectra.populations import template_table
+from mangrove.spectra.preparation import prepare
 from mangrove.spectra.templates import broaden, gas_templates, match_line_spread
 
 Z = 0.03
@@ -60,14 +63,14 @@ def no_silent_nan(result: FitResult):
     assert np.all(np.isfinite(result.line_flux) | (flags & LabelFlag.LINE_MISSING > 0))
     assert np.all(np.isfinite(result.line_ew) | (flags > 0))
     if not np.isfinite([result.v_star, result.sigma_star, result.v_gas, result.sigma_gas]).all():
-        assert result.status != fitting.OK
+        assert result.status != fit_results.OK
 
 
 def test_hbeta_outside_of_the_range():
     result = fit(*spectrum_of(), SETTINGS._replace(rest_range=(5000.0, 7400.0)))
-    assert result.status == fitting.OK
-    assert result.line_status[HBETA] == fitting.LINE_OUTSIDE and np.isnan(result.line_flux[HBETA])
-    assert result.line_status[HALPHA] == fitting.LINE_OK
+    assert result.status == fit_results.OK
+    assert result.line_status[HBETA] == fit_results.LINE_OUTSIDE and np.isnan(result.line_flux[HBETA])
+    assert result.line_status[HALPHA] == fit_results.LINE_OK
     out = labels(result)
     for name in ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt"):
         assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.LINE_MISSING, name
@@ -87,8 +90,8 @@ def test_a_negative_balmer_decrement():
 
 def test_negative_starlight_leaves_the_lines():
     result = fit(*spectrum_of(continuum=-1.0))
-    assert result.status == fitting.NO_CONTINUUM
-    seen = result.line_status == fitting.LINE_OK
+    assert result.status == fit_results.NO_CONTINUUM
+    seen = result.line_status == fit_results.LINE_OK
     flags = line_flag(result.line_status, result.line_continuum)
     assert np.all(np.isnan(result.line_ew[seen])) and np.all(flags[seen] & LabelFlag.ZERO_CONTINUUM)
     out = labels(result)
@@ -102,7 +105,7 @@ def test_negative_starlight_leaves_the_lines():
 def test_lines_on_noise_alone():
     """Starlight is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
     result = fit(*spectrum_of(continuum=0.0))
-    assert result.status in (fitting.NO_CONTINUUM, fitting.V_AT_BOUND, fitting.SIGMA_AT_BOUND)
+    assert result.status in (fit_results.NO_CONTINUUM, fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND)
     assert result.line_flux[HALPHA] > 10 * result.line_flux_err[HALPHA]
     no_silent_nan(result)
 
@@ -114,7 +117,7 @@ def test_templates_that_do_not_cover_the_range_say_which_range_they_would():
 
 def test_all_inverse_variances_zero():
     result = fit(spectrum_of()[0], np.zeros(REST.size))
-    assert result.status == fitting.ALL_MASKED and result.n_pixel == 0
+    assert result.status == fit_results.ALL_MASKED and result.n_pixel == 0
     assert all(label.flag[0] & LabelFlag.NO_FIT for label in labels(result).values())
     no_silent_nan(result)
 
@@ -130,7 +133,7 @@ def test_flux_that_is_not_finite_is_masked():
     clean = fit(flux, error, mask=(np.arange(REST.size) % 50 == 0))
     flux[::50] = np.nan
     broken = fit(flux, error)
-    assert broken.status == fitting.OK
+    assert broken.status == fit_results.OK
     assert broken.v_star == pytest.approx(clean.v_star) and broken.n_pixel == clean.n_pixel
 
 
@@ -140,7 +143,7 @@ def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
     stars = match_line_spread(LIBRARY, STEP, REST, fine)
     result = fit(*spectrum_of(sigma=1.0, stars=stars, line_spread=fine), stars=stars, line_spread=fine)
     assert result.sigma_star_correction > result.sigma_star_fit**2
-    assert result.status == fitting.SIGMA_BELOW_LSF
+    assert result.status == fit_results.SIGMA_BELOW_LSF
     assert dispersion_flag([result.status])[0] == LabelFlag.BELOW_LINE_SPREAD
     # The value is the library's own excess width, and neither NaN nor imaginary.
     assert result.sigma_star == pytest.approx(np.sqrt(result.sigma_star_correction + result.sigma_star_fit**2))
@@ -154,6 +157,6 @@ def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
 def test_a_redshift_wrong_by_1000_km_s_is_flagged(velocity, lines):
     """With strong lines the stars may end in a false minimum: then their dispersion is at its bound."""
     result = fit(*spectrum_of(velocity=velocity, lines=lines, snr=30.0))
-    assert result.status in (fitting.V_AT_BOUND, fitting.SIGMA_AT_BOUND)
+    assert result.status in (fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND)
     assert all(label.flag[0] & LabelFlag.AT_BOUND for label in labels(result).values())
     no_silent_nan(result)

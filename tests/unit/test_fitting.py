@@ -4,10 +4,12 @@ from peers.plain_ppxf import plain_ppxf
 
 from mangrove.artefacts import Artefact
 from mangrove.lines import fit_lines
-from mangrove.spectra import fitting
+from mangrove.spectra import fit_results
 from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings, fit_spectrum, model_spectrum, prepare
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import fit_spectrum, model_spectrum
 from mangrove.spectra.libraries import load_library
+from mangrove.spectra.preparation import prepare
 from mangrove.spectra.templates import broaden, match_line_spread
 from mangrove.wavelengths import C_KMS
 
@@ -68,7 +70,7 @@ def fitted():
 
 def test_kinematics_come_back(fitted):
     result = fitted[1]
-    assert result.status == fitting.OK
+    assert result.status == fit_results.OK
     for name, true in [("v_star", V_STAR), ("sigma_star", SIGMA_STAR), ("v_gas", V_GAS), ("sigma_gas", SIGMA_GAS)]:
         value, error = getattr(result, name), getattr(result, f"{name}_err")
         assert abs(value - true) < 3.5 * error < 25, name
@@ -159,10 +161,10 @@ def test_the_night_sky_does_not_count():
 def test_what_cannot_be_fitted_says_why():
     flux, error = noisy()
     masked = fit(flux, error, np.ones(WAVE.size))[1]
-    assert masked.status == fitting.ALL_MASKED
-    assert np.isnan(masked.v_star) and np.all(masked.line_status == fitting.LINE_NO_FIT)
-    assert fit(flux, error, WAVE > 4500)[1].status == fitting.TOO_FEW_PIXELS
-    assert fit(np.zeros(WAVE.size), error)[1].status == fitting.NO_CONTINUUM
+    assert masked.status == fit_results.ALL_MASKED
+    assert np.isnan(masked.v_star) and np.all(masked.line_status == fit_results.LINE_NO_FIT)
+    assert fit(flux, error, WAVE > 4500)[1].status == fit_results.TOO_FEW_PIXELS
+    assert fit(np.zeros(WAVE.size), error)[1].status == fit_results.NO_CONTINUUM
 
 
 def test_masked_lines_are_named_and_not_measured():
@@ -170,15 +172,15 @@ def test_masked_lines_are_named_and_not_measured():
     mask = np.abs(WAVE / (1 + Z) - 5008) < 8
     result = fit(flux, error, mask)[1]
     i = LINES.index("OIII-5008")
-    assert result.line_status[i] == fitting.LINE_MASKED and np.isnan(result.line_flux[i])
-    assert result.line_status[LINES.index("Halpha-6565")] == fitting.LINE_OK
+    assert result.line_status[i] == fit_results.LINE_MASKED and np.isnan(result.line_flux[i])
+    assert result.line_status[LINES.index("Halpha-6565")] == fit_results.LINE_OK
 
 
 def test_a_velocity_beyond_the_bound_is_flagged():
     flux, error = noisy()
     # The redshift is wrong by 430 km/s, so the stars move at about -310.
     result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0))[1]
-    assert result.status == fitting.V_AT_BOUND
+    assert result.status == fit_results.V_AT_BOUND
 
 
 def test_wrong_formal_errors_are_rescaled_on_request():

@@ -5,10 +5,14 @@ import logging
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import FIT_STATUS
+from mangrove.data_model import FIT_STATUS, PLACE, SPAXEL_STATUS
 from mangrove.logs import rule_log
-from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_galaxy import as_columns, prepare_galaxy
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.two_steps import fit_baxels
+
+SPECTRA = ("wave", "flux", "ivar", "mask", "lsf", "snr")
+ABOUT = ("status", "reason", "plateifu", "mangaid", "z", "instrument", "pixel_scale")
 
 logger = logging.getLogger("mangrove.fit")
 
@@ -16,16 +20,18 @@ logger = logging.getLogger("mangrove.fit")
 def main(inputs, outputs, params, log=None, threads=1):
     """Fit the baxels of ``inputs.extract`` and write the artefact 'fit' to ``outputs.fit``."""
     with rule_log(log):
-        extract = artefacts.read(inputs.extract, "extract", ["wave", "flux", "ivar", "mask", "lsf", "snr"])
+        extract = artefacts.read(inputs.extract, "extract", [*SPECTRA, *PLACE, "spaxel_status"])
         settings = fit_settings(params)
         galaxy, spectra = prepare_galaxy(
             extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings, params["seed"]
         )
-        results = fit_all(galaxy, spectra, threads)
-        data = as_columns(results, galaxy, extract["snr"])
+        fits = fit_baxels(galaxy, spectra, *(extract[name] for name in ("snr", "x", "y")), threads)
+        data = as_columns(fits.results, galaxy, extract["snr"]) | {name: extract[name] for name in PLACE}
+        data["guided_by"] = fits.guided_by
+        data["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SPAXEL_STATUS))
         counts = np.bincount(data["status"].astype(int), minlength=len(FIT_STATUS))
         logger.info("%s: %s", extract.attrs["plateifu"], {FIT_STATUS[i]: int(n) for i, n in enumerate(counts) if n})
-        attrs = {key: extract.attrs[key] for key in ("status", "reason", "plateifu", "mangaid", "z", "instrument")}
+        attrs = {key: extract.attrs[key] for key in ABOUT}
         attrs["templates"] = params["templates"]
         attrs["noise_rescaled"] = bool(params["rescale_noise"])
         prov = artefacts.provenance(outputs.fit, dict(params.items()), [inputs.extract])

@@ -14,7 +14,7 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         extract = artefacts.read(inputs.extract, "extract", galaxy.EXTRACT_DATASETS)
         fit = artefacts.read(inputs.fit, "fit")
-        labels = galaxy_labels(inputs.extract, inputs.fit).columns
+        labels = galaxy_labels(inputs.fit).columns
         galaxy.maps_figure(extract, fit).savefig(outputs.maps)
         galaxy.lines_figure(extract, fit).savefig(outputs.lines)
         galaxy.spectra_figure(extract, fit).savefig(outputs.spectra)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from mangrove.analysis import label_truth
 from mangrove.logs import rule_log
-from mangrove.spectra.fitting import FitSettings
+from mangrove.spectra.fit_settings import FitSettings
 
 logger = logging.getLogger("mangrove.label_truth")
 

@@ -12,13 +12,12 @@ logger = logging.getLogger("mangrove.labels")
 
 
 def main(inputs, outputs, params, log=None, threads=1):
-    """Label the baxels of ``inputs.fits``, placed by ``inputs.extracts``; write the artefact 'labels'."""
+    """Label the baxels of ``inputs.fits`` and write the artefact 'labels'."""
     with rule_log(log):
-        pairs = zip(inputs.extracts, inputs.fits, strict=True)
-        galaxies = [galaxy_labels(extract, fit) for extract, fit in pairs]
+        galaxies = [galaxy_labels(fit) for fit in inputs.fits]
         data = merge(galaxies)
         log_counts(galaxies, data)
-        prov = artefacts.provenance(outputs.labels, dict(params.items()), [*inputs.extracts, *inputs.fits])
+        prov = artefacts.provenance(outputs.labels, dict(params.items()), list(inputs.fits))
         artefacts.write(outputs.labels, "labels", data, prov, outcome(data))
 
 

@@ -13,7 +13,7 @@ from mangrove.data_model import LABEL
 from mangrove.spectra.attenuation import balmer_curve
 from mangrove.spectra.bpt import BPT_LINES, NONE, bpt_class, bpt_ratios
 from mangrove.spectra.cosmology import luminosity_distance
-from mangrove.spectra.fitting import GAS_AT_BOUND, OK
+from mangrove.spectra.fit_results import GAS_AT_BOUND, OK
 from mangrove.spectra.physics import FLUX_UNIT, LOG_HALPHA_PER_SFR
 
 #: Datasets of the truth beside those of :mod:`mangrove.analysis.recovery`.

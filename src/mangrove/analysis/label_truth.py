@@ -12,9 +12,11 @@ from mangrove.spectra.attenuation import cardelli
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.dust_curves import calzetti
 from mangrove.spectra.fit_galaxy import GalaxyFit, draw_seed, fit_all
-from mangrove.spectra.fitting import GAS_AT_BOUND, OK, FitSettings, prepare
+from mangrove.spectra.fit_results import GAS_AT_BOUND, OK
+from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import population_labels, scatter, template_table
+from mangrove.spectra.preparation import prepare
 from mangrove.spectra.templates import match_line_spread
 from mangrove.ssp import SspLibrary
 from mangrove.survey.simulation.instrument import LOG_STEP

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.lines import fit_lines
-from mangrove.spectra.fitting import OK
+from mangrove.spectra.fit_results import OK
 
 #: Datasets of the artefacts that a comparison needs.
 EXTRACT_DATASETS = ["bin_id", "snr"]

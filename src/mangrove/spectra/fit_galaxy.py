@@ -4,7 +4,7 @@ import hashlib
 import logging
 import multiprocessing
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import nullcontext
 from typing import NamedTuple
@@ -18,8 +18,11 @@ from mangrove.lines import LineList, fit_lines
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.extinction import galactic_transmission
-from mangrove.spectra.fitting import FitResult, FitSettings, fill_line_spread, fit_spectrum, no_fit, prepare
+from mangrove.spectra.fit_results import FitResult, no_fit
+from mangrove.spectra.fit_settings import FitSettings, Guide
+from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.libraries import load_library, younger_than
+from mangrove.spectra.preparation import fill_line_spread, prepare
 from mangrove.spectra.templates import StellarTemplates, match_line_spread
 
 logger = logging.getLogger(__name__)
@@ -76,14 +79,22 @@ def draw_seed(seed: int, name: str, baxel: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {name} {baxel}".encode()).digest()[:8], "big")
 
 
-def fit_all(galaxy: GalaxyFit, spectra: list[Spectrum], n_process: int) -> list[FitResult]:
+def fit_all(
+    galaxy: GalaxyFit, spectra: Sequence[Spectrum], n_process: int, guides: Sequence[Guide | None] | None = None
+) -> list[FitResult]:
     """Fit every spectrum, in order; the result does not depend on the number of processes.
 
     Each process uses one thread for linear algebra. Progress shows as a bar on a terminal and as lines in the log.
+
+    Parameters
+    ----------
+    guides : sequence of Guide or None, optional
+        Stellar kinematics of each spectrum where they are known.
     """
-    with _map(galaxy, min(n_process, len(spectra))) as mapped:
-        bar = tqdm(mapped(spectra), total=len(spectra), unit="fit", disable=not sys.stderr.isatty())
-        return list(_logged(bar, len(spectra)))
+    tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
+    with _map(galaxy, min(n_process, len(tasks))) as mapped:
+        bar = tqdm(mapped(tasks), total=len(tasks), unit="fit", disable=not sys.stderr.isatty())
+        return list(_logged(bar, len(tasks)))
 
 
 def _logged(results, total: int) -> Iterator[FitResult]:
@@ -115,14 +126,14 @@ class _map:
 
     def __enter__(self):
         pool = self.pool.__enter__()
-        return self._here if pool is None else lambda spectra: pool.map(_fit_one, spectra, chunksize=1)
+        return self._here if pool is None else lambda tasks: pool.map(_fit_one, tasks, chunksize=1)
 
     def __exit__(self, *error):
         self.limit.restore_original_limits()
         return self.pool.__exit__(*error)
 
-    def _here(self, spectra) -> Iterator[FitResult]:
-        return (fit_spectrum(s, *self.galaxy) for s in spectra)
+    def _here(self, tasks) -> Iterator[FitResult]:
+        return (fit_spectrum(spectrum, *self.galaxy, guide) for spectrum, guide in tasks)
 
 
 _shared: GalaxyFit
@@ -142,5 +153,6 @@ def _start_worker(galaxy: GalaxyFit) -> None:
     _shared = galaxy
 
 
-def _fit_one(spectrum: Spectrum) -> FitResult:
-    return fit_spectrum(spectrum, *_shared)
+def _fit_one(task: tuple[Spectrum, Guide | None]) -> FitResult:
+    spectrum, guide = task
+    return fit_spectrum(spectrum, *_shared, guide)

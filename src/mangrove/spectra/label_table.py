@@ -6,13 +6,12 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import LABEL, LABELS, SPAXEL_STATUS
+from mangrove.data_model import LABEL, LABELS, PLACE
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import template_table
 
-_PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
 _WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err")
 _TEMPLATES = ("template_age", "template_metallicity")
 
@@ -24,36 +23,35 @@ class GalaxyLabels(NamedTuple):
     columns: dict[str, np.ndarray]
 
 
-def galaxy_labels(extract_path, fit_path) -> GalaxyLabels:
+def galaxy_labels(fit_path) -> GalaxyLabels:
     """Place, fit and labels of a galaxy's baxels.
 
     Parameters
     ----------
-    extract_path, fit_path : path-like
-        Artefacts of one galaxy.
+    fit_path : path-like
+        Artefact of kind 'fit'.
 
     Raises
     ------
     ArtefactError
-        If one cannot be read.
+        If it cannot be read.
     TemplateError
         If the library of the fit is not there any more, or is another one.
     """
-    extract = artefacts.read(extract_path, "extract", [*_PLACE, "spaxel_status"])
     fitted = [n for n, f in LABELS.fields.items() if n in artefacts.declared_names("fit") and n not in LABEL]
-    fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES])
+    fit = artefacts.read(fit_path, "fit", [*PLACE, *fitted, *_WEIGHTS, *_TEMPLATES, "spaxel_count"])
     params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
     library = load_library(params["templates"])
     if params["age_limit"]:
         library = younger_than(library, universe_age(z))
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
-    labels = baxel_labels(fit.data, table, z, float(extract.attrs["pixel_scale"]))
-    columns = {name: extract[name] for name in _PLACE} | {name: fit[name] for name in fitted}
+    labels = baxel_labels(fit.data, table, z, float(fit.attrs["pixel_scale"]))
+    columns = {name: fit[name] for name in (*PLACE, *fitted)}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
-    about = {name: extract.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
-    about["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SPAXEL_STATUS))
+    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
+    about["spaxel_count"] = fit["spaxel_count"]
     return GalaxyLabels(about, columns)
 
 

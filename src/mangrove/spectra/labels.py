@@ -7,7 +7,7 @@ import numpy as np
 from mangrove.spectra.attenuation import gas_ebv
 from mangrove.spectra.bpt import NONE, bpt_class, bpt_ratios, d_bpt
 from mangrove.spectra.composition import MAX_EBV
-from mangrove.spectra.fitting import (
+from mangrove.spectra.fit_results import (
     ALL_MASKED,
     GAS_AT_BOUND,
     LINE_OK,

@@ -8,7 +8,8 @@ import numpy as np
 from mangrove.artefacts import Artefact
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, prepare_galaxy
-from mangrove.spectra.fitting import FitSettings, Model, model_spectrum
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fitting import Model, model_spectrum
 
 
 class StoredFit(NamedTuple):
