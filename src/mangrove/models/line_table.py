@@ -109,10 +109,16 @@ class StoredTable(NamedTuple):
     content_hash: str
 
 
-def split(table: LineTable) -> Split:
-    """Parts of a table's usable rows, by the sha256 of the identifiers alone."""
+def split(table: LineTable, fold: int = 0) -> Split:
+    """Parts of a table's usable rows, by the sha256 of the identifiers alone.
+
+    Parameters
+    ----------
+    fold : int
+        Which fifth of the galaxies is the test: 0 in the project's own split, 1 to 4 to hold out the others in turn.
+    """
     digests = [hashlib.sha256(str(name).encode()).hexdigest() for name in table.identifier]
-    test = np.array([int(digest[:_HEX], 16) % TEST_SHARE == 0 for digest in digests])
+    test = np.array([int(digest[:_HEX], 16) % TEST_SHARE == fold for digest in digests])
     validation = np.array([int(digest[_HEX : 2 * _HEX], 16) % VALIDATION_SHARE == 0 for digest in digests])
     parts = (~test & ~validation, ~test & validation, test)
     return Split(*(np.flatnonzero(part & table.usable) for part in parts))
