@@ -35,24 +35,11 @@ rule all:
         FINAL,
         rules.digest.output.timings,
         rules.provenance.output.provenance,
-        [
-            rules.training_spectra.output.training_spectra,
-            rules.line_cube_set.output.line_cube_set,
-            rules.labels.output.labels,
-        ]
-        if GALAXIES
-        else [],
-        [
-            rules.recovery.output.table,
-            rules.label_recovery.output.table,
-            rules.label_truth.output.table,
-        ]
-        if SIMULATED
-        else [],
-        expand(rules.galaxy_figures.output.maps, plateifu=EXAMPLES),
 
 
 onstart:
+    # Here, and not while planning, the folder is locked: no other run writes into it.
+    artefacts.sweep(RESULTS)
     if len(GALAXIES) >= planning.LARGE:
         print(planned_cost())
 

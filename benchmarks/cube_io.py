@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from mangrove.config import Extract
 from mangrove.ssp import load_mastar
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy, design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy

@@ -26,7 +26,7 @@ from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import TemplateTable, template_table
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 
 DATA = Path(os.environ.get("REAL_DATA", "../shared/data"))
 LIBRARIES = {"MaStar": "mastar", "E-MILES": str(DATA / "templates" / "emiles_kroupa_basti.h5")}

@@ -22,7 +22,7 @@ from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.libraries import load_library
 from mangrove.spectra.preparation import prepare
 from mangrove.spectra.templates import StellarTemplates, match_line_spread
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 
 REPEATS = 5
 #: Fits per timing of the processes: enough that starting them does not count.

@@ -19,6 +19,7 @@ from mangrove import artefacts, codehash, logs
 from mangrove import config as mangrove_config
 from mangrove.errors import MangroveError
 from mangrove.spectra import libraries
+from mangrove.spectra.fit_settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
 from mangrove.survey.sample import GALAXY_NAME, read_sheet
@@ -59,9 +60,6 @@ CUBE = (
 # Local cubes of a simulated survey are linked, never copied.
 LINK = CONFIG.survey.link or SIMULATED
 TRUTHS = [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES] if SIMULATED else []
-
-if workflow.is_main_process:
-    artefacts.sweep(RESULTS)
 
 
 @cache
@@ -168,6 +166,9 @@ def failure_digest():
     ]
     return "\n".join([f"Failures of run '{CONFIG.run}' (logs: {LOGS}):", *lines])
 
+
+# What the user chose about the fit, for the rules that fit.
+FIT_SETTINGS = {key: getattr(CONFIG.fit, key) for key in FitSettings._fields}
 
 # The galaxies that the report shows one by one: those with the first so many names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples]

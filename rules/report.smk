@@ -191,6 +191,7 @@ rule label_truth:
     resources:
         mem_mb=2000,
     params:
+        **FIT_SETTINGS,
         n_spectrum=CONFIG.report.truth_spectra,
         other_library=CONFIG.report.truth_library,
         seed=CONFIG.seed,
@@ -201,20 +202,28 @@ rule label_truth:
         "../workflow/scripts/label_truth.py"
 
 
-# What the digest of the run waits for.
-FINAL = [
-    *([rules.survey_figures.output.status] if GALAXIES else []),
-    *(
-        [rules.emulator_figures.output.umap, rules.emulator_quality.output.table]
-        if CONFIG.emulator.enabled
-        else []
-    ),
-    *(
-        [rules.emulator_truth.output.table]
-        if CONFIG.emulator.enabled and SIMULATED and not DESI
-        else []
-    ),
-]
+# What a run is for; the digest waits for it.
+FINAL = []
+if GALAXIES:
+    FINAL += [
+        rules.training_spectra.output.training_spectra,
+        rules.line_cube_set.output.line_cube_set,
+        rules.survey_figures.output.status,
+        *expand(rules.galaxy_figures.output.maps, plateifu=EXAMPLES),
+    ]
+if SIMULATED:
+    FINAL += [
+        rules.recovery.output.table,
+        rules.label_recovery.output.table,
+        rules.label_truth.output.table,
+    ]
+if CONFIG.emulator.enabled:
+    FINAL += [
+        rules.emulator_figures.output.umap,
+        rules.emulator_quality.output.table,
+    ]
+if CONFIG.emulator.enabled and SIMULATED and not DESI:
+    FINAL += [rules.emulator_truth.output.table]
 
 
 rule digest:
@@ -260,6 +269,7 @@ rule provenance:
     resources:
         mem_mb=500,
     params:
+        # The whole of it, as this rule is what records it.
         config=CONFIG.model_dump(),
         code=code("provenance"),
     message:

@@ -55,27 +55,13 @@ rule fit:
     resources:
         mem_mb=1500,
     params:
+        **FIT_SETTINGS,
         z=galaxy("z"),
         ebv=galaxy("ebv"),
         ebv_scale=CONFIG.fit.ebv_scale,
         templates=CONFIG.fit.templates,
         library=library_hash(CONFIG.fit.templates),
-        attenuation=CONFIG.fit.attenuation,
-        calibration_error=CONFIG.fit.calibration_error,
-        regularisation=CONFIG.fit.regularisation,
-        age_limit=CONFIG.fit.age_limit,
-        clip_sigma=CONFIG.fit.clip_sigma,
-        n_draw=CONFIG.fit.n_draw,
         seed=CONFIG.seed,
-        rest_range=CONFIG.fit.rest_range,
-        polynomial_degree=CONFIG.fit.polynomial_degree,
-        sky_half_width=CONFIG.fit.sky_half_width,
-        rescale_noise=CONFIG.fit.rescale_noise,
-        velocity_bound=CONFIG.fit.velocity_bound,
-        min_good_fraction=CONFIG.fit.min_good_fraction,
-        stellar_kinematics=CONFIG.fit.stellar_kinematics,
-        bright_snr=CONFIG.fit.bright_snr,
-        kinematics_range=CONFIG.fit.kinematics_range,
         code=code("fit"),
     message:
         "fit {wildcards.plateifu}"
@@ -178,6 +164,8 @@ rule line_cube_set:
     resources:
         mem_mb=2000,
     params:
+        size=CONFIG.line_cube.size,
+        window_pixels=CONFIG.extract.window_pixels,
         validation_fraction=CONFIG.training_spectra.validation_fraction,
         test_fraction=CONFIG.training_spectra.test_fraction,
         seed=CONFIG.seed,

@@ -9,6 +9,7 @@ or a path, so equal inputs give equal bytes.
 import hashlib
 import json
 import os
+import shutil
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -196,10 +197,13 @@ def content_hash(f: h5py.File) -> str:
 
 
 def sweep(folder) -> list[Path]:
-    """Delete what killed writers left behind under ``folder``; returns the deleted paths."""
+    """Delete what killed writers, of files and of folders, left behind under ``folder``; returns the deleted paths.
+
+    Only while nothing else writes there: the parts of a running job look the same.
+    """
     leftovers = sorted(Path(folder).rglob(".*.part"))
     for path in leftovers:
-        path.unlink(missing_ok=True)
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     return leftovers
 
 

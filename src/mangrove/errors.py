@@ -35,3 +35,11 @@ class TemplateError(MangroveError):
 
 class ArtefactError(MangroveError):
     """An HDF5 artefact is missing, damaged, or of another schema."""
+
+
+class TrainingError(MangroveError):
+    """A training run cannot start, go on or be resumed."""
+
+
+class ModelError(MangroveError):
+    """A model folder is missing or altered, or a model was asked for what it cannot give."""

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mangrove.analysis import emulator_quality as quality
-from mangrove.models.emulator_training import EmulatorSettings, train_emulator
 from mangrove.models.emulator import predict_table
+from mangrove.models.emulator_training import EmulatorSettings, train_emulator
 from mangrove.models.line_network import Architecture
 from mangrove.models.line_table import TEST_SHARE, read_desi, split
 

@@ -19,7 +19,7 @@ from mangrove.spectra.labels import baxel_labels
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import template_table
 from mangrove.spectra.templates import match_line_spread
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
 
 LINES = fit_lines()

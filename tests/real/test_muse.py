@@ -12,7 +12,7 @@ from mangrove.spectra.extract import coadd
 from mangrove.spectra.fit_galaxy import prepare_galaxy
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.fitting import fit_spectrum
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 from mangrove.survey.sample import read_sheet
 from mangrove.wavelengths import velocity_to_redshift
 

@@ -16,7 +16,7 @@ from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import template_table
 from mangrove.ssp import load_mastar
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
 from mangrove.survey.simulation.galaxies import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy

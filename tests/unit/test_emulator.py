@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate
 from scipy.stats import norm, truncnorm
 
-from mangrove.errors import CatalogueError
+from mangrove.errors import CatalogueError, ModelError, TrainingError
 from mangrove.models import continuum
 from mangrove.models.continuum import Bins
 from mangrove.models.emulator import (
@@ -21,7 +21,6 @@ from mangrove.models.emulator import (
     predict_table,
 )
 from mangrove.models.emulator_training import EmulatorSettings, train_emulator
-from mangrove.models.errors import ModelError, TrainingError
 from mangrove.models.line_distribution import LineMixture, pooled
 from mangrove.models.line_network import Architecture
 from mangrove.models.line_table import LineTable, read_desi, split

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from mangrove import artefacts
 from mangrove.cli import app
-from mangrove.errors import CatalogueError
+from mangrove.errors import CatalogueError, ModelError
 from mangrove.lines import fit_lines
 from mangrove.models import model_folder
 from mangrove.models.baxel_lines import line_widths
@@ -25,7 +25,6 @@ from mangrove.models.desi_files import COLUMNS, desi_table, read_coadd, read_fas
 from mangrove.models.emission_lines import LINES
 from mangrove.models.emulator import BAD_FLUX, BAD_LUMINOSITY, load
 from mangrove.models.emulator_training import EmulatorSettings, untrained
-from mangrove.models.errors import ModelError
 from mangrove.models.line_files import predict_file
 from mangrove.models.line_network import Architecture
 from mangrove.models.line_profiles import add_lines

@@ -4,7 +4,7 @@ from astropy.io import fits
 
 from mangrove.errors import CubeError
 from mangrove.survey import muse
-from mangrove.survey.cube import read_cube
+from mangrove.survey.readers import read_cube
 from mangrove.wavelengths import air_to_vacuum, log_edges
 
 WAVE_AIR = 4750.0 + 1.25 * np.arange(3681)

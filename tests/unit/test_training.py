@@ -15,8 +15,8 @@ import optax
 import pytest
 from flax import nnx
 
+from mangrove.errors import ModelError, TrainingError
 from mangrove.models import model_folder
-from mangrove.models.errors import ModelError, TrainingError
 from mangrove.models.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 from mangrove.models.training import TrainSettings, train
 

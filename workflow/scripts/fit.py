@@ -21,7 +21,7 @@ def main(inputs, outputs, params, log=None, threads=1):
     """Fit the baxels of ``inputs.extract`` and write the artefact 'fit' to ``outputs.fit``."""
     with rule_log(log):
         extract = artefacts.read(inputs.extract, "extract", [*SPECTRA, *PLACE, "spaxel_status"])
-        settings = fit_settings(params)
+        settings = FitSettings.from_params(params)
         galaxy, spectra = prepare_galaxy(
             extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings, params["seed"]
         )
@@ -36,12 +36,6 @@ def main(inputs, outputs, params, log=None, threads=1):
         attrs["noise_rescaled"] = bool(params["rescale_noise"])
         prov = artefacts.provenance(outputs.fit, dict(params.items()), [inputs.extract])
         artefacts.write(outputs.fit, "fit", data, prov, attrs)
-
-
-def fit_settings(params) -> FitSettings:
-    """The settings of a fit from the rule's params."""
-    chosen = {name: params[name] for name in FitSettings._fields}
-    return FitSettings(**chosen | {"rest_range": tuple(params["rest_range"])})
 
 
 if "snakemake" in globals():

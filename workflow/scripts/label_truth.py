@@ -17,11 +17,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         cases = [label_truth.matched(30.0), label_truth.matched(60.0), label_truth.other_dust(30.0)]
         if params["other_library"]:
             cases.append(label_truth.other_library(30.0, params["other_library"]))
-        rows = [
-            row
-            for case in cases
-            for row in label_truth.recover(case, params["n_spectrum"], FitSettings(), threads, params["seed"])
-        ]
+        settings, n = FitSettings.from_params(params), params["n_spectrum"]
+        rows = [row for case in cases for row in label_truth.recover(case, n, settings, threads, params["seed"])]
         failed = [f"{row.label} ({row.spectra}, S/N {row.snr_per_pixel:g})" for row in rows if row.holds == "no"]
         logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
         frame = pd.DataFrame(rows, columns=label_truth.TruthRow._fields)

@@ -1,6 +1,7 @@
 """Merge the emission-line cubes of all galaxies that have one."""
 
 from mangrove import artefacts
+from mangrove.lines import window_lines
 from mangrove.logs import rule_log
 from mangrove.spectra.split import split_of
 
@@ -10,13 +11,13 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         usable = [path for path in inputs.line_cubes if artefacts.read(path, "line_cube", []).ok]
         fractions = params["validation_fraction"], params["test_fraction"]
-        first = artefacts.read(inputs.line_cubes[0], "line_cube", ["flux", "line"])
-        shape = dict(zip(("n_channel", "ny", "nx"), first["flux"].shape, strict=True))
-        dims = {"n_galaxy": len(usable), "n_line": first["line"].size, **shape}
+        lines = window_lines().name
+        dims = {"n_galaxy": len(usable), "n_line": len(lines), "n_channel": len(lines) * params["window_pixels"]}
+        dims |= dict.fromkeys(("ny", "nx"), params["size"])
         attrs = {"status": "ok" if usable else "empty", "reason": "" if usable else "no galaxy has a line cube"}
         prov = artefacts.provenance(outputs.line_cube_set, dict(params.items()), list(inputs.line_cubes))
         with artefacts.writer(outputs.line_cube_set, "line_cube_set", dims, prov, attrs) as out:
-            out["line"][...] = [str(name) for name in first["line"]]
+            out["line"][...] = list(lines)
             for i, path in enumerate(usable):
                 cube = artefacts.read(path, "line_cube", ["flux", "ivar", "valid"])
                 for name in ("flux", "ivar", "valid"):

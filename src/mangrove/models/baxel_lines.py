@@ -7,9 +7,9 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.data_model import FIT_STATUS, LINE_STATUS
+from mangrove.errors import ModelError
 from mangrove.models.continuum import Bins
 from mangrove.models.emission_lines import LINES, PARTS
-from mangrove.models.errors import ModelError
 from mangrove.models.line_table import LineTable
 from mangrove.models.rest_continuum import bin_continuum
 from mangrove.spectra.extinction import galactic_transmission

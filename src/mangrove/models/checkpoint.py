@@ -11,7 +11,7 @@ import jax
 import jaxlib
 import orbax.checkpoint as ocp
 
-from mangrove.models.errors import TrainingError
+from mangrove.errors import TrainingError
 
 _KEPT = 2
 

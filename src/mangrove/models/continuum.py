@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
-from mangrove.models.errors import ModelError
+from mangrove.errors import ModelError
 
 #: Unit of fluxes, erg/s/cm2/Angstrom.
 FLUX_UNIT = 1e-17

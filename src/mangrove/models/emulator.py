@@ -13,9 +13,9 @@ import numpy as np
 from flax import nnx
 from jax.scipy.special import ndtr
 
+from mangrove.errors import ModelError
 from mangrove.models import model_folder
 from mangrove.models.continuum import Bins, colours
-from mangrove.models.errors import ModelError
 from mangrove.models.line_distribution import LineMixture, pooled
 from mangrove.models.line_network import Architecture, LineNetwork, NetworkOutput, in_asinh_ew
 

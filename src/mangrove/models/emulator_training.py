@@ -13,8 +13,8 @@ import numpy as np
 import optax
 from jax.scipy.special import ndtri
 
+from mangrove.errors import TrainingError
 from mangrove.models.emulator import BLOCK, Emulator, LineCorrelation, Normalisation
-from mangrove.models.errors import TrainingError
 from mangrove.models.line_distribution import pooled
 from mangrove.models.line_network import Architecture
 from mangrove.models.line_table import LineTable, Split
@@ -55,7 +55,7 @@ class EmulatorSettings:
     epochs: int = 20
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
-    seed: int = 0
+    seed: int = 1
     patience: int | None = None
 
     def loop(self, n_row: int) -> TrainSettings:

@@ -10,10 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
-from mangrove.errors import CatalogueError
+from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.continuum import Bins
 from mangrove.models.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
-from mangrove.models.errors import ModelError
 from mangrove.models.line_distribution import LineMixture
 from mangrove.models.line_table import luminosity_of
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import nnx
 
-from mangrove.models.errors import ModelError
+from mangrove.errors import ModelError
 from mangrove.models.line_distribution import LineMixture
 
 #: Hidden layers of the published networks, one per line.

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtr
 
+from mangrove.errors import ModelError
 from mangrove.models.emission_lines import LINES, PARTS, rest_wave
-from mangrove.models.errors import ModelError
 from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
 
 

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from mangrove.models.errors import ModelError
+from mangrove.errors import ModelError
 
 FORMAT = 1
 #: Kind of a folder without a model, as there was too little to train on; its description holds the ``reason``.

@@ -16,8 +16,8 @@ import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from tqdm import tqdm
 
+from mangrove.errors import TrainingError
 from mangrove.models.checkpoint import Checkpoints, environment
-from mangrove.models.errors import TrainingError
 from mangrove.models.rows import Chunk, EpochPlan, Rows
 
 log = logging.getLogger(__name__)

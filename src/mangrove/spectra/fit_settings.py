@@ -1,6 +1,7 @@
 """What the user chooses about a fit."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from mangrove.spectra.composition import Continuum
 
@@ -41,6 +42,12 @@ class FitSettings(NamedTuple):
     stellar_kinematics: str = "free"
     bright_snr: float = 20.0
     kinematics_range: float = 100.0
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, Any]) -> "FitSettings":
+        """The settings from a rule's params, which have the same names."""
+        chosen = {name: params[name] for name in cls._fields}
+        return cls(**chosen | {"rest_range": tuple(params["rest_range"])})
 
     @property
     def continuum(self) -> Continuum:

@@ -168,22 +168,24 @@ def _ppxf(spectrum, norm, wave, stars, gas, kinematics, settings, guide):
     component = np.repeat([0, 1], [stars.shape[1], gas.free.size])
     v = (-settings.velocity_bound, settings.velocity_bound)
     fixed = guide is not None and guide.half_width == 0
-    return ppxf(
-        np.hstack([stars, gas.flux]),
-        spectrum.flux / norm,
-        spectrum.error / norm,
-        C_KMS * spectrum.log_step,
-        kinematics.tolist(),
-        bounds=[star_bounds(settings, guide), [v, SIGMA_GAS_BOUND]],
-        fixed=[[fixed, fixed], [False, False]],
-        moments=[2, 2],
-        component=component,
-        gas_component=component == 1,
-        gas_names=np.array([str(i) for i in gas.free]),
-        degree=-1,
-        goodpixels=np.flatnonzero(spectrum.good),
-        lam=spectrum.wave,
-        lam_temp=wave,
-        ftol=_FTOL,
-        quiet=True,
-    )
+    # At a perfect minimum capfit divides a reduction of zero by zero.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ppxf(
+            np.hstack([stars, gas.flux]),
+            spectrum.flux / norm,
+            spectrum.error / norm,
+            C_KMS * spectrum.log_step,
+            kinematics.tolist(),
+            bounds=[star_bounds(settings, guide), [v, SIGMA_GAS_BOUND]],
+            fixed=[[fixed, fixed], [False, False]],
+            moments=[2, 2],
+            component=component,
+            gas_component=component == 1,
+            gas_names=np.array([str(i) for i in gas.free]),
+            degree=-1,
+            goodpixels=np.flatnonzero(spectrum.good),
+            lam=spectrum.wave,
+            lam_temp=wave,
+            ftol=_FTOL,
+            quiet=True,
+        )

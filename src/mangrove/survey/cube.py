@@ -1,14 +1,12 @@
-"""A data cube as the rest of mangrove sees it, whatever the instrument. The file's content chooses the reader."""
+"""A data cube as the rest of mangrove sees it, whatever the instrument (mangrove.survey.readers reads files)."""
 
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
-from mangrove.survey.fits_stream import read_hdus
 
 #: Largest distance of a wavelength from the log-linear scale, in pixels.
 _SCALE_TOLERANCE = 0.01
@@ -84,7 +82,18 @@ class Cube:
 
 
 def check_scale(wave: np.ndarray) -> None:
-    """Refuse, with a CubeError, wavelengths, shape (n_wave,), that are not finite, increasing and log-linear."""
+    """Refuse wavelengths that are no log-linear scale.
+
+    Parameters
+    ----------
+    wave : ndarray, shape (n_wave,)
+        Angstrom.
+
+    Raises
+    ------
+    CubeError
+        If there are fewer than two, or they are not finite, positive, increasing and log-linear.
+    """
     if wave.ndim != 1 or wave.size < 2:
         raise CubeError(f"the wavelengths have shape {wave.shape}; a list of at least two is needed.")
     if not np.all(np.isfinite(wave)) or np.any(wave <= 0):
@@ -105,7 +114,13 @@ def spaxel_side(wcs: WCS) -> float:
 
 
 def celestial_frame(header: fits.Header) -> WCS:
-    """The celestial frame of a header; CubeError where it has none that can be used."""
+    """The celestial frame of a header.
+
+    Raises
+    ------
+    CubeError
+        If it has none that can be used.
+    """
     try:
         wcs = WCS(header)
         usable = wcs.has_celestial and 0 < spaxel_side(wcs.celestial) < np.inf
@@ -114,33 +129,3 @@ def celestial_frame(header: fits.Header) -> WCS:
     if not usable:
         raise CubeError("it has no celestial frame (WCS: CTYPE, CRVAL, CRPIX, CD): the galaxy cannot be placed.")
     return wcs.celestial
-
-
-def read_cube(path: str | Path, spectrum: int = -1) -> Cube:
-    """Read a cube; what the file holds decides how.
-
-    Parameters
-    ----------
-    path : path-like
-        MaNGA LOGCUBE (DR15 or DR17), MUSE cube, or a file of MaNGA spectra; plain or gzip.
-    spectrum : int
-        Row of a file of single spectra, which becomes a cube of one spaxel.
-
-    Raises
-    ------
-    CubeError
-        If the file is damaged, or is none of these. The text names it.
-    """
-    from mangrove.survey import logcube, muse, single_spectra
-
-    readers = (logcube, muse, single_spectra)
-    try:
-        hdus = read_hdus(path, {name for reader in readers for name in reader.HDUS}, logcube.LAST)
-        for reader in readers:
-            if reader.recognises(hdus):
-                return reader.read(hdus, spectrum) if reader is single_spectra else reader.read(hdus)
-    except CubeError as error:
-        raise CubeError(f"{path}: {error}") from error
-    raise CubeError(
-        f"{path} holds the HDUs {', '.join(hdus)}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra."
-    )
