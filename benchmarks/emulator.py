@@ -1,11 +1,14 @@
 """Speed of the emulator: inference beside nearest neighbours, training, gradient of one prediction.
 
+Ends with 1 where a limit is not kept.
+
 REAL_DATA=FOLDER python benchmarks/emulator.py
 """
 
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -25,10 +28,13 @@ N_PREDICT, N_MILLION = 100_000, 1_000_000
 N_MEMBER = 4
 REPEATS, GRADIENTS = 7, 200
 THREADS = 2
+#: Limits: times faster than 20 neighbours (single model), seconds of a training, milliseconds of a gradient.
+MIN_TIMES_FASTER, MAX_TRAINING_S, MAX_GRADIENT_MS = 200, 180, 1.0
 
 
-def main() -> None:
-    """Print the results as JSON lines."""
+def main() -> int:
+    """Print the results as JSON lines; 1 where a limit is not kept."""
+    kept = []
     path = Path(os.environ.get("REAL_DATA", "../shared/data")) / "desi" / "desi_sv3_continuum_ew.h5"
     table, _ = read_desi(path)
     parts = split(table)
@@ -40,14 +46,19 @@ def main() -> None:
             settings = EmulatorSettings(Architecture(n_member=n_member))
             start = time.perf_counter()
             models[n_member], _ = train_emulator(table, parts, settings, Path(folder), {})
-            report(f"training, {name_of(n_member)}", time.perf_counter() - start, "s")
+            took = time.perf_counter() - start
+            kept.append(report(f"training, {name_of(n_member)}", took, "s", limit=MAX_TRAINING_S))
     neighbours = neighbour_seconds(models[1], train, batch)
     for n_member, model in models.items():
         ours = median_seconds(lambda model=model: predict(model, batch))
-        report(f"prediction of {N_PREDICT} galaxies, {name_of(n_member)}, over 20 neighbours", ours, "s", neighbours)
+        limit = neighbours / MIN_TIMES_FASTER if n_member == 1 else None
+        metric = f"prediction of {N_PREDICT} galaxies, {name_of(n_member)}, over 20 neighbours"
+        kept.append(report(metric, ours, "s", neighbours, limit))
         million = resampled(batch, N_MILLION)
         report(f"prediction of {N_MILLION} galaxies, {name_of(n_member)}", seconds(predict, model, million), "s")
-        report(f"gradient of one prediction, {name_of(n_member)}", 1000 * gradient_seconds(model, batch), "ms")
+        gradient = 1000 * gradient_seconds(model, batch)
+        kept.append(report(f"gradient of one prediction, {name_of(n_member)}", gradient, "ms", limit=MAX_GRADIENT_MS))
+    return 0 if all(kept) else 1
 
 
 def predict(model: Emulator, table: LineTable):
@@ -99,13 +110,16 @@ def seconds(function, *args) -> float:
     return time.perf_counter() - start
 
 
-def report(metric: str, value: float, unit: str, peer: float | None = None) -> None:
-    """Print one result."""
+def report(metric: str, value: float, unit: str, peer: float | None = None, limit: float | None = None) -> bool:
+    """Print one result; gives whether it is below the limit, where there is one."""
     row = {"benchmark": "emulator", "metric": metric, "value": round(value, 4), "unit": unit}
     if peer is not None:
         row |= {"peer": round(peer, 4), "ratio": round(value / peer, 6), "times_faster": round(peer / value, 1)}
+    if limit is not None:
+        row["limit"] = round(limit, 4)
     print(json.dumps(row), flush=True)
+    return limit is None or value < limit
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -15,8 +15,7 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-from mangrove import artefacts, codehash, logs
-from mangrove import config as mangrove_config
+from mangrove import artefacts, codehash, config_files, logs
 from mangrove.errors import MangroveError
 from mangrove.spectra import libraries
 from mangrove.spectra.fit_settings import FitSettings
@@ -31,7 +30,7 @@ gc.set_threshold(200_000, 20, 1000)
 def load_run():
     """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
-        validated = mangrove_config.validate(config, [*map(str, workflow.configfiles)])
+        validated = config_files.validate(config, [*map(str, workflow.configfiles)])
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)

@@ -2,6 +2,9 @@
 
 DESI = CONFIG.emulator.source == "desi"
 MODEL = f"{RESULTS}/emulator/model"
+# The bits of a training depend on the number of cores that it may use: two wherever there is real work, so that a
+# table gives the same model on every workstation; one on a simulated survey, whose small tables gain nothing by more.
+EMULATOR_THREADS = 1 if SIMULATED else 2
 
 
 rule emulator_table:
@@ -49,7 +52,7 @@ rule emulator_train:
         f"{BENCHMARKS}/emulator_train.tsv"
     conda:
         "../envs/mangrove.yaml"
-    threads: 1 if SIMULATED else 2
+    threads: EMULATOR_THREADS
     resources:
         mem_mb=4000,
         gpu=1,
@@ -103,7 +106,7 @@ rule emulator_quality:
         f"{BENCHMARKS}/emulator_quality.tsv"
     conda:
         "../envs/mangrove.yaml"
-    threads: 1 if SIMULATED else 2
+    threads: EMULATOR_THREADS
     resources:
         mem_mb=6000,
         gpu=1,

@@ -38,6 +38,25 @@ def script():
     return load
 
 
+@pytest.fixture(scope="module")
+def strict_jax():
+    """Types and ranks of JAX arrays never change silently."""
+    import jax  # most tests do without it
+
+    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick_jax():
+    """Quick compilation, for programs that run once."""
+    import jax
+
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
 @pytest.fixture(scope="session")
 def required() -> frozenset[str]:
     """Needs whose absence is a failure: the names in MANGROVE_REQUIRE (real, cluster, browser)."""

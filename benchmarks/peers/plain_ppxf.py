@@ -3,7 +3,7 @@
 import numpy as np
 
 from mangrove.lines import LineList
-from mangrove.spectra import fit_measures, fit_results, fitting
+from mangrove.spectra import fit_measures, fit_results
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.templates import StellarTemplates, gas_templates
@@ -30,7 +30,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
         spectrum.flux / norm,
         spectrum.error / norm,
         C_KMS * spectrum.log_step,
-        [[0.0, fitting.START_SIGMA_STAR], [0.0, fitting.START_SIGMA_GAS]],
+        [[0.0, fit_measures.START_SIGMA_STAR], [0.0, fit_measures.START_SIGMA_GAS]],
         bounds=[[velocity, fit_measures.SIGMA_STAR_BOUND], [velocity, fit_measures.SIGMA_GAS_BOUND]],
         moments=[2, 2],
         component=component,

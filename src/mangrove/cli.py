@@ -1,6 +1,7 @@
 """Commands for people: ``mangrove --help``."""
 
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,21 @@ from mangrove.errors import MangroveError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="MaNGA galaxies, from data cubes to maps.")
 ConfigOption = Annotated[list[Path], typer.Option("--config", help="configuration file, over config.yaml; repeatable")]
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        print(f"mangrove {version('mangrove')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    asked: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and end")
+    ] = False,
+):
+    """Options that stand before a command."""
 
 
 @app.command()
@@ -31,8 +47,8 @@ def select(
 @app.command()
 def plan(
     config: ConfigOption,
-    cores: Annotated[int, typer.Option(help="processor cores")] = 8,
-    rate: Annotated[float, typer.Option(help="rate of the download, MB/s")] = 20.0,
+    cores: Annotated[int, typer.Option(min=1, help="processor cores")] = 8,
+    rate: Annotated[float, typer.Option(min=0.001, help="rate of the download, MB/s")] = 20.0,
     addresses: Annotated[bool, typer.Option(help="print the address of every cube")] = False,
 ):
     """Print what a run will fetch and from where, its size on disk and its time."""
@@ -44,15 +60,20 @@ def plan(
 @app.command()
 def simulate(
     folder: Path,
-    galaxies: Annotated[int, typer.Option(help="number of galaxies")] = 14,
+    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 14,
     release: Annotated[str, typer.Option(help="dr15 or dr17: the layout")] = "dr17",
-    seed: int = 1,
+    seed: Annotated[int, typer.Option(min=0, help="seed of every random draw")] = 1,
 ):
     """Write the simulated survey: a sas/ tree with drpall and cubes, and the truth beside it."""
     from mangrove.survey.simulation.galaxies import survey_plateifus
     from mangrove.survey.simulation.simulate import simulate_survey
 
-    simulate_survey(folder, survey_plateifus(galaxies), release, seed)
+    try:
+        simulate_survey(folder, survey_plateifus(galaxies), release, seed)
+    except OSError as error:
+        raise MangroveError(
+            f"cannot write a survey under {folder} ({error}). Give a folder, new or existing, that you may write to."
+        ) from error
     print(f"wrote {folder}")
 
 
@@ -83,6 +104,7 @@ def predict_lines(
     """Predict the emission lines of the galaxies of a table (docs/emulator.md)."""
     from mangrove.models.line_files import predict_file
 
+    out.parent.mkdir(parents=True, exist_ok=True)
     written = predict_file(model, table, out)
     print(f"wrote {out}: {len(written)} rows, {int((written['flag'] > 0).sum())} of them flagged")
 
@@ -148,16 +170,24 @@ def generate(root: Path = Path()):
 
 
 def _load(files: list[Path]):
-    from mangrove.config import load
+    from mangrove.config_files import load
 
     return load([Path("config.yaml"), *files])
 
 
 def _run_folder(run: str) -> Path:
-    folder = Path(run) if Path(run).is_dir() else Path("results") / run
-    if not folder.is_dir():
-        raise MangroveError(f"there is no run '{run}': neither a folder of that name nor {folder}.")
-    return folder
+    """The folder of a run: results/RUN, else a folder of that name that holds artefacts or logs."""
+    from mangrove.verification import is_run
+
+    results = Path("results")
+    for folder in (results / run, Path(run)):
+        if folder.is_dir() and is_run(folder):
+            return folder
+    runs = [path.name for path in sorted(results.glob("*/")) if is_run(path)]
+    here = f"The runs here: {', '.join(runs)}." if runs else "There is no run here: start one with snakemake."
+    raise MangroveError(
+        f"neither {results / run} nor {run} is a folder with artefacts. Give the name of a run, or its folder. {here}"
+    )
 
 
 def main() -> None:

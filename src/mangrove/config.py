@@ -1,26 +1,45 @@
 """The configuration: its models, defaults and checks. The default file, the schema and the docs come from here."""
 
-import difflib
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from mangrove.errors import ConfigError
-
-Range = Annotated[list[float], Field(min_length=2, max_length=2)]
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+#: Type of the errors of rules between keys; see :func:`_conflict`.
+CONFLICT = "conflict"
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True)
-
-
-def _rising(value: list[float]) -> list[float]:
+def _wavelengths(value: list[float]) -> list[float]:
+    if value[0] <= 0:
+        raise ValueError(f"wavelengths must be above 0; the lower end is {value[0]:g}")
     if value[0] >= value[1]:
         raise ValueError(f"the lower end {value[0]:g} must be below the upper end {value[1]:g}")
     return value
+
+
+#: Two wavelengths.
+Range = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_wavelengths)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+
+def _conflict(message: str, keys: list[str], mend: tuple[str, object]) -> PydanticCustomError:
+    """The error of a rule between keys.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, without a full stop.
+    keys : list of str
+        The keys that disagree, with their sections: 'sample.z_min'.
+    mend : tuple
+        A key, with its section, and a value that would do.
+    """
+    return PydanticCustomError(CONFLICT, message, {"keys": keys, "mend": mend})
 
 
 class Survey(_Section):
@@ -51,6 +70,16 @@ class Survey(_Section):
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
     data_folder: str = Field("data", description="folder of the kept cubes, one level per DRP version")
 
+    @model_validator(mode="after")
+    def _somewhere(self):
+        if self.source in ("sdss", "files") and not self.base.strip():
+            raise _conflict(
+                f"survey.source is {self.source}, so survey.base must say where the cubes are",
+                ["survey.base", "survey.source"],
+                ("survey.base", Survey.model_fields["base"].default if self.source == "sdss" else "."),
+            )
+        return self
+
 
 class Sample(_Section):
     """Which galaxies."""
@@ -58,7 +87,7 @@ class Sample(_Section):
     sheet: str = Field("", description="sample sheet; empty: samples/<run>.tsv")
     limit: int | None = Field(None, ge=1, description="use only the first so many galaxies of the sheet")
     plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty: all")
-    z_min: float = Field(0.0, description="mangrove select: redshift above this")
+    z_min: float = Field(0.0, ge=0, description="mangrove select: redshift above this")
     z_max: float = Field(0.15, gt=0, description="mangrove select: redshift below this")
     desom_z_max: float = Field(
         0.15, gt=0, description="mangrove select: redshift below this for the maps of spectra (column desom)"
@@ -74,6 +103,16 @@ class Sample(_Section):
         "", description="mangrove select: AGN catalogue, an address, a path, or a path below survey.base; empty: none"
     )
     morphology: str = Field("", description="mangrove select: catalogue of Hubble types, likewise; empty: none")
+
+    @model_validator(mode="after")
+    def _rising_redshifts(self):
+        if self.z_min >= self.z_max:
+            raise _conflict(
+                f"sample.z_min {self.z_min:g} must be below sample.z_max {self.z_max:g}",
+                ["sample.z_min", "sample.z_max"],
+                ("sample.z_min", 0.0),
+            )
+        return self
 
 
 class Extract(_Section):
@@ -91,8 +130,6 @@ class Extract(_Section):
         description="noise of a bin over its quadrature sum: manga (1 + 1.62 log10 n up to 100 spaxels), none, or a factor for n >= 100",
     )
     window_pixels: int = Field(10, ge=2, le=50, description="wavelength pixels per line of the line windows")
-
-    _range = field_validator("continuum_range")(_rising)
 
     @field_validator("covariance")
     @classmethod
@@ -148,8 +185,6 @@ class Fit(_Section):
     )
     kinematics_range: float = Field(100.0, gt=0, description="half width of the bounds with bounded, km/s")
 
-    _range = field_validator("rest_range")(_rising)
-
 
 class TrainingSpectra(_Section):
     """Normalised rest-frame spectra."""
@@ -170,8 +205,6 @@ class TrainingSpectra(_Section):
     validation_fraction: float = Field(0.1, ge=0, lt=1, description="part of the galaxies for validation")
     test_fraction: float = Field(0.2, ge=0, lt=1, description="part of the galaxies for the test")
 
-    _range = field_validator("rest_range", "norm_band")(_rising)
-
     @field_validator("n_wave")
     @classmethod
     def _poolable(cls, value: int) -> int:
@@ -183,9 +216,18 @@ class TrainingSpectra(_Section):
     def _inside(self):
         low, high = self.rest_range
         if not (low <= self.norm_band[0] and self.norm_band[1] <= high):
-            raise ValueError(f"norm_band {self.norm_band} must lie inside rest_range {self.rest_range}")
+            raise _conflict(
+                f"training_spectra.norm_band {self.norm_band} must lie inside training_spectra.rest_range {self.rest_range}",
+                ["training_spectra.norm_band", "training_spectra.rest_range"],
+                ("training_spectra.norm_band", [round(low + 0.45 * (high - low)), round(low + 0.55 * (high - low))]),
+            )
         if self.validation_fraction + self.test_fraction >= 1:
-            raise ValueError("validation_fraction + test_fraction must be below 1")
+            raise _conflict(
+                "training_spectra.validation_fraction + training_spectra.test_fraction must be below 1: "
+                f"they are {self.validation_fraction:g} + {self.test_fraction:g}",
+                ["training_spectra.validation_fraction", "training_spectra.test_fraction"],
+                ("training_spectra.test_fraction", 0.2 * (1 - self.validation_fraction)),
+            )
         return self
 
 
@@ -228,8 +270,6 @@ class Emulator(_Section):
         [0.03, 0.1, 0.3, 1.0], description="parts of the training rows of the learning curve; empty: no curve"
     )
 
-    _range = field_validator("bin_range")(_rising)
-
 
 class Report(_Section):
     """The report."""
@@ -261,9 +301,23 @@ class Config(_Section):
     def _something_to_do(self):
         emulator = self.emulator
         if emulator.enabled and emulator.source == "desi" and not emulator.desi_file:
-            raise ValueError("emulator.source is desi, so emulator.desi_file must name the table")
-        if self.survey.source == "none" and not (emulator.enabled and emulator.source == "desi"):
-            raise ValueError("survey.source is none, so emulator.source must be desi: nothing else runs without cubes")
+            raise _conflict(
+                "emulator.source is desi, so emulator.desi_file must name the table",
+                ["emulator.source", "emulator.desi_file"],
+                ("emulator.desi_file", "data/real/desi/desi_sv3_continuum_ew.h5"),
+            )
+        if self.survey.source == "none" and not emulator.enabled:
+            raise _conflict(
+                "survey.source is none, so emulator.enabled must be true: nothing else runs without cubes",
+                ["survey.source", "emulator.enabled"],
+                ("emulator.enabled", True),
+            )
+        if self.survey.source == "none" and emulator.source != "desi":
+            raise _conflict(
+                "survey.source is none, so emulator.source must be desi: nothing else runs without cubes",
+                ["survey.source", "emulator.source"],
+                ("emulator.source", "desi"),
+            )
         return self
 
     @property
@@ -272,96 +326,6 @@ class Config(_Section):
         return Path(self.sample.sheet or f"samples/{self.run}.tsv")
 
 
-def load(files: list[str | Path]) -> Config:
-    """Read and validate configuration files, later ones over earlier ones.
-
-    Raises
-    ------
-    ConfigError
-        With the key, the file that sets it, and how to mend it.
-    """
-    merged: dict[str, Any] = {}
-    for file in files:
-        _merge(merged, _parse(file))
-    return validate(merged, files)
-
-
-def validate(values: dict[str, Any], files: list[str | Path] = ()) -> Config:
-    """Validate a merged configuration; ``files`` are named in the error (see :func:`load`)."""
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        problems = [_explain(e, files) for e in error.errors()]
-        raise ConfigError("the configuration is wrong.\n" + "\n".join(problems)) from None
-
-
-def _parse(file: str | Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"the configuration file {file} does not exist; see configs/ for examples.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {error}") from None
-    if content is not None and not isinstance(content, dict):
-        raise ConfigError(f"{file} must hold 'key: value' lines, for example 'run: myrun'.")
-    return content or {}
-
-
-def _merge(base: dict, over: dict) -> None:
-    for key, value in over.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        else:
-            base[key] = value
-
-
-def _explain(problem: dict[str, Any], files) -> str:
-    # pydantic appends the tried member of a union ('float') to the location; only real keys name the place.
-    location = [str(part) for part in problem["loc"]]
-    section, keys = Config, []
-    for part in location:
-        keys.append(part)
-        field = section.model_fields.get(part)
-        if field is None or not _is_section(field.annotation):
-            break
-        section = field.annotation
-    where = _setter(keys, files)
-    key = ".".join(keys)
-    if problem["type"] == "extra_forbidden":
-        known = list(section.model_fields)
-        near = difflib.get_close_matches(keys[-1], known, n=1)
-        mend = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}."
-        return f"- unknown key '{key}'{where}; {mend}"
-    hint = _example(section, keys[-1]) if keys else ""
-    message = problem["msg"].removeprefix("Value error, ")
-    if not keys:  # a rule between sections
-        return f"- {message}."
-    return f"- {key}{where}: {message} (given: {problem['input']!r}).{hint}"
-
-
-def _is_section(annotation) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _setter(keys: list[str], files) -> str:
-    for file in reversed(list(files)):
-        node: Any = _parse(file)
-        for key in keys:
-            node = node.get(key, _ABSENT) if isinstance(node, dict) else _ABSENT
-        if node is not _ABSENT:
-            return f" in {file}"
-    return ""
-
-
-_ABSENT = object()
-
-
-def _example(section: type[BaseModel], key: str) -> str:
-    field = section.model_fields.get(key)
-    if field is None or _is_section(field.annotation):
-        return ""
-    choices = [c for c in get_args(field.annotation) if isinstance(c, str)]
-    default = yaml.safe_dump({key: field.default}, default_flow_style=True).strip().strip("{}")
-    return f"\n    {field.description}\n    for example:  {default}" + (
-        f"   (one of: {', '.join(choices)})" if choices else ""
-    )
+def is_section(annotation) -> bool:
+    """Whether the type of a key is a section of the configuration."""
+    return isinstance(annotation, type) and issubclass(annotation, _Section)

@@ -5,9 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import yaml
-from pydantic import BaseModel
 
-from mangrove.config import Config
+from mangrove.config import Config, is_section
 from mangrove.data_model import KINDS, SCHEMA_VERSION
 
 
@@ -20,7 +19,7 @@ def default_config() -> str:
         "",
     ]
     for name, field in Config.model_fields.items():
-        if _is_section(field.annotation):
+        if is_section(field.annotation):
             lines += ["", f"# {field.annotation.__doc__}", f"{name}:"]
             lines += [f"  {line}" for key, f in field.annotation.model_fields.items() for line in _entry(key, f)]
         else:
@@ -43,7 +42,7 @@ def config_table() -> str:
     ]
     lines += ["| key | default | meaning |", "|---|---|---|"]
     for name, field in Config.model_fields.items():
-        if _is_section(field.annotation):
+        if is_section(field.annotation):
             for key, f in field.annotation.model_fields.items():
                 lines.append(f"| `{name}.{key}` | `{_default(f)}` | {_cell(f.description)} |")
         else:
@@ -89,10 +88,6 @@ def generate(root: Path) -> list[str]:
             path.write_text(text, encoding="utf-8")
             changed.append(name)
     return changed
-
-
-def _is_section(annotation) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
 
 
 def _entry(key: str, field) -> list[str]:

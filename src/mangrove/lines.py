@@ -8,6 +8,10 @@ from astropy.table import Table
 
 from mangrove.resources import resource
 
+#: Half width, km/s, of the range about a line over which the mean starlight is the continuum of its EW: wide enough to
+#: hold the stellar absorption, whose bottom depends on the stars' motions.
+EW_HALF_WIDTH = 500.0
+
 
 class LineList(NamedTuple):
     """Emission lines in order of wavelength.

@@ -41,9 +41,10 @@ def failures(folder: Path) -> Counter:
     Returns
     -------
     Counter of tuple
-        Keys are (rule, last line of the traceback without what differs by galaxy, last place in mangrove's code).
+        Keys are (rule, last line of the traceback, last place in mangrove's code). Failures that differ in paths and
+        in the name of the galaxy only are one, with the text of the first.
     """
-    counts: Counter = Counter()
+    alike: dict[tuple, list[str]] = {}
     for path in sorted(folder.rglob("*.log")):
         text = path.read_text(encoding="utf-8", errors="replace")
         start = text.rfind("Traceback (most recent call last):")
@@ -54,6 +55,15 @@ def failures(folder: Path) -> Counter:
         places = re.findall(r'File ".*?([^/"]+)", line (\d+), in (\S+)', text[start:])
         place = f"{places[-1][0]}:{places[-1][1]} {places[-1][2]}" if places else ""
         rule = path.relative_to(folder).parts[0].removesuffix(".log")
-        message = re.sub(r"\S*/\S+|\d{4,5}-\d{3,5}", "...", last)
-        counts[(rule, message, place)] += 1
-    return counts
+        alike.setdefault((rule, _without_own(last, path.stem), place), []).append(last)
+    return Counter({(rule, first_of(texts), place): len(texts) for (rule, _, place), texts in alike.items()})
+
+
+def first_of(texts: list[str]) -> str:
+    """The first of some texts that say the same of several things, and how many more there are."""
+    return texts[0] + (f" (and {len(texts) - 1} more like it)" if len(texts) > 1 else "")
+
+
+def _without_own(message: str, name: str) -> str:
+    """A message without paths and the name of its own galaxy."""
+    return re.sub(r"\S*/\S+", "...", message).replace(name, "...")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mangrove import artefacts
 from mangrove.errors import ArtefactError
+from mangrove.logs import first_of
 
 
 class Verification(NamedTuple):
@@ -21,6 +22,11 @@ def artefact_files(run: Path) -> list[Path]:
     return [p for p in sorted(run.rglob("*.h5")) if ".snakemake" not in p.parts]
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds an artefact, or logs of jobs that failed before the first one."""
+    return any(folder.rglob("*.h5")) or any((folder / "logs").rglob("*.log"))
+
+
 def verify_run(run: Path) -> Verification:
     """Recompute the content hash of every artefact, and compare the recorded hashes of inputs with the inputs.
 
@@ -32,11 +38,18 @@ def verify_run(run: Path) -> Verification:
 
 
 def count_statuses(run: Path) -> Counter:
-    """Counts of (kind, status, reason) over the artefacts of a run."""
+    """Counts of (kind, status, reason) over the artefacts of a run; those that cannot be read are 'unreadable'."""
     counts: Counter = Counter()
+    unreadable: dict[str, list[str]] = {}
     for path in artefact_files(run):
-        with artefacts.opened(path) as f:
-            counts[tuple(str(f.attrs[name]) for name in ("kind", "status", "reason"))] += 1
+        try:
+            with artefacts.opened(path) as f:
+                counts[tuple(str(f.attrs[name]) for name in ("kind", "status", "reason"))] += 1
+        except (ArtefactError, KeyError, OSError) as error:
+            text = _fault(path, error)
+            unreadable.setdefault(text.replace(str(path), ""), []).append(text)
+    for texts in unreadable.values():
+        counts["artefact", "unreadable", first_of(texts)] = len(texts)
     return counts
 
 
@@ -48,9 +61,23 @@ def _check(path: Path) -> list[str]:
             if artefacts.content_hash(f) != recorded:
                 problems.append(f"{path}: content differs from its recorded hash. Delete it and run again.")
     except (ArtefactError, KeyError, OSError) as error:
-        return [f"{path}: {error}"]
+        return [_fault(path, error)]
     for name, expected in inputs.items():
         source = path.parent / name
-        if source.is_file() and artefacts.input_hash(source) != expected:
+        if source.is_file() and _current_hash(source) != expected:
             problems.append(f"{path}: made from another version of {source}. Run the workflow again.")
     return problems
+
+
+def _current_hash(source: Path) -> str:
+    """Hash of an input as it lies there; empty if it cannot be read, which is not the one recorded either."""
+    try:
+        return artefacts.input_hash(source)
+    except (ArtefactError, OSError):
+        return ""
+
+
+def _fault(path: Path, error: Exception) -> str:
+    """Why an artefact cannot be read, with its path once."""
+    text = str(error)
+    return text if str(path) in text else f"{path}: {text}. Delete it and run again."

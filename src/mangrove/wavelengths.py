@@ -20,14 +20,6 @@ def air_to_vacuum(wave):
     return wave * n
 
 
-def vacuum_to_air(wave):
-    """Air wavelength of a vacuum wavelength in Angstrom (Morton 2000, ApJS 130, 403, equation 8)."""
-    wave = np.asarray(wave, float)
-    s2 = (1e4 / wave) ** 2
-    n = 1.0 + 8.34254e-5 + 2.406147e-2 / (130.0 - s2) + 1.5998e-4 / (38.9 - s2)
-    return wave / n
-
-
 def log_grid(low: float, high: float, n: int) -> np.ndarray:
     """Centres, shape (n,), of ``n`` bins of equal width in log wavelength that span low to high (edges)."""
     edges = np.linspace(np.log(low), np.log(high), n + 1)
@@ -81,11 +73,6 @@ def overlap_matrix(edges_in, edges_out):
     return sparse.csr_array((weight, (j, i)), shape=(edges_out.size - 1, edges_in.size - 1))
 
 
-def redshift_to_velocity(z, z_reference):
-    """Velocity c ln((1 + z)/(1 + z_reference)), km/s: pPXF's convention (Cappellari 2017, equation 8)."""
-    return C_KMS * np.log1p((np.asarray(z) - z_reference) / (1.0 + z_reference))
-
-
 def velocity_to_redshift(velocity, z_reference):
-    """Redshift of a velocity (km/s, pPXF's convention) relative to a reference redshift."""
+    """Redshift of a velocity c ln((1 + z)/(1 + z_reference)), km/s: pPXF's convention (Cappellari 2017, equation 8)."""
     return (1.0 + z_reference) * np.exp(np.asarray(velocity) / C_KMS) - 1.0

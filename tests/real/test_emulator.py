@@ -1,23 +1,24 @@
 """The emulator on the table of DESI galaxies: a single network, trained for half as long, judged on all of the test.
 
-The aims themselves are for the ensemble of run 'desi' (``make real``), and those that take several trainings for
-``make validate``.
+Its limits are looser than the aims; the ensemble of run 'desi' is held to these with MANGROVE_VALIDATE=1
+(``make validate``).
 """
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mangrove import config
 from mangrove.analysis import emulator_quality as quality
 from mangrove.models.emulator import predict_table
 from mangrove.models.emulator_training import EmulatorSettings, train_emulator
-from mangrove.models.line_network import Architecture
-from mangrove.models.line_table import TEST_SHARE, read_desi, split
+from mangrove.models.line_table import TEST_SHARE, StoredTable, read_desi, split
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.usefixtures("strict_jax")]
 
-
+ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 
 
@@ -53,6 +54,35 @@ def test_every_line_is_better_than_published(judged):
     assert np.mean([row.gain for row in judged]) > 0.008
 
 
+@pytest.fixture(scope="module")
+def run_settings(desi, script):
+    """How run 'desi' trains: the ensemble, by the rule's own reading of the configuration."""
+    run = config.load([ROOT / "config.yaml", ROOT / "configs/desi.yaml"])
+    table, published = desi
+    stored = StoredTable(table, split(table), published, "")
+    return script("emulator_train").settings(run.emulator.model_dump() | {"seed": run.seed}, stored)
+
+
+@pytest.mark.skipif(not FULL, reason="the ensemble's training: set MANGROVE_VALIDATE=1")
+def test_the_ensemble_of_run_desi_reaches_the_aims(desi, run_settings, tmp_path):
+    """Gain, coverage and bias on the project's split, as report/emulator/quality.csv of the run judges them.
+
+    A quarter of the test galaxies tells the median of one line to 0.005-0.012 only, so that of 40 cells some lie
+    beyond 0.02 by chance: here the bias counts in the mean over the lines, and single cells are judged with every
+    galaxy held out once (:func:`test_no_line_is_biased_in_any_luminosity_quartile`).
+    """
+    table, published = desi
+    parts = split(table)
+    model, _ = train_emulator(table, parts, run_settings, tmp_path, {})
+    rows = quality.quality_table(quality.evaluate(model, table.take(parts.test)), published[parts.test])
+    assert quality.failures(rows) == []
+    assert set(quality.verdicts(rows, parts.test.size)) == {"yes"}
+    gain = [row.gain for row in rows]
+    assert min(gain) >= 0.007 and np.mean(gain) >= 0.012
+    assert all(0.64 <= row.coverage <= 0.72 for row in rows)
+    assert np.abs(np.mean([row.bias for row in rows], axis=0)).max() < 0.02
+
+
 def test_intervals_cover_and_bias_is_small(judged):
     low, high = quality.COVERAGE_LIMITS
     assert not {row.line: row.coverage for row in judged if not low <= row.coverage <= high}
@@ -62,14 +92,13 @@ def test_intervals_cover_and_bias_is_small(judged):
 
 
 @pytest.mark.skipif(not FULL, reason="five trainings: set MANGROVE_VALIDATE=1")
-def test_no_line_is_biased_in_any_luminosity_quartile(desi, tmp_path):
+def test_no_line_is_biased_in_any_luminosity_quartile(desi, run_settings, tmp_path):
     """Every galaxy is held out once: five times the test galaxies halve the error of a median, to 0.005 at most."""
     table, _ = desi
     predicted = np.full(table.ew.shape, np.nan)
     for k in range(TEST_SHARE):
         parts = split(table, k)
-        settings = EmulatorSettings(Architecture(n_member=4))
-        model, _ = train_emulator(table, parts, settings, tmp_path / str(k), {})
+        model, _ = train_emulator(table, parts, run_settings, tmp_path / str(k), {})
         held_out = table.take(parts.test)
         predicted[parts.test] = predict_table(model, held_out.flux_bins, held_out.log_luminosity).observed
     offset = predicted - np.arcsinh(np.where(table.measured, table.ew, np.nan))

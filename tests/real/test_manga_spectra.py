@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mangrove import artefacts, config
+from mangrove import artefacts, config_files
 from mangrove.lines import fit_lines
 from mangrove.survey.sample import read_sheet
 
@@ -45,7 +45,7 @@ def fitted(real_data, script, tmp_path_factory):
     """A function that fits all spectra with changed settings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
-        run = config.load(["config.yaml", "configs/real-manga.yaml"])
+        run = config_files.load(["config.yaml", "configs/real-manga.yaml"])
         galaxies = read_sheet(run)
 
     def fit(changes):

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mangrove import artefacts, config
+from mangrove import artefacts, config_files
 from mangrove.lines import fit_lines
 from mangrove.spectra.extract import coadd
 from mangrove.spectra.fit_galaxy import prepare_galaxy
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("muse")]
 @pytest.fixture(scope="session")
 def run(monkeypatch_session):
     monkeypatch_session.chdir(ROOT)
-    return config.load(["config.yaml", "configs/real-muse.yaml"])
+    return config_files.load(["config.yaml", "configs/real-muse.yaml"])
 
 
 @pytest.fixture(scope="session")

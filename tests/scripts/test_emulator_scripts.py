@@ -3,16 +3,20 @@
 import csv
 import json
 import shutil
+from pathlib import Path
 
-import jax
 import numpy as np
 import pytest
 
 from mangrove import artefacts
+from mangrove.analysis import emulator_record as record
+from mangrove.analysis.emulator_quality import QualityRow
 from mangrove.models.continuum import Bins
 from mangrove.models.emission_lines import LINES
 from mangrove.models.emulator import load
 from mangrove.models.line_table import LineTable, read_stored, split, stored
+
+pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 
 BINS = Bins.equal(3700, 7000, 4)
 TRAINING = {
@@ -31,14 +35,6 @@ TRAINING = {
 }
 QUALITY = {**TRAINING, "learning_curve": [1.0]}
 FIGURES = ("predicted", "histograms", "bpt", "calibration", "spectrum", "learning", "umap")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    """Quick compilation, as the programs run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def table_of(n):
@@ -77,7 +73,10 @@ def run_all(script, Params, folder):
     outputs = files | reports | {"table": str(folder / "quality.csv")}
     script("emulator_quality").main(Params(files), Params(outputs), Params(QUALITY))
     drawn = {name: str(folder / f"{name}.png") for name in FIGURES}
-    script("emulator_figures").main(Params(files), Params(drawn), Params(seed=1))
+    with pytest.MonkeyPatch.context() as patch:
+        # The UMAP itself takes half a minute, most of it to compile.
+        patch.setattr("mangrove.report.emulator.umap_coordinates", lambda x, seed: (np.arange(len(x)), x[:, :2]))
+        script("emulator_figures").main(Params(files), Params(drawn), Params(seed=1))
     assert all((folder / f"{name}.png").stat().st_size > 5000 for name in FIGURES)
     return files
 
@@ -106,6 +105,52 @@ def test_a_trained_model_is_judged_on_its_test_rows(finished):
     assert [row["line"] for row in table] == list(LINES[:-1])
     np.testing.assert_allclose([float(row["rho"]) for row in table], found["rho"], rtol=1e-3)
     assert found["rho"].min() > 0.5 and np.isnan(found["gain"]).all()
+
+
+def test_too_few_test_galaxies_give_no_verdict(finished):
+    """50 of them; the table of lines says so, and the log warns of nothing."""
+    assert {row["holds"] for row in rows(finished / "quality.csv")} == {"too few"}
+
+
+def test_shortfalls_are_logged_and_stand_in_the_table(script, caplog):
+    row = QualityRow("Halpha", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
+    with caplog.at_level("INFO", "mangrove.emulator_quality"):
+        table = script("emulator_quality").with_verdict([row, row._replace(line="Hbeta", n=20)], 900)
+    assert [(one["line"], one["holds"]) for one in table] == [("Halpha", "no"), ("Hbeta", "too few")]
+    warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warned == [
+        "beyond the limits: mean gain in rho 0.0020 is below 0.012",
+        "beyond the limits: Halpha: gain in rho 0.0020 is below 0.007",
+    ]
+    assert "1 of 2 lines" in caplog.text
+
+
+def test_a_learning_curve_that_was_not_asked_for_is_named_so(finished, script, Params, tmp_path):
+    files = files_of(finished)
+    names = ("quality.h5", "quality.csv", "baselines.csv", "learning.csv")
+    outputs = dict(zip(("quality", "table", "baselines", "learning"), (str(tmp_path / n) for n in names), strict=True))
+    script("emulator_quality").main(Params(files), Params(outputs), Params({**QUALITY, "learning_curve": []}))
+    assert (tmp_path / "learning.csv").read_text().startswith("no learning curve asked for")
+
+
+def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, script, Params, monkeypatch):
+    module, drawn = script("emulator_figures"), []
+
+    def coordinates(features, seed):
+        drawn.append(len(features))
+        return np.arange(len(features)), features[:, :2]
+
+    monkeypatch.setattr("mangrove.report.emulator.umap_coordinates", coordinates)
+    found = record.read(finished / "quality.h5")
+    stored, model = read_stored(finished / "table.h5"), load(finished / "model")
+    title = module.umap(model, stored, found, 1).get_suptitle()
+    n_test = stored.parts.test.size
+    assert drawn == [500] and f"all 500 rows, those of the training too ({n_test} test rows" in title
+    monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", n_test)
+    assert module.umap(model, stored, found, 1).get_suptitle() == "test rows" and drawn == [500, n_test]
+    monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", 501)
+    (axes,) = module.umap(model, stored, found, 1).axes
+    assert "500 rows are too few" in axes.texts[0].get_text()
 
 
 def test_baselines_and_learning_curve_stand_beside(finished):
@@ -147,12 +192,74 @@ def test_a_killed_training_goes_on_and_an_edited_one_starts_anew(finished, scrip
         assert all(np.array_equal(new[name], old[name]) for name in old.files)
 
 
+class Stopped(BaseException):
+    """Stands for a kill."""
+
+
+def stopping(at):
+    """A function that counts calls of what it wraps and stops before the one numbered ``at``."""
+    seen = iter(range(100))
+
+    def wrap(function):
+        def wrapped(*args, **kwargs):
+            if next(seen) == at:
+                raise Stopped
+            return function(*args, **kwargs)
+
+        return wrapped
+
+    return wrap
+
+
+@pytest.fixture(scope="module")
+def unpublished(finished, script, Params, tmp_path_factory):
+    """The folder of a training that was killed before it published anything."""
+    folder = tmp_path_factory.mktemp("unpublished")
+    shutil.copy(finished / "table.h5", folder)
+    module, files = script("emulator_train"), files_of(folder)
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(module, "publish", stopping(0)(module.publish))
+        module.main(Params(files), Params(files), Params(TRAINING))
+    return folder
+
+
+@pytest.mark.parametrize("at", range(7))
+def test_a_kill_while_publishing_loses_nothing(unpublished, finished, script, Params, tmp_path, monkeypatch, at):
+    """Stopped before each of the steps, and after the last one; then run again."""
+    folder = tmp_path / "run"
+    shutil.copytree(unpublished, folder)
+    module, files = script("emulator_train"), files_of(folder)
+    (work,) = (folder / "checkpoints").iterdir()
+    course = (work / "metrics.jsonl").read_bytes()
+    publish, wrap = module.publish, stopping(at)
+    with monkeypatch.context() as patch:
+        for where, name in ((shutil, "copyfile"), (shutil, "rmtree"), (Path, "rename")):
+            patch.setattr(where, name, wrap(getattr(where, name)))
+        if at < 6:
+            with pytest.raises(Stopped):
+                publish(work, folder / "model", files["metrics"])
+        else:
+            publish(work, folder / "model", files["metrics"])
+    if at < 6:
+        # The workflow removes the outputs of a killed job.
+        shutil.rmtree(folder / "model", ignore_errors=True)
+        Path(files["metrics"]).unlink(missing_ok=True)
+        module.main(Params(files), Params(files), Params(TRAINING))
+        # Wall times stand in the metrics: equal bytes mean that no epoch was trained again.
+        assert at == 5 or (folder / "metrics.jsonl").read_bytes() == course
+    with np.load(folder / "model/arrays.npz") as new, np.load(finished / "model/arrays.npz") as old:
+        assert all(np.array_equal(new[name], old[name]) for name in old.files)
+    assert not list(folder.glob("checkpoints*"))
+
+
 def test_too_few_rows_give_empty_products_with_the_reason(script, Params, tmp_path):
     write_table(tmp_path, 40)
     run_all(script, Params, tmp_path)
     found = artefacts.read(tmp_path / "quality.h5", "emulator_quality")
     assert (found.attrs["status"], found["predicted"].size) == ("empty", 0)
     assert found.attrs["reason"] == "no line is measured in 50 training rows"
+    for name in ("quality", "baselines", "learning"):
+        assert (tmp_path / f"{name}.csv").read_text().strip() == "nothing trained"
 
 
 def test_the_table_of_a_desi_file_keeps_the_published_predictions(script, Params, tmp_path):

@@ -1,8 +1,12 @@
+"""Configuration files: defaults, mistakes and what is said about them, the shipped ones."""
+
 from pathlib import Path
 
 import pytest
+import yaml
 
-from mangrove import config
+from mangrove.config import Config
+from mangrove.config_files import load, validate
 from mangrove.errors import ConfigError
 from mangrove.generate import GENERATED
 
@@ -18,12 +22,12 @@ def test_generated_files_are_up_to_date(name):
 
 
 def test_the_default_file_gives_the_defaults():
-    assert config.load([ROOT / "config.yaml"]) == config.Config()
+    assert load([ROOT / "config.yaml"]) == Config()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "configs").glob("*.yaml")), ids=lambda p: p.name)
 def test_every_shipped_configuration_is_valid(path):
-    run = config.load([ROOT / "config.yaml", path])
+    run = load([ROOT / "config.yaml", path])
     assert run.run == path.stem, "a run is named after its file, so that users find its results"
 
 
@@ -38,8 +42,25 @@ def test_every_shipped_configuration_is_valid(path):
         ("fit:\n  rest_range: [7400, 3650]\n", ["fit.rest_range", "lower end 7400 must be below"]),
         ("fit:\n  rest_range: [7400]\n", ["fit.rest_range"]),
         ("training_spectra:\n  n_wave: 100\n", ["training_spectra.n_wave", "the nearest is 128"]),
-        ("training_spectra:\n  norm_band: [3000, 3100]\n", ["training_spectra", "must lie inside rest_range"]),
-        ("training_spectra:\n  test_fraction: 0.95\n", ["training_spectra", "must be below 1"]),
+        ("fit:\n  rest_range: [.nan, 7400]\n", ["fit.rest_range", "finite"]),
+        ("fit:\n  rest_range: [-10, 5000]\n", ["fit.rest_range", "wavelengths must be above 0; the lower end is -10"]),
+        (
+            "extract:\n  continuum_range: [-10, 5000]\n",
+            ["extract.continuum_range", "wavelengths must be above 0; the lower end is -10"],
+        ),
+        (
+            "training_spectra:\n  rest_range: [-10, 5000]\n",
+            ["training_spectra.rest_range", "wavelengths must be above 0; the lower end is -10"],
+        ),
+        (
+            "training_spectra:\n  norm_band: [-10, 5000]\n",
+            ["training_spectra.norm_band", "wavelengths must be above 0; the lower end is -10"],
+        ),
+        (
+            "emulator:\n  bin_range: [-10, 5000]\n",
+            ["emulator.bin_range", "wavelengths must be above 0; the lower end is -10"],
+        ),
+        ("sample:\n  z_min: -0.1\n", ["sample.z_min", "greater than or equal to 0", "for example:  z_min: 0.0"]),
         ("run: a/b\n", ["run", "pattern"]),
     ],
 )
@@ -47,24 +68,100 @@ def test_mistakes_are_named_with_file_and_mend(tmp_path, text, parts):
     path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError) as error:
-        config.load([path])
+        load([path])
     for part in [*parts, "mine.yaml"]:
         assert part in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("section", "values", "parts"),
+    [
+        ("training_spectra", {"norm_band": [3000, 3100]}, ["norm_band [3000.0, 3100.0] must lie inside"]),
+        ("training_spectra", {"rest_range": [4400, 8600]}, ["must lie inside", "norm_band: [6290, 6710]"]),
+        ("training_spectra", {"test_fraction": 0.95}, ["must be below 1: they are 0.1 + 0.95"]),
+        ("sample", {"z_min": 0.2}, ["sample.z_min 0.2 must be below sample.z_max 0.15", "z_min: 0.0"]),
+        ("survey", {"base": ""}, ["survey.base must say where the cubes are", "base: 'https://data.sdss.org/'"]),
+        ("survey", {"source": "files", "base": " "}, ["survey.source is files", "below 'survey:':  base: ."]),
+        ("survey", {"source": "none"}, ["emulator.source must be desi", "below 'emulator:':  source: desi"]),
+        ("emulator", {"source": "desi"}, ["emulator.desi_file must name the table", "desi_file: data/real/desi/"]),
+    ],
+)
+def test_keys_that_contradict_each_other_are_named_with_file_and_mend(tmp_path, section, values, parts):
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({section: values}))
+    with pytest.raises(ConfigError) as error:
+        load([ROOT / "config.yaml", path])
+    text = str(error.value)
+    for part in [*parts, *(f"{section}.{key} in {path}" for key in values)]:
+        assert part in text
+    # The line offered, pasted, mends this rule.
+    where, _, line = text.rpartition("for example, below '")[2].partition(":':  ")
+    pasted = {section: values} | {where: (values if where == section else {}) | yaml.safe_load(line)}
+    path.write_text(yaml.safe_dump(pasted))
+    try:
+        load([ROOT / "config.yaml", path])
+    except ConfigError as another:
+        assert parts[0] not in str(another)
+
+
+def test_keys_of_two_files_that_contradict_each_other_name_both(tmp_path):
+    for name, text in (("a.yaml", "sample: {z_min: 0.1}"), ("b.yaml", "sample: {z_max: 0.05}")):
+        (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError, match=r"sample.z_min in \S*a.yaml, sample.z_max in \S*b.yaml"):
+        load([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+
+
+def test_a_run_without_cubes_needs_the_emulator():
+    with pytest.raises(ConfigError, match=r"emulator.enabled must be true.*\n.*below 'emulator:':  enabled: true"):
+        validate({"survey": {"source": "none"}, "emulator": {"enabled": False}})
+
+
 def test_files_that_are_none(tmp_path):
     with pytest.raises(ConfigError, match="does not exist"):
-        config.load([tmp_path / "none.yaml"])
+        load([tmp_path / "none.yaml"])
     (tmp_path / "bad.yaml").write_text("a: [1,")
     with pytest.raises(ConfigError, match="not valid YAML"):
-        config.load([tmp_path / "bad.yaml"])
+        load([tmp_path / "bad.yaml"])
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(ConfigError, match="key: value"):
-        config.load([tmp_path / "list.yaml"])
+        load([tmp_path / "list.yaml"])
+
+
+def shipped(name):
+    return load([ROOT / "config.yaml", ROOT / "configs" / name])
+
+
+def test_dr15_is_binned_and_fitted_as_published():
+    """Teimoorinia et al. (2022), Woo & Ellison (2019): what differs from the defaults, and the defaults it relies on."""
+    run, default = shipped("dr15.yaml"), Config()
+    assert run.survey.release == "dr15"
+    assert run.extract == default.extract.model_copy(update={"engine": "vorbin"})
+    published = {"attenuation": "polynomial", "clip_sigma": 0.0, "age_limit": False}
+    assert run.fit == default.fit.model_copy(update=published)
+    assert (run.extract.target_snr, run.extract.min_snr, run.extract.covariance) == (20, 2, "manga")
+    assert (run.fit.templates, run.fit.ebv_scale, run.fit.regularisation) == ("mastar", 1, 0)
+    assert (run.sample.z_max, run.sample.desom_z_max, run.sample.convlstm_z_max) == (0.15, 0.15, 0.08)
+    training = run.training_spectra
+    assert (training.rest_range, training.n_wave, training.norm_band) == ([3650, 8950], 4544, [4050, 4150])
+    assert training.min_good_fraction == pytest.approx(3900 / 4544, abs=1e-4)
+    assert (training.min_snr, training.cut_percentile, run.line_cube.size) == (10, 0.5, 32)
+
+
+def test_the_templates_that_dr15_offers_are_the_published_ones(tmp_path):
+    """The line that a user takes the # away from is a key of the configuration."""
+    text = (ROOT / "configs/dr15.yaml").read_text(encoding="utf-8")
+    (tmp_path / "dr15.yaml").write_text(text.replace("# templates:", "templates:"))
+    assert load([tmp_path / "dr15.yaml"]).fit.templates == "data/templates/emiles_kroupa_basti.h5"
+
+
+def test_dr17_is_the_default_run_with_two_catalogues():
+    run, default = shipped("dr17.yaml"), Config()
+    assert run.sample.agn.endswith("manga_agn-v1_0_1.fits") and "visual_morpho" in run.sample.morphology
+    assert run.model_copy(update={"sample": default.sample}) == default
 
 
 def test_later_files_win_key_by_key(tmp_path):
     (tmp_path / "a.yaml").write_text("extract: {target_snr: 10, min_snr: 1}\n")
     (tmp_path / "b.yaml").write_text("extract: {target_snr: 30}\n")
-    run = config.load([tmp_path / "a.yaml", tmp_path / "b.yaml"])
+    run = load([tmp_path / "a.yaml", tmp_path / "b.yaml"])
     assert (run.extract.target_snr, run.extract.min_snr) == (30, 1)

@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import nnx
 from scipy import integrate
 from scipy.stats import norm, truncnorm
 
+from mangrove.config import Config
 from mangrove.errors import CatalogueError, ModelError, TrainingError
 from mangrove.models import continuum
 from mangrove.models.continuum import Bins
@@ -22,21 +24,14 @@ from mangrove.models.emulator import (
 )
 from mangrove.models.emulator_training import EmulatorSettings, train_emulator
 from mangrove.models.line_distribution import LineMixture, pooled
-from mangrove.models.line_network import Architecture
+from mangrove.models.line_network import Architecture, LineNetwork
 from mangrove.models.line_table import LineTable, read_desi, split
+
+pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 
 LINES = ("Halpha", "OIII_5008")
 BINS = Bins.equal(n_bin=4)
 TRUE_SCATTER = 0.3
-
-
-@pytest.fixture(autouse=True, scope="module")
-def strict():
-    """Types and ranks never change silently; quick compilation, as the programs run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def table_of(n=1500, seed=0, luminosity=True):
@@ -190,6 +185,40 @@ def test_the_model_compiles_maps_and_differentiates(trained):
     np.testing.assert_allclose(gradient[1], slope, rtol=0.1, atol=0.02)
 
 
+def test_the_chain_from_spectrum_to_lines_differentiates(trained):
+    """Spectrum with lines, lines taken out, bins, colours, lines predicted: slopes of two changes of the spectrum."""
+    model, _, table = trained
+    wave = np.arange(3395.0, 7006.0, 5.0)
+    weights, lines = jnp.asarray(continuum.bin_matrix(wave, BINS)), np.array([3728.5, 5008.2, 6564.6])
+    stars = np.interp(wave, BINS.centres, table.flux_bins[0])
+    emission = sum(20 * np.exp(-0.5 * ((wave / line - 1) * 299792.458 / 100) ** 2) for line in lines)
+    spectrum, luminosity = jnp.asarray(stars + emission, jnp.float32), jnp.asarray(table.log_luminosity[0])
+
+    @jax.jit
+    def halpha(flux):
+        bins = weights @ continuum.without_lines(wave, flux[None], lines)[0]
+        return model(bins, luminosity).observed[0]
+
+    gradient = np.asarray(jax.grad(halpha)(spectrum), float)
+    changes = {"tilt": stars * (wave - 5200) / 1800, "blue bump": stars * np.exp(-0.5 * ((wave - 4700) / 200) ** 2)}
+    for name, change in changes.items():
+        # Two steps, whose combination leaves errors of the fourth order; float32 forbids smaller ones.
+        slopes = [
+            float(
+                halpha(spectrum + jnp.asarray(s * change, jnp.float32))
+                - halpha(spectrum - jnp.asarray(s * change, jnp.float32))
+            )
+            / (2 * s)
+            for s in (0.02, 0.01)
+        ]
+        expected = (4 * slopes[1] - slopes[0]) / 3
+        assert abs(expected) > 0.1, name
+        np.testing.assert_allclose(gradient @ change, expected, rtol=0.02, err_msg=name)
+    # What hides under a line does not count.
+    core = np.abs(wave / 6564.6 - 1) * 299792.458 < 300
+    assert core.any() and (gradient[core] == 0).all() and (gradient != 0).sum() > 0.8 * wave.size
+
+
 def test_samples_follow_the_distribution(trained):
     model, _, table = trained
     one = model(jnp.asarray(np.repeat(table.flux_bins[:1], 4000, 0)), jnp.full((4000,), 40.0, jnp.float32))
@@ -245,6 +274,48 @@ def test_the_published_networks_train_on_colours_alone(tmp_path):
     np.testing.assert_allclose(model(100 * table.flux_bins).observed, model(table.flux_bins).observed, atol=1e-3)
     with pytest.raises(ModelError, match="colours only"):
         model(table.flux_bins, np.zeros(400, np.float32))
+
+
+def selu(x):
+    """Scaled exponential linear unit of Klambauer et al. (2017)."""
+    return 1.0507009873554805 * np.where(x > 0, x, 1.6732632423543772 * np.expm1(np.minimum(x, 0)))
+
+
+def test_a_published_network_is_a_selu_perceptron_of_64_128_64_1_per_line():
+    """Shapes of the layers; outputs beside a forward pass in NumPy."""
+    n_feature, n_line, n_member = 12, 10, 2
+    network = LineNetwork(Architecture.published()._replace(n_member=n_member), n_feature, n_line, nnx.Rngs(0))
+    kernels, biases = (
+        [np.array(getattr(layer, name)[...], float) for layer in network.layers] for name in ("kernel", "bias")
+    )
+    assert [kernel.shape[1:] for kernel in kernels] == [(12, 64), (64, 128), (128, 64), (64, 1)]
+    assert all(len(kernel) == n_member * n_line for kernel in kernels)
+    rng = np.random.default_rng(0)
+    for layer, bias in zip(network.layers, biases, strict=True):
+        bias += 0.3 * rng.standard_normal(bias.shape)
+        layer.bias[...] = jnp.asarray(bias, jnp.float32)
+    features = rng.standard_normal((5, n_feature))
+    found = network(jnp.asarray(features, jnp.float32))
+    for member, line in ((0, 0), (0, 7), (1, 9)):
+        hidden, group = features, member * n_line + line
+        for kernel, bias in zip(kernels[:-1], biases[:-1], strict=True):
+            hidden = selu(hidden @ kernel[group] + bias[group])
+        expected = (hidden @ kernels[-1][group] + biases[-1][group])[:, 0]
+        np.testing.assert_allclose(found.observed[member, :, line], expected, atol=2e-5)
+        np.testing.assert_allclose(found.mixture.mean[member, :, 0, line], expected, atol=2e-5)
+
+
+def test_the_settings_of_the_training_are_those_of_the_configuration():
+    wanted, run = EmulatorSettings(), Config()
+    for name in ("batch_size", "epochs", "learning_rate", "weight_decay", "patience"):
+        assert getattr(wanted, name) == getattr(run.emulator, name), name
+    assert (wanted.seed, wanted.use_luminosity) == (run.seed, run.emulator.luminosity)
+    shape = wanted.architecture
+    assert (shape.kind, list(shape.hidden), shape.n_component) == (
+        run.emulator.architecture,
+        run.emulator.hidden,
+        run.emulator.n_component,
+    )
 
 
 def test_a_table_that_cannot_train_is_refused(tmp_path):

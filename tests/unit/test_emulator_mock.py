@@ -16,6 +16,8 @@ from mangrove.models.emulator_training import EmulatorSettings, train_emulator
 from mangrove.models.line_network import Architecture
 from mangrove.models.line_table import split
 
+pytestmark = pytest.mark.usefixtures("strict_jax")
+
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 LEAST = 0.95
 

@@ -7,10 +7,12 @@ from scipy.stats import spearmanr
 from mangrove.analysis import emulator_quality as quality
 from mangrove.analysis.emulator_baselines import local_linear, run_baselines
 from mangrove.analysis.emulator_learning import LearningPoint
-from mangrove.analysis.emulator_quality import Evaluation
+from mangrove.analysis.emulator_quality import Evaluation, QualityRow
 from mangrove.models.continuum import Bins
 from mangrove.models.line_table import LineTable
 from mangrove.report import emulator as figures
+
+pytestmark = pytest.mark.usefixtures("strict_jax")
 
 LINES = ("Hbeta", "OIII_5008", "Halpha", "NII_6585")
 N = 4000
@@ -48,6 +50,27 @@ def test_shortfalls_are_named(result):
     text = "\n".join(found)
     assert "mean gain in rho" in text and "covers 100.0 %" in text
     assert "Halpha: median bias +0.1" in text and "luminosity quartile 4" in text
+
+
+def row_of(n=600, gain=0.02, coverage=0.68, bias=(0.0, 0.0, 0.0, 0.0)):
+    return QualityRow("Halpha", n, 0.9, 0.9 - gain, gain, 0.001, 0.9, 0.4, bias, (0.005,) * 4, coverage)
+
+
+@pytest.mark.parametrize(
+    ("rows", "n_galaxy", "expected"),
+    [
+        ([row_of(), row_of(n=499)], 600, ["yes", "too few"]),
+        ([row_of()], 499, ["too few"]),
+        ([row_of(gain=0.006), row_of()], 600, ["no", "yes"]),
+        ([row_of(gain=np.nan), row_of(gain=np.nan, coverage=0.73)], 600, ["yes", "no"]),
+        ([row_of(gain=np.nan), row_of()], 600, ["too few", "yes"]),
+        ([row_of(bias=(0.0, -0.031, 0.0, 0.0)), row_of(bias=(0.029, 0.0, 0.0, 0.0))], 600, ["no", "yes"]),
+        ([], 0, []),
+    ],
+    ids=["few rows", "few galaxies", "gain", "none published", "not published for a line", "bias", "no line"],
+)
+def test_lines_hold_the_aims_or_not_where_there_is_enough_to_judge_by(rows, n_galaxy, expected):
+    assert quality.verdicts(rows, n_galaxy) == expected
 
 
 def test_the_error_of_a_paired_gain_is_the_scatter_of_gains(result):

@@ -32,16 +32,10 @@ from mangrove.models.line_table import LineTable, luminosity_of, read_desi, read
 from mangrove.models.rest_continuum import bin_continuum
 from mangrove.wavelengths import SIGMA_TO_FWHM
 
+pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
+
 ROOT = Path(__file__).parents[2]
 N = 60
-
-
-@pytest.fixture(autouse=True, scope="module")
-def quick():
-    """Quick compilation, as the programs run once."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 def rows_of(bins, luminosity):

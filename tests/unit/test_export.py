@@ -12,7 +12,7 @@ from astropy.wcs import WCS
 from typer.testing import CliRunner
 
 from mangrove import artefacts, cli
-from mangrove.config import validate
+from mangrove.config_files import validate
 from mangrove.data_model import KINDS, LABEL, LABEL_FLAG, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError
 from mangrove.export.columns import fits_unit

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mangrove.data_model import BPT_CLASS, LABEL, LABEL_FLAG
-from mangrove.spectra import bpt, fitting
+from mangrove.spectra import bpt, fit_results
 from mangrove.spectra.bpt import NONE, STAR_FORMING
 from mangrove.spectra.dust_curves import calzetti
 from mangrove.spectra.flags import LabelFlag, is_clean
@@ -101,7 +101,7 @@ def test_every_missing_value_has_a_reason():
     for name in ("ebv_star", "r_flux", "chi2_reduced"):
         fit[name][5] = np.nan
     fit["ebv_draw"][5] = np.nan
-    fit["status"][4:] = fitting.NO_CONTINUUM, fitting.ALL_MASKED
+    fit["status"][4:] = fit_results.NO_CONTINUUM, fit_results.ALL_MASKED
     for name, label in labels(fit).items():
         assert (label.flag[~np.isfinite(label.value)] != 0).all(), name
         assert not label.flag[0], name
@@ -118,10 +118,28 @@ def test_validity_of_the_papers():
 
 
 def test_outcomes_of_the_fit_have_names():
-    status = [fitting.OK, fitting.TOO_FEW_PIXELS, fitting.V_AT_BOUND, fitting.NO_CONTINUUM, fitting.SIGMA_BELOW_LSF]
-    expected = [0, LabelFlag.NO_FIT, LabelFlag.AT_BOUND, LabelFlag.NO_WEIGHTS, 0]
-    np.testing.assert_array_equal(fit_flag(status, np.ones(5)), expected)
-    np.testing.assert_array_equal(dispersion_flag(status), [0, 0, 0, 0, LabelFlag.BELOW_LINE_SPREAD])
+    names = ("OK", "TOO_FEW_PIXELS", "V_AT_BOUND", "NO_CONTINUUM", "SIGMA_BELOW_LSF")
+    status = [getattr(fit_results, name) for name in names]
+    np.testing.assert_array_equal(fit_flag(status, np.ones(5)), [0, LabelFlag.NO_FIT, LabelFlag.AT_BOUND, 0, 0])
+    expected = [0, 0, 0, LabelFlag.NO_WEIGHTS, LabelFlag.BELOW_LINE_SPREAD]
+    np.testing.assert_array_equal(dispersion_flag(status), expected)
+
+
+def test_without_starlight_the_labels_of_the_gas_stand_and_those_of_stars_are_missing():
+    """A pure HII region belongs into the BPT diagram."""
+    out = labels(stored([GOOD, GOOD], status=np.array([fit_results.OK, fit_results.NO_CONTINUUM])))
+    for name, label in out.items():
+        if name in ("ebv_gas", "log_sfr_density", "d_bpt"):
+            assert is_clean(label).all(), name
+        else:
+            assert np.isnan(label.value[1]) and label.flag[1] == LabelFlag.NO_WEIGHTS, name
+            assert is_clean(label)[0], name
+
+
+def test_a_faint_hbeta_makes_star_formation_uncertain_not_faint():
+    out = labels(stored([GOOD, GOOD], line_flux_err=np.array([[1.0] * 4, [18.0, 1.0, 1.0, 1.0]])))
+    assert out["ebv_gas"].flag[1] & LabelFlag.LOW_SNR and out["log_sfr_density"].flag[1] == 0
+    assert out["log_sfr_density"].error[1] > 10 * out["log_sfr_density"].error[0]
 
 
 def test_ebv_at_its_bound_is_flagged():
@@ -130,7 +148,7 @@ def test_ebv_at_its_bound_is_flagged():
 
 
 def test_lines_without_continuum_are_flagged():
-    status = [[fitting.LINE_OK, fitting.LINE_OK, fitting.LINE_OUTSIDE]]
+    status = [[fit_results.LINE_OK, fit_results.LINE_OK, fit_results.LINE_OUTSIDE]]
     expected = [[0, LabelFlag.ZERO_CONTINUUM, LabelFlag.LINE_MISSING]]
     np.testing.assert_array_equal(line_flag(status, [[1.0, 0.0, np.nan]]), expected)
 

@@ -20,16 +20,11 @@ from mangrove.models import model_folder
 from mangrove.models.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 from mangrove.models.training import TrainSettings, train
 
+pytestmark = pytest.mark.usefixtures("strict_jax")
+
 SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
 OPTIMISER = optax.adam(1e-2)
 N_ROW = 150
-
-
-@pytest.fixture(autouse=True)
-def strict():
-    """Types and ranks never change silently."""
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
 
 
 def network(seed=0):
@@ -154,20 +149,24 @@ def test_two_devices_give_the_loss_curve_of_one(tmp_path):
     np.testing.assert_allclose(one, two, rtol=1e-5)
 
 
-def test_a_loss_that_is_not_finite_names_step_and_rows_and_keeps_the_checkpoint(tmp_path):
-    data = arrays()
-    data["y"][17] = np.nan
+@pytest.mark.parametrize(("step", "checkpoint"), [(1, None), (4, 3), (8, 6)])
+def test_a_loss_that_is_not_finite_names_step_and_rows_and_keeps_the_checkpoint(tmp_path, step, checkpoint):
+    """Three steps per host call, a checkpoint after each: the newest one before the bad step is left."""
     settings = TrainSettings(batch_size=16, epochs=2, steps_per_call=3, seed=3, checkpoint_calls=1)
-    names = np.arange(N_ROW) + 1000
-    with pytest.raises(TrainingError, match="not finite at step") as caught:
-        run(tmp_path, settings, DeviceRows(data, names))
-    failure = json.loads((tmp_path / "failure.json").read_text())
-    order = epoch_order(N_ROW, 1, settings.seed, 0)
-    step = int(np.flatnonzero(order == 17)[0] // 16)
-    assert failure["step"] == step and 1017 in failure["rows"] and len(failure["rows"]) == 16
-    assert f"step {step}" in str(caught.value)
-    kept = [int(path.name) for path in (tmp_path / "checkpoints").iterdir()]
-    assert failure["checkpoint"] == (max(kept) if kept else None) and all(n <= step for n in kept)
+    bad = int(epoch_order(N_ROW, 1, settings.seed, 0)[16 * step + 5])
+    data = arrays()
+    data["y"][bad] = np.nan
+    with pytest.raises(TrainingError, match=f"not finite at step {step}, ") as caught:
+        run(tmp_path / "a", settings, DeviceRows(data, np.arange(N_ROW) + 1000))
+    failure = json.loads((tmp_path / "a/failure.json").read_text())
+    assert (failure["step"], failure["checkpoint"]) == (step, checkpoint)
+    assert 1000 + bad in failure["rows"] and len(failure["rows"]) == 16
+    kept = sorted(int(path.name) for path in (tmp_path / "a/checkpoints").iterdir())
+    assert kept == ([checkpoint - 3, checkpoint] if checkpoint == 6 else [checkpoint] if checkpoint else [])
+    told = "there is no checkpoint yet" if checkpoint is None else f"step {checkpoint} is kept"
+    assert told in str(caught.value)
+    # With the row mended, training goes on from there: the steps before did not see it.
+    assert bits(run(tmp_path / "a", settings)) == bits(run(tmp_path / "b", settings))
 
 
 def test_training_stops_when_patience_is_at_its_end_and_keeps_the_best(tmp_path):

@@ -6,11 +6,12 @@ import pytest
 from mangrove.lines import fit_lines
 from mangrove.spectra import fit_results
 from mangrove.spectra.fit_galaxy import GalaxyFit
+from mangrove.spectra.fit_results import no_fit
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.libraries import load_library
 from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import broaden, match_line_spread
-from mangrove.spectra.two_steps import fit_baxels, nearest
+from mangrove.spectra.templates import StellarTemplates, broaden, match_line_spread
+from mangrove.spectra.two_steps import fit_baxels, gradients, nearest
 
 Z = 0.03
 RANGE = (4800.0, 6800.0)
@@ -23,6 +24,10 @@ SIGMA = 120.0
 SNR = np.array([70.0, 6.0, 6.0, 70.0, 6.0, 0.0])
 X, Y = np.array([0.0, 2.0, 3.0, 20.0, 18.0, 19.0]), np.zeros(6)
 BRIGHT, FAINT = [0, 3], [1, 2, 4]
+#: A fit of 5 km/s in velocity, 6 in dispersion.
+KINEMATICS = no_fit(0, 0, StellarTemplates(*[np.zeros((1, 1))] * 5), fit_lines(), FitSettings())._replace(
+    v_star=50.0, v_star_err=5.0, sigma_star=100.0, sigma_star_err=6.0, sigma_star_fit=100.0
+)
 
 
 def galaxy(**chosen) -> tuple[GalaxyFit, list]:
@@ -68,12 +73,25 @@ def test_each_faint_baxel_is_guided_by_the_nearest_bright_one(ways):
         assert ways[how].guided_by.tolist() == [-1, 0, 0, -1, 3, 3]
 
 
-def test_fixed_takes_velocity_dispersion_and_their_errors(ways):
+def test_fixed_takes_velocity_and_dispersion(ways):
     fits = ways["fixed"]
-    for name in ("v_star", "v_star_err", "sigma_star_fit"):
+    for name in ("v_star", "sigma_star_fit"):
         assert np.array_equal(column(fits, name, FAINT), column(fits, name, fits.guided_by[FAINT]))
-    of_broadening = column(fits, "sigma_star_err", range(5)) * column(fits, "sigma_star", range(5))
-    assert np.allclose(of_broadening[FAINT], of_broadening[fits.guided_by[FAINT]])
+
+
+def test_errors_of_taken_velocities_grow_with_distance_as_the_disc_turns(ways):
+    """The bright baxels differ by 200 km/s over 20 spaxels: 10 km/s for every spaxel away from the guide."""
+    fits = ways["fixed"]
+    away = np.abs(X[FAINT] - X[fits.guided_by[FAINT]])
+    own = column(fits, "v_star_err", fits.guided_by[FAINT])
+    assert np.allclose(column(fits, "v_star_err", FAINT), np.hypot(own, 10.0 * away), rtol=0.04)
+
+
+def test_noise_alone_makes_no_gradient():
+    rng, n = np.random.default_rng(3), 400
+    still = [one._replace(v_star=v) for one, v in zip([KINEMATICS] * n, rng.normal(50.0, 5.0, n), strict=True)]
+    assert gradients(still, *rng.uniform(0, 300, (2, n)))[0] < 0.5
+    assert np.array_equal(gradients(still[:1], X[:1], Y[:1]), [0.0, 0.0])
 
 
 def test_bounded_stays_within_the_bounds(ways):

@@ -1,7 +1,7 @@
 """Figures of the emulator."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -11,9 +11,10 @@ from matplotlib.figure import Figure
 
 from mangrove.analysis import emulator_record as record
 from mangrove.analysis.emulator_learning import LearningPoint
+from mangrove.analysis.emulator_quality import evaluate
 from mangrove.logs import rule_log
-from mangrove.models.emulator import load
-from mangrove.models.line_table import read_stored
+from mangrove.models.emulator import Emulator, load
+from mangrove.models.line_table import StoredTable, read_stored
 from mangrove.report import emulator as figures
 from mangrove.report.drawing import new_figure, note
 
@@ -22,7 +23,7 @@ def main(inputs, outputs, params, log=None, threads=1):
     """Write the figures of ``outputs`` from the model, its table, its judgement and its training."""
     with rule_log(log):
         found = record.read(inputs.quality)
-        drawn = nothing(found.reason) if found.reason else draw(inputs, found, params["seed"])
+        drawn = nothing(found.reason, outputs.keys()) if found.reason else draw(inputs, found, params["seed"])
         for name, make in drawn.items():
             make().savefig(outputs[name])
 
@@ -42,19 +43,26 @@ def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figu
         "calibration": lambda: figures.calibration_figure(result, rows),
         "spectrum": lambda: figures.spectrum_figure(model, test, example(test.measured)),
         "learning": lambda: figures.learning_figure(history, points),
-        "umap": lambda: umap(model, test, result, seed),
+        "umap": lambda: umap(model, stored, found, seed),
     }
 
 
-def umap(model, test, result, seed: int) -> Figure:
-    """The lines on the UMAP of the inputs; a note where there are too few rows for one."""
-    luminosity = jnp.asarray(test.log_luminosity) if model.uses_luminosity else None
-    features = np.asarray(model.features(jnp.asarray(test.flux_bins), luminosity))
+def umap(model: Emulator, stored: StoredTable, found: record.Record, seed: int) -> Figure:
+    """The lines on the UMAP of the inputs of the test rows; of all rows where these are too few, else a note."""
+    table, result, title = stored.table.with_lines(model.lines), found.result, "test rows"
+    if len(found.table_row) >= figures.UMAP_LEAST:
+        table = table.take(found.table_row)
+    else:
+        table = table.take(np.sort(np.concatenate(stored.parts)))
+        title = f"all {len(table.ew)} rows, those of the training too ({len(found.table_row)} test rows are too few)"
+        if len(table.ew) < figures.UMAP_LEAST:
+            return noted(f"{len(table.ew)} rows are too few for a UMAP")
+        result = evaluate(model, table, seed)
+    luminosity = jnp.asarray(table.log_luminosity) if model.uses_luminosity else None
+    features = np.asarray(model.features(jnp.asarray(table.flux_bins), luminosity))
     lines = [line for line in figures.UMAP_LINES if line in result.lines] or list(result.lines[:3])
-    if len(features) < figures.UMAP_LEAST:
-        return noted(f"{len(features)} test rows are too few for a UMAP")
     chosen, place = figures.umap_coordinates(features, seed)
-    return figures.umap_figure(result, chosen, place, lines)
+    return figures.umap_figure(result, chosen, place, lines, title)
 
 
 def example(measured: np.ndarray) -> int:
@@ -62,9 +70,8 @@ def example(measured: np.ndarray) -> int:
     return int(np.argmax(measured.sum(axis=1)))
 
 
-def nothing(reason: str) -> dict[str, Callable[[], Figure]]:
+def nothing(reason: str, names: Iterable[str]) -> dict[str, Callable[[], Figure]]:
     """Every figure, saying why there is nothing to show."""
-    names = ("predicted", "histograms", "bpt", "calibration", "spectrum", "learning", "umap")
     return {name: lambda: noted(f"no emulator: {reason}") for name in names}
 
 

@@ -19,6 +19,8 @@ from mangrove.models.line_table import LineTable, Split, read_stored
 from mangrove.models.model_folder import reason_if_empty
 
 logger = logging.getLogger("mangrove.emulator_quality")
+#: What stands in the table of the learning curve where the configuration wants none.
+NO_CURVE = "no learning curve asked for: emulator.learning_curve is empty"
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -30,11 +32,12 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         folder = Path(inputs.description).parent
         reason = reason_if_empty(folder)
-        rows, baselines, points, data = [], [], [], record.empty_datasets()
+        lines, baselines, points, data = [], [], [], record.empty_datasets()
         if not reason:
             model, stored = load(folder), read_stored(inputs.table)
             table = stored.table.with_lines(model.lines)
             rows, data = judge(model, table, stored, params["seed"])
+            lines = with_verdict(rows, np.unique(data["identifier"]).size)
             baselines = baseline_table(model, table, stored.parts)
             points = learn(model, table, stored.parts, params)
         status = {"status": "empty" if reason else "ok", "reason": reason}
@@ -42,10 +45,10 @@ def main(inputs, outputs, params, log=None, threads=1):
             outputs.quality, dict(params.items()), [inputs.table, inputs.description, inputs.arrays]
         )
         artefacts.write(outputs.quality, "emulator_quality", data, prov, status)
-        tables = {outputs.table: flat(rows), outputs.baselines: baselines, outputs.learning: points}
-        for path, found in tables.items():
-            frame = pd.DataFrame(found) if found else pd.DataFrame(columns=["nothing trained"])
-            frame.to_csv(path, index=False, float_format="%.4g")
+        untrained = "nothing trained"
+        write(outputs.table, lines, untrained)
+        write(outputs.baselines, baselines, untrained)
+        write(outputs.learning, points, untrained if reason else NO_CURVE)
 
 
 def judge(model: Emulator, table: LineTable, stored, seed: int):
@@ -65,17 +68,34 @@ def judge(model: Emulator, table: LineTable, stored, seed: int):
 def learn(model: Emulator, table: LineTable, parts: Split, params) -> list[LearningPoint]:
     """Learning curve with the settings of the model."""
     settings = EmulatorSettings(
-        model.architecture,
-        model.uses_luminosity,
-        params["batch_size"],
-        params["epochs"],
-        params["learning_rate"],
-        params["weight_decay"],
-        params["seed"],
-        params["patience"],
+        architecture=model.architecture,
+        use_luminosity=model.uses_luminosity,
+        batch_size=params["batch_size"],
+        epochs=params["epochs"],
+        learning_rate=params["learning_rate"],
+        weight_decay=params["weight_decay"],
+        seed=params["seed"],
+        patience=params["patience"],
     )
     with tempfile.TemporaryDirectory(prefix="mangrove-learning-") as folder:
         return learning_curve(table, parts, settings, Path(folder), params["learning_curve"])
+
+
+def with_verdict(rows: list[quality.QualityRow], n_galaxy: int) -> list[dict]:
+    """Rows of the table of lines, with a column per quartile and what is to be thought of them; shortfalls are logged."""
+    holds = quality.verdicts(rows, n_galaxy)
+    judged = [row for row, verdict in zip(rows, holds, strict=True) if verdict != "too few"]
+    for text in quality.failures(judged):
+        logger.warning("beyond the limits: %s", text)
+    if len(judged) < len(rows):
+        logger.info("%d of %d lines have too few test rows or galaxies to judge by", len(rows) - len(judged), len(rows))
+    return [row | {"holds": verdict} for row, verdict in zip(flat(rows), holds, strict=True)]
+
+
+def write(path, rows: list, otherwise: str) -> None:
+    """Write rows as a table (CSV); without any, a table whose one column says why."""
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[otherwise])
+    frame.to_csv(path, index=False, float_format="%.4g")
 
 
 def flat(rows: list[quality.QualityRow]) -> list[dict]:

@@ -37,10 +37,22 @@ def main(inputs, outputs, params, log=None, threads=1):
             work,
             {"made_from": made_from},
         )
-        shutil.rmtree(folder, ignore_errors=True)
-        (work / "model").rename(folder)
-        (work / "metrics.jsonl").replace(outputs.metrics)
-        shutil.rmtree(work.parent)
+        publish(work, folder, outputs.metrics)
+
+
+def publish(work: Path, folder: Path, metrics) -> None:
+    """Put model and metrics in their places, and remove the checkpoints.
+
+    A kill at any point loses nothing: until the checkpoints go as a whole, what lacks is made from them again.
+    """
+    shutil.copyfile(work / "metrics.jsonl", metrics)
+    shutil.rmtree(folder, ignore_errors=True)
+    (work / "model").rename(folder)
+    # Half-removed checkpoints could not be read: they lose their name first.
+    done = work.parent.with_name("checkpoints.done")
+    shutil.rmtree(done, ignore_errors=True)
+    work.parent.rename(done)
+    shutil.rmtree(done)
 
 
 def key(made_from: dict) -> str:

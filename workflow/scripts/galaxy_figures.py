@@ -3,6 +3,7 @@
 from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.report import galaxy, label_maps
+from mangrove.report.drawing import save_png
 from mangrove.spectra.label_table import galaxy_labels
 
 
@@ -15,11 +16,11 @@ def main(inputs, outputs, params, log=None, threads=1):
         extract = artefacts.read(inputs.extract, "extract", galaxy.EXTRACT_DATASETS)
         fit = artefacts.read(inputs.fit, "fit")
         labels = galaxy_labels(inputs.fit).columns
-        galaxy.maps_figure(extract, fit).savefig(outputs.maps)
-        galaxy.lines_figure(extract, fit).savefig(outputs.lines)
-        galaxy.spectra_figure(extract, fit).savefig(outputs.spectra)
-        label_maps.label_maps_figure(extract, labels).savefig(outputs.labels)
-        label_maps.label_profiles_figure(extract, labels).savefig(outputs.profiles)
+        save_png(galaxy.maps_figure(extract, fit), outputs.maps)
+        save_png(galaxy.lines_figure(extract, fit), outputs.lines)
+        save_png(galaxy.spectra_figure(extract, fit), outputs.spectra)
+        save_png(label_maps.label_maps_figure(extract, labels), outputs.labels)
+        save_png(label_maps.label_profiles_figure(extract, labels), outputs.profiles)
 
 
 if "snakemake" in globals():

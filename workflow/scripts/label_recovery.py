@@ -10,6 +10,8 @@ from mangrove import artefacts
 from mangrove.analysis import label_recovery, recovery
 from mangrove.data_model import LABELS
 from mangrove.logs import rule_log
+from mangrove.report.drawing import save_png
+from mangrove.report.truth import label_figure
 
 logger = logging.getLogger("mangrove.label_recovery")
 
@@ -23,7 +25,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
         frame = pd.DataFrame(rows, columns=label_recovery.LabelRow._fields)
         frame.to_csv(outputs.table, index=False, float_format="%.4g")
-        label_recovery.label_figure(pooled).savefig(outputs.figure)
+        save_png(label_figure(pooled), outputs.figure)
 
 
 def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:

@@ -8,6 +8,8 @@ import pandas as pd
 from mangrove import artefacts
 from mangrove.analysis import recovery
 from mangrove.logs import rule_log
+from mangrove.report.drawing import save_png
+from mangrove.report.truth import recovery_figure
 
 logger = logging.getLogger("mangrove.recovery")
 
@@ -20,7 +22,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         failed = [f"{row.quantity} (S/N {row.snr_per_pixel})" for row in rows if row.holds == "no"]
         logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
         pd.DataFrame(rows, columns=recovery.RecoveryRow._fields).to_csv(outputs.table, index=False, float_format="%.4g")
-        recovery.recovery_figure(pooled).savefig(outputs.figure)
+        save_png(recovery_figure(pooled), outputs.figure)
 
 
 def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:

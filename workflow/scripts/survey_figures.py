@@ -5,6 +5,7 @@ import pandas as pd
 from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.report import planes, quality, survey, training
+from mangrove.report.drawing import save_png
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -15,11 +16,11 @@ def main(inputs, outputs, params, log=None, threads=1):
         pd.DataFrame(rows, columns=survey.StatusRow._fields).to_csv(outputs.status, index=False)
         flags = survey.flag_table(table)
         pd.DataFrame(flags).to_csv(outputs.label_flags, index=False)
-        planes.bpt_figure(table).savefig(outputs.bpt)
-        planes.planes_figure(table).savefig(outputs.planes)
-        quality.quality_figure(table, params["target_snr"]).savefig(outputs.quality)
-        quality.failures_figure(table, flags).savefig(outputs.flags)
-        training.training_figure(inputs.training_spectra).savefig(outputs.training)
+        save_png(planes.bpt_figure(table), outputs.bpt)
+        save_png(planes.planes_figure(table), outputs.planes)
+        save_png(quality.quality_figure(table, params["target_snr"]), outputs.quality)
+        save_png(quality.failures_figure(table, flags), outputs.flags)
+        save_png(training.training_figure(inputs.training_spectra), outputs.training)
 
 
 if "snakemake" in globals():

@@ -15,6 +15,9 @@ from mangrove.models.line_table import LineTable
 MIN_GAIN, MIN_MEAN_GAIN = 0.007, 0.012
 COVERAGE_LIMITS = (0.64, 0.72)
 MAX_BIAS = 0.02
+#: A line is judged on no fewer measured test rows, of no fewer galaxies: with these, the content of an interval is known
+#: to 0.02 and a median in a quartile to about a tenth of the scatter.
+MIN_JUDGED = 500
 INTERVAL = 0.68
 N_QUARTILE, N_DECILE = 4, 10
 _N_BOOTSTRAP = 400
@@ -200,15 +203,38 @@ def failures(rows: list[QualityRow]) -> list[str]:
     for k, bias in enumerate(np.mean([row.bias for row in rows], axis=0) if rows else [], 1):
         if abs(bias) > MAX_BIAS:
             short.append(f"median bias {bias:+.3f} in luminosity quartile {k}, mean of the lines")
-    for row in rows:
-        if row.gain < MIN_GAIN:
-            short.append(f"{row.line}: gain in rho {row.gain:.4f} is below {MIN_GAIN}")
-        if not COVERAGE_LIMITS[0] <= row.coverage <= COVERAGE_LIMITS[1]:
-            short.append(f"{row.line}: the 68 % interval covers {100 * row.coverage:.1f} %")
-        for k, (bias, error) in enumerate(zip(row.bias, row.bias_error, strict=True), 1):
-            if abs(bias) > MAX_BIAS + 2 * error:
-                short.append(f"{row.line}: median bias {bias:+.3f} in luminosity quartile {k}")
+    return short + [text for row in rows for text in line_failures(row)]
+
+
+def line_failures(row: QualityRow) -> list[str]:
+    """What a line falls short of, in words (see :func:`failures`); the gain counts where it is known."""
+    short = []
+    if row.gain < MIN_GAIN:
+        short.append(f"{row.line}: gain in rho {row.gain:.4f} is below {MIN_GAIN}")
+    if not COVERAGE_LIMITS[0] <= row.coverage <= COVERAGE_LIMITS[1]:
+        short.append(f"{row.line}: the 68 % interval covers {100 * row.coverage:.1f} %")
+    for k, (bias, error) in enumerate(zip(row.bias, row.bias_error, strict=True), 1):
+        if abs(bias) > MAX_BIAS + 2 * error:
+            short.append(f"{row.line}: median bias {bias:+.3f} in luminosity quartile {k}")
     return short
+
+
+def verdicts(rows: list[QualityRow], n_galaxy: int) -> list[str]:
+    """Whether each line holds the aims: "yes", "no", or "too few" where there is too little to judge by.
+
+    Where the table has published predictions, a line needs them too. The aims for the means over the lines are no
+    line's: see :func:`failures`.
+
+    Parameters
+    ----------
+    n_galaxy : int
+        Galaxies of the test rows; rows of one galaxy (baxels) share what makes a bias.
+    """
+    published = any(np.isfinite(row.gain) for row in rows)
+    enough = [min(row.n, n_galaxy) >= MIN_JUDGED and (np.isfinite(row.gain) or not published) for row in rows]
+    return [
+        ("no" if line_failures(row) else "yes") if known else "too few" for row, known in zip(rows, enough, strict=True)
+    ]
 
 
 def _quality_row(result: Evaluation, published: np.ndarray, quartile: np.ndarray, i: int, seed: int) -> QualityRow:

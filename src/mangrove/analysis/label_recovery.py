@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mangrove.analysis.recovery import Comparison, baxel_truth, comparison, join, robust_width, weighted_mean
 from mangrove.artefacts import Artefact
@@ -165,18 +163,6 @@ def label_table(pooled: Mapping[str, Comparison]) -> list[LabelRow]:
     return [_row(name, text, pooled[name].between(*ends)) for text, ends in _SNR_RANGES.items() for name in pooled]
 
 
-def label_figure(pooled: Mapping[str, Comparison]) -> Figure:
-    """Measured against true labels of the baxels with S/N above 10."""
-    names = [name for name in pooled if name not in (BPT, BPT_FAR)]
-    figure = Figure(figsize=(16.0, 8.0), dpi=110, layout="constrained")
-    axes = figure.subplots(2, 4)
-    for one, name in zip(axes.flat, names, strict=False):
-        _panel(one, name, pooled[name].between(10.0, np.inf))
-    for spare in axes.flat[len(names) :]:
-        spare.set_axis_off()
-    return figure
-
-
 def _snr(labels, i: int) -> np.ndarray:
     error = labels["line_flux_err"][:, i]
     return np.divide(labels["line_flux"][:, i], error, out=np.zeros(len(error)), where=error > 0)
@@ -215,16 +201,3 @@ def _verdict(n: int, numbers, limits: Limits) -> str:
         fraction < limits.fraction,
     )
     return "no" if any(beyond) else "yes"
-
-
-def _panel(axes: Axes, name: str, found: Comparison) -> None:
-    unit = LABEL[name][0]
-    axes.set(xlabel=f"true {name} ({unit})", ylabel=f"measured ({unit})", title=f"{name}: no values")
-    if not found.snr.size:
-        return
-    offset = found.measured - found.truth
-    axes.set_title(f"{name}: bias {offset.mean():+.3f}, rms {_rms(offset):.3f}", fontsize=11)
-    style = {"fmt": ".", "ms": 4, "lw": 0.5, "color": "#2c7fb8", "ecolor": "#9ecae1", "rasterized": True}
-    axes.errorbar(found.truth, found.measured, found.error, **style)
-    ends = [min(found.truth.min(), found.measured.min()), max(found.truth.max(), found.measured.max())]
-    axes.plot(ends, ends, "k-", lw=1)

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.lines import fit_lines
@@ -229,19 +227,6 @@ def clustered_error(pull, galaxy) -> float:
     return float(np.sqrt(np.sum(residual**2) * names.size / (names.size - 1)) / np.size(pull))
 
 
-def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
-    """Pulls of the baxels with S/N above 10 against a unit Gaussian, and measured against true values."""
-    names = [*_UNITS, ALL_LINES]
-    figure = Figure(figsize=(4.2 * len(names), 8.4), dpi=110, layout="constrained")
-    axes = figure.subplots(2, len(names))
-    low = min(limits[0] for limits in SNR_RANGES.values())
-    for (upper, lower), name in zip(axes.T, names, strict=True):
-        found = pooled[name].between(low, np.inf)
-        _pull_panel(upper, name, found)
-        _value_panel(lower, name, found)
-    return figure
-
-
 def _known(fit: Artefact) -> np.ndarray:
     return np.isfinite(fit["line_flux_err"]) & (fit["line_flux_err"] > 0)
 
@@ -268,30 +253,3 @@ def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:
         *WIDTH_LIMITS,
         holds if n >= MIN_COUNT else "too few",
     )
-
-
-def _pull_panel(axes: Axes, name: str, comparison: Comparison) -> None:
-    bins, pull = np.linspace(-5.0, 5.0, 41), comparison.pull
-    if pull.size:
-        axes.hist(np.clip(pull, -5.0, 5.0), bins=bins, density=True, color="#9ecae1", label=f"{pull.size} values")
-        axes.set_title(f"{name}\nmean {pull.mean():+.2f}, robust width {robust_width(pull):.2f}", fontsize=11)
-    else:
-        axes.set_title(f"{name}\nno values", fontsize=11)
-    x = np.linspace(-5.0, 5.0, 200)
-    axes.plot(x, np.exp(-0.5 * x**2) / np.sqrt(2.0 * np.pi), "k-", lw=1.2, label="unit Gaussian")
-    axes.set(xlabel="(measured - true) / error", ylabel="density", ylim=(0, 0.65))
-    axes.legend(fontsize=9, loc="upper right")
-
-
-def _value_panel(axes: Axes, name: str, comparison: Comparison) -> None:
-    unit = _UNITS.get(name, _FLUX_UNIT)
-    axes.set(xlabel=f"true ({unit})", ylabel=f"measured ({unit})")
-    if name not in _UNITS:
-        axes.set(xscale="log", yscale="log")
-        comparison = Comparison(*(values[comparison.measured > 0] for values in comparison))
-    if not comparison.snr.size:
-        return
-    truth, measured, error = comparison.truth, comparison.measured, comparison.error
-    axes.errorbar(truth, measured, error, fmt=".", ms=4, lw=0.5, color="#2c7fb8", ecolor="#9ecae1", rasterized=True)
-    ends = np.array([min(truth.min(), measured.min()), max(truth.max(), measured.max())])
-    axes.plot(ends, ends, "k-", lw=1)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from astropy import units as u
 
-from mangrove.data_model import LABEL, LABELS
+from mangrove.data_model import LABELS
 
 
 class Column(NamedTuple):
@@ -184,7 +184,7 @@ def ucd(name: str) -> str:
     """UCD of a dataset of 'labels'; KeyError if none is declared for it."""
     if name.endswith("_err"):
         return f"stat.error;{_UCD[name.removesuffix('_err')]}"
-    if name.removesuffix("_flag") in LABEL and name.endswith("_flag"):
+    if name.endswith("_flag"):
         return "meta.code.qual"
     return _UCD[name]
 

@@ -9,7 +9,8 @@ import h5py
 import numpy as np
 from astropy.io import fits
 
-from mangrove import artefacts, config
+from mangrove import artefacts, config_files
+from mangrove.config import Config
 from mangrove.data_model import EXTRACT, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError, TemplateError
 from mangrove.export.fits_files import fits_text
@@ -35,7 +36,7 @@ class Source:
     n_baxel : ndarray of int, shape (n_galaxy,)
     """
 
-    def __init__(self, folder: Path, run_config: config.Config, file: h5py.File):
+    def __init__(self, folder: Path, run_config: Config, file: h5py.File):
         self.folder, self.config, self.file = folder, run_config, file
         names = [str(name) for name in file["plateifu"].asstr()[...]]
         self.galaxies = _matched(names, read_sheet(run_config), run_config)
@@ -56,7 +57,13 @@ class Source:
         return self.folder / EXTRACT.path.format(plateifu=self.galaxies[i].plateifu)
 
     def check_extract(self, path: Path, content_hash: str) -> None:
-        """Refuse, with an ArtefactError, an extract that is not the one that the labels were made from."""
+        """Refuse an extract that is not the one that the labels were made from.
+
+        Raises
+        ------
+        ArtefactError
+            If its content hash is another.
+        """
         used = self._hashes.get(f"extract/{path.name}")
         if used is not None and used != content_hash:
             raise ArtefactError(f"{path} is newer than {self.folder / LABELS.path}. Run the workflow again.")
@@ -133,7 +140,7 @@ def labels_path(folder: Path) -> Path:
     return path
 
 
-def recorded_config(folder: Path) -> config.Config:
+def recorded_config(folder: Path) -> Config:
     """The configuration that a run has noted in its ``provenance.json``.
 
     Raises
@@ -149,10 +156,10 @@ def recorded_config(folder: Path) -> config.Config:
             f"{path} does not hold the configuration of the run (the workflow writes it at its end). Name the file: "
             "mangrove export RUN --config configs/YOUR.yaml"
         ) from None
-    return config.validate(values, [path])
+    return config_files.validate(values, [path])
 
 
-def _matched(names: list[str], sheet: Mapping[str, Galaxy], run_config: config.Config) -> list[Galaxy]:
+def _matched(names: list[str], sheet: Mapping[str, Galaxy], run_config: Config) -> list[Galaxy]:
     lacking, extra = [n for n in names if n not in sheet], sorted(set(sheet) - set(names))
     if lacking or extra:
         raise SampleError(

@@ -99,7 +99,21 @@ def baxel_table(
 
 
 def common_bins(extracts: Sequence, wanted: Bins) -> Bins:
-    """Those of the bins wanted that the data of every galaxy with baxels cover; all of them without any galaxy."""
+    """Those of the bins wanted that the data of every galaxy with baxels cover; all of them without any galaxy.
+
+    Parameters
+    ----------
+    extracts : sequence of path
+        Artefacts 'extract'.
+    wanted : Bins
+
+    Raises
+    ------
+    ArtefactError
+        If an artefact is missing, damaged or of another kind.
+    ModelError
+        If fewer than two bins are left.
+    """
     low, high = 0.0, np.inf
     for path in extracts:
         with artefacts.opened(path, "extract") as f:

@@ -35,6 +35,10 @@ COLUMNS = {
 _FIRST_RIGHT_EW = 2
 #: Cameras overlap on one scale of 0.8 Angstrom; wavelengths are told apart to this.
 _WAVE_DIGITS = 2
+_CHECK_NAME = "Correct the path, or download the file again."
+_CHECK_KIND = (
+    "Wanted are a FastSpecFit catalogue (fastspec-*.fits) first, then files of coadded spectra (coadd-*.fits)."
+)
 
 
 class LineCatalogue(NamedTuple):
@@ -87,7 +91,10 @@ def read_fastspecfit(path) -> LineCatalogue:
         lines, meta = _table(hdus, "FASTSPEC", path), _table(hdus, "METADATA", path)
         target_id, redshift = (_column(meta, name, path) for name in ("TARGETID", "Z"))
         if not np.array_equal(_column(lines, "TARGETID", path), target_id):
-            raise CatalogueError(f"{path}: the rows of FASTSPEC and METADATA are of different targets.")
+            raise CatalogueError(
+                f"{path}: the rows of FASTSPEC and METADATA are of different targets (TARGETID). Take a catalogue as "
+                "FastSpecFit writes it: whoever sorts or cuts it must do so to both HDUs."
+            )
         ew, variance = (np.zeros((len(target_id), len(LINES))) for _ in range(2))
         for i, line in enumerate(LINES):
             for column in COLUMNS[line]:
@@ -114,7 +121,10 @@ def read_coadd(path) -> Coadd:
         target_id, ebv = (_column(fibermap, name, path) for name in ("TARGETID", "EBV"))
         cameras = [hdu.name.removesuffix("_WAVELENGTH") for hdu in hdus if hdu.name.endswith("_WAVELENGTH")]
         if not cameras:
-            raise CatalogueError(f"{path} has no spectra: there is no HDU whose name ends in _WAVELENGTH.")
+            raise CatalogueError(
+                f"{path} has no spectra: there is no HDU whose name ends in _WAVELENGTH. Give files of coadded spectra "
+                "(coadd-*.fits)."
+            )
         waves = [_image(hdus, f"{c}_WAVELENGTH", path).astype(float) for c in cameras]
         wave = np.unique(np.round(np.concatenate(waves), _WAVE_DIGITS))
         weighted, total = (np.zeros((len(target_id), wave.size)) for _ in range(2))
@@ -166,7 +176,10 @@ def desi_table(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, 
         flux.append(_bins_of(coadd, own, catalogue.redshift[listed], bins, ebv_scale))
         rows.append(listed)
     if not rows:
-        raise CatalogueError(f"no target of {catalogue_path} is in the spectra {', '.join(map(str, coadd_paths))}.")
+        raise CatalogueError(
+            f"no target of {catalogue_path} is in the spectra {', '.join(map(str, coadd_paths))}. Give the coadds of the "
+            "survey, program and pixels that the catalogue is of (TARGETID is compared)."
+        )
     chosen, means = np.concatenate(rows), np.concatenate(flux)
     redshift = catalogue.redshift[chosen].astype(np.float32)
     identifier = catalogue.target_id[chosen].astype(str)
@@ -206,16 +219,17 @@ def _ew_factor(hdus: fits.HDUList, redshift: np.ndarray, path) -> np.ndarray:
 def _opened(path) -> fits.HDUList:
     path = Path(path)
     if not path.is_file():
-        raise CatalogueError(f"{path} does not exist.")
+        raise CatalogueError(f"{path} does not exist. {_CHECK_NAME}")
     try:
         return fits.open(path)
     except OSError as error:
-        raise CatalogueError(f"{path} is not a readable FITS file ({error}).") from error
+        raise CatalogueError(f"{path} is not a readable FITS file ({error}). {_CHECK_NAME}") from error
 
 
 def _table(hdus: fits.HDUList, name: str, path) -> fits.FITS_rec:
     if name not in hdus:
-        raise CatalogueError(f"{path} has no HDU {name}; it has {', '.join(hdu.name for hdu in hdus)}.")
+        found = ", ".join(hdu.name for hdu in hdus)
+        raise CatalogueError(f"{path} has no HDU {name}; it has {found}. {_CHECK_KIND}")
     return hdus[name].data
 
 
@@ -225,5 +239,5 @@ def _image(hdus: fits.HDUList, name: str, path) -> np.ndarray:
 
 def _column(table: fits.FITS_rec, name: str, path) -> np.ndarray:
     if name not in table.names:
-        raise CatalogueError(f"{path} lacks the column {name}.")
+        raise CatalogueError(f"{path} lacks the column {name}. {_CHECK_KIND}")
     return np.asarray(table[name])

@@ -126,11 +126,26 @@ def train_emulator(
 
 
 def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
-    """An emulator with the normalisation of a table (training rows only) and a network before training."""
+    """An emulator with the normalisation of a table and a network before training.
+
+    Parameters
+    ----------
+    table : LineTable
+        Training rows only.
+    settings : EmulatorSettings
+
+    Raises
+    ------
+    TrainingError
+        If too few rows measure a line, or the settings want a luminosity that the table has not.
+    """
     counts = table.measured.sum(axis=0)
     few = [f"{line} ({n})" for line, n in zip(table.lines, counts, strict=True) if n < MIN_MEASURED]
     if few:
-        raise TrainingError(f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: drop them.")
+        raise TrainingError(
+            f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
+            "LineTable.with_lines, or let trainable(table, parts) do it."
+        )
     luminosity = table.log_luminosity if settings.use_luminosity else None
     if settings.use_luminosity and luminosity is None:
         raise TrainingError("the table has no luminosity: set emulator.luminosity to false.")

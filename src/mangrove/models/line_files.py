@@ -76,11 +76,13 @@ def predict_file(model_folder, source, target) -> Table:
         luminosity = continua.log_luminosity
         if luminosity is None:
             raise CatalogueError(
-                f"{source} has neither the column {LUMINOSITY} nor {REDSHIFT}, and the model uses the luminosity."
+                f"{source} has neither the column {LUMINOSITY} nor {REDSHIFT}, and the model uses the luminosity: add one of "
+                "them, or take a model trained with emulator.luminosity: false."
             )
     if continua.bins is not None and not np.allclose(continua.bins.edges, model.bins.edges, rtol=0, atol=1e-3):
         raise ModelError(
-            f"{source} has the bins {list(continua.bins.edges)}, the model was trained on {list(model.bins.edges)}."
+            f"{source} has the bins {list(continua.bins.edges)}, the model was trained on {list(model.bins.edges)}. Measure "
+            "the fluxes in the bins of the model, or take a model trained on yours."
         )
     out = _with_prediction(continua.others, model, predict_table(model, continua.flux_bins, luminosity))
     options = {"path": "lines", "serialize_meta": True} if kind == "hdf5" else {}
@@ -98,11 +100,13 @@ def read_continua(path) -> Continua:
     """
     path = Path(path)
     if not path.is_file():
-        raise CatalogueError(f"{path} does not exist.")
+        raise CatalogueError(f"{path} does not exist. Correct the path.")
     try:
         table = _read_hdf5(path) if _format(path) == "hdf5" else Table.read(path, format=_format(path))
     except (OSError, ValueError) as error:
-        raise CatalogueError(f"{path} is not a readable table ({error}).") from error
+        raise CatalogueError(
+            f"{path} is not a readable table ({error}). Its name must end as its format demands: {', '.join(_FORMATS)}."
+        ) from error
     flux = _flux(table, path)
     luminosity = None
     if LUMINOSITY in table.colnames:
@@ -122,7 +126,10 @@ def _flux(table: Table, path: Path) -> np.ndarray:
     for name in FLUX_COLUMNS:
         if name in table.colnames:
             if table[name].ndim != 2:
-                raise CatalogueError(f"{path}: the column {name} must hold the fluxes of all bins in every row.")
+                raise CatalogueError(
+                    f"{path}: the column {name} must hold the fluxes of all bins in every row. One number per row belongs "
+                    "into columns flux_1, flux_2, ..."
+                )
             return _plain(table[name])
     numbers = sorted(int(m[1]) for m in map(_NUMBERED.fullmatch, table.colnames) if m)
     if not numbers or numbers != list(range(1, len(numbers) + 1)):
@@ -146,7 +153,10 @@ def _read_hdf5(path: Path) -> Table:
             tables = [name for name in f if isinstance(f[name], h5py.Dataset) and f[name].dtype.names]
             if len(tables) == 1:
                 return Table.read(path, format="hdf5", path=tables[0])
-            raise CatalogueError(f"{path} has no dataset {' or '.join(FLUX_COLUMNS)}; it has {', '.join(f)}.")
+            raise CatalogueError(
+                f"{path} has no dataset {' or '.join(FLUX_COLUMNS)} of shape (galaxies, bins), and not one single table "
+                f"instead; it has {', '.join(f) or 'nothing'}. Rename the dataset of the fluxes."
+            )
         columns = {name: _values(f[name]) for name in f if _is_column(f[name], len(flux))}
         table = Table(columns)
         for name in EDGES:
@@ -166,7 +176,7 @@ def _values(dataset: h5py.Dataset) -> np.ndarray:
 
 def _format(path: Path) -> str:
     if path.suffix.lower() not in _FORMATS:
-        raise CatalogueError(f"{path}: the name of a table must end in {', '.join(_FORMATS)}.")
+        raise CatalogueError(f"{path}: the name of a table must end in {', '.join(_FORMATS)}. Rename or convert it.")
     return _FORMATS[path.suffix.lower()]
 
 

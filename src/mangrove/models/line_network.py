@@ -126,7 +126,21 @@ class LineNetwork(nnx.Module):
 
 
 def in_asinh_ew(output: NetworkOutput, line_mean: jax.Array, line_std: jax.Array) -> NetworkOutput:
-    """The output of a network in asinh(EW); ``line_mean`` and ``line_std`` have shape (n_line,)."""
+    """The output of a network in asinh(EW / Angstrom), rest frame, emission positive.
+
+    Parameters
+    ----------
+    output : NetworkOutput
+        In standard deviations of each line about its mean: ``observed`` of shape (n_member, n, n_line), ``mixture``
+        of shape (n_member, n, n_component, n_line).
+    line_mean, line_std : Array, shape (n_line,)
+        Of asinh(EW / Angstrom) over the training rows.
+
+    Returns
+    -------
+    NetworkOutput
+        Of the same shapes, in asinh(EW / Angstrom).
+    """
     mean4, std4 = line_mean[None, None, None, :], line_std[None, None, None, :]
     mixture = output.mixture
     return NetworkOutput(

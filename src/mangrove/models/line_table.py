@@ -189,7 +189,10 @@ def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
     with h5py.File(path, "r") as f:
         missing = [name for name in ("continuum_flux", "redshift", "ew", "ew_ivar", "target_id") if name not in f]
         if missing:
-            raise CatalogueError(f"{path} lacks the dataset(s) {', '.join(missing)}.")
+            raise CatalogueError(
+                f"{path} lacks the dataset(s) {', '.join(missing)}. emulator.desi_file must name the prepared table, or "
+                "one that 'mangrove desi-table' wrote."
+            )
         flux, redshift = f["continuum_flux"][...], f["redshift"][...]
         lines = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"])
         ew, ivar = f["ew"][...], f["ew_ivar"][...]

@@ -111,6 +111,9 @@ class DeviceRows:
 class StreamedRows:
     """Rows read from an HDF5 file while the device computes, by one thread that is one chunk ahead.
 
+    For networks on the run's merged training spectra, which outgrow the memory of a device (20 GB for ten thousand
+    galaxies). The emulator's table fits: it uses :class:`DeviceRows`.
+
     Parameters
     ----------
     path : path-like

@@ -302,7 +302,10 @@ def _check(rows: Rows, settings: TrainSettings, n_device: int) -> None:
             f"{rows.n_row} training rows do not fill one batch of {settings.batch_size}: use a smaller batch."
         )
     if settings.batch_size % n_device:
-        raise TrainingError(f"a batch of {settings.batch_size} cannot be shared out evenly over {n_device} devices.")
+        raise TrainingError(
+            f"a batch of {settings.batch_size} cannot be shared out evenly over {n_device} devices: take a batch size that "
+            f"is a multiple of {n_device}, or fewer devices (CUDA_VISIBLE_DEVICES)."
+        )
 
 
 def _first_state(params: Params, optimiser: optax.GradientTransformation, seed: int) -> State:

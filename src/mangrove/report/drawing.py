@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mangrove.spectra.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
@@ -19,6 +20,15 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def save_png(figure: Figure, path) -> None:
+    """Write a figure as PNG.
+
+    ``Figure.savefig`` lays a figure out and draws it twice, as its layout may depend on the first time; that of
+    :func:`new_figure` does not.
+    """
+    FigureCanvasAgg(figure).print_png(path)
+
+
 def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, float]:
     """Percentiles of the finite values, always apart; (0, 1) without any."""
     finite = np.asarray(values, float)
@@ -33,6 +43,12 @@ def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, 
 def note(axes: Axes, text: str) -> None:
     """Text in the middle of axes that have nothing to show."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=11, color="0.35", wrap=True)
+
+
+def legend_below(axes: Axes, handles, gap: float) -> None:
+    """A legend below a map, so that no spaxel is hidden; ``gap`` in heights of the map."""
+    place = {"loc": "upper center", "bbox_to_anchor": (0.5, -gap)}
+    axes.legend(handles=handles, **place, ncols=2, fontsize=8, frameon=False)
 
 
 def bpt_axes(axes: Axes) -> None:

@@ -14,7 +14,7 @@ from mangrove.report.drawing import bpt_axes, new_figure, note, robust_limits
 
 #: Lines of the BPT diagram, as tables of DESI name them.
 BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
-#: Rows of the test sample that the UMAP is made of.
+#: Rows that the UMAP is made of, at most.
 UMAP_ROWS = 5000
 #: Fewest rows that make one.
 UMAP_LEAST = 200
@@ -83,9 +83,21 @@ def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
     return rows, UMAP(n_neighbors=30, min_dist=0.1, random_state=seed, n_jobs=1).fit_transform(x)
 
 
-def umap_figure(result: Evaluation, rows: np.ndarray, place: np.ndarray, lines: Sequence[str]) -> Figure:
-    """Observed, predicted, and predicted + noise EW of some lines on the UMAP of the inputs."""
+def umap_figure(
+    result: Evaluation, rows: np.ndarray, place: np.ndarray, lines: Sequence[str], title: str = "test rows"
+) -> Figure:
+    """Observed, predicted, and predicted + noise EW of some lines on the UMAP of the inputs.
+
+    Parameters
+    ----------
+    rows, place : ndarray
+        From :func:`umap_coordinates`.
+    lines : sequence of str
+    title : str
+        Which rows of the table ``result`` is of.
+    """
     figure = new_figure(12, 3.6 * len(lines) + 0.4)
+    figure.suptitle(title)
     grid = figure.subplots(len(lines), 3, squeeze=False)
     for row_of_axes, line in zip(grid, lines, strict=True):
         i = result.lines.index(line)

@@ -12,8 +12,9 @@ from matplotlib.patches import Patch
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
 from mangrove.lines import fit_lines
-from mangrove.report.drawing import BAD_COLOUR, bpt_axes, new_figure, note, robust_limits
-from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
+from mangrove.report.drawing import BAD_COLOUR, bpt_axes, legend_below, new_figure, note, robust_limits
+from mangrove.report.label_style import has_gas
+from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, label_grid, on_spaxels, sky_frame
 from mangrove.spectra.bpt import MIN_LINE_SNR, bpt_ratios
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fitting import Model
@@ -45,8 +46,6 @@ FLUX_MAPS = {
 }
 #: Smallest S/N of a line that is shown in a map, of one that is named in a spectrum.
 MAP_SNR, NAMED_SNR = 2.0, 3.0
-#: S/N of the best line from which on the motions of the gas mean anything.
-GAS_SNR = 5.0
 
 _FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
 _SPAXEL_COLOURS = {1: "#f4f4f4", 2: "#6b6b6b", 3: "#9d9d9d", 4: "#cfcfcf"}
@@ -75,21 +74,23 @@ def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure, frame = new_figure(19, 9), sky_frame(extract)
+    figure, frame = new_figure(19, 8.2), sky_frame(extract)
     axes = figure.subplots(2, 4)
     _signal_map(axes[0, 0], frame, extract)
     snr = on_spaxels(extract, extract["snr"])
-    draw_map(axes[0, 1], frame, snr, f"S/N reached, {len(extract['snr'])} bins", "S/N per pixel")
+    draw_map(axes[0, 1], frame, snr, f"S/N reached, {len(extract['snr'])} baxels", "S/N per pixel")
     draw_borders(axes[0, 1], frame, extract["bin_id"])
     chi2 = on_spaxels(extract, fit["chi2_reduced"])
     draw_map(axes[0, 2], frame, chi2, "reduced χ²", "χ² per degree of freedom", "cividis")
     _status_map(axes[0, 3], frame, extract, fit)
-    motions = _shown_motions(fit)
+    motions, middle = _shown_motions(fit)
     limits = _velocity_limits(motions)
+    about = f"km/s from the stars' median of {middle:+.0f} km/s".replace("-", "\N{MINUS SIGN}")
     for ax, what in zip(axes[1, ::2], ("star", "gas"), strict=True):
-        draw_map(ax, frame, on_spaxels(extract, motions[f"v_{what}"]), f"V {what}", "km/s", "RdBu_r", limits)
+        draw_map(ax, frame, on_spaxels(extract, motions[f"v_{what}"]), f"V {what}", about, "RdBu_r", limits)
     for ax, what in zip(axes[1, 1::2], ("star", "gas"), strict=True):
         draw_map(ax, frame, on_spaxels(extract, motions[f"sigma_{what}"]), f"σ {what}", "km/s", "magma")
+    label_grid(axes, frame)
     figure.suptitle(heading(extract), fontsize=13)
     return figure
 
@@ -98,8 +99,9 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
     """Maps of the strong lines and of EW(Halpha), and the BPT diagram of the baxels by radius."""
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure, frame = new_figure(19, 9), sky_frame(extract)
-    axes = figure.subplots(2, 4).ravel()
+    figure, frame = new_figure(19, 8.2), sky_frame(extract)
+    panels = figure.subplots(2, 4)
+    axes = panels.ravel()
     for ax, (title, names) in zip(axes, FLUX_MAPS.items(), strict=False):
         flux, error = _summed(fit, names)
         values = np.log10(np.where((flux > 0) & (flux > MAP_SNR * error), flux, np.nan))
@@ -109,6 +111,7 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
     log_ew = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
     draw_map(axes[6], frame, on_spaxels(extract, log_ew), "EW Hα, rest frame", "log EW [Å]", "plasma")
     _galaxy_bpt(axes[7], extract, fit)
+    label_grid(np.append(axes[:7], None).reshape(panels.shape), frame)
     figure.suptitle(f"{heading(extract)}    lines with S/N > {MAP_SNR:g}, grey: fainter or none", fontsize=13)
     return figure
 
@@ -158,7 +161,9 @@ def reason_figure(extract: Artefact) -> Figure:
     figure = new_figure(11, 5)
     left, right = figure.subplots(1, 2)
     if np.any(extract["signal"]):
-        _signal_map(left, sky_frame(extract), extract)
+        frame = sky_frame(extract)
+        _signal_map(left, frame, extract)
+        label_grid(np.array([[left]]), frame)
     else:
         left.set_axis_off()
         note(left, "no signal")
@@ -174,19 +179,22 @@ def _signal_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
     draw_map(axes, frame, log, "continuum", f"log flux [{_FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$]", "gray")
 
 
-def _shown_motions(fit: Artefact) -> dict[str, np.ndarray]:
-    """Velocities and dispersions, shape (n_baxel,); those of gas NaN where no line has S/N above :data:`GAS_SNR`."""
-    gas = np.any(fit["line_flux"] > GAS_SNR * fit["line_flux_err"], axis=1)
-    shown = {name: fit[name] for name in ("v_star", "sigma_star")}
-    return shown | {name: np.where(gas, fit[name], np.nan) for name in ("v_gas", "sigma_gas")}
+def _shown_motions(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
+    """Velocities less their middle and dispersions, shape (n_baxel,), and that middle: the median of the stars, km/s.
+
+    Those of gas are NaN where :func:`mangrove.report.label_style.has_gas` is not true.
+    """
+    stars = fit["v_star"][np.isfinite(fit["v_star"])]
+    middle = float(np.median(stars)) if stars.size else 0.0
+    shown = {"v_star": fit["v_star"] - middle, "sigma_star": fit["sigma_star"]}
+    gas = {"v_gas": fit["v_gas"] - middle, "sigma_gas": fit["sigma_gas"]}
+    return shown | {name: np.where(has_gas(fit.data), values, np.nan) for name, values in gas.items()}, middle
 
 
 def _velocity_limits(motions: dict[str, np.ndarray]) -> tuple[float, float]:
-    """Limits, km/s, for stars and gas, at equal distance from the median velocity of the stars."""
-    stars = motions["v_star"][np.isfinite(motions["v_star"])]
-    middle = float(np.median(stars)) if stars.size else 0.0
-    _, half = robust_limits(np.abs(np.concatenate([stars, motions["v_gas"]]) - middle), high=97.0)
-    return middle - max(half, 10.0), middle + max(half, 10.0)
+    """Limits, km/s, for stars and gas, at equal distance from zero."""
+    _, half = robust_limits(np.abs(np.concatenate([motions["v_star"], motions["v_gas"]])), high=97.0)
+    return -max(half, 10.0), max(half, 10.0)
 
 
 def _status_map(axes: Axes, frame: SkyFrame, extract: Artefact, fit: Artefact) -> None:
@@ -200,8 +208,7 @@ def _status_map(axes: Axes, frame: SkyFrame, extract: Artefact, fit: Artefact) -
     draw_image(axes, frame, codes, "status of fit or spaxel", cmap=ListedColormap(colours), norm=norm)
     present = [int(code) for code in np.unique(codes)]
     handles = [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c].replace("_", " ")) for c in present]
-    # Below the map, so that no spaxel is hidden.
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, frameon=False)
+    legend_below(axes, handles, 0.03)
 
 
 def _summed(fit: Artefact, names) -> tuple[np.ndarray, np.ndarray]:

@@ -10,10 +10,10 @@ from matplotlib.patches import Patch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BAD_COLOUR, BPT_COLOURS, new_figure, note, robust_limits
+from mangrove.report.drawing import BAD_COLOUR, BPT_COLOURS, legend_below, new_figure, note, robust_limits
 from mangrove.report.galaxy import heading, radii, reason_figure
 from mangrove.report.label_style import STYLE, is_shown, shown_limits, shown_values
-from mangrove.report.sky import SkyFrame, draw_image, draw_map, on_spaxels, sky_frame
+from mangrove.report.sky import SkyFrame, draw_image, draw_map, label_grid, on_spaxels, sky_frame
 from mangrove.spectra.bpt import BPT_CLASS, NONE
 
 STELLAR = ("log_age_lw", "metallicity_lw", "log_ml_r", "log_mass_density", "ebv_star")
@@ -35,15 +35,15 @@ def label_maps_figure(extract: Artefact, labels: Mapping) -> Figure:
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure, frame = new_figure(23, 9), sky_frame(extract)
-    axes = figure.subplots(2, 5).ravel()
+    figure, frame = new_figure(23, 8.4), sky_frame(extract)
+    panels = figure.subplots(2, 5)
+    axes = panels.ravel()
     for ax, name in zip(axes, (*STELLAR, *GASEOUS), strict=False):
         values, style = shown_values(labels, name), STYLE[name]
         limits = _bpt_limits(values) if name == "d_bpt" else shown_limits(labels, name)
         draw_map(ax, frame, on_spaxels(extract, values), style.title, style.axis, style.cmap, limits)
-        if not np.isfinite(values).any():
-            note(ax, "no value")
     _class_map(axes[-1], frame, extract, labels)
+    label_grid(panels, frame)
     figure.suptitle(f"{heading(extract)}    grey: no value, or reduced χ² of 2 and above, or faint lines", fontsize=13)
     return figure
 
@@ -59,7 +59,7 @@ def label_profiles_figure(extract: Artefact, labels: Mapping) -> Figure:
         _profile(ax, radius, labels, name)
     for ax in axes[-1]:
         ax.set_xlabel(f"radius ({unit})")
-    figure.suptitle(f"{heading(extract)}    points: bins with their errors; line: running median", fontsize=13)
+    figure.suptitle(f"{heading(extract)}    points: baxels with their errors; line: running median", fontsize=13)
     return figure
 
 
@@ -92,20 +92,20 @@ def _class_map(axes: Axes, frame: SkyFrame, extract: Artefact, labels: Mapping) 
     codes = on_spaxels(extract, np.where(kind == NONE, np.nan, kind))
     colours = [BPT_COLOURS.get(name, BAD_COLOUR) for name in BPT_CLASS.values()]
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
-    draw_image(axes, frame, codes, "BPT class, number of bins", cmap=ListedColormap(colours), norm=norm)
+    draw_image(axes, frame, codes, "BPT class, number of baxels", cmap=ListedColormap(colours), norm=norm)
     counts = {code: int(np.sum(kind == code)) for code in BPT_CLASS}
     handles = [
         Patch(facecolor=colours[code], edgecolor="0.4", label=f"{BPT_CLASS[code]}: {counts[code]}")
         for code in BPT_CLASS
         if counts[code]
     ]
-    axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, fontsize=8, frameon=False)
+    legend_below(axes, handles, 0.16)
 
 
 def _profile(axes: Axes, radius, labels: Mapping, name: str) -> None:
     use = is_shown(labels, name) & np.isfinite(radius)
     x, y, error = radius[use], labels[name][use], labels[f"{name}_err"][use]
-    axes.set_title(f"{STYLE[name].title}, {use.sum()} of {use.size} bins", fontsize=11)
+    axes.set_title(f"{STYLE[name].title}, {use.sum()} of {use.size} baxels", fontsize=11)
     axes.set_ylabel(STYLE[name].axis)
     if not x.size:
         note(axes, "no value")

@@ -10,6 +10,8 @@ from mangrove.spectra.flags import LabelFlag
 
 #: Flags that the published maps leave out: a reduced chi2 of 2 and above, lines that are too faint.
 LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR
+#: S/N of the best line from which on the motions of the gas are shown.
+GAS_SNR = 5.0
 #: Values with errors larger than so many median errors do not set limits.
 MAX_ERROR_RATIO = 4.0
 #: Smallest range of limits, dex or mag: less is noise.
@@ -37,6 +39,11 @@ STYLE = {
     "log_age_mw": Style("age, by mass", "log age [yr]", "viridis"),
     "metallicity_mw": Style("metallicity, by mass", "[M/H] (dex)", "cividis"),
 }
+
+
+def has_gas(rows: Mapping) -> np.ndarray:
+    """True where a line has S/N above :data:`GAS_SNR`, so that the motions of the gas mean anything, shape (n_baxel,)."""
+    return np.any(rows["line_flux"] > GAS_SNR * rows["line_flux_err"], axis=1)
 
 
 def is_shown(rows: Mapping, name: str) -> np.ndarray:

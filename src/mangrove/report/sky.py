@@ -7,13 +7,16 @@ from astropy.io.fits import Header
 from astropy.wcs import WCS
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import SPAXEL_STATUS
-from mangrove.report.drawing import BAD_COLOUR, robust_limits
+from mangrove.report.drawing import BAD_COLOUR, note, robust_limits
 
 #: Largest sine of the angle between columns and east-west that still counts as aligned.
 _ALIGNED = 0.05
+#: Largest number of intervals between the ticks of a map, of its colour bar.
+_MAP_TICKS, _BAR_TICKS = 5, 6
 _OUTSIDE = {name: code for code, name in SPAXEL_STATUS.items()}["outside_field"]
 
 
@@ -61,8 +64,8 @@ def on_spaxels(extract: Artefact, values) -> np.ndarray:
 
 def draw_map(
     axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: str = "viridis", limits=None
-) -> AxesImage:
-    """Draw a map, shape (ny, nx), with its colour bar; NaN is light grey.
+) -> None:
+    """Draw a map, shape (ny, nx), with its colour bar; NaN is light grey, and a map of nothing else has no bar.
 
     Parameters
     ----------
@@ -71,23 +74,43 @@ def draw_map(
     """
     low, high = limits or robust_limits(values)
     image = draw_image(axes, frame, values, title, cmap=cmap, vmin=low, vmax=high)
+    if not np.isfinite(values).any():
+        note(axes, "no value")
+        return
     bar = axes.figure.colorbar(image, ax=axes, shrink=0.82, pad=0.02, extend=_extend(values, low, high))
     bar.set_label(unit, fontsize=10)
     bar.ax.tick_params(labelsize=9)
-    return image
+    bar.locator = MaxNLocator(_BAR_TICKS, steps=[1, 2, 2.5, 5, 10])
 
 
 def draw_image(axes: Axes, frame: SkyFrame, values, title: str, **colours) -> AxesImage:
-    """Draw a map without a colour bar."""
+    """Draw a map without a colour bar; :func:`label_grid` gives it its axis labels."""
     axes.set_facecolor(BAD_COLOUR)
     image = axes.imshow(values, origin="lower", extent=frame.extent, interpolation="nearest", **colours)
     left, right, bottom, top = frame.shown
     axes.set(xlim=(left, right), ylim=(bottom, top))
     axes.set_title(title, fontsize=11)
-    axes.set_xlabel(frame.xlabel, fontsize=9)
-    axes.set_ylabel(frame.ylabel, fontsize=9)
-    axes.tick_params(labelsize=9)
+    axes.locator_params(nbins=_MAP_TICKS)
     return image
+
+
+def label_grid(panels, frame: SkyFrame) -> None:
+    """Label the axes of maps that share them, at the edges of their grid alone.
+
+    Parameters
+    ----------
+    panels : array of Axes, shape (rows, columns)
+        None where there is no map.
+    """
+    for (row, column), axes in np.ndenumerate(panels):
+        if axes is None:
+            continue
+        lowest = row + 1 == len(panels) or panels[row + 1, column] is None
+        axes.tick_params(labelsize=9, labelbottom=lowest, labelleft=column == 0)
+        if lowest:
+            axes.set_xlabel(frame.xlabel, fontsize=9)
+        if column == 0:
+            axes.set_ylabel(frame.ylabel, fontsize=9)
 
 
 def draw_borders(axes: Axes, frame: SkyFrame, bin_id) -> None:

@@ -68,7 +68,7 @@ def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:
     where the decrement is negative, since that it is exactly zero is not known.
 
     Parameters, flags
-        As in :func:`gas_ebv`.
+        As in :func:`gas_ebv`, but for LOW_SNR: the error says how well a faint Hbeta tells the correction.
     """
     ebv = gas_ebv(halpha, halpha_err, hbeta, hbeta_err)
     halpha, halpha_err, hbeta, hbeta_err = (np.asarray(a, float) for a in (halpha, halpha_err, hbeta, hbeta_err))
@@ -79,7 +79,7 @@ def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:
         error = np.hypot((1.0 + gain) * halpha_err / halpha, gain * hbeta_err / hbeta) / _LN10
     missing = ~np.isfinite(ebv.value)
     value, error = (np.where(missing, np.nan, part) for part in (value, error))
-    return Label(value, error, ebv.flag)
+    return Label(value, error, ebv.flag & ~np.uint16(LabelFlag.LOW_SNR))
 
 
 def _log_ratio(top, top_err, bottom, bottom_err):

@@ -167,8 +167,12 @@ class LinearProblem:
     def _shape(self, theta) -> np.ndarray:
         return np.exp(-theta[0] * self.curve) * np.maximum(1.0 + self.legendre @ theta[1:], POLYNOMIAL_FLOOR)
 
+    def starlight(self, c: Composition) -> np.ndarray:
+        """Starlight over the errors of the data on the good pixels, shape (n_good,)."""
+        return (self.stars @ c.weights) * self._shape(c.theta)
+
     def _model(self, c: Composition) -> np.ndarray:
-        return (self.stars @ c.weights) * self._shape(c.theta) + self.gas @ c.gas
+        return self.starlight(c) + self.gas @ c.gas
 
     def _evaluated(self, c: Composition) -> Composition:
         chi2 = np.sum((self.data - self._model(c)) ** 2) + self.penalty(c.theta)

@@ -174,7 +174,8 @@ def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Galaxy)
 
 def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:
     """Semi-major axis, arcsec, of the catalogue's ellipse through each position (deg); circular if unknown."""
-    east = (np.asarray(ra) - galaxy.ra) * np.cos(np.radians(galaxy.dec)) * 3600.0
+    # Right ascension starts anew at 360 degrees.
+    east = ((np.asarray(ra) - galaxy.ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians(galaxy.dec)) * 3600.0
     north = (np.asarray(dec) - galaxy.dec) * 3600.0
     angle = np.radians(galaxy.pa) if galaxy.pa != MISSING else 0.0
     ratio = galaxy.ba if galaxy.ba > 0 else 1.0

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.lines import LineList
+from mangrove.lines import EW_HALF_WIDTH, LineList
 from mangrove.spectra.composition import (
     Composition,
     LinearProblem,
@@ -35,12 +35,17 @@ from mangrove.wavelengths import C_KMS
 #: Bounds of both dispersions, km/s.
 SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
+START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
 _SIGMA2_STEP = 300.0
 #: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.
 _NEAR_BOUND = 1.05
-_LINE_WIDTH_PIXELS = 4
+#: A line whose centre is nearer to an end of the range, pixels, lies outside.
+_LINE_MARGIN = 4
+#: Smallest part of a line's flux that must fall on good pixels.
+_MIN_COVERED = 0.5
 #: Signal to noise from which on a line says that the gas is at its bounds for a reason.
 _DETECTED = 5.0
+_TINY = 1e-300
 #: Starlight below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9
 
@@ -76,14 +81,22 @@ def pixel_width(wave, z: float, velocity: float, log_step: float):
     return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
 
 
-def line_status_of(spectrum, lines: LineList) -> np.ndarray:
-    """Whether each line lies in the range, with at least half of its pixels good."""
-    position = np.log(lines.wave / spectrum.wave[0]) / spectrum.log_step
-    status = np.full(len(lines.name), LINE_OUTSIDE, np.int8)
-    for i, centre in enumerate(np.rint(position).astype(int)):
-        if _LINE_WIDTH_PIXELS <= centre < spectrum.wave.size - _LINE_WIDTH_PIXELS:
-            near = spectrum.good[centre - _LINE_WIDTH_PIXELS : centre + _LINE_WIDTH_PIXELS + 1]
-            status[i] = LINE_OK if near.mean() >= 0.5 else LINE_MASKED
+def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: float = START_SIGMA_GAS) -> np.ndarray:
+    """Whether each line lies in the range, with at least half of its flux on good pixels.
+
+    Parameters
+    ----------
+    velocity, sigma : float
+        Of the gas, km/s; the line spread is added to its dispersion.
+    """
+    centre = lines.wave * np.exp(velocity / C_KMS)
+    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.sigma) / centre)
+    offset = np.log(spectrum.wave[:, None] / centre)
+    profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
+    covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
+    status = np.where(covered >= _MIN_COVERED, LINE_OK, LINE_MASKED).astype(np.int8)
+    place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
+    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LINE_OUTSIDE
     # A tied line is measured through its partner; without the partner there is nothing to tie it to.
     partner_outside = status[lines.partner] == LINE_OUTSIDE
     status[partner_outside] = LINE_OUTSIDE
@@ -108,18 +121,20 @@ def collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_s
     if fixed:
         errors[0] = guide.v_err, guide.sigma_err
     correction = _line_spread_correction(solution, spectrum, norm, stars)
-    sigma = np.sqrt(sigma_fit**2 + correction)
+    sigma = np.sqrt(max(sigma_fit**2 + correction, SIGMA_STAR_BOUND[0] ** 2))
+    line_status = np.where(
+        line_status == LINE_OUTSIDE, LINE_OUTSIDE, line_status_of(spectrum, lines, v_gas, sigma_gas)
+    ).astype(np.int8)
     flux, flux_err = _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status)
     starlight = (pp.bestfit - pp.gas_bestfit) * norm
     starlight[np.abs(starlight) < _ROUNDING * norm] = 0.0
-    at_line = np.interp(lines.wave * np.exp(v_gas / C_KMS), spectrum.wave, starlight)
-    continuum = np.where(line_status == LINE_OK, at_line, np.nan)
+    windows = _ew_windows(spectrum.wave, lines.wave * np.exp(v_gas / C_KMS))
+    continuum = np.where(line_status == LINE_OK, windows @ starlight, np.nan)
     # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.
     per_ew = np.where(continuum > 0, continuum * (1.0 + z), np.nan)
     ew = flux / per_ew
-    # A fitted value has the variance of a pixel times the parameters per pixel, on average.
-    noise = np.interp(lines.wave, spectrum.wave, spectrum.error) * factor
-    relative_err = noise * np.sqrt(n_free / residual.size) * (1.0 + z) / per_ew
+    draws = solution.problem.draws(solution.composition, factor, settings.n_draw, np.random.default_rng(spectrum.seed))
+    relative_err = _continuum_scatter(solution.problem, draws, windows, spectrum)
     return FitResult(
         _status(pp, weights, errors[0, 0], sigma_fit, correction, settings, guide),
         v_star,
@@ -150,16 +165,31 @@ def collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_s
         ebv,
         of_polynomial,
         solution.theta[1:],
-        *_draws(solution, factor, spectrum, settings),
+        *_drawn_populations(draws, spectrum, settings),
     )
 
 
-def _draws(solution, factor: float, spectrum, settings) -> tuple[np.ndarray, np.ndarray]:
+def _ew_windows(wave, centre) -> np.ndarray:
+    """Rows that take the mean over the pixels within :data:`EW_HALF_WIDTH` of each line, shape (n_line, n_wave)."""
+    near = np.abs(np.log(wave / np.asarray(centre)[:, None])) < EW_HALF_WIDTH / C_KMS
+    return near / np.maximum(near.sum(axis=1, keepdims=True), 1)
+
+
+def _continuum_scatter(problem: LinearProblem, draws, windows, spectrum) -> np.ndarray:
+    """Relative scatter of the starlight at each line over noisy copies of the model, shape (n_line,); NaN if it has none.
+
+    Over the good pixels of the lines' windows.
+    """
+    windows = windows[:, spectrum.good]
+    mean = np.array([windows @ (problem.starlight(draw) * spectrum.error[spectrum.good]) for draw in draws])
+    level = mean.mean(axis=0)
+    return mean.std(axis=0, ddof=1) / np.where(level > 0, level, np.nan)
+
+
+def _drawn_populations(draws, spectrum, settings) -> tuple[np.ndarray, np.ndarray]:
     """Weights, shape (n_draw, n_template), and E(B-V), shape (n_draw,), of noisy copies of the model."""
-    rng = np.random.default_rng(spectrum.seed)
-    draws = solution.problem.draws(solution.composition, factor, settings.n_draw, rng)
     ebv = np.array([_dust(d.theta, spectrum, settings)[0] for d in draws])
-    weights = np.array([d.weights for d in draws]).reshape(len(draws), solution.composition.weights.size)
+    weights = np.array([d.weights for d in draws])
     return weights / attenuation_at_pivot(ebv)[:, None], ebv
 
 
@@ -205,7 +235,7 @@ def _line_spread_correction(solution, spectrum, norm, stars) -> float:
     derivative = ((ends[1] - ends[0]) * shape)[good] / error
     basis = np.linalg.qr(mimics[good] / error[:, None])[0]
     weight = derivative * (derivative - basis @ (basis.T @ derivative))
-    return max(float(np.sum(weight * difference[good]) / np.sum(weight)), 0.0) if np.any(weight) else 0.0
+    return float(np.sum(weight * difference[good]) / np.sum(weight)) if np.any(weight) else 0.0
 
 
 def _status(pp, weights, v_err, sigma_fit, correction, settings, guide) -> int:
@@ -223,7 +253,7 @@ def _status(pp, weights, v_err, sigma_fit, correction, settings, guide) -> int:
         return SIGMA_AT_BOUND
     if sigma_star > 0.999 * SIGMA_STAR_BOUND[1]:
         return SIGMA_AT_BOUND
-    if correction > sigma_fit**2:
+    if not -(sigma_fit**2) < correction <= sigma_fit**2:
         return SIGMA_BELOW_LSF
     # Of a galaxy without lines the motions of the gas are noise: no fault of the stars.
     if sigma_gas > 0.999 * SIGMA_GAS_BOUND[1] or gas_at_bound:

@@ -6,13 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import LABEL, LABELS, PLACE
+from mangrove.data_model import LABEL, LABELS
 from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.labels import baxel_labels, bpt_classes
+from mangrove.spectra.labels import baxel_labels, bpt_classes, dispersion_flag, fit_flag, line_flag
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import template_table
 
-_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err")
+_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum")
+#: One value per galaxy.
+_OF_GALAXY = ("spaxel_count",)
 _TEMPLATES = ("template_age", "template_metallicity")
 
 
@@ -38,17 +40,21 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
     TemplateError
         If the library of the fit is not there any more, or is another one.
     """
-    fitted = [n for n, f in LABELS.fields.items() if n in artefacts.declared_names("fit") and n not in LABEL]
-    fit = artefacts.read(fit_path, "fit", [*PLACE, *fitted, *_WEIGHTS, *_TEMPLATES, "spaxel_count"])
+    taken = set(artefacts.declared_names("fit")) - {*LABEL, *_OF_GALAXY}
+    fitted = [name for name in LABELS.fields if name in taken]
+    fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES, *_OF_GALAXY])
     params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
     library = load_library(params["templates"])
     if params["age_limit"]:
         library = younger_than(library, universe_age(z))
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
     labels = baxel_labels(fit.data, table, z, float(fit.attrs["pixel_scale"]))
-    columns = {name: fit[name] for name in (*PLACE, *fitted)}
+    columns = {name: fit[name] for name in fitted}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
+    of_fit = fit_flag(fit["status"], fit["chi2_reduced"])
+    columns["sigma_star_flag"] = of_fit | dispersion_flag(fit["status"])
+    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"])
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
     about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
     about["spaxel_count"] = fit["spaxel_count"]

@@ -29,6 +29,7 @@ _LINE_COLUMNS = ("line_flux", "line_flux_err")
 _BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
 #: Labels that come from emission lines: faint lines without a width are no fault of the stars.
 _OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
+_OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _NOT_FITTED = (TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED)
 
 
@@ -58,10 +59,11 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
     common = fit_flag(fit["status"], fit["chi2_reduced"])
     gas = flag_where(np.equal(fit["status"], GAS_AT_BOUND), LabelFlag.AT_BOUND)
-    return {
-        name: label._replace(flag=label.flag | common | (gas if name in _OF_GAS else 0))
-        for name, label in labels.items()
-    }
+    dark = flag_where(np.equal(fit["status"], NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
+    for name, label in labels.items():
+        flag = label.flag | common | (gas if name in _OF_GAS else 0)
+        labels[name] = label._replace(flag=flag) if name in _OF_GAS_ALONE else _without(label._replace(flag=flag), dark)
+    return labels
 
 
 def bpt_classes(fit: Mapping, d_bpt: Label) -> np.ndarray:
@@ -76,18 +78,18 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
     Parameters
     ----------
     status : ndarray, shape (n,)
-        Codes of :mod:`mangrove.spectra.fitting`.
+        Codes of :mod:`mangrove.spectra.fit_results`.
     chi2_reduced : ndarray, shape (n,)
     """
     flag = flag_where(np.isin(status, _NOT_FITTED), LabelFlag.NO_FIT)
-    flag |= flag_where(np.equal(status, NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
     flag |= flag_where(np.isin(status, _BOUNDS), LabelFlag.AT_BOUND)
     return flag | flag_where(np.asarray(chi2_reduced) >= MAX_CHI2, LabelFlag.POOR_FIT)
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD."""
-    return flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
+    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight tells it."""
+    dark = flag_where(np.equal(status, NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
+    return dark | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
 
 
 def line_flag(line_status, line_continuum) -> np.ndarray:
@@ -96,6 +98,12 @@ def line_flag(line_status, line_continuum) -> np.ndarray:
     missing = line_status != LINE_OK
     flag = flag_where(missing, LabelFlag.LINE_MISSING)
     return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
+
+
+def _without(label: Label, flag: np.ndarray) -> Label:
+    """The label, missing where a flag is set."""
+    value, error = (np.where(flag > 0, np.nan, part) for part in (label.value, label.error))
+    return Label(value, error, label.flag | flag)
 
 
 def _index(fit: Mapping, line: str) -> int:

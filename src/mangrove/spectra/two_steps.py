@@ -7,8 +7,11 @@ import numpy as np
 
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
-from mangrove.spectra.fit_results import GAS_AT_BOUND, OK, FitResult
+from mangrove.spectra.fit_results import GAS_AT_BOUND, OK, SIGMA_BELOW_LSF, FitResult
 from mangrove.spectra.fit_settings import Guide
+
+#: Of a dispersion below the line spread, the broadening of the templates is as good as any.
+_TRUSTED = (OK, GAS_AT_BOUND, SIGMA_BELOW_LSF)
 
 
 class GuidedFits(NamedTuple):
@@ -22,8 +25,9 @@ def fit_baxels(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_proc
     """Fit a galaxy's baxels as its settings ask.
 
     With ``stellar_kinematics`` other than 'free', baxels from ``bright_snr`` on are fitted first. Each of the others
-    takes the stellar velocity and dispersion of the nearest of them ('fixed'), or stays within ``kinematics_range``
-    of both ('bounded'). A galaxy without a bright baxel that could be fitted is fitted freely.
+    takes the stellar velocity and dispersion of the nearest of them ('fixed'), with errors that grow with its distance
+    as :func:`gradients` tells, or stays within ``kinematics_range`` of both ('bounded'). A galaxy without a bright
+    baxel that could be fitted is fitted freely.
 
     Parameters
     ----------
@@ -35,15 +39,28 @@ def fit_baxels(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_proc
     if how.stellar_kinematics == "free" or bright.all() or not bright.any():
         return GuidedFits(fit_all(galaxy, spectra, n_process), free)
     first, others = np.flatnonzero(bright), np.flatnonzero(~bright)
-    known = dict(zip(first, fit_all(galaxy, [spectra[i] for i in first], n_process), strict=True))
-    trusted = np.array([i for i in first if known[i].status in (OK, GAS_AT_BOUND)], int)
-    guided_by = free
-    if trusted.size:
-        guided_by[others] = nearest(trusted, others, np.asarray(x), np.asarray(y))
+    known = _fitted(galaxy, spectra, first, n_process)
+    trusted = np.array([i for i in first if known[i].status in _TRUSTED], int)
+    if not trusted.size:
+        return GuidedFits(_in_order(known | _fitted(galaxy, spectra, others, n_process)), free)
+    x, y = np.asarray(x), np.asarray(y)
+    guided_by = free.copy()
+    guided_by[others] = nearest(trusted, others, x, y)
+    away = np.hypot(x - x[guided_by], y - y[guided_by])
+    slopes = gradients([known[i] for i in trusted], x[trusted], y[trusted])
     half_width = how.kinematics_range if how.stellar_kinematics == "bounded" else 0.0
-    guides = [guide_of(known[i], half_width) if i >= 0 else None for i in guided_by[others]]
-    known |= zip(others, fit_all(galaxy, [spectra[i] for i in others], n_process, guides), strict=True)
-    return GuidedFits([known[i] for i in range(len(spectra))], guided_by)
+    guides = [guide_of(known[guided_by[i]], half_width, slopes * away[i]) for i in others]
+    known |= _fitted(galaxy, spectra, others, n_process, guides)
+    return GuidedFits(_in_order(known), guided_by)
+
+
+def _fitted(galaxy, spectra, which, n_process: int, guides=None) -> dict[int, FitResult]:
+    """Results of some of the baxels by index."""
+    return dict(zip(which, fit_all(galaxy, [spectra[i] for i in which], n_process, guides), strict=True))
+
+
+def _in_order(known: dict[int, FitResult]) -> list[FitResult]:
+    return [known[i] for i in range(len(known))]
 
 
 def nearest(candidates, baxels, x, y) -> np.ndarray:
@@ -52,7 +69,35 @@ def nearest(candidates, baxels, x, y) -> np.ndarray:
     return candidates[np.argmin(distance, axis=1)]
 
 
-def guide_of(fit: FitResult, half_width: float) -> Guide:
-    """Stellar kinematics of a fit as guide of another; the error of the dispersion as broadening of the templates."""
-    sigma_err = fit.sigma_star_err * fit.sigma_star / fit.sigma_star_fit
-    return Guide(fit.v_star, fit.v_star_err, fit.sigma_star_fit, sigma_err, half_width)
+def gradients(fits: Sequence[FitResult], x, y) -> np.ndarray:
+    """How fast velocity and dispersion change on the sky beyond their errors, km/s per spaxel, shape (2,).
+
+    The root mean square between nearest neighbours: rotation, mostly.
+
+    Parameters
+    ----------
+    fits : sequence of FitResult
+        Of bright baxels; with fewer than two there is nothing to tell it from, and it is 0.
+    x, y : ndarray, shape (n,)
+        Their places, spaxels.
+    """
+    if len(fits) < 2:
+        return np.zeros(2)
+    distance = np.hypot(x[:, None] - x, y[:, None] - y)
+    np.fill_diagonal(distance, np.inf)
+    neighbour = np.argmin(distance, axis=1)
+    rows = np.array([_kinematics(fit) for fit in fits])
+    values, errors = rows[:, ::2], rows[:, 1::2]
+    excess = (values - values[neighbour]) ** 2 - errors**2 - errors[neighbour] ** 2
+    return np.sqrt(np.maximum(excess.sum(axis=0), 0.0) / np.sum(distance.min(axis=1) ** 2))
+
+
+def guide_of(fit: FitResult, half_width: float, change: np.ndarray) -> Guide:
+    """Stellar kinematics of a fit as guide of another, where they may have changed by so much, km/s, shape (2,)."""
+    v, v_err, sigma, sigma_err = _kinematics(fit)
+    return Guide(v, np.hypot(v_err, change[0]), sigma, np.hypot(sigma_err, change[1]), half_width)
+
+
+def _kinematics(fit: FitResult) -> tuple[float, float, float, float]:
+    """Velocity and broadening of the templates with their errors, km/s."""
+    return fit.v_star, fit.v_star_err, fit.sigma_star_fit, fit.sigma_star_err * fit.sigma_star / fit.sigma_star_fit

@@ -87,7 +87,13 @@ def data_layout(header: fits.Header, index: int) -> Layout:
 
 
 def number(header: fits.Header, key: str, default: float | None = None) -> float:
-    """A card's finite number; ``default`` where the card is missing; FitsError where it is no number."""
+    """A card's finite number; ``default`` where the card is missing.
+
+    Raises
+    ------
+    FitsError
+        If it is no number, or missing without a default.
+    """
     value = _value(header, key, default)
     if value is None:
         raise FitsError(f"the header card {key} is missing")
@@ -97,7 +103,13 @@ def number(header: fits.Header, key: str, default: float | None = None) -> float
 
 
 def text(header: fits.Header, key: str) -> str:
-    """A card's text without blanks around it; empty where the card is missing; FitsError where it is not text."""
+    """A card's text without blanks around it; empty where the card is missing.
+
+    Raises
+    ------
+    FitsError
+        If it is not text.
+    """
     value = _value(header, key, "")
     if not isinstance(value, str):
         raise FitsError(f"the header card {key} is {value!r}; text is needed")

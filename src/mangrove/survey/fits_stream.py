@@ -18,7 +18,6 @@ from mangrove.survey.fits_blocks import FitsError, Layout
 _CHUNK = 1 << 20
 #: Deflate cannot pack tighter; a header that promises more lies.
 _MAX_INFLATION = 1100
-_MEND = "Delete it and run again to fetch it anew."
 
 
 class Hdu(NamedTuple):
@@ -29,17 +28,17 @@ class Hdu(NamedTuple):
 
 
 @contextmanager
-def _mending() -> Iterator[None]:
-    """What is wrong with a file becomes a CubeError that says how to mend it."""
+def _as_cube_error() -> Iterator[None]:
+    """What is wrong with a file becomes a CubeError."""
     try:
         yield
     except FitsError as error:
-        raise CubeError(f"{error}. {_MEND}") from error
+        raise CubeError(f"{error}.") from error
     except (OSError, EOFError, isal_zlib.error, MemoryError) as error:
-        raise CubeError(f"it cannot be read ({type(error).__name__}: {error}). {_MEND}") from error
+        raise CubeError(f"it cannot be read ({type(error).__name__}: {error}).") from error
 
 
-@_mending()
+@_as_cube_error()
 def read_hdus(path: str | Path, keep: Collection[str], last: str) -> dict[str, Hdu]:
     """The HDUs of a FITS file by name (the first HDU is PRIMARY; of a name, the first counts), in the order of the file.
 
@@ -56,7 +55,7 @@ def read_hdus(path: str | Path, keep: Collection[str], last: str) -> dict[str, H
     ------
     CubeError
         If the file is missing, damaged or not FITS, or if an HDU of ``keep`` is no image. The text says why and
-        leaves the file's name to the caller.
+        leaves the file's name and the mend to the caller.
     """
     hdus: dict[str, Hdu] = {}
     with _opened(Path(path)) as (file, limit):
@@ -72,15 +71,27 @@ def read_hdus(path: str | Path, keep: Collection[str], last: str) -> dict[str, H
     return hdus
 
 
-@_mending()
+@_as_cube_error()
 def number(header: fits.Header, key: str, default: float | None = None) -> float:
-    """A card's finite number; ``default`` where the card is missing; CubeError where it is no number."""
+    """A card's finite number (see :func:`mangrove.survey.fits_blocks.number`).
+
+    Raises
+    ------
+    CubeError
+        If it is no number, or missing without a default.
+    """
     return fits_blocks.number(header, key, default)
 
 
-@_mending()
+@_as_cube_error()
 def text(header: fits.Header, key: str) -> str:
-    """A card's text without blanks around it; empty where the card is missing; CubeError where it is not text."""
+    """A card's text without blanks around it; empty where the card is missing.
+
+    Raises
+    ------
+    CubeError
+        If it is not text.
+    """
     return fits_blocks.text(header, key)
 
 

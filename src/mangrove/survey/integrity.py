@@ -104,14 +104,26 @@ class Checker:
         self._start()
 
     def feed(self, piece: bytes) -> None:
-        """Give the next piece; raises what :func:`check` has found so far."""
+        """Give the next piece.
+
+        Raises
+        ------
+        Damaged, WrongFile
+            What :func:`check` has found so far.
+        """
         if self._error is not None:
             raise self._error
         self._pieces.put(piece)
         self.position += len(piece)
 
     def finish(self) -> None:
-        """Say that the file ends here, and wait for the verdict: raises as :func:`check`."""
+        """Say that the file ends here, and wait for the verdict.
+
+        Raises
+        ------
+        Damaged, WrongFile
+            As :func:`check`.
+        """
         self.close()
         if self._error is not None:
             raise self._error

@@ -15,6 +15,8 @@ _BANDS = ("G", "R", "I", "Z")
 #: correlation of spaxels.
 HDUS = (*_CUBES, *_LSF, "WAVE", *(f"{b}IMG" for b in _BANDS))
 LAST = f"{_BANDS[-1]}IMG"
+#: What to do with a LOGCUBE that is refused.
+MEND = "Delete it and run again to fetch it anew; correct it where it is a file of your own."
 #: Side of a MaNGA spaxel, arcsec; a file that says otherwise has lost its scale.
 _SPAXEL = 0.5
 #: Angstrom; MaNGA's line spread is about 1.2.
@@ -72,7 +74,7 @@ def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
     arrays = [_image(hdus, n) for n in names]
     missing = [n for n, values in zip(names, arrays, strict=True) if values is None]
     if missing:
-        raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}. Delete it and run again to fetch it anew.")
+        raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}.")
     for name, values in zip(names, arrays, strict=True):
         if values.dtype.kind != ("i" if name == "MASK" else "f"):
             raise CubeError(

@@ -41,13 +41,11 @@ def write_placeholder(path: str | Path, plateifu: str, reason: str) -> None:
         part.unlink(missing_ok=True)
 
 
-def reason_missing(header: fits.Header) -> str | None:
-    """Why there is no cube, from the primary header of a placeholder; None for a cube."""
-    return str(header[_KEY]) if _KEY in header else None
-
-
 def reason_missing_in(path: str | Path) -> str | None:
-    """The same from a file; None too for a file that cannot be read, which is for the cube's reader to report."""
+    """Why there is no cube, from the header of a placeholder.
+
+    None for a cube, and for a file that cannot be read, which is for the cube's reader to report.
+    """
     try:
         header = read_hdus(path, (), "PRIMARY")["PRIMARY"].header
         return text(header, _KEY) if _KEY in header else None

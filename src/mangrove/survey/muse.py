@@ -10,6 +10,11 @@ from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, linear_edges, log
 
 #: Images to keep.
 HDUS = ("DATA", "STAT", "DQ")
+#: What to do with a cube that is refused.
+MEND = (
+    "Give the cube as MUSE's pipeline writes it: DATA and STAT of one shape, CTYPE3 'AWAV' in Angstrom with CRVAL3, "
+    "CRPIX3 and CD3_3, a celestial frame, BUNIT '10**(-20)*erg/s/cm**2/Angstrom'."
+)
 #: Step of the output scale in dex, MaNGA's.
 STEP = 1e-4
 #: Largest part of an output pixel that may come from bad input pixels.

@@ -1,5 +1,7 @@
 """Readers of data cubes: what a file holds decides which one reads it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mangrove.errors import CubeError
@@ -27,14 +29,22 @@ def read_cube(path: str | Path, spectrum: int = -1) -> Cube:
     CubeError
         If the file is damaged, or is none of these. The text names it.
     """
-    try:
+    with _mend(path, logcube.MEND):
         hdus = read_hdus(path, _IMAGES, logcube.LAST)
-        for reader in _READERS:
-            if reader.recognises(hdus):
-                return reader.read(hdus, spectrum) if reader is single_spectra else reader.read(hdus)
+    reader = next((reader for reader in _READERS if reader.recognises(hdus)), None)
+    if reader is None:
+        raise CubeError(
+            f"{path} holds the HDUs {', '.join(hdus)}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra. "
+            "Correct the column 'path' of the sample sheet; docs/data.md says which files can be read."
+        )
+    with _mend(path, reader.MEND):
+        return reader.read(hdus, spectrum) if reader is single_spectra else reader.read(hdus)
+
+
+@contextmanager
+def _mend(path: str | Path, how: str) -> Iterator[None]:
+    """Give errors of a cube the file's name and what to do about them."""
+    try:
+        yield
     except CubeError as error:
-        raise CubeError(f"{path}: {error}") from error
-    raise CubeError(
-        f"{path} holds the HDUs {', '.join(hdus)}: neither a MaNGA LOGCUBE, nor a MUSE cube, nor MaNGA spectra. "
-        "Correct the column 'path' of the sample sheet; docs/data.md says which files can be read."
-    )
+        raise CubeError(f"{path}: {error} {how}") from error

@@ -43,7 +43,13 @@ class Release(NamedTuple):
         return f"{self.folder}/drpall-{self.drpver}.fits"
 
     def cube_path(self, plateifu: str) -> str:
-        """Path of a galaxy's LOGCUBE below the base address; SampleError for a malformed plateifu."""
+        """Path of a galaxy's LOGCUBE below the base address.
+
+        Raises
+        ------
+        SampleError
+            If the plateifu is malformed.
+        """
         plate, ifu = split_plateifu(plateifu)
         return f"{self.folder}/{plate}/stack/manga-{plate}-{ifu}-LOGCUBE.fits.gz"
 
@@ -52,18 +58,29 @@ _RELEASES = {
     "dr15": Release("dr15", "v2_4_3", "DISP", "PREDISP", 1, 4682),
     "dr17": Release("dr17", "v3_1_1", "LSFPOST", "LSFPRE", "MANGA", 10700),
 }
-RELEASE_NAMES = tuple(_RELEASES)
 
 
 def release(name: str) -> Release:
-    """A data release by name; ConfigError lists the known ones."""
+    """A data release by name.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name; the text lists the known ones.
+    """
     if name not in _RELEASES:
         raise ConfigError(f"Unknown data release '{name}'; known are {', '.join(_RELEASES)}.")
     return _RELEASES[name]
 
 
 def split_plateifu(plateifu: str) -> tuple[int, int]:
-    """Plate and IFU design of a plateifu like ``8485-1901``; SampleError if it is malformed."""
+    """Plate and IFU design of a plateifu like ``8485-1901``.
+
+    Raises
+    ------
+    SampleError
+        If it is malformed.
+    """
     if not re.fullmatch(r"\d{4,5}-\d{3,5}", plateifu):
         raise SampleError(f"'{plateifu}' is not a plateifu; it should look like 8485-1901.")
     plate, ifu = plateifu.split("-")

@@ -116,7 +116,21 @@ def read_sheet(config: Config) -> dict[str, Galaxy]:
 
 
 def parse_sheet(lines: Iterable[str], name: str, any_name: bool = False) -> dict[str, Galaxy]:
-    """Galaxies of the lines of a sheet, by plateifu (see :func:`read_sheet`); ``name`` is quoted in errors."""
+    """Galaxies of the lines of a sheet, by plateifu.
+
+    Parameters
+    ----------
+    lines : iterable of str
+    name : str
+        What errors call the sheet.
+    any_name : bool
+        Whether a galaxy may have another name than a plateifu.
+
+    Raises
+    ------
+    SampleError
+        If the sheet is wrong; the text names the line and the mend.
+    """
     rows = csv.reader((line.rstrip("\r\n") for line in lines), delimiter="\t")
     header = [column.strip() for column in next(rows, [])]
     _check_header(header, name)
@@ -176,7 +190,21 @@ def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
 
 
 def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
-    """Refuse, with a SampleError that begins with ``where``, a malformed name and numbers that no galaxy has."""
+    """Refuse a malformed name and numbers that no galaxy has.
+
+    Parameters
+    ----------
+    galaxy : Galaxy
+    where : str
+        Beginning of the error's text.
+    any_name : bool
+        Whether it may have another name than a plateifu.
+
+    Raises
+    ------
+    SampleError
+        If something is wrong; the text says what is allowed.
+    """
     if not re.fullmatch(GALAXY_NAME if any_name else PLATEIFU, galaxy.plateifu):
         example = "a name of letters, digits and _.+-" if any_name else "PLATE-IFUDESIGN, for example 8485-1901"
         raise SampleError(f"{where}: plateifu '{galaxy.plateifu}' is malformed; it must be {example}.")

@@ -46,7 +46,10 @@ def read_drpall(path: str | Path, release: Release) -> Table:
         with fits.open(path) as hdus:
             table = Table(hdus[release.galaxy_table].data)
     except (OSError, KeyError, IndexError) as error:
-        raise CatalogueError(f"{path} cannot be read as the drpall of {release.name.upper()} ({error}).") from error
+        raise CatalogueError(
+            f"{path} cannot be read as the drpall of {release.name.upper()} ({error}). Delete it and run 'mangrove "
+            "select' again to fetch it anew, or correct survey.release or --drpall."
+        ) from error
     missing = [c for c in _COLUMNS if c not in table.colnames]
     if missing:
         raise CatalogueError(f"{path} lacks the column(s) {', '.join(missing)}; is it the drpall of {release.name}?")

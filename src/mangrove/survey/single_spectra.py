@@ -10,6 +10,8 @@ from mangrove.wavelengths import SIGMA_TO_FWHM
 
 #: Images to keep.
 HDUS = ("WAVE", "FLUX", "IVAR", "MASK", "SRES")
+#: What to do when a spectrum is refused.
+MEND = "Correct the file, or the columns 'path' and 'spectrum' of the sample sheet."
 #: Area of a MaNGA spaxel is that of 0.5 arcsec squared.
 _PIXEL_SCALE = 0.5
 
@@ -31,7 +33,8 @@ def read(hdus: dict[str, Hdu], spectrum: int) -> Cube:
     wave = hdus["WAVE"].data.astype(float)
     check_scale(wave)
     if wave.size != n_wave or any(hdus[name].data.shape != (n, n_wave) for name in HDUS[1:]):
-        raise CubeError(f"its HDUs disagree in shape: WAVE {wave.shape}, FLUX {(n, n_wave)}.")
+        shapes = ", ".join(f"{name} {hdus[name].data.shape}" for name in HDUS)
+        raise CubeError(f"its HDUs disagree in shape: {shapes}.")
     if hdus["MASK"].data.dtype.kind not in "iu":
         raise CubeError(f"MASK holds {hdus['MASK'].data.dtype}; whole numbers are needed.")
     if not 0 <= spectrum < n:

@@ -3,15 +3,13 @@
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
-from mangrove.lines import fit_lines
+from mangrove.lines import EW_HALF_WIDTH, fit_lines
 from mangrove.survey.simulation.instrument import WAVE
 from mangrove.survey.simulation.stars import StellarSpectra, r_band
 from mangrove.wavelengths import C_KMS
 
 #: Observed range of the continuum level, Angstrom.
 CONTINUUM_RANGE = (5600.0, 6750.0)
-#: Half width, km/s, of the range about a line in which the stars' flux is its continuum.
-EW_HALF_WIDTH = 500.0
 #: Smallest EW(Halpha), Angstrom, that is given a BPT class.
 MIN_EW_HALPHA = 0.5
 
@@ -50,7 +48,7 @@ def bpt_class(line_flux, ew_halpha):
 
 
 def line_continua(flux, velocity, redshift: float):
-    """Mean flux of the stars within :data:`EW_HALF_WIDTH` of each line, shape (n_line, n)."""
+    """Mean flux of the stars within :data:`mangrove.lines.EW_HALF_WIDTH` of each line, shape (n_line, n)."""
     centre = np.log(fit_lines().wave * (1 + redshift))
     half = EW_HALF_WIDTH / C_KMS
     cumulative = np.concatenate([np.zeros((len(flux), 1)), np.cumsum(flux, axis=1, dtype=float)], axis=1)
