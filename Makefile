@@ -69,9 +69,8 @@ lock: $(READY)         ## solve the dependencies anew for Python 3.11-3.13
 	sed -i.old '/^  - pip:$$/q' envs/mangrove.yaml && rm envs/mangrove.yaml.old
 	sed -n 's/^\([a-z].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.txt >> envs/mangrove.yaml
 
-bench: $(READY)        ## all benchmarks; results/benchmarks.jsonl
-	@mkdir -p results
-	@for script in benchmarks/*.py; do REAL_DATA="$(REAL_DATA)" $(BIN)/python $$script || exit 1; done | tee results/benchmarks.jsonl
+bench: $(READY)        ## all benchmarks with their limits; results/benchmarks.jsonl
+	REAL_DATA="$(REAL_DATA)" $(BIN)/python tools/run_benchmarks.py results/benchmarks.jsonl
 
 accept: $(READY)       ## declare the results of RUN current after a harmless edit: make accept RUN=demo
 	$(SNAKEMAKE) --configfile configs/$(RUN).yaml --touch

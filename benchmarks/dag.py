@@ -10,31 +10,34 @@ lines, with the limits where there are some. A wrong plan or an exceeded limit e
 import argparse
 import asyncio
 import gzip
-import json
+import io
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from PIL import Image
+from support.checkout import copy_workflow, environment
+from support.results import print_result
 
 from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.survey.sample import Galaxy, write_sheet
 
-ROOT = Path(__file__).resolve().parents[1]
-PARTS = ["Snakefile", "config.yaml", "rules", "workflow", "src", "profiles", "envs", "resources"]
 CONFIG = Path("configs/bench.yaml")
 SHEET = Path("samples/bench.tsv")
 PER_GALAXY = ("extract", "fit", "line_cube")
 # At 10,000 galaxies, where the survey is built and nothing changed.
 LIMITS = {"s": 60.0, "GB": 2.0}
+
+report = partial(print_result, "dag")
 
 
 def main() -> None:
@@ -58,7 +61,7 @@ def benchmark(n: int) -> None:
     measure("dry_run_nothing_built", n, nothing_built, "--dry-run")
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, "--record"], env=environment() | {"PYTHONPATH": "src"}, check=True)
-    show("record_metadata", time.perf_counter() - start, "s", n)
+    report("record_metadata", time.perf_counter() - start, "s", galaxies=n)
     measure("dry_run_all_built", n, Counter(), "--dry-run", limits=LIMITS)
     measure("run_all_built", n, Counter(), limits=LIMITS)
     measure("dry_run_edited_key", n, Counter(fit=n), "--dry-run", "--config", "fit={'polynomial_degree': 9}")
@@ -68,9 +71,7 @@ def benchmark(n: int) -> None:
 
 def make_workflow(n: int) -> None:
     """The workflow, a configuration and a sample sheet."""
-    for part in PARTS:
-        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
-        copy(ROOT / part, part)
+    copy_workflow(Path())
     CONFIG.parent.mkdir()
     CONFIG.write_text("run: bench\nsurvey: {source: sdss, base: archive}\n", encoding="utf-8")
     write_sheet(SHEET, galaxies(n))
@@ -108,14 +109,9 @@ def measure(metric: str, n: int, expected: Counter, *arguments: str, limits: dic
         sys.exit(f"{metric}: expected {dict(expected)}, planned {dict(planned(text))}.\n{text[-3000:]}")
     for name, value, unit in (("wall", wall, "s"), ("cpu", cpu, "s"), ("memory", memory, "GB")):
         limit = (limits or {}).get(unit)
-        show(f"{metric}_{name}", value, unit, n, limit)
+        report(f"{metric}_{name}", value, unit, limit=limit, galaxies=n)
         if limit and value > limit:
             sys.exit(f"{metric}_{name} is {value:.3g} {unit}, above the limit of {limit:g} {unit}.")
-
-
-def environment() -> dict[str, str]:
-    """The environment of the commands: mangrove is the copy's own."""
-    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
 def planned(text: str) -> Counter:
@@ -125,12 +121,6 @@ def planned(text: str) -> Counter:
         sys.exit(text)
     rows = re.findall(r"^(\w+) +(\d+)$", table[0], re.MULTILINE) if table else []
     return Counter({rule: int(count) for rule, count in rows if rule in ("download", *PER_GALAXY)})
-
-
-def show(metric: str, value: float, unit: str, n: int, limit: float | None = None) -> None:
-    """Print one measurement."""
-    line = {"benchmark": "dag", "metric": metric, "value": round(value, 3), "unit": unit, "galaxies": n}
-    print(json.dumps(line | ({"limit": limit} if limit else {})), flush=True)
 
 
 def record_metadata() -> None:
@@ -174,20 +164,22 @@ def checksum_limit() -> int:
 
 
 class Placeholders:
-    """Small valid files of each kind: artefacts without rows, cubes without spaxels, empty tables and figures."""
+    """Tiny valid files: artefacts without rows, cubes without spaxels, figures of one pixel, tables without rows."""
 
     def __init__(self):
-        self.content = {name: self._artefact(name) for name in KINDS}
+        self.artefacts = {name: self._artefact(name) for name in KINDS}
+        self.others = {".fits.gz": self._cube(), ".png": self._figure(), ".npz": self._arrays()}
+        self.others |= {".csv": b"name\n", ".json": b"{}\n", ".jsonl": b"{}\n"}
 
     def write(self, path: Path) -> None:
         """Write the placeholder that belongs to a path."""
         path.parent.mkdir(parents=True, exist_ok=True)
         names = (path.stem, path.parent.name, f"{path.parent.name}_{path.stem}")
-        kind = next((name for name in names if name in KINDS), "")
-        if path.name.endswith(".fits.gz"):
-            path.write_bytes(self._cube())
+        if path.suffix == ".h5":
+            content = next(self.artefacts[name] for name in names if name in KINDS)
         else:
-            path.write_bytes(self.content[kind] if path.suffix == ".h5" else b"")
+            content = next(content for end, content in self.others.items() if path.name.endswith(end))
+        path.write_bytes(content)
 
     @staticmethod
     def _artefact(kind: str) -> bytes:
@@ -195,6 +187,16 @@ class Placeholders:
         with tempfile.NamedTemporaryFile(suffix=".h5") as file:
             artefacts.write(file.name, kind, data, artefacts.Provenance(), {"status": "empty", "reason": "placeholder"})
             return Path(file.name).read_bytes()
+
+    @staticmethod
+    def _figure() -> bytes:
+        Image.new("L", (1, 1)).save(file := io.BytesIO(), "png")
+        return file.getvalue()
+
+    @staticmethod
+    def _arrays() -> bytes:
+        np.savez(file := io.BytesIO(), empty=np.zeros(0))
+        return file.getvalue()
 
     @staticmethod
     def _cube() -> bytes:

@@ -3,15 +3,16 @@
 REAL_DATA=FOLDER python benchmarks/fit_spectra.py
 """
 
-import json
 import os
 import statistics
-import time
+import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 from peers.plain_ppxf import plain_ppxf
+from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.lines import fit_lines
@@ -25,28 +26,29 @@ from mangrove.spectra.templates import StellarTemplates, match_line_spread
 from mangrove.survey.readers import read_cube
 
 REPEATS = 5
+#: Seconds per fit and core; time of one process over that of two.
+MOST_TIME, LEAST_GAIN = 0.8, 1.8
 #: Fits per timing of the processes: enough that starting them does not count.
 BATCH = 32
 SETTINGS = FitSettings()
 LINES = fit_lines()
 
+report = partial(print_result, "fit_spectra")
 
-def main() -> None:
-    """Print the results as JSON lines."""
+
+def main() -> int:
+    """Print the results as JSON lines; 1 if a limit is missed."""
     path = Path(os.environ.get("REAL_DATA", "../shared/data")) / "manga" / "MaNGA_test_spectra.fits.gz"
     with threadpool_limits(1):
         problems = load(path)
-        ours = [
-            statistics.median(seconds(fit_spectrum, s, z, t, LINES, SETTINGS) for _ in range(3)) for s, z, t in problems
-        ]
-        plain = [
-            statistics.median(seconds(plain_ppxf, s, t, LINES, SETTINGS) for _ in range(3)) for s, _, t in problems
-        ]
-        report("seconds per fit and core, median", statistics.median(ours), "s", statistics.median(plain))
+        ours = statistics.median(median_seconds(3, fit_spectrum, s, z, t, LINES, SETTINGS) for s, z, t in problems)
+        plain = statistics.median(median_seconds(3, plain_ppxf, s, t, LINES, SETTINGS) for s, _, t in problems)
+        report("seconds per fit and core, median", ours, "s", plain, MOST_TIME)
         spectrum, z, templates = problems[2]
         galaxy = GalaxyFit(z, templates, LINES, SETTINGS)
-        gains = [two_processes(galaxy, [spectrum] * BATCH) for _ in range(REPEATS)]
-    report("two processes over one, median of 5", statistics.median(gains), "ratio")
+        gain = statistics.median(two_processes(galaxy, [spectrum] * BATCH) for _ in range(REPEATS))
+    report(f"two processes over one, median of {REPEATS}", gain, "ratio", limit=LEAST_GAIN)
+    return int(ours > MOST_TIME or gain < LEAST_GAIN)
 
 
 def load(path: Path) -> list[tuple[Spectrum, float, StellarTemplates]]:
@@ -69,20 +71,5 @@ def two_processes(galaxy: GalaxyFit, spectra: list[Spectrum]) -> float:
     return seconds(fit_all, galaxy, spectra, 1) / seconds(fit_all, galaxy, spectra, 2)
 
 
-def seconds(function, *args) -> float:
-    """Wall time of a call."""
-    start = time.perf_counter()
-    function(*args)
-    return time.perf_counter() - start
-
-
-def report(metric: str, value: float, unit: str, peer: float | None = None) -> None:
-    """Print one result."""
-    row = {"benchmark": "fit_spectra", "metric": metric, "value": round(value, 4), "unit": unit}
-    if peer is not None:
-        row |= {"peer": round(peer, 4), "ratio": round(value / peer, 4)}
-    print(json.dumps(row), flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,5 +1,7 @@
 """One simulated spectrum of known stars and lines, and its fit: what the tests of the fit share."""
 
+from functools import cache
+
 import numpy as np
 
 from mangrove.lines import fit_lines
@@ -22,6 +24,7 @@ V_STAR, SIGMA_STAR, V_GAS, SIGMA_GAS = 120.0, 150.0, -80.0, 90.0
 FLUX = {"Halpha-6565": 30.0, "NII-6585": 12.0, "Hbeta-4863": 10.0, "OIII-5008": 15.0, "OII-3727": 9.0}
 
 
+@cache
 def stars():
     library = load_library("mastar")
     return match_line_spread(library, 1e-4 * np.log(10), WAVE / (1 + Z), LSF / (1 + Z))

@@ -1,6 +1,7 @@
 """The emulator against simulated spaxels, beside the best that the simulator's own scatter allows.
 
-``MANGROVE_VALIDATE=1`` takes 1200 galaxies and holds the emulator to it (``make validate``, several minutes).
+``MANGROVE_VALIDATE=1`` takes 1200 galaxies and holds the emulator to it (``make validate``, several minutes); the usual
+test takes a tenth of them.
 """
 
 import os
@@ -20,23 +21,37 @@ pytestmark = pytest.mark.usefixtures("strict_jax")
 
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 LEAST = 0.95
+#: One network that saw 120 galaxies knows the relations less well than an ensemble that saw 1200: it reaches 0.88-0.93.
+LEAST_OF_FEW = 0.8
+
+
+def reached(folder, n_galaxy, n_spaxel, settings):
+    """Spearman rho with the true EW over that of the reference, by line, on the galaxies left for the test."""
+    mock = mock_table(n_galaxy, n_spaxel, 20.0, seed=1)
+    parts = split(mock.table)
+    model, _ = train_emulator(mock.table, parts, settings, folder, {})
+    median = np.asarray(predict_table(model, mock.table.flux_bins[parts.test], None).mixture.median())
+    true, reference = mock.true[parts.test], mock.reference[parts.test]
+    return {
+        line: spearman(true[:, i], median[:, i]) / spearman(true[:, i], reference[:, i]) for i, line in enumerate(LINES)
+    }
 
 
 @pytest.mark.skipif(not FULL, reason="minutes: set MANGROVE_VALIDATE=1")
 def test_the_emulator_reaches_what_the_scatter_allows(tmp_path):
-    mock = mock_table(1200, 12, 20.0, seed=1)
-    parts = split(mock.table)
     settings = EmulatorSettings(
         Architecture(hidden=(64, 64), n_member=4), use_luminosity=False, batch_size=256, epochs=40, patience=10
     )
-    model, _ = train_emulator(mock.table, parts, settings, tmp_path, {})
-    median = np.asarray(predict_table(model, mock.table.flux_bins[parts.test], None).mixture.median())
-    reached = {}
-    for i, line in enumerate(LINES):
-        true = mock.true[parts.test, i]
-        reached[line] = spearman(true, median[:, i]) / spearman(true, mock.reference[parts.test, i])
-    print({line: round(value, 3) for line, value in reached.items()})
-    assert min(reached.values()) >= LEAST, reached
+    found = reached(tmp_path, 1200, 12, settings)
+    print({line: round(value, 3) for line, value in found.items()})
+    assert min(found.values()) >= LEAST, found
+
+
+@pytest.mark.slow
+def test_a_few_galaxies_reach_most_of_it(tmp_path):
+    settings = EmulatorSettings(Architecture(hidden=(64, 64)), use_luminosity=False, batch_size=64, epochs=30)
+    found = reached(tmp_path, 120, 8, settings)
+    assert min(found.values()) >= LEAST_OF_FEW, found
 
 
 @pytest.fixture(scope="module")

@@ -329,9 +329,23 @@ def test_baxel_lines_add_the_doublet_and_leave_out_what_was_not_fitted():
 
 
 def test_the_example_of_the_docs_runs_and_its_slope_is_that_of_finite_differences(colour_model):
-    """In a process of its own, as DSPS switches JAX to 64 bits."""
+    """In a process of its own, as DSPS switches JAX to 64 bits; strict types, but for DSPS itself."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/emulator.md").read_text(encoding="utf-8"), re.DOTALL)
     (example,) = [block for block in blocks if "dsps" in block]
+    strict = """
+import jax
+import dsps.sed.stellar_sed as dsps_sed
+
+jax.config.update("jax_numpy_dtype_promotion", "strict")
+jax.config.update("jax_numpy_rank_promotion", "raise")
+own = dsps_sed.calc_rest_sed_sfh_table_lognormal_mdf
+
+def lenient(*args):
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
+        return own(*args)
+
+dsps_sed.calc_rest_sed_sfh_table_lognormal_mdf = lenient
+"""
     check = """
 import numpy as np
 steps = [float(halpha(0.3 + s) - halpha(0.3 - s)) / (2 * s) for s in (0.02, 0.01)]
@@ -342,6 +356,6 @@ added = np.trapezoid(np.asarray(spectrum - stars), ssp.wave)
 levels = np.interp([6564.61], ssp.wave, np.asarray(stars))
 assert np.isfinite(np.asarray(spectrum)).all() and added > 0
 """
-    text = example.replace("results/demo/emulator/model", str(colour_model)) + check
+    text = strict + example.replace("results/demo/emulator/model", str(colour_model)) + check
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -43,9 +43,13 @@ MIN_SIGMA_STAR = 60.0
 MIN_LINE_SNR, MIN_HALPHA_SNR = 3.0, 5.0
 #: What the pulls must keep to.
 MEAN_LIMIT, WIDTH_LIMITS = 0.3, (0.8, 1.3)
+#: So many of its errors beyond a limit, a value fails: nearer, chance decides.
+FAIL_ERRORS = 2.0
 #: Fewer baxels than this say nothing.
 MIN_COUNT = 10
 
+#: 1.4826 / (4 phi(0.6745)), with phi the density of a unit Gaussian.
+_GAUSSIAN_SPREAD = 1.166
 _MEANS = ("log_age_lw", "log_age_mw", "metallicity_lw", "metallicity_mw", "log_ml_r", "ebv_star", "ebv_gas")
 _UNITS = {"v_star": "km/s", "sigma_star": "km/s", "v_gas": "km/s", "sigma_gas": "km/s"}
 _FLUX_UNIT = "1e-17 erg/s/cm2/spaxel"
@@ -74,8 +78,9 @@ class Comparison(NamedTuple):
 class RecoveryRow(NamedTuple):
     """One row of the table: a quantity in a range of S/N.
 
-    The median offset is in ``unit``; means and widths are those of the pulls. The error of the mean comes from the
-    scatter between galaxies, as neighbouring baxels share noise.
+    The median offset is in ``unit``; means and widths are those of the pulls. Their errors come from the scatter
+    between galaxies, as neighbouring baxels share noise. ``holds``: yes, within the limits; no, beyond one by more
+    than :data:`FAIL_ERRORS` errors; "within its error", between the two; "too few" baxels.
     """
 
     quantity: str
@@ -88,6 +93,7 @@ class RecoveryRow(NamedTuple):
     mean_pull_error: float
     std_pull: float
     robust_width: float
+    robust_width_error: float
     fraction_within_1_sigma: float
     limit_abs_mean: float
     limit_width_low: float
@@ -218,6 +224,16 @@ def robust_width(pull) -> float:
     return float(1.4826 * np.median(np.abs(pull - np.median(pull)))) if np.size(pull) else float("nan")
 
 
+def robust_width_error(pull, galaxy) -> float:
+    """Standard error of the robust width of pulls, shape (n,), near a Gaussian; NaN for one galaxy.
+
+    From the influence function of the median absolute deviation, summed by galaxy: 1.17 width / sqrt(n) where all
+    pulls are independent.
+    """
+    distance = np.abs(pull - np.median(pull))
+    return _GAUSSIAN_SPREAD * robust_width(pull) * clustered_error(np.sign(distance - np.median(distance)), galaxy)
+
+
 def clustered_error(pull, galaxy) -> float:
     """Standard error of the mean of pulls, shape (n,), that are correlated within a galaxy; NaN for one galaxy."""
     names, member = np.unique(galaxy, return_inverse=True)
@@ -235,8 +251,8 @@ def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:
     pull, n = comparison.pull, comparison.snr.size
     mean, std, inside = (float(f(pull)) if n else np.nan for f in (np.mean, np.std, lambda p: np.mean(np.abs(p) < 1.0)))
     offset = float(np.median(comparison.measured - comparison.truth)) if n else np.nan
-    width = robust_width(pull)
-    holds = "yes" if abs(mean) < MEAN_LIMIT and WIDTH_LIMITS[0] <= width <= WIDTH_LIMITS[1] else "no"
+    error = clustered_error(pull, comparison.galaxy)
+    width, width_error = robust_width(pull), robust_width_error(pull, comparison.galaxy) if n else np.nan
     return RecoveryRow(
         name,
         _UNITS.get(name, _FLUX_UNIT),
@@ -245,11 +261,21 @@ def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:
         np.unique(comparison.galaxy).size,
         offset,
         mean,
-        clustered_error(pull, comparison.galaxy),
+        error,
         std,
         width,
+        width_error,
         inside,
         MEAN_LIMIT,
         *WIDTH_LIMITS,
-        holds if n >= MIN_COUNT else "too few",
+        _verdict((mean, error), (width, width_error)) if n >= MIN_COUNT else "too few",
     )
+
+
+def _verdict(mean: tuple[float, float], width: tuple[float, float]) -> str:
+    """Whether a mean and a width, each with its error (NaN: unknown, taken as none), keep to the limits."""
+    beyond = [abs(mean[0]) - MEAN_LIMIT, max(WIDTH_LIMITS[0] - width[0], width[0] - WIDTH_LIMITS[1])]
+    if max(beyond) <= 0:
+        return "yes"
+    room = FAIL_ERRORS * np.nan_to_num([mean[1], width[1]])
+    return "no" if np.any(beyond > room) else "within its error"

@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, LABEL_FLAG
 from mangrove.report.drawing import DENSITY_FROM, count_bars, new_figure
-from mangrove.report.label_style import STYLE
+from mangrove.report.label_style import GAS_SNR, STYLE, has_gas
 
+#: Largest number of bars of the baxels per galaxy.
+_MAX_BARS = 30
 #: Percentage from which on the text of a cell is white.
 _WHITE_FROM = 60.0
 
@@ -31,10 +33,9 @@ def quality_figure(table: Artefact, target_snr: float) -> Figure:
     _chi2_panel(axes[0, 0], table)
     _snr_panel(axes[0, 1], table, target_snr)
     _error_panel(axes[1, 0], table)
-    counts = table["n_baxel_of_galaxy"]
-    axes[1, 1].hist(counts, bins=min(30, max(5, counts.size)), color="#4c78a8")
-    axes[1, 1].set(xlabel="baxels per galaxy", ylabel="galaxies")
-    axes[1, 1].set_title(f"{counts.size} galaxies, {np.sum(counts == 0)} without baxels, {counts.sum()} baxels")
+    _count_panel(axes[1, 1], table["n_baxel_of_galaxy"])
+    for panel in (axes[0, 0], axes[0, 1], axes[1, 1]):
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     return figure
 
 
@@ -92,10 +93,26 @@ def _snr_panel(axes: Axes, table: Artefact, target: float) -> None:
     axes.legend(fontsize=10)
 
 
+def _count_panel(axes: Axes, counts) -> None:
+    """Galaxies by their number of baxels, in bins of whole numbers from 0."""
+    width = max(1, -(-int(counts.max(initial=0) + 1) // _MAX_BARS))
+    edges = np.arange(0, counts.max(initial=0) + width + 1, width)
+    axes.hist(counts, bins=edges - 0.5, color="#4c78a8")
+    axes.set(xlabel="baxels per galaxy", ylabel="galaxies", xlim=(edges[0] - 0.5, edges[-1] - 0.5))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    galaxies = "1 galaxy" if counts.size == 1 else f"{counts.size} galaxies"
+    baxels = "1 baxel" if counts.sum() == 1 else f"{counts.sum()} baxels"
+    axes.set_title(f"{galaxies}, {np.sum(counts == 0)} without baxels, {baxels}")
+
+
 def _error_panel(axes: Axes, table: Artefact) -> None:
-    for name, label, colour in (("sigma_star_err", "stars", "#2c7fb8"), ("sigma_gas_err", "gas", "#41ab5d")):
-        values = table[name]
-        use = np.isfinite(values) & (values > 0) & (table["snr"] > 0)
+    all_baxels = np.ones(table["snr"].size, bool)
+    for what, label, colour, meant in (
+        ("star", "stars", "#2c7fb8", all_baxels),
+        ("gas", f"gas, a line with S/N > {GAS_SNR:g}", "#41ab5d", has_gas(table.data)),
+    ):
+        values = table[f"sigma_{what}_err"]
+        use = meant & np.isfinite(values) & (values > 0) & (table["snr"] > 0)
         snr, error = table["snr"][use], values[use]
         if use.sum() > DENSITY_FROM:
             _median_band(axes, snr, error, label, colour)

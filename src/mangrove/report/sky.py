@@ -62,9 +62,7 @@ def on_spaxels(extract: Artefact, values) -> np.ndarray:
     return padded[np.where(bin_id >= 0, bin_id, len(padded) - 1)]
 
 
-def draw_map(
-    axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: str = "viridis", limits=None
-) -> None:
+def draw_map(axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: str = "viridis", limits=None) -> None:
     """Draw a map, shape (ny, nx), with its colour bar; NaN is light grey, and a map of nothing else has no bar.
 
     Parameters

@@ -171,6 +171,23 @@ class LinearProblem:
         """Starlight over the errors of the data on the good pixels, shape (n_good,)."""
         return (self.stars @ c.weights) * self._shape(c.theta)
 
+    def starlight_columns(self, c: Composition) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives of the starlight by what is free in a composition, over the errors of the data.
+
+        Returns
+        -------
+        columns : ndarray, shape (n_good, n)
+            By the weights that are positive, E(B-V) where it is not at a bound, the coefficients of the polynomial.
+        hold : ndarray, shape (n,)
+            What a prior adds to their squared lengths.
+        """
+        active = c.weights > 0
+        free = np.full(c.theta.size, bool(active.any()))
+        free[0] &= self.continuum.attenuation and 0.0 < c.theta[0] < MAX_EBV
+        by_weight = self.stars[:, active] * self._shape(c.theta)[:, None]
+        columns = np.hstack([by_weight, self._shape_columns(c)[:, free]])
+        return columns, np.append(np.zeros(by_weight.shape[1]), self._hold()[free])
+
     def _model(self, c: Composition) -> np.ndarray:
         return self.starlight(c) + self.gas @ c.gas
 
@@ -209,12 +226,7 @@ class LinearProblem:
         return solutions
 
     def _linear(self, base: Composition, free, data, centres) -> list[Composition]:
-        shape = self._shape(base.theta)
-        starlight = self.stars @ base.weights
-        attenuation = np.exp(-base.theta[0] * self.curve)
-        columns = np.column_stack([-self.curve * starlight * shape, (starlight * attenuation)[:, None] * self.legendre])
-        size = self.continuum.calibration_error
-        hold = np.append(0.0, np.full(self.continuum.degree, size**-2.0 if size > 0 else 0.0))
+        columns, hold = self._shape_columns(base), self._hold()
         pull = hold[:, None] * np.vstack([np.zeros((1, data.shape[1])), centres - base.theta[1:, None]])
         found = []
         for step, weights in self._solved(base.theta, base, data, columns[:, free], hold[free], pull[free]):
@@ -222,6 +234,18 @@ class LinearProblem:
             theta[free] += step
             found.append(self._composition(weights, theta))
         return found
+
+    def _shape_columns(self, base: Composition) -> np.ndarray:
+        """Derivatives of the starlight by E(B-V) and the polynomial's coefficients, shape (n_good, 1 + degree)."""
+        starlight = self.stars @ base.weights
+        attenuation = np.exp(-base.theta[0] * self.curve)
+        by_ebv = -self.curve * starlight * self._shape(base.theta)
+        return np.column_stack([by_ebv, (starlight * attenuation)[:, None] * self.legendre])
+
+    def _hold(self) -> np.ndarray:
+        """What the prior adds to the squared lengths of these columns."""
+        size = self.continuum.calibration_error
+        return np.append(0.0, np.full(self.continuum.degree, size**-2.0 if size > 0 else 0.0))
 
     def _solved(self, theta, near, targets, columns, hold, pull) -> list[tuple[np.ndarray, np.ndarray]]:
         """Steps along free columns and non-negative weights for each target.

@@ -28,6 +28,7 @@ from mangrove.spectra.fit_results import (
     FitResult,
 )
 from mangrove.spectra.fit_settings import FitSettings, Guide
+from mangrove.spectra.line_errors import line_weight_errors
 from mangrove.spectra.photometry import r_band_flux
 from mangrove.spectra.templates import GasTemplates
 from mangrove.wavelengths import C_KMS
@@ -125,7 +126,10 @@ def collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_s
     line_status = np.where(
         line_status == LINE_OUTSIDE, LINE_OUTSIDE, line_status_of(spectrum, lines, v_gas, sigma_gas)
     ).astype(np.int8)
-    flux, flux_err = _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status)
+    errors_of_weights = factor * line_weight_errors(
+        solution.problem, solution.composition, spectrum, stars, gas, (v_gas, sigma_gas)
+    )
+    flux, flux_err = _line_fluxes(pp, norm, errors_of_weights, spectrum, z, v_gas, gas, lines, line_status)
     starlight = (pp.bestfit - pp.gas_bestfit) * norm
     starlight[np.abs(starlight) < _ROUNDING * norm] = 0.0
     windows = _ew_windows(spectrum.wave, lines.wave * np.exp(v_gas / C_KMS))
@@ -136,7 +140,7 @@ def collect(solution, spectrum, norm, z, stars, gas: GasTemplates, lines, line_s
     draws = solution.problem.draws(solution.composition, factor, settings.n_draw, np.random.default_rng(spectrum.seed))
     relative_err = _continuum_scatter(solution.problem, draws, windows, spectrum)
     return FitResult(
-        _status(pp, weights, errors[0, 0], sigma_fit, correction, settings, guide),
+        _status(pp, weights, errors[0, 0], sigma_fit, correction, np.any(flux > _DETECTED * flux_err), settings, guide),
         v_star,
         errors[0, 0],
         sigma,
@@ -201,11 +205,12 @@ def _dust(theta, spectrum, settings) -> tuple[float, float]:
     return ebv, ebv
 
 
-def _line_fluxes(pp, norm, factor, spectrum, z, v_gas, gas, lines, line_status):
+def _line_fluxes(pp, norm, errors_of_weights, spectrum, z, v_gas, gas, lines, line_status):
     flux, error = (np.full(len(lines.name), np.nan) for _ in range(2))
     # pPXF's flux is the sum over pixels of the template, tied lines included; the free line itself sums to 1.
-    scale = norm * pixel_width(lines.wave[gas.free], z, v_gas, spectrum.log_step) / gas.flux.sum(axis=0)
-    flux[gas.free], error[gas.free] = pp.gas_flux * scale, pp.gas_flux_error * scale * factor
+    width = pixel_width(lines.wave[gas.free], z, v_gas, spectrum.log_step)
+    flux[gas.free] = pp.gas_flux * norm * width / gas.flux.sum(axis=0)
+    error[gas.free] = errors_of_weights * width
     flux, error = flux[lines.partner] * lines.ratio, error[lines.partner] * lines.ratio
     measured = line_status == LINE_OK
     return np.where(measured, flux, np.nan), np.where(measured, error, np.nan)
@@ -238,13 +243,12 @@ def _line_spread_correction(solution, spectrum, norm, stars) -> float:
     return float(np.sum(weight * difference[good]) / np.sum(weight)) if np.any(weight) else 0.0
 
 
-def _status(pp, weights, v_err, sigma_fit, correction, settings, guide) -> int:
+def _status(pp, weights, v_err, sigma_fit, correction, detected: bool, settings, guide) -> int:
     (v_star, sigma_star), (v_gas, sigma_gas) = pp.sol[0][:2], pp.sol[1][:2]
     # Starlight that does not tell its velocity within the bounds is none.
     if not np.any(weights > 0) or v_err > settings.velocity_bound:
         return NO_CONTINUUM
     gas_at_bound = abs(v_gas) > 0.999 * settings.velocity_bound
-    detected = np.any(pp.gas_flux > _DETECTED * pp.gas_flux_error)
     if _NEAR_BOUND * abs(v_star) > 0.999 * settings.velocity_bound or (gas_at_bound and detected):
         return V_AT_BOUND
     if guide is not None and 0 < guide.half_width < 1.001 * abs(v_star - guide.v):

@@ -40,8 +40,6 @@ from mangrove.wavelengths import C_KMS
 _ROUNDS = 10
 _FTOL = 1e-4
 _MIN_PIXELS = 100
-#: Factor on the largest error that takes all weight from a pixel.
-_NO_WEIGHT = 1e6
 #: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are no faults.
 _CLIP_FROM_LINE = 1500.0
 
@@ -171,14 +169,12 @@ def _ppxf(spectrum, norm, wave, stars, gas, kinematics, settings, guide):
     component = np.repeat([0, 1], [stars.shape[1], gas.free.size])
     v = (-settings.velocity_bound, settings.velocity_bound)
     fixed = guide is not None and guide.half_width == 0
-    # pPXF's errors of the lines count masked pixels as well: these must not weigh.
-    noise = np.where(spectrum.good, spectrum.error, _NO_WEIGHT * spectrum.error.max())
     # At a perfect minimum capfit divides a reduction of zero by zero.
     with np.errstate(divide="ignore", invalid="ignore"):
         return ppxf(
             np.hstack([stars, gas.flux]),
             spectrum.flux / norm,
-            noise / norm,
+            spectrum.error / norm,
             C_KMS * spectrum.log_step,
             kinematics.tolist(),
             bounds=[star_bounds(settings, guide), [v, SIGMA_GAS_BOUND]],
