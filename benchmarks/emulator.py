@@ -5,9 +5,7 @@ Ends with 1 where a limit is not kept.
 REAL_DATA=FOLDER python benchmarks/emulator.py
 """
 
-import json
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.analysis.emulator_baselines import nearest_neighbours
@@ -50,8 +49,8 @@ def main() -> int:
             kept.append(report(f"training, {name_of(n_member)}", took, "s", limit=MAX_TRAINING_S))
     neighbours = neighbour_seconds(models[1], train, batch)
     for n_member, model in models.items():
-        ours = median_seconds(lambda model=model: predict(model, batch))
-        limit = neighbours / MIN_TIMES_FASTER if n_member == 1 else None
+        ours = median_prediction(model, batch)
+        limit = round(neighbours / MIN_TIMES_FASTER, 4) if n_member == 1 else None
         metric = f"prediction of {N_PREDICT} galaxies, {name_of(n_member)}, over 20 neighbours"
         kept.append(report(metric, ours, "s", neighbours, limit))
         million = resampled(batch, N_MILLION)
@@ -84,7 +83,13 @@ def gradient_seconds(model: Emulator, batch: LineTable) -> float:
     gradient = jax.jit(jax.grad(lambda flux, luminosity: model(flux, luminosity).observed[halpha]))
     flux, luminosity = jnp.asarray(batch.flux_bins[0]), jnp.asarray(batch.log_luminosity[0])
     gradient(flux, luminosity).block_until_ready()
-    return statistics.median(seconds(lambda: gradient(flux, luminosity).block_until_ready()) for _ in range(GRADIENTS))
+    return median_seconds(GRADIENTS, lambda: gradient(flux, luminosity).block_until_ready())
+
+
+def median_prediction(model: Emulator, batch: LineTable) -> float:
+    """Median time to predict a batch, after compilation."""
+    predict(model, batch)
+    return median_seconds(REPEATS, predict, model, batch)
 
 
 def resampled(table: LineTable, n: int) -> LineTable:
@@ -97,27 +102,10 @@ def name_of(n_member: int) -> str:
     return "single model" if n_member == 1 else f"ensemble of {n_member}"
 
 
-def median_seconds(function) -> float:
-    """Median wall time, the first call (compilation) apart."""
-    function()
-    return statistics.median(seconds(function) for _ in range(REPEATS))
-
-
-def seconds(function, *args) -> float:
-    """Wall time of a call."""
-    start = time.perf_counter()
-    function(*args)
-    return time.perf_counter() - start
-
-
 def report(metric: str, value: float, unit: str, peer: float | None = None, limit: float | None = None) -> bool:
     """Print one result; gives whether it is below the limit, where there is one."""
-    row = {"benchmark": "emulator", "metric": metric, "value": round(value, 4), "unit": unit}
-    if peer is not None:
-        row |= {"peer": round(peer, 4), "ratio": round(value / peer, 6), "times_faster": round(peer / value, 1)}
-    if limit is not None:
-        row["limit"] = round(limit, 4)
-    print(json.dumps(row), flush=True)
+    more = {} if peer is None else {"times_faster": round(peer / value, 1)}
+    print_result("emulator", metric, value, unit, peer, limit, **more)
     return limit is None or value < limit
 
 

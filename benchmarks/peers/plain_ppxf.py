@@ -3,7 +3,7 @@
 import numpy as np
 
 from mangrove.lines import LineList
-from mangrove.spectra import fit_measures, fit_results
+from mangrove.spectra import fit_results, fit_solution, line_measures
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.templates import StellarTemplates, gas_templates
@@ -20,7 +20,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
     """
     from ppxf.ppxf import ppxf
 
-    inside = fit_measures.line_status_of(spectrum, lines) != fit_results.LINE_OUTSIDE
+    inside = line_measures.line_status_of(spectrum, lines) != fit_results.LINE_OUTSIDE
     gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
     velocity = (-settings.velocity_bound, settings.velocity_bound)
@@ -30,8 +30,8 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
         spectrum.flux / norm,
         spectrum.error / norm,
         C_KMS * spectrum.log_step,
-        [[0.0, fit_measures.START_SIGMA_STAR], [0.0, fit_measures.START_SIGMA_GAS]],
-        bounds=[[velocity, fit_measures.SIGMA_STAR_BOUND], [velocity, fit_measures.SIGMA_GAS_BOUND]],
+        [[0.0, fit_solution.START_SIGMA_STAR], [0.0, fit_solution.START_SIGMA_GAS]],
+        bounds=[[velocity, fit_solution.SIGMA_STAR_BOUND], [velocity, fit_solution.SIGMA_GAS_BOUND]],
         moments=[2, 2],
         component=component,
         gas_component=component == 1,

@@ -62,9 +62,12 @@ class Artefact:
 
 
 def provenance(output: str | os.PathLike, params: Mapping[str, Any], inputs: list) -> Provenance:
-    """Provenance of ``output`` from the rule's params and its input files (artefacts or others)."""
-    folder = Path(output).parent
-    hashes = {os.path.relpath(path, folder): input_hash(path) for path in sorted(map(str, inputs))}
+    """Provenance of ``output`` from the rule's params and its input files (artefacts or others).
+
+    Inputs go by their path relative to the output. One with an absolute path, where the output's is not, lies in a
+    store outside the workflow's folder and goes by its name alone: where the store lies is no part of a result.
+    """
+    hashes = {_place(path, Path(output)): input_hash(path) for path in sorted(map(str, inputs))}
     return Provenance(params=dict(params), inputs=hashes)
 
 
@@ -208,6 +211,11 @@ def sweep(folder) -> list[Path]:
 
 
 _REMAKE = "Run the workflow again to make it anew."
+
+
+def _place(path: str, output: Path) -> str:
+    stored = os.path.isabs(path) and not output.is_absolute()
+    return Path(path).name if stored else os.path.relpath(path, output.parent)
 
 
 def _declared(kind: str) -> Kind:

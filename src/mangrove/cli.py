@@ -69,6 +69,7 @@ def simulate(
     from mangrove.survey.simulation.simulate import simulate_survey
 
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         simulate_survey(folder, survey_plateifus(galaxies), release, seed)
     except OSError as error:
         raise MangroveError(

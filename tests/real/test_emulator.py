@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mangrove import config
+from mangrove import config_files
 from mangrove.analysis import emulator_quality as quality
 from mangrove.models.emulator import predict_table
 from mangrove.models.emulator_training import EmulatorSettings, train_emulator
@@ -57,7 +57,7 @@ def test_every_line_is_better_than_published(judged):
 @pytest.fixture(scope="module")
 def run_settings(desi, script):
     """How run 'desi' trains: the ensemble, by the rule's own reading of the configuration."""
-    run = config.load([ROOT / "config.yaml", ROOT / "configs/desi.yaml"])
+    run = config_files.load([ROOT / "config.yaml", ROOT / "configs/desi.yaml"])
     table, published = desi
     stored = StoredTable(table, split(table), published, "")
     return script("emulator_train").settings(run.emulator.model_dump() | {"seed": run.seed}, stored)

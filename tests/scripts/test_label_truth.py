@@ -19,12 +19,22 @@ def beyond(case: Case) -> list[str]:
     return [f"{row.label}: bias {row.bias:.3f}, rms {row.rms:.3f}" for row in rows if row.holds == "no"]
 
 
-@pytest.mark.parametrize("case", [matched(30.0), matched(60.0), other_dust(30.0)], ids=["snr 30", "snr 60", "dust"])
+CASES = {"snr 20": matched(20.0), "snr 30": matched(30.0), "snr 60": matched(60.0), "dust": other_dust(30.0)}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_labels_are_within_their_limits(case):
     assert beyond(case) == []
 
 
 def test_the_limits_would_notice_a_bias():
-    """Another dust curve biases E(B-V) by 0.05."""
-    case = other_dust(30.0)._replace(limits=matched(30.0).limits)
+    """Another dust curve biases E(B-V) by 0.08."""
+    case = other_dust(30.0)._replace(limits=matched(30.0).limits, measured={})
     assert any(row.label == "ebv_star" and row.holds == "no" for row in recover(case, 8, FitSettings(), n_process=2))
+
+
+def test_limits_of_what_was_measured_narrow_with_the_sample():
+    few, many = (other_dust(30.0).limit("ebv_star", n) for n in (24, 400))
+    assert few == (0.10, 0.11)
+    # 0.079 and three times 0.051 / 20; 0.094 and a tenth.
+    assert many == pytest.approx((0.0866, 0.104), abs=5e-4)

@@ -11,7 +11,7 @@ from mangrove import artefacts
 from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
-from mangrove.report import label_maps, planes, quality
+from mangrove.report import label_maps, planes, quality, training
 from mangrove.report import survey as survey_tables
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
 from mangrove.report.survey import MEANING
@@ -136,7 +136,8 @@ def write_merged(folder, names):
         "candidate_cut": np.array([0] * n + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
-    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok)
+    params = artefacts.Provenance({"norm_band": [4050.0, 4150.0]})
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, params, ok)
     m = len(names) - 1
     cubes = {name: np.zeros((m, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
@@ -227,16 +228,19 @@ def test_label_maps_show_the_labels_on_their_spaxels(survey):
     values = labels["log_age_lw"]
     wanted = [[values[0], values[0], np.nan], [np.nan, np.nan, values[2]], [np.nan, np.nan, values[2]]]
     np.testing.assert_allclose(drawn, wanted)
-    assert [text.get_text() for text in titled(figure, "dust of the gas").texts] == ["no value"]
+    without = titled(figure, "dust of the gas")
+    assert [text.get_text() for text in without.texts] == ["no value"]
+    assert without.images[0].colorbar is None
+    assert titled(figure, "age, by light").images[0].colorbar is not None
     bars = {axes.get_ylabel() for axes in figure.axes}
-    assert {"log age [yr]", "[M/H] (dex)", "E(B-V) (mag)", "distance from Kauffmann (dex)"} <= bars
+    assert {"log age [yr]", "[M/H] (dex)", "E(B-V) (mag)"} <= bars
 
 
 def test_profiles_show_values_and_errors_at_their_radii(survey):
     extract, labels = artefacts.read(survey / "extract/regular.h5", "extract"), labels_of(survey, "regular")
     labels["radius_re"] = np.array([0.5, 1.0, 1.5])
     figure = label_maps.label_profiles_figure(extract, labels)
-    axes = titled(figure, "age, by light, 3 of 3 bins")
+    axes = titled(figure, "age, by light, 3 of 3 baxels")
     points, _, (bars,) = axes.containers[0].lines
     np.testing.assert_allclose(points.get_xydata(), np.stack([labels["radius_re"], labels["log_age_lw"]], axis=1))
     lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
@@ -268,10 +272,23 @@ def test_published_limits_and_huge_errors_leave_values_out():
 
 def test_east_is_left_where_the_frame_says_so(survey):
     extract = artefacts.read(survey / "extract/regular.h5", "extract")
-    axes = galaxy_figures.maps_figure(extract, artefacts.read(survey / "fit/regular.h5", "fit")).axes[0]
-    left, right = axes.get_xlim()
-    assert axes.get_xlabel() == "east offset (arcsec)"
+    maps = galaxy_figures.maps_figure(extract, artefacts.read(survey / "fit/regular.h5", "fit")).axes[:8]
+    left, right = maps[0].get_xlim()
     assert left > 0 > right
+    assert [axes.get_xlabel() for axes in maps] == 4 * [""] + 4 * ["east offset (arcsec)"]
+    assert [axes.get_ylabel() for axes in maps] == 2 * ["north offset (arcsec)", "", "", ""]
+
+
+def test_velocities_are_drawn_about_the_median_of_the_stars(survey):
+    extract = artefacts.read(survey / "extract/regular.h5", "extract")
+    fit = artefacts.read(survey / "fit/regular.h5", "fit")
+    fit.data["v_star"][:], fit.data["v_gas"][:] = [90.0, 100.0, 130.0], [60.0, 100.0, 125.0]
+    figure = galaxy_figures.maps_figure(extract, fit)
+    for title, wanted in (("V star", {-10.0, 0.0, 30.0}), ("V gas", {-40.0, 0.0, 25.0})):
+        image = titled(figure, title).images[0]
+        assert set(np.unique(image.get_array().compressed())) == wanted
+        assert image.norm.vmin == -image.norm.vmax
+        assert image.colorbar.ax.get_ylabel() == "km/s from the stars' median of +100 km/s"
 
 
 def test_stored_model_is_the_fitted_one(survey):
@@ -368,6 +385,23 @@ def test_dense_planes_and_diagrams_are_drawn_as_counts(survey):
     assert "AGN: 100.0 %" in [text.get_text() for text in legend.get_texts()]
 
 
+def test_quality_counts_whole_galaxies_and_errors_of_gas_that_is_there(survey):
+    table = table_of(survey)
+    table.data["line_flux_err"][0] = 1e9
+    axes = quality.quality_figure(table, 20.0).axes
+    heights = [bar.get_height() for bar in axes[3].patches]
+    assert axes[3].get_title() == "3 galaxies, 1 without baxels, 4 baxels"
+    assert (len(heights), sum(heights)) == (4, 3)
+    assert all(tick == int(tick) for tick in axes[3].get_yticks())
+    sizes = {line.get_label(): line.get_xdata().size for line in axes[2].lines}
+    assert sizes == {"stars": 4, "gas, a line with S/N > 5": 3}
+
+
+def test_training_figure_names_the_band_of_its_unit(survey):
+    labels = [axes.get_ylabel() for axes in training.training_figure(survey / "training_spectra.h5").axes]
+    assert labels[0] == "flux / mean at 4050-4150 Å"
+
+
 def test_failures_figure_writes_the_percentages(survey):
     table = table_of(survey)
     figure = quality.failures_figure(table, survey_tables.flag_table(table))
@@ -422,7 +456,7 @@ def test_digest_counts_times_and_tracebacks(script, Params, tmp_path):
     (failure,) = read_csv(tmp_path / "failures.csv")
     assert failure["rule"] == "fit"
     assert int(failure["count"]) == 2
-    assert failure["message"].startswith("ValueError: no data for")
+    assert failure["message"] == "ValueError: no data for 9001-1901 (and 1 more like it)"
     assert failure["place"] == "fitting.py:12 fit_spectrum"
 
 

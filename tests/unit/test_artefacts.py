@@ -89,6 +89,27 @@ def test_leftovers_of_killed_writers_are_swept(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_leftover_folders_are_swept_too(tmp_path):
+    leftover = tmp_path / "emulator/.model.0123.part"
+    leftover.mkdir(parents=True)
+    (leftover / "arrays.npz").write_bytes(b"half")
+    assert artefacts.sweep(tmp_path) == [leftover]
+    assert not leftover.exists()
+
+
+def test_where_a_store_lies_is_no_part_of_a_result(tmp_path, monkeypatch):
+    """The same cube in two stores outside the workflow's folder: equal bytes; within it, its path tells where it is."""
+    made = []
+    for name in ("here", "far/away"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "cube.fits").write_bytes(b"cube")
+        monkeypatch.chdir(tmp_path)
+        inputs = [str(tmp_path / name / "cube.fits")]
+        made.append(artefacts.provenance("results/x.h5", {}, inputs).inputs)
+    assert made[0] == made[1] and list(made[0]) == ["cube.fits"]
+    assert list(artefacts.provenance("results/x.h5", {}, ["here/cube.fits"]).inputs) == ["../here/cube.fits"]
+
+
 def test_reading_refuses_what_is_wrong(tmp_path):
     path = write(tmp_path / "x.h5")
     with pytest.raises(ArtefactError, match="wanted is fit"):

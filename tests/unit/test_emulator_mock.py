@@ -1,7 +1,7 @@
 """The emulator against simulated spaxels, beside the best that the simulator's own scatter allows.
 
 ``MANGROVE_VALIDATE=1`` takes 1200 galaxies and holds the emulator to it (``make validate``, several minutes); the usual
-test takes a tenth of them.
+test takes a fifteenth of them.
 """
 
 import os
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("strict_jax")
 
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 LEAST = 0.95
-#: One network that saw 120 galaxies knows the relations less well than an ensemble that saw 1200: it reaches 0.88-0.93.
+#: One network that saw 80 galaxies knows the relations less well than an ensemble that saw 1200: it reaches 0.84-0.97.
 LEAST_OF_FEW = 0.8
 
 
@@ -50,7 +50,7 @@ def test_the_emulator_reaches_what_the_scatter_allows(tmp_path):
 @pytest.mark.slow
 def test_a_few_galaxies_reach_most_of_it(tmp_path):
     settings = EmulatorSettings(Architecture(hidden=(64, 64)), use_luminosity=False, batch_size=64, epochs=30)
-    found = reached(tmp_path, 120, 8, settings)
+    found = reached(tmp_path, 80, 12, settings)
     assert min(found.values()) >= LEAST_OF_FEW, found
 
 

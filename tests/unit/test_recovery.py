@@ -143,3 +143,42 @@ def test_error_of_the_mean_counts_galaxies():
     pull = np.repeat([1.0, -1.0, 1.0, -1.0], 100)
     assert recovery.clustered_error(pull, galaxy) == pytest.approx(np.std([1, -1, 1, -1], ddof=1) / 2)
     assert np.isnan(recovery.clustered_error(pull[:100], galaxy[:100]))
+
+
+def test_error_of_the_width():
+    rng = np.random.default_rng(6)
+    pulls, one_each = rng.standard_normal((400, 100)), np.arange(100)
+    scatter = np.std([recovery.robust_width(pull) for pull in pulls])
+    errors = [recovery.robust_width_error(pull, one_each) for pull in pulls]
+    assert np.mean(errors) == pytest.approx(scatter, rel=0.1)
+    # Four times the same noise in each of 25 galaxies is that of 25 values.
+    shared = [recovery.robust_width_error(np.repeat(pull[:25], 4), np.repeat(one_each[:25], 4)) for pull in pulls]
+    assert np.mean(shared) == pytest.approx(2.0 * scatter, rel=0.15)
+
+
+def galaxies(mean, scatter, n=8, width=1.0):
+    """A comparison of galaxies of 50 baxels whose mean pulls are ``mean`` plus and minus ``scatter``."""
+    pull = np.repeat(mean + scatter * np.resize([1.0, -1.0], n), 50) + width * np.tile(np.linspace(-1.7, 1.7, 50), n)
+    ones = np.ones(pull.size)
+    return recovery.Comparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
+
+
+@pytest.mark.parametrize(
+    ("mean", "scatter", "width", "holds"),
+    [
+        (0.2, 0.7, 1.0, "yes"),  # A mean within the limit is within it, however uncertain.
+        (0.5, 0.7, 1.0, "within its error"),  # The error is 0.26: 0.2 beyond the limit is chance.
+        (0.5, 0.1, 1.0, "no"),  # The error is 0.04.
+        (-0.9, 0.7, 1.0, "no"),
+        (0.0, 0.0, 0.5, "no"),
+    ],
+)
+def test_a_verdict_counts_what_is_known(mean, scatter, width, holds):
+    pooled = dict.fromkeys(
+        ("v_star", "sigma_star", "v_gas", "sigma_gas", recovery.ALL_LINES), galaxies(mean, scatter, width=width)
+    )
+    pooled |= {f"flux {line}": pooled["v_star"] for line in recovery.STRONG_LINES}
+    row = recovery.recovery_table(pooled)[0]
+    assert row.mean_pull == pytest.approx(mean)
+    assert row.mean_pull_error == pytest.approx(scatter / np.sqrt(7), abs=1e-9)
+    assert row.holds == holds

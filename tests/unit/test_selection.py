@@ -139,7 +139,11 @@ def test_a_simulated_archive_gives_a_sheet_with_everything_joined(tmp_path, name
     assert {g.drpver for g in chosen.galaxies} == {version.drpver}
     assert sum(g.convlstm for g in chosen.galaxies) == sum(g.z < 0.03 for g in chosen.galaxies) > 0
     text = "\n".join(selection.summary(chosen, config.sample))
-    assert f"{len(chosen.galaxies):7d} cubes selected" in text
+    names = [g.mangaid for g in chosen.galaxies]
+    assert f"{len(names):7d} cubes selected\n" in text
+    assert f"{len(set(names)):7d} galaxies\n" in text
+    assert f"{len(names) - len(set(names)):7d} repeat observations\n" in text
+    assert len(set(names)) == len(names) - 1, "the simulated survey repeats one galaxy"
     assert "      1 active nuclei\n" in text
     assert "      1 removed: CRITICAL quality bit" in text
     with pytest.raises(SampleError, match=r"drpver.*mangrove select"):

@@ -23,6 +23,13 @@ def test_both_profiles_agree_on_what_is_out_of_date():
     assert {key: profile("slurm")[key] for key in SHARED} == {key: profile("default")[key] for key in SHARED}
 
 
+def test_both_profiles_hold_the_archive_to_four_connections():
+    """The rule 'download' takes one of each; Snakemake knows no limit where a profile names none."""
+    for name in ("default", "slurm"):
+        assert "downloads=4" in profile(name)["resources"]
+    assert re.search(r"^rule download:.*?^        downloads=1,$", (ROOT / "rules/survey.smk").read_text(), re.S | re.M)
+
+
 def test_every_rule_asks_the_cluster_for_its_memory_and_more_when_it_fails():
     asked = profile("slurm")["set-resources"]
     needed = {}

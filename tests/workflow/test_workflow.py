@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from conftest import ROOT, rules_of
 
 WALK = Path(__file__).with_name("walk_params.py")
@@ -43,6 +44,17 @@ def test_params_of_the_emulator_are_plain_values(fresh):
     found = walk(fresh, *(f"results/tiny/report/emulator/{name}" for name in ("umap.png", "quality.csv", "truth.csv")))
     assert set(rules_of("emulator")) <= set(found["rules"])
     assert found["faults"] == []
+
+
+@pytest.mark.parametrize("emulator", [True, False])
+def test_every_job_but_the_provenance_is_done_before_the_digest(fresh, emulator):
+    """Its timings and failures are those of the whole run."""
+    settings = "--config", f"emulator={{'enabled': {emulator}}}"
+    everything = fresh.planned(*settings).rules
+    before = fresh.planned("results/tiny/report/timings.csv", *settings).rules
+    assert before["digest"] == 1
+    assert ("emulator_figures" in before) == emulator
+    assert everything == {**before, "provenance": 1}
 
 
 def test_a_run_without_cubes_is_the_emulator_alone(fresh):

@@ -22,8 +22,8 @@ MAX_CHI2 = 2.0
 MIN_BPT_SNR, MIN_BALMER_SNR = 5.0, 5.0
 BPT = "BPT class"
 BPT_FAR = "BPT class, over 2 sigma from a curve"
-
-_SNR_RANGES = {"20-40": (20.0, 40.0), "above 40": (40.0, np.inf), "10-20": (10.0, 20.0)}
+#: Ranges of S/N per pixel of the baxels.
+SNR_RANGES = {"20-40": (20.0, 40.0), "above 40": (40.0, np.inf), "10-20": (10.0, 20.0)}
 _COMPARED = tuple(name for name in LABEL if name not in ("log_sfr_density", "log_mass_density", "d_bpt"))
 _POPULATIONS = ("log_age_lw", "metallicity_lw")
 _FROM_LINES = ("ebv_gas", "log_ssfr")
@@ -40,7 +40,7 @@ class Limits(NamedTuple):
     width_low, width_high : float
         Of the robust width of the pulls.
     fraction : float
-        Smallest fraction of right classes.
+        The fraction of right classes is larger.
     """
 
     bias: float = np.nan
@@ -82,7 +82,8 @@ def limits_of(label: str, snr_range: str) -> Limits:
     if label == "ebv_star":
         return Limits(rms=0.03)
     if label in _FROM_LINES:
-        return Limits(width_low=0.8, width_high=1.4)
+        # The masses of specific rates are biased high with the ages (docs/labels.md).
+        return Limits(bias=0.10 if label == "log_ssfr" else np.nan, width_low=0.8, width_high=1.4)
     return Limits(fraction={BPT: 0.95, BPT_FAR: 0.98}.get(label, np.nan))
 
 
@@ -160,7 +161,7 @@ def pool_labels(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Compa
 
 def label_table(pooled: Mapping[str, Comparison]) -> list[LabelRow]:
     """Bias, scatter and pulls of each label in each range of S/N, and whether they keep to the limits."""
-    return [_row(name, text, pooled[name].between(*ends)) for text, ends in _SNR_RANGES.items() for name in pooled]
+    return [_row(name, text, pooled[name].between(*ends)) for text, ends in SNR_RANGES.items() for name in pooled]
 
 
 def _snr(labels, i: int) -> np.ndarray:
@@ -198,6 +199,6 @@ def _verdict(n: int, numbers, limits: Limits) -> str:
         rms > limits.rms,
         width < limits.width_low,
         width > limits.width_high,
-        fraction < limits.fraction,
+        fraction <= limits.fraction,
     )
     return "no" if any(beyond) else "yes"

@@ -60,6 +60,7 @@ def label_figure(pooled: Mapping[str, Comparison]) -> Figure:
         result = f"bias {offset.mean():+.3f}, rms {np.sqrt(np.mean(offset**2)):.3f}" if offset.size else "no values"
         axes.set_title(f"{style.title}\n{result}", fontsize=11)
         axes.set(xlabel=f"true {style.axis}", ylabel=f"measured {style.axis}")
+        axes.locator_params(nbins=5)
         _value_panel(axes, found)
     for spare in panels[len(names) :]:
         spare.set_axis_off()

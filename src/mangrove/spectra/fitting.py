@@ -13,17 +13,7 @@ from mangrove.spectra.composition import (
     continuum_shape,
     on_data,
 )
-from mangrove.spectra.fit_measures import (
-    SIGMA_GAS_BOUND,
-    START_SIGMA_GAS,
-    START_SIGMA_STAR,
-    Solution,
-    collect,
-    line_status_of,
-    pixel_width,
-    robust_rms,
-    star_bounds,
-)
+from mangrove.spectra.fit_measures import collect, robust_rms
 from mangrove.spectra.fit_results import (
     ALL_MASKED,
     LINE_OUTSIDE,
@@ -34,6 +24,15 @@ from mangrove.spectra.fit_results import (
     no_fit,
 )
 from mangrove.spectra.fit_settings import FitSettings, Guide
+from mangrove.spectra.fit_solution import (
+    SIGMA_GAS_BOUND,
+    START_SIGMA_GAS,
+    START_SIGMA_STAR,
+    Fit,
+    Solution,
+    star_bounds,
+)
+from mangrove.spectra.line_measures import line_status_of, pixel_width
 from mangrove.spectra.templates import StellarTemplates, gas_templates
 from mangrove.wavelengths import C_KMS
 
@@ -87,10 +86,8 @@ def fit_spectrum(
     norm = float(np.median(np.abs(spectrum.flux[spectrum.good])))
     if norm == 0.0:
         return no_fit(NO_CONTINUUM, n_good, stars, lines, settings)
-    line_status = line_status_of(spectrum, lines)
-    gas = gas_templates(
-        lines, line_status != LINE_OUTSIDE, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma)
-    )
+    inside = line_status_of(spectrum, lines) != LINE_OUTSIDE
+    gas = gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     solution = _solve(spectrum, norm, stars, gas, settings, guide)
     clipped = _outliers(solution, spectrum, norm, lines, settings.clip_sigma)
     if clipped.any():
@@ -98,8 +95,8 @@ def fit_spectrum(
         solution = _solve(spectrum, norm, stars, gas, settings, guide, solution)
     if not np.all(np.isfinite(np.concatenate(solution.pp.sol))):
         return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
-    result = collect(solution, spectrum, norm, z, stars, gas, lines, line_status, settings, guide)
-    return result._replace(n_clipped=int(clipped.sum()))
+    fit = Fit(solution, spectrum, norm, z, stars, gas, lines, settings, guide)
+    return collect(fit, int(clipped.sum()))
 
 
 def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, lines: LineList) -> Model:

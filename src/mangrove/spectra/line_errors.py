@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from mangrove.spectra.composition import Composition, LinearProblem, Spectrum, on_data
-from mangrove.spectra.templates import GasTemplates, StellarTemplates
+from mangrove.spectra.composition import on_data
+from mangrove.spectra.fit_solution import Fit
 
 #: Steps of the derivatives: km/s, and km2/s2 in the square of the dispersion.
 _V_STEP, _SIGMA2_STEP = 5.0, 300.0
@@ -12,28 +12,15 @@ _V_STEP, _SIGMA2_STEP = 5.0, 300.0
 _RIDGE = 1e-10
 
 
-def line_weight_errors(
-    problem: LinearProblem,
-    composition: Composition,
-    spectrum: Spectrum,
-    stars: StellarTemplates,
-    gas: GasTemplates,
-    motion: tuple[float, float],
-) -> np.ndarray:
+def line_weight_errors(fit: Fit) -> np.ndarray:
     """Standard errors of the weights of the lines, shape (n_gas,), from the errors of the data as they are.
 
     The inverse of the normal matrix about the solution. A fit of a line's amplitude alone (pPXF's errors) knows neither
     that its width is free, which makes the error of a single strong line larger by sqrt(1.5), nor the absorption beneath.
-
-    Parameters
-    ----------
-    problem, composition
-        At the final kinematics.
-    motion : tuple of float
-        Velocity and dispersion of the gas, km/s.
     """
-    by_starlight, hold = problem.starlight_columns(composition)
-    by_motion = _motion_columns(composition, spectrum, stars, gas, *motion)
+    problem = fit.solution.problem
+    by_starlight, hold = problem.starlight_columns(fit.solution.composition)
+    by_motion = _motion_columns(fit)
     columns = np.hstack([problem.gas, by_motion, by_starlight])
     squares = columns.T @ columns + np.diag(np.append(np.zeros(columns.shape[1] - hold.size), hold))
     length = np.sqrt(squares.diagonal())
@@ -47,13 +34,14 @@ def line_weight_errors(
     return errors[: problem.gas.shape[1]]
 
 
-def _motion_columns(composition, spectrum, stars, gas, velocity: float, sigma: float) -> np.ndarray:
+def _motion_columns(fit: Fit) -> np.ndarray:
     """Derivatives of the emission by velocity and squared dispersion over the errors, shape (n_good, 2)."""
-    emission = (gas.flux @ composition.gas)[:, None]
+    emission, (velocity, sigma) = (fit.gas.flux @ fit.solution.composition.gas)[:, None], fit.gas_motion
+    good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]
 
     def at(v: float, sigma2: float) -> np.ndarray:
-        return on_data(emission, spectrum, stars, v, np.sqrt(max(sigma2, 0.0)))[spectrum.good, 0]
+        return on_data(emission, fit.spectrum, fit.stars, v, np.sqrt(max(sigma2, 0.0)))[good, 0]
 
     by_velocity = at(velocity + _V_STEP, sigma**2) - at(velocity - _V_STEP, sigma**2)
     by_sigma = at(velocity, sigma**2 + _SIGMA2_STEP) - at(velocity, sigma**2 - _SIGMA2_STEP)
-    return np.column_stack([by_velocity, by_sigma]) / spectrum.error[spectrum.good, None]
+    return np.column_stack([by_velocity, by_sigma]) / error[:, None]

@@ -1,0 +1,103 @@
+"""Emission lines of a fit: status, flux, equivalent width, and their errors."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mangrove.lines import EW_HALF_WIDTH, LineList
+from mangrove.spectra.composition import Composition
+from mangrove.spectra.fit_results import LINE_MASKED, LINE_OK, LINE_OUTSIDE
+from mangrove.spectra.fit_solution import START_SIGMA_GAS, Fit
+from mangrove.spectra.line_errors import line_weight_errors
+from mangrove.wavelengths import C_KMS
+
+#: A line whose centre is nearer to an end of the range, pixels, lies outside.
+_LINE_MARGIN = 4
+#: Smallest part of a line's flux that must fall on good pixels.
+_MIN_COVERED = 0.5
+_TINY = 1e-300
+
+
+def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
+    """The columns of the lines, shape (n_line,) each; NaN where the status is not ok.
+
+    Parameters
+    ----------
+    factor : float
+        On the errors of the data.
+    draws : sequence of Composition
+        Noisy copies of the model.
+    """
+    v_gas, sigma_gas = fit.gas_motion
+    status = line_status_of(fit.spectrum, fit.lines, v_gas, sigma_gas)
+    # What had no template, as its partner seemed to lie outside, has no flux.
+    status[~np.isin(fit.lines.partner, fit.gas.free)] = LINE_OUTSIDE
+    flux, flux_err = _fluxes(fit, factor, status)
+    windows = _ew_windows(fit.spectrum.wave, fit.lines.wave * np.exp(v_gas / C_KMS))
+    continuum = np.where(status == LINE_OK, windows @ fit.starlight, np.nan)
+    # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.
+    per_ew = np.where(continuum > 0, continuum * (1.0 + fit.z), np.nan)
+    ew = flux / per_ew
+    return {
+        "line_status": status,
+        "line_flux": flux,
+        "line_flux_err": flux_err,
+        "line_ew": ew,
+        "line_ew_err": np.hypot(flux_err / per_ew, ew * _continuum_scatter(fit, draws, windows)),
+        "line_continuum": continuum,
+    }
+
+
+def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: float = START_SIGMA_GAS) -> np.ndarray:
+    """Whether each line lies in the range, with at least half of its flux on good pixels.
+
+    Parameters
+    ----------
+    velocity, sigma : float
+        Of the gas, km/s; the line spread is added to its dispersion.
+    """
+    centre = lines.wave * np.exp(velocity / C_KMS)
+    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.sigma) / centre)
+    offset = np.log(spectrum.wave[:, None] / centre)
+    profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
+    covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
+    status = np.where(covered >= _MIN_COVERED, LINE_OK, LINE_MASKED).astype(np.int8)
+    place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
+    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LINE_OUTSIDE
+    # A tied line is measured through its partner; without the partner there is nothing to tie it to.
+    partner_outside = status[lines.partner] == LINE_OUTSIDE
+    status[partner_outside] = LINE_OUTSIDE
+    return status
+
+
+def pixel_width(wave, z: float, velocity: float, log_step: float):
+    """Width, Angstrom, of the observed pixel at a line: pPXF's flux is a sum over pixels."""
+    return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
+
+
+def _fluxes(fit: Fit, factor: float, status) -> tuple[np.ndarray, np.ndarray]:
+    flux, error = (np.full(status.size, np.nan) for _ in range(2))
+    gas, lines, pp = fit.gas, fit.lines, fit.solution.pp
+    width = pixel_width(lines.wave[gas.free], fit.z, fit.gas_motion[0], fit.spectrum.log_step)
+    # pPXF's flux is the sum over pixels of the template, tied lines included; the free line itself sums to 1.
+    flux[gas.free] = pp.gas_flux * fit.norm * width / gas.flux.sum(axis=0)
+    error[gas.free] = factor * width * line_weight_errors(fit)
+    flux, error = flux[lines.partner] * lines.ratio, error[lines.partner] * lines.ratio
+    return tuple(np.where(status == LINE_OK, values, np.nan) for values in (flux, error))
+
+
+def _ew_windows(wave, centre) -> np.ndarray:
+    """Rows that take the mean over the pixels within :data:`EW_HALF_WIDTH` of each line, shape (n_line, n_wave)."""
+    near = np.abs(np.log(wave / np.asarray(centre)[:, None])) < EW_HALF_WIDTH / C_KMS
+    return near / np.maximum(near.sum(axis=1, keepdims=True), 1)
+
+
+def _continuum_scatter(fit: Fit, draws, windows) -> np.ndarray:
+    """Relative scatter of the starlight at each line over noisy copies of the model, shape (n_line,); NaN if it has none.
+
+    Over the good pixels of the lines' windows.
+    """
+    good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]
+    mean = np.array([windows[:, good] @ (fit.solution.problem.starlight(draw) * error) for draw in draws])
+    level = mean.mean(axis=0)
+    return mean.std(axis=0, ddof=1) / np.where(level > 0, level, np.nan)

@@ -1,0 +1,104 @@
+"""The benchmarks' own machinery: a miss is not lost on the way to the file, and their lines and placeholders are right."""
+
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from PIL import Image
+from support.results import print_result
+
+from mangrove import artefacts
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def load(path: Path):
+    """A script as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def runner():
+    return load(ROOT / "tools" / "run_benchmarks.py")
+
+
+@pytest.fixture
+def scripts(tmp_path):
+    """Three benchmarks: one that passes, one that misses its limit after its line, one that passes."""
+    folder = tmp_path / "benchmarks"
+    folder.mkdir()
+    for name, status in (("a", 0), ("b", 1), ("c", 0)):
+        line = json.dumps({"benchmark": name, "metric": "m", "value": 1.5, "unit": "s"})
+        (folder / f"{name}.py").write_text(f"import sys\nprint({line!r})\nsys.exit({status})\n")
+    return folder
+
+
+def test_a_missed_limit_fails_the_command_and_all_lines_are_kept(runner, scripts, tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(runner, "FOLDER", scripts)
+    target = tmp_path / "results" / "benchmarks.jsonl"
+    with pytest.raises(SystemExit, match=r"missed a limit: b\.py\. The results are in .*benchmarks\.jsonl"):
+        runner.main(str(target))
+    rows = [json.loads(line) for line in target.read_text().splitlines()]
+    assert [row["benchmark"] for row in rows[1:]] == ["a", "b", "c"]
+    assert capfd.readouterr().out == target.read_text()
+    (scripts / "b.py").unlink()
+    runner.main(str(target))
+    assert len(target.read_text().splitlines()) == 3
+
+
+def test_the_first_line_describes_the_machine(runner, scripts, tmp_path):
+    runner.run_all([], tmp_path / "b.jsonl")
+    machine = json.loads((tmp_path / "b.jsonl").read_text())["machine"]
+    assert machine["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert 1 <= machine["cores"] <= os.cpu_count()
+    assert machine["memory_gb"] > 0.5 and machine["cpu"]
+    assert machine["numpy"] == np.__version__
+    assert {"jax", "ppxf", "snakemake"} <= set(machine)
+
+
+def test_a_line_holds_the_ratio_to_the_peer_and_the_limit(capsys):
+    print_result("x", "speed", 123.456, "MB/s", 246.912, 100.0, galaxies=3)
+    print_result("x", "share", 0.25, "ratio")
+    full, short = map(json.loads, capsys.readouterr().out.splitlines())
+    assert full == {
+        "benchmark": "x", "metric": "speed", "value": 123.5, "unit": "MB/s", "peer": 246.9, "ratio": 0.5,
+        "limit": 100.0, "galaxies": 3,
+    }  # fmt: skip
+    assert short == {"benchmark": "x", "metric": "share", "value": 0.25, "unit": "ratio"}
+
+
+def test_placeholders_of_the_dag_are_valid_files(tmp_path):
+    placeholders = load(ROOT / "benchmarks" / "dag.py").Placeholders()
+    names = ("spectra/fit/1-1.h5", "report/bpt.png", "report/status.csv", "provenance.json", "emulator/metrics.jsonl")
+    for name in (*names, "emulator/model/arrays.npz", "manga-1-1-LOGCUBE.fits.gz"):
+        placeholders.write(tmp_path / name)
+    assert artefacts.read(tmp_path / names[0], "fit")["status"].size == 0
+    with Image.open(tmp_path / names[1]) as image:
+        assert image.size == (1, 1)
+    assert (tmp_path / names[2]).read_text() == "name\n"
+    assert json.loads((tmp_path / names[3]).read_text()) == json.loads((tmp_path / names[4]).read_text()) == {}
+    with np.load(tmp_path / "emulator/model/arrays.npz") as arrays:
+        assert arrays["empty"].size == 0
+    assert fits.getheader(tmp_path / "manga-1-1-LOGCUBE.fits.gz")["NAXIS"] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memory of a child is asked from Linux")
+def test_memory_of_a_run_counts_all_of_its_processes(tmp_path):
+    demo = load(ROOT / "benchmarks" / "demo.py")
+    child = "b = bytearray(b'x' * 60_000_000); import time; time.sleep(1)"
+    parent = (
+        f"import subprocess, sys; b = bytearray(b'x' * 60_000_000); subprocess.run([sys.executable, '-c', {child!r}])"
+    )
+    status, wall, memory = demo.measured([sys.executable, "-c", parent], tmp_path)
+    assert status == 0
+    assert 1 < wall < 30
+    assert 0.12 < memory < 0.3
+    assert demo.measured([sys.executable, "-c", "import sys; sys.exit(3)"], tmp_path)[0] == 3
