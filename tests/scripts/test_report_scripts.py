@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts
+from mangrove.analysis.label_recovery import BPT
+from mangrove.analysis.recovery import Comparison
 from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
-from mangrove.report import label_maps, planes, quality, training
+from mangrove.report import galaxy_spectra, label_maps, planes, quality, training
 from mangrove.report import survey as survey_tables
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
 from mangrove.report.survey import MEANING
+from mangrove.report.truth import label_figure
 from mangrove.spectra import fitting
 from mangrove.spectra.flags import LabelFlag
 from mangrove.spectra.label_table import galaxy_labels
@@ -211,7 +214,7 @@ def test_galaxy_figures(name, survey, script, Params, tmp_path):
 def test_galaxy_without_baxels_tells_the_reason(survey):
     extract = artefacts.read(survey / "extract/faint.h5", "extract")
     fit = artefacts.read(survey / "fit/faint.h5", "fit")
-    for draw in (galaxy_figures.maps_figure, galaxy_figures.lines_figure, galaxy_figures.spectra_figure):
+    for draw in (galaxy_figures.maps_figure, galaxy_figures.lines_figure, galaxy_spectra.spectra_figure):
         texts = [text.get_text() for axes in draw(extract, fit).axes for text in axes.texts]
         assert any("too_faint" in text and "no spaxel reaches" in text for text in texts)
     for draw in (label_maps.label_maps_figure, label_maps.label_profiles_figure):
@@ -310,15 +313,15 @@ def test_baxel_without_a_fit_has_no_model(survey):
     galaxy, spectra = fitted_spectra(extract, fit)
     fit.data["v_star"][1], fit.data["status"][1] = np.nan, 2
     assert stored_model(fit, 1, galaxy, spectra[1]) is None
-    titles = [axes.get_title(loc="left") for axes in galaxy_figures.spectra_figure(extract, fit).axes]
+    titles = [axes.get_title(loc="left") for axes in galaxy_spectra.spectra_figure(extract, fit).axes]
     assert any("all masked" in title for title in titles)
 
 
 def test_labels_are_moved_apart():
-    places = galaxy_figures.spread([0.1, 0.5, 0.505, 0.51, 0.9], 0.02)
+    places = galaxy_spectra.spread([0.1, 0.5, 0.505, 0.51, 0.9], 0.02)
     assert np.all(np.diff(places) >= 0.02 - 1e-12)
     np.testing.assert_allclose(places, [0.1, 0.485, 0.505, 0.525, 0.9])
-    assert galaxy_figures.spread([], 0.02).size == 0
+    assert galaxy_spectra.spread([], 0.02).size == 0
 
 
 def test_survey_figures(paths, script, Params, tmp_path):
@@ -434,6 +437,20 @@ def test_recovery(paths, script, Params, tmp_path):
     assert abs(float(rows["v_star", "above 20"]["median_offset"])) < 30
     assert rows["v_star", "above 20"]["holds"] == "too few"
     assert min(png_size(tmp_path / "recovery.png")) > 300
+
+
+def test_figure_of_the_labels_has_their_titles_and_units():
+    rng = np.random.default_rng(3)
+    columns = (rng.normal(9.0, 0.2, 30), np.full(30, 0.1), np.full(30, 9.0), np.full(30, 25.0), np.zeros(30, int))
+    pooled = {"log_age_lw": Comparison(*columns), "ebv_gas": Comparison(*(column[:0] for column in columns))}
+    age, dust = label_figure(pooled | {BPT: pooled["ebv_gas"]}).axes[:2]
+    assert age.get_title() == f"age, by light\nbias {np.mean(columns[0]) - 9:+.3f}, rms {_rms(columns[0] - 9):.3f}"
+    assert (age.get_xlabel(), age.get_ylabel()) == ("true log age [yr]", "measured log age [yr]")
+    assert dust.get_title() == "dust of the gas\nno values"
+
+
+def _rms(values):
+    return np.sqrt(np.mean(values**2))
 
 
 def test_digest_counts_times_and_tracebacks(script, Params, tmp_path):

@@ -1,12 +1,22 @@
 """Truth: what the simulated survey put in comes back unbiased, with honest errors, at a signal to noise above 20."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from mangrove.analysis.label_recovery import BPT, BPT_FAR, compare_labels, label_truth
-from mangrove.analysis.recovery import ALL_LINES, MEAN_LIMIT, WIDTH_LIMITS, compare, pool, robust_width
+from mangrove.analysis.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, label_truth, limits_of
+from mangrove.analysis.recovery import (
+    ALL_LINES,
+    MEAN_LIMIT,
+    STRONG_LINES,
+    WIDTH_LIMITS,
+    clustered_error,
+    compare,
+    pool,
+    robust_width,
+)
 from mangrove.artefacts import Artefact
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.extract import baxel_snr, coadd
@@ -23,8 +33,15 @@ from mangrove.survey.simulation.simulate import simulate_galaxy
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
 
-#: Star-forming, Seyfert, passive, LINER-like and an ordinary galaxy.
+#: Star-forming, Seyfert, passive, LINER-like and two ordinary galaxies.
 GALAXIES = ("9001-1901", "9001-1902", "9002-1901", "9002-1902", "9006-1902", "9007-1901")
+FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
+#: Each seed makes six other galaxies: 59 spaxels of one seed, 381 of six, by 'make validate'.
+SEEDS = range(11, 17) if FULL else range(11, 12)
+#: The limits of the labels are for many galaxies. Biases and rms of sets of six galaxies scatter by up to 0.02 dex
+#: (standard deviation over six seeds), of E(B-V) by 0.002; one set may be beyond a limit by twice that.
+ROOM = 0.0 if FULL else 0.04
+ROOM_EBV = 0.1 * ROOM
 #: Four times the survey's brightness gives single spaxels a signal to noise of 20 to 60.
 BRIGHTER = 4.0
 #: Spaxels so far apart share no noise, so that pulls are independent.
@@ -41,9 +58,9 @@ def isolated(cube, truth):
     return bins
 
 
-def measured(name, folder):
+def measured(name, seed, folder):
     """Comparison of one galaxy's fits with its truth."""
-    galaxy = design_galaxy(name, seed=11)
+    galaxy = design_galaxy(name, seed)
     galaxy = replace(galaxy, central_flux=BRIGHTER * galaxy.central_flux)
     simulated, truth = simulate_galaxy(galaxy, "dr17", load_mastar())
     path = folder / f"{name}.fits.gz"
@@ -86,7 +103,7 @@ def renumbered(bins, keep):
 @pytest.fixture(scope="module")
 def recovered(tmp_path_factory):
     folder = tmp_path_factory.mktemp("truth")
-    return pool(measured(name, folder) for name in GALAXIES)
+    return pool(measured(name, seed, folder) for seed in SEEDS for name in GALAXIES)
 
 
 @pytest.mark.parametrize("quantity", ["v_star", "sigma_star", "v_gas", "sigma_gas", ALL_LINES])
@@ -98,6 +115,26 @@ def test_unbiased_with_honest_errors(recovered, quantity):
     assert WIDTH_LIMITS[0] <= pull.std() <= WIDTH_LIMITS[1]
 
 
+@pytest.mark.parametrize("line", STRONG_LINES)
+def test_no_line_is_biased_by_itself(recovered, line):
+    """Biases of opposite sign cancel in the pool of all lines."""
+    found = recovered[f"flux {line}"]
+    assert found.pull.size > 40
+    assert abs(found.pull.mean()) < MEAN_LIMIT + 2 * clustered_error(found.pull, found.galaxy)
+    assert WIDTH_LIMITS[0] <= found.pull.std() <= WIDTH_LIMITS[1]
+
+
+@pytest.mark.parametrize("snr_range", ["20-40", "above 40"])
+@pytest.mark.parametrize("name", ["log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_ssfr"])
+def test_labels_are_within_their_limits(recovered, name, snr_range):
+    found, limits = recovered[name].between(*SNR_RANGES[snr_range]), limits_of(name, snr_range)
+    offset, room = found.measured - found.truth, ROOM_EBV if name == "ebv_star" else ROOM
+    assert offset.size > 12
+    # NaN: no limit.
+    assert not abs(np.mean(offset)) > limits.bias + room
+    assert not np.sqrt(np.mean(offset**2)) > limits.rms + room
+
+
 @pytest.mark.parametrize("name", ["ebv_gas", "log_ssfr"])
 def test_what_comes_from_balmer_lines_has_honest_errors(recovered, name):
     assert recovered[name].pull.size > 40
@@ -107,7 +144,7 @@ def test_what_comes_from_balmer_lines_has_honest_errors(recovered, name):
 def test_bpt_classes_are_right(recovered):
     for name, least in ((BPT, 0.95), (BPT_FAR, 0.98)):
         assert recovered[name].measured.size > 30
-        assert np.mean(recovered[name].measured == recovered[name].truth) >= least
+        assert np.mean(recovered[name].measured == recovered[name].truth) > least
 
 
 def test_the_comparison_would_notice_a_bias(recovered):

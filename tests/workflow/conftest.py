@@ -28,7 +28,10 @@ training_spectra:
   n_wave: 512
   min_snr: 5
 emulator:
-  enabled: false
+  hidden: [8]
+  members: 1
+  epochs: 1
+  learning_curve: []
 report:
   examples: 1
   truth_spectra: 8

@@ -57,20 +57,40 @@ def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
     with finished.edited("src/mangrove/spectra/fitting.py", code_edit):
         rules = finished.planned().rules
     assert rules["fit"] == 2
-    assert set(rules) <= {"fit", "labels"} | set(rules_of("report"))
+    assert set(rules) <= {"fit", "labels"} | set(rules_of("report")) | set(rules_of("emulator"))
 
 
 def test_edited_label_physics_never_refits(finished):
     with finished.edited("src/mangrove/spectra/physics.py", code_edit):
         rules = finished.planned().rules
     assert rules["labels"] == 1
-    assert set(rules) <= {"labels"} | set(rules_of("report"))
+    assert set(rules) <= {"labels"} | set(rules_of("report")) | set(rules_of("emulator"))
+
+
+def test_an_edited_training_never_refits(finished):
+    with finished.edited("src/mangrove/models/training.py", code_edit):
+        rules = finished.planned().rules
+    assert rules["emulator_train"] == 1
+    assert "emulator_table" not in rules
+    assert set(rules) <= set(rules_of("emulator")) | {"digest", "provenance"}
+
+
+def test_an_edited_figure_of_the_emulator_is_drawn_again_without_training(finished):
+    with finished.edited("src/mangrove/report/emulator.py", code_edit):
+        rules = finished.planned().rules
+    assert set(rules) == {"emulator_figures", "digest", "provenance"}
+
+
+def test_other_settings_of_the_training_train_alone(finished):
+    rules = finished.planned("--config", "emulator={'epochs': 2}").rules
+    assert rules["emulator_train"] == 1
+    assert set(rules) <= set(rules_of("emulator")) - {"emulator_table"} | {"digest", "provenance"}
 
 
 def test_an_edited_figure_reruns_the_report_alone(finished):
     with finished.edited("src/mangrove/report/drawing.py", code_edit):
         rules = finished.planned().rules
-    assert {"galaxy_figures", "survey_figures"} <= set(rules) <= set(rules_of("report"))
+    assert {"galaxy_figures", "survey_figures"} <= set(rules) <= {*rules_of("report"), "emulator_figures"}
 
 
 def test_an_edited_script_reruns_its_rule(finished):
@@ -111,6 +131,16 @@ def test_a_galaxy_less_drops_out_of_the_merges(finished):
         rules = finished.planned().rules
     assert {"training_spectra", "line_cube_set", "survey_figures"} <= set(rules)
     assert not set(rules) & {*PER_GALAXY, *rules_of("survey"), "galaxy_figures"}
+
+
+def test_planning_leaves_alone_what_a_running_job_is_writing(finished):
+    """A part of a file in the run's folder may be of a job that runs; a real run, which locks the folder, sweeps."""
+    part = finished.run / "spectra/extract/.x.h5.0123.part"
+    part.write_bytes(b"half")
+    assert finished.planned().rules == {}
+    assert part.exists()
+    finished.snakemake("--forcerun", "provenance")
+    assert not part.exists()
 
 
 def test_kept_raw_cubes_count_by_name_not_by_time(finished):

@@ -2,7 +2,7 @@
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.report import galaxy, label_maps
+from mangrove.report import galaxy, galaxy_spectra, label_maps
 from mangrove.report.drawing import save_png
 from mangrove.spectra.label_table import galaxy_labels
 
@@ -18,7 +18,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         labels = galaxy_labels(inputs.fit).columns
         save_png(galaxy.maps_figure(extract, fit), outputs.maps)
         save_png(galaxy.lines_figure(extract, fit), outputs.lines)
-        save_png(galaxy.spectra_figure(extract, fit), outputs.spectra)
+        save_png(galaxy_spectra.spectra_figure(extract, fit), outputs.spectra)
         save_png(label_maps.label_maps_figure(extract, labels), outputs.labels)
         save_png(label_maps.label_profiles_figure(extract, labels), outputs.profiles)
 

@@ -40,6 +40,11 @@ def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, 
     return (float(bottom), float(top)) if top > bottom else (float(bottom - margin), float(top + margin))
 
 
+def counted(n: int, one: str, many: str = "") -> str:
+    """A number with its noun, whose plural ends in s or is given."""
+    return f"{n} {one if n == 1 else many or one + 's'}"
+
+
 def note(axes: Axes, text: str) -> None:
     """Text in the middle of axes that have nothing to show."""
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=11, color="0.35", wrap=True)

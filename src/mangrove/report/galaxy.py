@@ -1,7 +1,6 @@
-"""Figures of one galaxy: maps of signal and motions, maps of lines, spectra with their models."""
+"""Maps of one galaxy: signal and motions, lines."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,13 +11,10 @@ from matplotlib.patches import Patch
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
 from mangrove.lines import fit_lines
-from mangrove.report.drawing import BAD_COLOUR, bpt_axes, legend_below, new_figure, note, robust_limits
+from mangrove.report.drawing import BAD_COLOUR, bpt_axes, counted, legend_below, new_figure, note, robust_limits
 from mangrove.report.label_style import has_gas
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, label_grid, on_spaxels, sky_frame
 from mangrove.spectra.bpt import MIN_LINE_SNR, bpt_ratios
-from mangrove.spectra.composition import Spectrum
-from mangrove.spectra.fitting import Model
-from mangrove.spectra.model import fitted_spectra, stored_model
 
 #: Datasets that the figures need.
 EXTRACT_DATASETS = [
@@ -44,24 +40,13 @@ FLUX_MAPS = {
     "[NII] 6585": ("NII-6585",),
     "[SII] 6718+6733": ("SII-6718", "SII-6733"),
 }
-#: Smallest S/N of a line that is shown in a map, of one that is named in a spectrum.
-MAP_SNR, NAMED_SNR = 2.0, 3.0
+#: Smallest S/N of a line that is shown in a map.
+MAP_SNR = 2.0
 
-_FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
+#: Unit of the line fluxes, in a label.
+FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
 _SPAXEL_COLOURS = {1: "#f4f4f4", 2: "#6b6b6b", 3: "#9d9d9d", 4: "#cfcfcf"}
 _FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")
-_LABEL_GAP = 0.013
-_TITLE_PAD = 74
-_RESIDUAL_LIMIT = 6.0
-
-
-class _Panel(NamedTuple):
-    """What one baxel's two axes show."""
-
-    spectrum: Spectrum
-    model: Model | None
-    title: str
-    labels: list[tuple[float, str]]
 
 
 def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
@@ -78,7 +63,7 @@ def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
     axes = figure.subplots(2, 4)
     _signal_map(axes[0, 0], frame, extract)
     snr = on_spaxels(extract, extract["snr"])
-    draw_map(axes[0, 1], frame, snr, f"S/N reached, {len(extract['snr'])} baxels", "S/N per pixel")
+    draw_map(axes[0, 1], frame, snr, f"S/N reached, {counted(len(extract['snr']), 'baxel')}", "S/N per pixel")
     draw_borders(axes[0, 1], frame, extract["bin_id"])
     chi2 = on_spaxels(extract, fit["chi2_reduced"])
     draw_map(axes[0, 2], frame, chi2, "reduced χ²", "χ² per degree of freedom", "cividis")
@@ -105,7 +90,7 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
     for ax, (title, names) in zip(axes, FLUX_MAPS.items(), strict=False):
         flux, error = _summed(fit, names)
         values = np.log10(np.where((flux > 0) & (flux > MAP_SNR * error), flux, np.nan))
-        draw_map(ax, frame, on_spaxels(extract, values), title, f"log flux [{_FLUX_UNIT} spaxel$^{{-1}}$]")
+        draw_map(ax, frame, on_spaxels(extract, values), title, f"log flux [{FLUX_UNIT} spaxel$^{{-1}}$]")
     halpha = fit_lines().index("Halpha-6565")
     flux, error, ew = (fit[name][:, halpha] for name in ("line_flux", "line_flux_err", "line_ew"))
     log_ew = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
@@ -114,29 +99,6 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
     label_grid(np.append(axes[:7], None).reshape(panels.shape), frame)
     figure.suptitle(f"{heading(extract)}    lines with S/N > {MAP_SNR:g}, grey: fainter or none", fontsize=13)
     return figure
-
-
-def spectra_figure(extract: Artefact, fit: Artefact) -> Figure:
-    """Spectra, models and residuals of the baxels of highest, median and lowest S/N."""
-    if not len(extract["snr"]):
-        return reason_figure(extract)
-    galaxy, spectra = fitted_spectra(extract, fit)
-    chosen = example_baxels(extract["snr"])
-    figure = new_figure(16, 0.6 + 5.0 * len(chosen))
-    axes = figure.subplots(2 * len(chosen), 1, sharex=True, gridspec_kw={"height_ratios": [3, 1] * len(chosen)})
-    for (upper, lower), i in zip(axes.reshape(-1, 2), chosen, strict=True):
-        model = stored_model(fit, i, galaxy, spectra[i])
-        _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=5, fontsize=10)
-    axes[-1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
-    figure.suptitle(heading(extract), fontsize=13)
-    return figure
-
-
-def example_baxels(snr) -> list[int]:
-    """Indices of the baxels of highest, median and lowest S/N, each once."""
-    order = np.argsort(-np.asarray(snr), kind="stable")
-    return list(dict.fromkeys(int(order[k]) for k in (0, order.size // 2, order.size - 1)))
 
 
 def heading(extract: Artefact) -> str:
@@ -176,7 +138,7 @@ def reason_figure(extract: Artefact) -> Figure:
 def _signal_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
     signal = extract["signal"]
     log = np.log10(np.where(signal > 0, signal, np.nan))
-    draw_map(axes, frame, log, "continuum", f"log flux [{_FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$]", "gray")
+    draw_map(axes, frame, log, "continuum", f"log flux [{FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$]", "gray")
 
 
 def _shown_motions(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
@@ -231,99 +193,3 @@ def _galaxy_bpt(axes: Axes, extract: Artefact, fit: Artefact) -> None:
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g}\nin all four lines")
     axes.set_title(f"BPT, {use.sum()} of {use.size} baxels with S/N > {MIN_LINE_SNR:g}", fontsize=11)
     axes.legend(loc="lower left", fontsize=8)
-
-
-def _baxel_title(fit: Artefact, i: int) -> str:
-    head = f"baxel {i}    S/N {fit['snr'][i]:.1f}"
-    status = FIT_STATUS[int(fit["status"][i])].replace("_", " ")
-    if not np.isfinite(fit["v_star"][i]):
-        return f"{head}    status: {status}"
-    pairs = (("V star", "v_star"), ("σ star", "sigma_star"), ("V gas", "v_gas"), ("σ gas", "sigma_gas"))
-    motions = "    ".join(f"{label} {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
-    return f"{head}    {motions} km/s    χ² {fit['chi2_reduced'][i]:.2f}    status: {status}"
-
-
-def _with_error(value: float, error: float) -> str:
-    digits = 1 if error < 9.5 else 0
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
-
-
-def _detected_lines(fit: Artefact, i: int) -> list[tuple[float, str]]:
-    """Rest wavelength and label of the lines of a baxel above the S/N for labels."""
-    lines = fit_lines()
-    detected = fit["line_flux"][i] > NAMED_SNR * fit["line_flux_err"][i]
-    return [(float(lines.wave[k]), lines.label[k]) for k in np.flatnonzero(detected)]
-
-
-def _draw_panel(upper: Axes, lower: Axes, panel: _Panel) -> None:
-    spectrum, model = panel.spectrum, panel.model
-    wave, good = spectrum.wave, spectrum.good
-    data = np.where(good, spectrum.flux, np.nan)
-    upper.plot(wave, data, color="0.35", lw=0.8, label="data")
-    for axes in (upper, lower):
-        _shade(axes, wave, ~good)
-        axes.tick_params(labelsize=9)
-    if model is None:
-        note(lower, "no fit")
-    else:
-        total = model.stars + model.gas
-        upper.plot(wave, total, color="#d7301f", lw=0.9, label="stars + gas")
-        upper.plot(wave, model.stars, color="#2c7fb8", lw=0.9, label="stars")
-        upper.plot(wave, model.gas, color="#41ab5d", lw=0.9, label="gas")
-        lower.plot(wave, (data - total) / spectrum.error, color="0.35", lw=0.6)
-    lower.axhline(0.0, color="#d7301f", lw=0.8)
-    lower.set(ylim=(-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT), ylabel="residual\n/ error")
-    upper.set(xlim=(wave[0], wave[-1]), ylim=_flux_limits(data))
-    upper.set_ylabel(f"flux density\n({_FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$)", fontsize=9)
-    upper.set_title(panel.title, fontsize=11, loc="left", pad=_TITLE_PAD)
-    _label_lines(upper, panel.labels)
-
-
-def _flux_limits(data) -> tuple[float, float]:
-    """Limits with the continuum in sight: the strongest lines may leave the panel."""
-    if not np.isfinite(data).any():
-        return 0.0, 1.0
-    continuum, peak = np.nanpercentile(data, 98.0), np.nanmax(data)
-    top = min(peak, 5.0 * continuum) if continuum > 0 else peak
-    bottom = min(0.0, float(np.nanpercentile(data, 0.5)))
-    return bottom - 0.03 * (top - bottom), top + 0.05 * (top - bottom)
-
-
-def _shade(axes: Axes, wave, masked) -> None:
-    """Shade the runs of masked pixels."""
-    step = np.diff(np.concatenate([[0], np.asarray(masked, np.int8), [0]]))
-    half = 0.5 * (wave[1] - wave[0])
-    for first, last in zip(np.flatnonzero(step == 1), np.flatnonzero(step == -1), strict=True):
-        axes.axvspan(wave[first] - half, wave[last - 1] + half, color="#f3d9a4", lw=0, zorder=0)
-
-
-def _label_lines(axes: Axes, labels: list[tuple[float, str]]) -> None:
-    """Names of lines above the axes, moved apart, each with a stroke to its wavelength."""
-    low, high = axes.get_xlim()
-    places = spread([(wave - low) / (high - low) for wave, _ in labels], _LABEL_GAP)
-    across = axes.get_xaxis_transform()
-    for (wave, label), place in zip(labels, places, strict=True):
-        x = low + place * (high - low)
-        axes.plot([wave, wave, x], [0.97, 1.01, 1.05], transform=across, color="0.5", lw=0.5, clip_on=False)
-        axes.text(x, 1.06, label, transform=across, rotation=90, ha="center", va="bottom", fontsize=8)
-
-
-def spread(positions, gap: float) -> np.ndarray:
-    """Positions in rising order moved as little as needed to lie at least ``gap`` apart.
-
-    Groups of crowded positions share one block of even spacing about their mean; blocks that meet are merged.
-    """
-    blocks: list[list[float]] = []
-    for position in positions:
-        blocks.append([position])
-        while len(blocks) > 1 and _start(blocks[-1], gap) - _end(blocks[-2], gap) < gap:
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    return np.array([_start(block, gap) + k * gap for block in blocks for k in range(len(block))])
-
-
-def _start(block: list[float], gap: float) -> float:
-    return float(np.mean(block)) - 0.5 * gap * (len(block) - 1)
-
-
-def _end(block: list[float], gap: float) -> float:
-    return float(np.mean(block)) + 0.5 * gap * (len(block) - 1)

@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarForm
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, LABEL_FLAG
-from mangrove.report.drawing import DENSITY_FROM, count_bars, new_figure
+from mangrove.report.drawing import DENSITY_FROM, count_bars, counted, new_figure
 from mangrove.report.label_style import GAS_SNR, STYLE, has_gas
 
 #: Largest number of bars of the baxels per galaxy.
@@ -100,8 +100,7 @@ def _count_panel(axes: Axes, counts) -> None:
     axes.hist(counts, bins=edges - 0.5, color="#4c78a8")
     axes.set(xlabel="baxels per galaxy", ylabel="galaxies", xlim=(edges[0] - 0.5, edges[-1] - 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    galaxies = "1 galaxy" if counts.size == 1 else f"{counts.size} galaxies"
-    baxels = "1 baxel" if counts.sum() == 1 else f"{counts.sum()} baxels"
+    galaxies, baxels = counted(counts.size, "galaxy", "galaxies"), counted(counts.sum(), "baxel")
     axes.set_title(f"{galaxies}, {np.sum(counts == 0)} without baxels, {baxels}")
 
 

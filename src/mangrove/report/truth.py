@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mangrove.analysis.label_recovery import BPT, BPT_FAR
 from mangrove.analysis.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
 from mangrove.report.drawing import new_figure
+from mangrove.report.galaxy import FLUX_UNIT
 from mangrove.report.label_style import STYLE
 
 #: Titles and axes of what the figure of the fits shows.
@@ -17,7 +18,7 @@ _FITS = {
     "sigma_star": ("σ star", "km/s"),
     "v_gas": ("V gas", "km/s"),
     "sigma_gas": ("σ gas", "km/s"),
-    ALL_LINES: ("flux, all free lines", r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$ spaxel$^{-1}$"),
+    ALL_LINES: ("flux, all free lines", f"{FLUX_UNIT} spaxel$^{{-1}}$"),
 }
 _MIN_SNR = min(low for low, _ in SNR_RANGES.values())
 _PULL_LIMIT = 5.0

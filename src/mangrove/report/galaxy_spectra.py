@@ -1,0 +1,151 @@
+"""Spectra of a galaxy's baxels with their models and residuals."""
+
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mangrove.artefacts import Artefact
+from mangrove.data_model import FIT_STATUS
+from mangrove.lines import fit_lines
+from mangrove.report.drawing import new_figure, note
+from mangrove.report.galaxy import FLUX_UNIT, heading, reason_figure
+from mangrove.spectra.composition import Spectrum
+from mangrove.spectra.fitting import Model
+from mangrove.spectra.model import fitted_spectra, stored_model
+
+#: Smallest S/N of a line that is named.
+NAMED_SNR = 3.0
+
+_LABEL_GAP = 0.013
+_TITLE_PAD = 74
+_RESIDUAL_LIMIT = 6.0
+
+
+class _Panel(NamedTuple):
+    """What one baxel's two axes show."""
+
+    spectrum: Spectrum
+    model: Model | None
+    title: str
+    labels: list[tuple[float, str]]
+
+
+def spectra_figure(extract: Artefact, fit: Artefact) -> Figure:
+    """Spectra, models and residuals of the baxels of highest, median and lowest S/N."""
+    if not len(extract["snr"]):
+        return reason_figure(extract)
+    galaxy, spectra = fitted_spectra(extract, fit)
+    chosen = example_baxels(extract["snr"])
+    figure = new_figure(16, 0.6 + 5.0 * len(chosen))
+    axes = figure.subplots(2 * len(chosen), 1, sharex=True, gridspec_kw={"height_ratios": [3, 1] * len(chosen)})
+    for (upper, lower), i in zip(axes.reshape(-1, 2), chosen, strict=True):
+        model = stored_model(fit, i, galaxy, spectra[i])
+        _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=5, fontsize=10)
+    axes[-1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
+    figure.suptitle(heading(extract), fontsize=13)
+    return figure
+
+
+def example_baxels(snr) -> list[int]:
+    """Indices of the baxels of highest, median and lowest S/N, each once."""
+    order = np.argsort(-np.asarray(snr), kind="stable")
+    return list(dict.fromkeys(int(order[k]) for k in (0, order.size // 2, order.size - 1)))
+
+
+def spread(positions, gap: float) -> np.ndarray:
+    """Positions in rising order moved as little as needed to lie at least ``gap`` apart.
+
+    Groups of crowded positions share one block of even spacing about their mean; blocks that meet are merged.
+    """
+    blocks: list[list[float]] = []
+    for position in positions:
+        blocks.append([position])
+        while len(blocks) > 1 and _start(blocks[-1], gap) - _end(blocks[-2], gap) < gap:
+            blocks[-2:] = [blocks[-2] + blocks[-1]]
+    return np.array([_start(block, gap) + k * gap for block in blocks for k in range(len(block))])
+
+
+def _baxel_title(fit: Artefact, i: int) -> str:
+    head = f"baxel {i}    S/N {fit['snr'][i]:.1f}"
+    status = FIT_STATUS[int(fit["status"][i])].replace("_", " ")
+    if not np.isfinite(fit["v_star"][i]):
+        return f"{head}    status: {status}"
+    pairs = (("V star", "v_star"), ("σ star", "sigma_star"), ("V gas", "v_gas"), ("σ gas", "sigma_gas"))
+    motions = "    ".join(f"{label} {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
+    return f"{head}    {motions} km/s    χ² {fit['chi2_reduced'][i]:.2f}    status: {status}"
+
+
+def _with_error(value: float, error: float) -> str:
+    digits = 1 if error < 9.5 else 0
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def _detected_lines(fit: Artefact, i: int) -> list[tuple[float, str]]:
+    """Rest wavelength and label of the lines of a baxel above the S/N for labels."""
+    lines = fit_lines()
+    detected = fit["line_flux"][i] > NAMED_SNR * fit["line_flux_err"][i]
+    return [(float(lines.wave[k]), lines.label[k]) for k in np.flatnonzero(detected)]
+
+
+def _draw_panel(upper: Axes, lower: Axes, panel: _Panel) -> None:
+    spectrum, model = panel.spectrum, panel.model
+    wave, good = spectrum.wave, spectrum.good
+    data = np.where(good, spectrum.flux, np.nan)
+    upper.plot(wave, data, color="0.35", lw=0.8, label="data")
+    for axes in (upper, lower):
+        _shade(axes, wave, ~good)
+        axes.tick_params(labelsize=9)
+    if model is None:
+        note(lower, "no fit")
+    else:
+        total = model.stars + model.gas
+        upper.plot(wave, total, color="#d7301f", lw=0.9, label="stars + gas")
+        upper.plot(wave, model.stars, color="#2c7fb8", lw=0.9, label="stars")
+        upper.plot(wave, model.gas, color="#41ab5d", lw=0.9, label="gas")
+        lower.plot(wave, (data - total) / spectrum.error, color="0.35", lw=0.6)
+    lower.axhline(0.0, color="#d7301f", lw=0.8)
+    lower.set(ylim=(-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT), ylabel="residual\n/ error")
+    upper.set(xlim=(wave[0], wave[-1]), ylim=_flux_limits(data))
+    upper.set_ylabel(f"flux density\n({FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$)", fontsize=9)
+    upper.set_title(panel.title, fontsize=11, loc="left", pad=_TITLE_PAD)
+    _label_lines(upper, panel.labels)
+
+
+def _flux_limits(data) -> tuple[float, float]:
+    """Limits with the continuum in sight: the strongest lines may leave the panel."""
+    if not np.isfinite(data).any():
+        return 0.0, 1.0
+    continuum, peak = np.nanpercentile(data, 98.0), np.nanmax(data)
+    top = min(peak, 5.0 * continuum) if continuum > 0 else peak
+    bottom = min(0.0, float(np.nanpercentile(data, 0.5)))
+    return bottom - 0.03 * (top - bottom), top + 0.05 * (top - bottom)
+
+
+def _shade(axes: Axes, wave, masked) -> None:
+    """Shade the runs of masked pixels."""
+    step = np.diff(np.concatenate([[0], np.asarray(masked, np.int8), [0]]))
+    half = 0.5 * (wave[1] - wave[0])
+    for first, last in zip(np.flatnonzero(step == 1), np.flatnonzero(step == -1), strict=True):
+        axes.axvspan(wave[first] - half, wave[last - 1] + half, color="#f3d9a4", lw=0, zorder=0)
+
+
+def _label_lines(axes: Axes, labels: list[tuple[float, str]]) -> None:
+    """Names of lines above the axes, moved apart, each with a stroke to its wavelength."""
+    low, high = axes.get_xlim()
+    places = spread([(wave - low) / (high - low) for wave, _ in labels], _LABEL_GAP)
+    across = axes.get_xaxis_transform()
+    for (wave, label), place in zip(labels, places, strict=True):
+        x = low + place * (high - low)
+        axes.plot([wave, wave, x], [0.97, 1.01, 1.05], transform=across, color="0.5", lw=0.5, clip_on=False)
+        axes.text(x, 1.06, label, transform=across, rotation=90, ha="center", va="bottom", fontsize=8)
+
+
+def _start(block: list[float], gap: float) -> float:
+    return float(np.mean(block)) - 0.5 * gap * (len(block) - 1)
+
+
+def _end(block: list[float], gap: float) -> float:
+    return float(np.mean(block)) + 0.5 * gap * (len(block) - 1)
