@@ -123,13 +123,23 @@ def every_galaxy(pattern, system=None):
 
 
 @signed
-def cube_url(wildcards):
-    """Address of a galaxy's cube; a path of the workflow where it makes the archive itself."""
+def simulated_cube(wildcards):
+    """Path of a galaxy's cube in the archive that the workflow makes itself."""
+    return f"{ARCHIVE}/{RELEASE.cube_path(wildcards.plateifu)}"
+
+
+@signed
+def archive_url(wildcards, output):
+    """Address of a galaxy's cube in an archive; not recorded, as another place of the same cube is no other cube."""
     if SIMULATED:
-        return f"{ARCHIVE}/{RELEASE.cube_path(wildcards.plateifu)}"
-    if CONFIG.survey.source == "files":
-        return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
+        return Path(simulated_cube(wildcards)).absolute().as_uri()
     return releases.address(CONFIG.survey.base, RELEASE.cube_path(wildcards.plateifu))
+
+
+@signed
+def file_url(wildcards):
+    """Address of a galaxy's cube among the user's own files."""
+    return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
 
 
 def cube_input(path):

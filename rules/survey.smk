@@ -30,7 +30,7 @@ rule simulate:
 
 rule download:
     input:
-        archive=cube_url if SIMULATED else [],
+        archive=simulated_cube if SIMULATED else [],
     output:
         cube=CUBE if CONFIG.survey.keep_cubes else temp(CUBE),
     log:
@@ -45,7 +45,7 @@ rule download:
         downloads=1,
         mem_mb=500,
     params:
-        url=cube_url,
+        url=file_url if CONFIG.survey.source == "files" else archive_url,
         plateifu="" if CONFIG.survey.source == "files" else "{plateifu}",
         link=LINK,
         # Where a cube comes from, and how patiently, is no reason to fetch it again.

@@ -235,7 +235,8 @@ def test_label_maps_show_the_labels_on_their_spaxels(survey):
     assert [text.get_text() for text in without.texts] == ["no value"]
     assert without.images[0].colorbar is None
     assert titled(figure, "age, by light").images[0].colorbar is not None
-    bars = {axes.get_ylabel() for axes in figure.axes}
+    images = [image for axes in figure.axes for image in axes.images]
+    bars = {image.colorbar.ax.get_ylabel() for image in images if image.colorbar}
     assert {"log age [yr]", "[M/H] (dex)", "E(B-V) (mag)"} <= bars
 
 

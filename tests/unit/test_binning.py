@@ -50,6 +50,14 @@ def test_bins_of_small_discs(engine, scale, centre):
 
 
 @pytest.mark.parametrize("engine", ["powerbin", "vorbin"])
+def test_a_small_galaxy_just_above_the_target_is_one_bin_or_few(engine):
+    """VorBin's own redistribution breaks where no bin is good."""
+    x, y, signal, noise = disc(15.0, 6.0, side=34)
+    bins = bin_spaxels(x, y, signal, noise, TARGET, "manga", engine)
+    assert set(bins) == set(range(bins.max() + 1)) and bins.max() < 4
+
+
+@pytest.mark.parametrize("engine", ["powerbin", "vorbin"])
 def test_covariance_gives_fewer_bins(engine):
     x, y, signal, noise = disc(40.0, 10.0, side=34)
     with_it = bin_spaxels(x, y, signal, noise, TARGET, "manga", engine)

@@ -14,7 +14,7 @@ logger = logging.getLogger("mangrove.label_truth")
 def main(inputs, outputs, params, log=None, threads=1):
     """Write the comparison of every case to ``outputs.table`` (CSV)."""
     with rule_log(log):
-        cases = [label_truth.matched(30.0), label_truth.matched(60.0), label_truth.other_dust(30.0)]
+        cases = [*map(label_truth.matched, (20.0, 30.0, 60.0)), label_truth.other_dust(30.0)]
         if params["other_library"]:
             cases.append(label_truth.other_library(30.0, params["other_library"]))
         settings, n = FitSettings.from_params(params), params["n_spectrum"]

@@ -31,8 +31,9 @@ _LABELS = (
     "line_ew_err",
 )
 _LINE_OK = next(code for code, name in LINE_STATUS.items() if name == "ok")
+_UNUSABLE = ("not_converged", "no_stellar_continuum", "velocity_at_bound")
 #: Fits that give no EW worth the name.
-_BAD_FITS = [code for code, name in FIT_STATUS.items() if name in ("not_converged", "no_stellar_continuum")]
+_BAD_FITS = [code for code, name in FIT_STATUS.items() if name in _UNUSABLE]
 
 
 class BaxelTable(NamedTuple):

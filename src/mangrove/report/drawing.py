@@ -1,12 +1,17 @@
 """What the figures of the report share."""
 
+from typing import NamedTuple
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 
 from mangrove.spectra.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
 
+#: Dots per inch of every figure.
+DPI = 110
 BAD_COLOUR = "#e4e4e4"
 #: More points than this are drawn as a density.
 DENSITY_FROM = 3000
@@ -15,9 +20,50 @@ BPT_COLOURS = {"star-forming": "#2c7fb8", "composite": "#41ab5d", "AGN": "#d7301
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure, inches, whose axes leave room for each other's labels."""
-    figure = Figure(figsize=(width, height), dpi=110, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
     return figure
+
+
+class Gaps(NamedTuple):
+    """Room around and between the panels of a figure, inches."""
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+    columns: float
+    rows: float
+
+
+def panel_grid(rows: int, columns: int, size: tuple[float, float], gaps: Gaps, **options) -> tuple[Figure, np.ndarray]:
+    """A figure of equal panels at fixed places, and its axes, shape (rows, columns).
+
+    Where the room that labels take is known, as for maps: to measure every label takes longer than to draw all.
+
+    Parameters
+    ----------
+    size : tuple of float
+        Width and height of a panel, inches.
+    gaps : Gaps
+    **options
+        Of ``Figure.subplots``.
+    """
+    width = gaps.left + columns * size[0] + (columns - 1) * gaps.columns + gaps.right
+    height = gaps.bottom + rows * size[1] + (rows - 1) * gaps.rows + gaps.top
+    figure = Figure(figsize=(width, height), dpi=DPI)
+    places = {"left": gaps.left / width, "right": 1 - gaps.right / width}
+    places |= {"bottom": gaps.bottom / height, "top": 1 - gaps.top / height}
+    places |= {"wspace": gaps.columns / size[0], "hspace": gaps.rows / size[1]}
+    return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=places, **options)
+
+
+def bar_beside(axes: Axes, shown, unit: str, **options) -> Colorbar:
+    """The colour bar of what axes show, as high as they are."""
+    bar = axes.figure.colorbar(shown, cax=axes.inset_axes([1.02, 0.0, 0.045, 1.0]), **options)
+    bar.set_label(unit, fontsize=10)
+    bar.ax.tick_params(labelsize=9)
+    return bar
 
 
 def save_png(figure: Figure, path) -> None:

@@ -11,7 +11,18 @@ from matplotlib.patches import Patch
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
 from mangrove.lines import fit_lines
-from mangrove.report.drawing import BAD_COLOUR, bpt_axes, counted, legend_below, new_figure, note, robust_limits
+from mangrove.report.drawing import (
+    BAD_COLOUR,
+    Gaps,
+    bar_beside,
+    bpt_axes,
+    counted,
+    legend_below,
+    new_figure,
+    note,
+    panel_grid,
+    robust_limits,
+)
 from mangrove.report.label_style import has_gas
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, label_grid, on_spaxels, sky_frame
 from mangrove.spectra.bpt import MIN_LINE_SNR, bpt_ratios
@@ -45,6 +56,8 @@ MAP_SNR = 2.0
 
 #: Unit of the line fluxes, in a label.
 FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
+#: Room for a colour bar, and beside it the labels of a diagram; for a legend below a map.
+_MAP_GAPS = Gaps(left=0.8, right=1.0, bottom=0.6, top=0.75, columns=1.55, rows=0.85)
 _SPAXEL_COLOURS = {1: "#f4f4f4", 2: "#6b6b6b", 3: "#9d9d9d", 4: "#cfcfcf"}
 _FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")
 
@@ -59,8 +72,8 @@ def maps_figure(extract: Artefact, fit: Artefact) -> Figure:
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure, frame = new_figure(19, 8.2), sky_frame(extract)
-    axes = figure.subplots(2, 4)
+    frame = sky_frame(extract)
+    figure, axes = panel_grid(2, 4, (3.4, 3.4), _MAP_GAPS)
     _signal_map(axes[0, 0], frame, extract)
     snr = on_spaxels(extract, extract["snr"])
     draw_map(axes[0, 1], frame, snr, f"S/N reached, {counted(len(extract['snr']), 'baxel')}", "S/N per pixel")
@@ -84,8 +97,8 @@ def lines_figure(extract: Artefact, fit: Artefact) -> Figure:
     """Maps of the strong lines and of EW(Halpha), and the BPT diagram of the baxels by radius."""
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure, frame = new_figure(19, 8.2), sky_frame(extract)
-    panels = figure.subplots(2, 4)
+    frame = sky_frame(extract)
+    figure, panels = panel_grid(2, 4, (3.4, 3.4), _MAP_GAPS)
     axes = panels.ravel()
     for ax, (title, names) in zip(axes, FLUX_MAPS.items(), strict=False):
         flux, error = _summed(fit, names)
@@ -188,7 +201,7 @@ def _galaxy_bpt(axes: Axes, extract: Artefact, fit: Artefact) -> None:
     if use.any():
         colour = np.nan_to_num(radius[use])
         shown = axes.scatter(x[use], y[use], c=colour, s=16, cmap="viridis", edgecolors="0.2", linewidths=0.3)
-        axes.figure.colorbar(shown, ax=axes, shrink=0.82, pad=0.02).set_label(f"radius ({unit})", fontsize=10)
+        bar_beside(axes, shown, f"radius ({unit})")
     else:
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g}\nin all four lines")
     axes.set_title(f"BPT, {use.sum()} of {use.size} baxels with S/N > {MIN_LINE_SNR:g}", fontsize=11)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS
 from mangrove.lines import fit_lines
-from mangrove.report.drawing import new_figure, note
+from mangrove.report.drawing import DPI, note
 from mangrove.report.galaxy import FLUX_UNIT, heading, reason_figure
 from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fitting import Model
@@ -38,15 +38,28 @@ def spectra_figure(extract: Artefact, fit: Artefact) -> Figure:
         return reason_figure(extract)
     galaxy, spectra = fitted_spectra(extract, fit)
     chosen = example_baxels(extract["snr"])
-    figure = new_figure(16, 0.6 + 5.0 * len(chosen))
-    axes = figure.subplots(2 * len(chosen), 1, sharex=True, gridspec_kw={"height_ratios": [3, 1] * len(chosen)})
-    for (upper, lower), i in zip(axes.reshape(-1, 2), chosen, strict=True):
+    figure, axes = _panels(len(chosen))
+    for (upper, lower), i in zip(axes, chosen, strict=True):
         model = stored_model(fit, i, galaxy, spectra[i])
         _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper right", ncols=5, fontsize=10)
-    axes[-1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right", ncols=5, fontsize=10)
+    axes[-1, 1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
     figure.suptitle(heading(extract), fontsize=13)
     return figure
+
+
+def _panels(n: int) -> tuple[Figure, np.ndarray]:
+    """A figure of n pairs of axes one below the other, shape (n, 2), the first of a pair for a spectrum."""
+    spectrum, residual, above, between, below = 2.65, 0.85, 1.3, 0.15, 0.75
+    height = n * (above + spectrum + between + residual) + below
+    figure, axes, top = Figure(figsize=(16.0, height), dpi=DPI), np.empty((n, 2), Axes), height
+    for pair in axes:
+        for k, (gap, size) in enumerate(((above, spectrum), (between, residual))):
+            top -= gap + size
+            pair[k] = figure.add_axes((0.055, top / height, 0.935, size / height), sharex=axes[0, 0])
+    for inner in axes.ravel()[:-1]:
+        inner.tick_params(labelbottom=False)
+    return figure, axes
 
 
 def example_baxels(snr) -> list[int]:

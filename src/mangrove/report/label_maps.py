@@ -10,7 +10,7 @@ from matplotlib.patches import Patch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BAD_COLOUR, BPT_COLOURS, legend_below, new_figure, note, robust_limits
+from mangrove.report.drawing import BAD_COLOUR, BPT_COLOURS, Gaps, legend_below, note, panel_grid, robust_limits
 from mangrove.report.galaxy import heading, radii, reason_figure
 from mangrove.report.label_style import STYLE, is_shown, shown_limits, shown_values
 from mangrove.report.sky import SkyFrame, draw_image, draw_map, label_grid, on_spaxels, sky_frame
@@ -21,6 +21,9 @@ GASEOUS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 #: Smallest half width of the colours of d_BPT, dex.
 _MIN_HALF_BPT = 0.2
 _MIN_WINDOW = 7
+#: Room for colour bars, and for a legend below the last map.
+_MAP_GAPS = Gaps(left=0.8, right=1.1, bottom=1.0, top=0.75, columns=1.25, rows=0.45)
+_PROFILE_GAPS = Gaps(left=0.85, right=0.15, bottom=0.6, top=0.75, columns=0.95, rows=0.4)
 
 
 def label_maps_figure(extract: Artefact, labels: Mapping) -> Figure:
@@ -35,8 +38,8 @@ def label_maps_figure(extract: Artefact, labels: Mapping) -> Figure:
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure, frame = new_figure(23, 8.4), sky_frame(extract)
-    panels = figure.subplots(2, 5)
+    frame = sky_frame(extract)
+    figure, panels = panel_grid(2, 5, (3.4, 3.4), _MAP_GAPS)
     axes = panels.ravel()
     for ax, name in zip(axes, (*STELLAR, *GASEOUS), strict=False):
         values, style = shown_values(labels, name), STYLE[name]
@@ -52,9 +55,8 @@ def label_profiles_figure(extract: Artefact, labels: Mapping) -> Figure:
     """Labels of the baxels with their errors against the radius, and the running median; parameters as for the maps."""
     if not len(extract["snr"]):
         return reason_figure(extract)
-    figure = new_figure(17, 11)
     radius, unit = radii(labels)
-    axes = figure.subplots(3, 3, sharex=True)
+    figure, axes = panel_grid(3, 3, (4.7, 3.0), _PROFILE_GAPS, sharex=True)
     for ax, name in zip(axes.ravel(), (*STELLAR, *GASEOUS), strict=True):
         _profile(ax, radius, labels, name)
     for ax in axes[-1]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import SPAXEL_STATUS
-from mangrove.report.drawing import BAD_COLOUR, note, robust_limits
+from mangrove.report.drawing import BAD_COLOUR, bar_beside, note, robust_limits
 
 #: Largest sine of the angle between columns and east-west that still counts as aligned.
 _ALIGNED = 0.05
@@ -75,9 +75,7 @@ def draw_map(axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: s
     if not np.isfinite(values).any():
         note(axes, "no value")
         return
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.82, pad=0.02, extend=_extend(values, low, high))
-    bar.set_label(unit, fontsize=10)
-    bar.ax.tick_params(labelsize=9)
+    bar = bar_beside(axes, image, unit, extend=_extend(values, low, high))
     bar.locator = MaxNLocator(_BAR_TICKS, steps=[1, 2, 2.5, 5, 10])
 
 

@@ -112,7 +112,11 @@ def _accrete(xy, signal, noise, target: float) -> np.ndarray:
         warnings.filterwarnings("ignore", "(?s).*VorBin is deprecated", UserWarning)
         from vorbin.voronoi_2d_binning import voronoi_2d_binning
 
-        return voronoi_2d_binning(*xy.T, signal, noise, target, pixelsize=1.0, plot=False, quiet=True)[0]
+        try:
+            return voronoi_2d_binning(*xy.T, signal, noise, target, pixelsize=1.0, plot=False, quiet=True)[0]
+        except IndexError:
+            # It found no good bin, among which to share out the others: the galaxy is one bin.
+            return np.zeros(signal.size, int)
 
 
 def _median_snr(bins, signal, noise, covariance) -> float:
