@@ -13,7 +13,8 @@ from mangrove.spectra.fit_results import OK
 EXTRACT_DATASETS = ["bin_id", "snr"]
 FIT_DATASETS = [
     "status",
-    *(f"{name}{end}" for name in ("v_star", "sigma_star", "v_gas", "sigma_gas", "line_flux") for end in ("", "_err")),
+    *(f"{name}{end}" for name in ("v_star", "sigma_star", "v_gas", "sigma_gas") for end in ("", "_err")),
+    *(f"{name}{end}" for name in ("line_flux", "line_ew") for end in ("", "_err")),
 ]
 TRUTH_DATASETS = [
     "v_star",
@@ -22,6 +23,7 @@ TRUTH_DATASETS = [
     "sigma_gas",
     "line",
     "line_flux",
+    "line_ew",
     "light_weight",
     "log_age_lw",
     "log_age_mw",
@@ -35,6 +37,8 @@ TRUTH_DATASETS = [
 #: Lines with a row of their own.
 STRONG_LINES = ("OII-3727", "OII-3730", "Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585", "SII-6718", "SII-6733")
 ALL_LINES = "flux all free lines"
+#: Lines with a row for their equivalent width: those on deep absorption, and one that is not.
+EW_LINES = ("Hbeta-4863", "OIII-5008", "Halpha-6565")
 #: Ranges of S/N per pixel of the baxels.
 SNR_RANGES = {"above 20": (20.0, np.inf), "10-20": (10.0, 20.0)}
 #: Smallest true dispersion of the stars, km/s: below, the line spread of the templates takes over.
@@ -52,6 +56,7 @@ MIN_COUNT = 10
 _GAUSSIAN_SPREAD = 1.166
 _MEANS = ("log_age_lw", "log_age_mw", "metallicity_lw", "metallicity_mw", "log_ml_r", "ebv_star", "ebv_gas")
 _UNITS = {"v_star": "km/s", "sigma_star": "km/s", "v_gas": "km/s", "sigma_gas": "km/s"}
+_UNITS |= {f"EW {line}": "Angstrom" for line in EW_LINES}
 _FLUX_UNIT = "1e-17 erg/s/cm2/spaxel"
 
 
@@ -115,6 +120,7 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
         Shape (n_baxel,): v and sigma of stars (weighted by light) and gas (weighted by Halpha) in km/s, from the first
         and second moment of all motions in the bin; labels of the populations, means weighted by light. ``line_flux``,
         shape (n_baxel, n_line), 1e-17 erg/s/cm2/spaxel: the mean over spaxels, as a baxel's spectrum is a mean.
+        ``line_ew``, Angstrom: that flux over the mean continuum; NaN where a spaxel has no line to tell it.
     """
     inside = extract["bin_id"] >= 0
     bins, n = extract["bin_id"][inside], len(extract["snr"])
@@ -126,8 +132,13 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
         motions = truth[f"v_{what}"][inside].astype(float), truth[f"sigma_{what}"][inside].astype(float)
         out[f"v_{what}"], out[f"sigma_{what}"] = combined_moments(bins, n, weight, *motions)
     out |= {name: weighted_mean(bins, n, light, truth[name][inside]) for name in _MEANS}
-    rows = [weighted_mean(bins, n, np.ones(bins.size), line) for line in flux]
-    return out | {"line_flux": np.array(rows).T}
+    ew = truth["line_ew"][:, inside].astype(float)
+    continuum = np.divide(flux, ew, out=np.full(flux.shape, np.nan), where=ew > 0)
+    every = np.ones(bins.size)
+    mean_flux, mean_continuum = (
+        np.array([weighted_mean(bins, n, every, line) for line in lines]).T for lines in (flux, continuum)
+    )
+    return out | {"line_flux": mean_flux, "line_ew": mean_flux / mean_continuum}
 
 
 def weighted_mean(bins, n: int, weight, values) -> np.ndarray:
@@ -182,6 +193,10 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
     for k in np.flatnonzero(fit_lines().partner == np.arange(len(names))):
         columns = (values[:, k] for values in (fit["line_flux"], fit["line_flux_err"], true["line_flux"]))
         found[f"flux {names[k]}"] = comparison(*columns, snr, ok & (line_snr[:, k] > MIN_LINE_SNR))
+    for line in EW_LINES:
+        k = names.index(line)
+        columns = (values[:, k] for values in (fit["line_ew"], fit["line_ew_err"], true["line_ew"]))
+        found[f"EW {line}"] = comparison(*columns, snr, ok & (line_snr[:, k] > MIN_LINE_SNR))
     return found
 
 

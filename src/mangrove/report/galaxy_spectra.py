@@ -44,15 +44,16 @@ def spectra_figure(extract: Artefact, fit: Artefact) -> Figure:
         _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right", ncols=5, fontsize=10)
     axes[-1, 1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
-    figure.suptitle(heading(extract), fontsize=13)
+    figure.suptitle(heading(extract), fontsize=13, y=1.0 - 0.12 / figure.get_figheight())
     return figure
 
 
 def _panels(n: int) -> tuple[Figure, np.ndarray]:
     """A figure of n pairs of axes one below the other, shape (n, 2), the first of a pair for a spectrum."""
-    spectrum, residual, above, between, below = 2.65, 0.85, 1.3, 0.15, 0.75
-    height = n * (above + spectrum + between + residual) + below
-    figure, axes, top = Figure(figsize=(16.0, height), dpi=DPI), np.empty((n, 2), Axes), height
+    # Inches: spectrum, residual, room for the names of lines and a title above, between both; heading, axis label.
+    spectrum, residual, above, between, head, foot = 2.65, 0.85, 1.3, 0.15, 0.3, 0.7
+    height = head + n * (above + spectrum + between + residual) + foot
+    figure, axes, top = Figure(figsize=(16.0, height), dpi=DPI), np.empty((n, 2), Axes), height - head
     for pair in axes:
         for k, (gap, size) in enumerate(((above, spectrum), (between, residual))):
             top -= gap + size

@@ -12,7 +12,7 @@ from astropy.table import Table
 from mangrove.config import Survey
 from mangrove.errors import CatalogueError
 from mangrove.survey import releases
-from mangrove.survey.download import fetch, local_path
+from mangrove.survey.download import fetch, in_mirror, local_path
 from mangrove.survey.releases import Release
 from mangrove.survey.sample import Galaxy
 from mangrove.survey.transfer import Patience
@@ -30,24 +30,31 @@ _NAMES = ("PLATEIFU", "NAME", "MANGAID")
 _TYPES = ("TYPE", "HUBBLE_TYPE", "MORPH")
 
 
-def locate(address: str, survey: Survey, release: Release) -> Path:
-    """Local path of a catalogue, fetched once into the data folder if it lies elsewhere.
+def locate(address: str, survey: Survey, release: Release, setting: str) -> Path:
+    """Local path of a catalogue, fetched once into the data folder if it lies on a server.
 
     Parameters
     ----------
     address : str
         A path, an address (http://, https://, file://), or a path below ``survey.base``.
+    setting : str
+        What the user gave it with, for errors.
 
     Raises
     ------
+    CatalogueError
+        If it should be on this machine and is not.
     DownloadError
-        If it is nowhere.
+        If it cannot be fetched.
     """
     if Path(address).is_file():
         return Path(address)
     url = address if "://" in address or Path(address).is_absolute() else releases.address(survey.base, address)
     here = local_path(url)
-    if here is not None and here.is_file():
+    if here is not None:
+        here = in_mirror(url, survey.base, survey.mirror) or here
+        if not here.is_file():
+            raise CatalogueError(f"the catalogue {here} does not exist; check {setting}.")
         return here
     path = Path(survey.data_folder) / release.drpver / Path(urlsplit(url).path).name
     if not path.is_file():

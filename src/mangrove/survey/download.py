@@ -60,7 +60,7 @@ def fetch(
     target = Path(target)
     target.parent.mkdir(parents=True, exist_ok=True)
     wanted = Wanted(plateifu, drpver, sums)
-    source = _in_mirror(url, base, mirror) or _existing(url, base)
+    source = in_mirror(url, base, mirror) or _existing(url, base)
     try:
         if source is None:
             _from_server(url, target, wanted, base, patience or Patience())
@@ -85,8 +85,14 @@ def local_path(url: str) -> Path | None:
     return Path(unquote(parts.path)) if parts.scheme == "file" else Path(url)
 
 
-def _in_mirror(url: str, base: str, mirror: str) -> Path | None:
-    """The file in the mirror; None if the mirror lacks it."""
+def in_mirror(url: str, base: str, mirror: str) -> Path | None:
+    """The file of an address below ``base`` in the mirror; None if the mirror, or an empty one, lacks it.
+
+    Raises
+    ------
+    DownloadError
+        If the mirror is no folder.
+    """
     if not mirror:
         return None
     folder = local_path(mirror)
@@ -104,7 +110,9 @@ def _existing(url: str, base: str) -> Path | None:
     top = local_path(_top(url, base)) if base else None
     if top is not None and not top.is_dir():
         raise DownloadError(f"the folder {top} does not exist; check survey.base, and whether it is mounted.")
-    raise MissingError(f"{path} does not exist; check survey.base in the configuration.")
+    raise MissingError(
+        f"{path} does not exist; check survey.base and, where survey.source is files, the column path of the sample sheet."
+    )
 
 
 def _top(url: str, base: str) -> str:

@@ -13,7 +13,7 @@ from mangrove.survey import catalogues
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.releases import Release
 from mangrove.survey.releases import release as find_release
-from mangrove.survey.sample import MISSING, Galaxy
+from mangrove.survey.sample import MISSING, Galaxy, has_axis_ratio, has_radius
 
 _COLUMNS = ("plateifu", "mangaid", "drp3qual", "mngtarg1", "mngtarg3", "nsa_z", "objra", "objdec", "ebvgal")
 #: Columns of the sample sheet that drpall may lack.
@@ -25,6 +25,8 @@ _OPTIONAL = {
     "sersic_ba": "nsa_sersic_ba",
     "esweight": "esweight",
 }
+#: H0 / 100 km/s/Mpc of mangrove; the NASA-Sloan Atlas gives masses in M_sun / h^2.
+_H = 0.7
 
 
 class Selection(NamedTuple):
@@ -63,22 +65,30 @@ def make_sample(config: Config, drpall: str = "") -> Selection:
     ----------
     config : Config
     drpall : str
-        Address or path of the summary catalogue; empty: the archive's.
+        Address or path (never below ``survey.base``) of the summary catalogue; empty: the archive's.
 
     Raises
     ------
     CatalogueError
-        If a catalogue cannot be read or lacks columns.
+        If there is no catalogue, or one cannot be read or lacks columns.
     DownloadError
         If one cannot be fetched.
     """
-    release = find_release(config.survey.release)
-    table = read_drpall(catalogues.locate(drpall or release.drpall_path, config.survey, release), release)
-    galaxies, removed = select(table, config.sample)
-    if config.sample.agn:
-        galaxies = catalogues.join_agn(galaxies, catalogues.locate(config.sample.agn, config.survey, release))
-    if config.sample.morphology:
-        path = catalogues.locate(config.sample.morphology, config.survey, release)
+    survey, sample = config.survey, config.sample
+    release = find_release(survey.release)
+    if survey.source == "none":
+        raise CatalogueError("survey.source is none: there is no catalogue to select from.")
+    if drpall:
+        where = drpall if "://" in drpall else str(Path(drpall).absolute())
+        path = catalogues.locate(where, survey, release, "--drpall")
+    else:
+        path = catalogues.locate(release.drpall_path, survey, release, "survey.base, or give --drpall")
+    galaxies, removed = select(read_drpall(path, release), sample)
+    if sample.agn:
+        path = catalogues.locate(sample.agn, survey, release, "sample.agn")
+        galaxies = catalogues.join_agn(galaxies, path)
+    if sample.morphology:
+        path = catalogues.locate(sample.morphology, survey, release, "sample.morphology")
         galaxies = catalogues.join_morphology(galaxies, path)
     return Selection(galaxies, removed)
 
@@ -124,6 +134,10 @@ def select(drpall: Table, sample: Sample) -> Selection:
 
 def _galaxy(row, sample: Sample) -> Galaxy:
     extra = {ours: _number(row[theirs]) for ours, theirs in _OPTIONAL.items() if theirs in row.colnames}
+    if not has_radius(extra.get("r_e", MISSING)):
+        extra["r_e"] = MISSING
+    if not has_axis_ratio(extra.get("ba", MISSING)):
+        extra["ba"] = MISSING
     mass = _number(row["nsa_elpetro_mass"]) if "nsa_elpetro_mass" in row.colnames else MISSING
     return Galaxy(
         plateifu=str(row["plateifu"]).strip(),
@@ -132,7 +146,7 @@ def _galaxy(row, sample: Sample) -> Galaxy:
         ebv=_number(row["ebvgal"]),
         ra=_number(row["objra"]),
         dec=_number(row["objdec"]),
-        log_mass=_number(np.log10(mass)) if mass > 0 else MISSING,
+        log_mass=_number(np.log10(mass / _H**2)) if mass > 0 else MISSING,
         desom=int(row["nsa_z"] < sample.desom_z_max),
         convlstm=int(row["nsa_z"] < sample.convlstm_z_max),
         drpver=str(row["versdrp3"]).strip() if "versdrp3" in row.colnames else "",
