@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mangrove.errors import MangroveError
+from mangrove.errors import MangroveError, SampleError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="MaNGA galaxies, from data cubes to maps.")
 ConfigOption = Annotated[list[Path], typer.Option("--config", help="configuration file, over config.yaml; repeatable")]
@@ -40,6 +40,10 @@ def select(
     run = _load(config)
     chosen = selection.make_sample(run, drpall)
     print("\n".join(selection.summary(chosen, run.sample)))
+    if not chosen.galaxies:
+        raise SampleError(
+            f"no galaxy is left after the cuts above; {run.sheet} was not written. Widen sample.z_min, sample.z_max."
+        )
     write_sheet(run.sheet, chosen.galaxies)
     print(f"wrote {run.sheet}")
 

@@ -70,6 +70,13 @@ class Survey(_Section):
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
     data_folder: str = Field("data", description="folder of the kept cubes, one level per DRP version")
 
+    @field_validator("base")
+    @classmethod
+    def _known_address(cls, value: str) -> str:
+        if "://" in value and not value.startswith(("https://", "http://", "file://")):
+            raise ValueError("must be https://, http://, file:// or a path")
+        return value
+
     @model_validator(mode="after")
     def _somewhere(self):
         if self.source in ("sdss", "files") and not self.base.strip():

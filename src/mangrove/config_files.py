@@ -11,6 +11,20 @@ from mangrove.config import CONFLICT, Config, is_section
 from mangrove.errors import ConfigError
 
 _ABSENT = object()
+#: Plain words for what pydantic says, by the type of its error.
+_PLAIN = {
+    "string_pattern_mismatch": "must be of letters, digits, _ . - only, a letter or digit first",
+    "string_type": "must be text",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_parsing": "must be a whole number",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list: [first, second]",
+    "model_type": "must hold keys of its own, one a line, indented",
+}
 
 
 def load(files: list[str | Path]) -> Config:
@@ -32,17 +46,54 @@ def validate(values: dict[str, Any], files: list[str | Path] = ()) -> Config:
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        problems = [_explain(e, files) for e in error.errors()]
+        problems = [_explain(e, files) for e in _one_per_key(error.errors())]
         raise ConfigError("the configuration is wrong.\n" + "\n".join(problems)) from None
+
+
+def check(config: Config, files: list[str | Path]) -> None:
+    """Refuse what a merged configuration does not show: faults of its files, and tables that are not there.
+
+    Raises
+    ------
+    ConfigError
+        If a file cannot be read or gives a key twice, or the emulator's table does not exist.
+    """
+    for file in files:
+        _parse(file)
+    emulator = config.emulator
+    if emulator.enabled and emulator.source == "desi" and not Path(emulator.desi_file).is_file():
+        raise ConfigError(
+            f"emulator.desi_file {emulator.desi_file} does not exist; see docs/emulator.md (mangrove desi-table)."
+        )
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key of a mapping is given twice."""
+
+    def construct_mapping(self, node, deep=False):
+        first: dict[str, yaml.ScalarNode] = {}
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if first.setdefault(key.value, key) is not key:
+                line = first[key.value].start_mark.line + 1
+                problem = f"the key '{key.value}' is there twice, first in line {line}; keep one of them"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+        return super().construct_mapping(node, deep)
 
 
 def _parse(file: str | Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(Path(file).read_text(encoding="utf-8"))
+        content = yaml.load(Path(file).read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise ConfigError(f"the configuration file {file} does not exist; see configs/ for examples.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is not UTF-8 text; save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read as a configuration file ({error.strerror}).") from None
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{file}{line}: not valid YAML: {error.problem}.") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {error}") from None
+        raise ConfigError(f"{file} is not valid YAML: {str(error).splitlines()[0]}.") from None
     if content is not None and not isinstance(content, dict):
         raise ConfigError(f"{file} must hold 'key: value' lines, for example 'run: myrun'.")
     return content or {}
@@ -56,10 +107,25 @@ def _merge(base: dict, over: dict) -> None:
             base[key] = value
 
 
-def _explain(problem: dict[str, Any], files) -> str:
-    if problem["type"] == CONFLICT:
-        return _explain_conflict(problem, files)
-    # pydantic appends the tried member of a union ('float') to the location; only real keys name the place.
+def _one_per_key(problems: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The first problem of every key, with the words of the others: pydantic has one per member of a union."""
+    kept: dict[tuple, dict[str, Any]] = {}
+    for problem in problems:
+        words = _PLAIN.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+        words = words.replace("Input should", "must").replace("List should", "must").replace(" after validation", "")
+        keys = tuple(_place(problem)[1]) if problem["type"] != CONFLICT else problem["msg"]
+        if keys not in kept:
+            kept[keys] = {**problem, "msg": words}
+        elif words not in kept[keys]["msg"]:
+            kept[keys]["msg"] += f", or {words.removeprefix('must be ')}"
+    return list(kept.values())
+
+
+def _place(problem: dict[str, Any]) -> tuple[type[BaseModel], list[str]]:
+    """The section of a problem and its key, with the sections above it.
+
+    pydantic appends the tried member of a union ('float') to the location; only real keys name the place.
+    """
     section, keys = Config, []
     for part in map(str, problem["loc"]):
         keys.append(part)
@@ -67,6 +133,13 @@ def _explain(problem: dict[str, Any], files) -> str:
         if field is None or not is_section(field.annotation):
             break
         section = field.annotation
+    return section, keys
+
+
+def _explain(problem: dict[str, Any], files) -> str:
+    if problem["type"] == CONFLICT:
+        return _explain_conflict(problem, files)
+    section, keys = _place(problem)
     where = _setter(keys, files)
     key = ".".join(keys)
     if problem["type"] == "extra_forbidden":
@@ -74,8 +147,9 @@ def _explain(problem: dict[str, Any], files) -> str:
         near = difflib.get_close_matches(keys[-1], known, n=1)
         mend = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}."
         return f"- unknown key '{key}'{where}; {mend}"
-    message = problem["msg"].removeprefix("Value error, ")
-    return f"- {key}{where}: {message} (given: {problem['input']!r}).{_example(section, keys[-1])}"
+    if problem["type"] == "model_type" and problem["input"] is None:
+        return f"- {key}{where} is empty; give it keys, or delete the line."
+    return f"- {key}{where}: {problem['msg']} (given: {problem['input']!r}).{_example(section, keys[-1])}"
 
 
 def _explain_conflict(problem: dict[str, Any], files) -> str:

@@ -7,6 +7,8 @@ from typer.testing import CliRunner
 
 from mangrove import artefacts, cli, logs
 from mangrove.errors import MangroveError
+from mangrove.survey.simulation.cubes import write_drpall
+from mangrove.survey.simulation.galaxies import design_galaxy
 from mangrove.verification import verify_run
 
 TRACEBACK = 'Traceback (most recent call last):\n  File "/x/mangrove/spectra/fitting.py", line 12, in fit\n    raise\n'
@@ -66,6 +68,21 @@ def test_values_out_of_range_are_refused(arguments, here):
 def test_a_survey_is_not_simulated_into_a_file(here):
     (here / "file").write_text("")
     assert "cannot write a survey under file" in message("simulate", "--galaxies", 1, "file")
+
+
+def test_a_selection_of_nothing_leaves_the_sheet_alone(here):
+    write_drpall(here / "d.fits", [design_galaxy("9001-1901", 1)], "dr17")
+    (here / "config.yaml").write_text("run: mine\n")
+    (here / "few.yaml").write_text("sample: {z_min: 0.1}\n")
+    (here / "all.yaml").write_text("sample: {z_min: 0.0}\n")
+    arguments = "select", "--drpall", "d.fits", "--config"
+    assert "wrote samples/mine.tsv" in invoke(*arguments, "all.yaml").output
+    before = (here / "samples/mine.tsv").read_bytes()
+    assert message(*arguments, "few.yaml") == (
+        "no galaxy is left after the cuts above; samples/mine.tsv was not written. Widen sample.z_min, sample.z_max."
+    )
+    assert "1 removed: z <= 0.1" in invoke(*arguments, "few.yaml").output
+    assert (here / "samples/mine.tsv").read_bytes() == before
 
 
 def test_a_run_is_preferred_to_a_folder_of_its_name(here):

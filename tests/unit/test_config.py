@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mangrove.config import Config
-from mangrove.config_files import load, validate
+from mangrove.config import Config, Emulator
+from mangrove.config_files import check, load, validate
 from mangrove.errors import ConfigError
 from mangrove.generate import GENERATED
 
@@ -61,7 +61,15 @@ def test_every_shipped_configuration_is_valid(path):
             ["emulator.bin_range", "wavelengths must be above 0; the lower end is -10"],
         ),
         ("sample:\n  z_min: -0.1\n", ["sample.z_min", "greater than or equal to 0", "for example:  z_min: 0.0"]),
-        ("run: a/b\n", ["run", "pattern"]),
+        ("run: a/b\n", ["run", "letters, digits, _ . - only"]),
+        ("extract:\n", ["extract in", "is empty; give it keys, or delete the line"]),
+        ("extract: 3\n", ["extract in", "must hold keys of its own", "(given: 3)"]),
+        ("extract:\n  covariance: mangaa\n", ["must be 'manga' or 'none', or a number (given: 'mangaa')"]),
+        ("seed: 1.5\n", ["seed", "must be a whole number (given: 1.5)"]),
+        ("survey:\n  base: ftp://x/\n", ["survey.base", "must be https://, http://, file:// or a path"]),
+        ("a: [1,\n", ["line 2: not valid YAML"]),
+        ("fit: {}\nextract:\n  min_snr: 1\nfit: {}\n", ["line 4", "the key 'fit' is there twice, first in line 1"]),
+        ("extract: {min_snr: 1, min_snr: 2}\n", ["line 1", "the key 'min_snr' is there twice"]),
     ],
 )
 def test_mistakes_are_named_with_file_and_mend(tmp_path, text, parts):
@@ -71,6 +79,7 @@ def test_mistakes_are_named_with_file_and_mend(tmp_path, text, parts):
         load([path])
     for part in [*parts, "mine.yaml"]:
         assert part in str(error.value)
+    assert str(error.value).count("\n- ") <= 1, "one mistake, one entry"
 
 
 @pytest.mark.parametrize(
@@ -128,9 +137,27 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "bad.yaml").write_text("a: [1,")
     with pytest.raises(ConfigError, match="not valid YAML"):
         load([tmp_path / "bad.yaml"])
+    (tmp_path / "latin.yaml").write_bytes("run: é".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"latin.yaml is not UTF-8 text"):
+        load([tmp_path / "latin.yaml"])
+    with pytest.raises(ConfigError, match="cannot be read as a configuration file"):
+        load([tmp_path])
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(ConfigError, match="key: value"):
         load([tmp_path / "list.yaml"])
+
+
+def test_faults_that_a_merged_configuration_hides(tmp_path):
+    (tmp_path / "twice.yaml").write_text("run: a\nrun: b\n")
+    with pytest.raises(ConfigError, match=r"twice.yaml, line 2: .*'run' is there twice"):
+        check(Config(), [ROOT / "config.yaml", tmp_path / "twice.yaml"])
+    table = tmp_path / "table.h5"
+    desi = Config(emulator=Emulator(source="desi", desi_file=str(table)))
+    with pytest.raises(ConfigError, match=r"emulator.desi_file \S*table.h5 does not exist; see docs/emulator.md"):
+        check(desi, [])
+    check(desi.model_copy(update={"emulator": desi.emulator.model_copy(update={"enabled": False})}), [])
+    table.touch()
+    check(desi, [ROOT / "config.yaml"])
 
 
 def shipped(name):

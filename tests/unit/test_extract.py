@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
+from mangrove.errors import CubeError
 from mangrove.lines import window_lines
 from mangrove.spectra import extract
 from mangrove.spectra.line_windows import crop, line_windows
@@ -78,6 +79,15 @@ def test_signal_and_noise_are_medians_over_the_range():
     window = (WAVE > 5600) & (WAVE < 6750)
     np.testing.assert_allclose(snr.signal, np.median(data.flux[window], axis=0))
     np.testing.assert_allclose(snr.noise, 1.0)
+
+
+@pytest.mark.parametrize("outside", [[100.0, 200.0], [20000.0, 30000.0]])
+def test_a_range_outside_the_cube_is_refused(outside):
+    low, high = outside
+    with pytest.raises(
+        CubeError, match=rf"continuum_range {low:g}-{high:g} lies outside the cube's 3548-8910 Angstrom"
+    ):
+        extract.spaxel_snr(cube(), outside, 2.0)
 
 
 def test_geometry():

@@ -60,12 +60,36 @@ def test_bad_pixels_are_masked(tmp_path):
     assert cube.good[:, 1, 1].all()
 
 
+def test_a_bad_input_pixel_takes_no_flux_from_pixels_that_stay_good(tmp_path):
+    rng = np.random.default_rng(0)
+    sigma = 20.0
+    data, dq = 1000.0 + rng.normal(0, sigma, (3681, 20, 20)), np.zeros((3681, 20, 20))
+    dq[::7] = 1
+    cube = read_cube(write(tmp_path / "m.fits", data, np.full(data.shape, sigma**2), dq))
+    # The same data without bad pixels say which output pixels lost a part and stayed good.
+    whole = read_cube(write(tmp_path / "w.fits", data, np.full(data.shape, sigma**2)))
+    touched = cube.good.all(axis=(1, 2)) & (cube.flux != whole.flux).any(axis=(1, 2))
+    assert touched.sum() > 100
+    level = whole.flux[touched].mean(axis=(1, 2))
+    np.testing.assert_allclose(cube.flux[touched].mean(axis=(1, 2)), level, rtol=0.01)
+    # Less input, a larger error.
+    ratio = cube.ivar[touched] / whole.ivar[touched]
+    assert np.all((ratio > 0.899) & (ratio < 1.0001))
+
+
 def test_line_spread_is_bacon_et_al(tmp_path):
     # The polynomial of Bacon et al. (2017) worked out by hand at 5000 and 7000 Angstrom.
     np.testing.assert_allclose(muse.fwhm(np.array([5000.0, 7000.0])), [2.91, 2.48], atol=0.03)
     cube = read_cube(write(tmp_path / "m.fits", column(np.ones(3681))))
     i = np.argmin(np.abs(cube.wave - 7000))
     assert cube.lsf[i] == pytest.approx(np.hypot(2.48 / 2.3548, 7000 * 1e-4 * np.log(10) / np.sqrt(12)), rel=5e-3)
+    # The polynomial takes air wavelengths: the pixel at the vacuum wavelength of 5000 Angstrom in air.
+    i = np.argmin(np.abs(cube.wave - air_to_vacuum(5000.0)))
+    pixel = cube.wave[i] * 1e-4 * np.log(10) / np.sqrt(12)
+    slope = 2 * 5.866e-8 * 5000 - 9.187e-4
+    air = 5000.0 + (cube.wave[i] - air_to_vacuum(5000.0))
+    width = 2.9130 + slope * (air - 5000.0)
+    assert cube.lsf[i] == pytest.approx(np.hypot(width / 2.354820, pixel), rel=1e-5)
 
 
 @pytest.mark.parametrize(("card", "value"), [("CTYPE3", "WAVE"), ("CUNIT3", "nm"), ("BUNIT", "ct")])

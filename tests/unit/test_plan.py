@@ -1,7 +1,11 @@
+from pathlib import Path
+
 import pytest
 
-from mangrove.config import Config, Sample, Survey
+from mangrove.config import Config, Emulator, Sample, Survey
 from mangrove.survey.plan import cube_bytes, describe, plan
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_thousand_large_galaxies():
@@ -35,3 +39,23 @@ def test_without_a_sheet_the_whole_release_is_planned():
     assert "4682 cubes of DR15" in text
     assert "374.6 GB, 5.2 hours at 20 MB/s" in text
     assert "149.6 core hours, 15.0 hours on 10 cores" in text
+
+
+def test_a_limit_counts_before_there_is_a_sheet():
+    ten = describe(Config(run="none", sample=Sample(limit=10)), cores=1, rate=20.0)
+    assert ten[0].startswith("run 'none': about 10 cubes of DR17")
+    two = describe(Config(run="none", sample=Sample(plateifus=["8485-1901", "8485-1902"])), cores=1, rate=20.0)
+    assert "download   about 0.0 GB" in two[-3]
+    assert "about 2 cubes" in two[0]
+
+
+def test_a_simulated_run_downloads_nothing():
+    demo = Config(run="demo", survey=Survey(source="simulated"), sample=Sample(sheet=str(ROOT / "samples/demo.tsv")))
+    text = "\n".join(describe(demo, cores=1, rate=20.0))
+    assert "simulated on this machine" in text and "disk" in text
+    assert "download" not in text
+
+
+def test_a_run_without_cubes_names_its_table():
+    run = Config(run="desi", survey=Survey(source="none"), emulator=Emulator(source="desi", desi_file="t.h5"))
+    assert describe(run, 1, 1.0) == ["run 'desi': no cubes (survey.source is none), the emulator on t.h5"]

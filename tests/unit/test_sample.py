@@ -32,6 +32,12 @@ def test_windows_line_ends_comments_and_empty_lines():
     ("lines", "message"),
     [
         ([], "line 1: missing column"),
+        ([HEADER.replace("\t", ","), ROW], "line 1: the header has no tab; save the sheet as tab-separated text"),
+        ([HEADER + "\tz\tdec", ROW + "\t0.1\t1"], "line 1: Column.s. z, dec are there twice. The columns"),
+        ([HEADER + "\tspectrum", ROW.replace("48.69", "-9999") + "\t0"], "line 2: ra, dec of 8485-1901 are 232.54"),
+        ([HEADER + "\tr_e", ROW + "\t0"], "line 2: r_e of 8485-1901 is 0; it must be above 0, or -9999 for missing"),
+        ([HEADER + "\tba", ROW + "\t1.2"], "line 2: ba of 8485-1901 is 1.2; it must be above 0 and at most 1, or"),
+        ([HEADER + "\tba", ROW + "\t0"], "line 2: ba of 8485-1901 is 0"),
         ([HEADER.replace("ebv", "EBV"), ROW], "line 1: missing column.s. ebv.*Unknown column.s. 'EBV'"),
         ([HEADER, ROW, ROW], "line 3: 8485-1901 is there twice"),
         ([HEADER, ROW.replace("8485-1901", "8485_1901")], "line 2: plateifu '8485_1901' is malformed"),
@@ -58,10 +64,33 @@ def test_mistakes_are_named_with_their_line(lines, message):
 
 
 def test_any_name_only_where_files_are_listed():
-    row = ROW.replace("8485-1901", "abell478")
-    assert "abell478" in parse(HEADER, row, any_name=True)
-    with pytest.raises(SampleError):
-        parse(HEADER, ROW.replace("8485-1901", "../x"), any_name=True)
+    header, row = f"{HEADER}\tpath", f"{ROW}\ta.fits".replace("8485-1901", "abell478")
+    assert "abell478" in parse(header, row, files=True)
+    with pytest.raises(SampleError, match=r"plateifu '../x' is malformed"):
+        parse(header, row.replace("abell478", "../x"), files=True)
+    with pytest.raises(SampleError, match="plateifu 'abell478' is malformed"):
+        parse(header, row)
+
+
+@pytest.mark.parametrize(("header", "path"), [(HEADER, ""), (f"{HEADER}\tpath", "\t ")])
+def test_files_need_a_path(header, path):
+    with pytest.raises(SampleError, match=r"line 2: path of a1 is empty; survey.source files needs the column path"):
+        parse(header, ROW.replace("8485-1901", "a1") + path, files=True)
+
+
+def test_shapes_may_be_missing_and_single_spectra_lie_nowhere():
+    lost = ROW.replace("232.54", "-9999").replace("48.69", "-9999")
+    found = parse(f"{HEADER}\tspectrum\tr_e\tba", f"{lost}\t0\t-9999\t")["8485-1901"]
+    assert (found.ra, found.dec, found.r_e, found.ba) == (MISSING,) * 4
+    with pytest.raises(SampleError, match="ra, dec of 8485-1901 are -9999, -9999; they must be degrees"):
+        parse(HEADER, lost)
+
+
+def test_a_sheet_in_another_encoding_is_named(tmp_path):
+    path = tmp_path / "s.tsv"
+    path.write_bytes(f"{HEADER}\tmorphology\n{ROW}\tdéjà\n".encode("latin-1"))
+    with pytest.raises(SampleError, match=r"s.tsv is not UTF-8 text; save it as UTF-8"):
+        read_sheet(Config(sample=Sample(sheet=str(path))))
 
 
 def test_subsets(tmp_path):
@@ -73,7 +102,7 @@ def test_subsets(tmp_path):
 
     assert names(limit=2) == ["8485-1901", "8485-1902"]
     assert names(plateifus=["8485-1904", "8485-1902"]) == ["8485-1904", "8485-1902"]
-    with pytest.raises(SampleError, match="8485-9999"):
+    with pytest.raises(SampleError, match=r"names 8485-9999, .*; correct it, or add a row"):
         names(plateifus=["8485-9999"])
 
 

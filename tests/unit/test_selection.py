@@ -5,11 +5,11 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from mangrove.config import Config, Sample, Survey
+from mangrove.config import Config, Emulator, Sample, Survey
 from mangrove.errors import CatalogueError, SampleError
 from mangrove.survey import catalogues, selection
 from mangrove.survey.releases import release
-from mangrove.survey.sample import Galaxy, read_sheet, write_sheet
+from mangrove.survey.sample import MISSING, Galaxy, read_sheet, write_sheet
 from mangrove.survey.simulation.cubes import write_drpall
 from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
 
@@ -48,7 +48,8 @@ def test_cuts_are_counted_and_named(tmp_path, name, hdu):
         "CRITICAL quality bit": 1,
     }
     assert chosen.galaxies[0].r_e == 3.0
-    assert chosen.galaxies[0].log_mass == 10.0
+    # drpall has M_sun / h^2, which for H0 = 70 km/s/Mpc is twice as many M_sun.
+    assert chosen.galaxies[0].log_mass == pytest.approx(10.0 - 2 * np.log10(0.7))
     assert chosen.galaxies[0].esweight == 0.7
 
 
@@ -57,6 +58,58 @@ def test_other_quality_bits_do_not_remove_and_missing_values_stay_missing(tmp_pa
     chosen = {g.plateifu: g for g in selection.select(table, Sample()).galaxies}
     assert chosen["1-5"].r_e == -9999.0
     assert chosen["1-5"].log_mass == -9999.0
+
+
+def test_shapes_that_no_galaxy_has_are_missing(tmp_path):
+    table = Table(ROWS | {"nsa_elpetro_th50_r": [0.0] * 6, "nsa_elpetro_ba": [1.5, 0.4, 0.4, 0.4, 0.4, 1.0]})
+    first, *_, last = selection.select(
+        selection.read_drpall(drpall(tmp_path / "d.fits", table, "MANGA"), release("dr17")), Sample()
+    ).galaxies
+    assert (first.r_e, first.ba, last.ba) == (MISSING, MISSING, 1.0)
+
+
+def archive_run(tmp_path, **survey):
+    """A run below an archive's folder that is there and has no file, with a drpall fetched before."""
+    (tmp_path / "archive").mkdir()
+    kept = tmp_path / "data/v3_1_1/drpall-v3_1_1.fits"
+    kept.parent.mkdir(parents=True)
+    drpall(kept, ROWS, "MANGA")
+    settings = {"base": str(tmp_path / "archive"), "data_folder": str(tmp_path / "data")} | survey
+    return Config(run="x", survey=Survey(**settings), sample=Sample(sheet=str(tmp_path / "x.tsv")))
+
+
+@pytest.mark.parametrize("name", ["/no/such/drpall-v3_1_1.fits", "drpall-v3_1_1.fits", "file:///no/drpall-v3_1_1.fits"])
+@pytest.mark.parametrize("base", ["folder", "https://data.sdss.org/"])
+def test_a_mistyped_drpall_is_an_error_whatever_was_fetched_before(tmp_path, name, base):
+    run = archive_run(tmp_path, **({} if base == "folder" else {"base": base}))
+    with pytest.raises(CatalogueError, match=r"the catalogue /\S*drpall-v3_1_1.fits does not exist; check --drpall"):
+        selection.make_sample(run, name)
+
+
+def test_other_catalogues_that_are_not_there_name_their_key(tmp_path):
+    run = archive_run(tmp_path)
+    with pytest.raises(CatalogueError, match=r"/archive/sas/dr17\S* does not exist; check survey.base"):
+        selection.make_sample(run)
+    here = str(tmp_path / "data/v3_1_1/drpall-v3_1_1.fits")
+    for key in ("agn", "morphology"):
+        other = run.model_copy(update={"sample": Sample(**{key: "none.fits"})})
+        with pytest.raises(CatalogueError, match=rf"/archive/none.fits does not exist; check sample.{key}"):
+            selection.make_sample(other, here)
+
+
+def test_a_catalogue_of_a_server_is_fetched_once_and_one_in_the_mirror_is_taken(tmp_path):
+    fetched = archive_run(tmp_path, base="http://127.0.0.1:9/")
+    assert len(selection.make_sample(fetched).galaxies) == 3
+    mirror = tmp_path / "mirror" / release("dr17").drpall_path
+    mirror.parent.mkdir(parents=True)
+    drpall(mirror, {name: values[:1] for name, values in ROWS.items()}, "MANGA")
+    survey = Survey(base=str(tmp_path / "archive"), mirror=str(tmp_path / "mirror"))
+    assert len(selection.make_sample(fetched.model_copy(update={"survey": survey})).galaxies) == 1
+
+
+def test_without_cubes_there_is_nothing_to_select_from():
+    with pytest.raises(CatalogueError, match=r"survey.source is none: there is no catalogue to select from"):
+        selection.make_sample(Config(survey=Survey(source="none"), emulator=Emulator(source="desi", desi_file="t.h5")))
 
 
 def test_a_catalogue_of_another_release_is_refused(tmp_path):

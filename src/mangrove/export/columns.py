@@ -46,7 +46,7 @@ SHEET_COLUMNS = (
     Column("ba", "D", "1", "phys.size.axisRatio", "axis ratio"),
     Column("sersic_n", "D", "1", "src.morph.param", "Sersic index"),
     Column("sersic_ba", "D", "1", "phys.size.axisRatio", "axis ratio of the Sersic fit"),
-    Column("log_mass", "D", "dex(Msun)", "phys.mass", "log10 of stellar mass (catalogue)"),
+    Column("log_mass", "D", "dex(Msun)", "phys.mass", "log10 of stellar mass (catalogue, H0 = 70)"),
     Column("esweight", "D", "1", "stat.weight", "volume weight of all samples together (Wake et al. 2017)"),
     Column("desom", "L", "1", "meta.code.member", "in the sample of the maps of spectra"),
     Column("convlstm", "L", "1", "meta.code.member", "in the sample of the line-cube networks"),

@@ -4,6 +4,7 @@ import logging
 import warnings
 
 import numpy as np
+from scipy.spatial import KDTree
 
 logger = logging.getLogger(__name__)
 
@@ -13,6 +14,8 @@ MANGA_LIMIT = 4.2
 _LIMIT_N = 100.0
 _RAISE_TOLERANCE = 0.02
 _RAISE_TRIES = 8
+#: Part of the target below which a bin is joined with a neighbour: PowerBin's own for the capacity, its square.
+_LEAST_SNR = 0.8**0.5
 
 
 def covariance_factor(n, covariance: str | float = "manga"):
@@ -52,7 +55,7 @@ def bin_spaxels(x, y, signal, noise, target_snr: float, covariance: str | float,
     covariance : 'manga', 'none' or float
         See :func:`covariance_factor`.
     engine : 'powerbin' or 'vorbin'
-        Cappellari (2025) with the covariance inside; or Cappellari & Copin (2003), accretion on quadrature noise
+        Cappellari (2025) with the covariance inside, bins that fall short joined with neighbours; or Cappellari & Copin (2003), accretion on quadrature noise
         with the target raised until the bins meet it with covariance.
 
     Returns
@@ -84,11 +87,49 @@ def _powerbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
     options = {"target_capacity": target_snr**2, "pixelsize": 1.0, "verbose": 0}
     try:
         with np.errstate(invalid="ignore"):
-            return PowerBin(xy, capacity, **options).bin_num
+            bins = PowerBin(xy, capacity, **options).bin_num
     except ValueError as error:
         # Its regularisation can empty a bin, whose centre is then not finite; the accreted bins are good.
         logger.warning("PowerBin's regularisation failed (%s): bins as accreted", error)
-        return PowerBin(xy, capacity, regul=False, **options).bin_num
+        bins = PowerBin(xy, capacity, regul=False, **options).bin_num
+    return _joined(bins, xy, signal, noise, target_snr, covariance)
+
+
+def _joined(bins, xy, signal, noise, target_snr, covariance) -> np.ndarray:
+    """Join bins that fall short of the target with neighbours, the worst first, until none is left that this helps.
+
+    PowerBin shares the spaxels of bins that it could not complete among their complete neighbours. Where noise is
+    correlated, a faint spaxel more lowers the signal to noise of a bin: those neighbours end far below the target,
+    while together they would reach it.
+    """
+    bins, least = bins.copy(), _LEAST_SNR * target_snr
+    pairs = KDTree(xy).query_pairs(1.01, output_type="ndarray")
+    alone: set[int] = set()
+    while True:
+        sums = np.array([np.bincount(bins, weight) for weight in (signal, noise**2, np.ones(signal.size))])
+        snr = np.where(sums[2] > 0, _snr_of(*sums, covariance), np.inf)
+        short = [b for b in np.flatnonzero(snr < least) if b not in alone]
+        if not short:
+            return bins
+        worst = min(short, key=lambda b: snr[b])
+        ends = bins[pairs]
+        near = np.setdiff1d(ends[np.any(ends == worst, axis=1)], [worst])
+        together = _snr_of(*(sums[:, near] + sums[:, [worst]]), covariance)
+        helps = (together > snr[worst]) & ((together >= least) | (together > snr[near]))
+        if not helps.any():
+            alone.add(worst)
+            continue
+        near, together = near[helps], together[helps]
+        # Neighbours that fall short themselves first; of these, the one that brings it nearest to the target.
+        order = np.lexsort((np.abs(np.log(together / target_snr)), snr[near] >= least))
+        bins[bins == worst] = near[order[0]]
+        alone.clear()
+
+
+def _snr_of(signal, variance, n, covariance):
+    """Signal to noise of bins from their sums; not finite for an empty one."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return signal / (covariance_factor(n, covariance) * np.sqrt(variance))
 
 
 def _vorbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:

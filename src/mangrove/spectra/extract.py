@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.errors import CubeError
 from mangrove.spectra.binning import bin_spaxels, covariance_factor
 from mangrove.survey.cube import Cube
 from mangrove.survey.sample import MISSING, Galaxy
@@ -50,11 +51,21 @@ def spaxel_snr(cube: Cube, continuum_range: list[float], min_snr: float) -> Spax
     A spaxel with less than 80 % of its spectrum, or half of the range, good counts as masked: a member that drops out
     of a bin at some wavelengths (a dead fibre in one arm) makes a step in the mean. One without any good pixel lies
     outside the field.
+
+    Raises
+    ------
+    CubeError
+        If the cube has no wavelength in the range.
     """
     window = (cube.wave >= continuum_range[0]) & (cube.wave <= continuum_range[1])
+    if not window.any():
+        raise CubeError(
+            f"extract.continuum_range {continuum_range[0]:g}-{continuum_range[1]:g} lies outside the cube's "
+            f"{cube.wave[0]:.0f}-{cube.wave[-1]:.0f} Angstrom; set it inside."
+        )
     shape, good = cube.foreground.shape, cube.good[window]
     usable = cube.good.mean(axis=0) >= _MIN_GOOD * max(cube.good.any(axis=(1, 2)).mean(), 1e-9)
-    usable &= good.mean(axis=0) >= _MIN_GOOD_IN_RANGE if window.any() else False
+    usable &= good.mean(axis=0) >= _MIN_GOOD_IN_RANGE
     signal, noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     flux = np.where(good[:, usable], cube.flux[window][:, usable], np.nan)
     # The error of an inverse variance near the smallest float is infinite: no measurement.

@@ -39,7 +39,8 @@ def read(hdus: dict[str, Hdu]) -> Cube:
 
     Flux is conserved. Rebinning shares an input pixel between output pixels, whose noise then correlates; each
     output pixel gets its variance plus its covariance with the others, so that sums over pixels, and fits that take
-    pixels as independent, have the right errors. The line spread includes the output pixel.
+    pixels as independent, have the right errors. An output pixel of which at most a tenth is bad has the mean over
+    the rest. The line spread includes the output pixel.
 
     Raises
     ------
@@ -67,9 +68,13 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     flux_out = matrix @ np.where(bad, 0.0, flux)
     variance_out = matrix @ (np.where(bad, 0.0, variance) * np.diff(edges)[:, None])
     variance_out /= np.diff(log_edges(wave))[:, None]
-    good = (matrix @ bad.astype(float) <= _BAD_FRACTION) & (variance_out > 0)
+    # The flux density of an output pixel is the mean over the part that good input pixels cover.
+    covered = 1.0 - matrix @ bad.astype(float)
+    good = (covered >= 1.0 - _BAD_FRACTION) & (variance_out > 0)
+    np.divide(flux_out, covered, out=flux_out, where=good)
+    np.divide(variance_out, covered**2, out=variance_out, where=good)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
-    lsf = np.hypot(fwhm(wave) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
+    lsf = np.hypot(fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
     wcs = celestial_frame(header)
     shape = (wave.size, *ny_nx)
     flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)

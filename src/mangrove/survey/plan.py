@@ -53,9 +53,12 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         Whether to list the address of every cube, instead of the first and the last.
     """
     survey, release = config.survey, releases.release(config.survey.release)
+    if survey.source == "none":
+        return [f"run '{config.run}': no cubes (survey.source is none), the emulator on {config.emulator.desi_file}"]
     if survey.source == "sdss" and not config.sheet.is_file():
-        cost = plan([""] * release.n_cube, survey.keep_cubes)
-        what = f"about {release.n_cube} cubes of {release.name.upper()}; {config.sheet} is not written yet"
+        names = (config.sample.plateifus or [""] * release.n_cube)[: config.sample.limit]
+        cost = plan(names, survey.keep_cubes)
+        what = f"about {len(names)} cubes of {release.name.upper()}; {config.sheet} is not written yet"
         urls = [releases.address(survey.base, f"{release.folder}/PLATE/stack/manga-PLATE-IFU-LOGCUBE.fits.gz")]
     else:
         galaxies = read_sheet(config)
@@ -67,10 +70,12 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
     if survey.source != "simulated":
         where = [f"catalogue  {releases.address(survey.base, release.drpall_path)}"] * (survey.source == "sdss")
         where += [f"cube       {url}" for url in shown]
+        where += [
+            f"download   about {cost.download_gb:.1f} GB, {cost.download_gb / 3.6 / rate:.1f} hours at {rate:g} MB/s"
+        ]
     return [
         f"run '{config.run}': {what}",
         *where,
-        f"download   about {cost.download_gb:.1f} GB, {cost.download_gb / 3.6 / rate:.1f} hours at {rate:g} MB/s",
         f"disk       about {cost.disk_gb:.1f} GB (keep_cubes: {str(survey.keep_cubes).lower()})",
         f"computing  about {cost.core_hours:.1f} core hours, {cost.core_hours / cores:.1f} hours on {cores} cores",
     ]

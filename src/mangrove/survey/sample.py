@@ -32,15 +32,15 @@ class Galaxy:
     ebv : float
         Galactic E(B-V), mag.
     ra, dec : float
-        Centre of the object, deg.
+        Centre of the object, deg; a single spectrum may lack it.
     r_e : float
-        Effective radius along the major axis, arcsec.
+        Effective radius along the major axis, arcsec, above 0.
     pa : float
         Position angle, deg east of north.
     ba : float
-        Axis ratio.
+        Axis ratio, in (0, 1].
     sersic_n, sersic_ba, log_mass : float
-        Sersic index and axis ratio, log10 of stellar mass over M_sun (catalogue).
+        Sersic index and axis ratio, log10 of stellar mass over M_sun (catalogue, H0 = 70).
     esweight : float
         Volume weight of the primary, secondary and colour-enhanced samples together (Wake et al. 2017).
     desom, convlstm : int
@@ -92,6 +92,8 @@ class Galaxy:
 
 _COLUMNS = {f.name: f for f in fields(Galaxy)}
 _REQUIRED = ("plateifu", "mangaid", "z", "ebv", "ra", "dec")
+#: Largest values of what is above 0 where it is known.
+_LARGEST = {"r_e": math.inf, "ba": 1.0}
 
 
 def read_sheet(config: Config) -> dict[str, Galaxy]:
@@ -109,13 +111,16 @@ def read_sheet(config: Config) -> dict[str, Galaxy]:
             "  mangrove select --config YOUR.yaml     writes it from the survey's catalogue (drpall)\n"
             "  make demo                              runs the embedded simulated survey, no archive needed"
         )
-    with sheet.open(encoding="utf-8-sig", newline=None) as f:
-        galaxies = parse_sheet(f, str(sheet), any_name=config.survey.source == "files")
+    try:
+        with sheet.open(encoding="utf-8-sig", newline=None) as f:
+            galaxies = parse_sheet(f, str(sheet), files=config.survey.source == "files")
+    except UnicodeDecodeError as error:
+        raise SampleError(f"{sheet} is not UTF-8 text; save it as UTF-8, separated by tabs.") from error
     _check_release(galaxies, config)
     return _subset(galaxies, config)
 
 
-def parse_sheet(lines: Iterable[str], name: str, any_name: bool = False) -> dict[str, Galaxy]:
+def parse_sheet(lines: Iterable[str], name: str, files: bool = False) -> dict[str, Galaxy]:
     """Galaxies of the lines of a sheet, by plateifu.
 
     Parameters
@@ -123,8 +128,8 @@ def parse_sheet(lines: Iterable[str], name: str, any_name: bool = False) -> dict
     lines : iterable of str
     name : str
         What errors call the sheet.
-    any_name : bool
-        Whether a galaxy may have another name than a plateifu.
+    files : bool
+        Whether survey.source is files: galaxies may have other names than plateifus, and need a path.
 
     Raises
     ------
@@ -140,7 +145,12 @@ def parse_sheet(lines: Iterable[str], name: str, any_name: bool = False) -> dict
             continue
         where = f"{name}, line {number}"
         galaxy = _galaxy(header, row, where)
-        check_galaxy(galaxy, where, any_name)
+        check_galaxy(galaxy, where, any_name=files)
+        if files and not galaxy.path:
+            raise SampleError(
+                f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs the column path, below "
+                "survey.base."
+            )
         if galaxy.plateifu in galaxies:
             raise SampleError(f"{where}: {galaxy.plateifu} is there twice; delete one of its rows.")
         galaxies[galaxy.plateifu] = galaxy
@@ -163,11 +173,15 @@ def write_sheet(path: Path, galaxies: Iterable[Galaxy]) -> None:
 def _check_header(header: list[str], name: str) -> None:
     missing = [c for c in _REQUIRED if c not in header]
     unknown = [c for c in header if c not in _COLUMNS]
-    if missing or unknown or len(set(header)) < len(header):
+    twice = [c for c in _COLUMNS if header.count(c) > 1]
+    if len(header) == 1:
+        raise SampleError(f"{name}, line 1: the header has no tab; save the sheet as tab-separated text.")
+    if missing or unknown or twice:
         raise SampleError(
             f"{name}, line 1: "
             + (f"missing column(s) {', '.join(missing)}. " if missing else "")
             + (f"Unknown column(s) {', '.join(map(repr, unknown))}. " if unknown else "")
+            + (f"Column(s) {', '.join(twice)} are there twice. " if twice else "")
             + f"The columns, separated by tabs, are: {', '.join(_COLUMNS)}; the first six are needed, none twice."
         )
 
@@ -214,16 +228,28 @@ def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
         )
     if not 0 <= galaxy.ebv < 10:
         raise SampleError(f"{where}: ebv of {galaxy.plateifu} is {galaxy.ebv:g}; it must be between 0 and 10 mag.")
-    if not (0 <= galaxy.ra <= 360 and -90 <= galaxy.dec <= 90):
+    nowhere = galaxy.spectrum >= 0 and galaxy.ra == galaxy.dec == MISSING
+    if not nowhere and not (0 <= galaxy.ra <= 360 and -90 <= galaxy.dec <= 90):
         raise SampleError(
             f"{where}: ra, dec of {galaxy.plateifu} are {galaxy.ra:g}, {galaxy.dec:g}; they must be degrees, "
-            "0 to 360 and -90 to 90."
+            f"0 to 360 and -90 to 90 (of a single spectrum also both {MISSING:g}: not known)."
         )
     odd = [c for c, f in _COLUMNS.items() if f.type is float and not math.isfinite(getattr(galaxy, c))]
     if odd:
         raise SampleError(
             f"{where}: {', '.join(odd)} of {galaxy.plateifu} must be finite; write {MISSING:g} for missing."
         )
+    for column in _LARGEST:
+        if not possible(column, value := getattr(galaxy, column)):
+            allowed = "above 0" if column == "r_e" else "above 0 and at most 1"
+            raise SampleError(
+                f"{where}: {column} of {galaxy.plateifu} is {value:g}; it must be {allowed}, or {MISSING:g} for missing."
+            )
+
+
+def possible(column: str, value: float) -> bool:
+    """Whether a galaxy can have this value: missing, or an effective radius above 0, an axis ratio in (0, 1]."""
+    return value == MISSING or column not in _LARGEST or 0 < value <= _LARGEST[column]
 
 
 def _check_release(galaxies: dict[str, Galaxy], config: Config) -> None:
@@ -240,6 +266,8 @@ def _subset(galaxies: dict[str, Galaxy], config: Config) -> dict[str, Galaxy]:
     wanted = config.sample.plateifus
     absent = [p for p in wanted if p not in galaxies]
     if absent:
-        raise SampleError(f"sample.plateifus names {', '.join(absent)}, which {config.sheet} does not list.")
+        raise SampleError(
+            f"sample.plateifus names {', '.join(absent)}, which {config.sheet} does not list; correct it, or add a row."
+        )
     chosen = {p: galaxies[p] for p in wanted} if wanted else galaxies
     return dict(list(chosen.items())[: config.sample.limit])

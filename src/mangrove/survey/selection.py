@@ -13,7 +13,7 @@ from mangrove.survey import catalogues
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.releases import Release
 from mangrove.survey.releases import release as find_release
-from mangrove.survey.sample import MISSING, Galaxy, has_axis_ratio, has_radius
+from mangrove.survey.sample import MISSING, Galaxy, possible
 
 _COLUMNS = ("plateifu", "mangaid", "drp3qual", "mngtarg1", "mngtarg3", "nsa_z", "objra", "objdec", "ebvgal")
 #: Columns of the sample sheet that drpall may lack.
@@ -134,10 +134,6 @@ def select(drpall: Table, sample: Sample) -> Selection:
 
 def _galaxy(row, sample: Sample) -> Galaxy:
     extra = {ours: _number(row[theirs]) for ours, theirs in _OPTIONAL.items() if theirs in row.colnames}
-    if not has_radius(extra.get("r_e", MISSING)):
-        extra["r_e"] = MISSING
-    if not has_axis_ratio(extra.get("ba", MISSING)):
-        extra["ba"] = MISSING
     mass = _number(row["nsa_elpetro_mass"]) if "nsa_elpetro_mass" in row.colnames else MISSING
     return Galaxy(
         plateifu=str(row["plateifu"]).strip(),
@@ -150,7 +146,7 @@ def _galaxy(row, sample: Sample) -> Galaxy:
         desom=int(row["nsa_z"] < sample.desom_z_max),
         convlstm=int(row["nsa_z"] < sample.convlstm_z_max),
         drpver=str(row["versdrp3"]).strip() if "versdrp3" in row.colnames else "",
-        **extra,
+        **{name: value if possible(name, value) else MISSING for name, value in extra.items()},
     )
 
 

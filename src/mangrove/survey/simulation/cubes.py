@@ -311,7 +311,8 @@ def _drpall_row(galaxy: SimulatedGalaxy, version: str) -> dict:
         "nsa_elpetro_ba": np.cos(np.deg2rad(galaxy.inclination)),
         "nsa_sersic_n": 1.0 + 4.0 * galaxy.bulge_fraction,
         "nsa_sersic_ba": np.cos(np.deg2rad(galaxy.inclination)),
-        "nsa_elpetro_mass": 10 ** (9.5 + np.log10(galaxy.v_max / 120.0) * 4.0),
+        # M_sun / h^2, as in the NASA-Sloan Atlas, for H0 = 70 km/s/Mpc.
+        "nsa_elpetro_mass": 0.7**2 * 10 ** (9.5 + np.log10(galaxy.v_max / 120.0) * 4.0),
         "esweight": 1.0,
         "gfwhm": galaxy.psf_fwhm,
         "rfwhm": galaxy.psf_fwhm,
