@@ -30,7 +30,9 @@ gc.set_threshold(200_000, 20, 1000)
 def load_run():
     """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
-        validated = config_files.validate(config, [*map(str, workflow.configfiles)])
+        files = [*map(str, workflow.configfiles)]
+        validated = config_files.validate(config, files)
+        config_files.check(validated, files)
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)

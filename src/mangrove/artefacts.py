@@ -214,7 +214,7 @@ _REMAKE = "Run the workflow again to make it anew."
 
 
 def _place(path: str, output: Path) -> str:
-    stored = os.path.isabs(path) and not output.is_absolute()
+    stored = Path(path).is_absolute() and not output.is_absolute()
     return Path(path).name if stored else os.path.relpath(path, output.parent)
 
 
