@@ -19,7 +19,6 @@ from support.results import print_result
 from threadpoolctl import threadpool_limits
 
 from mangrove.artefacts import Artefact
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, prepare_galaxy
 from mangrove.spectra.fit_settings import FitSettings
@@ -27,6 +26,7 @@ from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.labels import baxel_labels, bpt_classes
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import TemplateTable, template_table
+from mangrove.spectra.spectrum import Spectrum
 from mangrove.survey.readers import read_cube
 
 DATA = Path(os.environ.get("REAL_DATA", "../shared/data"))

@@ -16,12 +16,12 @@ from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.lines import fit_lines
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.libraries import load_library
 from mangrove.spectra.preparation import prepare
+from mangrove.spectra.spectrum import Spectrum
 from mangrove.spectra.templates import StellarTemplates, match_line_spread
 from mangrove.survey.readers import read_cube
 

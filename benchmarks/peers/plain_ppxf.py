@@ -4,8 +4,8 @@ import numpy as np
 
 from mangrove.lines import LineList
 from mangrove.spectra import fit_results, fit_solution, line_measures
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.spectrum import Spectrum
 from mangrove.spectra.templates import StellarTemplates, gas_templates
 from mangrove.wavelengths import C_KMS
 

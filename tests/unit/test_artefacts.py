@@ -1,8 +1,11 @@
+"""The artefact contract: atomic, declared, hashed, equal inputs give equal bytes."""
+
 import json
 
 import h5py
 import numpy as np
 import pytest
+import xarray
 
 from mangrove import artefacts
 from mangrove.data_model import KINDS
@@ -137,7 +140,6 @@ def test_empty_dimensions_and_text(tmp_path):
 
 
 def test_xarray_reads_it_without_mangrove(tmp_path):
-    xarray = pytest.importorskip("xarray")
     with xarray.open_dataset(write(tmp_path / "x.h5"), engine="h5netcdf") as data:
         assert data.flux.dims == ("n_channel", "ny", "nx")
         assert data.wave.attrs["units"] == "Angstrom"

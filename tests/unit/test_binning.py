@@ -1,3 +1,5 @@
+"""Bins: the target that they meet, the covariance of the noise, galaxies at the edge."""
+
 import numpy as np
 import pytest
 from scipy.ndimage import label

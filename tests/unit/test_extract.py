@@ -1,3 +1,5 @@
+"""Co-added spectra and their noise, places of baxels, spaxels that are left out."""
+
 import numpy as np
 import pytest
 from astropy.wcs import WCS

@@ -1,3 +1,5 @@
+"""The line table: vacuum wavelengths, tied lines, the lines of the windows."""
+
 import numpy as np
 
 from mangrove.lines import fit_lines, window_lines

@@ -1,3 +1,5 @@
+"""The reader of MUSE cubes: vacuum, flux that is conserved, variance with its covariance."""
+
 import numpy as np
 import pytest
 from astropy.io import fits

@@ -1,3 +1,5 @@
+"""The cost of a run before it starts."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Spectra in the rest frame: flux, masks, normalisation, cuts."""
+
 import numpy as np
 import pytest
 

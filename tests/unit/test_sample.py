@@ -1,3 +1,5 @@
+"""Sample sheets: what is read, refused, and written again."""
+
 import pytest
 
 from mangrove.config import Config, Sample

@@ -1,3 +1,5 @@
+"""The selection of a sample from the catalogues."""
+
 from pathlib import Path
 
 import numpy as np

@@ -1,3 +1,5 @@
+"""The simulated survey: layout, determinism, truth, noise."""
+
 import gzip
 import io
 from dataclasses import replace

@@ -1,3 +1,5 @@
+"""Sides of the split by identifier: fractions, repeats together, no leak."""
+
 import numpy as np
 
 from mangrove.spectra.split import TEST, split_of

@@ -1,3 +1,5 @@
+"""The embedded stellar populations."""
+
 import numpy as np
 import pytest
 

@@ -1,3 +1,5 @@
+"""Air and vacuum, log-linear grids, velocities."""
+
 import numpy as np
 import pytest
 

@@ -11,9 +11,9 @@ from mangrove.data_model import FIT_STATUS
 from mangrove.lines import fit_lines
 from mangrove.report.drawing import DPI, note
 from mangrove.report.galaxy import FLUX_UNIT, heading, reason_figure
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fitting import Model
 from mangrove.spectra.model import fitted_spectra, stored_model
+from mangrove.spectra.spectrum import Spectrum
 
 #: Smallest S/N of a line that is named.
 NAMED_SNR = 3.0

@@ -6,16 +6,12 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
-from mangrove.spectra.dust_curves import calzetti
-from mangrove.spectra.templates import GasTemplates, StellarTemplates, broaden
-from mangrove.wavelengths import C_KMS
+from mangrove.spectra.shape import POLYNOMIAL_FLOOR, legendre, relative_curve
+from mangrove.spectra.spectrum import Spectrum, on_data
+from mangrove.spectra.templates import GasTemplates, StellarTemplates
 
-#: The polynomial stays above this.
-POLYNOMIAL_FLOOR = 0.05
 #: Largest E(B-V) of the stars, mag.
 MAX_EBV = 3.0
-#: Rest wavelength, Angstrom, at which weights count attenuated light while a fit runs.
-PIVOT = 5500.0
 #: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
 CHI2_TOLERANCE = 0.1
 _TURNS = 12
@@ -26,35 +22,6 @@ _START_EBV = (0.0, 0.25, 0.6, 1.1)
 _RIDGE = 1e-12
 #: A template joins where the cosine of its angle to the residual, in units of the data, exceeds this.
 _SLOPE_TOLERANCE = 1e-10
-
-
-class Spectrum(NamedTuple):
-    """A spectrum ready to fit, cut to the fitted range; Galactic extinction removed.
-
-    Attributes
-    ----------
-    wave : ndarray, shape (n_wave,)
-        Vacuum, divided by 1 + catalogue redshift, Angstrom, log-linear.
-    flux, error : ndarray, shape (n_wave,)
-        Flux density (observed frame) and its standard deviation; finite everywhere.
-    good : ndarray of bool, shape (n_wave,)
-    sigma : ndarray, shape (n_wave,)
-        Line spread, Gaussian sigma, Angstrom, in the frame of ``wave``.
-    seed : int
-        Of the draws of its composition.
-    """
-
-    wave: np.ndarray
-    flux: np.ndarray
-    error: np.ndarray
-    good: np.ndarray
-    sigma: np.ndarray
-    seed: int = 0
-
-    @property
-    def log_step(self) -> float:
-        """Step in ln(wavelength)."""
-        return float(np.log(self.wave[-1] / self.wave[0]) / (self.wave.size - 1))
 
 
 class Continuum(NamedTuple):
@@ -85,7 +52,7 @@ class Composition(NamedTuple):
     Attributes
     ----------
     weights : ndarray, shape (n_star,)
-        Of the stellar templates, attenuated as at :data:`PIVOT`.
+        Of the stellar templates, attenuated as at :data:`mangrove.spectra.shape.PIVOT`.
     gas : ndarray, shape (n_gas,)
         Of the emission lines.
     theta : ndarray, shape (1 + degree,)
@@ -329,42 +296,3 @@ def _smoothness(stars: StellarTemplates, norm: float, regularisation: float) -> 
     for row, triple in zip(rows, triples, strict=True):
         row[list(triple)] = 1.0, -2.0, 1.0
     return regularisation * rows * np.median(stars.flux, axis=0) / norm
-
-
-def legendre(n: int, degree: int) -> np.ndarray:
-    """Legendre polynomials of order 1 to degree on n pixels, shape (n, degree)."""
-    return np.polynomial.legendre.legvander(np.linspace(-1.0, 1.0, n), degree)[:, 1:]
-
-
-def relative_curve(wave) -> np.ndarray:
-    """Optical depth per E(B-V) relative to that at :data:`PIVOT`, Calzetti et al. (2000)."""
-    return 0.4 * np.log(10.0) * (calzetti(wave) - calzetti(PIVOT))
-
-
-def attenuation_at_pivot(ebv):
-    """Flux behind dust over flux without it, at :data:`PIVOT`."""
-    return 10.0 ** (-0.4 * calzetti(PIVOT) * np.asarray(ebv))
-
-
-def continuum_shape(theta, wave) -> np.ndarray:
-    """Attenuation, relative to :data:`PIVOT`, times polynomial on the wavelengths of a spectrum."""
-    return np.exp(-theta[0] * relative_curve(wave)) * polynomial_values(theta[1:], len(wave))
-
-
-def on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
-    """Templates, shape (n_template_wave, n), broadened and shifted, on the pixels of the data."""
-    start = int(np.floor(np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step))
-    broadened = broaden(templates, spectrum.log_step, velocity - _offset(spectrum, stars), sigma)
-    return broadened[start : start + spectrum.wave.size]
-
-
-def _offset(spectrum, stars) -> float:
-    """Velocity, km/s, from the template pixel taken as the first to the first pixel of the data."""
-    exact = np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step
-    return C_KMS * spectrum.log_step * (exact - np.floor(exact))
-
-
-def polynomial_values(coefficients, n: int) -> np.ndarray:
-    """The multiplicative polynomial 1 + sum of Legendre terms on n pixels, shape (n,), kept above its floor."""
-    values = np.polynomial.legendre.legval(np.linspace(-1.0, 1.0, n), np.append(1.0, coefficients))
-    return np.maximum(values, POLYNOMIAL_FLOOR)

@@ -15,7 +15,6 @@ from tqdm import tqdm
 
 from mangrove.artefacts import Artefact
 from mangrove.lines import LineList, fit_lines
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.cosmology import universe_age
 from mangrove.spectra.extinction import galactic_transmission
 from mangrove.spectra.fit_results import FitResult, no_fit
@@ -23,6 +22,7 @@ from mangrove.spectra.fit_settings import FitSettings, Guide
 from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.preparation import fill_line_spread, prepare
+from mangrove.spectra.spectrum import Spectrum
 from mangrove.spectra.templates import StellarTemplates, match_line_spread
 
 logger = logging.getLogger(__name__)

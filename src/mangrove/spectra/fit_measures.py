@@ -4,14 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mangrove.spectra.composition import (
-    Composition,
-    attenuation_at_pivot,
-    continuum_shape,
-    legendre,
-    on_data,
-    polynomial_values,
-)
+from mangrove.spectra.composition import Composition
 from mangrove.spectra.dust_curves import polynomial_ebv
 from mangrove.spectra.fit_results import (
     GAS_AT_BOUND,
@@ -25,6 +18,8 @@ from mangrove.spectra.fit_results import (
 from mangrove.spectra.fit_solution import SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit
 from mangrove.spectra.line_measures import measured_lines
 from mangrove.spectra.photometry import r_band_flux
+from mangrove.spectra.shape import attenuation_at_pivot, continuum_shape, legendre, polynomial_values
+from mangrove.spectra.spectrum import on_data
 from mangrove.wavelengths import C_KMS
 
 #: Step of a derivative in the square of the dispersion, km2/s2.

@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.lines import LineList
-from mangrove.spectra.composition import Composition, LinearProblem, Spectrum
+from mangrove.spectra.composition import Composition, LinearProblem
 from mangrove.spectra.fit_settings import FitSettings, Guide
+from mangrove.spectra.spectrum import Spectrum
 from mangrove.spectra.templates import GasTemplates, StellarTemplates
 
 #: Bounds of both dispersions, km/s.

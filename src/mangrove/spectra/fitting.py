@@ -5,14 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.lines import LineList
-from mangrove.spectra.composition import (
-    CHI2_TOLERANCE,
-    LinearProblem,
-    Spectrum,
-    attenuation_at_pivot,
-    continuum_shape,
-    on_data,
-)
+from mangrove.spectra.composition import CHI2_TOLERANCE, LinearProblem
 from mangrove.spectra.fit_measures import collect, robust_rms
 from mangrove.spectra.fit_results import (
     ALL_MASKED,
@@ -33,6 +26,8 @@ from mangrove.spectra.fit_solution import (
     star_bounds,
 )
 from mangrove.spectra.line_measures import line_status_of, pixel_width
+from mangrove.spectra.shape import attenuation_at_pivot, continuum_shape
+from mangrove.spectra.spectrum import Spectrum, on_data
 from mangrove.spectra.templates import StellarTemplates, gas_templates
 from mangrove.wavelengths import C_KMS
 

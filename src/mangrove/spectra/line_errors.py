@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from mangrove.spectra.composition import on_data
 from mangrove.spectra.fit_solution import Fit
+from mangrove.spectra.spectrum import on_data
 
 #: Steps of the derivatives: km/s, and km2/s2 in the square of the dispersion.
 _V_STEP, _SIGMA2_STEP = 5.0, 300.0

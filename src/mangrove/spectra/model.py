@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.artefacts import Artefact
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, prepare_galaxy
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.fitting import Model, model_spectrum
+from mangrove.spectra.spectrum import Spectrum
 
 
 class StoredFit(NamedTuple):

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.spectra.night_sky import night_sky
+from mangrove.spectra.spectrum import Spectrum
 
 
 def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSettings, seed: int = 0) -> Spectrum:

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.spectra.composition import Spectrum
 from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
 from mangrove.spectra.fit_results import GAS_AT_BOUND, OK, SIGMA_BELOW_LSF, FitResult
 from mangrove.spectra.fit_settings import Guide
+from mangrove.spectra.spectrum import Spectrum
 
 #: Of a dispersion below the line spread, the broadening of the templates is as good as any.
 _TRUSTED = (OK, GAS_AT_BOUND, SIGMA_BELOW_LSF)
