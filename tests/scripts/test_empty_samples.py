@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts
-from mangrove.config import validate
+from mangrove.config_files import validate
 from mangrove.lines import window_lines
 
 CONFIG = validate({"run": "none"})

@@ -120,7 +120,7 @@ def test_every_figure_is_drawn(result):
         figures.histogram_figure(result),
         figures.umap_figure(result, np.arange(500), place, LINES[:2]),
         figures.bpt_figure(result),
-        figures.calibration_figure(result, rows),
+        figures.calibration_figure(result, rows, "luminosity"),
         figures.learning_figure(history, points),
     ]
     for figure in drawn:

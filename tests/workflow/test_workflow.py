@@ -43,7 +43,7 @@ def test_params_of_every_rule_are_plain_values(fresh):
 @pytest.mark.parametrize("emulator", [True, False])
 def test_every_job_but_the_provenance_is_done_before_the_digest(fresh, emulator):
     """Its timings and failures are those of the whole run."""
-    settings = "--config", f"emulator={{'enabled': {emulator}}}"
+    settings = "--forceall", "--config", f"emulator={{'enabled': {emulator}}}"
     everything = fresh.planned(*settings).rules
     before = fresh.planned("results/tiny/report/timings.csv", *settings).rules
     assert before["digest"] == 1

@@ -36,11 +36,12 @@ def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figu
     history = [json.loads(line) for line in Path(inputs.metrics).read_text(encoding="utf-8").splitlines()]
     learning = pd.read_csv(inputs.learning)
     points = [LearningPoint(*row) for row in learning.itertuples(index=False)] if "n_train" in learning else []
+    ordered_by = "the bluest colour" if stored.table.log_luminosity is None else "luminosity"
     return {
         "predicted": lambda: figures.predicted_figure(result, rows),
         "histograms": lambda: figures.histogram_figure(result),
         "bpt": lambda: figures.bpt_figure(result),
-        "calibration": lambda: figures.calibration_figure(result, rows),
+        "calibration": lambda: figures.calibration_figure(result, rows, ordered_by),
         "spectrum": lambda: figures.spectrum_figure(model, test, example(test.measured)),
         "learning": lambda: figures.learning_figure(history, points),
         "umap": lambda: umap(model, stored, found, seed),

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.analysis.emulator_learning import LearningPoint
-from mangrove.analysis.emulator_quality import Evaluation, QualityRow, bias_by_decile
+from mangrove.analysis.emulator_quality import MAX_BIAS, Evaluation, QualityRow, bias_by_decile
 from mangrove.models.emulator import Emulator
 from mangrove.models.line_table import LineTable
 from mangrove.report.drawing import bpt_axes, new_figure, note, robust_limits
@@ -50,7 +50,7 @@ def histogram_figure(result: Evaluation) -> Figure:
     for i, axes in enumerate(panels):
         known = np.isfinite(result.measured[:, i])
         series = _series(result, i, known)
-        low, high = robust_limits(series[OBSERVED], 0.2, 99.8)
+        low, high = robust_limits(np.concatenate(list(series.values())), 0.2, 99.8)
         edges = np.linspace(low, high, 45)
         axes.hist(series[OBSERVED], edges, color="0.8", label=OBSERVED)
         for name in (PREDICTED, NOISY):
@@ -129,25 +129,31 @@ def bpt_figure(result: Evaluation) -> Figure:
         shown = axes.hexbin(
             log_ew[:, 0] - log_ew[:, 1], log_ew[:, 2] - log_ew[:, 3], gridsize=60, extent=extent, bins="log", mincnt=1
         )
-        axes.set_title(f"{name}, {known.sum()} galaxies with all four lines")
-        figure.colorbar(shown, ax=axes, pad=0.02).set_label("galaxies per cell")
+        axes.set_title(f"{name}, {known.sum()} rows with all four lines")
+        figure.colorbar(shown, ax=axes, pad=0.02).set_label("rows per cell")
     panels[0].set(xlabel="log EW [NII] 6585 / Hα", ylabel="log EW [OIII] 5008 / Hβ")
     panels[1].set(xlabel="log EW [NII] 6585 / Hα", ylabel="")
     panels[0].legend(loc="lower left", fontsize=9)
     return figure
 
 
-def calibration_figure(result: Evaluation, rows: Sequence[QualityRow]) -> Figure:
-    """PIT of every line (flat if the distributions are right) and the median bias by decile of the prediction."""
+def calibration_figure(result: Evaluation, rows: Sequence[QualityRow], ordered_by: str) -> Figure:
+    """PIT of every line (flat if the distributions are right) and the median bias by decile of the prediction.
+
+    Parameters
+    ----------
+    ordered_by : str
+        What the quartiles of the bias are of: the luminosity, or what stands in for it.
+    """
     figure, panels = _panels(len(result.lines) + 2, 3.2, 2.6)
     for i, (axes, row) in enumerate(zip(panels, rows, strict=False)):
         pit = result.pit[:, i][np.isfinite(result.pit[:, i])]
-        axes.hist(pit, np.linspace(0, 1, 21), density=True, color="#9ecae1")
+        density, *_ = axes.hist(pit, np.linspace(0, 1, 21), density=True, color="#9ecae1")
         axes.axhline(1, color="0.2", lw=1)
-        axes.set(xlim=(0, 1), ylim=(0, 2), yticks=[0, 1, 2])
+        axes.set(xlim=(0, 1), ylim=(0, max(2.0, 1.05 * np.nanmax(density, initial=0.0))), xlabel="PIT")
         axes.set_title(f"{_name(row.line)}: {100 * row.coverage:.1f} % in 68 %", fontsize=10)
     _decile_panel(panels[-2], result)
-    _quartile_panel(panels[-1], rows)
+    _quartile_panel(panels[-1], rows, ordered_by)
     figure.supylabel("density of PIT")
     return figure
 
@@ -190,6 +196,7 @@ def learning_figure(history: Sequence[Mapping[str, float]], points: Sequence[Lea
         right.semilogx([p.n_train for p in points], [p.rho for p in points], "o-", color="#2c7fb8")
         right.set(xlabel="training galaxies", ylabel="mean Spearman ρ over the lines")
     else:
+        right.set_axis_off()
         note(right, "no learning curve")
     return figure
 
@@ -220,16 +227,23 @@ def _decile_panel(axes: Axes, result: Evaluation) -> None:
     for i, line in enumerate(result.lines):
         axes.plot(centre[i], offset[i], ".-", lw=1, label=_name(line))
     axes.axhline(0, color="0.2", lw=1)
-    axes.set(xlabel="predicted asinh(EW / Å)", ylim=(-0.2, 0.2))
-    axes.set_title("median bias by decile", fontsize=10)
+    axes.set(xlabel="predicted asinh(EW / Å)", ylim=_bias_limits(offset, 0.2))
+    axes.set_title("median bias by decile, a line each", fontsize=10)
 
 
-def _quartile_panel(axes: Axes, rows: Sequence[QualityRow]) -> None:
+def _quartile_panel(axes: Axes, rows: Sequence[QualityRow], ordered_by: str) -> None:
     for row in rows:
         axes.errorbar(np.arange(len(row.bias)) + 1, row.bias, row.bias_error, fmt=".-", lw=1)
-    axes.axhspan(-0.02, 0.02, color="0.9", zorder=0)
-    axes.set(xlabel="quartile of luminosity", ylim=(-0.1, 0.1), xticks=[1, 2, 3, 4])
-    axes.set_title("median bias, all lines", fontsize=10)
+    axes.axhspan(-MAX_BIAS, MAX_BIAS, color="0.9", zorder=0)
+    limits = _bias_limits(np.array([row.bias for row in rows]), 0.1)
+    axes.set(xlabel=f"quartile of {ordered_by}", ylim=limits, xticks=[1, 2, 3, 4])
+    axes.set_title("median bias, a line each", fontsize=10)
+
+
+def _bias_limits(bias: np.ndarray, least: float) -> tuple[float, float]:
+    """Limits of a panel about zero that hold every finite bias."""
+    half = max(least, 1.1 * np.max(np.abs(bias[np.isfinite(bias)]), initial=0.0))
+    return -half, half
 
 
 def _name(line: str) -> str:
