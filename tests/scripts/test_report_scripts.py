@@ -10,6 +10,7 @@ import pytest
 from mangrove import artefacts
 from mangrove.analysis.label_recovery import BPT
 from mangrove.analysis.recovery import Comparison
+from mangrove.config_files import validate
 from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
@@ -355,6 +356,24 @@ def test_survey_figures(paths, script, Params, tmp_path):
         "line_missing": 4,
     }
     assert int(flags["log_age_lw"]["shown"]) == 4
+
+
+def test_survey_figures_of_systems_without_galaxies(survey, script, Params, tmp_path):
+    training, cubes = (str(tmp_path / f"{name}.h5") for name in ("training_spectra", "line_cube_set"))
+    settings = validate({"run": "none"}).training_spectra.model_dump()
+    spectra = Params(settings | {"ebv_scale": 1.0, "sky_half_width": 8.0, "seed": 1})
+    script("training_spectra").main(Params(extracts=[]), Params(training_spectra=training), spectra)
+    sides = Params(size=8, window_pixels=10, validation_fraction=0.1, test_fraction=0.2, seed=1)
+    script("line_cube_set").main(Params(line_cubes=[]), Params(line_cube_set=cubes), sides)
+    inputs = Params(labels=str(survey / "labels.h5"), training_spectra=training, line_cube_set=cubes)
+    outputs = {key: str(tmp_path / f"{key}.png") for key in ("bpt", "planes", "quality", "flags", "training")}
+    outputs |= {key: str(tmp_path / f"{key}.csv") for key in ("status", "label_flags")}
+    script("survey_figures").main(
+        inputs, Params(outputs), Params(target_snr=20.0, n_line_cube=0), str(tmp_path / "log")
+    )
+    count = {(row["what"], row["status"]): int(row["count"]) for row in read_csv(tmp_path / "status.csv")}
+    assert count["galaxy", "ok"] == 2
+    assert not [key for key in count if key[0] in ("training spectrum", "line cube") and count[key]]
 
 
 def test_galaxies_left_out_of_the_line_cubes_by_their_redshift_are_no_failures(survey):
