@@ -178,6 +178,9 @@ def failure_digest():
     return "\n".join([f"Failures of run '{CONFIG.run}' (logs: {LOGS}):", *lines])
 
 
+# Priority of the rules on the longest way through the graph; figures and tables that stand aside of it can wait.
+LONGEST_WAY = 1
+
 # What the user chose about the fit, for the rules that fit.
 FIT_SETTINGS = {key: getattr(CONFIG.fit, key) for key in FitSettings._fields}
 

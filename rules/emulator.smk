@@ -18,6 +18,7 @@ rule emulator_table:
         f"{LOGS}/emulator_table.log",
     benchmark:
         f"{BENCHMARKS}/emulator_table.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: 1
@@ -50,6 +51,7 @@ rule emulator_train:
         f"{LOGS}/emulator_train.log",
     benchmark:
         f"{BENCHMARKS}/emulator_train.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: EMULATOR_THREADS
@@ -104,6 +106,7 @@ rule emulator_quality:
         f"{LOGS}/emulator_quality.log",
     benchmark:
         f"{BENCHMARKS}/emulator_quality.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: EMULATOR_THREADS
@@ -155,6 +158,7 @@ rule emulator_figures:
         f"{LOGS}/emulator_figures.log",
     benchmark:
         f"{BENCHMARKS}/emulator_figures.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: 1

@@ -10,6 +10,7 @@ rule extract:
         f"{LOGS}/extract/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/extract/{{plateifu}}.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: 1
@@ -49,6 +50,7 @@ rule fit:
         f"{LOGS}/fit/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/fit/{{plateifu}}.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: 1
@@ -78,6 +80,7 @@ rule labels:
         f"{LOGS}/labels.log",
     benchmark:
         f"{BENCHMARKS}/labels.tsv"
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: 1

@@ -12,6 +12,7 @@ rule simulate:
     wildcard_constraints:
         plate=r"\d{4,5}",
         ifu=r"\d{3,5}",
+    priority: LONGEST_WAY
     conda:
         "../envs/mangrove.yaml"
     threads: 1
@@ -37,6 +38,7 @@ rule download:
         f"{LOGS}/download/{{plateifu}}.log",
     benchmark:
         f"{BENCHMARKS}/download/{{plateifu}}.tsv"
+    priority: LONGEST_WAY
     retries: 2
     conda:
         "../envs/mangrove.yaml"
