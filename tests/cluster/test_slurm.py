@@ -68,7 +68,7 @@ def test_a_job_that_fails_is_sent_again_with_more_and_then_reported(workspace, s
         ("FAILED", "3000M", "00:20:00"),
     ]
     assert status != 0 and not (workspace.folder / TRUTH).exists()
-    assert "1 x simulate: mangrove.errors.SampleError: '...': IFU 1001 has none of" in text
+    assert f"1 x simulate: mangrove.errors.SampleError: '{BROKEN}': IFU 1001 has none of" in text
 
 
 @pytest.mark.usefixtures("sent")
