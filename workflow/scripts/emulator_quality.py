@@ -67,16 +67,7 @@ def judge(model: Emulator, table: LineTable, stored, seed: int):
 
 def learn(model: Emulator, table: LineTable, parts: Split, params) -> list[LearningPoint]:
     """Learning curve with the settings of the model."""
-    settings = EmulatorSettings(
-        architecture=model.architecture,
-        use_luminosity=model.uses_luminosity,
-        batch_size=params["batch_size"],
-        epochs=params["epochs"],
-        learning_rate=params["learning_rate"],
-        weight_decay=params["weight_decay"],
-        seed=params["seed"],
-        patience=params["patience"],
-    )
+    settings = EmulatorSettings.from_params(params, model.architecture, model.uses_luminosity)
     with tempfile.TemporaryDirectory(prefix="mangrove-learning-") as folder:
         return learning_curve(table, parts, settings, Path(folder), params["learning_curve"])
 

@@ -66,16 +66,8 @@ def settings(params, stored: StoredTable) -> EmulatorSettings:
         architecture = Architecture.published()
     else:
         architecture = Architecture(hidden=tuple(params["hidden"]), n_component=params["n_component"])
-    return EmulatorSettings(
-        architecture._replace(n_member=params["members"]),
-        use_luminosity=params["luminosity"] and stored.table.log_luminosity is not None,
-        batch_size=params["batch_size"],
-        epochs=params["epochs"],
-        learning_rate=params["learning_rate"],
-        weight_decay=params["weight_decay"],
-        seed=params["seed"],
-        patience=params["patience"],
-    )
+    use_luminosity = params["luminosity"] and stored.table.log_luminosity is not None
+    return EmulatorSettings.from_params(params, architecture._replace(n_member=params["members"]), use_luminosity)
 
 
 if "snakemake" in globals():

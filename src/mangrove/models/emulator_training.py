@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,6 +57,14 @@ class EmulatorSettings:
     weight_decay: float = 1e-4
     seed: int = 1
     patience: int | None = None
+
+    @classmethod
+    def from_params(
+        cls, params: Mapping[str, Any], architecture: Architecture, use_luminosity: bool
+    ) -> "EmulatorSettings":
+        """The settings of a rule, whose params have the names of these; what is trained is given."""
+        given = ("architecture", "use_luminosity")
+        return cls(architecture, use_luminosity, **{f.name: params[f.name] for f in fields(cls) if f.name not in given})
 
     def loop(self, n_row: int) -> TrainSettings:
         """Settings of the training loop; where it can be, an epoch is one host call, which saves a compilation."""

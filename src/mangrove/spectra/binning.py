@@ -55,7 +55,8 @@ def bin_spaxels(x, y, signal, noise, target_snr: float, covariance: str | float,
     covariance : 'manga', 'none' or float
         See :func:`covariance_factor`.
     engine : 'powerbin' or 'vorbin'
-        Cappellari (2025) with the covariance inside, bins that fall short joined with neighbours; or Cappellari & Copin (2003), accretion on quadrature noise
+        Cappellari (2025) with the covariance inside, bins that fall short joined with neighbours; or Cappellari &
+        Copin (2003), accretion on quadrature noise
         with the target raised until the bins meet it with covariance.
 
     Returns
