@@ -15,7 +15,7 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-from mangrove import artefacts, codehash, config_files, logs
+from mangrove import artefacts, codehash, config_files, logs, paths
 from mangrove.errors import MangroveError
 from mangrove.spectra import libraries
 from mangrove.spectra.fit_settings import FitSettings
@@ -30,9 +30,13 @@ gc.set_threshold(200_000, 20, 1000)
 def load_run():
     """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
-        files = [*map(str, workflow.configfiles)]
-        validated = config_files.validate(config, files)
-        config_files.check(validated, files)
+        # Later files win: the workflow's own, then those of the command line, then --config.
+        given = [*map(config_files.shown, workflow.overwrite_configfiles)]
+        own = [f for f in map(config_files.shown, workflow.configfiles) if f not in given]
+        validated = config_files.validate(
+            config, [*own, *given], workflow.config_settings.config
+        )
+        config_files.check(validated)
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)
@@ -141,7 +145,7 @@ def archive_url(wildcards, output):
 @signed
 def file_url(wildcards):
     """Address of a galaxy's cube among the user's own files."""
-    return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
+    return paths.below(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
 
 
 def cube_input(path):
