@@ -21,7 +21,8 @@ from mangrove.spectra import libraries
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
-from mangrove.survey.sample import GALAXY_NAME, read_sheet
+from mangrove.survey.galaxy import GALAXY_NAME
+from mangrove.survey.sample import read_sheet
 
 # The graph of a survey is millions of objects that live to the end: looking for garbage less often plans faster.
 gc.set_threshold(200_000, 20, 1000)

@@ -91,7 +91,9 @@ class Survey(_Section):
         description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes",
     )
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
-    data_folder: LocalPath = Field("data", min_length=1, description="folder of the kept cubes, one level per DRP version")
+    data_folder: LocalPath = Field(
+        "data", min_length=1, description="folder of the kept cubes, one level per DRP version"
+    )
 
     @model_validator(mode="after")
     def _somewhere(self):
@@ -125,9 +127,7 @@ class Sample(_Section):
     agn: Address = Field(
         "", description="mangrove select: AGN catalogue, an address, a path, or a path below survey.base; empty: none"
     )
-    morphology: Address = Field(
-        "", description="mangrove select: catalogue of Hubble types, likewise; empty: none"
-    )
+    morphology: Address = Field("", description="mangrove select: catalogue of Hubble types, likewise; empty: none")
 
     @model_validator(mode="after")
     def _rising_redshifts(self):

@@ -42,7 +42,9 @@ def load(files: Sequence[str | Path]) -> Config:
     return validate(merged, files)
 
 
-def validate(values: dict[str, Any], files: Sequence[str | Path] = (), given: Mapping[str, Any] | None = None) -> Config:
+def validate(
+    values: dict[str, Any], files: Sequence[str | Path] = (), given: Mapping[str, Any] | None = None
+) -> Config:
     """Validate a merged configuration.
 
     Parameters

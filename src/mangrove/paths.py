@@ -63,9 +63,13 @@ def _of_file_address(value: str) -> str:
 
 
 def _expanded(value: str) -> str:
-    expanded = os.path.expandvars(os.path.expanduser(value))
-    if expanded.startswith("~"):
-        raise ValueError(f"there is no home folder {expanded.partition('/')[0]}; write the path in full")
+    if not value.startswith("~") and "$" not in value:
+        return value
+    expanded = os.path.expandvars(value)
     if unset := _UNSET.search(expanded):
         raise ValueError(f"the variable {unset[0]} is not set; set it, or write the path in full")
-    return expanded
+    try:
+        return str(Path(expanded).expanduser())
+    except RuntimeError:
+        home = expanded.partition("/")[0]
+        raise ValueError(f"there is no home folder {home}; write the path in full") from None

@@ -10,13 +10,15 @@ from astropy.table import Table
 from mangrove.config import Config, Emulator, Sample, Survey
 from mangrove.errors import CatalogueError, SampleError
 from mangrove.survey import catalogues, selection
+from mangrove.survey.drpall_files import read_drpall
+from mangrove.survey.galaxy import MISSING, Galaxy
 from mangrove.survey.releases import release
-from mangrove.survey.sample import MISSING, Galaxy, read_sheet, write_sheet
+from mangrove.survey.sample import read_sheet, write_sheet
 from mangrove.survey.simulation.cubes import write_drpall
 from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
 
 ROWS = {
-    "plateifu": ["1-1", "1-2", "1-3", "1-4", "1-5", "1-6"],
+    "plateifu": [f"8485-190{i}" for i in range(1, 7)],
     "mangaid": ["1-10", "1-20", "1-30", "1-40", "1-50", "1-10"],
     "drp3qual": [0, 1 << 30, 0, 0, 1, 0],
     "mngtarg1": [4096, 4096, 0, 0, 0, 4096],
@@ -39,9 +41,9 @@ def drpall(path, table, name=None):
 
 @pytest.mark.parametrize(("name", "hdu"), [("dr17", "MANGA"), ("dr15", None)])
 def test_cuts_are_counted_and_named(tmp_path, name, hdu):
-    table = selection.read_drpall(drpall(tmp_path / "d.fits", ROWS, hdu), release(name))
+    table = read_drpall(drpall(tmp_path / "d.fits", ROWS, hdu), release(name))
     chosen = selection.select(table, Sample(z_max=0.08))
-    assert [g.plateifu for g in chosen.galaxies] == ["1-1", "1-6"]
+    assert [g.plateifu for g in chosen.galaxies] == ["8485-1901", "8485-1906"]
     assert chosen.removed == {
         "no galaxy target": 1,
         "no redshift": 1,
@@ -56,16 +58,16 @@ def test_cuts_are_counted_and_named(tmp_path, name, hdu):
 
 
 def test_other_quality_bits_do_not_remove_and_missing_values_stay_missing(tmp_path):
-    table = selection.read_drpall(drpall(tmp_path / "d.fits", ROWS, "MANGA"), release("dr17"))
+    table = read_drpall(drpall(tmp_path / "d.fits", ROWS, "MANGA"), release("dr17"))
     chosen = {g.plateifu: g for g in selection.select(table, Sample()).galaxies}
-    assert chosen["1-5"].r_e == -9999.0
-    assert chosen["1-5"].log_mass == -9999.0
+    assert chosen["8485-1905"].r_e == -9999.0
+    assert chosen["8485-1905"].log_mass == -9999.0
 
 
 def test_shapes_that_no_galaxy_has_are_missing(tmp_path):
     table = Table(ROWS | {"nsa_elpetro_th50_r": [0.0] * 6, "nsa_elpetro_ba": [1.5, 0.4, 0.4, 0.4, 0.4, 1.0]})
     first, *_, last = selection.select(
-        selection.read_drpall(drpall(tmp_path / "d.fits", table, "MANGA"), release("dr17")), Sample()
+        read_drpall(drpall(tmp_path / "d.fits", table, "MANGA"), release("dr17")), Sample()
     ).galaxies
     assert (first.r_e, first.ba, last.ba) == (MISSING, MISSING, 1.0)
 
@@ -117,9 +119,11 @@ def test_without_cubes_there_is_nothing_to_select_from():
 def test_a_catalogue_of_another_release_is_refused(tmp_path):
     path = drpall(tmp_path / "d.fits", {k: v for k, v in ROWS.items() if k != "nsa_z"}, "MANGA")
     with pytest.raises(CatalogueError, match="nsa_z"):
-        selection.read_drpall(path, release("dr17"))
-    with pytest.raises(CatalogueError, match=r"cannot be read.*Delete it and run 'mangrove select' again"):
-        selection.read_drpall(tmp_path / "none.fits", release("dr17"))
+        read_drpall(path, release("dr17"))
+    with pytest.raises(
+        CatalogueError, match=r"cannot be read as the drpall of DR17 .*No such file.*Correct survey.release"
+    ):
+        read_drpall(tmp_path / "none.fits", release("dr17"))
 
 
 def agn_catalogue(path, **changes):
@@ -163,7 +167,7 @@ def test_hubble_types_are_joined_from_any_of_the_layouts(tmp_path, layout):
 
 def test_a_wrong_catalogue_says_what_it_lacks(tmp_path):
     Table({"plateifu": ["1-1"], "colour": ["red"]}).write(tmp_path / "m.fits")
-    with pytest.raises(CatalogueError, match=r"no column TYPE or HUBBLE_TYPE or MORPH.*COLOUR"):
+    with pytest.raises(CatalogueError, match=r"no column TYPE or HUBBLE_TYPE or MORPH.*plateifu, colour"):
         catalogues.join_morphology(galaxies("1-1"), tmp_path / "m.fits")
     with pytest.raises(CatalogueError, match="1-1 twice"):
         catalogues.join_agn(galaxies("1-1"), agn_catalogue(tmp_path / "a.fits", MANGAID=["manga-1-1"] * 2))
@@ -207,7 +211,7 @@ def test_a_simulated_archive_gives_a_sheet_with_everything_joined(tmp_path, name
 
 def test_the_committed_demo_sheet_is_what_select_writes(tmp_path):
     write_drpall(tmp_path / "d.fits", [design_galaxy(p, 1) for p in SIMULATED_SURVEY], "dr17")
-    chosen = selection.select(selection.read_drpall(tmp_path / "d.fits", release("dr17")), Sample())
+    chosen = selection.select(read_drpall(tmp_path / "d.fits", release("dr17")), Sample())
     sheet = Path(__file__).parents[2] / "samples" / "demo.tsv"
     committed = read_sheet(Config(run="demo", sample=Sample(sheet=str(sheet))))
     assert list(committed.values()) == chosen.galaxies, "write it anew: see docs/developing.md"
