@@ -37,6 +37,9 @@ def check(
     """
     if target.is_dir():
         raise OutputError(f"{target} is a folder; give the name of the file to write.")
+    place = next(parent for parent in target.absolute().parents if parent.exists())
+    if not (place.is_dir() and os.access(place, os.W_OK)):
+        raise OutputError(f"{target} cannot be written: {place} is no folder that you may write to.")
     if force or not target.exists():
         return
     if any(Path(source).exists() and target.samefile(source) for source in inputs):

@@ -67,7 +67,7 @@ def test_values_out_of_range_are_refused(arguments, here):
 
 def test_a_survey_is_not_simulated_into_a_file(here):
     (here / "file").write_text("")
-    assert "cannot write a survey under file" in message("simulate", "--galaxies", 1, "file")
+    assert "file is no folder that you may write to" in message("simulate", "--galaxies", 1, "file")
 
 
 def test_a_selection_of_nothing_leaves_the_sheet_alone(here):

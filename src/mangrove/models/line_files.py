@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
+from mangrove import outputs
 from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.continuum import Bins
 from mangrove.models.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
@@ -23,6 +24,8 @@ _NUMBERED = re.compile(r"flux_(\d+)")
 LUMINOSITY, REDSHIFT = "log_luminosity", "redshift"
 #: Where a table says which bins it has: a dataset or an entry of its metadata, edges in Angstrom.
 EDGES = ("bin_edge", "bin_edges")
+#: Marks a table as one of predictions, in its metadata.
+_CREATOR = "mangrove predict-lines"
 _FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".h5": "hdf5", ".hdf5": "hdf5"}
 
 
@@ -86,8 +89,20 @@ def predict_file(model_folder, source, target) -> Table:
         )
     out = _with_prediction(continua.others, model, predict_table(model, continua.flux_bins, luminosity))
     options = {"path": "lines", "serialize_meta": True} if kind == "hdf5" else {}
-    out.write(target, format=kind, overwrite=True, **options)
+    out.meta["CREATOR"] = _CREATOR
+    with outputs.replacing(target) as part:
+        out.write(part, format=kind, **options)
     return out
+
+
+def is_prediction(path: Path) -> bool:
+    """Whether a file is a table that :func:`predict_file` wrote."""
+    try:
+        kind = _format(path)
+        options = {"path": "lines"} if kind == "hdf5" else {}
+        return Table.read(path, format=kind, **options).meta.get("CREATOR") == _CREATOR
+    except (OSError, ValueError, KeyError, TypeError, CatalogueError):
+        return False
 
 
 def read_continua(path) -> Continua:

@@ -60,7 +60,10 @@ def located(config: Config, release: Release, given: str) -> Iterator[tuple[Path
         )
         raise CatalogueError(f"survey.source is {survey.source}: {why}.")
     if given:
-        address = paths.address(given)
+        try:
+            address = paths.address(given)
+        except ValueError as error:
+            raise CatalogueError(f"--drpall {given}: {error}.") from None
         where = address if "://" in address else str(Path(address).absolute())
         yield catalogues.locate(where, survey, release, "--drpall"), "Correct survey.release or --drpall."
     elif survey.source == "simulated":

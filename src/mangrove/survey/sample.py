@@ -108,6 +108,15 @@ def is_as_written(path: Path) -> bool:
     return last == f"{_WRITTEN}{_hash(lines)}"
 
 
+def lists(path: Path, galaxies: Iterable[Galaxy]) -> bool:
+    """Whether a sheet is there and lists just these galaxies, in this order."""
+    try:
+        with path.open(encoding="utf-8-sig") as f:
+            return list(parse_sheet(f, str(path)).values()) == list(galaxies)
+    except (OSError, UnicodeDecodeError, SampleError):
+        return False
+
+
 class _Seen:
     """The rows of a sheet so far, to find those that contradict or repeat each other."""
 

@@ -4,6 +4,7 @@ A catalogue says that it does not know a value in many ways: masks, TNULL, NaN, 
 all of them are one: NaN, -1 or the empty text. What can be read in two ways is an error that names the column.
 """
 
+import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -109,7 +110,7 @@ def numbers(values: Column, unit: u.UnitBase, path) -> np.ndarray:
     else:
         plain = np.ma.getdata(values).astype(np.float64)
     known &= plain != MISSING
-    return np.where(known, plain, np.nan) * _factor(values.unit, unit, values.name, path)
+    return np.where(known, plain, np.nan) * factor(values.unit, unit, values.name, path)
 
 
 def bits(values: Column, path) -> np.ndarray:
@@ -153,6 +154,51 @@ def texts(values: Column) -> list[str]:
     return ["" if no or word.lower() in UNKNOWN_WORDS else word for word, no in zip(plain, masked, strict=True)]
 
 
+def factor(given, unit: u.UnitBase, name: str, path) -> float:
+    """What values in a unit, or in none, are multiplied with to be in another.
+
+    Parameters
+    ----------
+    given : unit, str or None
+        As the file says; None or empty means ``unit``.
+    unit : unit
+    name : str
+        Of the column or HDU, for the error.
+
+    Raises
+    ------
+    CatalogueError
+        If it is another kind of quantity or not understood.
+    """
+    text = "" if given is None else str(given).strip()
+    if not text:
+        return 1.0
+    for word in (text, text.lower(), text.lower().removesuffix("s")):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", u.UnitsWarning)  # of style, as several slashes
+                parsed = u.Unit(word)
+            if not isinstance(parsed, u.function.FunctionUnitBase):  # logarithms are not multiplied
+                return parsed.to(unit)
+        except (ValueError, TypeError, u.UnitConversionError):
+            continue
+    wanted = unit.to_string() or "a pure number"
+    raise CatalogueError(
+        f"{path}: the column {name} is in '{text}'; wanted is {wanted}. Convert it, or correct its unit."
+    )
+
+
+def fits_column(hdu, name: str, path) -> MaskedColumn:
+    """One column of a table HDU, for tables too large to be read whole; as :func:`column`."""
+    found = find(hdu.columns.names, [name], path)
+    if found is None:
+        raise CatalogueError(f"{path}: {hdu.name} lacks the column {name}.")
+    mask = _nulls(hdu, found)
+    if mask.ndim != 1:
+        raise CatalogueError(f"{path}: the column {found} has several values per row; one is wanted.")
+    return MaskedColumn(hdu.data[found], found, mask=mask, unit=hdu.columns[found].unit)
+
+
 def _is_fits(path) -> bool:
     name = str(path).lower().removesuffix(".gz").removesuffix(".bz2")
     if name.endswith((".fits", ".fit", ".fts")):
@@ -166,16 +212,21 @@ def _tables(hdus: fits.HDUList) -> list:
 
 
 def _with_nulls(hdu) -> Table:
-    """The table of an HDU; masked is what TNULL says, which astropy sees neither in scaled columns nor in ASCII tables."""
     table = Table.read(hdu, unit_parse_strict="silent", character_as_bytes=False)
-    raw = hdu.data.view(np.ndarray)
-    for card in hdu.columns:
-        if card.null not in (None, "") and raw[card.name].ndim == 1:
-            stored, null = raw[card.name], card.null
-            if stored.dtype.kind == "S":
-                stored, null = np.char.strip(stored), str(null).strip().encode()
-            table[card.name] = MaskedColumn(table[card.name], mask=_masked(table[card.name]) | (stored == null))
+    for name in hdu.columns.names:
+        if hdu.columns[name].null not in (None, "") and table[name].ndim == 1:
+            table[name] = MaskedColumn(table[name], mask=_masked(table[name]) | _nulls(hdu, name))
     return table
+
+
+def _nulls(hdu, name: str) -> np.ndarray:
+    """Rows that are not known by TNULL, which astropy sees neither in scaled columns nor in ASCII tables."""
+    null, stored = hdu.columns[name].null, hdu.data.view(np.ndarray)[name]
+    if null in (None, "") or stored.ndim != 1:
+        return np.zeros(stored.shape, bool)
+    if stored.dtype.kind == "S":
+        stored, null = np.char.strip(stored), str(null).strip().encode()
+    return stored == null
 
 
 def _masked(values: Column) -> np.ndarray:
@@ -207,19 +258,3 @@ def _number(word: str, name: str, path) -> float:
         return float(word.replace("_", "x") or "nan")
     except ValueError:
         raise CatalogueError(f"{path}: the column {name} holds '{word}', which is no number.") from None
-
-
-def _factor(given, unit: u.UnitBase, name: str, path) -> float:
-    """What a column is multiplied with to be in ``unit``."""
-    text = "" if given is None else str(given).strip()
-    if not text:
-        return 1.0
-    for word in (text, text.lower(), text.lower().removesuffix("s")):
-        try:
-            return u.Unit(word).to(unit)
-        except (ValueError, TypeError, u.UnitConversionError):
-            continue
-    wanted = unit.to_string() or "a pure number"
-    raise CatalogueError(
-        f"{path}: the column {name} is in '{text}'; wanted is {wanted}. Convert it, or correct its unit."
-    )
