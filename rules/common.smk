@@ -33,7 +33,9 @@ def load_run():
     try:
         # Later files win: the workflow's own, then those of the command line, then --config.
         given = [*map(config_files.shown, workflow.overwrite_configfiles)]
-        own = [f for f in map(config_files.shown, workflow.configfiles) if f not in given]
+        own = [
+            f for f in map(config_files.shown, workflow.configfiles) if f not in given
+        ]
         validated = config_files.validate(
             config, [*own, *given], workflow.config_settings.config
         )

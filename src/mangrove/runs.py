@@ -1,7 +1,6 @@
 """Runs as commands find them: their configuration, their folder, and the folder in which they were made."""
 
 import contextlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -66,11 +65,13 @@ def in_work_folder(run: Path, target: Path) -> Iterator[tuple[Path, Path]]:
 
     Gives the folder of the run and the target as they are to be named there.
     """
-    parents = Path(os.path.abspath(run)).parents
+    # A link to a folder of results stays one: the checkout that holds the link is the place.
+    place = run.resolve() if ".." in run.parts else run.absolute()
+    parents = place.parents
     work = parents[1] if len(parents) > 1 and parents[0].name == "results" else Path.cwd()
     if work == Path.cwd():
         yield run, target
         return
-    run, target = Path(os.path.abspath(run)), target.absolute()
+    target = target.absolute()
     with contextlib.chdir(work):
-        yield run, target
+        yield place, target

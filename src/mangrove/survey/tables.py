@@ -149,7 +149,7 @@ def flags(values: Column, path) -> np.ndarray:
 
 def texts(values: Column) -> list[str]:
     """A column as text without blanks around it, with single blanks inside; empty for what is not known."""
-    plain = [_decoded(value) for value in np.ma.getdata(values).tolist()]
+    plain = [_decoded(value) for value in np.asarray(np.ma.getdata(values)).tolist()]
     masked = _masked(values)
     return ["" if no or word.lower() in UNKNOWN_WORDS else word for word, no in zip(plain, masked, strict=True)]
 
@@ -212,7 +212,7 @@ def _tables(hdus: fits.HDUList) -> list:
 
 
 def _with_nulls(hdu) -> Table:
-    table = Table.read(hdu, unit_parse_strict="silent", character_as_bytes=False)
+    table = Table.read(hdu, unit_parse_strict="silent")
     for name in hdu.columns.names:
         if hdu.columns[name].null not in (None, "") and table[name].ndim == 1:
             table[name] = MaskedColumn(table[name], mask=_masked(table[name]) | _nulls(hdu, name))
