@@ -447,7 +447,7 @@ def blank(n):
     ],
 )
 def test_catalogues_are_joined_by_either_name(tmp_path, column, names):
-    flags = dict.fromkeys(("WISE_AGN", "BAT_AGN", "RADIO_AGN", "BROAD_AGN"), [1, 0, 1])
+    flags = {key: [1, 0, 1] for key in ("WISE_AGN", "BAT_AGN", "RADIO_AGN", "BROAD_AGN")}
     Table({column: names, "TYPE": ["Sa", "Sb", "Sc"], **flags}).write(tmp_path / "c.fits")
     galaxies = survey_of(*NUCLEI)
     assert [g.agn_bat for g in catalogues.join_agn(galaxies, tmp_path / "c.fits")] == [1, 0, 1]
