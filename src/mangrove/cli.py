@@ -170,7 +170,7 @@ def desi_table(
     """Make the emulator's table from DESI spectra and their FastSpecFit catalogue."""
     from mangrove.models.desi_files import write_desi_table
 
-    if out.suffix not in (".h5", ".hdf5"):
+    if out.suffix != ".h5":
         raise OutputError(
             f"{out} is to be the table, an HDF5 file, so its name must end in .h5. The order is: mangrove desi-table "
             "CATALOGUE OUT COADDS..."

@@ -4,7 +4,6 @@ import math
 import re
 from dataclasses import dataclass, fields
 
-from mangrove import paths
 from mangrove.errors import SampleError
 
 #: Missing numbers in sample sheets, as in the NSA columns of drpall.
@@ -147,10 +146,6 @@ def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
             raise SampleError(
                 f"{where}: {column} of {galaxy.plateifu} is {getattr(galaxy, column)}; it must be {words}."
             )
-    try:
-        paths.address(galaxy.path)
-    except ValueError as error:
-        raise SampleError(f"{where}: path of {galaxy.plateifu}, {galaxy.path}: {error}.") from None
     for column in _LARGEST:
         if not possible(column, value := getattr(galaxy, column)):
             allowed = "above 0" if column == "r_e" else "above 0 and at most 1"

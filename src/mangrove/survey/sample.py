@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from pathlib import Path
 
-from mangrove import outputs
+from mangrove import outputs, paths
 from mangrove.config import Config
 from mangrove.errors import SampleError
 from mangrove.survey.galaxy import MISSING, SAME_OBJECT, Galaxy, angular_distance, check_galaxy
@@ -74,11 +74,7 @@ def parse_sheet(lines: Iterable[str], name: str, files: bool = False) -> dict[st
         where = f"{name}, line {number}"
         galaxy = _galaxy(header, row, where)
         check_galaxy(galaxy, where, any_name=files)
-        if files and not galaxy.path:
-            raise SampleError(
-                f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs the column path, below "
-                "survey.base."
-            )
+        _check_path(galaxy, where, files)
         seen.check(galaxy, number)
         galaxies[galaxy.plateifu] = galaxy
     if not galaxies:
@@ -159,6 +155,17 @@ def _fields(line: str, where: str) -> list[str]:
             f'{where}: a field begins with a quote (") and does not end with one. Take the quote away, or write the field as '
             'a spreadsheet does: in quotes, with two ("") for each one in it.'
         ) from None
+
+
+def _check_path(galaxy: Galaxy, where: str, needed: bool) -> None:
+    if needed and not galaxy.path:
+        raise SampleError(
+            f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs the column path, below survey.base."
+        )
+    try:
+        paths.address(galaxy.path)
+    except ValueError as error:
+        raise SampleError(f"{where}: path of {galaxy.plateifu}, {galaxy.path}: {error}.") from None
 
 
 def _check_header(header: list[str], name: str) -> None:
