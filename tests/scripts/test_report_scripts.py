@@ -11,7 +11,7 @@ from mangrove import artefacts
 from mangrove.analysis.label_recovery import BPT
 from mangrove.analysis.recovery import Comparison
 from mangrove.config_files import validate
-from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, planes, quality, training
@@ -86,7 +86,7 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
     bin_id, n, shape = np.asarray(bin_id), len(snr), np.shape(bin_id)
     spectra = [baxel_flux(rng, s) for s in snr]
     flux, ivar = (np.array([s[k] for s in spectra]).reshape(n, WAVE.size) for k in (0, 1))
-    per_baxel = dict.fromkeys(("n_spaxel", "area", "x", "y", "ra", "dec", "radius", "radius_re"), np.ones(n))
+    per_baxel = dict.fromkeys(PLACE, np.ones(n))
     n_window = len(window_lines().name)
     data = {
         "wave": WAVE,
