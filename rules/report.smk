@@ -6,6 +6,13 @@ rule galaxy_figures:
         extract=rules.extract.output.extract,
         fit=rules.fit.output.fit,
     output:
+        summary=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-summary.png",
+            "summary",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="0. summary",
+        ),
         maps=figure(
             f"{REPORT}/galaxies/{{plateifu}}-maps.png",
             "maps",
