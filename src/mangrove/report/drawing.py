@@ -68,6 +68,21 @@ def panel_grid(rows: int, columns: int, size: tuple[float, float], gaps: Gaps, *
     return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=places, **options)
 
 
+class Place(NamedTuple):
+    """Place of axes in a figure, inches from its lower left corner."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+
+def axes_at(figure: Figure, place: Place) -> Axes:
+    """New axes at a place in inches."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes((place.left / width, place.bottom / height, place.width / width, place.height / height))
+
+
 def bar_beside(axes: Axes, shown, unit: str, **options) -> Colorbar:
     """The colour bar of what axes show, as high as they are."""
     bar = axes.figure.colorbar(shown, cax=axes.inset_axes([1.02, 0.0, 0.045, 1.0]), **options)

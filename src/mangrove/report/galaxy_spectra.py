@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS
 from mangrove.lines import fit_lines
-from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, note, signed
+from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, note, signed
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.line_names import tex
 from mangrove.spectra.fitting import Model
@@ -23,6 +23,8 @@ NAMED_SNR = 3.0
 TITLE_PAD = 74
 
 _LABEL_GAP = 0.013
+#: Part of a place that the residual takes; inches between it and the spectrum.
+_RESIDUAL_SHARE, _BETWEEN = 0.24, 0.12
 _RESIDUAL_LIMIT = 6.0
 
 
@@ -77,6 +79,23 @@ def draw_spectra(axes, extract: Artefact, fit: Artefact, chosen: Sequence[int]) 
     for (upper, lower), i in zip(axes, chosen, strict=True):
         model = stored_model(fit, i, galaxy, spectra[i])
         _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
+
+
+def draw_centre(figure: Figure, place: Place, extract: Artefact, fit: Artefact) -> None:
+    """Draw the spectrum of the baxel at the centre, its fit, and below the residual, into a place of a figure.
+
+    Title, legend and the names of the lines take another :data:`TITLE_PAD` points above it.
+    """
+    residual = _RESIDUAL_SHARE * place.height
+    lower = axes_at(figure, place._replace(height=residual))
+    spectrum = place._replace(bottom=place.bottom + residual + _BETWEEN, height=place.height - residual - _BETWEEN)
+    upper = axes_at(figure, spectrum)
+    draw_spectra(np.array([[upper, lower]]), extract, fit, [central_baxel(extract)])
+    upper.tick_params(labelbottom=False)
+    lower.set_xlim(upper.get_xlim())
+    lower.set_xlabel("rest wavelength, vacuum (Å)")
+    above = 1.0 + (TITLE_PAD - 6.0) / 72.0 / spectrum.height
+    upper.legend(loc="lower right", bbox_to_anchor=(1.0, above), ncols=4, fontsize=9, frameon=False, borderaxespad=0.0)
 
 
 def central_baxel(extract: Artefact) -> int:

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.report import galaxy_panels as panels
-from mangrove.report.drawing import DPI, counted
+from mangrove.report.drawing import DPI, Place, axes_at, counted
 from mangrove.report.galaxy import flux_title, reason_figure
-from mangrove.report.galaxy_spectra import TITLE_PAD, central_baxel, draw_spectra
+from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.sky import label_grid
 from mangrove.report.sky_marks import known, marks_in_words
 from mangrove.spectra.cosmology import kpc_per_arcsec
@@ -18,9 +18,9 @@ from mangrove.spectra.cosmology import kpc_per_arcsec
 _ROWS, _COLUMNS = 3, 4
 #: Inches: side of a panel, from one to the next, left and upper edge of the first, height of the page.
 _SIDE, _STEP, _DOWN, _LEFT, _TOP = 2.55, 3.95, 3.2, 0.75, 0.95
-_SPECTRUM, _RESIDUAL, _NAMES = 2.3, 0.75, 2.15
+_SPECTRUM, _NAMES = 3.2, 2.15
 _WIDTH = _LEFT + (_COLUMNS - 1) * _STEP + _SIDE + 1.0
-_HEIGHT = _TOP + (_ROWS - 1) * _DOWN + _SIDE + _NAMES + _SPECTRUM + 0.12 + _RESIDUAL + 0.6
+_HEIGHT = _TOP + (_ROWS - 1) * _DOWN + _SIDE + _NAMES + _SPECTRUM + 0.6
 
 
 def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
@@ -39,7 +39,7 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     figure, axes = Figure(figsize=(_WIDTH, _HEIGHT), dpi=DPI), np.empty((_ROWS, _COLUMNS), Axes)
     for row, column in np.ndindex(axes.shape):
         top = _HEIGHT - _TOP - row * _DOWN
-        axes[row, column] = _place(figure, _LEFT + column * _STEP, top - _SIDE, _SIDE, _SIDE)
+        axes[row, column] = axes_at(figure, Place(_LEFT + column * _STEP, top - _SIDE, _SIDE, _SIDE))
     panels.image_map(axes[0, 0], seen.frame, extract)
     panels.snr_map(axes[0, 1], seen)
     for row, what in enumerate(("star", "gas")):
@@ -56,7 +56,7 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     maps = axes.copy()
     maps[2, 1] = None
     label_grid(maps, seen.frame)
-    _central_spectrum(figure, extract, fit)
+    draw_centre(figure, Place(_LEFT, 0.6, _WIDTH - _LEFT - 0.3, _SPECTRUM), extract, fit)
     figure.text(_LEFT / _WIDTH, 1 - 0.3 / _HEIGHT, description(extract), fontsize=13, va="center")
     figure.text(1 - 0.3 / _WIDTH, 1 - 0.3 / _HEIGHT, marks_in_words(extract), fontsize=10, va="center", ha="right")
     return figure
@@ -74,21 +74,3 @@ def description(extract: Artefact) -> str:
         words.append(rf"$R_\mathrm{{e}}$ = {r_e:.1f} arcsec{kpc}")
     spaxels = int(np.sum(extract["bin_id"] >= 0))
     return "    ".join([*words, f"{counted(len(extract['snr']), 'baxel')} of {counted(spaxels, 'spaxel')}"])
-
-
-def _central_spectrum(figure: Figure, extract: Artefact, fit: Artefact) -> None:
-    """The spectrum of the baxel at the centre with its fit, across the foot of the page."""
-    width, bottom = _WIDTH - _LEFT - 0.3, 0.6
-    lower = _place(figure, _LEFT, bottom, width, _RESIDUAL)
-    upper = _place(figure, _LEFT, bottom + _RESIDUAL + 0.12, width, _SPECTRUM)
-    draw_spectra(np.array([[upper, lower]]), extract, fit, [central_baxel(extract)])
-    upper.tick_params(labelbottom=False)
-    lower.set_xlim(upper.get_xlim())
-    above = 1.0 + (TITLE_PAD - 6.0) / 72.0 / _SPECTRUM
-    upper.legend(loc="lower right", bbox_to_anchor=(1.0, above), ncols=4, fontsize=9, frameon=False, borderaxespad=0.0)
-    lower.set_xlabel("rest wavelength, vacuum (Å)")
-
-
-def _place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
-    """Axes at a place in inches."""
-    return figure.add_axes((left / _WIDTH, bottom / _HEIGHT, width / _WIDTH, height / _HEIGHT))
