@@ -107,9 +107,10 @@ def page(picture: Path, rows: Sequence[NumberRow]) -> str:
     """The picture (PNG) and the numbers as a piece of HTML that needs no other file."""
     data = base64.b64encode(picture.read_bytes()).decode("ascii")
     table = pd.DataFrame(rows).rename(columns={"what": "", "of_which": "of which"})
+    numbers = table.to_html(index=False, border=0, justify="left")
     return (
         f'<img alt="some galaxies of the run" src="data:image/png;base64,{data}">\n'
-        f"<p><em>{_MARKS}</em></p>\n<h3>The run in numbers</h3>\n{table.to_html(index=False, border=0, justify="left")}\n"
+        f"<p><em>{_MARKS}</em></p>\n<h3>The run in numbers</h3>\n{numbers}\n"
     )
 
 
@@ -142,7 +143,9 @@ def _counts(status: pd.DataFrame, what: str) -> NumberRow:
 def _emulator(quality: pd.DataFrame) -> NumberRow:
     verdicts = ", ".join(f"{n} {word}" for word, n in quality["holds"].value_counts().items())
     words = f"mean rank correlation {quality['rho'].mean():.3f} with up to {quality['n'].max():,} test rows"
-    return NumberRow("lines of the emulator", f"{len(quality)}", f"{words}; within the limits of the judgement: {verdicts}")
+    return NumberRow(
+        "lines of the emulator", f"{len(quality)}", f"{words}; within the limits of the judgement: {verdicts}"
+    )
 
 
 def _step(row: Mapping) -> NumberRow:
