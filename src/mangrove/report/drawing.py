@@ -23,8 +23,8 @@ BARS = {"color": "#4c78a8", "edgecolor": "white", "linewidth": 0.6}
 KMS = "km s$^{-1}$"
 #: Unit of the line fluxes.
 FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
-#: Interquartile ranges beyond the quartiles that still set a scale.
-_REACH = 3.0
+#: Interquartile ranges beyond the quartiles within which values set a scale: all, those that no gap parts from these.
+_REACH, _GAP = (2.0, 5.0), 0.5
 _MARGIN = 0.08
 
 
@@ -124,17 +124,25 @@ def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, 
 def fenced_limits(values) -> tuple[float, float]:
     """Limits with a margin that hold the bulk of the finite values, however far a small group lies from it.
 
-    The outer fences of Tukey (1977), three interquartile ranges beyond the quartiles, where the values reach beyond
-    them: one odd galaxy among many moves no scale, as it would the 98th percentile.
+    Values within two interquartile ranges of the quartiles (after Tukey 1977), and those farther out, up to five, that
+    no gap of half a range parts from them: one odd galaxy among many moves no scale, as it would the 98th percentile.
+    (0, 1) without any value.
     """
     finite = np.asarray(values, float)
-    finite = finite[np.isfinite(finite)]
+    finite = np.sort(finite[np.isfinite(finite)])
     if not finite.size:
         return 0.0, 1.0
     lower, upper = np.percentile(finite, [25.0, 75.0])
-    reach = _REACH * (upper - lower)
-    inside = finite[(finite >= lower - reach) & (finite <= upper + reach)]
-    return padded(*robust_limits(inside, 0.0, 100.0))
+    top = _edge(finite, upper, upper - lower)
+    bottom = -_edge(-finite[::-1], -lower, upper - lower)
+    return padded(*robust_limits([bottom, top], 0.0, 100.0))
+
+
+def _edge(ordered: np.ndarray, quartile: float, width: float) -> float:
+    """The largest of values in rising order that belongs to the bulk (see :func:`fenced_limits`)."""
+    inner, outer = np.searchsorted(ordered, [quartile + reach * width for reach in _REACH], side="right")
+    apart = np.diff(ordered[inner - 1 : outer]) > _GAP * width
+    return float(ordered[inner - 1 + (np.argmax(apart) if apart.any() else apart.size)])
 
 
 def padded(low: float, high: float) -> tuple[float, float]:
