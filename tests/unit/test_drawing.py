@@ -111,7 +111,10 @@ def galaxy(pa, ba, r_e=4.0, rotation=0.0, **attrs):
     cards = {"WCSAXES": 2, "CRPIX1": 9.0, "CRPIX2": 9.0, "CRVAL1": 150.0, "CRVAL2": 2.0}
     cards |= {"CTYPE1": "'RA---TAN'", "CTYPE2": "'DEC--TAN'", "CUNIT1": "'deg'", "CUNIT2": "'deg'"}
     cards |= {"CD1_1": -c, "CD1_2": s, "CD2_1": s, "CD2_2": c}
-    wcs = "".join((f"{key:8}= {value:20.9E}" if isinstance(value, float) else f"{key:8}= {value:>20}").ljust(80) for key, value in cards.items())
+    wcs = "".join(
+        (f"{key:8}= {value:20.9E}" if isinstance(value, float) else f"{key:8}= {value:>20}").ljust(80)
+        for key, value in cards.items()
+    )
     about = {"wcs": wcs, "pixel_scale": 0.5, "r_e": r_e, "pa": pa, "ba": ba, "psf_fwhm": 2.5} | attrs
     return artefacts.Artefact("extract", {"bin_id": np.zeros((17, 17), int)}, about, "")
 

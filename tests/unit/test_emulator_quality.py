@@ -128,7 +128,7 @@ def test_every_figure_is_drawn(result):
     for figure in drawn:
         figure.canvas.draw()
         assert figure.axes
-    predicted, histograms, umap, bpt, calibration, learning = drawn
+    predicted, histograms, _, bpt, calibration, learning = drawn
     # Every panel says what its axes are, itself or by the label of the figure.
     for axes in (*bpt.axes[:1], *calibration.axes, *learning.axes):
         assert axes.get_xlabel() and axes.get_ylabel()
