@@ -33,7 +33,7 @@ rule all:
     default_target: True
     input:
         FINAL,
-        rules.digest.output.timings,
+        rules.overview.output.page,
         rules.provenance.output.provenance,
 
 

@@ -64,7 +64,7 @@ def plan(
 @app.command()
 def simulate(
     folder: Path,
-    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 14,
+    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 15,
     release: Annotated[str, typer.Option(help="dr15 or dr17: the layout")] = "dr17",
     seed: Annotated[int, typer.Option(min=0, help="seed of every random draw")] = 1,
 ):
