@@ -67,5 +67,6 @@ def is_clean(label: Label, tolerated: int = 0) -> np.ndarray:
 
 
 def undetermined(value, error, largest: float) -> np.ndarray:
-    """True where there is a value whose error is unknown or above the largest that still means a measurement."""
-    return np.isfinite(value) & ~(np.asarray(error) <= largest)
+    """True where there is a value whose error is unknown (NaN, 0) or above the largest that means a measurement."""
+    error = np.asarray(error)
+    return np.isfinite(value) & ~((error > 0) & (error <= largest))
