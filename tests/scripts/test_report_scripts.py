@@ -103,10 +103,10 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
         **per_baxel,
         "snr": np.array(snr),
         "covariance_factor": np.ones(n),
-        "window_line": np.array(window_lines().name),
-        "window_wave": np.zeros(n_window),
-        "window_flux": np.zeros((n_window, *shape)),
-        "window_ivar": np.zeros((n_window, *shape)),
+        "line": np.array(window_lines().name),
+        "window_wave": np.zeros((n_window, 1)),
+        "window_flux": np.zeros((n_window, 1, *shape)),
+        "window_ivar": np.zeros((n_window, 1, *shape)),
     }
     attrs = {"status": status, "reason": reason, "plateifu": path.stem, "mangaid": f"1-{path.stem}", "z": Z}
     attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "notes": "", "pixel_scale": 0.5}
@@ -143,7 +143,7 @@ def write_merged(folder, names):
     params = artefacts.Provenance({"norm_band": [4050.0, 4150.0]})
     artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, params, ok)
     m = len(names) - 1
-    cubes = {name: np.zeros((m, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
+    cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
     cubes |= {"z": np.zeros(m), "split": np.zeros(m)}
     artefacts.write(folder / "line_cube_set.h5", "line_cube_set", cubes, artefacts.Provenance(), ok)

@@ -160,12 +160,12 @@ def inverse_variance_unit(unit: str) -> str:
 
 def per_baxel(name: str) -> bool:
     """Whether a dataset of 'labels' has one value per baxel, and is no index into the file itself."""
-    return LABELS.fields[name].dims == ("n_baxel",) and name not in ("galaxy", "baxel")
+    return LABELS.fields[name].dims == ("row",) and name not in ("galaxy", "baxel")
 
 
 def per_line(name: str) -> bool:
     """Whether a dataset of 'labels' has one value per baxel and line."""
-    return LABELS.fields[name].dims == ("n_baxel", "n_line")
+    return LABELS.fields[name].dims == ("row", "line")
 
 
 def plain_column(name: str) -> Column:
