@@ -24,6 +24,8 @@ class LabelFlag(IntFlag):
     NEGATIVE_DECREMENT = 512
     BELOW_LINE_SPREAD = 1024
     AT_BOUND = 2048
+    NOT_ONE_GAUSSIAN = 32768
+    DOUBLET_RATIO_REJECTED = 65536
 
 
 class Label(NamedTuple):

@@ -12,7 +12,7 @@ from mangrove.spectra.labels import baxel_labels, bpt_classes, dispersion_flag, 
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import template_table
 
-_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum")
+_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum", "line_shape")
 #: One value per galaxy.
 _OF_GALAXY = ("spaxel_count",)
 _TEMPLATES = ("template_age", "template_metallicity")
@@ -54,7 +54,7 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     of_fit = fit_flag(fit["status"], fit["chi2_reduced"])
     columns["sigma_star_flag"] = of_fit | dispersion_flag(fit["status"])
-    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"])
+    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
     about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
     about["spaxel_count"] = fit["spaxel_count"]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mangrove.spectra.attenuation import gas_ebv
-from mangrove.spectra.bpt import NONE, bpt_class, bpt_ratios, d_bpt
+from mangrove.spectra.bpt import BPT_LINES, NONE, bpt_class, bpt_ratios, d_bpt
 from mangrove.spectra.composition import MAX_EBV
 from mangrove.spectra.fit_results import (
     ALL_MASKED,
@@ -13,6 +13,7 @@ from mangrove.spectra.fit_results import (
     LINE_OK,
     NO_CONTINUUM,
     NOT_CONVERGED,
+    NOT_ONE_GAUSSIAN,
     SIGMA_AT_BOUND,
     SIGMA_BELOW_LSF,
     TOO_FEW_PIXELS,
@@ -28,7 +29,9 @@ MAX_CHI2 = 2.0
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
 _BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
 #: Labels that come from emission lines: faint lines without a width are no fault of the stars.
-_OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
+_BALMER = ("Halpha-6565", "Hbeta-4863")
+_LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
+_OF_GAS = tuple(_LINES_OF)
 _OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _NOT_FITTED = (TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED)
 
@@ -40,7 +43,7 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     ----------
     fit : mapping of str to ndarray
         The artefact 'fit': status, chi2_reduced, weights, weights_draw (n_baxel, n_draw, n_template), ebv_star,
-        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err.
+        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err, line_shape.
     table : TemplateTable
         Of the templates that were fitted, in their order.
     z : float
@@ -50,7 +53,7 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     """
     labels = population_labels(fit["weights"], fit["weights_draw"], table)
     labels["ebv_star"] = _star_ebv(fit)
-    balmer = [fit[name][:, _index(fit, line)] for line in ("Halpha-6565", "Hbeta-4863") for name in _LINE_COLUMNS]
+    balmer = [fit[name][:, _index(fit, line)] for line in _BALMER for name in _LINE_COLUMNS]
     labels["ebv_gas"] = gas_ebv(*balmer)
     labels["log_sfr_density"] = sfr_surface_density(*balmer, z, pixel_scale)
     observed = _observed_ml(fit, labels["log_ml_r"], table)
@@ -61,7 +64,7 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     gas = flag_where(np.equal(fit["status"], GAS_AT_BOUND), LabelFlag.AT_BOUND)
     dark = flag_where(np.equal(fit["status"], NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
     for name, label in labels.items():
-        flag = label.flag | common | (gas if name in _OF_GAS else 0)
+        flag = label.flag | common | (gas | _odd_lines(fit, _LINES_OF[name]) if name in _OF_GAS else 0)
         labels[name] = label._replace(flag=flag) if name in _OF_GAS_ALONE else _without(label._replace(flag=flag), dark)
     return labels
 
@@ -92,11 +95,16 @@ def dispersion_flag(status) -> np.ndarray:
     return dark | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
 
 
-def line_flag(line_status, line_continuum) -> np.ndarray:
-    """Flags of line fluxes and equivalent widths, shape (n, n_line): LINE_MISSING, ZERO_CONTINUUM (widths only)."""
-    line_status, line_continuum = np.asarray(line_status), np.asarray(line_continuum)
+def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
+    """Flags of line fluxes and equivalent widths, shape (n, n_line).
+
+    LINE_MISSING, ZERO_CONTINUUM (widths only), NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
+    """
+    line_status, line_continuum, line_shape = map(np.asarray, (line_status, line_continuum, line_shape))
     missing = line_status != LINE_OK
     flag = flag_where(missing, LabelFlag.LINE_MISSING)
+    flag |= flag_where(line_shape & NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
+    flag |= flag_where(line_shape & DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
     return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
 
 
@@ -104,6 +112,12 @@ def _without(label: Label, flag: np.ndarray) -> Label:
     """The label, missing where a flag is set."""
     value, error = (np.where(flag > 0, np.nan, part) for part in (label.value, label.error))
     return Label(value, error, label.flag | flag)
+
+
+def _odd_lines(fit: Mapping, lines) -> np.ndarray:
+    """NOT_ONE_GAUSSIAN where one of some lines has not the profile that was fitted."""
+    shape = np.asarray(fit["line_shape"])[:, [_index(fit, line) for line in lines]]
+    return flag_where(np.any(shape & NOT_ONE_GAUSSIAN, axis=1), LabelFlag.NOT_ONE_GAUSSIAN)
 
 
 def _index(fit: Mapping, line: str) -> int:
