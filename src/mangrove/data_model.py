@@ -221,6 +221,8 @@ LABEL_FLAG = {
     512: "negative_decrement",
     1024: "below_line_spread",
     2048: "at_bound",
+    8192: "not_star_forming",
+    16384: "upper_limit",
     32768: "not_one_gaussian",
     65536: "doublet_ratio_rejected",
 }
@@ -248,7 +250,7 @@ def _label_fields() -> dict[str, Field]:
     for name, (unit, meaning) in LABEL.items():
         fields[name] = _baxel(unit, meaning)
         fields[f"{name}_err"] = _baxel(unit, "its error")
-        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u2", LABEL_FLAG)
+        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u4", LABEL_FLAG)
     return fields
 
 
@@ -275,9 +277,15 @@ LABELS = Kind(
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         **{name: EXTRACT.fields[name] for name in PLACE},
         **{name: FIT.fields[name] for name in _FROM_FIT},
-        "sigma_star_flag": _baxel("1", "bits: why sigma_star is missing or not to be trusted", "u2", LABEL_FLAG),
-        "line_flag": Field(_LINE, "u2", "1", "bits of each line, and of its equivalent width", LABEL_FLAG),
+        **{
+            f"{name}_flag": _baxel("1", f"bits: why {name} is missing or not to be trusted", "u4", LABEL_FLAG)
+            for name in ("v_star", "sigma_star", "v_gas", "sigma_gas")
+        },
+        "line_flag": Field(_LINE, "u4", "1", "bits of each line, and of its equivalent width", LABEL_FLAG),
         **_label_fields(),
+        "log_sfr_density_limit": _baxel(
+            LABEL["log_sfr_density"][0], "2 sigma upper limit before dust where Halpha is not detected, NaN elsewhere"
+        ),
         "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BPT_CLASS),
     },
 )

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.analysis.label_recovery import BPT, BPT_FAR
+from mangrove.analysis.label_recovery import BPT, BPT_FAR, Checked
 from mangrove.analysis.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
 from mangrove.report.drawing import new_figure
 from mangrove.report.galaxy import FLUX_UNIT
@@ -22,6 +22,8 @@ _FITS = {
 }
 _MIN_SNR = min(low for low, _ in SNR_RANGES.values())
 _PULL_LIMIT = 5.0
+#: Panels beside each other in the figure of the labels.
+_COLUMNS = 4
 
 
 def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
@@ -44,8 +46,8 @@ def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
     return figure
 
 
-def label_figure(pooled: Mapping[str, Comparison]) -> Figure:
-    """Measured against true labels of the baxels with S/N above 10.
+def label_figure(pooled: Mapping[str, Checked]) -> Figure:
+    """Measured against true labels of the baxels with S/N above 10 that count, and how many do not.
 
     Parameters
     ----------
@@ -53,13 +55,15 @@ def label_figure(pooled: Mapping[str, Comparison]) -> Figure:
         From :func:`mangrove.analysis.label_recovery.pool_labels`.
     """
     names = [name for name in pooled if name not in (BPT, BPT_FAR)]
-    figure = new_figure(16, 8)
-    panels = figure.subplots(2, 4).flat
+    n_row = -(-len(names) // _COLUMNS)
+    figure = new_figure(4 * _COLUMNS, 4 * n_row)
+    panels = figure.subplots(n_row, _COLUMNS, squeeze=False).flat
     for axes, name in zip(panels, names, strict=False):
-        found, style = pooled[name].between(_MIN_SNR, np.inf), STYLE[name]
+        found, style = pooled[name].found.between(_MIN_SNR, np.inf), STYLE[name]
+        n_baxel = int(np.sum(pooled[name].snr >= _MIN_SNR))
         offset = found.measured - found.truth
         result = f"bias {offset.mean():+.3f}, rms {np.sqrt(np.mean(offset**2)):.3f}" if offset.size else "no values"
-        axes.set_title(f"{style.title}\n{result}", fontsize=11)
+        axes.set_title(f"{style.title}, {found.snr.size} of {n_baxel} baxels\n{result}", fontsize=11)
         axes.set(xlabel=f"true {style.axis}", ylabel=f"measured {style.axis}")
         axes.locator_params(nbins=5)
         _value_panel(axes, found)
