@@ -9,6 +9,7 @@ from mangrove.spectra.bpt import AGN, BPT_LINES, COMPOSITE, NONE, bpt_class, bpt
 from mangrove.spectra.composition import MAX_EBV
 from mangrove.spectra.fit_results import (
     ALL_MASKED,
+    DOUBLET_RATIO_REJECTED,
     GAS_AT_BOUND,
     LINE_OK,
     NO_CONTINUUM,
