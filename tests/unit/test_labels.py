@@ -51,6 +51,7 @@ def stored(line_flux=(GOOD,), **changes):
         "line": LINES,
         "line_flux": np.array(line_flux),
         "line_flux_err": np.ones((n, 4)),
+        "line_shape": np.zeros((n, 4), np.uint8),
     }
     return fit | changes
 
@@ -259,7 +260,29 @@ def test_ebv_at_its_bound_is_flagged():
 def test_lines_without_continuum_are_flagged():
     status = [[fit_results.LINE_OK, fit_results.LINE_OK, fit_results.LINE_OUTSIDE]]
     expected = [[0, LabelFlag.ZERO_CONTINUUM, LabelFlag.LINE_MISSING]]
-    np.testing.assert_array_equal(line_flag(status, [[1.0, 0.0, np.nan]]), expected)
+    np.testing.assert_array_equal(line_flag(status, [[1.0, 0.0, np.nan]], [[0, 0, 0]]), expected)
+
+
+def test_lines_whose_profile_the_data_reject_are_flagged():
+    status = [[fit_results.LINE_OK] * 3]
+    shape = [[fit_results.NOT_ONE_GAUSSIAN, fit_results.DOUBLET_RATIO_REJECTED, 3]]
+    odd, ratio = LabelFlag.NOT_ONE_GAUSSIAN, LabelFlag.DOUBLET_RATIO_REJECTED
+    np.testing.assert_array_equal(line_flag(status, [[1.0] * 3], shape), [[odd, ratio, odd | ratio]])
+
+
+def test_labels_know_when_a_line_that_they_use_is_not_one_gaussian():
+    """One baxel for each line of LINES that is odd, and one of which only the ratio of a doublet is."""
+    shape = np.vstack([np.eye(4, dtype=np.uint8) * fit_results.NOT_ONE_GAUSSIAN, np.full((1, 4), 2, np.uint8)])
+    out = labels(stored([GOOD] * 5, line_shape=shape))
+    balmer = np.append(np.isin(LINES, ["Halpha-6565", "Hbeta-4863"]), False)
+    for name, label in out.items():
+        odd = label.flag & LabelFlag.NOT_ONE_GAUSSIAN > 0
+        if name == "d_bpt":
+            assert odd.tolist() == [True] * 4 + [False]
+        elif name in ("ebv_gas", "log_sfr_density", "log_ssfr"):
+            np.testing.assert_array_equal(odd, balmer)
+        else:
+            assert not odd.any(), name
 
 
 def test_the_data_model_names_flags_and_classes_as_the_code_does():

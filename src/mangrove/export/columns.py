@@ -103,6 +103,8 @@ _UCD = {
     "sigma_gas": f"{_DISPERSION};spect.line",
     "line_status": "meta.code.status",
     "line_flux": "phot.flux",
+    "line_flux_sum": "phot.flux",
+    "gas_model": "meta.code.class",
     "line_ew": "spect.line.eqWidth",
     "log_age_lw": "time.age;stat.mean",
     "metallicity_lw": "phys.abund.Z;stat.mean",

@@ -27,6 +27,8 @@ class LabelFlag(IntFlag):
     AT_BOUND = 2048
     NOT_STAR_FORMING = 8192
     UPPER_LIMIT = 16384
+    NOT_ONE_GAUSSIAN = 32768
+    DOUBLET_RATIO_REJECTED = 65536
 
 
 #: Largest error, dex or mag, of a label that is measured: a factor of four.

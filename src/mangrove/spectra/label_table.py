@@ -13,7 +13,7 @@ from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.physics import sfr_upper_limit
 from mangrove.spectra.populations import template_table
 
-_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum")
+_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum", "line_shape")
 #: One value per galaxy.
 _OF_GALAXY = ("spaxel_count",)
 _TEMPLATES = ("template_age", "template_metallicity")
@@ -69,7 +69,7 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["log_sfr_density_limit"] = sfr_upper_limit(*balmer_lines(fit.data)[:2], z, pixel_scale)
     columns |= {f"{name}_flag": flag for name, flag in motion_flags(fit.data).items()}
-    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"])
+    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
     return columns
 

@@ -5,14 +5,16 @@ from collections.abc import Mapping
 import numpy as np
 
 from mangrove.spectra.attenuation import gas_ebv
-from mangrove.spectra.bpt import AGN, COMPOSITE, NONE, bpt_class, bpt_ratios, d_bpt
+from mangrove.spectra.bpt import AGN, BPT_LINES, COMPOSITE, NONE, bpt_class, bpt_ratios, d_bpt
 from mangrove.spectra.composition import MAX_EBV
 from mangrove.spectra.fit_results import (
     ALL_MASKED,
+    DOUBLET_RATIO_REJECTED,
     GAS_AT_BOUND,
     LINE_OK,
     NO_CONTINUUM,
     NOT_CONVERGED,
+    NOT_ONE_GAUSSIAN,
     SIGMA_AT_BOUND,
     SIGMA_BELOW_LSF,
     TOO_FEW_PIXELS,
@@ -38,6 +40,8 @@ MIN_GAS_SNR = 5.0
 MIN_SIGMA_GAS = 1.0
 
 _BALMER = ("Halpha-6565", "Hbeta-4863")
+#: Lines that the labels of the gas use.
+_LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
 _BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
 #: Labels that come from emission lines: faint lines without a width are no fault of the stars.
@@ -56,7 +60,7 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     ----------
     fit : mapping of str to ndarray
         The artefact 'fit': status, chi2_reduced, weights, weights_draw (n_baxel, n_draw, n_template), ebv_star,
-        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err.
+        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err, line_shape.
     table : TemplateTable
         Of the templates that were fitted, in their order.
     z : float
@@ -81,6 +85,8 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
         flag = label.flag | common | (gas if name in _OF_GAS else 0) | (other_source if name in _OF_YOUNG_STARS else 0)
         label = label._replace(flag=flag) if name in _OF_GAS_ALONE else _without(label._replace(flag=flag), dark)
         labels[name] = with_flag(label, undetermined(label.value, label.error, MAX_ERROR), LabelFlag.LOW_SNR)
+    for name, lines in _LINES_OF.items():
+        labels[name] = with_flag(labels[name], _odd_line(fit, lines), LabelFlag.NOT_ONE_GAUSSIAN)
     return labels
 
 
@@ -154,11 +160,16 @@ def _large_error(fit: Mapping, name: str) -> np.ndarray:
     return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_MOTION_ERROR), LabelFlag.LOW_SNR)
 
 
-def line_flag(line_status, line_continuum) -> np.ndarray:
-    """Flags of line fluxes and equivalent widths, shape (n, n_line): LINE_MISSING, ZERO_CONTINUUM (widths only)."""
-    line_status, line_continuum = np.asarray(line_status), np.asarray(line_continuum)
+def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
+    """Flags of line fluxes and equivalent widths, shape (n, n_line).
+
+    LINE_MISSING, ZERO_CONTINUUM (widths only), NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
+    """
+    line_status, line_continuum, line_shape = map(np.asarray, (line_status, line_continuum, line_shape))
     missing = line_status != LINE_OK
     flag = flag_where(missing, LabelFlag.LINE_MISSING)
+    flag |= flag_where(line_shape & NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
+    flag |= flag_where(line_shape & DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
     return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
 
 
@@ -166,6 +177,12 @@ def _without(label: Label, flag: np.ndarray) -> Label:
     """The label, missing where a flag is set."""
     value, error = (np.where(flag > 0, np.nan, part) for part in (label.value, label.error))
     return Label(value, error, label.flag | flag)
+
+
+def _odd_line(fit: Mapping, lines) -> np.ndarray:
+    """Whether one of some lines has not the profile that was fitted, shape (n,)."""
+    shape = np.asarray(fit["line_shape"])[:, [_index(fit, line) for line in lines]]
+    return np.any(shape & NOT_ONE_GAUSSIAN, axis=1)
 
 
 def _index(fit: Mapping, line: str) -> int:
