@@ -23,17 +23,20 @@ from mangrove.spectra.labels import fit_flag
 _MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 _COLUMNS = (
     *(f"{name}{end}" for name in _MOTIONS for end in ("", "_err", "_flag")),
-    *("line_flux", "line_flux_err", "line_ew", "line_ew_err", "line_flag"),
+    *("line_flux_sum", "line_flux_sum_err", "line_flux", "line_flux_err", "line_ew", "line_ew_err", "line_flag"),
     *("status", "chi2_reduced", "snr", "area", "radius", "radius_re"),
 )
 #: Channels of BINID, as in the DAP, and whether the fit has a part in them: the others are -1 everywhere.
 _BINID = {
     "Binned spectra": True,
     "Stellar continua": True,
-    "Em. line moments": False,
+    "Em. line moments": True,
     "Em. line models": True,
     "Spectral indices": False,
 }
+#: Flags that are about the profile of a line, and not about its direct sum.
+_OF_PROFILE = LabelFlag.NOT_ONE_GAUSSIAN | LabelFlag.DOUBLET_RATIO_REJECTED
+_OF_IVAR = "inverse variance, 0 where there is none"
 _NAN, _NONE = np.float32(np.nan), np.float32(0.0)
 
 
@@ -105,6 +108,7 @@ def _measured(columns: Mapping[str, np.ndarray], n_line: int) -> dict[str, _Meas
     return {
         "STELLAR_VEL": plain("v_star"),
         "STELLAR_SIGMA": plain("sigma_star"),
+        "EMLINE_SFLUX": of_lines("line_flux_sum", of_line & ~np.uint32(_OF_PROFILE)),
         "EMLINE_GFLUX": of_lines("line_flux", of_line),
         "EMLINE_GEW": of_lines("line_ew", columns["line_flag"]),
         "EMLINE_GVEL": for_all_lines("v_gas"),
@@ -124,7 +128,7 @@ def _with_errors(galaxy: _Galaxy, name: str, measured: _Measured) -> list[fits.I
         "ERRDATA": (
             galaxy.spread(ivar, _NONE),
             inverse_variance_unit(unit),
-            "inverse variance, 0 where there is none",
+            _OF_IVAR,
             {"HDUCLAS2": "ERROR", "HDUCLAS3": "INVMSE"},
         ),
         "QUALDATA": (mask, "1", f"bits of {MASKNAME}", {"HDUCLAS2": "QUALITY", "HDUCLAS3": "FLAG32BIT"}),
@@ -141,12 +145,15 @@ def _with_errors(galaxy: _Galaxy, name: str, measured: _Measured) -> list[fits.I
 def _spaxel_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
     """Signal and signal to noise of single spaxels, over the continuum range of the bins."""
     signal, noise = galaxy.extract["signal"], galaxy.extract["noise"]
-    known = np.isfinite(signal) & (noise > 0)
-    snr = np.divide(signal, noise, out=np.zeros(signal.shape, np.float32), where=known)
+    inverse = np.divide(1.0, noise, out=np.zeros(noise.shape), where=np.isfinite(signal) & (noise > 0))
+    snr = np.where(inverse > 0, signal * inverse, 0.0).astype(np.float32)
+    ivar = (inverse**2).astype(np.float32)
+    links, kind = {"SCIDATA": "SPX_MFLUX"}, {"HDUCLAS2": "ERROR", "HDUCLAS3": "INVMSE"}
     meaning = EXTRACT.fields["signal"].meaning
     return [
-        _hdu(galaxy, "SPX_MFLUX", signal, FLUX, meaning),
-        _hdu(galaxy, "SPX_SNR", snr, "1", "SPX_MFLUX over its noise, per pixel; 0 where there is none"),
+        _hdu(galaxy, "SPX_MFLUX", signal, FLUX, meaning, ERRDATA="SPX_MFLUX_IVAR"),
+        _hdu(galaxy, "SPX_MFLUX_IVAR", ivar, inverse_variance_unit(FLUX), _OF_IVAR, **kind, **links),
+        _hdu(galaxy, "SPX_SNR", snr, "1", "SPX_MFLUX over its error, per pixel; 0 where there is none"),
     ]
 
 
@@ -177,7 +184,7 @@ def _correction_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
     """What the DAP's users take off in quadrature: nothing, as the dispersions are corrected already."""
     corrected = "0: the dispersion is corrected for the line spread already"
     none = np.zeros(galaxy.outside.shape, np.float32)
-    of_lines = _hdu(galaxy, "EMLINE_INSTSIGMA", np.stack([none] * len(galaxy.line)), "km s-1", corrected)
+    of_lines = _hdu(galaxy, "EMLINE_INSTSIGMA", np.stack([none] * len(galaxy.line)), KMS, corrected)
     _name_lines(of_lines.header, galaxy)
     return [_hdu(galaxy, "STELLAR_SIGMACORR", none, KMS, corrected), of_lines]
 

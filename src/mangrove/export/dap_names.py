@@ -33,6 +33,7 @@ class DapPixel(IntFlag):
     MATHERROR = 1 << 6
     FITFAILED = 1 << 7
     NEARBOUND = 1 << 8
+    MULTICOMP = 1 << 10
     DONOTUSE = 1 << 30
 
 
@@ -43,7 +44,7 @@ _OUTSIDE = {
     "masked": DapPixel.LOWCOV,
     "below_min_snr": DapPixel.NOVALUE,
 }
-#: What flags mean to the DAP; all others make a value UNRELIABLE.
+#: What flags mean to the DAP where the value is not to be used; all others make it UNRELIABLE.
 _UNUSABLE = {
     LabelFlag.NO_FIT: DapPixel.FITFAILED,
     LabelFlag.NO_WEIGHTS | LabelFlag.LINE_MISSING: DapPixel.NOVALUE,
@@ -73,7 +74,8 @@ def baxel_mask(flag, value) -> np.ndarray:
     for bits, meaning in _UNUSABLE.items():
         mask |= np.where(flag & np.uint32(bits), meaning | DapPixel.DONOTUSE, 0).astype(np.int32)
     known = np.bitwise_or.reduce([np.uint32(bits) for bits in _UNUSABLE])
-    return mask | np.where(flag & ~known, DapPixel.UNRELIABLE, 0).astype(np.int32)
+    mask |= np.where(flag & ~known, DapPixel.UNRELIABLE, 0).astype(np.int32)
+    return mask | np.where(flag & np.uint32(LabelFlag.NOT_ONE_GAUSSIAN), DapPixel.MULTICOMP, 0).astype(np.int32)
 
 
 def outside_mask(spaxel_status) -> np.ndarray:

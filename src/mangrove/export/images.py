@@ -75,7 +75,8 @@ def image_hdu(name: str, values: np.ndarray, unit: str, meaning: str, frame: fit
         hdu.header["BUNIT"] = fits_unit(unit)
     hdu.header.append(LONG_TEXTS)
     hdu.header["MEANING"] = meaning
-    hdu.header.extend(frame, end=True)
+    # The cards of a header are shared with what it is extended by.
+    hdu.header.extend(frame.copy(), end=True)
     if values.ndim > 2:
         hdu.header["WCSAXES"] = values.ndim
         hdu.header.update(_PLAIN_AXIS)
