@@ -1,6 +1,8 @@
 """Exported maps in the layout of the DAP, read back by astropy and compared with the artefact 'fit' baxel by baxel."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -180,6 +182,20 @@ def test_equal_inputs_give_equal_bytes(run, tmp_path):
     with fits.open(tmp_path / "maps" / f"{NAME}-MAPS.fits.gz", checksum=True) as hdus:
         hdus.verify("exception")
         assert all("CHECKSUM" in hdu.header for hdu in hdus)
+
+
+@pytest.mark.parametrize("command", ["export", "verify", "digest"])
+def test_commands_are_silent_where_warnings_are_errors(run, tmp_path, command):
+    """The whole program, imports included."""
+    noted = {"config": config_of(run).model_dump(mode="json")}
+    (run / "provenance.json").write_text(json.dumps(noted), encoding="utf-8")
+    options = ["--out", str(tmp_path)] if command == "export" else []
+    program = "from mangrove.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program, command, str(run), *options], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr + done.stdout
 
 
 def test_files_name_run_and_galaxy(run, maps):
