@@ -114,6 +114,8 @@ EXTRACT = Kind(
         "dec": _baxel("deg", "declination of the luminosity-weighted centre", "f8"),
         "radius": _baxel("arcsec", "elliptical radius of the luminosity-weighted centre (semi-major axis)"),
         "radius_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
+        "extent": _baxel("arcsec", "root mean square distance of its spaxels from their mean position"),
+        "extent_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
         "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
         "covariance_factor": _baxel("1", "noise over its quadrature sum"),
         "line": Field(("line",), "str", "1", "lines of the windows"),
@@ -126,7 +128,7 @@ EXTRACT = Kind(
 )
 
 #: Where a baxel lies: taken along from artefact to artefact, so that tables of a survey need one input per galaxy.
-PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
+PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "extent", "extent_re", "area", "n_spaxel")
 
 FIT = Kind(
     "spectra/fit/{plateifu}.h5",

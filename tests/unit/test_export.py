@@ -89,6 +89,7 @@ def write_labels(run, extracts):
         line=np.array(LINES),
         status=np.array(STATUS),
         chi2_reduced=np.array(CHI2),
+        extent_re=np.array([0.1, 0.5, 0.2, 0.1, 0.6, np.nan]),
         **flags,
     )
     path = run / LABELS.path
@@ -203,7 +204,7 @@ def test_quality_bits(run):
     assert list(galaxies["quality"]) == [0, missing, GalaxyQuality.CENTRE_OUTSIDE_FIELD | GalaxyQuality.NO_GOOD_FIT]
     poor, lost = BaxelQuality.POOR_FIT, BaxelQuality.FIT_NOT_OK | BaxelQuality.NO_FIT
     outside = BaxelQuality.CENTRE_OUTSIDE_FIELD
-    assert list(baxels["quality"]) == [0, poor, lost, 0, outside, outside]
+    assert list(baxels["quality"]) == [0, poor, lost, 0, outside | BaxelQuality.WIDE, outside]
     assert baxels.meta["QBIT2"] == "POOR_FIT" and poor == 1 << 2
     assert galaxies.meta["QBIT5"] == "CENTRE_OUTSIDE_FIELD"
     assert baxels.meta["STAT3"] == "not_converged" and baxels.meta["FBIT8"] == "POOR_FIT"

@@ -104,6 +104,17 @@ def test_geometry():
     # The major axis lies east-west: one arcsec along columns counts once, along rows twice.
     np.testing.assert_allclose(found["radius"][:3], [0.0, 1.0, 2.0], atol=1e-5)
     np.testing.assert_allclose(found["radius_re"][:3], [0.0, 0.5, 1.0], atol=1e-5)
+    # Two spaxels of half an arcsec side by side: each a quarter of an arcsec from the middle, whatever their light.
+    np.testing.assert_allclose(found["extent"], [0.0, 0.0, 0.0, 0.25], atol=1e-6)
+    np.testing.assert_allclose(found["extent_re"], [0.0, 0.0, 0.0, 0.125], atol=1e-6)
+
+
+def test_the_extent_of_a_disc_is_its_radius_over_root_two():
+    side = 41
+    y, x = np.mgrid[:side, :side] - side // 2
+    bins = np.where(np.hypot(x, y) <= 18, 0, -1)
+    found = extract.geometry(cube(side), bins, np.ones(bins.shape), GALAXY)
+    np.testing.assert_allclose(found["extent"], 0.5 * 18 / np.sqrt(2), rtol=0.02)
 
 
 def test_no_bins_give_empty_columns():

@@ -89,6 +89,10 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         "drpver": cube.version,
         "notes": "; ".join(filter(None, [cube.notes, "" if place["centre_in_field"] else OFF_CENTRE])),
         "pixel_scale": cube.pixel_scale,
+        "psf_fwhm": cube.psf_fwhm,
+        "r_e": galaxy.r_e,
+        "pa": galaxy.pa,
+        "ba": galaxy.ba,
         "wcs": cube.wcs.to_header_string() if cube.wcs is not None else "",
         **place,
     }

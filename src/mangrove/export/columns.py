@@ -92,6 +92,8 @@ _UCD = {
     "y": "pos.cartesian.y;instr.pixel",
     "radius": "pos.angDistance",
     "radius_re": "pos.angDistance;arith.ratio",
+    "extent": "phys.angSize",
+    "extent_re": "phys.angSize;arith.ratio",
     "area": "phys.angArea",
     "n_spaxel": "meta.number;instr.pixel",
     "status": "meta.code.status;stat.fit",
