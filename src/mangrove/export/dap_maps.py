@@ -34,7 +34,8 @@ _BINID = {
     "Em. line models": True,
     "Spectral indices": False,
 }
-#: Flags that are about the profile of a line, and not about its direct sum.
+#: Flags that are about the equivalent width of a line alone; about its profile, and not about its direct sum.
+_OF_WIDTH = LabelFlag.ZERO_CONTINUUM | LabelFlag.LOW_SNR
 _OF_PROFILE = LabelFlag.NOT_ONE_GAUSSIAN | LabelFlag.DOUBLET_RATIO_REJECTED
 _OF_IVAR = "inverse variance, 0 where there is none"
 _NAN, _NONE = np.float32(np.nan), np.float32(0.0)
@@ -90,7 +91,7 @@ def dap_maps(source: Source, i: int) -> fits.HDUList:
 def _measured(columns: Mapping[str, np.ndarray], n_line: int) -> dict[str, _Measured]:
     """All HDUs that have an error."""
     of_fit = fit_flag(columns["status"], columns["chi2_reduced"]) & ~np.uint32(LabelFlag.AT_BOUND)
-    of_line = columns["line_flag"] & ~np.uint32(LabelFlag.ZERO_CONTINUUM)
+    of_line = columns["line_flag"] & ~np.uint32(_OF_WIDTH)
 
     def plain(name: str) -> _Measured:
         spec = LABELS.fields[name]

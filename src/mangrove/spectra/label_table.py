@@ -8,7 +8,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import LABEL, LABELS
 from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.labels import balmer_lines, baxel_labels, bpt_classes, line_flag, motion_flags
+from mangrove.spectra.labels import balmer_lines, baxel_labels, bpt_classes, line_flag, motion_flags, width_flag
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.physics import sfr_upper_limit
 from mangrove.spectra.populations import template_table
@@ -69,7 +69,8 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["log_sfr_density_limit"] = sfr_upper_limit(*balmer_lines(fit.data)[:2], z, pixel_scale)
     columns |= {f"{name}_flag": flag for name, flag in motion_flags(fit.data).items()}
-    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
+    of_lines = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
+    columns["line_flag"] = of_lines | width_flag(fit.data)
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
     return columns
 
