@@ -11,6 +11,8 @@ from mangrove.resources import resource
 #: Half width, km/s, of the range about a line over which the mean starlight is the continuum of its EW: wide enough to
 #: hold the stellar absorption, whose bottom depends on the stars' motions.
 EW_HALF_WIDTH = 500.0
+#: Lines that the gas around a black hole makes broad and starlight cannot mimic; higher Balmer lines are blends.
+BROAD_LINES = ("Hdelta-4103", "Hgamma-4342", "Hbeta-4863", "Halpha-6565")
 
 
 class LineList(NamedTuple):
