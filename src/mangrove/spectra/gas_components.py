@@ -1,18 +1,20 @@
 """Whether gas has more than one component: the model with the lowest Bayesian information criterion."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import cache
 from itertools import combinations
 
 import numpy as np
 
-from mangrove.lines import LineList
+from mangrove.lines import LineList, distance_to_lines
 from mangrove.spectra.alternation import Task, solve
 from mangrove.spectra.composition import eliminate
-from mangrove.spectra.fit_solution import Solution, robust_rms
+from mangrove.spectra.fit_solution import NEAR_BOUND, SIGMA_COMPONENT_BOUND, Solution
+from mangrove.spectra.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.spectrum import on_data
 from mangrove.spectra.templates import BROAD, MAIN, SECOND, GasTemplates, with_components
+from mangrove.wavelengths import C_KMS
 
 #: By how much the criterion must fall: odds of e^5, "very strong" in Kass & Raftery (1995, JASA 90, 773).
 MIN_BIC_GAIN = 10.0
@@ -25,42 +27,70 @@ _START_BROAD = (700.0, 1400.0, 2800.0)
 _LEAST_SIGMA = 20.0
 #: Gas has one component where no line is above so many errors of its amplitude.
 _DETECTED = 5.0
+#: Pixels farther from lines than this, km/s, tell the noise.
+_AWAY = 800.0
 
 
 def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solution, float]:
     """The best of the models that the settings allow, and by how much it lowers the criterion.
 
-    BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and two motions per component, n the good pixels,
-    and s the robust scatter of the residual of the single component, if that is above 1: where the templates or the
-    errors are wrong by more than the noise, a component has to win against that. A model with more components is taken
-    where it lowers BIC by more than :data:`MIN_BIC_GAIN` for each of them.
+    BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and two motions per component, and n the good
+    pixels. s is the scatter of the single component's residual away from lines over as many pixels as the further
+    component is wide (:func:`mangrove.spectra.residuals.scatter_of_sums`): where templates or errors are wrong over
+    such widths, a component must win against that. Each further component must lower BIC by :data:`MIN_BIC_GAIN`, with
+    its motion inside the bounds.
 
     Parameters
     ----------
     one : Solution
         With a single component of the gas.
     """
-    scale = max(robust_rms(one.residual), 1.0)
     best, gain = one, 0.0
-    for trial in _trials(task, one, lines) if _is_detected(one) else ():
-        lowered = _bic(one, scale) - _bic(trial, scale)
-        more = len(trial.gas.components) - len(best.gas.components)
-        if lowered > gain + MIN_BIC_GAIN * more:
-            best, gain = trial, lowered
+    if not _is_detected(one):
+        return best, gain
+    judge = _Judge(task, one, lines)
+    if task.settings.gas_components > 1:
+        two = _extended(task, one, with_components(one.gas, lines, [SECOND]), _pairs(one))
+        lowered = judge.gain(one, two)
+        if lowered > MIN_BIC_GAIN:
+            best, gain = _narrow_first(two), lowered
+    if task.settings.broad_lines:
+        kinds = [*best.gas.components[1:], BROAD]
+        broad = _extended(task, best, with_components(one.gas, lines, kinds), _beside(best))
+        lowered = judge.gain(best, broad)
+        if lowered > MIN_BIC_GAIN:
+            best, gain = _narrow_first(broad) if SECOND in kinds else broad, gain + lowered
     return best, gain
 
 
-def _trials(task: Task, one: Solution, lines: LineList) -> Iterator[Solution]:
-    """The models beside the single component, those with fewer components first."""
-    two = None
-    if task.settings.gas_components > 1:
-        two = _narrow_first(_extended(task, one, with_components(one.gas, lines, [SECOND]), _pairs(one)))
-        yield two
-    if task.settings.broad_lines:
-        yield _extended(task, one, with_components(one.gas, lines, [BROAD]), _beside(one))
-        if two is not None:
-            both = with_components(one.gas, lines, [SECOND, BROAD])
-            yield _narrow_first(_extended(task, two, both, _beside(two)))
+class _Judge:
+    """Compares models of a spectrum by their BIC."""
+
+    def __init__(self, task: Task, one: Solution, lines: LineList):
+        spectrum = task.spectrum
+        self.task, residual = task, one.residual_on(spectrum)
+        self.rms = max(robust_rms(one.residual), 1.0)
+        self.residual = residual / self.rms
+        self.free = spectrum.good & (distance_to_lines(spectrum.wave, lines, one.motions[1, 0]) > _AWAY)
+
+    def gain(self, less: Solution, more: Solution) -> float:
+        """By how much the last component of a model lowers BIC against a model without it."""
+        if self._at_bound(more):
+            return -np.inf
+        scale = self.rms * scatter_of_sums(self.residual, self.free, self._pixels(more.motions[-1, 1]))
+        chi2 = [np.sum(s.residual**2) / scale**2 for s in (less, more)]
+        n_free = [np.count_nonzero(s.composition.gas) + 2 * len(s.gas.components) for s in (less, more)]
+        return float(chi2[0] - chi2[1] - (n_free[1] - n_free[0]) * np.log(less.residual.size))
+
+    def _pixels(self, sigma: float) -> int:
+        """Pixels over which a Gaussian spreads: the equivalent width of the square of its profile."""
+        return max(int(2.0 * np.sqrt(np.pi) * sigma / (C_KMS * self.task.spectrum.log_step)), 1)
+
+    def _at_bound(self, solution: Solution) -> bool:
+        velocity, sigma = solution.motions[-1]
+        low, high = SIGMA_COMPONENT_BOUND[solution.gas.components[-1]]
+        far = abs(velocity) > NEAR_BOUND * self.task.settings.velocity_bound
+        return far or sigma > NEAR_BOUND * high or (solution.gas.components[-1] == BROAD and sigma < 1.01 * low)
 
 
 def _pairs(one: Solution) -> list[np.ndarray]:
@@ -112,8 +142,3 @@ def _narrow_first(solution: Solution) -> Solution:
 
 def _is_detected(one: Solution) -> bool:
     return bool(np.any(one.composition.gas * np.linalg.norm(one.problem.gas, axis=0) > _DETECTED))
-
-
-def _bic(solution: Solution, scale: float) -> float:
-    k = np.count_nonzero(solution.composition.gas) + 2 * len(solution.gas.components)
-    return float(np.sum(solution.residual**2)) / scale**2 + k * np.log(solution.residual.size)
