@@ -35,75 +35,68 @@ def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solut
     """The best of the models that the settings allow, and by how much it lowers the criterion.
 
     BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and two motions per component, and n the good
-    pixels. s is the scatter of the single component's residual away from lines over as many pixels as the further
-    component is wide (:func:`mangrove.spectra.residuals.scatter_of_sums`): where templates or errors are wrong over
-    such widths, a component must win against that. Each further component must lower BIC by :data:`MIN_BIC_GAIN`, with
-    its motion inside the bounds.
+    pixels. s is the scatter of the larger model's residual away from lines over as many pixels as its further component
+    is wide (:func:`mangrove.spectra.residuals.scatter_of_sums`): where templates or errors are wrong over such widths,
+    a component must win against that. It is taken where it lowers BIC by more than :data:`MIN_BIC_GAIN`, with its motion
+    inside the bounds: the better of the second and the broad one first, and then the other one beside it.
 
     Parameters
     ----------
     one : Solution
         With a single component of the gas.
     """
+    allowed = [SECOND] if task.settings.gas_components > 1 else []
+    allowed += [BROAD] if task.settings.broad_lines else []
     best, gain = one, 0.0
-    if not _is_detected(one):
-        return best, gain
-    judge = _Judge(task, one, lines)
-    if task.settings.gas_components > 1:
-        two = _extended(task, one, with_components(one.gas, lines, [SECOND]), _pairs(one))
-        lowered = judge.gain(one, two)
-        if lowered > MIN_BIC_GAIN:
-            best, gain = _narrow_first(two), lowered
-    if task.settings.broad_lines:
-        kinds = [*best.gas.components[1:], BROAD]
-        broad = _extended(task, best, with_components(one.gas, lines, kinds), _beside(best))
-        lowered = judge.gain(best, broad)
-        if lowered > MIN_BIC_GAIN:
-            best, gain = _narrow_first(broad) if SECOND in kinds else broad, gain + lowered
-    return best, gain
+    while allowed and _is_detected(one):
+        trials = [_with(task, best, lines, kind) for kind in allowed]
+        gains = [_bic_gain(task, best, trial, kind, lines) for trial, kind in zip(trials, allowed, strict=True)]
+        first = int(np.argmax(gains))
+        if gains[first] <= MIN_BIC_GAIN:
+            break
+        best, gain = trials[first], gain + gains[first]
+        del allowed[first]
+    return (_narrow_first(best) if SECOND in best.gas.components else best), gain
 
 
-class _Judge:
-    """Compares models of a spectrum by their BIC."""
-
-    def __init__(self, task: Task, one: Solution, lines: LineList):
-        spectrum = task.spectrum
-        self.task, residual = task, one.residual_on(spectrum)
-        self.rms = max(robust_rms(one.residual), 1.0)
-        self.residual = residual / self.rms
-        self.free = spectrum.good & (distance_to_lines(spectrum.wave, lines, one.motions[1, 0]) > _AWAY)
-
-    def gain(self, less: Solution, more: Solution) -> float:
-        """By how much the last component of a model lowers BIC against a model without it."""
-        if self._at_bound(more):
-            return -np.inf
-        scale = self.rms * scatter_of_sums(self.residual, self.free, self._pixels(more.motions[-1, 1]))
-        chi2 = [np.sum(s.residual**2) / scale**2 for s in (less, more)]
-        n_free = [np.count_nonzero(s.composition.gas) + 2 * len(s.gas.components) for s in (less, more)]
-        return float(chi2[0] - chi2[1] - (n_free[1] - n_free[0]) * np.log(less.residual.size))
-
-    def _pixels(self, sigma: float) -> int:
-        """Pixels over which a Gaussian spreads: the equivalent width of the square of its profile."""
-        return max(int(2.0 * np.sqrt(np.pi) * sigma / (C_KMS * self.task.spectrum.log_step)), 1)
-
-    def _at_bound(self, solution: Solution) -> bool:
-        velocity, sigma = solution.motions[-1]
-        low, high = SIGMA_COMPONENT_BOUND[solution.gas.components[-1]]
-        far = abs(velocity) > NEAR_BOUND * self.task.settings.velocity_bound
-        return far or sigma > NEAR_BOUND * high or (solution.gas.components[-1] == BROAD and sigma < 1.01 * low)
+def _with(task: Task, less: Solution, lines: LineList, kind: int) -> Solution:
+    """The solution with one more component, from that start whose lines alone lower chi2 most."""
+    one = less.gas.components == (MAIN,)
+    kinds = sorted({*less.gas.components, kind})
+    main = less.gas.component == MAIN
+    single = GasTemplates(less.gas.flux[:, main], less.gas.free[main], less.gas.component[main])
+    gas = with_components(single, lines, kinds[1:])
+    known = less.motions[1:]
+    if kind == BROAD:
+        starts = [np.vstack([known, [known[0, 0], sigma]]) for sigma in _START_BROAD]
+    else:
+        starts = [pair if one else np.vstack([pair, known[1:]]) for pair in _pairs(known[0])]
+    return _extended(task, less, gas, starts)
 
 
-def _pairs(one: Solution) -> list[np.ndarray]:
-    """Motions from which two components may start, shape (2, 2) each."""
-    velocity, sigma = one.motions[1]
+def _bic_gain(task: Task, less: Solution, more: Solution, kind: int, lines: LineList) -> float:
+    """By how much a component lowers BIC against a model without it; minus infinity where it is at a bound."""
+    spectrum = task.spectrum
+    velocity, sigma = more.motions[1 + more.gas.components.index(kind)]
+    low, high = SIGMA_COMPONENT_BOUND[kind]
+    beyond = abs(velocity) > NEAR_BOUND * task.settings.velocity_bound or sigma > NEAR_BOUND * high
+    if beyond or (kind == BROAD and NEAR_BOUND * sigma < low):
+        return -np.inf
+    away = distance_to_lines(spectrum.wave, lines, more.motions[1, 0]) > _AWAY
+    # A Gaussian is as wide as the equivalent width of the square of its profile.
+    size = max(int(2.0 * np.sqrt(np.pi) * sigma / (C_KMS * spectrum.log_step)), 1)
+    rms = max(robust_rms(more.residual), 1.0)
+    scale = rms * scatter_of_sums(more.residual_on(spectrum) / rms, spectrum.good & away, size)
+    chi2 = [np.sum(s.residual**2) / scale**2 for s in (less, more)]
+    n_free = [np.count_nonzero(s.composition.gas) + 2 * len(s.gas.components) for s in (less, more)]
+    return float(chi2[0] - chi2[1] - (n_free[1] - n_free[0]) * np.log(less.residual.size))
+
+
+def _pairs(motion) -> list[np.ndarray]:
+    """Motions from which two components may start in place of one, shape (2, 2) each."""
+    velocity, sigma = motion
     single = [(velocity + v, max(part * sigma, _LEAST_SIGMA)) for v in _START_V for part in _START_SIGMA]
     return [np.array(pair) for pair in combinations(single, 2)]
-
-
-def _beside(known: Solution) -> list[np.ndarray]:
-    """Motions of known components with those from which a broad one may start."""
-    velocity = known.motions[1, 0]
-    return [np.vstack([known.motions[1:], [velocity, sigma]]) for sigma in _START_BROAD]
 
 
 def _extended(task: Task, near: Solution, gas: GasTemplates, starts: Sequence[np.ndarray]) -> Solution:
