@@ -25,12 +25,16 @@ from mangrove.spectra.fit_results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIA
 from mangrove.spectra.residuals import scatter_of_sums
 
 #: Copies per case.
-N = 14 if IN_FULL else 2
-#: Signal to noise of the strong line and of the line judged, and the largest part of such lines that may be missed: as
-#: docs/labels.md has them for a fit with one component.
+N, N_OTHER = (14, 24) if IN_FULL else (2, 4)
+#: Signal to noise of the line, and the largest part of such lines that may be missed (docs/labels.md). 150 km/s apart and
+#: alike, two components of 60 km/s are one Gaussian to the data.
 MISSED = {
-    **{name: {100: 0.1, 300: 0.0} for name in TWO} | {"150 km/s, 1:1": {}},
-    **{name: {50: 0.2, 100: 0.0} for name in BROAD} | {"2000 km/s, 0.5": {100: 0.2, 300: 0.0}},
+    "150 km/s, 0.3, wide": {300: 0.1},
+    "250 km/s, 1:1": {100: 0.5, 300: 0.1},
+    "250 km/s, 0.3, wide": {100: 0.1},
+    "400 km/s, 1:1": {50: 0.1},
+    "400 km/s, 0.3, wide": {50: 0.5, 100: 0.1},
+    **{name: {100: 0.1} for name in BROAD},
 }
 
 
@@ -72,8 +76,8 @@ def test_the_direct_sum_of_a_gaussian_is_its_flux_within_honest_errors(single):
 def test_other_lines_are_flagged(name):
     gas, i = (TWO[name], OIII) if name in TWO else (BROAD[name], HALPHA)
     for line_snr, missed in MISSED[name].items():
-        n = 24 if IN_FULL else 5
-        assert odd(fits(gas, n, line_snr, i, seed=7), i) >= 1.0 - missed - (0 if IN_FULL else 0.2 * (missed > 0))
+        # Of four a single one may be missed where one in ten is, and three where half of them are.
+        assert odd(fits(gas, N_OTHER, line_snr, i, seed=7), i) >= 1.0 - missed - (0.0 if IN_FULL else 0.25)
 
 
 def test_the_direct_sum_holds_what_a_gaussian_leaves_out():
