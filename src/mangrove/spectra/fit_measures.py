@@ -16,9 +16,10 @@ from mangrove.spectra.fit_results import (
     V_AT_BOUND,
     FitResult,
 )
-from mangrove.spectra.fit_solution import SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit, robust_rms
+from mangrove.spectra.fit_solution import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit
 from mangrove.spectra.line_measures import measured_lines
 from mangrove.spectra.photometry import r_band_flux
+from mangrove.spectra.residuals import robust_rms
 from mangrove.spectra.shape import attenuation_at_pivot, polynomial_values
 from mangrove.spectra.spectrum import shaped_starlight
 from mangrove.wavelengths import C_KMS
@@ -26,9 +27,7 @@ from mangrove.wavelengths import C_KMS
 #: Step of a derivative in the square of the dispersion, km2/s2.
 _SIGMA2_STEP = 300.0
 #: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.
-_NEAR_BOUND = 1.05
-#: pPXF stops within this part of a bound.
-_AT_BOUND = 0.999
+_NEARLY = 1.05
 #: Signal to noise from which on a line says that the gas is at its bounds for a reason.
 _DETECTED = 5.0
 
@@ -171,18 +170,18 @@ def _status(fit: Fit, motions: dict[str, float], detected: bool) -> int:
     # Starlight that does not tell its velocity within the bounds is none.
     if motions["v_star_err"] > bound:
         return NO_CONTINUUM
-    gas_at_bound = abs(v_gas) > _AT_BOUND * bound
-    if _NEAR_BOUND * abs(v_star) > _AT_BOUND * bound or (gas_at_bound and detected):
+    gas_at_bound = abs(v_gas) > NEAR_BOUND * bound
+    if _NEARLY * abs(v_star) > NEAR_BOUND * bound or (gas_at_bound and detected):
         return V_AT_BOUND
-    if guide is not None and 0 < _AT_BOUND * guide.half_width < abs(v_star - guide.v):
+    if guide is not None and 0 < NEAR_BOUND * guide.half_width < abs(v_star - guide.v):
         return V_AT_BOUND
-    if guide is not None and 0 < _AT_BOUND * guide.half_width < abs(sigma_fit - guide.sigma):
+    if guide is not None and 0 < NEAR_BOUND * guide.half_width < abs(sigma_fit - guide.sigma):
         return SIGMA_AT_BOUND
-    if sigma_fit > _AT_BOUND * SIGMA_STAR_BOUND[1]:
+    if sigma_fit > NEAR_BOUND * SIGMA_STAR_BOUND[1]:
         return SIGMA_AT_BOUND
     if abs(motions["sigma_star_correction"]) > sigma_fit**2:
         return SIGMA_BELOW_LSF
     # Of a galaxy without lines the motions of the gas are noise: no fault of the stars.
-    if sigma_gas > _AT_BOUND * SIGMA_GAS_BOUND[1] or gas_at_bound:
+    if sigma_gas > NEAR_BOUND * SIGMA_GAS_BOUND[1] or gas_at_bound:
         return GAS_AT_BOUND
     return OK

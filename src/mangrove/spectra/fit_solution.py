@@ -16,6 +16,8 @@ SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
 SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
 START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
+#: pPXF stops within this part of a bound.
+NEAR_BOUND = 0.999
 
 #: Starlight below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9
@@ -44,6 +46,12 @@ class Solution(NamedTuple):
     def residual(self) -> np.ndarray:
         """Data minus model over the errors on the good pixels, shape (n_good,)."""
         return self.problem.data - self.problem.model(self.composition)
+
+    def residual_on(self, spectrum: Spectrum) -> np.ndarray:
+        """The same on all pixels of the spectrum that was fitted, 0 where they are not good, shape (n_wave,)."""
+        whole = np.zeros(spectrum.wave.size)
+        whole[spectrum.good] = self.residual
+        return whole
 
     @property
     def n_free(self) -> int:
@@ -109,11 +117,6 @@ def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: Stella
     sums = [gas.flux @ np.where(gas.component == component, weights, 0.0) for component in gas.components]
     one_each = GasTemplates(np.column_stack(sums), np.zeros(len(sums), int), np.array(gas.components))
     return moving_gas(one_each, spectrum, stars, motions).sum(axis=1)
-
-
-def robust_rms(values) -> float:
-    """Standard deviation about zero, from the median absolute value."""
-    return 1.4826 * float(np.median(np.abs(values)))
 
 
 def star_bounds(settings: FitSettings, guide: Guide | None) -> list[tuple[float, float]]:

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.lines import LineList
+from mangrove.lines import LineList, distance_to_lines
 from mangrove.spectra.alternation import Task, solve
 from mangrove.spectra.fit_measures import collect
 from mangrove.spectra.fit_results import (
@@ -17,13 +17,13 @@ from mangrove.spectra.fit_results import (
     no_fit,
 )
 from mangrove.spectra.fit_settings import FitSettings, Guide
-from mangrove.spectra.fit_solution import START_SIGMA_GAS, START_SIGMA_STAR, Fit, Solution, robust_rms, total_emission
+from mangrove.spectra.fit_solution import START_SIGMA_GAS, START_SIGMA_STAR, Fit, Solution, total_emission
 from mangrove.spectra.gas_components import choose_components
 from mangrove.spectra.line_measures import line_status_of, pixel_width
+from mangrove.spectra.residuals import robust_rms
 from mangrove.spectra.shape import attenuation_at_pivot
 from mangrove.spectra.spectrum import Spectrum, shaped_starlight
 from mangrove.spectra.templates import GasTemplates, StellarTemplates, gas_templates, with_components
-from mangrove.wavelengths import C_KMS
 
 _MIN_PIXELS = 100
 #: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are no faults.
@@ -116,9 +116,6 @@ def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTem
 
 def _outliers(solution: Solution, spectrum: Spectrum, lines: LineList, limit: float) -> np.ndarray:
     """Good pixels away from emission lines whose residual is beyond a limit in robust standard deviations."""
-    residual = np.zeros(spectrum.wave.size)
-    residual[spectrum.good] = solution.residual
-    rms = robust_rms(residual[spectrum.good])
-    velocity = C_KMS * np.abs(np.log(spectrum.wave[:, None] / lines.wave)).min(axis=1)
-    beyond = np.abs(residual) > limit * max(rms, 1.0)
-    return spectrum.good & beyond & (velocity > _CLIP_FROM_LINE) & (limit > 0)
+    residual = solution.residual_on(spectrum)
+    beyond = np.abs(residual) > limit * max(robust_rms(residual[spectrum.good]), 1.0)
+    return spectrum.good & beyond & (distance_to_lines(spectrum.wave, lines) > _CLIP_FROM_LINE) & (limit > 0)

@@ -1,18 +1,20 @@
 """Whether gas has more than one component: the model with the lowest Bayesian information criterion."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from functools import cache
 from itertools import combinations
 
 import numpy as np
 
-from mangrove.lines import LineList
+from mangrove.lines import LineList, distance_to_lines
 from mangrove.spectra.alternation import Task, solve
 from mangrove.spectra.composition import eliminate
-from mangrove.spectra.fit_solution import Solution, robust_rms
+from mangrove.spectra.fit_solution import NEAR_BOUND, SIGMA_COMPONENT_BOUND, Solution
+from mangrove.spectra.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.spectrum import on_data
 from mangrove.spectra.templates import BROAD, MAIN, SECOND, GasTemplates, with_components
+from mangrove.wavelengths import C_KMS
 
 #: By how much the criterion must fall: odds of e^5, "very strong" in Kass & Raftery (1995, JASA 90, 773).
 MIN_BIC_GAIN = 10.0
@@ -25,55 +27,76 @@ _START_BROAD = (700.0, 1400.0, 2800.0)
 _LEAST_SIGMA = 20.0
 #: Gas has one component where no line is above so many errors of its amplitude.
 _DETECTED = 5.0
+#: Pixels farther from lines than this, km/s, tell the noise.
+_AWAY = 800.0
 
 
 def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solution, float]:
     """The best of the models that the settings allow, and by how much it lowers the criterion.
 
-    BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and two motions per component, n the good pixels,
-    and s the robust scatter of the residual of the single component, if that is above 1: where the templates or the
-    errors are wrong by more than the noise, a component has to win against that. A model with more components is taken
-    where it lowers BIC by more than :data:`MIN_BIC_GAIN` for each of them.
+    BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and two motions per component, and n the good
+    pixels. s is the scatter of the larger model's residual away from lines over as many pixels as its further component
+    is wide (:func:`mangrove.spectra.residuals.scatter_of_sums`): where templates or errors are wrong over such widths,
+    a component must win against that. It is taken where it lowers BIC by more than :data:`MIN_BIC_GAIN`, with its motion
+    inside the bounds: the better of the second and the broad one first, and then the other one beside it.
 
     Parameters
     ----------
     one : Solution
         With a single component of the gas.
     """
-    scale = max(robust_rms(one.residual), 1.0)
+    allowed = [SECOND] if task.settings.gas_components > 1 else []
+    allowed += [BROAD] if task.settings.broad_lines else []
     best, gain = one, 0.0
-    for trial in _trials(task, one, lines) if _is_detected(one) else ():
-        lowered = _bic(one, scale) - _bic(trial, scale)
-        more = len(trial.gas.components) - len(best.gas.components)
-        if lowered > gain + MIN_BIC_GAIN * more:
-            best, gain = trial, lowered
-    return best, gain
+    while allowed and _is_detected(one):
+        trials = [_with(task, best, lines, kind) for kind in allowed]
+        gains = [_bic_gain(task, best, trial, kind, lines) for trial, kind in zip(trials, allowed, strict=True)]
+        first = int(np.argmax(gains))
+        if gains[first] <= MIN_BIC_GAIN:
+            break
+        best, gain = trials[first], gain + gains[first]
+        del allowed[first]
+    return (_narrow_first(best) if SECOND in best.gas.components else best), gain
 
 
-def _trials(task: Task, one: Solution, lines: LineList) -> Iterator[Solution]:
-    """The models beside the single component, those with fewer components first."""
-    two = None
-    if task.settings.gas_components > 1:
-        two = _narrow_first(_extended(task, one, with_components(one.gas, lines, [SECOND]), _pairs(one)))
-        yield two
-    if task.settings.broad_lines:
-        yield _extended(task, one, with_components(one.gas, lines, [BROAD]), _beside(one))
-        if two is not None:
-            both = with_components(one.gas, lines, [SECOND, BROAD])
-            yield _narrow_first(_extended(task, two, both, _beside(two)))
+def _with(task: Task, less: Solution, lines: LineList, kind: int) -> Solution:
+    """The solution with one more component, from that start whose lines alone lower chi2 most."""
+    one = less.gas.components == (MAIN,)
+    kinds = sorted({*less.gas.components, kind})
+    main = less.gas.component == MAIN
+    single = GasTemplates(less.gas.flux[:, main], less.gas.free[main], less.gas.component[main])
+    gas = with_components(single, lines, kinds[1:])
+    known = less.motions[1:]
+    if kind == BROAD:
+        starts = [np.vstack([known, [known[0, 0], sigma]]) for sigma in _START_BROAD]
+    else:
+        starts = [pair if one else np.vstack([pair, known[1:]]) for pair in _pairs(known[0])]
+    return _extended(task, less, gas, starts)
 
 
-def _pairs(one: Solution) -> list[np.ndarray]:
-    """Motions from which two components may start, shape (2, 2) each."""
-    velocity, sigma = one.motions[1]
+def _bic_gain(task: Task, less: Solution, more: Solution, kind: int, lines: LineList) -> float:
+    """By how much a component lowers BIC against a model without it; minus infinity where it is at a bound."""
+    spectrum = task.spectrum
+    velocity, sigma = more.motions[1 + more.gas.components.index(kind)]
+    low, high = SIGMA_COMPONENT_BOUND[kind]
+    beyond = abs(velocity) > NEAR_BOUND * task.settings.velocity_bound or sigma > NEAR_BOUND * high
+    if beyond or (kind == BROAD and NEAR_BOUND * sigma < low):
+        return -np.inf
+    away = distance_to_lines(spectrum.wave, lines, more.motions[1, 0]) > _AWAY
+    # A Gaussian is as wide as the equivalent width of the square of its profile.
+    size = max(int(2.0 * np.sqrt(np.pi) * sigma / (C_KMS * spectrum.log_step)), 1)
+    rms = max(robust_rms(more.residual), 1.0)
+    scale = rms * scatter_of_sums(more.residual_on(spectrum) / rms, spectrum.good & away, size)
+    chi2 = [np.sum(s.residual**2) / scale**2 for s in (less, more)]
+    n_free = [np.count_nonzero(s.composition.gas) + 2 * len(s.gas.components) for s in (less, more)]
+    return float(chi2[0] - chi2[1] - (n_free[1] - n_free[0]) * np.log(less.residual.size))
+
+
+def _pairs(motion) -> list[np.ndarray]:
+    """Motions from which two components may start in place of one, shape (2, 2) each."""
+    velocity, sigma = motion
     single = [(velocity + v, max(part * sigma, _LEAST_SIGMA)) for v in _START_V for part in _START_SIGMA]
     return [np.array(pair) for pair in combinations(single, 2)]
-
-
-def _beside(known: Solution) -> list[np.ndarray]:
-    """Motions of known components with those from which a broad one may start."""
-    velocity = known.motions[1, 0]
-    return [np.vstack([known.motions[1:], [velocity, sigma]]) for sigma in _START_BROAD]
 
 
 def _extended(task: Task, near: Solution, gas: GasTemplates, starts: Sequence[np.ndarray]) -> Solution:
@@ -112,8 +135,3 @@ def _narrow_first(solution: Solution) -> Solution:
 
 def _is_detected(one: Solution) -> bool:
     return bool(np.any(one.composition.gas * np.linalg.norm(one.problem.gas, axis=0) > _DETECTED))
-
-
-def _bic(solution: Solution, scale: float) -> float:
-    k = np.count_nonzero(solution.composition.gas) + 2 * len(solution.gas.components)
-    return float(np.sum(solution.residual**2)) / scale**2 + k * np.log(solution.residual.size)

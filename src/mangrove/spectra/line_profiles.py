@@ -3,25 +3,25 @@
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
-from mangrove.lines import BROAD_LINES
+from mangrove.lines import BROAD_LINES, distance_to_lines
 from mangrove.spectra.fit_results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
-from mangrove.spectra.fit_solution import Fit, robust_rms
+from mangrove.spectra.fit_solution import Fit
+from mangrove.spectra.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.templates import BROAD
 from mangrove.wavelengths import C_KMS
 
-#: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s.
-WINDOW_SIGMA, LEAST_HALF_WIDTH = 3.0, 500.0
+#: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s: for
+#: chi2, which pixels without a line dilute, and for sums, which must hold the wings.
+WINDOW_SIGMA, LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH = 3.0, 400.0, 800.0
 #: The same of the second, wide window of the lines that may be broad, km/s.
 WIDE_HALF_WIDTH = 2500.0
 #: A residual is significant beyond so many errors, and where chi2 of the window is less probable than this.
-MAX_RESIDUAL, MIN_PROBABILITY = 4.0, 1e-4
+MAX_RESIDUAL, MIN_PROBABILITY = 3.0, 1e-3
 #: What is taken as known of a line's flux, and of its profile pixel by pixel: the line spread of no spectrograph is
 #: known better.
 FLUX_FLOOR, PROFILE_FLOOR = 0.01, 0.03
 #: Only lines whose direct sum is above so many of its errors are judged.
 DETECTED = 5.0
-#: Fewest windows without lines that tell how much their sums scatter.
-_LEAST_WINDOWS = 8
 
 
 def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
@@ -49,8 +49,8 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
         Bits NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
     """
     data = _Residuals(fit)
-    core, wide = _windows(fit)
-    excess, error = data.sums(core)
+    core, whole, wide = _windows(fit)
+    excess, error = data.sums(whole)
     error_of_flux = np.hypot(error, FLUX_FLOOR * flux)
     is_line = seen & (flux + excess > DETECTED * error)
     chi2, n_pixel = data.chi2(core)
@@ -80,48 +80,35 @@ class _Residuals:
         self.error = spectrum.error * max(robust_rms(fit.solution.residual), 1.0)
         #: Width of the pixels in the frame of the fluxes, Angstrom.
         self.width = spectrum.wave * (1.0 + fit.z) * spectrum.log_step
-        velocity = np.log(spectrum.wave[:, None] / fit.lines.wave) * C_KMS - fit.gas_motion[0]
-        self.free = self.good & (np.abs(velocity).min(axis=1) > LEAST_HALF_WIDTH)
+        away = distance_to_lines(spectrum.wave, fit.lines, fit.gas_motion[0])
+        self.free = self.good & (away > LEAST_SUM_HALF_WIDTH)
 
     def sums(self, windows) -> tuple[np.ndarray, np.ndarray]:
         """Flux of the residual in each window, and its error, shape (n_window,)."""
         use = windows & self.good
         total, variance = use @ (self.value * self.width), use @ (self.error * self.width) ** 2
         sizes = use.sum(axis=1)
-        scatter = self._scatter(int(np.median(sizes[sizes > 0]))) if sizes.any() else 1.0
-        return total, np.sqrt(variance) * scatter
+        size = int(np.median(sizes[sizes > 0])) if sizes.any() else 1
+        return total, np.sqrt(variance) * scatter_of_sums(self.value / self.error, self.free, size)
 
     def chi2(self, windows) -> tuple[np.ndarray, np.ndarray]:
         """chi2 of each window, with :data:`PROFILE_FLOOR` of the lines in the error, and its pixels, shape (n_window,)."""
         use = windows & self.good
         return use @ (self.value**2 / (self.error**2 + (PROFILE_FLOOR * self.emission) ** 2)), use.sum(axis=1)
 
-    def _scatter(self, size: int) -> float:
-        """Scatter of sums over so many pixels without lines over their errors, at least 1.
 
-        Neighbouring residuals go together where templates do not match, or where the noise does: sums know, pixels not.
-        """
-        sums, variances, n = (
-            np.add.reduceat(np.where(self.free, values, 0.0), np.arange(0, self.free.size, size))
-            for values in (self.value, self.error**2, np.ones(self.free.size))
-        )
-        whole = n == size
-        if np.count_nonzero(whole) < _LEAST_WINDOWS:
-            return 1.0
-        return max(robust_rms(sums[whole] / np.sqrt(variances[whole])), 1.0)
-
-
-def _windows(fit: Fit) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of the window of each line, and of the wide one of those that may be broad, shape (n_line, n_wave)."""
+def _windows(fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
     wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_motion
     spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.sigma) / lines.wave
-    half = np.full(len(lines.name), LEAST_HALF_WIDTH)
+    half = np.zeros(len(lines.name))
     for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True):
         if component != BROAD:
             half = np.maximum(half, abs(v - velocity) + WINDOW_SIGMA * np.hypot(sigma, spread))
     away = np.abs(C_KMS * np.log(wave / lines.wave[:, None]) - velocity)
     may_be_broad = np.isin(lines.name, BROAD_LINES)
-    return away < half[:, None], (away < WIDE_HALF_WIDTH) & may_be_broad[:, None]
+    core, whole = (away < np.maximum(half, least)[:, None] for least in (LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH))
+    return core, whole, (away < WIDE_HALF_WIDTH) & may_be_broad[:, None]
 
 
 def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
