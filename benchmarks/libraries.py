@@ -105,13 +105,13 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
     kinds = {kind: np.flatnonzero(good) % 2 == i for i, kind in enumerate(("late types", "early types"))}
     true = {name: values[good] for name, values in mock.truth.items()}
     tell = partial(tell_offset, f"{truth.name} fitted with {library.name}")
-    tell("velocity", columns["v_star"] - true["v_star"], "km/s")
     for low, high in SIGMA_RANGES:
         use = (true["sigma_star"] >= low) & (true["sigma_star"] < high)
         tell(f"sigma at {low:g}-{high:g} km/s", (columns["sigma_star"] - true["sigma_star"])[use], "km/s")
     table = template_table(library, stars.age, stars.metallicity)
     labels = population_labels(columns["weights"], columns["weights_draw"], table)
     for kind, use in kinds.items():
+        tell(f"velocity, {kind}", (columns["v_star"] - true["v_star"])[use], "km/s")
         for name, flux in fluxes.items():
             i = LINES.index(name)
             # The continuum is the fit's; the flux put in is the truth.
