@@ -3,7 +3,7 @@
 REAL_DATA=FOLDER python benchmarks/libraries.py [--wheel FILE] [--spectra N]
 
 E-MILES is read from REAL_DATA. With the wheel of sdss-mangadap 4.5.0 (pip download --no-deps sdss-mangadap==4.5.0), two
-independent references take part: SSPs on ELODIE, of five times MaStar's resolution, and MaStar's stars as reduced anew.
+references take part: SSPs on ELODIE, of five times MaStar's resolution, and MaStar's stars as reduced later.
 """
 
 import argparse

@@ -112,7 +112,7 @@ def elodie(wheel: Path) -> SspLibrary:
 
 
 def mastar_stars(wheel: Path) -> SspLibrary:
-    """Clustered MaStar stars of the last data reduction (MaStarHC2), from the wheel of sdss-mangadap; vacuum."""
+    """Clustered MaStar stars of a later reduction (MaStarHC2, MPL-10), from the wheel of sdss-mangadap; vacuum."""
     spectra = []
     for header, flux, resolving_power in _spectra(wheel, "mastarhc_v2/"):
         wave = 10.0 ** (header["CRVAL1"] + header["CDELT1"] * np.arange(flux.size))
