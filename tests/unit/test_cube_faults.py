@@ -70,7 +70,11 @@ def test_corrupt_gzip(tmp_path, fails):
     packed = bytearray(gzip.compress(small_cubes.as_bytes(small_cubes.logcube()), 1))
     middle = len(packed) // 3
     packed[middle : middle + 400] = bytes(400)
-    fails(small_cubes.write(tmp_path / "bad.fits.gz", bytes(packed), packed=False), "Delete it and run again", fetched=True)
+    fails(
+        small_cubes.write(tmp_path / "bad.fits.gz", bytes(packed), packed=False),
+        "Delete it and run again",
+        fetched=True,
+    )
 
 
 @pytest.mark.parametrize("packed", [True, False])

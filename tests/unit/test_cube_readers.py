@@ -120,7 +120,9 @@ def test_memory_is_that_of_the_four_cubes(tmp_path):
 
 def test_a_file_of_another_kind_is_named_with_what_it_holds(tmp_path):
     hdus = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((2, 2)), name="SCI")])
-    with pytest.raises(CubeError, match=r"c\.fits holds the HDUs PRIMARY, SCI: neither.*Correct the file, or the columns"):
+    with pytest.raises(
+        CubeError, match=r"c\.fits holds the HDUs PRIMARY, SCI: neither.*Correct the file, or the columns"
+    ):
         read_cube(small_cubes.write(tmp_path / "c.fits", hdus))
 
 

@@ -44,9 +44,7 @@ def main(inputs, outputs, params, log=None, threads=1):
 def check_name(cube: Cube, galaxy: Galaxy, path, fetched: bool) -> None:
     """Refuse another galaxy's cube with a CubeError; only a row that is named by plateifu says which one it wants."""
     if cube.name and re.fullmatch(PLATEIFU, galaxy.plateifu) and cube.name != galaxy.plateifu:
-        raise CubeError(
-            f"{path} holds the cube of {cube.name}, not of {galaxy.plateifu}. {advice(path, fetched)}"
-        )
+        raise CubeError(f"{path} holds the cube of {cube.name}, not of {galaxy.plateifu}. {advice(path, fetched)}")
 
 
 def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:

@@ -70,7 +70,9 @@ def fetch(
             url = str(source)
             _from_disk(source, target, wanted, link)
     except Damaged as error:
-        what, how = ("is no", _OWN_FILE) if source is not None else ("did not arrive as a", "Run again to fetch it anew.")
+        what, how = (
+            ("is no", _OWN_FILE) if source is not None else ("did not arrive as a", "Run again to fetch it anew.")
+        )
         raise DownloadError(f"{url} {what} whole FITS file ({error}). {how}") from error
     except WrongFile as error:
         raise DownloadError(f"{url} {error}") from error

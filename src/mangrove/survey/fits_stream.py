@@ -80,7 +80,9 @@ def read_hdus(path: str | Path, keep: Collection[str], until: Collection[tuple[s
                 name = text(header, "EXTNAME").upper()
                 layout = fits_blocks.data_layout(header, index)
                 if layout.size > limit:
-                    raise FitsError(f"the header of HDU {name} promises {layout.size} bytes, more than the file can hold")
+                    raise FitsError(
+                        f"the header of HDU {name} promises {layout.size} bytes, more than the file can hold"
+                    )
                 _inherit(header, hdus)
                 hdu = Hdu(header, _data(file, header, name, layout, name in keep and name not in hdus))
                 hdus.setdefault(name if index else "PRIMARY", hdu)

@@ -17,7 +17,7 @@ _IMAGES = tuple(f"{b}IMG" for b in _BANDS)
 #: Images to keep, and those after which nothing that is needed comes in any order: not the point-spread functions and
 #: the correlation of spaxels.
 HDUS = (*_CUBES, *_LSF, "WAVE", *_IMAGES)
-UNTIL = tuple((name,) for name in (*_CUBES, "WAVE", *_IMAGES)) + (_LSF,)
+UNTIL = (*((name,) for name in (*_CUBES, "WAVE", *_IMAGES)), _LSF)
 #: Side of a MaNGA spaxel, arcsec; a file that says otherwise has lost its scale.
 _SPAXEL = 0.5
 #: Angstrom; MaNGA's line spread is about 1.2.

@@ -39,26 +39,34 @@ class SpectralAxis(NamedTuple):
     air: bool
 
 
-def spectral_axis(header: fits.Header) -> SpectralAxis:
-    """The third axis of a cube's header, which has wavelengths in air or vacuum, linear or not, in any unit of length.
+def spectral_axis(header: fits.Header, axis: int = 3) -> SpectralAxis:
+    """An axis of a header, which has wavelengths in air or vacuum, linear or not, in any unit of length.
+
+    Parameters
+    ----------
+    header : Header
+    axis : int
+        From 1, as FITS counts.
 
     Raises
     ------
     CubeError
         If the axis is something else, is coupled to the others, or cards are missing.
     """
-    kind = text(header, "CTYPE3")
+    kind = text(header, f"CTYPE{axis}")
     if kind[:4].upper() not in _MEDIA:
         raise CubeError(
-            f"the third axis is {kind or 'not named'} (CTYPE3); it must be wavelengths: 'AWAV' in air, 'WAVE' in vacuum. "
+            f"axis {axis} is {kind or 'not named'} (CTYPE{axis}); it must be wavelengths: 'AWAV' in air, 'WAVE' in vacuum. "
             "Convert the axis."
         )
-    for key in ("CRVAL3", "CRPIX3"):
-        number(header, key)
-    if not any(key in header for key in ("CD3_3", "CDELT3", "PC3_3")):
-        raise CubeError("the third axis has no step: CD3_3, or CDELT3 (times PC3_3), is missing.")
-    pixels = np.arange(2 * int(number(header, "NAXIS3")) + 1) / 2.0 - 0.5
-    wave = _wavelengths(header, pixels)
+    for key in ("CRVAL", "CRPIX"):
+        number(header, f"{key}{axis}")
+    if not any(key in header for key in (f"CD{axis}_{axis}", f"CDELT{axis}", f"PC{axis}_{axis}")):
+        raise CubeError(
+            f"axis {axis} has no step: CD{axis}_{axis}, or CDELT{axis} (times PC{axis}_{axis}), is missing."
+        )
+    pixels = np.arange(2 * int(number(header, f"NAXIS{axis}")) + 1) / 2.0 - 0.5
+    wave = _wavelengths(header, axis, pixels)
     return SpectralAxis(wave[1::2], wave[::2], _MEDIA[kind[:4].upper()])
 
 
@@ -79,7 +87,9 @@ def check_vacuum(hdus_of_cards: dict[str, fits.Header]) -> None:
         kinds = [(f"CTYPE{i}", str(header.get(f"CTYPE{i}", "")).strip().upper()) for i in (1, 2, 3)]
         said = [(key, kind) for key, kind in kinds if kind[:4] == "AWAV" or kind[:4] in _NO_WAVELENGTH]
         said += [("AIRORVAC", v) for v in [str(header.get("AIRORVAC", "")).strip().lower()] if v.startswith("air")]
-        said += [("VACUUM", v) for v in [header.get("VACUUM", True)] if str(v).strip().upper() in ("F", "FALSE", "0", "NO")]
+        said += [
+            ("VACUUM", v) for v in [header.get("VACUUM", True)] if str(v).strip().upper() in ("F", "FALSE", "0", "NO")
+        ]
         if said:
             key, value = said[0]
             raise CubeError(
@@ -107,30 +117,29 @@ def velocity_frame(*headers: fits.Header) -> str:
             "cube as observed."
         )
     what = "topocentric" if system == "TOPOCENT" else f"in the frame {system}"
-    return (
-        f"wavelengths are {what} (SPECSYS) and were not shifted: velocities and redshifts are not barycentric"
-        + (", and off by up to 30 km/s" if system == "TOPOCENT" else "")
+    return f"wavelengths are {what} (SPECSYS) and were not shifted: velocities and redshifts are not barycentric" + (
+        ", and off by up to 30 km/s" if system == "TOPOCENT" else ""
     )
 
 
-def _wavelengths(header: fits.Header, pixels: np.ndarray) -> np.ndarray:
-    """Wavelengths, Angstrom, at positions on the third axis, from 0."""
-    cards = header.copy()
-    unit = unit_of(text(header, "CUNIT3"))
+def _wavelengths(header: fits.Header, axis: int, pixels: np.ndarray) -> np.ndarray:
+    """Wavelengths, Angstrom, at positions on an axis, from 0."""
+    cards, key = header.copy(), f"CUNIT{axis}"
+    unit = unit_of(text(header, key))
     if unit is None or not unit.is_equivalent(u.m):
-        raise CubeError(f"CUNIT3 is '{text(header, 'CUNIT3')}'; a unit of length is needed, such as 'Angstrom' or 'nm'.")
-    cards["CUNIT3"] = unit.to_string("fits")
+        raise CubeError(f"{key} is '{text(header, key)}'; a unit of length is needed, such as 'Angstrom' or 'nm'.")
+    cards[key] = unit.to_string("fits")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FITSFixedWarning)
             spectral = WCS(cards).sub([WCSSUB_SPECTRAL])
             if spectral.naxis != 1:
-                raise CubeError("the cards of the third axis make no spectral axis (CTYPE3, CUNIT3).")
+                raise CubeError(f"the cards of axis {axis} make no spectral axis (CTYPE{axis}, {key}).")
             values = spectral.all_pix2world(pixels[:, None], 0)[:, 0]
             return (values * u.Unit(spectral.wcs.cunit[0])).to_value(u.AA)
     except InvalidSubimageSpecificationError as error:
         raise CubeError(
-            "the wavelength changes over the field: the third axis is coupled to the others (CD3_1, PC3_1 and the like). "
+            "the wavelength changes over the field: its axis is coupled to the others (CD3_1, PC3_1 and the like). "
             "Resample the cube."
         ) from error
     except (ValueError, KeyError, TypeError, MemoryError, fits.VerifyError, WcsError) as error:

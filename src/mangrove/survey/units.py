@@ -15,7 +15,9 @@ _NAMES = {"a": "Angstrom", "aa": "Angstrom", "ang": "Angstrom", "angstrom": "Ang
 _NAMES |= {"ergs": "erg", "sec": "s", "spaxel": "pix", "spax": "pix", "pixel": "pix", "microns": "micron"}
 _WORD = re.compile(r"(?<![A-Za-z_])[A-Za-z]+(?![A-Za-z_])")
 #: A power of something in brackets, or one over it, which astropy reads only without a number inside.
-_POWER = re.compile(r"(?P<over>1\s*/\s*)?\((?P<inner>[^()]*(?:\([^()]*\)[^()]*)*)\)\s*(?:(?:\*\*|\^)?\s*\(?(?P<power>[+-]?\d+)\)?)?")
+_POWER = re.compile(
+    r"(?P<over>1\s*/\s*)?\((?P<inner>[^()]*(?:\([^()]*\)[^()]*)*)\)\s*(?:(?:\*\*|\^)?\s*\(?(?P<power>[+-]?\d+)\)?)?"
+)
 
 
 @cache
