@@ -55,7 +55,7 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     data, stat, quality = (hdus[n].data if n in hdus else None for n in HDUS)
     if any(other is not None and other.shape != data.shape for other in (stat, quality)):
         raise CubeError(f"its HDUs {', '.join(n for n in HDUS if n in hdus)} disagree in shape.")
-    axis = _axis(hdus)
+    wcs, axis = celestial_frame(header), _axis(hdus)
     edges_file = axis.edges
     edges = air_to_vacuum(edges_file) if axis.air else edges_file
     # MUSE's line spread is a function of the wavelength in air.
@@ -81,7 +81,6 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     np.divide(variance_out, covered**2, out=variance_out, where=good)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
     lsf = np.hypot(fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
-    wcs = celestial_frame(header)
     shape = (wave.size, *ny_nx)
     flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)
     return Cube(

@@ -6,15 +6,19 @@ import numpy as np
 from astropy import units as u
 from astropy.coordinates import FK5, ICRS, SkyCoord
 from astropy.io import fits
-from astropy.wcs import WCS, FITSFixedWarning, NoConvergence, WcsError
+from astropy.wcs import WCS, FITSFixedWarning, NoConvergence, NonseparableSubimageCoordinateSystemError, WcsError
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from mangrove.errors import CubeError
+from mangrove.survey.units import with_standard_units
 
 #: Largest difference of the sides of a spaxel, and of the cosine of their angle from 0.
 _SQUARE = 0.01
 #: Spaxels that a plain tangential frame may be off.
 _DISTORTION = 0.05
+#: Cards of distortions (SIP, lookup tables), which astropy knows in two dimensions only.
+_DISTORTED = ("A_ORDER", "B_ORDER", "CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2")
+_RESAMPLE = "Resample the cube to a tangential projection (CTYPE1 'RA---TAN', CTYPE2 'DEC--TAN')."
 _UNUSABLE = (ValueError, KeyError, TypeError, AttributeError, MemoryError, fits.VerifyError, WcsError, NoConvergence)
 
 
@@ -27,23 +31,29 @@ def celestial_frame(header: fits.Header) -> WCS:
     """The celestial frame of a cube's header: columns, rows to right ascension, declination (deg).
 
     A frame in right ascension and declination of J2000 (ICRS or FK5) stays as it is, with any projection and rotation.
-    Another one (Galactic or ecliptic coordinates, B1950, declination before right ascension, distortions) becomes the
-    tangential frame in ICRS that gives the same positions.
+    Another one (Galactic or ecliptic coordinates, B1950, declination before right ascension) becomes the tangential
+    frame in ICRS that gives the same positions.
 
     Raises
     ------
     CubeError
         If there is none that can be used, its spaxels are not square, or no tangential frame fits.
     """
+    if distorted := [key for key in _DISTORTED if key in header]:
+        raise CubeError(f"its frame on the sky is distorted ({distorted[0]}). {_RESAMPLE}")
     try:
         with warnings.catch_warnings():
             # What astropy mends (RADECSYS, dates), it mends well.
             warnings.simplefilter("ignore", FITSFixedWarning)
-            wcs = WCS(header)
+            wcs = WCS(with_standard_units(header))
             usable = wcs.has_celestial and 0 < spaxel_side(wcs.celestial) < np.inf
             if usable:
                 celestial = wcs.celestial
                 frame = celestial if _is_equatorial(celestial) else _tangential(celestial, header)
+    except NonseparableSubimageCoordinateSystemError as error:
+        raise CubeError(
+            "its axes on the sky and of wavelength are coupled (CD3_1, CD1_3, PC3_1 and the like). Resample the cube."
+        ) from error
     except _UNUSABLE as error:
         raise CubeError(f"its celestial frame (WCS) cannot be used ({type(error).__name__}: {error}).") from error
     if not usable:
@@ -58,10 +68,10 @@ def celestial_frame(header: fits.Header) -> WCS:
 
 
 def _is_equatorial(wcs: WCS) -> bool:
-    """Whether the frame is right ascension, declination of J2000 in this order, without distortion."""
+    """Whether the frame is right ascension, declination of J2000 in this order."""
     system = wcs_to_celestial_frame(wcs)
     j2000 = isinstance(system, ICRS) or (isinstance(system, FK5) and abs(system.equinox.jyear - 2000.0) < 0.01)
-    return j2000 and (wcs.wcs.lng, wcs.wcs.lat) == (0, 1) and not wcs.has_distortion
+    return j2000 and (wcs.wcs.lng, wcs.wcs.lat) == (0, 1)
 
 
 def _tangential(wcs: WCS, header: fits.Header) -> WCS:
@@ -78,8 +88,7 @@ def _tangential(wcs: WCS, header: fits.Header) -> WCS:
     side = abs(np.linalg.det(matrix)) ** 0.5
     if not np.abs(rest).max() < _DISTORTION * side:
         raise CubeError(
-            f"its frame on the sky is distorted by {np.abs(rest).max() / side:.2g} spaxels; resample the cube to a "
-            "tangential projection (CTYPE1 'RA---TAN', CTYPE2 'DEC--TAN')."
+            f"its frame on the sky is {np.abs(rest).max() / side:.2g} spaxels off a tangential one. {_RESAMPLE}"
         )
     frame = WCS(naxis=2)
     frame.wcs.ctype, frame.wcs.cunit, frame.wcs.radesys = ["RA---TAN", "DEC--TAN"], ["deg", "deg"], "ICRS"

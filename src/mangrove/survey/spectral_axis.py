@@ -6,11 +6,18 @@ from typing import NamedTuple
 import numpy as np
 from astropy import units as u
 from astropy.io import fits
-from astropy.wcs import WCS, WCSSUB_SPECTRAL, FITSFixedWarning, InvalidSubimageSpecificationError, WcsError
+from astropy.wcs import (
+    WCS,
+    WCSSUB_SPECTRAL,
+    FITSFixedWarning,
+    InvalidSubimageSpecificationError,
+    NonseparableSubimageCoordinateSystemError,
+    WcsError,
+)
 
 from mangrove.errors import CubeError
 from mangrove.survey.fits_stream import number, text
-from mangrove.survey.units import unit_of
+from mangrove.survey.units import unit_of, with_standard_units
 
 #: First four letters of CTYPE: wavelength in vacuum and in air.
 _MEDIA = {"WAVE": False, "AWAV": True}
@@ -124,20 +131,19 @@ def velocity_frame(*headers: fits.Header) -> str:
 
 def _wavelengths(header: fits.Header, axis: int, pixels: np.ndarray) -> np.ndarray:
     """Wavelengths, Angstrom, at positions on an axis, from 0."""
-    cards, key = header.copy(), f"CUNIT{axis}"
+    key = f"CUNIT{axis}"
     unit = unit_of(text(header, key))
     if unit is None or not unit.is_equivalent(u.m):
         raise CubeError(f"{key} is '{text(header, key)}'; a unit of length is needed, such as 'Angstrom' or 'nm'.")
-    cards[key] = unit.to_string("fits")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FITSFixedWarning)
-            spectral = WCS(cards).sub([WCSSUB_SPECTRAL])
+            spectral = WCS(with_standard_units(header)).sub([WCSSUB_SPECTRAL])
             if spectral.naxis != 1:
                 raise CubeError(f"the cards of axis {axis} make no spectral axis (CTYPE{axis}, {key}).")
             values = spectral.all_pix2world(pixels[:, None], 0)[:, 0]
             return (values * u.Unit(spectral.wcs.cunit[0])).to_value(u.AA)
-    except InvalidSubimageSpecificationError as error:
+    except (InvalidSubimageSpecificationError, NonseparableSubimageCoordinateSystemError) as error:
         raise CubeError(
             "the wavelength changes over the field: its axis is coupled to the others (CD3_1, PC3_1 and the like). "
             "Resample the cube."

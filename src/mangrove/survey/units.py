@@ -5,6 +5,7 @@ import warnings
 from functools import cache
 
 from astropy import units as u
+from astropy.io import fits
 
 #: Unit of flux densities in mangrove; a spaxel is no unit in it.
 FLUX = 1e-17 * u.erg / u.s / u.cm**2 / u.AA
@@ -74,3 +75,13 @@ def angstrom_factor(text: str) -> float | None:
         return None if unit is None else float(unit.to(u.AA))
     except u.UnitConversionError:
         return None
+
+
+def with_standard_units(header: fits.Header) -> fits.Header:
+    """A copy of a header whose axes have their units (CUNIT) as the FITS Standard spells them, so that WCSLIB knows them."""
+    header = header.copy()
+    for i in (1, 2, 3):
+        unit = unit_of(str(header.get(f"CUNIT{i}", "")))
+        if unit is not None and f"CUNIT{i}" in header:
+            header[f"CUNIT{i}"] = unit.to_string("fits")
+    return header
