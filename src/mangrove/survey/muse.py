@@ -6,7 +6,7 @@ from mangrove.errors import CubeError
 from mangrove.survey import error_arrays
 from mangrove.survey.cube import Cube
 from mangrove.survey.fits_stream import Hdu, number, text
-from mangrove.survey.sky_frame import celestial_frame, spaxel_side
+from mangrove.survey.sky_frame import celestial_frame, check_undistorted, spaxel_side
 from mangrove.survey.spectral_axis import SpectralAxis, spectral_axis, velocity_frame
 from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, log_edges, overlap_matrix
 
@@ -55,7 +55,8 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     data, stat, quality = (hdus[n].data if n in hdus else None for n in HDUS)
     if any(other is not None and other.shape != data.shape for other in (stat, quality)):
         raise CubeError(f"its HDUs {', '.join(n for n in HDUS if n in hdus)} disagree in shape.")
-    wcs, axis = celestial_frame(header), _axis(hdus)
+    check_undistorted(header)
+    axis, wcs = _axis(hdus), celestial_frame(header)
     edges_file = axis.edges
     edges = air_to_vacuum(edges_file) if axis.air else edges_file
     # MUSE's line spread is a function of the wavelength in air.

@@ -39,8 +39,7 @@ def celestial_frame(header: fits.Header) -> WCS:
     CubeError
         If there is none that can be used, its spaxels are not square, or no tangential frame fits.
     """
-    if distorted := [key for key in _DISTORTED if key in header]:
-        raise CubeError(f"its frame on the sky is distorted ({distorted[0]}). {_RESAMPLE}")
+    check_undistorted(header)
     try:
         with warnings.catch_warnings():
             # What astropy mends (RADECSYS, dates), it mends well.
@@ -65,6 +64,12 @@ def celestial_frame(header: fits.Header) -> WCS:
         )
     _check_square(frame)
     return frame
+
+
+def check_undistorted(header: fits.Header) -> None:
+    """Refuse frames with distortions, of which neither positions nor wavelengths can be told, with a CubeError."""
+    if distorted := [key for key in _DISTORTED if key in header]:
+        raise CubeError(f"its frame on the sky is distorted ({distorted[0]}). {_RESAMPLE}")
 
 
 def _is_equatorial(wcs: WCS) -> bool:
