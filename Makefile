@@ -65,7 +65,7 @@ generate: $(READY)     ## write config.yaml, its schema and the tables of the do
 
 lock: $(READY)         ## solve the dependencies anew for Python 3.11-3.13
 	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --no-emit-index-url --no-header --quiet --upgrade --extra dev pyproject.toml -o envs/requirements.txt
+	  --no-emit-index-url --no-header --quiet --upgrade --extra dev --extra docs pyproject.toml -o envs/requirements.txt
 	sed -i.old '/^  - pip:$$/q' envs/mangrove.yaml && rm envs/mangrove.yaml.old
 	sed -n 's/^\([a-z].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.txt >> envs/mangrove.yaml
 
