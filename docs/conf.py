@@ -22,7 +22,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.viewcode",
     "sphinx_copybutton",
 ]
 exclude_patterns = ["_templates"]
@@ -33,6 +32,16 @@ templates_path = ["_templates"]
 myst_heading_anchors = 4
 myst_links_external_new_tab = False
 highlight_language = "text"
+
+# Every role of a docstring must lead somewhere, but for types of other packages in signatures, private types there, and
+# fields of named tuples, which their class describes.
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:class", r"(?!mangrove\.).*"),
+    ("py:class", r"mangrove\.(\w+\.)*_\w+"),
+    ("py:obj", r"typing\..*"),
+    ("py:attr", r"[A-Z]\w*\.\w+"),
+]
 
 autosummary_generate = True
 autodoc_member_order = "bysource"

@@ -389,6 +389,7 @@ EMULATOR_QUALITY = Kind(
     },
 )
 
+#: Every kind of artefact by its name.
 KINDS: dict[str, Kind] = {
     "truth": TRUTH,
     "extract": EXTRACT,

@@ -9,7 +9,7 @@ import numpy as np
 class LabelFlag(IntFlag):
     """Why a label is missing or not to be trusted; meanings stand in docs/labels.md.
 
-    Bits up to :data:`LabelFlag.NO_COVERAGE` come with a missing value (NaN); the others qualify a value.
+    Bits up to :attr:`LabelFlag.NO_COVERAGE` come with a missing value (NaN); the others qualify a value.
     """
 
     NO_FIT = 1
