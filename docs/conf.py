@@ -24,7 +24,7 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["_templates"]
+exclude_patterns = ["_templates", "_static"]
 templates_path = ["_templates"]
 
 # Anchors of headings as GitHub makes them, so that a link works in both places; a link that leads nowhere is a warning,
@@ -52,6 +52,8 @@ toc_object_entries = False
 
 html_theme = "furo"
 html_title = "mangrove"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_show_sphinx = False
 html_copy_source = False
 
