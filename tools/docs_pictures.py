@@ -1,6 +1,6 @@
 """Make the pictures of README and of the gallery from a finished run of the demo.
 
-    python tools/docs_pictures.py [results/demo] [docs/pictures]
+    python tools/docs_pictures.py [results/demo] [docs/pictures/demo]
 
 ``galaxy.png`` is drawn from the artefacts of the galaxy with the most baxels among those that the report shows.
 ``report.png`` is the report with a page of that galaxy open, as Chromium shows it; without Chromium it is the figure of
@@ -178,4 +178,4 @@ if __name__ == "__main__":
     if len(sys.argv) > 3:
         sys.exit(__doc__)
     arguments = [Path(argument) for argument in sys.argv[1:]]
-    main(*arguments, *[Path("results/demo"), Path("docs/pictures")][len(arguments) :])
+    main(*arguments, *[Path("results/demo"), Path("docs/pictures/demo")][len(arguments) :])
