@@ -245,10 +245,12 @@ def _dim_sizes(kind: str, declared: Kind, data: Mapping) -> dict[str, int]:
 
 def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str] | None) -> None:
     fields = {n: d for n, d in declared.fields.items() if only is None or n in only}
-    for dim in sorted({d for x in fields.values() for d in x.dims}):
+    coordinates = {n for n, d in fields.items() if d.dims == (n,)}
+    for dim in sorted({d for x in fields.values() for d in x.dims} - coordinates):
         scale = f.create_dataset(dim, shape=(dims[dim],), dtype=">f4")
         scale.make_scale(_BARE_DIMENSION + b"%10d" % dims[dim])
-    for name, spec in fields.items():
+    # Scales before what they are attached to.
+    for name, spec in sorted(fields.items(), key=lambda item: item[0] not in coordinates):
         shape = tuple(dims[d] for d in spec.dims)
         packed = (
             {"compression": "gzip", "compression_opts": 4, "shuffle": True} if spec.packed and 0 not in shape else {}
@@ -258,6 +260,9 @@ def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str
         if spec.flags:
             dataset.attrs["flag_values"] = np.array(list(spec.flags), spec.dtype)
             dataset.attrs["flag_meanings"] = " ".join(spec.flags.values())
+        if name in coordinates:
+            dataset.make_scale(name)
+            continue
         for axis, dim in enumerate(spec.dims):
             dataset.dims[axis].attach_scale(f[dim])
 

@@ -128,6 +128,7 @@ def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = No
     """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
     data = {
         "bin_edge": np.array(table.bins.edges),
+        "wave": np.array(table.bins.centres),
         "line": np.array(table.lines),
         "identifier": table.identifier,
         "split": side,
