@@ -1,7 +1,7 @@
 """Every dataset of every artefact: dims, type, unit and meaning. The data-model page is generated from this table.
 
 A dimension is named after what lies along it (``wave``, ``line``, ``baxel``). A dataset with the name of its only
-dimension is that dimension's coordinate, by which xarray selects: ``sel(line="OIII-5008")``. An axis that docstrings
+dimension is that dimension's coordinate, by which xarray selects: ``sel(line="Halpha_6565")``. An axis that docstrings
 give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
 """
 
@@ -18,7 +18,11 @@ KMS = "km s-1"
 
 @dataclass(frozen=True)
 class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not."""
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not.
+
+    Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
+    have them, and read as :mod:`mangrove.lines` has them (Halpha-6565).
+    """
 
     dims: tuple[str, ...]
     dtype: str
@@ -27,6 +31,7 @@ class Field:
     flags: dict[int, str] = field(default_factory=dict)
     packed: bool = False
     optional: bool = False
+    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,10 @@ def _baxel(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | N
     return Field(_BAXEL, dtype, unit, meaning, flags or {})
 
 
+def _lines(meaning: str) -> Field:
+    return Field(("line",), "str", "1", meaning, lines=True)
+
+
 def _map(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
     return Field(_MAP, dtype, unit, meaning, flags or {}, packed=True)
 
@@ -110,7 +119,7 @@ EXTRACT = Kind(
         "extent_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
         "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
         "covariance_factor": _baxel("1", "noise over its quadrature sum"),
-        "line": Field(("line",), "str", "1", "lines of the windows"),
+        "line": _lines("lines of the windows"),
         "window_wave": Field(
             ("line", "window_pixel"), "f8", "Angstrom", "observed wavelength of the windows' pixels, vacuum"
         ),
@@ -144,7 +153,7 @@ FIT = Kind(
         "v_gas_err": _baxel(KMS, "its error"),
         "sigma_gas": _baxel(KMS, "gas velocity dispersion, line spread removed; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),
-        "line": Field(("line",), "str", "1", "names of the fitted lines"),
+        "line": _lines("names of the fitted lines"),
         "line_wave": Field(("line",), "f8", "Angstrom", "rest wavelength, vacuum"),
         "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LINE_STATUS),
         "line_flux": Field(_LINE, "f4", LINE_FLUX, "flux, Galactic extinction removed; NaN unless line_status is ok"),
@@ -259,7 +268,7 @@ LINE_CUBE = Kind(
         "ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
         "valid": Field(_WINDOW, "i1", "1", "1 where flux is data", packed=True),
         "window_wave": EXTRACT.fields["window_wave"],
-        "line": Field(("line",), "str", "1", "names of the lines"),
+        "line": _lines("names of the lines"),
     },
 )
 
@@ -296,7 +305,7 @@ LINE_CUBE_SET = Kind(
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
         "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", SPLIT),
-        "line": Field(("line",), "str", "1", "names of the lines"),
+        "line": _lines("names of the lines"),
     },
 )
 
@@ -313,7 +322,7 @@ TRUTH = Kind(
         "sigma_star": _truth(KMS, "stellar velocity dispersion"),
         "v_gas": _truth(KMS, "gas velocity"),
         "sigma_gas": _truth(KMS, "gas velocity dispersion"),
-        "line": Field(("line",), "str", "1", "names of the lines"),
+        "line": _lines("names of the lines"),
         "line_flux": Field(("line", *_MAP), "f4", LINE_FLUX, "flux before Galactic extinction"),
         "line_ew": Field(("line", *_MAP), "f4", "Angstrom", "equivalent width, rest frame"),
         "log_age_lw": _truth("dex", "light-weighted log10(age/yr)"),

@@ -90,7 +90,7 @@ def test_results_have_names_and_units(plain, stored):
     assert plain.status == FIT_STATUS[int(fit["status"][0])] == "ok" and plain.ok
     assert plain["v_star"].unit == u.km / u.s and plain["v_star"].value == fit["v_star"][0]
     assert plain["r_flux"].unit == FLUX and plain["ebv_star"].unit == u.mag
-    line = plain.lines.loc["OIII-5008"]
+    line = plain.lines.loc["OIII_5008"]
     i = list(fit["line"]).index("OIII-5008")
     assert line["status"] == "ok" and line["flux"] == fit["line_flux"][0, i] * u.Unit("1e-17 erg s-1 cm-2")
     assert line["ew"] == fit["line_ew"][0, i] * u.Angstrom
@@ -241,7 +241,7 @@ def test_labels_and_lines_of_a_run(run, stored):
     np.testing.assert_array_equal(labels["log_age_mw"], table["log_age_mw"])
     lines = run.lines(GALAXY)
     i = list(table["line"]).index("OIII-5008")
-    np.testing.assert_array_equal(lines.line_flux.sel(line="OIII-5008"), table["line_flux"][:, i])
+    np.testing.assert_array_equal(lines.line_flux.sel(line="OIII_5008"), table["line_flux"][:, i])
     assert list(lines.plateifu.values) == [GALAXY] * len(table["baxel"])
 
 
@@ -253,7 +253,7 @@ def test_maps_of_a_run(run, stored, folder):
     np.testing.assert_array_equal(np.isnan(age), bins < 0)
     for row, column in zip(*np.nonzero(bins >= 0), strict=True):
         assert age[row, column] == table["log_age_mw"][bins[row, column]]
-    flux = run.map(GALAXY, "line_flux", line="OIII-5008")
+    flux = run.map(GALAXY, "line_flux", line="OIII_5008")
     assert float(flux.max()) == fit["line_flux"][:, list(fit["line"]).index("OIII-5008")].max()
     assert np.isnan(run.map(FAINT, "log_age_mw")).all()
     centre = run.wcs(GALAXY).pixel_to_world_values(bins.shape[1] / 2, bins.shape[0] / 2)
@@ -265,7 +265,7 @@ def test_maps_of_a_run(run, stored, folder):
     [
         (lambda run: run.map("1-1", "log_age_mw"), "no galaxy '1-1'.*9001-1902"),
         (lambda run: run.map(GALAXY, "age"), "no map of 'age'.*log_age_lw"),
-        (lambda run: run.map(GALAXY, "line_flux", line="Ha"), "no line 'Ha'.*OIII-5008"),
+        (lambda run: run.map(GALAXY, "line_flux", line="Ha"), "no line 'Ha'.*OIII_5008"),
         (lambda run: run.map(GALAXY, "line_flux"), "no map of 'line_flux'"),
         (lambda run: run.spectrum(GALAXY, 999), "no baxel 999"),
         (lambda run: run.spectrum(FAINT, 0), "has 0 baxels"),

@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mangrove import config_files
-from mangrove.artefacts import Artefact
+from mangrove.artefacts import Artefact, line_labels
 from mangrove.config import Fit
 from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
 from mangrove.errors import SpectrumError
@@ -48,7 +48,7 @@ class SpectrumFit:
     values : dict of Quantity
         The numbers of the artefact 'fit' that a baxel has one of: v_star, v_star_err, sigma_star, chi2_reduced, ...
     lines : QTable
-        Emission lines, a row each: line (by which ``lines.loc["OIII-5008"]`` finds one), wave, status, flux, ew, errors.
+        Emission lines, a row each: line (by which ``lines.loc["Halpha_6565"]`` finds one), wave, status, flux, ew, errors.
     labels : dict of LabelValue
         By the names of docs/labels.md; surface densities only with ``pixel_scale``.
     bpt_class : str
@@ -220,7 +220,7 @@ def _label(name: str, labels) -> tuple:
 
 
 def _line_table(fit: Artefact) -> QTable:
-    table = QTable({"line": fit["line"], "wave": fit["line_wave"] * u.Angstrom})
+    table = QTable({"line": line_labels(fit["line"]), "wave": fit["line_wave"] * u.Angstrom})
     table["status"] = [LINE_STATUS[int(code)] for code in fit["line_status"][0]]
     for name, field in FIT.fields.items():
         if field.dims == ("baxel", "line") and name in fit.data and name != "line_status":
