@@ -7,7 +7,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from pydantic_core import PydanticCustomError
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-#: Type of the errors of rules between keys; see :func:`_conflict`.
+#: Type of the errors of rules between keys.
 CONFLICT = "conflict"
 
 
