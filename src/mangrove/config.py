@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from mangrove import paths
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-#: Type of the errors of rules between keys; see :func:`_conflict`.
+#: Type of the errors of rules between keys.
 CONFLICT = "conflict"
 #: Type of the errors of a truth value in a key of another type.
 NOT_BOOLEAN = "not_boolean"
@@ -202,6 +202,13 @@ class Fit(_Section):
         20.0, gt=0, description="signal to noise from which a baxel's stellar kinematics guide others"
     )
     kinematics_range: float = Field(100.0, gt=0, description="half width of the bounds with bounded, km/s")
+    gas_components: Literal[1, 2] = Field(
+        1,
+        description="Gaussians that each emission line may have; of two, the second is used where it lowers the BIC by 10 (docs/labels.md)",
+    )
+    broad_lines: bool = Field(
+        False, description="a broad component of the Balmer lines beside them, used by the same criterion"
+    )
 
 
 class TrainingSpectra(_Section):
@@ -284,6 +291,10 @@ class Emulator(_Section):
     learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without a lower validation loss")
+    keep_best: bool = Field(
+        True,
+        description="keep the epoch of the lowest validation loss; false: the last one, where too few galaxies are left for validation to judge by",
+    )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.03, 0.1, 0.3, 1.0], description="parts of the training rows of the learning curve; empty: no curve"
     )

@@ -42,14 +42,14 @@ def test_params_of_every_rule_are_plain_values(fresh):
 
 
 @pytest.mark.parametrize("emulator", [True, False])
-def test_every_job_but_the_provenance_is_done_before_the_digest(fresh, emulator):
+def test_every_job_of_the_science_is_done_before_the_digest(fresh, emulator):
     """Its timings and failures are those of the whole run."""
     settings = "--forceall", "--config", f"emulator={{'enabled': {emulator}}}"
     everything = fresh.planned(*settings).rules
     before = fresh.planned("results/tiny/report/timings.csv", *settings).rules
     assert before["digest"] == 1
     assert ("emulator_figures" in before) == emulator
-    assert everything == {**before, "provenance": 1}
+    assert everything == {**before, "overview": 1, "provenance": 1}
 
 
 def test_a_run_without_cubes_is_the_emulator_alone(fresh):
@@ -58,7 +58,7 @@ def test_a_run_without_cubes_is_the_emulator_alone(fresh):
         "configs/alone.yaml", "run: alone\nsurvey: {source: none}\nemulator: {source: desi, desi_file: table.h5}\n"
     )
     rules = fresh.planned(config="configs/alone.yaml").rules
-    assert set(rules) == {*rules_of("emulator"), "digest", "provenance"} - {"emulator_truth"}
+    assert set(rules) == {*rules_of("emulator"), "digest", "overview", "provenance"} - {"emulator_truth"}
 
 
 def test_a_run_without_cubes_and_without_a_table_is_refused(fresh):
