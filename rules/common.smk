@@ -104,7 +104,8 @@ def bind_values_to_keys():
     """
     for one in workflow.rules:
         if "code" in one.params.keys():
-            one.set_params(key_hash(dict(one.params.items())))
+            recorded = {k: v for k, v in one.params.items() if not is_unrecorded(v)}
+            one.set_params(key_hash(recorded))
 
 
 def key_hash(params):
