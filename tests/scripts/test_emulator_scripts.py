@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mangrove import artefacts
+from mangrove import artefacts, staleness
 from mangrove.analysis import emulator_record as record
 from mangrove.analysis.emulator_quality import QualityRow
 from mangrove.models.continuum import Bins
@@ -106,6 +106,14 @@ def test_a_trained_model_is_judged_on_its_test_rows(finished):
     assert [row["line"] for row in table] == list(LINES[:-1])
     np.testing.assert_allclose([float(row["rho"]) for row in table], found["rho"], rtol=1e-3)
     assert found["rho"].min() > 0.5 and np.isnan(found["gain"]).all()
+
+
+def test_model_and_quality_tell_with_what_they_were_made(finished):
+    """From which 'mangrove verify' knows whether a run would make them differently."""
+    for name, params in {"model/model.json": TRAINING, "quality.h5": QUALITY}.items():
+        recorded = staleness.recorded_params(finished / name)
+        assert recorded is not None and staleness.differences(recorded, params) == ()
+        assert staleness.differences(recorded, {**params, "epochs": 999}) == (f"epochs 999 (was {params['epochs']})",)
 
 
 def test_too_few_test_galaxies_give_no_verdict(finished):
