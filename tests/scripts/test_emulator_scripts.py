@@ -30,6 +30,7 @@ TRAINING = {
     "learning_rate": 1e-2,
     "weight_decay": 1e-4,
     "patience": None,
+    "keep_best": True,
     "seed": 1,
     "code": "test",
 }
@@ -151,6 +152,19 @@ def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, s
     monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", 501)
     (axes,) = module.umap(model, stored, found, 1).axes
     assert "500 rows are too few" in axes.texts[0].get_text()
+
+
+def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Params, monkeypatch):
+    monkeypatch.setattr("mangrove.report.emulator.umap_coordinates", lambda x, seed: (np.arange(len(x)), x[:, :2]))
+    files, found = files_of(finished), record.read(finished / "quality.h5")
+    inputs = Params(files | {"learning": str(finished / "learning.csv")})
+    stored = read_stored(finished / "table.h5")
+    n_train, n_test = (
+        np.unique(stored.table.identifier[rows]).size for rows in (stored.parts.train, stored.parts.test)
+    )
+    for make in script("emulator_figures").draw(inputs, found, 1).values():
+        title = make().get_suptitle()
+        assert f"Illustration only: trained on {n_train} galaxies, tested on {n_test} galaxies" in title
 
 
 def test_baselines_and_learning_curve_stand_beside(finished):

@@ -31,6 +31,15 @@ def test_both_releases_plain_or_packed(tmp_path, release, name):
     assert all(a.dtype.isnative for a in (cube.flux, cube.ivar, cube.lsf, cube.wave))
 
 
+@pytest.mark.parametrize(("card", "wanted"), [(2.61, 2.61), (-1.0, np.nan), (None, np.nan)])
+def test_width_of_the_point_spread_function(tmp_path, card, wanted):
+    """The pipeline writes -1 where it has none."""
+    hdus = small_cubes.logcube()
+    if card is not None:
+        hdus["PRIMARY"].header["RFWHM"] = card
+    np.testing.assert_equal(read_cube(small_cubes.write(tmp_path / "c.fits", hdus)).psf_fwhm, wanted)
+
+
 def test_nothing_is_read_behind_the_images(tmp_path):
     content = small_cubes.as_bytes(small_cubes.logcube())
     start = content.rindex(b"XTENSION=", 0, content.index(b"'GPSF"))

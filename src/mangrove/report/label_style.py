@@ -8,8 +8,9 @@ import numpy as np
 from mangrove.report.drawing import robust_limits
 from mangrove.spectra.flags import LabelFlag
 
-#: Flags that the published maps leave out: a reduced chi2 of 2 and above, lines that are too faint.
-LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR
+#: Flags that the published maps leave out (a reduced chi2 of 2 and above, lines that are too faint), and star formation
+#: where other sources light the gas.
+LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR | LabelFlag.NOT_STAR_FORMING
 #: S/N of the best line from which on the motions of the gas are shown.
 GAS_SNR = 5.0
 #: Values with errors larger than so many median errors do not set limits.
@@ -27,17 +28,19 @@ class Style(NamedTuple):
 
 
 STYLE = {
-    "log_age_lw": Style("age, by light", "log age [yr]", "viridis"),
-    "metallicity_lw": Style("metallicity, by light", "[M/H] (dex)", "cividis"),
-    "log_ml_r": Style("M/L in r", "log M/L$_r$ [solar units]", "viridis"),
-    "log_mass_density": Style("stellar mass", r"log mass density [M$_\odot$ kpc$^{-2}$]", "magma"),
-    "ebv_star": Style("dust of the stars", "E(B-V) (mag)", "inferno"),
-    "ebv_gas": Style("dust of the gas", "E(B-V) (mag)", "inferno"),
-    "log_sfr_density": Style("star formation", r"log SFR density [M$_\odot$ yr$^{-1}$ kpc$^{-2}$]", "magma"),
-    "log_ssfr": Style("specific star formation", r"log sSFR [yr$^{-1}$]", "viridis"),
-    "d_bpt": Style("distance in the BPT diagram", "distance from Kauffmann (dex)", "RdBu_r"),
-    "log_age_mw": Style("age, by mass", "log age [yr]", "viridis"),
-    "metallicity_mw": Style("metallicity, by mass", "[M/H] (dex)", "cividis"),
+    "log_age_lw": Style("light-weighted age", "log age [yr]", "viridis"),
+    "metallicity_lw": Style("light-weighted metallicity", "[M/H] (dex)", "cividis"),
+    "log_ml_r": Style("mass-to-light ratio in r", r"log $M/L_r$ [M$_\odot$/L$_\odot$]", "viridis"),
+    "log_mass_density": Style("stellar mass density", r"log $\Sigma_*$ [M$_\odot$ kpc$^{-2}$]", "magma"),
+    "ebv_star": Style("reddening of the stars", "E(B$-$V) (mag)", "inferno"),
+    "ebv_gas": Style("reddening of the gas", "E(B$-$V) (mag)", "inferno"),
+    "log_sfr_density": Style(
+        "star formation density", r"log $\Sigma_\mathrm{SFR}$ [M$_\odot$ yr$^{-1}$ kpc$^{-2}$]", "magma"
+    ),
+    "log_ssfr": Style("specific star formation rate", r"log sSFR [yr$^{-1}$]", "viridis"),
+    "d_bpt": Style("distance in the BPT diagram", r"$d_\mathrm{BPT}$ from Kauffmann (dex)", "RdBu_r"),
+    "log_age_mw": Style("mass-weighted age", "log age [yr]", "viridis"),
+    "metallicity_mw": Style("mass-weighted metallicity", "[M/H] (dex)", "cividis"),
 }
 
 
@@ -49,10 +52,10 @@ def has_gas(rows: Mapping) -> np.ndarray:
 def is_shown(rows: Mapping, name: str) -> np.ndarray:
     """True where a label of the table 'labels' has a value within the published limits, shape (n_baxel,).
 
-    Reduced chi2 below 2; specific star formation and its density where Halpha, the BPT distance where its four lines
-    have S/N above 2.
+    Reduced chi2 below 2; the dust of the gas, star formation and its specific rate where Halpha/Hbeta, the BPT distance
+    where its four lines have S/N above 2; star formation where the BPT class is neither composite nor AGN.
     """
-    return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint16(LEFT_OUT)) == 0)
+    return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint32(LEFT_OUT)) == 0)
 
 
 def shown_values(rows: Mapping, name: str) -> np.ndarray:

@@ -42,6 +42,8 @@ class Cube:
     instrument : str
     version : str
         Version of the pipeline that made the cube; empty if the file does not say.
+    psf_fwhm : float
+        Full width at half maximum of the point-spread function in r, arcsec; NaN if the file does not say.
     notes : str
         What the reader did that a user of the data must know.
 
@@ -64,6 +66,7 @@ class Cube:
     quality: int = 0
     instrument: str = "MaNGA"
     version: str = ""
+    psf_fwhm: float = np.nan
     notes: str = ""
 
     def __post_init__(self):

@@ -1,6 +1,7 @@
 """Reader of MaNGA LOGCUBE files, DR15 (v2_4_3) and DR17 (v3_1_1)."""
 
 import numpy as np
+from astropy.io import fits
 
 from mangrove.errors import CubeError
 from mangrove.survey import manga_arrays
@@ -66,9 +67,16 @@ def read(hdus: dict[str, Hdu]) -> Cube:
         wcs=wcs,
         quality=int(number(primary, "DRP3QUAL", 0)),
         version=text(primary, "VERSDRP3"),
+        psf_fwhm=_psf_fwhm(primary),
         images={b.lower(): image for b in _BANDS if (image := _image(hdus, f"{b}IMG")) is not None},
         notes=notes,
     )
+
+
+def _psf_fwhm(primary: fits.Header) -> float:
+    """Width of the reconstructed point-spread function in r, arcsec; the pipeline writes -1 where it has none."""
+    fwhm = number(primary, "RFWHM", -1.0)
+    return fwhm if fwhm > 0 else np.nan
 
 
 def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
