@@ -19,7 +19,7 @@ from mangrove.report.summary import description
 #: Galaxies on the picture.
 SHOWN = 3
 #: Inches: side of a map, from one to the next; room above a row for its words and titles, and below it.
-_SIDE, _STEP, _LEFT, _ABOVE, _BELOW = 2.5, 3.85, 0.75, 0.75, 0.6
+_SIDE, _STEP, _LEFT, _ABOVE, _BELOW = 2.5, 3.85, 0.9, 0.75, 0.6
 _SPECTRUM, _NAMES = 2.8, 1.45
 _WIDTH = _LEFT + 3 * _STEP + _SIDE + 1.0
 #: Kinds of things counted in the table of statuses: their plural, and the status of those that count as results.

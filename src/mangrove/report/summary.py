@@ -17,7 +17,7 @@ from mangrove.spectra.cosmology import kpc_per_arcsec
 
 _ROWS, _COLUMNS = 3, 4
 #: Inches: side of a panel, from one to the next, left and upper edge of the first, height of the page.
-_SIDE, _STEP, _DOWN, _LEFT, _TOP = 2.55, 3.95, 3.2, 0.75, 0.95
+_SIDE, _STEP, _DOWN, _LEFT, _TOP = 2.55, 3.95, 3.2, 0.9, 0.95
 _SPECTRUM, _NAMES = 3.2, 2.15
 _WIDTH = _LEFT + (_COLUMNS - 1) * _STEP + _SIDE + 1.0
 _HEIGHT = _TOP + (_ROWS - 1) * _DOWN + _SIDE + _NAMES + _SPECTRUM + 0.6
