@@ -13,6 +13,7 @@ from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, no
 from mangrove.report.galaxy import flux_title
 from mangrove.report.galaxy_panels import View
 from mangrove.report.galaxy_spectra import draw_centre
+from mangrove.report.single import is_single
 from mangrove.report.sky import label_grid
 from mangrove.report.summary import description
 
@@ -67,7 +68,7 @@ def overview_figure(galaxies: Sequence[View]) -> Figure:
         axes.set_axis_off()
         note(axes, "no galaxy has baxels; the table of statuses says why")
         return figure
-    single = [seen.extract["bin_id"].size == 1 for seen in galaxies]
+    single = [is_single(seen.extract) for seen in galaxies]
     heights = [_NAMES + _SPECTRUM + _BELOW if one else _ABOVE + _SIDE + _BELOW for one in single]
     figure = Figure(figsize=(_WIDTH, sum(heights)), dpi=DPI)
     top = sum(heights)
