@@ -48,4 +48,5 @@ onerror:
     print(failure_digest())
 
 
+look_for_stale_results()
 bind_values_to_keys()

@@ -64,7 +64,7 @@ def plan(
 @app.command()
 def simulate(
     folder: Path,
-    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 14,
+    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 15,
     release: Annotated[str, typer.Option(help="dr15 or dr17: the layout")] = "dr17",
     seed: Annotated[int, typer.Option(min=0, help="seed of every random draw")] = 1,
 ):
@@ -128,15 +128,23 @@ def desi_table(
 
 
 @app.command()
-def verify(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
-    """Compare the recorded hashes of a run's artefacts with what lies there now."""
-    from mangrove.verification import verify_run
+def verify(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(help="configuration of the run, repeatable; default: the file of configs/ with its name"),
+    ] = None,
+):
+    """Compare a run's artefacts with their recorded hashes, their inputs, and what the workflow would use now."""
+    from mangrove.verification import against_workflow, verify_run
 
-    report = verify_run(_run_folder(run))
-    for problem in report.problems:
-        print(problem)
-    print(f"{report.checked} artefacts checked, {len(report.problems)} problems")
-    if report.problems:
+    folder = _run_folder(run)
+    report, current = verify_run(folder), against_workflow(folder, config)
+    problems = [*report.problems, *current.problems]
+    for line in [*problems, current.note]:
+        print(line)
+    print(f"{report.checked} artefacts checked, {len(problems)} problems")
+    if problems:
         raise typer.Exit(1)
 
 

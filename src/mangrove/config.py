@@ -273,6 +273,10 @@ class Emulator(_Section):
     learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without a lower validation loss")
+    keep_best: bool = Field(
+        True,
+        description="keep the epoch of the lowest validation loss; false: the last one, where too few galaxies are left for validation to judge by",
+    )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.03, 0.1, 0.3, 1.0], description="parts of the training rows of the learning curve; empty: no curve"
     )

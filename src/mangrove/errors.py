@@ -21,6 +21,10 @@ class CubeError(MangroveError):
     """A data cube cannot be read, or is not what was asked for."""
 
 
+class SpectrumError(MangroveError):
+    """A spectrum given to :mod:`mangrove.api` has arrays or units that do not fit."""
+
+
 class DownloadError(MangroveError):
     """A file could not be fetched from the archive."""
 

@@ -30,6 +30,7 @@ TRAINING = {
     "learning_rate": 1e-2,
     "weight_decay": 1e-4,
     "patience": None,
+    "keep_best": True,
     "seed": 1,
     "code": "test",
 }

@@ -14,7 +14,7 @@ from mangrove import artefacts
 from mangrove.analysis.label_recovery import BPT
 from mangrove.analysis.recovery import Comparison
 from mangrove.config_files import validate
-from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
@@ -91,7 +91,7 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
     bin_id, n, shape = np.asarray(bin_id), len(snr), np.shape(bin_id)
     spectra = [baxel_flux(rng, s) for s in snr]
     flux, ivar = (np.array([s[k] for s in spectra]).reshape(n, WAVE.size) for k in (0, 1))
-    per_baxel = dict.fromkeys(("n_spaxel", "area", "x", "y", "ra", "dec", "radius", "radius_re"), np.ones(n))
+    per_baxel = dict.fromkeys(PLACE, np.ones(n))
     n_window = len(window_lines().name)
     data = {
         "wave": WAVE,
@@ -108,10 +108,10 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
         **per_baxel,
         "snr": np.array(snr),
         "covariance_factor": np.ones(n),
-        "window_line": np.array(window_lines().name),
-        "window_wave": np.zeros(n_window),
-        "window_flux": np.zeros((n_window, *shape)),
-        "window_ivar": np.zeros((n_window, *shape)),
+        "line": np.array(window_lines().name),
+        "window_wave": np.zeros((n_window, 1)),
+        "window_flux": np.zeros((n_window, 1, *shape)),
+        "window_ivar": np.zeros((n_window, 1, *shape)),
     }
     attrs = {"status": status, "reason": reason, "plateifu": path.stem, "mangaid": f"1-{path.stem}", "z": Z}
     attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "notes": "", "pixel_scale": 0.5}
@@ -149,7 +149,7 @@ def write_merged(folder, names):
     params = artefacts.Provenance({"norm_band": [4050.0, 4150.0]})
     artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, params, ok)
     m = len(names) - 1
-    cubes = {name: np.zeros((m, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
+    cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
     cubes |= {"z": np.zeros(m), "split": np.zeros(m)}
     artefacts.write(folder / "line_cube_set.h5", "line_cube_set", cubes, artefacts.Provenance(), ok)

@@ -27,7 +27,7 @@ def message(*arguments):
 
 def write_artefact(path, reason="", inputs=()):
     data = {"plateifu": np.array(["1-1"]), "mangaid": np.array(["1-1"]), "line": np.array(["a"])}
-    data |= {name: np.zeros((1, 2, 4, 4)) for name in ("flux", "ivar", "valid")} | {"z": [0.0], "split": [0]}
+    data |= {name: np.zeros((1, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")} | {"z": [0.0], "split": [0]}
     attrs = {"status": "empty" if reason else "ok", "reason": reason}
     artefacts.write(path, "line_cube_set", data, artefacts.provenance(path, {}, list(inputs)), attrs)
 

@@ -96,6 +96,17 @@ def test_rows_without_a_prediction_are_flagged(full_model, tmp_path):
     assert np.isnan(found["OII_3728_ew"][:2]).all() and np.isfinite(found["OII_3728_ew"][2:]).all()
 
 
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_table_of_fluxes_alone_is_enough(colour_model, tmp_path, numbered):
+    flux = rows_of(Bins.equal(3700, 7000, 11), False).flux_bins
+    Table({f"flux_{i + 1}": c for i, c in enumerate(flux.T)} if numbered else {"flux_bins": flux}).write(
+        tmp_path / "in.fits"
+    )
+    found = predict_file(colour_model, tmp_path / "in.fits", tmp_path / "out.ecsv")
+    assert len(found) == N and np.isfinite(found["Halpha_ew"]).all()
+    assert not [name for name in found.colnames if name.startswith("flux")]
+
+
 def test_tables_that_do_not_fit_the_model_are_refused(full_model, colour_model, tmp_path):
     table = rows_of(Bins.equal(), True)
     Table({"flux_bins": table.flux_bins}).write(tmp_path / "colours.fits")

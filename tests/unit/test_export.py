@@ -61,7 +61,7 @@ def fill(kind, sizes, seed=0, **given):
 def write_extract(run, name, seed=0):
     """The artefact 'extract' of a galaxy; returns its path."""
     bins, ok = BINS[name], BINS[name].max() >= 0
-    sizes = {"n_baxel": bins.max() + 1, "ny": bins.shape[0], "nx": bins.shape[1]}
+    sizes = {"baxel": bins.max() + 1, "spaxel_y": bins.shape[0], "spaxel_x": bins.shape[1]}
     path = run / KINDS["extract"].path.format(plateifu=name)
     attrs = {"status": "ok", "reason": ""} if ok else {"status": "missing", "reason": "no such file: 404"}
     attrs |= {"drpver": "v3_1_1" if ok else "", "centre_in_field": name != NAMES[2]}
@@ -76,7 +76,7 @@ def write_labels(run, extracts):
     flags = {f"{label}_flag": np.full(6, max(LABEL_FLAG)) for label in LABEL}
     data = fill(
         "labels",
-        {"n_galaxy": 3, "n_baxel": 6, "n_line": len(LINES)},
+        {"plateifu": 3, "row": 6, "line": len(LINES)},
         plateifu=np.array(NAMES),
         mangaid=np.array(["1-1", "1-1", "1-7"]),
         galaxy_status=np.array(["ok", "missing", "ok"]),
@@ -87,6 +87,7 @@ def write_labels(run, extracts):
         line=np.array(LINES),
         status=np.array(STATUS),
         chi2_reduced=np.array(CHI2),
+        extent_re=np.array([0.1, 0.5, 0.2, 0.1, 0.6, np.nan]),
         **flags,
     )
     path = run / LABELS.path
@@ -145,7 +146,7 @@ def test_values_of_baxels(run):
     labels, table = labels_of(run), Table.read(run / "export" / "baxels.fits")
     renamed = {"status": "fit_status"}
     for name, field in LABELS.fields.items():
-        if field.dims == ("n_baxel",) and name != "galaxy":
+        if field.dims == ("row",) and name != "galaxy":
             np.testing.assert_array_equal(np.array(table[renamed.get(name, name)]), labels[name], err_msg=name)
     for i, line in enumerate(LINES):
         label = line.replace("-", "_")
@@ -181,7 +182,7 @@ def test_quality_bits(run):
     assert list(galaxies["quality"]) == [0, missing, GalaxyQuality.CENTRE_OUTSIDE_FIELD | GalaxyQuality.NO_GOOD_FIT]
     poor, lost = BaxelQuality.POOR_FIT, BaxelQuality.FIT_NOT_OK | BaxelQuality.NO_FIT
     outside = BaxelQuality.CENTRE_OUTSIDE_FIELD
-    assert list(baxels["quality"]) == [0, poor, lost, 0, outside, outside]
+    assert list(baxels["quality"]) == [0, poor, lost, 0, outside | BaxelQuality.WIDE, outside]
     assert baxels.meta["QBIT2"] == "POOR_FIT" and poor == 1 << 2
     assert galaxies.meta["QBIT5"] == "CENTRE_OUTSIDE_FIELD"
     assert baxels.meta["STAT3"] == "not_converged" and baxels.meta["FBIT8"] == "POOR_FIT"
@@ -269,7 +270,7 @@ def test_run_without_a_baxel(tmp_path, monkeypatch):
     monkeypatch.setitem(BINS, NAMES[0], np.full((2, 2), -1))
     folder = tmp_path / "small"
     extract = write_extract(folder, NAMES[0])
-    one = {"n_galaxy": 1, "n_baxel": 0, "n_line": len(LINES)}
+    one = {"plateifu": 1, "row": 0, "line": len(LINES)}
     data = fill("labels", one, plateifu=NAMES[:1], n_baxel_of_galaxy=[0], line=LINES, galaxy_status=["too_faint"])
     prov = artefacts.provenance(folder / LABELS.path, {}, [extract])
     artefacts.write(folder / LABELS.path, "labels", data, prov, {"status": "empty", "reason": "no galaxy has a baxel"})

@@ -71,7 +71,7 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         **shape,
         "snr": extract.baxel_snr(cube.wave, baxels, params["continuum_range"]),
         "covariance_factor": extract.covariance_factor(n, params["covariance"]),
-        "window_line": np.array(window_lines().name),
+        "line": np.array(window_lines().name),
         "window_wave": windows.wave,
         "window_flux": windows.flux,
         "window_ivar": windows.ivar,

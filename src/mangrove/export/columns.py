@@ -92,6 +92,8 @@ _UCD = {
     "y": "pos.cartesian.y;instr.pixel",
     "radius": "pos.angDistance",
     "radius_re": "pos.angDistance;arith.ratio",
+    "extent": "phys.angSize",
+    "extent_re": "phys.angSize;arith.ratio",
     "area": "phys.angArea",
     "n_spaxel": "meta.number;instr.pixel",
     "status": "meta.code.status;stat.fit",
@@ -149,12 +151,12 @@ def error_unit(unit: str) -> str:
 
 def per_baxel(name: str) -> bool:
     """Whether a dataset of 'labels' has one value per baxel, and is no index into the file itself."""
-    return LABELS.fields[name].dims == ("n_baxel",) and name not in ("galaxy", "baxel")
+    return LABELS.fields[name].dims == ("row",) and name not in ("galaxy", "baxel")
 
 
 def per_line(name: str) -> bool:
     """Whether a dataset of 'labels' has one value per baxel and line."""
-    return LABELS.fields[name].dims == ("n_baxel", "n_line")
+    return LABELS.fields[name].dims == ("row", "line")
 
 
 def plain_column(name: str) -> Column:

@@ -76,7 +76,7 @@ class Source:
     @cached_property
     def quality(self) -> np.ndarray:
         """Bits of every baxel, shape (n_baxel,)."""
-        columns = (self.file[name][...] for name in ("status", "chi2_reduced", "ra"))
+        columns = (self.file[name][...] for name in ("status", "chi2_reduced", "ra", "extent_re"))
         return baxel_quality(*columns, self.of_galaxy([about["centre_in_field"] for about in self.about]))
 
     @cached_property

@@ -117,9 +117,10 @@ def read_continua(path) -> Continua:
         luminosity = np.where(redshift > 0, luminosity_of(flux, np.where(redshift > 0, redshift, 1)), np.nan)
         luminosity = luminosity.astype(np.float32)
     edges = next((table.meta[name] for name in EDGES if name in table.meta), None)
-    simple = [name for name in table.colnames if table[name].ndim == 1 and not _NUMBERED.fullmatch(name)]
+    # An empty list of columns, given to a table in brackets, would be one of rows.
+    table.keep_columns([n for n in table.colnames if table[n].ndim == 1 and not _NUMBERED.fullmatch(n)])
     bins = None if edges is None else Bins(tuple(float(edge) for edge in edges))
-    return Continua(flux, luminosity, bins, table[simple])
+    return Continua(flux, luminosity, bins, table)
 
 
 def _flux(table: Table, path: Path) -> np.ndarray:

@@ -43,22 +43,33 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
     taken = set(artefacts.declared_names("fit")) - {*LABEL, *_OF_GALAXY}
     fitted = [name for name in LABELS.fields if name in taken]
     fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES, *_OF_GALAXY])
+    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
+    about["spaxel_count"] = fit["spaxel_count"]
+    return GalaxyLabels(about, {name: fit[name] for name in fitted} | label_columns(fit))
+
+
+def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
+    """Labels of the baxels of a fit with their errors and flags, named as in the artefact 'labels'.
+
+    Parameters
+    ----------
+    fit : Artefact
+        Of kind 'fit'; z, pixel_scale and the rule's params are its attributes.
+    """
     params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
     library = load_library(params["templates"])
     if params["age_limit"]:
         library = younger_than(library, universe_age(z))
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
     labels = baxel_labels(fit.data, table, z, float(fit.attrs["pixel_scale"]))
-    columns = {name: fit[name] for name in fitted}
+    columns = {}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     of_fit = fit_flag(fit["status"], fit["chi2_reduced"])
     columns["sigma_star_flag"] = of_fit | dispersion_flag(fit["status"])
     columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"])
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
-    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
-    about["spaxel_count"] = fit["spaxel_count"]
-    return GalaxyLabels(about, columns)
+    return columns
 
 
 def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
