@@ -191,6 +191,13 @@ class Fit(_Section):
         20.0, gt=0, description="signal to noise from which a baxel's stellar kinematics guide others"
     )
     kinematics_range: float = Field(100.0, gt=0, description="half width of the bounds with bounded, km/s")
+    gas_components: Literal[1, 2] = Field(
+        1,
+        description="Gaussians that each emission line may have; of two, the second is used where it lowers the BIC by 10 (docs/labels.md)",
+    )
+    broad_lines: bool = Field(
+        False, description="a broad component of the Balmer lines beside them, used by the same criterion"
+    )
 
 
 class TrainingSpectra(_Section):

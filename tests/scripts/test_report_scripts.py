@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from mangrove import artefacts
-from mangrove.analysis.label_recovery import BPT
+from mangrove.analysis.label_recovery import BPT, Checked
 from mangrove.analysis.recovery import Comparison
 from mangrove.config_files import validate
 from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
@@ -631,14 +631,16 @@ def test_recovery(paths, script, Params, tmp_path):
 def test_figure_of_the_labels_has_their_titles_and_units():
     rng = np.random.default_rng(3)
     columns = (rng.normal(9.0, 0.2, 30), np.full(30, 0.1), np.full(30, 9.0), np.full(30, 25.0), np.zeros(30, int))
-    pooled = {"log_age_lw": Comparison(*columns), "ebv_gas": Comparison(*(column[:0] for column in columns))}
-    age, dust = label_figure(pooled | {BPT: pooled["ebv_gas"]}).axes[:2]
+    faint, snr = Comparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
+    dust = Checked(faint, snr, np.zeros(50, int))
+    age = Checked(Comparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
+    age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()
-        == f"light-weighted age\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
+        == f"light-weighted age, 30 of 40 baxels\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
     )
     assert (age.get_xlabel(), age.get_ylabel()) == ("true log age [yr]", "measured log age [yr]")
-    assert dust.get_title() == "reddening of the gas\nno values"
+    assert dust.get_title() == "reddening of the gas, 0 of 40 baxels\nno values"
 
 
 def _rms(values):
