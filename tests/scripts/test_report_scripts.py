@@ -66,6 +66,8 @@ FIT_PARAMS = {
     "stellar_kinematics": "free",
     "bright_snr": 20.0,
     "kinematics_range": 100.0,
+    "gas_components": 1,
+    "broad_lines": False,
     "seed": 1,
 }
 NAMES = ("regular", "faint", "single")

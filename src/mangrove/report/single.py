@@ -27,7 +27,7 @@ def is_single(extract: Artefact) -> bool:
 
 def table_figure(title: str, columns: Sequence[str], rows: Rows) -> Figure:
     """A table on a figure of its own."""
-    figure = new_figure(9.0, 1.2 + _ROW_INCHES * len(rows))
+    figure = new_figure(9.0, max(3.0, 1.2 + _ROW_INCHES * len(rows)))
     draw_table(figure.subplots(), columns, rows)
     figure.suptitle(title, fontsize=13)
     return figure
