@@ -453,6 +453,7 @@ def _in_rows(kind: Kind) -> Kind:
 
 LABELS, TRAINING_SPECTRA = _in_rows(LABELS), _in_rows(TRAINING_SPECTRA)
 
+#: Every kind of artefact by its name.
 KINDS: dict[str, Kind] = {
     "truth": TRUTH,
     "extract": EXTRACT,
