@@ -14,9 +14,9 @@ from mangrove.spectra import extract
 from mangrove.spectra.line_windows import line_windows
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.cube import Cube
+from mangrove.survey.galaxy import MISSING, PLATEIFU, Galaxy, check_galaxy
 from mangrove.survey.missing import empty_cube, reason_missing_in
 from mangrove.survey.readers import advice, read_cube
-from mangrove.survey.sample import MISSING, PLATEIFU, Galaxy, check_galaxy
 
 logger = logging.getLogger("mangrove.extract")
 
