@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from mangrove import artefacts
+from mangrove.errors import MangroveError
 
 #: Width, pixels, and size, bytes, that no picture exceeds.
 WIDTH, SIZE = 1200, 400_000
@@ -110,4 +111,7 @@ if __name__ == "__main__":
     if len(sys.argv) > 3:
         sys.exit(__doc__)
     arguments = [Path(argument) for argument in sys.argv[1:]]
-    main(*arguments, *[Path("results/demo"), Path("docs/pictures/demo")][len(arguments) :])
+    try:
+        main(*arguments, *[Path("results/demo"), Path("docs/pictures/demo")][len(arguments) :])
+    except MangroveError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

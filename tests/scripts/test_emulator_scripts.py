@@ -167,12 +167,10 @@ def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Param
     files, found = files_of(finished), record.read(finished / "quality.h5")
     inputs = Params(files | {"learning": str(finished / "learning.csv")})
     stored = read_stored(finished / "table.h5")
-    n_train, n_test = (
-        np.unique(stored.table.identifier[rows]).size for rows in (stored.parts.train, stored.parts.test)
-    )
+    sides = (stored.parts.train, stored.parts.test)
+    sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
     for make in script("emulator_figures").draw(inputs, found, 1).values():
-        title = make().get_suptitle()
-        assert f"Illustration only: trained on {n_train} galaxies, tested on {n_test} galaxies" in title
+        assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
 
 def test_baselines_and_learning_curve_stand_beside(finished):

@@ -112,6 +112,12 @@ def test_nobody_is_told_to_delete_a_file_of_their_own(tmp_path, run, link):
         assert ("put a right file there" if link else "columns 'path' and 'spectrum'") in message
 
 
+def test_where_a_cube_came_from_changes_no_result(tmp_path, run):
+    path = small_cubes.write(tmp_path / "c.fits", small_cubes.logcube())
+    own, fetched = (run(path, fetched=value) for value in (False, True))
+    assert own.attrs["params"] == fetched.attrs["params"] and own.content_hash == fetched.content_hash
+
+
 def test_missing_file(tmp_path, fails):
     fails(tmp_path / "none.fits.gz", "cannot be read.*FileNotFoundError")
 

@@ -227,6 +227,18 @@ def test_masks_of_another_kind_are_refused(read, kind, name):
         hdus[name].header["MASKNAME"] = "MANGA_DAPSPECMASK"
         with pytest.raises(CubeError, match="bits of MANGA_DAPSPECMASK by MASKNAME"):
             read(hdus)
+        del hdus[name].header["MASKNAME"]
+        hdus[0].header["MASKNAME"] = "MANGA_DRP2PIXMASK"
+        with pytest.raises(CubeError, match="bits of MANGA_DRP2PIXMASK by MASKNAME"):
+            read(hdus)
+
+
+def test_flags_are_flags_whatever_the_header_calls_them(read):
+    hdus = logcube()
+    hdus["MASK"].data[:, 1, 2] = 1 << 10
+    hdus["MASK"].header["HDUCLAS3"] = "MASKZERO"
+    cube = read(hdus)
+    assert not cube.good[:, 1, 2].any() and cube.good.sum() == cube.good.size - small_cubes.WAVE.size
 
 
 def test_a_scale_beside_the_unit_is_refused(read):
@@ -535,13 +547,13 @@ def test_a_last_block_that_is_not_filled_is_no_damage(tmp_path, kind):
         read_cube(path, 1)
 
 
-def test_cards_of_the_primary_header_are_inherited(read):
-    hdus = logcube()
-    hdus[0].header["MASKNAME"] = "MANGA_DAPSPECMASK"
-    assert read(hdus).good.all()
-    hdus["MASK"].header["INHERIT"] = True
-    with pytest.raises(CubeError, match="MASKNAME"):
-        read(hdus)
+@pytest.mark.parametrize("inherit", [False, True])
+def test_cards_of_the_primary_header_hold_where_an_hdu_inherits_them(read, inherit):
+    hdus = muse(**{key: value for key, value in FRAMES["B1950"].items() if key.startswith("CRVAL")})
+    hdus[0].header.update({"RADESYS": "FK4", "EQUINOX": 1950.0})
+    hdus["DATA"].header["INHERIT"] = inherit
+    x, y = read(hdus).wcs.world_to_pixel_values(150.0, 20.0)
+    assert (abs(x - 2.0) < 0.01 and abs(y - 1.0) < 0.01) == inherit
 
 
 def test_an_image_in_the_first_hdu_is_found_by_its_name(read):

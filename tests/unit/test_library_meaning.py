@@ -194,6 +194,13 @@ def test_tables_in_place_of_a_spectrum_are_refused(folder, tmp_path):
         load_library(path)
 
 
+def test_files_of_other_names_are_said(folder, tmp_path, caplog):
+    path = folder()
+    (tmp_path / "miles" / "Mku1.30Zp0.22T01.0000_iTp0.00_baseFe (1).fits").write_bytes(b"")
+    assert load_library(path).metallicity.tolist() == [-0.4, 0.0]
+    assert "(1).fits: no name of the MILES pages, not read" in caplog.text
+
+
 def test_mass_tables_outside_of_ascii_are_read(folder, tmp_path):
     path = folder()
     rows = [f"KU 1.30 {z:.2f} {t:.4f} 1.0 0.6 0.4" for z in METALLICITY for t in AGE]

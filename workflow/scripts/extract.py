@@ -37,7 +37,9 @@ def main(inputs, outputs, params, log=None, threads=1):
         if missing is not None:
             attrs |= {"status": "missing", "reason": missing}
         logger.info("%s: %s %s %s", galaxy.plateifu, attrs["status"], attrs["reason"], attrs["notes"])
-        prov = artefacts.provenance(outputs.extract, dict(params.items()), [inputs.cube])
+        # Where the cube came from changes what an error advises, and no result.
+        recorded = {key: value for key, value in params.items() if key != "fetched"}
+        prov = artefacts.provenance(outputs.extract, recorded, [inputs.cube])
         artefacts.write(outputs.extract, "extract", data, prov, attrs)
 
 

@@ -69,6 +69,8 @@ def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVarian
         if (tool := unpacking_tool(file.name)) and parse_miles_name(file.stem) and not file.with_suffix("").exists():
             raise TemplateError(f"{file} is packed in a form that is not read; unpack it with '{tool}'.")
         if (name := parse_miles_name(file.name)) is None:
+            if ".fits" in file.name:
+                logger.warning("%s: no name of the MILES pages, not read", file)
             continue
         variants.setdefault(parse_variant(file.name), file.name)
         if name in files and len(variants) == 1:

@@ -119,7 +119,7 @@ def scaled(values: np.ndarray, factor: float) -> np.ndarray:
     return values
 
 
-def quality_flags(name: str, hdu: Hdu, mask_name: str = "") -> np.ndarray:
+def quality_flags(name: str, hdu: Hdu, mask_name: str = "", primary: fits.Header | None = None) -> np.ndarray:
     """The flags of a quality array as whole numbers, 0 for good; DONOTUSE where the array is undefined (BLANK).
 
     Parameters
@@ -128,7 +128,9 @@ def quality_flags(name: str, hdu: Hdu, mask_name: str = "") -> np.ndarray:
         Of the HDU.
     hdu : Hdu
     mask_name : str
-        The list of bits that the array must use, where it names one in MASKNAME; any if empty.
+        The list of bits that the array must use, where MASKNAME names one; any if empty.
+    primary : Header, optional
+        Holds MASKNAME where the HDU has none.
 
     Raises
     ------
@@ -136,7 +138,9 @@ def quality_flags(name: str, hdu: Hdu, mask_name: str = "") -> np.ndarray:
         If the array is no such thing by its type, or by HDUCLAS3 or MASKNAME.
     """
     form, bits = text(hdu.header, "HDUCLAS3").upper(), text(hdu.header, "MASKNAME")
-    if form in ("MASKZERO", "MASKONE"):
+    bits = bits or text(primary if primary is not None else hdu.header, "MASKNAME")
+    # Which of the two is good is not the same to all who write these words; flags are flags, whatever the word.
+    if form in ("MASKZERO", "MASKONE") and not np.any(hdu.data > 1):
         raise CubeError(
             f"HDU {name} is a mask of two values by HDUCLAS3 ('{form}'). Write flags, 0 for good pixels, and "
             "HDUCLAS3 'FLAG32BIT'."

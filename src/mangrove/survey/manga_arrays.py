@@ -39,7 +39,7 @@ def mask(hdus: dict[str, Hdu]) -> np.ndarray:
     CubeError
         If it holds something else by its type or header.
     """
-    return error_arrays.quality_flags("MASK", hdus["MASK"], _BITS)
+    return error_arrays.quality_flags("MASK", hdus["MASK"], _BITS, hdus["PRIMARY"].header)
 
 
 def wavelengths(hdus: dict[str, Hdu]) -> np.ndarray:
