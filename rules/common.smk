@@ -19,13 +19,14 @@ os.environ.update(
 
 from snakemake.io import strip_wildcard_constraints
 
-from mangrove import artefacts, codehash, config_files, logs, staleness
+from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
 from mangrove.spectra import libraries
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
-from mangrove.survey.sample import GALAXY_NAME, read_sheet
+from mangrove.survey.galaxy import GALAXY_NAME
+from mangrove.survey.sample import read_sheet
 
 # The graph of a survey is millions of objects that live to the end: looking for garbage less often plans faster.
 gc.set_threshold(200_000, 20, 1000)
@@ -34,9 +35,15 @@ gc.set_threshold(200_000, 20, 1000)
 def load_run():
     """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
-        files = [*map(str, workflow.configfiles)]
-        validated = config_files.validate(config, files)
-        config_files.check(validated, files)
+        # Later files win: the workflow's own, then those of the command line, then --config.
+        given = [*map(config_files.shown, workflow.overwrite_configfiles)]
+        own = [
+            f for f in map(config_files.shown, workflow.configfiles) if f not in given
+        ]
+        validated = config_files.validate(
+            config, [*own, *given], workflow.config_settings.config
+        )
+        config_files.check(validated)
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)
@@ -97,7 +104,8 @@ def bind_values_to_keys():
     """
     for one in workflow.rules:
         if "code" in one.params.keys():
-            one.set_params(key_hash(dict(one.params.items())))
+            recorded = {k: v for k, v in one.params.items() if not is_unrecorded(v)}
+            one.set_params(key_hash(recorded))
 
 
 def key_hash(params):
@@ -207,7 +215,7 @@ def archive_url(wildcards, output):
 @signed
 def file_url(wildcards):
     """Address of a galaxy's cube among the user's own files."""
-    return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
+    return paths.below(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
 
 
 def cube_input(path):

@@ -58,6 +58,12 @@ FIT_STATUS = {
     8: "gas_at_bound",
 }
 
+#: What the gas of a baxel is made of (fit.gas_components, fit.broad_lines).
+GAS_MODEL = {0: "none", 1: "one_gaussian", 2: "two_gaussians", 3: "one_and_broad", 4: "two_and_broad"}
+
+#: Bits: what the data say against the profile of a line (docs/labels.md).
+LINE_SHAPE = {1: "not_one_gaussian", 2: "doublet_ratio_rejected"}
+
 LINE_STATUS = {0: "ok", 1: "outside_range", 2: "masked", 3: "no_fit"}
 
 TRAINING_CUT = {
@@ -75,6 +81,8 @@ _MAP = ("spaxel_y", "spaxel_x")
 _BAXEL = ("baxel",)
 _SPECTRA = ("baxel", "wave")
 _LINE = ("baxel", "line")
+_COMPONENT = ("baxel", "component")
+_COMPONENT_LINE = ("baxel", "component", "line")
 _WINDOW = ("line", "window_pixel", *_MAP)
 
 
@@ -149,15 +157,38 @@ FIT = Kind(
         "guided_by": _baxel(
             "1", "baxel whose stellar kinematics were taken or held near (fit.stellar_kinematics); -1: none", "i4"
         ),
-        "v_gas": _baxel(KMS, "gas velocity, same convention"),
+        "v_gas": _baxel(KMS, "gas velocity, same convention; of two components of all lines, the narrower"),
         "v_gas_err": _baxel(KMS, "its error"),
-        "sigma_gas": _baxel(KMS, "gas velocity dispersion, line spread removed; 1 is the lower bound of the fit"),
+        "sigma_gas": _baxel(KMS, "its velocity dispersion, line spread removed; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),
         "line": _lines("names of the fitted lines"),
         "line_wave": Field(("line",), "f8", "Angstrom", "rest wavelength, vacuum"),
         "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LINE_STATUS),
-        "line_flux": Field(_LINE, "f4", LINE_FLUX, "flux, Galactic extinction removed; NaN unless line_status is ok"),
+        "line_flux": Field(
+            _LINE, "f4", LINE_FLUX, "flux of all components, Galactic extinction removed; NaN unless line_status is ok"
+        ),
         "line_flux_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
+        "line_flux_sum": Field(
+            _LINE, "f4", LINE_FLUX, "the same without a profile: data minus starlight and other lines, summed directly"
+        ),
+        "line_flux_sum_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
+        "line_residual": Field(_LINE, "f4", "1", "line_flux_sum minus line_flux, in units of its error"),
+        "line_chi2": Field(_LINE, "f4", "1", "mean square of residual over error about the line"),
+        "line_shape": Field(_LINE, "u1", "1", "bits: what the data say against the profile of the line", LINE_SHAPE),
+        "gas_model": _baxel("1", "components of the gas in the model", "i1", GAS_MODEL),
+        "gas_bic_gain": _baxel("1", "by how much they lower the Bayesian information criterion against one Gaussian"),
+        "component": Field(("component",), "str", "1", "names of the components that the settings allow"),
+        "component_v": Field(_COMPONENT, "f4", KMS, "velocity, as v_gas; NaN if the component is not in the model"),
+        "component_v_err": Field(_COMPONENT, "f4", KMS, "its error"),
+        "component_sigma": Field(_COMPONENT, "f4", KMS, "velocity dispersion, as sigma_gas"),
+        "component_sigma_err": Field(_COMPONENT, "f4", KMS, "its error"),
+        "component_flux": Field(
+            _COMPONENT_LINE,
+            "f4",
+            LINE_FLUX,
+            "flux of each component of each line in the model, also where line_status is masked; NaN if it has none",
+        ),
+        "component_flux_err": Field(_COMPONENT_LINE, "f4", LINE_FLUX, "its error"),
         "line_ew": Field(_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive"),
         "line_ew_err": Field(_LINE, "f4", "Angstrom", "its error"),
         "line_continuum": Field(_LINE, "f4", FLUX, "mean starlight within 500 km/s of the line"),
@@ -165,6 +196,7 @@ FIT = Kind(
         "noise_scale": _baxel("1", "factor on the formal errors before the fit (1 unless rescaling is on)"),
         "residual_rms": _baxel("1", "robust scatter of residual over error"),
         "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
+        "n_free": _baxel("1", "free parameters of the fit: n_pixel - n_free degrees of freedom", "i4"),
         "n_clipped": _baxel("1", "pixels left out as outliers", "i4"),
         "r_flux": _baxel(FLUX, "mean starlight over SDSS r in the rest frame; NaN where the range does not cover it"),
         "r_flux_err": _baxel(FLUX, "its error"),
@@ -201,6 +233,10 @@ LABEL_FLAG = {
     512: "negative_decrement",
     1024: "below_line_spread",
     2048: "at_bound",
+    8192: "not_star_forming",
+    16384: "upper_limit",
+    32768: "not_one_gaussian",
+    65536: "doublet_ratio_rejected",
 }
 
 BPT_CLASS = {0: "none", 1: "star_forming", 2: "composite", 3: "agn"}
@@ -226,14 +262,14 @@ def _label_fields() -> dict[str, Field]:
     for name, (unit, meaning) in LABEL.items():
         fields[name] = _baxel(unit, meaning)
         fields[f"{name}_err"] = _baxel(unit, "its error")
-        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u2", LABEL_FLAG)
+        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u4", LABEL_FLAG)
     return fields
 
 
 _FROM_FIT = (
     *("status", "snr", "chi2_reduced", "v_star", "v_star_err", "sigma_star", "sigma_star_err", "v_gas", "v_gas_err"),
     *("sigma_gas", "sigma_gas_err", "line", "line_wave", "line_status", "line_flux", "line_flux_err", "line_ew"),
-    *("line_ew_err",),
+    *("line_ew_err", "line_flux_sum", "line_flux_sum_err", "gas_model"),
 )
 
 LABELS = Kind(
@@ -253,9 +289,15 @@ LABELS = Kind(
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         **{name: EXTRACT.fields[name] for name in PLACE},
         **{name: FIT.fields[name] for name in _FROM_FIT},
-        "sigma_star_flag": _baxel("1", "bits: why sigma_star is missing or not to be trusted", "u2", LABEL_FLAG),
-        "line_flag": Field(_LINE, "u2", "1", "bits of each line, and of its equivalent width", LABEL_FLAG),
+        **{
+            f"{name}_flag": _baxel("1", f"bits: why {name} is missing or not to be trusted", "u4", LABEL_FLAG)
+            for name in ("v_star", "sigma_star", "v_gas", "sigma_gas")
+        },
+        "line_flag": Field(_LINE, "u4", "1", "bits of each line, and of its equivalent width", LABEL_FLAG),
         **_label_fields(),
+        "log_sfr_density_limit": _baxel(
+            LABEL["log_sfr_density"][0], "2 sigma upper limit before dust where Halpha is not detected, NaN elsewhere"
+        ),
         "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BPT_CLASS),
     },
 )

@@ -47,3 +47,7 @@ class TrainingError(MangroveError):
 
 class ModelError(MangroveError):
     """A model folder is missing or altered, or a model was asked for what it cannot give."""
+
+
+class OutputError(MangroveError):
+    """A file would be replaced that is not the command's own, or cannot be written."""

@@ -7,10 +7,13 @@ import numpy as np
 from astropy.table import Table
 
 from mangrove.resources import resource
+from mangrove.wavelengths import C_KMS
 
 #: Half width, km/s, of the range about a line over which the mean starlight is the continuum of its EW: wide enough to
 #: hold the stellar absorption, whose bottom depends on the stars' motions.
 EW_HALF_WIDTH = 500.0
+#: Lines that the gas around a black hole makes broad and starlight cannot mimic; higher Balmer lines are blends.
+BROAD_LINES = ("Hdelta-4103", "Hgamma-4342", "Hbeta-4863", "Halpha-6565")
 
 
 class LineList(NamedTuple):
@@ -68,3 +71,8 @@ def fit_lines() -> LineList:
 def window_lines() -> LineList:
     """The 19 lines of the emission-line cubes."""
     return _select("window")
+
+
+def distance_to_lines(wave, lines: LineList, velocity: float = 0.0) -> np.ndarray:
+    """Distance of wavelengths (rest frame, Angstrom) to the nearest line that moves with a velocity; both km/s."""
+    return np.abs(C_KMS * np.log(np.asarray(wave)[:, None] / lines.wave) - velocity).min(axis=1)

@@ -10,7 +10,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -149,14 +148,17 @@ def unrecorded_stale(run: Path, expected: Iterable[Expected], has_record) -> tup
 
 
 def warning(run: Path, stale: list[Stale], checked: int) -> str:
-    """What a run says at its start about artefacts that it takes as they are."""
-    counts = Counter((one.rule, one.why) for one in stale)
+    """What a run says at its start about artefacts that it takes as they are: by rule and by what has changed."""
+    alike: dict[tuple, list[Stale]] = {}
+    for one in stale:
+        # Values of a galaxy's own differ from one to the next: the first stands for all with the same keys.
+        alike.setdefault((one.rule, *(words.split(" ")[0] for words in one.why)), []).append(one)
     rules = dict.fromkeys(one.rule for one in stale)
     return "\n".join(
         [
             f"WARNING: {run} holds results that Snakemake has no record of (copied, or .snakemake was deleted) and that "
             f"would be made differently now: {len(stale)} of {checked} that were looked at.",
-            *(f"  {n} x {rule}: {', '.join(why)}" for (rule, why), n in counts.items()),
+            *(f"  {len(some)} x {some[0].rule}: {', '.join(some[0].why)}" for some in alike.values()),
             f"They are used as they are. 'mangrove verify {run.name}' checks all; '--forcerun {' '.join(rules)}' makes "
             "them and what depends on them anew.",
         ]

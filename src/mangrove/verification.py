@@ -96,6 +96,15 @@ def count_statuses(run: Path) -> Counter:
     return counts
 
 
+def locked_runs(work: Path) -> list[str] | None:
+    """Names of the runs whose files Snakemake's lock in a folder names; None if it is not locked."""
+    locks = [path for path in (work / ".snakemake/locks").glob("*") if path.is_file()]
+    if not locks:
+        return None
+    lines = (Path(line.strip()).parts for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
+    return sorted({parts[1] for parts in lines if len(parts) > 2 and parts[0] == "results"})
+
+
 def _check(path: Path) -> list[str]:
     problems = []
     try:

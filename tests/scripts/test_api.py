@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from mangrove import artefacts
 from mangrove.api import fit_spectrum, open_run
 from mangrove.config import Fit
-from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG
+from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
 from mangrove.spectra.fit_settings import FitSettings
 
@@ -75,7 +75,7 @@ def test_a_spectrum_fitted_alone_gives_what_the_workflow_stored(run, stored):
         "bpt_class",
         "line_flag",
     }
-    elsewhere = {"ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel", "snr", "guided_by"}
+    elsewhere = {*PLACE, "snr", "guided_by"}
     for baxel in (0, baxels - 1):
         found = fit_spectrum(**run.fit_arguments(GALAXY, baxel))
         for name in of_baxels - elsewhere:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mangrove import artefacts
+from mangrove import artefacts, staleness
 from mangrove.analysis import emulator_record as record
 from mangrove.analysis.emulator_quality import QualityRow
 from mangrove.models.continuum import Bins
@@ -108,6 +108,14 @@ def test_a_trained_model_is_judged_on_its_test_rows(finished):
     assert found["rho"].min() > 0.5 and np.isnan(found["gain"]).all()
 
 
+def test_model_and_quality_tell_with_what_they_were_made(finished):
+    """From which 'mangrove verify' knows whether a run would make them differently."""
+    for name, params in {"model/model.json": TRAINING, "quality.h5": QUALITY}.items():
+        recorded = staleness.recorded_params(finished / name)
+        assert recorded is not None and staleness.differences(recorded, params) == ()
+        assert staleness.differences(recorded, {**params, "epochs": 999}) == (f"epochs 999 (was {params['epochs']})",)
+
+
 def test_too_few_test_galaxies_give_no_verdict(finished):
     """50 of them; the table of lines says so, and the log warns of nothing."""
     assert {row["holds"] for row in rows(finished / "quality.csv")} == {"too few"}
@@ -159,12 +167,10 @@ def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Param
     files, found = files_of(finished), record.read(finished / "quality.h5")
     inputs = Params(files | {"learning": str(finished / "learning.csv")})
     stored = read_stored(finished / "table.h5")
-    n_train, n_test = (
-        np.unique(stored.table.identifier[rows]).size for rows in (stored.parts.train, stored.parts.test)
-    )
+    sides = (stored.parts.train, stored.parts.test)
+    sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
     for make in script("emulator_figures").draw(inputs, found, 1).values():
-        title = make().get_suptitle()
-        assert f"Illustration only: trained on {n_train} galaxies, tested on {n_test} galaxies" in title
+        assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
 
 def test_baselines_and_learning_curve_stand_beside(finished):

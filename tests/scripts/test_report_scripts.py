@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from mangrove import artefacts
-from mangrove.analysis.label_recovery import BPT
+from mangrove.analysis.label_recovery import BPT, Checked
 from mangrove.analysis.recovery import Comparison
 from mangrove.config_files import validate
 from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
-from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, summary, training
+from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
 from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
@@ -66,6 +66,8 @@ FIT_PARAMS = {
     "stellar_kinematics": "free",
     "bright_snr": 20.0,
     "kinematics_range": 100.0,
+    "gas_components": 1,
+    "broad_lines": False,
     "seed": 1,
 }
 NAMES = ("regular", "faint", "single")
@@ -327,8 +329,42 @@ def test_maps_show_the_psf_the_effective_radius_and_a_length(survey):
     assert [text.get_text() for text in axes.texts] == ["0.2 kpc"]
     # A bar of 0.2 kpc at z = 0.03: 0.6007 kpc to the arcsec (H0 = 70, Omega_m = 0.3, flat).
     assert np.ptp(axes.lines[0].get_xdata()) == pytest.approx(0.2 / 0.6007, rel=1e-3)
-    single = galaxy_figures.maps_figure(*galaxy_of(survey, "single"))
-    assert not titled(single, "stellar velocity").patches
+
+
+def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
+    extract, fit, labels = galaxy_of(survey, "single")
+    v_star = single.with_error(fit["v_star"][0], fit["v_star_err"][0])
+    for figure in (galaxy_figures.maps_figure(extract, fit, labels), summary.summary_figure(extract, fit, labels)):
+        table = figure.axes[0].tables[0]
+        assert (table[1, 0].get_text().get_text(), table[1, 1].get_text().get_text()) == (
+            "stellar velocity $V_*$",
+            v_star,
+        )
+        assert not [axes for axes in figure.axes if axes.images]
+    lines = {row[0]: row[1:] for row in single.line_rows(fit)}
+    hbeta = fit_lines().index("Hbeta-4863")
+    assert lines[r"H$\beta$"][0] == single.with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
+    assert r"H$\alpha$" not in lines
+    values = {title: value for title, value, _ in single.label_rows(labels)}
+    assert set(values) == {style.title for style in STYLE.values()}
+    assert values["reddening of the gas"] == "\N{EN DASH}" != values["light-weighted age"]
+    (axes,) = label_maps.label_profiles_figure(extract, labels).axes
+    assert "no radial profile" in axes.texts[0].get_text()
+    assert "a single spectrum" in summary.description(extract)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (-5.83, 2.61, "\N{MINUS SIGN}5.8 ± 2.6"),
+        (0.10493, 0.0077, "0.1049 ± 0.0077"),
+        (1234.4, 56.0, "1234 ± 56"),
+        (3.0, np.nan, "3"),
+        (np.nan, 1.0, "\N{EN DASH}"),
+    ],
+)
+def test_values_stand_with_two_digits_of_their_error(value, error, text):
+    assert single.with_error(value, error) == text
 
 
 def test_published_limits_and_huge_errors_leave_values_out():
@@ -597,14 +633,16 @@ def test_recovery(paths, script, Params, tmp_path):
 def test_figure_of_the_labels_has_their_titles_and_units():
     rng = np.random.default_rng(3)
     columns = (rng.normal(9.0, 0.2, 30), np.full(30, 0.1), np.full(30, 9.0), np.full(30, 25.0), np.zeros(30, int))
-    pooled = {"log_age_lw": Comparison(*columns), "ebv_gas": Comparison(*(column[:0] for column in columns))}
-    age, dust = label_figure(pooled | {BPT: pooled["ebv_gas"]}).axes[:2]
+    faint, snr = Comparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
+    dust = Checked(faint, snr, np.zeros(50, int))
+    age = Checked(Comparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
+    age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()
-        == f"light-weighted age\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
+        == f"light-weighted age, 30 of 40 baxels\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
     )
     assert (age.get_xlabel(), age.get_ylabel()) == ("true log age [yr]", "measured log age [yr]")
-    assert dust.get_title() == "reddening of the gas\nno values"
+    assert dust.get_title() == "reddening of the gas, 0 of 40 baxels\nno values"
 
 
 def _rms(values):

@@ -73,6 +73,7 @@ def test_a_trend_of_points_on_a_line_is_the_line():
     [
         ("Halpha", r"H$\alpha$"),
         ("Hbeta-4863", r"H$\beta$"),
+        ("Halpha_6565", r"H$\alpha$"),
         ("OIII_5008", "[O III] 5008"),
         ("OII-3727", "[O II] 3727"),
         ("NeIII-3870", "[Ne III] 3870"),

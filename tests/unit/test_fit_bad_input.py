@@ -59,7 +59,7 @@ def no_silent_nan(result: FitResult):
     """Every missing label has a flag, every missing line a status or a flag, all kinematics a status."""
     for name, label in labels(result).items():
         assert np.isfinite(label.value[0]) or label.flag[0], name
-    flags = line_flag(result.line_status, result.line_continuum)
+    flags = line_flag(result.line_status, result.line_continuum, result.line_shape)
     assert np.all(np.isfinite(result.line_flux) | (flags & LabelFlag.LINE_MISSING > 0))
     assert np.all(np.isfinite(result.line_ew) | (flags > 0))
     if not np.isfinite([result.v_star, result.sigma_star, result.v_gas, result.sigma_gas]).all():
@@ -92,7 +92,7 @@ def test_negative_starlight_leaves_the_lines():
     result = fit(*spectrum_of(continuum=-1.0))
     assert result.status == fit_results.NO_CONTINUUM
     seen = result.line_status == fit_results.LINE_OK
-    flags = line_flag(result.line_status, result.line_continuum)
+    flags = line_flag(result.line_status, result.line_continuum, result.line_shape)
     assert np.all(np.isnan(result.line_ew[seen])) and np.all(flags[seen] & LabelFlag.ZERO_CONTINUUM)
     out = labels(result)
     for name in ("log_age_lw", "metallicity_mw", "log_ml_r", "log_mass_density", "log_ssfr"):

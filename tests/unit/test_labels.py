@@ -7,8 +7,18 @@ from mangrove.data_model import BPT_CLASS, LABEL, LABEL_FLAG
 from mangrove.spectra import bpt, fit_results
 from mangrove.spectra.bpt import NONE, STAR_FORMING
 from mangrove.spectra.dust_curves import calzetti
-from mangrove.spectra.flags import LabelFlag, is_clean
-from mangrove.spectra.labels import baxel_labels, bpt_classes, dispersion_flag, fit_flag, line_flag
+from mangrove.spectra.fit_solution import SIGMA_GAS_BOUND
+from mangrove.spectra.flags import MAX_ERROR, MAX_MOTION_ERROR, LabelFlag, is_clean
+from mangrove.spectra.labels import (
+    MIN_SIGMA_GAS,
+    baxel_labels,
+    bpt_classes,
+    dispersion_flag,
+    fit_flag,
+    line_flag,
+    motion_flags,
+    width_flag,
+)
 from mangrove.spectra.photometry import SOLAR_LUMINOSITY, r_band_flux, solar_r_luminosity
 from mangrove.spectra.physics import kpc_per_arcsec, luminosity_distance, r_attenuation
 from mangrove.spectra.populations import population_values, template_table
@@ -18,6 +28,7 @@ MASTAR = load_mastar()
 TABLE = template_table(MASTAR)
 LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
 GOOD = [30.0, 20.0, 120.0, 30.0]
+MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 
 
 def stored(line_flux=(GOOD,), **changes):
@@ -41,6 +52,7 @@ def stored(line_flux=(GOOD,), **changes):
         "line": LINES,
         "line_flux": np.array(line_flux),
         "line_flux_err": np.ones((n, 4)),
+        "line_shape": np.zeros((n, 4), np.uint8),
     }
     return fit | changes
 
@@ -136,10 +148,109 @@ def test_without_starlight_the_labels_of_the_gas_stand_and_those_of_stars_are_mi
             assert is_clean(label)[0], name
 
 
-def test_a_faint_hbeta_makes_star_formation_uncertain_not_faint():
-    out = labels(stored([GOOD, GOOD], line_flux_err=np.array([[1.0] * 4, [18.0, 1.0, 1.0, 1.0]])))
-    assert out["ebv_gas"].flag[1] & LabelFlag.LOW_SNR and out["log_sfr_density"].flag[1] == 0
-    assert out["log_sfr_density"].error[1] > 10 * out["log_sfr_density"].error[0]
+def test_without_hbeta_the_dust_is_undetermined_in_every_label_that_needs_it():
+    """Halpha at 120 sigma. Hbeta of 30 counts to an error of 14.9: the ratio then has a signal to noise of 2.01."""
+    errors = np.array([[1.0] * 4, [14.9, 1.0, 1.0, 1.0], [15.1, 1.0, 1.0, 1.0], [np.nan, 1.0, 1.0, 1.0]])
+    out = labels(stored([GOOD] * 4, line_flux_err=errors))
+    for name in ("ebv_gas", "log_sfr_density", "log_ssfr"):
+        assert (out[name].flag & LabelFlag.LOW_SNR > 0).tolist() == [False, False, True, True], name
+    # The decrement has 0.5 relative: 0.5 mag (2.31 / ln 10 of it), and 2.36 / ln 10 of it in the corrected Halpha.
+    assert out["ebv_gas"].error[1] == pytest.approx(2.31 / np.log(10) * 14.9 / 30, rel=0.02)
+    assert out["log_sfr_density"].error[1] == pytest.approx(2.36 / np.log(10) * 14.9 / 30, rel=0.02)
+
+
+def test_a_balmer_line_that_is_not_there_is_undetermined_dust():
+    """9002-1902 of the demo: Hbeta 0.001 +- 0.04 gave a star formation of 10^(1.0 +- 43.7) with no flag."""
+    flux = [[0.001, 0.3, 0.17, 0.1], [0.0, 0.3, 0.17, 0.1], [-0.05, 0.3, 0.17, 0.1]]
+    out = labels(stored(flux, line_flux_err=np.full((3, 4), 0.04)))
+    assert out["log_sfr_density"].error[0] > 10
+    for name in ("ebv_gas", "log_sfr_density", "log_ssfr"):
+        assert (out[name].flag & LabelFlag.LOW_SNR > 0).all(), name
+        assert (out[name].flag & LabelFlag.UPPER_LIMIT == 0).all(), name
+
+
+def test_star_formation_without_halpha_is_a_limit_and_no_value():
+    flux = [GOOD, [30.0, 20.0, 1.9, 30.0], [30.0, 20.0, -3.0, 30.0], [30.0, 20.0, np.nan, 30.0]]
+    out = labels(stored(flux))
+    for name in ("log_sfr_density", "log_ssfr"):
+        limit = out[name].flag & LabelFlag.UPPER_LIMIT > 0
+        assert limit.tolist() == [False, True, True, False]
+        assert np.isnan(out[name].value[1:]).all() and np.isnan(out[name].error[1:]).all()
+        assert (out[name].flag[limit] & LabelFlag.LOW_SNR > 0).all()
+        assert out[name].flag[3] & LabelFlag.LINE_MISSING
+
+
+def test_only_star_formation_says_that_the_gas_is_lit_by_something_else():
+    """Star-forming, composite, AGN, and no class for want of [OIII]."""
+    flux = [GOOD, [30.0, 30.0, 90.0, 50.0], [10.0, 100.0, 30.0, 30.0], [30.0, 1.0, 120.0, 30.0]]
+    fit = stored(flux)
+    out = labels(fit)
+    assert bpt_classes(fit, out["d_bpt"]).tolist() == [STAR_FORMING, bpt.COMPOSITE, bpt.AGN, NONE]
+    for name, label in out.items():
+        other = label.flag & LabelFlag.NOT_STAR_FORMING > 0
+        assert other.tolist() == [False, "sfr" in name, "sfr" in name, False], name
+
+
+def random_fit(n=6000):
+    """Fits of all kinds: bright and absent lines, errors and draws that are unknown, populations that scatter widely."""
+    rng = np.random.default_rng(7)
+    flux = 10 ** rng.uniform(-1, 3, (n, 4)) * rng.choice([1] * 17 + [0, -1, np.nan], (n, 4))
+    error = 10 ** rng.uniform(-2, 2, (n, 4))
+    error[rng.random((n, 4)) < 0.05] = np.nan
+    weights = rng.random((n, 54)) * (rng.random((n, 54)) < 0.05)
+    draws = weights[:, None] * 10 ** (rng.uniform(0, 3, (n, 1, 1)) * rng.normal(size=(n, 8, 54)))
+    draws[rng.random(n) < 0.02, 1:] = 0.0
+    ebv_draw = 0.3 + 10 ** rng.uniform(-3, 1, (n, 1)) * rng.normal(size=(n, 8))
+    ebv_draw[rng.random(n) < 0.02], ebv_draw[rng.random(n) < 0.02] = np.nan, 0.0
+    motions = {f"{name}{end}": 10 ** rng.uniform(0, 4, n) for name in MOTIONS for end in ("", "_err")}
+    motions["v_gas_err"][::50], motions["v_star_err"][::51], motions["v_star"][::49] = np.nan, 0.0, np.nan
+    outcome = {
+        "status": np.where(np.isnan(motions["v_star"]), fit_results.NOT_CONVERGED, rng.choice([0, 0, 6, 7, 8], n)),
+        "chi2_reduced": rng.uniform(0.8, 2.2, n),
+        "ebv_star": rng.uniform(0, 3, n),
+        "r_flux": rng.normal(size=n),
+        "r_flux_err": 10 ** rng.uniform(-3, 2, n),
+    }
+    made = {"weights": weights, "weights_draw": draws, "ebv_draw": ebv_draw, "line_flux_err": error}
+    return stored(flux, **made, **outcome) | motions
+
+
+def test_a_label_without_a_flag_is_a_measurement():
+    out = labels(random_fit())
+    assert set(out) == set(LABEL)
+    for name, (value, error, flag) in out.items():
+        clean = flag == 0
+        assert clean.sum() > 20, name
+        assert np.isfinite(value[clean]).all(), name
+        assert (error[clean] > 0).all() and (error[clean] <= MAX_ERROR).all(), name
+        # Not for want of errors that are larger.
+        assert (error[np.isfinite(value)] > MAX_ERROR).any(), name
+
+
+def test_motions_without_a_flag_are_measurements():
+    fit = random_fit()
+    out = motion_flags(fit)
+    assert tuple(out) == MOTIONS
+    for name, flag in out.items():
+        clean, error = flag == 0, fit[f"{name}_err"]
+        assert clean.sum() > 20, name
+        assert np.isfinite(fit[name][clean]).all(), name
+        assert (
+            (error[clean] > 0).all() and (error[clean] <= MAX_MOTION_ERROR).all() and (error > MAX_MOTION_ERROR).any()
+        ), name
+
+
+def test_motions_of_faint_gas_and_at_their_bounds_are_flagged():
+    flux = [GOOD, [1.0, 2.0, 4.9, 3.0], GOOD, GOOD, [np.nan] * 4]
+    motions = {f"{name}{end}": np.full(5, 20.0) for name in MOTIONS for end in ("", "_err")}
+    motions["sigma_gas"] = np.array([20.0, 20.0, 20.0, 1.0, 20.0])
+    status = np.array([0, 0, fit_results.GAS_AT_BOUND, 0, 0])
+    out = motion_flags(stored(flux, status=status, **motions))
+    low, bound, missing = LabelFlag.LOW_SNR, LabelFlag.AT_BOUND, LabelFlag.LINE_MISSING
+    np.testing.assert_array_equal(out["v_gas"], [0, low, bound, 0, missing])
+    np.testing.assert_array_equal(out["sigma_gas"], [0, low, bound, bound, missing])
+    np.testing.assert_array_equal([out["v_star"], out["sigma_star"]], np.zeros((2, 5)))
+    assert SIGMA_GAS_BOUND[0] == MIN_SIGMA_GAS
 
 
 def test_ebv_at_its_bound_is_flagged():
@@ -150,7 +261,36 @@ def test_ebv_at_its_bound_is_flagged():
 def test_lines_without_continuum_are_flagged():
     status = [[fit_results.LINE_OK, fit_results.LINE_OK, fit_results.LINE_OUTSIDE]]
     expected = [[0, LabelFlag.ZERO_CONTINUUM, LabelFlag.LINE_MISSING]]
-    np.testing.assert_array_equal(line_flag(status, [[1.0, 0.0, np.nan]]), expected)
+    np.testing.assert_array_equal(line_flag(status, [[1.0, 0.0, np.nan]], [[0, 0, 0]]), expected)
+
+
+def test_lines_whose_profile_the_data_reject_are_flagged():
+    status = [[fit_results.LINE_OK] * 3]
+    shape = [[fit_results.NOT_ONE_GAUSSIAN, fit_results.DOUBLET_RATIO_REJECTED, 3]]
+    odd, ratio = LabelFlag.NOT_ONE_GAUSSIAN, LabelFlag.DOUBLET_RATIO_REJECTED
+    np.testing.assert_array_equal(line_flag(status, [[1.0] * 3], shape), [[odd, ratio, odd | ratio]])
+
+
+def test_labels_know_when_a_line_that_they_use_is_not_one_gaussian():
+    """One baxel for each line of LINES that is odd, and one of which only the ratio of a doublet is."""
+    shape = np.vstack([np.eye(4, dtype=np.uint8) * fit_results.NOT_ONE_GAUSSIAN, np.full((1, 4), 2, np.uint8)])
+    out = labels(stored([GOOD] * 5, line_shape=shape))
+    balmer = np.append(np.isin(LINES, ["Halpha-6565", "Hbeta-4863"]), False)
+    for name, label in out.items():
+        odd = label.flag & LabelFlag.NOT_ONE_GAUSSIAN > 0
+        if name == "d_bpt":
+            assert odd.tolist() == [True] * 4 + [False]
+        elif name in ("ebv_gas", "log_sfr_density", "log_ssfr"):
+            np.testing.assert_array_equal(odd, balmer)
+        else:
+            assert not odd.any(), name
+
+
+def test_a_width_without_a_continuum_that_is_known_is_flagged():
+    """Starlight at 0.1 sigma under a line at 100; a faint line, whose flux says so itself; one without starlight."""
+    fit = {"line_flux": np.array([[100.0, 1.0, 100.0, 100.0]]), "line_flux_err": np.ones((1, 4))}
+    fit |= {"line_ew": np.array([[5000.0, 1.0, np.nan, 50.0]]), "line_ew_err": np.array([[50000.0, 1.0, np.nan, 5.0]])}
+    np.testing.assert_array_equal(width_flag(fit), [[LabelFlag.LOW_SNR, 0, 0, 0]])
 
 
 def test_the_data_model_names_flags_and_classes_as_the_code_does():

@@ -73,7 +73,9 @@ def test_lines_that_are_missing_or_negative_are_flagged():
         out = function([10.0, 10.0, 0.0], [1.0, 1.0, 1.0], [np.nan, -1.0, 1.0], [1.0, 1.0, 1.0])
         assert np.isnan(out.value).all() and np.isnan(out.error).all()
         expected = [LabelFlag.LINE_MISSING, LabelFlag.LINE_NEGATIVE, LabelFlag.LINE_NEGATIVE]
-        np.testing.assert_array_equal(out.flag & ~np.uint16(LabelFlag.LOW_SNR), expected)
+        of_strength = LabelFlag.LOW_SNR | LabelFlag.UPPER_LIMIT
+        np.testing.assert_array_equal(out.flag & ~np.uint32(of_strength), expected)
+        assert (out.flag & LabelFlag.LOW_SNR > 0).tolist() == [False, True, True]
 
 
 def test_polynomial_that_is_dust_gives_its_ebv():
@@ -111,7 +113,17 @@ def test_sfr_surface_density_does_not_depend_on_distance_but_for_dimming():
 
 def test_faint_halpha_is_flagged():
     out = physics.sfr_surface_density([3.0, 3.0], [1.0, 2.0], [1.0, 1.0], [0.1, 0.1], Z, PIXEL)
-    np.testing.assert_array_equal(out.flag, [0, LabelFlag.LOW_SNR])
+    np.testing.assert_array_equal(out.flag, [0, LabelFlag.LOW_SNR | LabelFlag.UPPER_LIMIT])
+    np.testing.assert_array_equal(np.isnan(out.value), [False, True])
+
+
+def test_upper_limit_of_star_formation_by_hand():
+    """Two sigma above the flux, or above zero, as a flux without dust; detected and missing lines have none."""
+    limit = physics.sfr_upper_limit([1.0, -1.0, 3.0, np.nan], [1.0, 1.0, 1.0, 1.0], Z, PIXEL)
+    area = (PIXEL * cosmology.kpc_per_arcsec(Z)) ** 2
+    halpha = 4 * np.pi * cosmology.luminosity_distance(Z) ** 2 * np.array([3e-17, 2e-17])
+    np.testing.assert_allclose(limit[:2], np.log10(halpha / 10**41.27 / area))
+    assert np.isnan(limit[2:]).all()
 
 
 def test_the_sun_is_one_solar_luminosity():

@@ -58,6 +58,13 @@ def test_only_what_snakemake_has_no_record_of_is_looked_at(tmp_path):
     assert "1 x fit: degree 9 (was 8)" in text and "--forcerun fit" in text and "1 of 1" in text
 
 
+def test_the_warning_of_a_whole_survey_is_short(tmp_path):
+    stale = [staleness.Stale(tmp_path / f"{i}.h5", "fit", (f"z 0.{i} (was 0.0)",)) for i in range(100)]
+    text = staleness.warning(tmp_path, [*stale, staleness.Stale(tmp_path / "x.h5", "fit", ("code",))], 120)
+    assert "101 of 120" in text and "100 x fit: z 0.0 (was 0.0)" in text and "1 x fit: code" in text
+    assert len(text.splitlines()) == 4
+
+
 def test_the_configuration_of_a_run_is_found_by_its_name(tmp_path):
     (tmp_path / "configs").mkdir()
     (tmp_path / "config.yaml").write_text("run: dr17\n", encoding="utf-8")

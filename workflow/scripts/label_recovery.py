@@ -28,7 +28,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         save_png(label_figure(pooled), outputs.figure)
 
 
-def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:
+def comparisons(inputs) -> Iterator[dict[str, label_recovery.Checked]]:
     """Comparisons of the galaxies, one at a time."""
     labels = artefacts.read(inputs.labels, "labels")
     per_baxel = [name for name, field in LABELS.fields.items() if field.dims[0] == "row"]
@@ -37,7 +37,7 @@ def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:
         own = {name: labels[name][rows] for name in per_baxel} | {"line": labels["line"]}
         extract = artefacts.read(extract_path, "extract", recovery.EXTRACT_DATASETS)
         truth = artefacts.read(truth_path, "truth", recovery.TRUTH_DATASETS + label_recovery.TRUTH_DATASETS)
-        true = label_recovery.label_truth(extract, truth, float(labels["z"][i]))
+        true = label_recovery.label_truth(extract, truth, float(labels["z"][i]), float(extract.attrs["pixel_scale"]))
         yield label_recovery.compare_labels(own, true, extract["snr"])
 
 

@@ -134,7 +134,7 @@ def labels_path(folder: Path) -> Path:
     if not path.is_file():
         raise ArtefactError(
             f"{path} does not exist: the run has no table of labels yet. Make it with\n"
-            f"  snakemake --cores 8 --configfile configs/YOUR.yaml {path}\n"
+            f"  snakemake {path} --cores 8 --configfile configs/YOUR.yaml\n"
             "where YOUR.yaml is the configuration of the run, and export again."
         )
     return path

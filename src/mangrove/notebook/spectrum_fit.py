@@ -159,7 +159,7 @@ def fit_spectrum(
     attrs = {"params": json.dumps(params), "z": z, "pixel_scale": 1.0 if pixel_scale is None else pixel_scale}
     columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
     fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
-    labels = label_columns(fit)
+    labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
     if pixel_scale is None:
         labels = {key: value for key, value in labels.items() if not key.startswith(_PER_AREA)}
     return _result(fit, labels, _spectrum_table(data, transmission, ready, galaxy, fit))
@@ -198,7 +198,7 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
         found,
         BPT_CLASS[int(labels["bpt_class"][0])],
         spectrum,
-        {**fit.data, **{name: _cast(LABELS.fields[name], value) for name, value in labels.items()}},
+        {**fit.data, **labels},
     )
 
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.report import galaxy_panels as panels
+from mangrove.report import single
 from mangrove.report.drawing import Gaps, new_figure, note, panel_grid
 from mangrove.report.line_names import line_title
 from mangrove.report.sky import label_grid, sky_frame
@@ -37,12 +38,14 @@ def maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     Parameters
     ----------
     extract, fit : Artefact
-        Of one galaxy. Without baxels the figure shows the signal and the reason.
+        Of one galaxy. Without baxels the figure shows the signal and the reason; of a single spectrum, a table.
     labels : mapping of str to ndarray
         The galaxy's rows of the table 'labels'.
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
+    if single.is_single(extract):
+        return single.table_figure(heading(extract), single.MOTION_COLUMNS, single.motion_rows(fit))
     seen = panels.view(extract, fit, labels)
     figure, axes = panel_grid(2, 4, (3.4, 3.4), _MAP_GAPS)
     panels.signal_map(axes[0, 0], seen.frame, extract)
@@ -61,6 +64,8 @@ def lines_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     """Maps of the strong lines and of EW(Halpha), and the BPT diagram of the baxels by radius; parameters as above."""
     if not len(extract["snr"]):
         return reason_figure(extract)
+    if single.is_single(extract):
+        return single.table_figure(heading(extract), single.LINE_COLUMNS, single.line_rows(fit))
     seen = panels.view(extract, fit, labels)
     figure, grid = panel_grid(2, 4, (3.4, 3.4), _MAP_GAPS)
     axes = grid.ravel()

@@ -15,6 +15,7 @@ from mangrove.lines import fit_lines
 from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
 from mangrove.report.drawing import (
     BAD_COLOUR,
+    BLUE,
     FLUX_UNIT,
     KMS,
     bar_beside,
@@ -223,9 +224,11 @@ def bpt_diagram(axes: Axes, seen: View) -> None:
     axes.set_box_aspect(1)
     radius, axis = radii(seen.extract.data)
     if use.any():
-        colour = np.nan_to_num(radius[use])
-        shown = axes.scatter(x[use], y[use], c=colour, s=16, cmap="viridis", edgecolors="0.2", linewidths=0.3, zorder=3)
-        bar_beside(axes, shown, axis)
+        known = np.isfinite(radius[use]).any()
+        colour = {"c": np.nan_to_num(radius[use]), "cmap": "viridis"} if known else {"color": BLUE}
+        shown = axes.scatter(x[use], y[use], **colour, s=16, edgecolors="0.2", linewidths=0.3, zorder=3)
+        if known:
+            bar_beside(axes, shown, axis)
         beyond(axes, x[use], y[use], "0.4")
     else:
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g}\nin all four lines")

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.report import galaxy_panels as panels
+from mangrove.report import single
 from mangrove.report.drawing import BLUE, RED, Gaps, note, panel_grid
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.label_style import STYLE, is_shown, shown_limits
@@ -28,12 +29,14 @@ def label_maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figu
     Parameters
     ----------
     extract, fit : Artefact
-        Of one galaxy. Without baxels the figure shows the signal and the reason.
+        Of one galaxy. Without baxels the figure shows the signal and the reason; of a single spectrum, a table.
     labels : mapping of str to ndarray
         The galaxy's rows of the table 'labels'.
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
+    if single.is_single(extract):
+        return single.table_figure(heading(extract), single.LABEL_COLUMNS, single.label_rows(labels))
     seen = panels.view(extract, fit, labels)
     figure, grid = panel_grid(2, 5, (3.4, 3.4), _MAP_GAPS)
     axes = grid.ravel()
@@ -50,6 +53,8 @@ def label_profiles_figure(extract: Artefact, labels: Mapping) -> Figure:
     """Labels of the baxels with their errors against the radius, and their robust local regression; parameters as for the maps."""
     if not len(extract["snr"]):
         return reason_figure(extract)
+    if single.is_single(extract):
+        return single.profile_figure(heading(extract))
     radius, axis = panels.radii(labels)
     figure, axes = panel_grid(3, 3, (4.7, 3.0), _PROFILE_GAPS, sharex=True)
     for ax, name in zip(axes.ravel(), (*STELLAR, *GASEOUS), strict=True):

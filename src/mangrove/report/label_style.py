@@ -8,8 +8,9 @@ import numpy as np
 from mangrove.report.drawing import robust_limits
 from mangrove.spectra.flags import LabelFlag
 
-#: Flags that the published maps leave out: a reduced chi2 of 2 and above, lines that are too faint.
-LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR
+#: Flags that the published maps leave out (a reduced chi2 of 2 and above, lines that are too faint), and star formation
+#: where other sources light the gas.
+LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR | LabelFlag.NOT_STAR_FORMING
 #: S/N of the best line from which on the motions of the gas are shown.
 GAS_SNR = 5.0
 #: Values with errors larger than so many median errors do not set limits.
@@ -51,10 +52,10 @@ def has_gas(rows: Mapping) -> np.ndarray:
 def is_shown(rows: Mapping, name: str) -> np.ndarray:
     """True where a label of the table 'labels' has a value within the published limits, shape (n_baxel,).
 
-    Reduced chi2 below 2; specific star formation and its density where Halpha, the BPT distance where its four lines
-    have S/N above 2.
+    Reduced chi2 below 2; the dust of the gas, star formation and its specific rate where Halpha/Hbeta, the BPT distance
+    where its four lines have S/N above 2; star formation where the BPT class is neither composite nor AGN.
     """
-    return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint16(LEFT_OUT)) == 0)
+    return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint32(LEFT_OUT)) == 0)
 
 
 def shown_values(rows: Mapping, name: str) -> np.ndarray:

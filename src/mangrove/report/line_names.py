@@ -4,7 +4,7 @@ import re
 
 _GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 _LETTERS = dict(zip("αβγδεζηθ", _GREEK, strict=True))
-_BALMER = re.compile(r"^H(alpha|beta|gamma|delta|epsilon|zeta|eta|theta)\b")
+_BALMER = re.compile(r"^H(alpha|beta|gamma|delta|epsilon|zeta|eta|theta)(?![a-z])")
 _FORBIDDEN = re.compile(r"^(OI|OII|OIII|NII|NeIII|SII|SIII|ArIII)[_-](\d+)$")
 _ION = re.compile(r"\b(O|N|Ne|S|Ar|He)(I{1,3})\b")
 

@@ -13,13 +13,14 @@ from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, no
 from mangrove.report.galaxy import flux_title
 from mangrove.report.galaxy_panels import View
 from mangrove.report.galaxy_spectra import draw_centre
+from mangrove.report.single import is_single
 from mangrove.report.sky import label_grid
 from mangrove.report.summary import description
 
 #: Galaxies on the picture.
 SHOWN = 3
 #: Inches: side of a map, from one to the next; room above a row for its words and titles, and below it.
-_SIDE, _STEP, _LEFT, _ABOVE, _BELOW = 2.5, 3.85, 0.75, 0.75, 0.6
+_SIDE, _STEP, _LEFT, _ABOVE, _BELOW = 2.5, 3.85, 0.9, 0.75, 0.6
 _SPECTRUM, _NAMES = 2.8, 1.45
 _WIDTH = _LEFT + 3 * _STEP + _SIDE + 1.0
 #: Kinds of things counted in the table of statuses: their plural, and the status of those that count as results.
@@ -67,7 +68,7 @@ def overview_figure(galaxies: Sequence[View]) -> Figure:
         axes.set_axis_off()
         note(axes, "no galaxy has baxels; the table of statuses says why")
         return figure
-    single = [seen.extract["bin_id"].size == 1 for seen in galaxies]
+    single = [is_single(seen.extract) for seen in galaxies]
     heights = [_NAMES + _SPECTRUM + _BELOW if one else _ABOVE + _SIDE + _BELOW for one in single]
     figure = Figure(figsize=(_WIDTH, sum(heights)), dpi=DPI)
     top = sum(heights)

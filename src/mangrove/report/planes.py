@@ -22,6 +22,9 @@ from mangrove.spectra.bpt import AGN, BPT_CLASS, COMPOSITE, MIN_LINE_SNR, NONE, 
 #: Labels of the axes of the planes.
 PLANES = (("log_age_lw", "metallicity_lw"), ("log_age_lw", "log_ml_r"), ("metallicity_lw", "log_ml_r"))
 
+#: No more baxels than this have error bars of their own.
+_BARS_UP_TO = 50
+
 
 def planes_figure(table: Artefact) -> Figure:
     """Age against metallicity and both against M/L of all baxels within the published limits, with the median errors.
@@ -35,7 +38,8 @@ def planes_figure(table: Artefact) -> Figure:
     for axes, (x, y) in zip(figure.subplots(1, 3), PLANES, strict=True):
         _plane(axes, table, x, y)
     n = int(np.sum(is_shown(table.data, "log_age_lw")))
-    words = f"{n:,} of {counted(table['status'].size, 'baxel')}; the cross shows the median errors"
+    errors = "bars: errors" if n <= _BARS_UP_TO else "cross: median errors"
+    words = f"{n:,} of {counted(table['status'].size, 'baxel')}; {errors}"
     figure.suptitle(words, fontsize=13)
     return figure
 
@@ -90,7 +94,12 @@ def _plane(axes: Axes, table: Artefact, first: str, second: str) -> None:
         outside = beyond(axes, x, y, BLUE)
     if outside:
         axes.set_title(f"{counted(outside, 'baxel')} beyond the limits", fontsize=10, loc="right")
-    _median_errors(axes, *(table[f"{name}_err"][use] for name in (first, second)))
+    errors = [table[f"{name}_err"][use] for name in (first, second)]
+    if x.size <= _BARS_UP_TO:
+        half = dict(zip(("xerr", "yerr"), map(np.nan_to_num, errors), strict=True))
+        axes.errorbar(x, y, **half, fmt="none", ecolor="#a6cbe3", lw=0.8, zorder=1)
+    else:
+        _median_errors(axes, *errors)
 
 
 def _density(axes: Axes, x, y, extent) -> None:

@@ -103,9 +103,11 @@ def _snr_panel(axes: Axes, table: Artefact, target: float) -> None:
     bottom = max(0.0, 0.9 * min(target, np.min(snr, initial=target)))
     top = min(2.0 * target, 1.05 * max(target, np.max(snr, initial=target)))
     bins = np.linspace(bottom, top, 41)
-    parts = [np.clip(snr[many], bottom, top), np.clip(snr[~many], bottom, top)]
-    colours = {"color": [BARS["color"], ORANGE], "edgecolor": "white", "linewidth": 0.6}
-    axes.hist(parts, bins=bins, stacked=True, label=["several spaxels", "one spaxel"], **colours)
+    kinds = [("several spaxels", BARS["color"], many), ("one spaxel", ORANGE, ~many)]
+    names, colours, inside = zip(*[kind for kind in kinds if kind[2].any()] or kinds, strict=True)
+    parts = [np.clip(snr[use], bottom, top) for use in inside]
+    style = {"color": list(colours), "edgecolor": "white", "linewidth": 0.6}
+    axes.hist(parts, bins=bins, stacked=True, label=list(names), **style)
     axes.axvline(target, color="k", lw=1, label=f"target {target:g}")
     last = f" (last bar: {top:g} and above)" if np.any(snr >= top) else ""
     axes.set(xlabel=f"S/N per pixel that was reached{last}", ylabel="number of baxels", xlim=(bottom, top))

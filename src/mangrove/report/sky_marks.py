@@ -19,12 +19,7 @@ _HALO = (withStroke(linewidth=2.4, foreground="w"),)
 
 
 def draw_marks(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
-    """Draw on a map what is known of a galaxy: PSF (a disc), R_e (a dashed ellipse), and a bar in kpc.
-
-    A galaxy of one spaxel has no marks.
-    """
-    if extract["bin_id"].size == 1:
-        return
+    """Draw on a map what is known of a galaxy: PSF (a disc), R_e (a dashed ellipse), and a bar in kpc."""
     ellipse = effective_ellipse(extract)
     if ellipse is not None:
         for style in ({"lw": 1.8, "ec": "w"}, {"lw": 0.9, "ec": "k", "ls": (0, (4, 3))}):
@@ -48,8 +43,6 @@ def draw_marks(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
 
 def marks_in_words(extract: Artefact) -> str:
     """What the marks of a galaxy's maps mean, those that are drawn."""
-    if extract["bin_id"].size == 1:
-        return ""
     words = [
         r"dashed ellipse: $R_\mathrm{e}$" if effective_ellipse(extract) is not None else "",
         "disc: FWHM of the PSF" if known(extract.attrs, "psf_fwhm") else "",

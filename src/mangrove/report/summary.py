@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.report import galaxy_panels as panels
+from mangrove.report import single
 from mangrove.report.drawing import DPI, Place, axes_at, counted
 from mangrove.report.galaxy import flux_title, reason_figure
 from mangrove.report.galaxy_spectra import draw_centre
@@ -17,8 +18,8 @@ from mangrove.spectra.cosmology import kpc_per_arcsec
 
 _ROWS, _COLUMNS = 3, 4
 #: Inches: side of a panel, from one to the next, left and upper edge of the first, height of the page.
-_SIDE, _STEP, _DOWN, _LEFT, _TOP = 2.55, 3.95, 3.2, 0.75, 0.95
-_SPECTRUM, _NAMES = 3.2, 2.15
+_SIDE, _STEP, _DOWN, _LEFT, _TOP = 2.55, 3.95, 3.2, 0.9, 0.95
+_SPECTRUM, _NAMES, _TABLE = 3.2, 2.15, 3.3
 _WIDTH = _LEFT + (_COLUMNS - 1) * _STEP + _SIDE + 1.0
 _HEIGHT = _TOP + (_ROWS - 1) * _DOWN + _SIDE + _NAMES + _SPECTRUM + 0.6
 
@@ -29,13 +30,15 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     Parameters
     ----------
     extract, fit : Artefact
-        Of one galaxy. Without baxels the figure shows the signal and the reason.
+        Of one galaxy. Without baxels the figure shows the signal and the reason; of a single spectrum, tables.
     labels : mapping of str to ndarray
         The galaxy's rows of the table 'labels'.
     """
     if not len(extract["snr"]):
         return reason_figure(extract)
     seen = panels.view(extract, fit, labels)
+    if single.is_single(extract):
+        return _single_page(seen)
     figure, axes = Figure(figsize=(_WIDTH, _HEIGHT), dpi=DPI), np.empty((_ROWS, _COLUMNS), Axes)
     for row, column in np.ndindex(axes.shape):
         top = _HEIGHT - _TOP - row * _DOWN
@@ -57,9 +60,30 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     maps[2, 1] = None
     label_grid(maps, seen.frame)
     draw_centre(figure, Place(_LEFT, 0.6, _WIDTH - _LEFT - 0.3, _SPECTRUM), extract, fit)
-    figure.text(_LEFT / _WIDTH, 1 - 0.3 / _HEIGHT, description(extract), fontsize=13, va="center")
+    _head(figure, extract)
     figure.text(1 - 0.3 / _WIDTH, 1 - 0.3 / _HEIGHT, marks_in_words(extract), fontsize=10, va="center", ha="right")
     return figure
+
+
+def _single_page(seen: panels.View) -> Figure:
+    """A single spectrum on one page: motions, the BPT diagram, labels, and the spectrum with its fit."""
+    height = _TOP + _TABLE + _NAMES + _SPECTRUM + 0.6
+    figure, bottom = Figure(figsize=(_WIDTH, height), dpi=DPI), height - _TOP - _TABLE
+    motions, labels = single.motion_rows(seen.fit), single.label_rows(seen.labels)
+    single.draw_table(axes_at(figure, Place(_LEFT, bottom, 4.2, _TABLE)), single.MOTION_COLUMNS, motions)
+    diagram = axes_at(figure, Place(_LEFT + 5.2, bottom, _TABLE, _TABLE))
+    panels.bpt_diagram(diagram, seen)
+    diagram.legend(loc="lower left", fontsize=7, frameon=False)
+    place = Place(_LEFT + 5.6 + _TABLE, bottom, _WIDTH - _LEFT - 5.9 - _TABLE, _TABLE)
+    single.draw_table(axes_at(figure, place), single.LABEL_COLUMNS, labels)
+    draw_centre(figure, Place(_LEFT, 0.6, _WIDTH - _LEFT - 0.3, _SPECTRUM), seen.extract, seen.fit)
+    _head(figure, seen.extract)
+    return figure
+
+
+def _head(figure: Figure, extract: Artefact) -> None:
+    top = 1.0 - 0.3 / figure.get_figheight()
+    figure.text(_LEFT / _WIDTH, top, description(extract), fontsize=13, va="center")
 
 
 def description(extract: Artefact) -> str:
@@ -72,5 +96,7 @@ def description(extract: Artefact) -> str:
     if r_e:
         kpc = f" = {r_e * kpc_per_arcsec(attrs['z']):.1f} kpc" if attrs["z"] > 0 else ""
         words.append(rf"$R_\mathrm{{e}}$ = {r_e:.1f} arcsec{kpc}")
+    if single.is_single(extract):
+        return "    ".join([*words, "a single spectrum"])
     spaxels = int(np.sum(extract["bin_id"] >= 0))
     return "    ".join([*words, f"{counted(len(extract['snr']), 'baxel')} of {counted(spaxels, 'spaxel')}"])

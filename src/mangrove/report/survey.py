@@ -112,7 +112,7 @@ def flag_table(table: Artefact) -> list[dict[str, str | int]]:
         row["without_value"] = int(np.sum(~np.isfinite(table[name])))
         row["shown"] = int(np.sum(is_shown(table.data, name)))
         flag = table[f"{name}_flag"]
-        rows.append(row | {word: int(np.sum((flag & np.uint16(bit)) > 0)) for bit, word in LABEL_FLAG.items()})
+        rows.append(row | {word: int(np.sum((flag & np.uint32(bit)) > 0)) for bit, word in LABEL_FLAG.items()})
     return rows
 
 

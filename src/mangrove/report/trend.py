@@ -4,8 +4,8 @@ import numpy as np
 
 #: Fewest points that have a trend.
 LEAST_POINTS = 6
-#: Part of the points that a place sees, at least :data:`LEAST_POINTS` of them.
-_SPAN = 0.6
+#: Part of the points that a place sees, and the fewest: with less the trend follows the noise.
+_SPAN, _FEWEST = 0.6, 15
 _N_PLACE = 80
 _N_ROBUST = 3
 #: Median absolute residuals beyond which a point does not count.
@@ -15,7 +15,7 @@ _CUT = 6.0
 def local_regression(x, y) -> tuple[np.ndarray, np.ndarray]:
     """Trend of y along x from the first point to the last: LOWESS (Cleveland 1979, J. Am. Stat. Assoc. 74, 829).
 
-    A straight line at each place, fitted to the nearest 60 % of the points with weights that fall with the distance
+    A straight line at each place, fitted to the nearest 60 % of the points (at least 15) with weights that fall with the distance
     (tricube) and with the residual (bisquare, three times): smooth, and outliers do not bend it.
 
     Parameters
@@ -41,7 +41,7 @@ def local_regression(x, y) -> tuple[np.ndarray, np.ndarray]:
 
 def _lines(place, x, y, robust) -> np.ndarray:
     """Values at places, shape (m,), of weighted straight lines through the points near each."""
-    n_near = min(x.size, max(LEAST_POINTS, round(_SPAN * x.size)))
+    n_near = min(x.size, max(_FEWEST, round(_SPAN * x.size)))
     distance = np.abs(place[:, None] - x)
     width = np.partition(distance, n_near - 1, axis=1)[:, n_near - 1 : n_near]
     # Wider than the farthest one, which would not count, and never zero.

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.analysis.label_recovery import BPT, BPT_FAR
+from mangrove.analysis.label_recovery import BPT, BPT_FAR, Checked
 from mangrove.analysis.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
 from mangrove.report.drawing import BLUE, FLUX_UNIT, KMS, beyond, fenced_limits, legend_above, new_figure, note, signed
 from mangrove.report.galaxy_panels import MOTION_TITLE
@@ -17,6 +17,7 @@ _FITS = {name: (title, KMS) for name, title in MOTION_TITLE.items()}
 _FITS[ALL_LINES] = ("flux, all free lines", f"{FLUX_UNIT} spaxel$^{{-1}}$")
 _MIN_SNR = min(low for low, _ in SNR_RANGES.values())
 _PULL_LIMIT = 5.0
+#: Panels beside each other in the figure of the labels.
 _COLUMNS = 4
 
 
@@ -41,8 +42,8 @@ def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
     return figure
 
 
-def label_figure(pooled: Mapping[str, Comparison]) -> Figure:
-    """Measured against true labels of the baxels with S/N above 10.
+def label_figure(pooled: Mapping[str, Checked]) -> Figure:
+    """Measured against true labels of the baxels with S/N above 10 that count, and how many do not.
 
     Parameters
     ----------
@@ -54,10 +55,11 @@ def label_figure(pooled: Mapping[str, Comparison]) -> Figure:
     figure = new_figure(16, 4 * rows + 0.4)
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for axes, name in zip(panels, names, strict=False):
-        found, style = pooled[name].between(_MIN_SNR, np.inf), STYLE[name]
+        found, style = pooled[name].found.between(_MIN_SNR, np.inf), STYLE[name]
+        n_baxel = int(np.sum(pooled[name].snr >= _MIN_SNR))
         offset = found.measured - found.truth
         result = f"bias {signed(offset.mean(), 3)}, rms {np.sqrt(np.mean(offset**2)):.3f}" if offset.size else ""
-        axes.set_title(f"{style.title}\n{result or 'no values'}", fontsize=11)
+        axes.set_title(f"{style.title}, {found.snr.size} of {n_baxel} baxels\n{result or 'no values'}", fontsize=11)
         axes.set(xlabel=f"true {style.axis}", ylabel=f"measured {style.axis}")
         axes.locator_params(nbins=5)
         _value_panel(axes, found)

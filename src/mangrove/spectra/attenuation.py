@@ -50,14 +50,17 @@ def gas_ebv(halpha, halpha_err, hbeta, hbeta_err) -> Label:
     Returns
     -------
     Label
-        Missing with LINE_MISSING or LINE_NEGATIVE; LOW_SNR where the ratio has a signal to noise below 2.
+        Missing with LINE_MISSING or LINE_NEGATIVE; LOW_SNR where both lines were looked for and their ratio has no
+        signal to noise above 2 (each line then has one above 2): the dust is undetermined.
     """
     log_ratio, log_err, flag = _log_ratio(halpha, halpha_err, hbeta, hbeta_err)
+    # An error that is not known is no small error: a comparison with NaN is False.
+    faint = ((flag & LabelFlag.LINE_MISSING) == 0) & ~(log_err < _FAINT)
     k_halpha, k_hbeta = balmer_curve()
     scale = 2.5 / (k_hbeta - k_halpha)
     value = scale * (log_ratio - np.log10(INTRINSIC_DECREMENT))
     flag |= flag_where(value < 0, LabelFlag.NEGATIVE_DECREMENT)
-    return Label(value, scale * log_err, flag | flag_where(log_err > _FAINT, LabelFlag.LOW_SNR))
+    return Label(value, scale * log_err, flag | flag_where(faint, LabelFlag.LOW_SNR))
 
 
 def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:
@@ -68,7 +71,8 @@ def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:
     where the decrement is negative, since that it is exactly zero is not known.
 
     Parameters, flags
-        As in :func:`gas_ebv`, but for LOW_SNR: the error says how well a faint Hbeta tells the correction.
+        As in :func:`gas_ebv`: without the dust there is no flux before dust. With a good Halpha and a ratio at its
+        limit the error is 0.51 dex.
     """
     ebv = gas_ebv(halpha, halpha_err, hbeta, hbeta_err)
     halpha, halpha_err, hbeta, hbeta_err = (np.asarray(a, float) for a in (halpha, halpha_err, hbeta, hbeta_err))
@@ -79,7 +83,7 @@ def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:
         error = np.hypot((1.0 + gain) * halpha_err / halpha, gain * hbeta_err / hbeta) / _LN10
     missing = ~np.isfinite(ebv.value)
     value, error = (np.where(missing, np.nan, part) for part in (value, error))
-    return Label(value, error, ebv.flag & ~np.uint16(LabelFlag.LOW_SNR))
+    return Label(value, error, ebv.flag)
 
 
 def _log_ratio(top, top_err, bottom, bottom_err):

@@ -139,7 +139,8 @@ def d_bpt(flux, error, line) -> Label:
     missing = ~np.all(np.isfinite(flux), axis=1)
     flag = flag_where(missing, LabelFlag.LINE_MISSING)
     flag |= flag_where(~missing & np.any(flux <= 0, axis=1), LabelFlag.LINE_NEGATIVE)
-    flag |= flag_where(~missing & np.any(flux <= MIN_LINE_SNR * error, axis=1), LabelFlag.LOW_SNR)
+    # Written so that an unknown error (NaN) is no detection.
+    flag |= flag_where(~missing & ~np.all(flux > MIN_LINE_SNR * error, axis=1), LabelFlag.LOW_SNR)
     return Label(bpt_distance(x, y), np.hypot(normal_x * error_x, normal_y * error_y), flag)
 
 

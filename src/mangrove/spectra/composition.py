@@ -7,7 +7,7 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from mangrove.spectra.shape import POLYNOMIAL_FLOOR, legendre, relative_curve
-from mangrove.spectra.spectrum import Spectrum, on_data
+from mangrove.spectra.spectrum import Spectrum, moving_gas, on_data
 from mangrove.spectra.templates import GasTemplates, StellarTemplates
 
 #: Largest E(B-V) of the stars, mag.
@@ -76,8 +76,8 @@ class LinearProblem:
 
     Parameters
     ----------
-    kinematics : array_like, shape (2, 2)
-        Velocity and dispersion of stars and of gas, km/s.
+    kinematics : array_like, shape (1 + n_component, 2)
+        Velocity and dispersion of the stars and of each component of the gas, km/s.
     """
 
     def __init__(
@@ -86,10 +86,8 @@ class LinearProblem:
         good, error = spectrum.good, spectrum.error[spectrum.good]
         self.continuum = continuum
         self.data = spectrum.flux[good] / error
-        self.stars, self.gas = (
-            on_data(flux, spectrum, stars, *moments)[good] / error[:, None]
-            for flux, moments in zip((stars.flux, gas.flux), kinematics, strict=True)
-        )
+        self.stars = on_data(stars.flux, spectrum, stars, *kinematics[0])[good] / error[:, None]
+        self.gas = moving_gas(gas, spectrum, stars, kinematics[1:])[good] / error[:, None]
         self.length = np.linalg.norm(self.stars, axis=0)
         self.legendre = legendre(spectrum.wave.size, continuum.degree)[good]
         self.curve = relative_curve(spectrum.wave[good])
@@ -121,7 +119,7 @@ class LinearProblem:
         """
         size = self.data.size
         noise = rng.standard_normal((size + self.continuum.degree, n))
-        copies = self._model(best)[:, None] + scale * noise[:size]
+        copies = self.model(best)[:, None] + scale * noise[:size]
         centres = self.continuum.calibration_error * noise[size:] + best.theta[1:, None]
         return self._steps(best, copies, centres)
 
@@ -155,11 +153,12 @@ class LinearProblem:
         columns = np.hstack([by_weight, self._shape_columns(c)[:, free]])
         return columns, np.append(np.zeros(by_weight.shape[1]), self._hold()[free])
 
-    def _model(self, c: Composition) -> np.ndarray:
+    def model(self, c: Composition) -> np.ndarray:
+        """Starlight and gas over the errors of the data on the good pixels, shape (n_good,)."""
         return self.starlight(c) + self.gas @ c.gas
 
     def _evaluated(self, c: Composition) -> Composition:
-        chi2 = np.sum((self.data - self._model(c)) ** 2) + self.penalty(c.theta)
+        chi2 = np.sum((self.data - self.model(c)) ** 2) + self.penalty(c.theta)
         return c._replace(chi2=float(chi2 + np.sum((self.smoothness @ c.weights) ** 2)))
 
     def penalty(self, theta) -> float:
@@ -237,7 +236,7 @@ class LinearProblem:
             products[free, free] += np.diag(hold)
             products[starlight, starlight] += smoothness.T @ smoothness
             right[free] += pull
-            solution = _eliminate(products, right, k)
+            solution = eliminate(products, right, k)
             slope = self.stars.T @ ((targets - system @ solution) * shape)
             slope -= self.smoothness.T @ (smoothness @ solution[starlight])
             joining = ~use & np.any(slope > least * self.length[:, None], axis=1)
@@ -253,7 +252,7 @@ class LinearProblem:
         return Composition(weights[:n], weights[n:], theta, np.nan)
 
 
-def _eliminate(products, right, k: int) -> np.ndarray:
+def eliminate(products, right, k: int) -> np.ndarray:
     """Least squares of k free columns and others with non-negative weights, from their normal equations.
 
     They cost a fraction of a QR decomposition and square the condition number, which does no harm here: weights that

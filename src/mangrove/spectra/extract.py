@@ -7,7 +7,7 @@ import numpy as np
 from mangrove.errors import CubeError
 from mangrove.spectra.binning import bin_spaxels, covariance_factor
 from mangrove.survey.cube import Cube
-from mangrove.survey.sample import MISSING, Galaxy
+from mangrove.survey.galaxy import MISSING, Galaxy
 
 BINNED, OUTSIDE, FOREGROUND, MASKED, BELOW_MIN_SNR = range(5)
 _MIN_GOOD_IN_RANGE = 0.5

@@ -23,7 +23,7 @@ from mangrove.spectra.fitting import fit_spectrum
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.preparation import fill_line_spread, prepare
 from mangrove.spectra.spectrum import Spectrum
-from mangrove.spectra.templates import StellarTemplates, match_line_spread
+from mangrove.spectra.templates import COMPONENTS, StellarTemplates, match_line_spread
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +134,7 @@ def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np
         empty = np.zeros((0, *np.shape(getattr(none, name))))
         columns[name] = np.array([getattr(r, name) for r in results]) if results else empty
     columns |= {"line": np.array(galaxy.lines.name), "line_wave": galaxy.lines.wave, "snr": snr}
+    columns["component"] = np.array(COMPONENTS[: galaxy.settings.n_component])
     return columns | {"template_age": galaxy.stars.age, "template_metallicity": galaxy.stars.metallicity}
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mangrove.spectra.composition import Continuum
+from mangrove.spectra.templates import BROAD
 
 
 class Guide(NamedTuple):
@@ -42,12 +43,19 @@ class FitSettings(NamedTuple):
     stellar_kinematics: str = "free"
     bright_snr: float = 20.0
     kinematics_range: float = 100.0
+    gas_components: int = 1
+    broad_lines: bool = False
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> "FitSettings":
         """The settings from a rule's params, which have the same names."""
         chosen = {name: params[name] for name in cls._fields}
         return cls(**chosen | {"rest_range": tuple(params["rest_range"])})
+
+    @property
+    def n_component(self) -> int:
+        """Components of the gas for which a result has room (:data:`mangrove.spectra.templates.COMPONENTS`)."""
+        return BROAD + 1 if self.broad_lines else self.gas_components
 
     @property
     def continuum(self) -> Continuum:

@@ -1,5 +1,6 @@
 """The solution of one spectrum, what it is of, and the limits of its motions."""
 
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -7,13 +8,16 @@ import numpy as np
 from mangrove.lines import LineList
 from mangrove.spectra.composition import Composition, LinearProblem
 from mangrove.spectra.fit_settings import FitSettings, Guide
-from mangrove.spectra.spectrum import Spectrum
+from mangrove.spectra.spectrum import Spectrum, moving_gas, shaped_starlight
 from mangrove.spectra.templates import GasTemplates, StellarTemplates
 
-#: Bounds of both dispersions, km/s.
+#: Bounds of the dispersions, km/s: of the stars, and of each component of the gas.
 SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
+SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
 START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
+#: pPXF stops within this part of a bound.
+NEAR_BOUND = 0.999
 
 #: Starlight below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9
@@ -24,54 +28,95 @@ class Solution(NamedTuple):
 
     Attributes
     ----------
-    pp : ppxf
-        Its last fit, in units of the norm.
-    active : ndarray of int
-        Indices of its stellar templates.
-    theta : ndarray
-        The shape that was frozen into them.
-    chi2 : float
-        Of the data.
+    gas : GasTemplates
+        Of the components that it has.
+    motions, errors : ndarray, shape (1 + n_component, 2)
+        Velocity and dispersion of the stars and of each of ``gas.components``, km/s, and pPXF's formal errors.
     problem, composition
-        At the final kinematics.
+        At these motions: the model of the fit.
     """
 
-    pp: object
-    active: np.ndarray
-    theta: np.ndarray
-    chi2: float
+    gas: GasTemplates
+    motions: np.ndarray
+    errors: np.ndarray
     problem: LinearProblem
     composition: Composition
 
+    @property
+    def residual(self) -> np.ndarray:
+        """Data minus model over the errors on the good pixels, shape (n_good,)."""
+        return self.problem.data - self.problem.model(self.composition)
 
-class Fit(NamedTuple):
-    """A solution and what it is of; ``norm`` is the median flux by which pPXF's spectrum was divided."""
+    def residual_on(self, spectrum: Spectrum) -> np.ndarray:
+        """The same on all pixels of the spectrum that was fitted, 0 where they are not good, shape (n_wave,)."""
+        whole = np.zeros(spectrum.wave.size)
+        whole[spectrum.good] = self.residual
+        return whole
 
-    solution: Solution
-    spectrum: Spectrum
-    norm: float
-    z: float
-    stars: StellarTemplates
-    gas: GasTemplates
-    lines: LineList
-    settings: FitSettings
-    guide: Guide | None
+    @property
+    def n_free(self) -> int:
+        """Weights that are positive, motions of the gas, and the coefficients of the polynomial."""
+        weights = np.count_nonzero(self.composition.weights) + np.count_nonzero(self.composition.gas)
+        return weights + 2 * len(self.gas.components) + self.composition.theta.size - 1
+
+
+class Fit:
+    """A solution and what it is of."""
+
+    def __init__(
+        self,
+        solution: Solution,
+        spectrum: Spectrum,
+        z: float,
+        stars: StellarTemplates,
+        lines: LineList,
+        settings: FitSettings,
+        guide: Guide | None,
+    ):
+        self.solution, self.spectrum, self.z = solution, spectrum, z
+        self.stars, self.lines, self.settings, self.guide = stars, lines, settings, guide
 
     @property
     def star_motion(self) -> tuple[float, float]:
         """Velocity and broadening of the stars, km/s."""
-        return tuple(self.solution.pp.sol[0][:2])
+        return tuple(self.solution.motions[0])
 
     @property
     def gas_motion(self) -> tuple[float, float]:
-        """Velocity and dispersion of the gas, km/s."""
-        return tuple(self.solution.pp.sol[1][:2])
+        """Velocity and dispersion of the first component of the gas, km/s."""
+        return tuple(self.solution.motions[1])
 
-    @property
+    @cached_property
     def starlight(self) -> np.ndarray:
         """Of the best fit, shape (n_wave,)."""
-        starlight = (self.solution.pp.bestfit - self.solution.pp.gas_bestfit) * self.norm
-        return np.where(np.abs(starlight) < _ROUNDING * self.norm, 0.0, starlight)
+        best = self.solution.composition
+        starlight = shaped_starlight(
+            self.stars.flux @ best.weights, best.theta, self.spectrum, self.stars, *self.star_motion
+        )
+        norm = np.median(np.abs(self.spectrum.flux[self.spectrum.good]))
+        return np.where(np.abs(starlight) < _ROUNDING * norm, 0.0, starlight)
+
+    @cached_property
+    def emission(self) -> np.ndarray:
+        """All lines of the best fit, shape (n_wave,)."""
+        return self.emission_of(self.solution.motions[1:])
+
+    def emission_of(self, motions) -> np.ndarray:
+        """The lines as they were if they moved so, shape (n_wave,); ``motions`` of shape (n_component, 2), km/s."""
+        return total_emission(self.solution.gas, self.solution.composition.gas, self.spectrum, self.stars, motions)
+
+
+def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: StellarTemplates, motions) -> np.ndarray:
+    """Gas templates times weights on the pixels of the data, shape (n_wave,).
+
+    Parameters
+    ----------
+    motions : array_like, shape (n_component, 2)
+        Velocity and dispersion of each of ``gas.components``, km/s.
+    """
+    sums = [gas.flux @ np.where(gas.component == component, weights, 0.0) for component in gas.components]
+    one_each = GasTemplates(np.column_stack(sums), np.zeros(len(sums), int), np.array(gas.components))
+    return moving_gas(one_each, spectrum, stars, motions).sum(axis=1)
 
 
 def star_bounds(settings: FitSettings, guide: Guide | None) -> list[tuple[float, float]]:

@@ -9,7 +9,8 @@ import numpy as np
 class LabelFlag(IntFlag):
     """Why a label is missing or not to be trusted; meanings stand in docs/labels.md.
 
-    Bits up to :attr:`LabelFlag.NO_COVERAGE` come with a missing value (NaN); the others qualify a value.
+    Bits up to :attr:`LabelFlag.NO_COVERAGE` and UPPER_LIMIT come with a missing value (NaN); the others qualify a
+        value. 4096 is left out: in the exported maps it marks spaxels in no baxel.
     """
 
     NO_FIT = 1
@@ -24,6 +25,16 @@ class LabelFlag(IntFlag):
     NEGATIVE_DECREMENT = 512
     BELOW_LINE_SPREAD = 1024
     AT_BOUND = 2048
+    NOT_STAR_FORMING = 8192
+    UPPER_LIMIT = 16384
+    NOT_ONE_GAUSSIAN = 32768
+    DOUBLET_RATIO_REJECTED = 65536
+
+
+#: Largest error, dex or mag, of a label that is measured: a factor of four.
+MAX_ERROR = 0.6
+#: Largest error, km/s, of a velocity or a dispersion that is measured.
+MAX_MOTION_ERROR = 100.0
 
 
 class Label(NamedTuple):
@@ -33,7 +44,7 @@ class Label(NamedTuple):
     ----------
     value, error : ndarray, shape (n,)
         NaN where there is none; the flag then says why.
-    flag : ndarray of uint16, shape (n,)
+    flag : ndarray of uint32, shape (n,)
         Bits of :class:`LabelFlag`.
     """
 
@@ -43,8 +54,8 @@ class Label(NamedTuple):
 
 
 def flag_where(condition, flag: LabelFlag) -> np.ndarray:
-    """uint16, ``flag`` where the condition holds and 0 elsewhere."""
-    return np.where(condition, np.uint16(flag), np.uint16(0)).astype(np.uint16)
+    """uint32, ``flag`` where the condition holds and 0 elsewhere."""
+    return np.where(condition, np.uint32(flag), np.uint32(0)).astype(np.uint32)
 
 
 def with_flag(label: Label, condition, flag: LabelFlag) -> Label:
@@ -54,4 +65,10 @@ def with_flag(label: Label, condition, flag: LabelFlag) -> Label:
 
 def is_clean(label: Label, tolerated: int = 0) -> np.ndarray:
     """True where the label has a value and no bits but the tolerated ones."""
-    return np.isfinite(label.value) & ((label.flag & ~np.uint16(tolerated)) == 0)
+    return np.isfinite(label.value) & ((label.flag & ~np.uint32(tolerated)) == 0)
+
+
+def undetermined(value, error, largest: float) -> np.ndarray:
+    """True where there is a value whose error is unknown (NaN, 0) or above the largest that means a measurement."""
+    error = np.asarray(error)
+    return np.isfinite(value) & ~((error > 0) & (error <= largest))

@@ -8,11 +8,12 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import LABEL, LABELS
 from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.labels import baxel_labels, bpt_classes, dispersion_flag, fit_flag, line_flag
+from mangrove.spectra.labels import balmer_lines, baxel_labels, bpt_classes, line_flag, motion_flags, width_flag
 from mangrove.spectra.libraries import load_library, younger_than
+from mangrove.spectra.physics import sfr_upper_limit
 from mangrove.spectra.populations import template_table
 
-_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum")
+_WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum", "line_shape")
 #: One value per galaxy.
 _OF_GALAXY = ("spaxel_count",)
 _TEMPLATES = ("template_age", "template_metallicity")
@@ -61,13 +62,15 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
     if params["age_limit"]:
         library = younger_than(library, universe_age(z))
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
-    labels = baxel_labels(fit.data, table, z, float(fit.attrs["pixel_scale"]))
+    pixel_scale = float(fit.attrs["pixel_scale"])
+    labels = baxel_labels(fit.data, table, z, pixel_scale)
     columns = {}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
-    of_fit = fit_flag(fit["status"], fit["chi2_reduced"])
-    columns["sigma_star_flag"] = of_fit | dispersion_flag(fit["status"])
-    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"])
+    columns["log_sfr_density_limit"] = sfr_upper_limit(*balmer_lines(fit.data)[:2], z, pixel_scale)
+    columns |= {f"{name}_flag": flag for name, flag in motion_flags(fit.data).items()}
+    of_lines = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
+    columns["line_flag"] = of_lines | width_flag(fit.data)
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
     return columns
 

@@ -8,7 +8,8 @@ from mangrove.lines import EW_HALF_WIDTH, LineList
 from mangrove.spectra.composition import Composition
 from mangrove.spectra.fit_results import LINE_MASKED, LINE_OK, LINE_OUTSIDE
 from mangrove.spectra.fit_solution import START_SIGMA_GAS, Fit
-from mangrove.spectra.line_errors import line_weight_errors
+from mangrove.spectra.line_errors import line_weight_factor
+from mangrove.spectra.line_profiles import line_profiles
 from mangrove.wavelengths import C_KMS
 
 #: A line whose centre is nearer to an end of the range, pixels, lies outside.
@@ -19,7 +20,7 @@ _TINY = 1e-300
 
 
 def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
-    """The columns of the lines, shape (n_line,) each; NaN where the status is not ok.
+    """The columns of the lines, shape (n_line,) each, NaN where the status is not ok, and those of their components.
 
     Parameters
     ----------
@@ -31,20 +32,25 @@ def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dic
     v_gas, sigma_gas = fit.gas_motion
     status = line_status_of(fit.spectrum, fit.lines, v_gas, sigma_gas)
     # What had no template, as its partner seemed to lie outside, has no flux.
-    status[~np.isin(fit.lines.partner, fit.gas.free)] = LINE_OUTSIDE
-    flux, flux_err = _fluxes(fit, factor, status)
+    status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LINE_OUTSIDE
+    seen = status == LINE_OK
+    parts, part_errors, flux, flux_err = _fluxes(fit, factor)
+    flux, flux_err = (np.where(seen, values, np.nan) for values in (flux, flux_err))
     windows = _ew_windows(fit.spectrum.wave, fit.lines.wave * np.exp(v_gas / C_KMS))
-    continuum = np.where(status == LINE_OK, windows @ fit.starlight, np.nan)
+    continuum = np.where(seen, windows @ fit.starlight, np.nan)
     # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.
     per_ew = np.where(continuum > 0, continuum * (1.0 + fit.z), np.nan)
     ew = flux / per_ew
     return {
+        "component_flux": parts,
+        "component_flux_err": part_errors,
         "line_status": status,
         "line_flux": flux,
         "line_flux_err": flux_err,
         "line_ew": ew,
         "line_ew_err": np.hypot(flux_err / per_ew, ew * _continuum_scatter(fit, draws, windows)),
         "line_continuum": continuum,
+        **line_profiles(fit, seen, parts, flux),
     }
 
 
@@ -75,15 +81,26 @@ def pixel_width(wave, z: float, velocity: float, log_step: float):
     return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
 
 
-def _fluxes(fit: Fit, factor: float, status) -> tuple[np.ndarray, np.ndarray]:
-    flux, error = (np.full(status.size, np.nan) for _ in range(2))
-    gas, lines, pp = fit.gas, fit.lines, fit.solution.pp
-    width = pixel_width(lines.wave[gas.free], fit.z, fit.gas_motion[0], fit.spectrum.log_step)
-    # pPXF's flux is the sum over pixels of the template, tied lines included; the free line itself sums to 1.
-    flux[gas.free] = pp.gas_flux * fit.norm * width / gas.flux.sum(axis=0)
-    error[gas.free] = factor * width * line_weight_errors(fit)
-    flux, error = flux[lines.partner] * lines.ratio, error[lines.partner] * lines.ratio
-    return tuple(np.where(status == LINE_OK, values, np.nan) for values in (flux, error))
+def _fluxes(fit: Fit, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Flux and error of each component of each line, shape (n_component, n_line), and of each line, shape (n_line,).
+
+    NaN where the fit has no template for it.
+    """
+    gas, lines, motions = fit.solution.gas, fit.lines, fit.solution.motions[1:]
+    shape = fit.settings.n_component, len(lines.name)
+    at = gas.component, gas.free
+    velocity = motions[np.searchsorted(gas.components, gas.component), 0]
+    # Templates sum to 1 over pixels, and the flux of a line is over wavelength.
+    width = pixel_width(lines.wave[gas.free], fit.z, velocity, fit.spectrum.log_step)
+    flux, error = np.full(shape, np.nan), np.full(shape, np.nan)
+    covariance_factor = factor * line_weight_factor(fit) * width
+    flux[at] = fit.solution.composition.gas * width
+    error[at] = np.linalg.norm(covariance_factor, axis=0)
+    of_line = gas.free[:, None] == np.arange(shape[1])
+    total_error = np.where(of_line.any(axis=0), np.linalg.norm(covariance_factor @ of_line, axis=0), np.nan)
+    total = np.where(of_line.any(axis=0), np.nansum(flux, axis=0), np.nan)
+    tied = [values[..., lines.partner] * lines.ratio for values in (flux, error, total, total_error)]
+    return tuple(tied)
 
 
 def _ew_windows(wave, centre) -> np.ndarray:

@@ -17,27 +17,27 @@ class StoredFit(NamedTuple):
 
     Attributes
     ----------
-    v_star, sigma_star_fit, v_gas, sigma_gas : float
+    v_star, sigma_star_fit : float
         km/s.
     weights : ndarray, shape (n_template,)
     ebv_star, ebv_polynomial : float
         Mag.
     polynomial : ndarray, shape (n_coefficient,)
-    line_status : ndarray, shape (n_line,)
-    line_flux : ndarray, shape (n_line,)
+    component_v, component_sigma : ndarray, shape (n_component,)
+        km/s.
+    component_flux : ndarray, shape (n_component, n_line)
         1e-17 erg/s/cm2/spaxel.
     """
 
     v_star: float
     sigma_star_fit: float
-    v_gas: float
-    sigma_gas: float
     weights: np.ndarray
     ebv_star: float
     ebv_polynomial: float
     polynomial: np.ndarray
-    line_status: np.ndarray
-    line_flux: np.ndarray
+    component_v: np.ndarray
+    component_sigma: np.ndarray
+    component_flux: np.ndarray
 
 
 def stored_fit(fit: Artefact, i: int) -> StoredFit:

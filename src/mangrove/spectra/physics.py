@@ -16,7 +16,7 @@ from mangrove.spectra.photometry import r_pivot, solar_r_luminosity
 FLUX_UNIT = 1e-17
 #: log10 of L(Halpha) in erg/s that one solar mass a year makes (Kennicutt & Evans 2012, ARA&A 50, 531, table 1).
 LOG_HALPHA_PER_SFR = 41.27
-#: S/N of Halpha above which star formation counts, as published.
+#: S/N of Halpha above which it is detected, as published; below, star formation has an upper limit.
 MIN_HALPHA_SNR = 2.0
 
 _LN10 = np.log(10.0)
@@ -51,13 +51,38 @@ def sfr_surface_density(halpha, halpha_err, hbeta, hbeta_err, z: float, pixel_sc
     Returns
     -------
     Label
-        Error in dex, from both lines. Missing with LINE_MISSING or LINE_NEGATIVE; LOW_SNR where Halpha is not above
-        2 sigma; NEGATIVE_DECREMENT where no dust was assumed.
+        Error in dex, from both lines. Missing with LINE_MISSING, LINE_NEGATIVE, or UPPER_LIMIT (and LOW_SNR) where
+        Halpha is not above 2 sigma: see :func:`sfr_upper_limit`. LOW_SNR where the dust is undetermined
+        (:func:`mangrove.spectra.attenuation.gas_ebv`); NEGATIVE_DECREMENT where no dust was assumed.
     """
     flux = corrected_halpha(halpha, halpha_err, hbeta, hbeta_err)
-    density = star_formation_rate(luminosity(1.0, z)) / spaxel_area(z, pixel_scale)
-    faint = np.asarray(halpha, float) <= MIN_HALPHA_SNR * np.asarray(halpha_err, float)
-    return with_flag(flux._replace(value=flux.value + np.log10(density)), faint, LabelFlag.LOW_SNR)
+    undetected = _undetected(halpha, halpha_err)
+    value, error = (
+        np.where(undetected, np.nan, part) for part in (flux.value + _log_sfr(1.0, z, pixel_scale), flux.error)
+    )
+    return with_flag(Label(value, error, flux.flag), undetected, LabelFlag.UPPER_LIMIT | LabelFlag.LOW_SNR)
+
+
+def sfr_upper_limit(halpha, halpha_err, z: float, pixel_scale: float) -> np.ndarray:
+    """log10 of the largest star formation that a Halpha not above 2 sigma allows, M_sun/yr/kpc2, shape (n,).
+
+    That of a flux of max(F, 0) plus 2 sigma, before any correction for dust, which such spectra do not tell. NaN where
+    Halpha is detected or not measured. Parameters as in :func:`sfr_surface_density`.
+    """
+    halpha, halpha_err = np.asarray(halpha, float), np.asarray(halpha_err, float)
+    largest = np.maximum(halpha, 0.0) + MIN_HALPHA_SNR * halpha_err
+    return _log_sfr(np.where(_undetected(halpha, halpha_err), largest, np.nan), z, pixel_scale)
+
+
+def _undetected(halpha, halpha_err) -> np.ndarray:
+    """True where Halpha is measured and not above its limit."""
+    halpha = np.asarray(halpha, float)
+    return np.isfinite(halpha) & ~(halpha > MIN_HALPHA_SNR * np.asarray(halpha_err, float))
+
+
+def _log_sfr(halpha, z: float, pixel_scale: float):
+    """log10 of the surface density of star formation that a flux of Halpha without dust stands for."""
+    return np.log10(star_formation_rate(luminosity(halpha, z)) / spaxel_area(z, pixel_scale))
 
 
 def r_luminosity(r_flux, z: float):

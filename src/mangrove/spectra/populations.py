@@ -124,9 +124,9 @@ def population_labels(weights, draws, table: TemplateTable) -> dict[str, Label]:
     """
     values, repeats = population_values(weights, table), population_values(draws, table)
     none = flag_where(~_known(np.asarray(weights, float)), LabelFlag.NO_WEIGHTS)
-    no_mass = np.uint16(0 if table.has_masses else LabelFlag.NO_MASSES)
+    no_mass = np.uint32(0 if table.has_masses else LabelFlag.NO_MASSES)
     return {
-        name: Label(value, scatter(repeats[name]), none | (no_mass if name in MASS_LABELS else np.uint16(0)))
+        name: Label(value, scatter(repeats[name]), none | (no_mass if name in MASS_LABELS else np.uint32(0)))
         for name, value in values.items()
     }
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.spectra.templates import broaden
+from mangrove.spectra.shape import continuum_shape
+from mangrove.spectra.templates import GasTemplates, broaden
 from mangrove.wavelengths import C_KMS
 
 
@@ -42,6 +43,37 @@ def on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.nda
     start = int(np.floor(np.log(spectrum.wave[0] / stars.wave[0]) / spectrum.log_step))
     broadened = broaden(templates, spectrum.log_step, velocity - _offset(spectrum, stars), sigma)
     return broadened[start : start + spectrum.wave.size]
+
+
+def moving_gas(gas: GasTemplates, spectrum, stars, motions) -> np.ndarray:
+    """Gas templates on the pixels of the data, each with the motion of its component, shape (n_wave, n_gas).
+
+    Parameters
+    ----------
+    motions : array_like, shape (n_component, 2)
+        Velocity and dispersion of each of ``gas.components``, km/s.
+    """
+    moved = np.empty((spectrum.wave.size, gas.component.size))
+    for component, motion in zip(gas.components, motions, strict=True):
+        of_it = gas.component == component
+        moved[:, of_it] = on_data(gas.flux[:, of_it], spectrum, stars, *motion)
+    return moved
+
+
+def shaped_starlight(mixture, theta, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
+    """Starlight on the pixels of the data, shape (n_wave,): broadened, shifted, and then shaped.
+
+    Dust and polynomial multiply the light after the broadening, as pPXF's own multiplicative polynomials do: what the
+    polynomial stands for, the calibration, belongs to the pixels of the data.
+
+    Parameters
+    ----------
+    mixture : ndarray, shape (n_template_wave,)
+        Templates times weights.
+    theta : ndarray
+        E(B-V) and the coefficients of the polynomial (:func:`mangrove.spectra.shape.continuum_shape`).
+    """
+    return on_data(mixture[:, None], spectrum, stars, velocity, sigma)[:, 0] * continuum_shape(theta, spectrum.wave)
 
 
 def _offset(spectrum, stars) -> float:

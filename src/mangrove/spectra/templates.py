@@ -1,5 +1,6 @@
 """Templates of stars and gas at the line spread of the data."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.interpolate import CubicSpline
 from scipy.special import ndtr
 
 from mangrove.errors import TemplateError
-from mangrove.lines import LineList
+from mangrove.lines import BROAD_LINES, LineList
 from mangrove.ssp import SspLibrary
 from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
 
@@ -18,6 +19,10 @@ _MARGIN = 1.02
 #: They must reach beyond it by this much, km/s, for the lines to shift.
 _LEAST_MARGIN = 1000.0
 _MAX_NODES = 100
+
+#: What the gas may be made of; the first is the narrower one where there are two of all lines.
+COMPONENTS = ("main", "second", "broad")
+MAIN, SECOND, BROAD = range(3)
 
 
 class StellarTemplates(NamedTuple):
@@ -51,10 +56,18 @@ class GasTemplates(NamedTuple):
         Each free line sums to 1 over pixels.
     free : ndarray of int, shape (n_free,)
         Index of each free line in the line list.
+    component : ndarray of int, shape (n_free,)
+        Index in :data:`COMPONENTS` of what it moves with; a line of several components has a template in each.
     """
 
     flux: np.ndarray
     free: np.ndarray
+    component: np.ndarray
+
+    @property
+    def components(self) -> tuple[int, ...]:
+        """The components, in order; the first is always there."""
+        return tuple(sorted({MAIN, *self.component.tolist()}))
 
 
 def match_line_spread(library: SspLibrary, log_step: float, wave, sigma_data, rest_range=None) -> StellarTemplates:
@@ -113,7 +126,24 @@ def gas_templates(lines: LineList, use, wave, sigma) -> GasTemplates:
     for column, line in enumerate(free):
         together = np.nonzero((lines.partner == line) & use)[0]
         flux[:, column] = profile[:, together] @ scale[together]
-    return GasTemplates(flux, free)
+    return GasTemplates(flux, free, np.full(free.size, MAIN))
+
+
+def with_components(gas: GasTemplates, lines: LineList, components: Sequence[int]) -> GasTemplates:
+    """Templates of gas that has further components: a second one of all lines, a broad one of the Balmer lines.
+
+    Parameters
+    ----------
+    gas : GasTemplates
+        Of the first component.
+    components : sequence of int
+        :data:`SECOND`, :data:`BROAD`, both or none.
+    """
+    broad = np.isin(gas.free, [lines.index(name) for name in BROAD_LINES])
+    parts = [np.arange(gas.free.size), *(np.flatnonzero(broad | (c == SECOND)) for c in components)]
+    kind = np.repeat([MAIN, *components], [part.size for part in parts])
+    column = np.concatenate(parts)
+    return GasTemplates(gas.flux[:, column], gas.free[column], kind)
 
 
 def broaden(templates, log_step: float, velocity: float, sigma: float) -> np.ndarray:
