@@ -308,7 +308,9 @@ def test_run_without_a_baxel(tmp_path, monkeypatch):
 
 def test_missing_labels_are_an_error_that_says_what_to_run(tmp_path):
     (tmp_path / "small").mkdir()
-    with pytest.raises(ArtefactError, match=r"no table of labels yet.*\n.*snakemake \S*labels.h5 --cores 8 --configfile"):
+    with pytest.raises(
+        ArtefactError, match=r"no table of labels yet.*\n.*snakemake \S*labels.h5 --cores 8 --configfile"
+    ):
         export_run(tmp_path / "small", validate({"run": "small"}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
