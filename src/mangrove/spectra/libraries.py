@@ -103,7 +103,8 @@ def _load(path: Path) -> SspLibrary:
 def _check_packed_units(path: Path, units: dict[str, str]) -> None:
     """Refuse a packed library whose datasets state other units than their layout has."""
     for name, unit in _PACKED_UNITS.items():
-        if units.get(name) and units[name] != unit:
+        # Words behind the unit explain it.
+        if units.get(name) and not units[name].startswith(unit):
             raise TemplateError(
                 f"{path}: the unit of {name} is '{units[name]}'; a packed library has '{unit}'. Convert it."
             )
