@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help env demo real test validate lint format generate lock bench accept clean
+.PHONY: help env demo real test validate lint format generate docs lock bench accept clean
 
 help:                  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -63,9 +63,14 @@ format: $(READY)       ## bring the style in order
 generate: $(READY)     ## write config.yaml, its schema and the tables of the docs from the code
 	$(BIN)/mangrove generate
 
+docs: $(READY)         ## the documentation as a site: site/index.html; a broken link is an error
+	rm -rf site docs/api
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet --jobs auto docs site
+	@echo "The documentation is site/index.html"
+
 lock: $(READY)         ## solve the dependencies anew for Python 3.11-3.13
 	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
-	  --no-emit-index-url --no-header --quiet --upgrade --extra dev pyproject.toml -o envs/requirements.txt
+	  --no-emit-index-url --no-header --quiet --upgrade --extra dev --extra docs pyproject.toml -o envs/requirements.txt
 	sed -i.old '/^  - pip:$$/q' envs/mangrove.yaml && rm envs/mangrove.yaml.old
 	sed -n 's/^\([a-z].*[^ \\]\) *\\$$/      - "\1"/p' envs/requirements.txt >> envs/mangrove.yaml
 
@@ -76,4 +81,4 @@ accept: $(READY)       ## declare the results of RUN current after a harmless ed
 	$(SNAKEMAKE) --configfile configs/$(RUN).yaml --touch
 
 clean:                 ## delete environment and results (not the kept cubes in data/)
-	rm -rf $(ENV) results .snakemake
+	rm -rf $(ENV) results site docs/api .snakemake

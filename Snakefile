@@ -33,7 +33,7 @@ rule all:
     default_target: True
     input:
         FINAL,
-        rules.digest.output.timings,
+        rules.overview.output.page,
         rules.provenance.output.provenance,
 
 
@@ -48,4 +48,5 @@ onerror:
     print(failure_digest())
 
 
+look_for_stale_results()
 bind_values_to_keys()

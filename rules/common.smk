@@ -4,8 +4,10 @@ import hashlib
 import inspect
 import os
 import sys
+from base64 import urlsafe_b64encode
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 # The package beside this workflow, for the rules and for the scripts, which are processes of their own: what runs
 # is what is hashed, whichever mangrove is installed.
@@ -15,13 +17,16 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-from mangrove import artefacts, codehash, config_files, logs
+from snakemake.io import strip_wildcard_constraints
+
+from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
 from mangrove.spectra import libraries
 from mangrove.spectra.fit_settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
-from mangrove.survey.sample import GALAXY_NAME, read_sheet
+from mangrove.survey.galaxy import GALAXY_NAME
+from mangrove.survey.sample import read_sheet
 
 # The graph of a survey is millions of objects that live to the end: looking for garbage less often plans faster.
 gc.set_threshold(200_000, 20, 1000)
@@ -30,9 +35,15 @@ gc.set_threshold(200_000, 20, 1000)
 def load_run():
     """The validated configuration and the galaxies of its sample sheet; a user's mistake ends with its message."""
     try:
-        files = [*map(str, workflow.configfiles)]
-        validated = config_files.validate(config, files)
-        config_files.check(validated, files)
+        # Later files win: the workflow's own, then those of the command line, then --config.
+        given = [*map(config_files.shown, workflow.overwrite_configfiles)]
+        own = [
+            f for f in map(config_files.shown, workflow.configfiles) if f not in given
+        ]
+        validated = config_files.validate(
+            config, [*own, *given], workflow.config_settings.config
+        )
+        config_files.check(validated)
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)
@@ -93,7 +104,8 @@ def bind_values_to_keys():
     """
     for one in workflow.rules:
         if "code" in one.params.keys():
-            one.set_params(key_hash(dict(one.params.items())))
+            recorded = {k: v for k, v in one.params.items() if not is_unrecorded(v)}
+            one.set_params(key_hash(recorded))
 
 
 def key_hash(params):
@@ -105,6 +117,68 @@ def key_hash(params):
         return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
 
     return signed(digest) if varied else digest(None)
+
+
+def expected(names):
+    """What the rules would write now for some of the galaxies: their artefacts and models, with params."""
+    for one in workflow.rules:
+        made = [
+            strip_wildcard_constraints(f)
+            for f in map(str, one.output)
+            if f.endswith((".h5", "/model.json"))
+        ]
+        if made and made[0].startswith(f"{RESULTS}/"):
+            params = {k: v for k, v in one.params.items() if not is_unrecorded(v)}
+            own = [k for k, v in params.items() if callable(v) or "{" in str(v)]
+            files = {
+                os.path.relpath(filled(made[0], galaxy), RESULTS): {
+                    key: filled(params[key], galaxy) for key in own
+                }
+                for galaxy in (
+                    map(wildcards_of, names) if "{" in made[0] else [SimpleNamespace()]
+                )
+            }
+            shared = {k: v for k, v in params.items() if k not in own}
+            yield staleness.Expected(one.name, shared, files)
+
+
+def is_unrecorded(value):
+    """Whether a param is a function that takes ``output`` (see unrecorded)."""
+    return callable(value) and "output" in inspect.signature(value).parameters
+
+
+def wildcards_of(name):
+    """The wildcards of a galaxy's jobs."""
+    plate, _, ifu = name.partition("-")
+    return SimpleNamespace(plateifu=name, plate=plate, ifu=ifu)
+
+
+def filled(value, wildcards):
+    """A param or a path with the wildcards of a job."""
+    return value(wildcards) if callable(value) else value.format(**vars(wildcards))
+
+
+def look_for_stale_results():
+    """Answer 'mangrove verify', or warn of results that Snakemake takes for current though they are not.
+
+    Of every rule a hundred outputs at most are looked at, which costs no time worth a plan.
+    """
+    if staleness.TELL in os.environ:
+        staleness.write_expected(os.environ[staleness.TELL], expected(GALAXIES))
+    elif workflow.is_main_process and Path(RESULTS).is_dir():
+        some = list(GALAXIES)[:: max(1, -(-len(GALAXIES) // 100))]
+        stale, checked = staleness.unrecorded_stale(
+            Path(RESULTS), expected(some), has_record
+        )
+        if stale:
+            print(staleness.warning(Path(RESULTS), stale, checked), file=sys.stderr)
+
+
+def has_record(path):
+    """Whether Snakemake has a record of how a file was made."""
+    return os.path.exists(
+        f".snakemake/metadata/{urlsafe_b64encode(path.encode()).decode()}"
+    )
 
 
 def library_hash(templates):
@@ -141,7 +215,7 @@ def archive_url(wildcards, output):
 @signed
 def file_url(wildcards):
     """Address of a galaxy's cube among the user's own files."""
-    return releases.address(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
+    return paths.below(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
 
 
 def cube_input(path):

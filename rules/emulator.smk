@@ -69,6 +69,7 @@ rule emulator_train:
         learning_rate=CONFIG.emulator.learning_rate,
         weight_decay=CONFIG.emulator.weight_decay,
         patience=CONFIG.emulator.patience,
+        keep_best=CONFIG.emulator.keep_best,
         seed=CONFIG.seed,
         code=code("emulator_train"),
     message:
@@ -119,6 +120,7 @@ rule emulator_quality:
         learning_rate=CONFIG.emulator.learning_rate,
         weight_decay=CONFIG.emulator.weight_decay,
         patience=CONFIG.emulator.patience,
+        keep_best=CONFIG.emulator.keep_best,
         learning_curve=CONFIG.emulator.learning_curve,
         seed=CONFIG.seed,
         code=code("emulator_quality"),

@@ -6,6 +6,13 @@ rule galaxy_figures:
         extract=rules.extract.output.extract,
         fit=rules.fit.output.fit,
     output:
+        summary=figure(
+            f"{REPORT}/galaxies/{{plateifu}}-galaxy.png",
+            "summary",
+            "Galaxies",
+            galaxy="{plateifu}",
+            figure="one-page summary",
+        ),
         maps=figure(
             f"{REPORT}/galaxies/{{plateifu}}-maps.png",
             "maps",
@@ -254,6 +261,39 @@ rule digest:
         "timings and failures of the run"
     script:
         "../workflow/scripts/digest.py"
+
+
+rule overview:
+    input:
+        extracts=expand(rules.extract.output.extract, plateifu=EXAMPLES),
+        fits=expand(rules.fit.output.fit, plateifu=EXAMPLES),
+        status=rules.survey_figures.output.status if GALAXIES else [],
+        quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],
+        timings=rules.digest.output.timings,
+    output:
+        # The report opens on it: workflow/report/workflow.rst.
+        page=f"{REPORT}/overview.html",
+        picture=figure(
+            f"{REPORT}/overview.png", "overview", "Run", figure="some of the galaxies"
+        ),
+        numbers=figure(
+            f"{REPORT}/overview.csv", "overview", "Run", table="the run in numbers"
+        ),
+    log:
+        f"{LOGS}/overview.log",
+    benchmark:
+        f"{BENCHMARKS}/overview.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("overview"),
+    message:
+        "first page of the report"
+    script:
+        "../workflow/scripts/overview.py"
 
 
 rule provenance:

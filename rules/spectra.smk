@@ -34,6 +34,8 @@ rule extract:
         covariance=CONFIG.extract.covariance,
         window_pixels=CONFIG.extract.window_pixels,
         drop_critical=CONFIG.sample.drop_critical,
+        # Whether a damaged cube may be deleted to get another is no reason to extract again.
+        fetched=unrecorded(CONFIG.survey.source == "sdss"),
         code=code("extract"),
     message:
         "extract {wildcards.plateifu}"

@@ -1,4 +1,8 @@
-"""Pack the MaStar SSP templates of the MaNGA data analysis pipeline into resources/mastar_ssp.h5."""
+"""Pack the MaStar SSP templates of the MaNGA data analysis pipeline into resources/mastar_ssp.h5.
+
+The line spread is packed with the integration over pixels, which the templates' resolving power leaves out:
+resources/README.md says why.
+"""
 
 import argparse
 import gzip
@@ -21,6 +25,7 @@ TARGET = Path(__file__).resolve().parents[1] / "resources" / "mastar_ssp.h5"
 # File names hold rounded ages; these are those of the templates' own README.
 AGE = {"00.003": 0.00316228, "00.010": 0.01, "00.032": 0.03162278, "00.100": 0.1, "00.300": 0.3,
        "01.000": 1.0, "03.000": 3.0, "09.000": 9.0, "14.000": 14.0}  # fmt: skip
+SIGMA_TO_FWHM = 2.0 * np.sqrt(2.0 * np.log(2.0))
 # The last pixels of the templates repeat their neighbours.
 PADDED = 4
 # Relative error below 2**-15; float32 carries 23 bits, and zeroed ones compress.
@@ -34,6 +39,7 @@ ATTRIBUTES = {
     "licence": "BSD-3-Clause (mangadap)",
     "imf": "spectra: Salpeter (slope 2.35); masses: Kroupa",
     "isochrones": "spectra: Cassisi et al. and Schaller et al., after Maraston (2005); masses: BaSTI",
+    "line_spread": "resolving_power of the source, a Gaussian before pixels, with a pixel's variance added",
     "normalised": True,
     "normalisation": "every spectrum has median 1: the spectra carry neither mass nor luminosity",
     "mass_source": "ml_r, mass_fraction: E-MILES (Vazdekis et al. 2016; Kroupa, BaSTI), interpolated; stars "
@@ -47,7 +53,7 @@ UNITS = {
     "metallicity": "dex, [M/H]",
     "ml_r": "solar mass / solar r-band luminosity",
     "mass_fraction": "solar mass per solar mass formed",
-    "resolving_power": "wave / FWHM",
+    "resolving_power": "wave / FWHM, integration over pixels included",
 }
 DIMENSIONS = {"flux": "metallicity,age,wave", "ml_r": "metallicity,age", "mass_fraction": "metallicity,age",
               "resolving_power": "wave"}  # fmt: skip
@@ -68,6 +74,21 @@ def read_template(data: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return wave[:-PADDED], flux[:-PADDED].astype(float), power[:-PADDED].astype(float)
 
 
+def with_pixels(power: np.ndarray, step: float) -> np.ndarray:
+    """Resolving power of lines integrated over pixels, from that of the Gaussian before them.
+
+    The variance of a pixel, a twelfth of its width squared, adds to that of the Gaussian.
+
+    Parameters
+    ----------
+    power : ndarray, shape (n_wave,)
+        Wavelength over FWHM.
+    step : float
+        Width of a pixel in ln(wavelength).
+    """
+    return 1.0 / np.sqrt(power**-2.0 + (SIGMA_TO_FWHM * step) ** 2 / 12.0)
+
+
 def read_templates(wheel: Path) -> dict[str, np.ndarray]:
     """The whole grid as arrays named like the datasets of the packed file, without the masses."""
     spectra, wave, power = {}, None, None
@@ -84,8 +105,9 @@ def read_templates(wheel: Path) -> dict[str, np.ndarray]:
     metallicity, age = (sorted({key[i] for key in spectra}) for i in (0, 1))
     flux = np.array([[spectra[z, t] for t in age] for z in metallicity])
     flux /= np.median(flux, axis=-1, keepdims=True)  # without the padding the medians are no longer 1
+    step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
     return {"flux": flux, "wave": wave, "age": np.array(age), "metallicity": np.array(metallicity),
-            "resolving_power": power}  # fmt: skip
+            "resolving_power": with_pixels(power, step)}  # fmt: skip
 
 
 def read_masses(path: Path, metallicity: np.ndarray, age: np.ndarray) -> dict[str, np.ndarray]:

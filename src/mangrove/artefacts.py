@@ -143,7 +143,8 @@ def read(path, kind: str, only: list[str] | None = None) -> Artefact:
         missing = [n for n in names if n not in f]
         if missing:
             raise ArtefactError(f"{path} lacks the dataset(s) {', '.join(missing)}. {_REMAKE}")
-        data = {n: _loaded(f[n]) for n in names}
+        fields = _declared(kind).fields
+        data = {n: _loaded(f[n], fields[n]) for n in names}
         return Artefact(kind, data, _plain_attrs(f), str(f.attrs["content_hash"]))
 
 
@@ -169,6 +170,16 @@ def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
 def declared_names(kind: str) -> list[str]:
     """Names of the datasets that a kind declares."""
     return list(_declared(kind).fields)
+
+
+def line_labels(names) -> list[str]:
+    """Names of lines (Halpha-6565) as the dataset ``line`` of an artefact holds them (Halpha_6565)."""
+    return [str(name).replace("-", "_") for name in names]
+
+
+def line_names(dataset: h5py.Dataset) -> list[str]:
+    """Names of lines as :mod:`mangrove.lines` has them, from the dataset ``line`` of an open artefact."""
+    return [str(label).replace("_", "-") for label in dataset.asstr()[...]] if dataset.size else []
 
 
 def input_hash(path) -> str:
@@ -245,10 +256,12 @@ def _dim_sizes(kind: str, declared: Kind, data: Mapping) -> dict[str, int]:
 
 def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str] | None) -> None:
     fields = {n: d for n, d in declared.fields.items() if only is None or n in only}
-    for dim in sorted({d for x in fields.values() for d in x.dims}):
+    coordinates = {n for n, d in fields.items() if d.dims == (n,)}
+    for dim in sorted({d for x in fields.values() for d in x.dims} - coordinates):
         scale = f.create_dataset(dim, shape=(dims[dim],), dtype=">f4")
         scale.make_scale(_BARE_DIMENSION + b"%10d" % dims[dim])
-    for name, spec in fields.items():
+    # Scales before what they are attached to.
+    for name, spec in sorted(fields.items(), key=lambda item: item[0] not in coordinates):
         shape = tuple(dims[d] for d in spec.dims)
         packed = (
             {"compression": "gzip", "compression_opts": 4, "shuffle": True} if spec.packed and 0 not in shape else {}
@@ -258,6 +271,9 @@ def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str
         if spec.flags:
             dataset.attrs["flag_values"] = np.array(list(spec.flags), spec.dtype)
             dataset.attrs["flag_meanings"] = " ".join(spec.flags.values())
+        if name in coordinates:
+            dataset.make_scale(name)
+            continue
         for axis, dim in enumerate(spec.dims):
             dataset.dims[axis].attach_scale(f[dim])
 
@@ -282,12 +298,16 @@ def _stored_type(spec: Field):
 
 
 def _as_stored(values, spec: Field):
+    if spec.lines:
+        return np.array(line_labels(values), dtype=object)
     if spec.dtype == "str":
         return np.array([str(v) for v in np.ravel(values)], dtype=object).reshape(np.shape(values))
     return np.asarray(values).astype(spec.dtype)
 
 
-def _loaded(dataset: h5py.Dataset) -> np.ndarray:
+def _loaded(dataset: h5py.Dataset, spec: Field) -> np.ndarray:
+    if spec.lines:
+        return np.array(line_names(dataset), dtype=str)
     if h5py.check_string_dtype(dataset.dtype) is not None:
         return dataset.asstr()[...].astype(str) if dataset.size else np.empty(dataset.shape, "U1")
     return dataset[...]

@@ -7,10 +7,28 @@ from typing import Annotated
 
 import typer
 
-from mangrove.errors import MangroveError, SampleError
+from mangrove import outputs, paths
+from mangrove.errors import MangroveError, OutputError, SampleError
+from mangrove.runs import check_run, in_work_folder, load_config, run_folder, usable_config
+
+
+def _path(text: str | Path) -> Path:
+    """A path as the keys of the configuration have it: the shell leaves ``~`` alone in ``--out=~/maps``."""
+    try:
+        return Path(paths.local(str(text)))
+    except ValueError as error:
+        raise typer.BadParameter(f"{text} {error}") from None
+
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="MaNGA galaxies, from data cubes to maps.")
-ConfigOption = Annotated[list[Path], typer.Option("--config", help="configuration file, over config.yaml; repeatable")]
+ConfigOption = Annotated[
+    list[Path], typer.Option("--config", parser=_path, help="configuration file, over config.yaml; repeatable")
+]
+AnyConfig = Annotated[
+    list[Path] | None,
+    typer.Option("--config", parser=_path, help="configuration of the run, repeatable; default: as the run noted it"),
+]
+ForceOption = Annotated[bool, typer.Option("--force", help="replace files that this command did not write, too")]
 
 
 def _print_version(asked: bool) -> None:
@@ -32,18 +50,24 @@ def options(
 def select(
     config: ConfigOption,
     drpall: Annotated[str, typer.Option(help="path or address of drpall; default: the archive's")] = "",
+    force: ForceOption = False,
 ):
     """Write the sample sheet of a run from the survey's catalogues."""
     from mangrove.survey import selection
-    from mangrove.survey.sample import write_sheet
+    from mangrove.survey.sample import is_as_written, lists, write_sheet
 
-    run = _load(config)
+    run = load_config(config)
     chosen = selection.make_sample(run, drpall)
     print("\n".join(selection.summary(chosen, run.sample)))
     if not chosen.galaxies:
         raise SampleError(
             f"no galaxy is left after the cuts above; {run.sheet} was not written. Widen sample.z_min, sample.z_max."
         )
+    if lists(run.sheet, chosen.galaxies):
+        print(f"{run.sheet} lists these galaxies already; left as it is")
+        return
+    product = "a sheet as mangrove select left it (it was written or changed by hand)"
+    outputs.check(run.sheet, is_as_written, product, config, force)
     write_sheet(run.sheet, chosen.galaxies)
     print(f"wrote {run.sheet}")
 
@@ -58,23 +82,28 @@ def plan(
     """Print what a run will fetch and from where, its size on disk and its time."""
     from mangrove.survey import plan as planning
 
-    print("\n".join(planning.describe(_load(config), cores, rate, addresses)))
+    print("\n".join(planning.describe(load_config(config), cores, rate, addresses)))
 
 
 @app.command()
 def simulate(
-    folder: Path,
-    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 14,
+    folder: Annotated[Path, typer.Argument(parser=_path, metavar="FOLDER")],
+    galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 15,
     release: Annotated[str, typer.Option(help="dr15 or dr17: the layout")] = "dr17",
     seed: Annotated[int, typer.Option(min=0, help="seed of every random draw")] = 1,
+    force: ForceOption = False,
 ):
     """Write the simulated survey: a sas/ tree with drpall and cubes, and the truth beside it."""
+    from mangrove.survey.simulation.files import is_simulated, survey_files
     from mangrove.survey.simulation.galaxies import survey_plateifus
     from mangrove.survey.simulation.simulate import simulate_survey
 
+    names = survey_plateifus(galaxies)
+    for file in survey_files(folder, names, release):
+        outputs.check(file, is_simulated, "a file of the simulated survey", force=force)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        simulate_survey(folder, survey_plateifus(galaxies), release, seed)
+        simulate_survey(folder, names, release, seed)
     except OSError as error:
         raise MangroveError(
             f"cannot write a survey under {folder} ({error}). Give a folder, new or existing, that you may write to."
@@ -85,58 +114,97 @@ def simulate(
 @app.command()
 def export(
     run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
-    config: Annotated[
-        list[Path] | None, typer.Option(help="configuration of the run, repeatable; default: as the run noted it")
+    config: AnyConfig = None,
+    out: Annotated[
+        Path | None, typer.Option(parser=_path, help="folder of the files; default: export/ in the run's")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="folder of the files; default: export/ in the run's")] = None,
     maps: Annotated[bool, typer.Option(help="a file of label maps for every galaxy")] = True,
+    force: ForceOption = False,
 ):
     """Write the tables of galaxies and baxels and the label maps of a run as FITS files."""
     from mangrove.export.products import export_run
     from mangrove.export.source import recorded_config
 
-    folder = _run_folder(run)
-    files = export_run(folder, _load(config) if config else recorded_config(folder), out or folder / "export", maps)
-    print(f"wrote {files[0]}, {files[1]} and {len(files) - 2} files of maps")
+    folder = run_folder(run)
+    files = [file.absolute() for file in config or []]
+    with in_work_folder(folder, out or folder / "export") as (folder, target):
+        settings = load_config(files) if files else recorded_config(folder)
+        _check_export(target, settings.run, force)
+        written = export_run(folder, settings, target, maps)
+    print(f"wrote {written[0]}, {written[1]} and {len(written) - 2} files of maps")
 
 
 @app.command(name="predict-lines")
 def predict_lines(
-    model: Annotated[Path, typer.Argument(help="folder of a trained emulator: results/RUN/emulator/model")],
-    table: Annotated[Path, typer.Argument(help="FITS, ECSV or HDF5 with fluxes in the model's bins")],
-    out: Annotated[Path, typer.Argument(help="FITS, ECSV or HDF5 to write")],
+    model: Annotated[
+        Path,
+        typer.Argument(parser=_path, metavar="MODEL", help="folder of a trained emulator: results/RUN/emulator/model"),
+    ],
+    table: Annotated[
+        Path, typer.Argument(parser=_path, metavar="TABLE", help="FITS, ECSV or HDF5 with fluxes in the model's bins")
+    ],
+    out: Annotated[Path, typer.Argument(parser=_path, metavar="OUT", help="FITS, ECSV or HDF5 to write")],
+    force: ForceOption = False,
 ):
     """Predict the emission lines of the galaxies of a table (docs/emulator.md)."""
-    from mangrove.models.line_files import predict_file
+    from mangrove.models.line_files import is_prediction, predict_file
 
-    out.parent.mkdir(parents=True, exist_ok=True)
+    outputs.check(out, is_prediction, "a table as written by mangrove predict-lines", [table], force)
     written = predict_file(model, table, out)
     print(f"wrote {out}: {len(written)} rows, {int((written['flag'] > 0).sum())} of them flagged")
 
 
 @app.command(name="desi-table")
 def desi_table(
-    catalogue: Annotated[Path, typer.Argument(help="FastSpecFit catalogue (FITS)")],
-    out: Annotated[Path, typer.Argument(help="table to write (.h5), for emulator.desi_file")],
-    coadds: Annotated[list[Path], typer.Argument(help="files of coadded spectra (coadd-*.fits)")],
-    ebv_scale: Annotated[float, typer.Option(help="factor on the Galactic E(B-V)")] = 1.0,
+    catalogue: Annotated[Path, typer.Argument(parser=_path, metavar="CATALOGUE", help="FastSpecFit catalogue (FITS)")],
+    out: Annotated[
+        Path, typer.Argument(parser=_path, metavar="OUT", help="table to write (.h5), for emulator.desi_file")
+    ],
+    coadds: Annotated[
+        list[Path],
+        typer.Argument(parser=_path, metavar="COADDS...", help="files of coadded spectra (coadd-*.fits)"),
+    ],
+    ebv_scale: Annotated[float, typer.Option(min=0, help="factor on the Galactic E(B-V)")] = 1.0,
+    force: ForceOption = False,
 ):
     """Make the emulator's table from DESI spectra and their FastSpecFit catalogue."""
     from mangrove.models.desi_files import write_desi_table
 
-    print(f"wrote {out}: {write_desi_table(catalogue, coadds, out, ebv_scale)} galaxies")
+    if out.suffix != ".h5":
+        raise OutputError(
+            f"{out} is to be the table, an HDF5 file, so its name must end in .h5. The order is: mangrove desi-table "
+            "CATALOGUE OUT COADDS..."
+        )
+    product = "a table as written by mangrove desi-table"
+    outputs.check(out, lambda path: outputs.is_artefact(path, "emulator_table"), product, [catalogue, *coadds], force)
+    written = write_desi_table(catalogue, coadds, out, ebv_scale)
+    for reason, n in written.removed.items():
+        print(f"{n:7d} left out: {reason}")
+    print(f"wrote {out}: {len(written.table.identifier)} galaxies")
 
 
 @app.command()
-def verify(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
-    """Compare the recorded hashes of a run's artefacts with what lies there now."""
-    from mangrove.verification import verify_run
+def verify(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    config: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--config",
+            parser=_path,
+            help="configuration of the run, repeatable; default: the file of configs/ with its name",
+        ),
+    ] = None,
+):
+    """Compare a run's artefacts with their recorded hashes, their inputs, and what the workflow would use now."""
+    from mangrove.verification import against_workflow, verify_run
 
-    report = verify_run(_run_folder(run))
-    for problem in report.problems:
-        print(problem)
-    print(f"{report.checked} artefacts checked, {len(report.problems)} problems")
-    if report.problems:
+    folder = run_folder(run)
+    report, current = verify_run(folder), against_workflow(folder, config)
+    problems = [*report.problems, *current.problems]
+    for line in [*problems, current.note]:
+        print(line)
+    print(f"{report.checked} artefacts checked, {len(problems)} problems")
+    if problems:
         raise typer.Exit(1)
 
 
@@ -146,7 +214,7 @@ def digest(run: Annotated[str, typer.Argument(help="name of the run, or its fold
     from mangrove import logs
     from mangrove.verification import count_statuses
 
-    folder = _run_folder(run)
+    folder = run_folder(run)
     for (kind, status, reason), n in sorted(count_statuses(folder).items()):
         print(f"{n:7d} {kind}: {status}" + (f" ({reason})" if reason else ""))
     for (rule, message, place), n in logs.failures(folder / "logs").most_common():
@@ -154,45 +222,52 @@ def digest(run: Annotated[str, typer.Argument(help="name of the run, or its fold
 
 
 @app.command()
-def doctor():
+def doctor(
+    config: Annotated[
+        list[Path] | None, typer.Option("--config", parser=_path, help="configuration of the run, repeatable")
+    ] = None,
+):
     """Say what keeps Snakemake from starting here, and how to mend it."""
-    locks = sorted(Path(".snakemake/locks").glob("*")) if Path(".snakemake/locks").is_dir() else []
-    if locks:
+    from mangrove.verification import locked_runs
+
+    runs = locked_runs(Path())
+    if runs is not None:
+        files = config or usable_config(runs)
+        what = f" by run {', '.join(runs)}" if runs else ""
         print(
-            "Snakemake's folder is locked. If no snakemake runs here (check with 'ps'), a killed one left the lock:\n"
-            "  snakemake --unlock        and start again; incomplete files are made anew"
+            f"Snakemake's folder is locked{what}. If no snakemake runs here (check with 'ps'), a killed one left the lock:\n"
+            f"  snakemake --unlock --configfile {' '.join(map(str, files))}\n"
+            "and start again; incomplete files are made anew. Any configuration lifts the lock whose sample sheet is there."
         )
         raise typer.Exit(1)
+    if config:
+        check_run(config)
     print("no lock; nothing to mend")
 
 
 @app.command(hidden=True)
-def generate(root: Path = Path()):
+def generate(root: Annotated[Path, typer.Argument(parser=_path, metavar="ROOT")] = Path()):
     """Write the files that are generated from code (config.yaml, schema, docs tables)."""
     from mangrove.generate import generate as write_all
 
+    if not ((root / "Snakefile").is_file() and (root / "src/mangrove/config.py").is_file()):
+        raise MangroveError(
+            f"{root.absolute()} is no checkout of mangrove, whose files this command writes. Run it at the top of one."
+        )
     print("\n".join(write_all(root)) or "nothing changed")
 
 
-def _load(files: list[Path]):
-    from mangrove.config_files import load
+def _check_export(target: Path, run: str, force: bool) -> None:
+    """Refuse to replace what is not an earlier export of the run."""
+    if target.exists() and not target.is_dir():
+        raise OutputError(f"{target} is a file; give --out a folder, new or existing.")
 
-    return load([Path("config.yaml"), *files])
+    def is_own(path: Path) -> bool:
+        return outputs.is_fits(path, lambda header: (header.get("ORIGIN"), header.get("RUN")) == ("mangrove", run))
 
-
-def _run_folder(run: str) -> Path:
-    """The folder of a run: results/RUN, else a folder of that name that holds artefacts or logs."""
-    from mangrove.verification import is_run
-
-    results = Path("results")
-    for folder in (results / run, Path(run)):
-        if folder.is_dir() and is_run(folder):
-            return folder
-    runs = [path.name for path in sorted(results.glob("*/")) if is_run(path)]
-    here = f"The runs here: {', '.join(runs)}." if runs else "There is no run here: start one with snakemake."
-    raise MangroveError(
-        f"neither {results / run} nor {run} is a folder with artefacts. Give the name of a run, or its folder. {here}"
-    )
+    tables = [target / "galaxies.fits", target / "baxels.fits"]
+    for file in [*tables, *sorted((target / "maps").glob("*.fits*"))]:
+        outputs.check(file, is_own, f"an export of run '{run}'", force=force)
 
 
 def main() -> None:

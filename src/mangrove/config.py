@@ -6,12 +6,23 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from mangrove import paths
+
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-#: Type of the errors of rules between keys; see :func:`_conflict`.
+#: Type of the errors of rules between keys.
 CONFLICT = "conflict"
+#: Type of the errors of a truth value in a key of another type.
+NOT_BOOLEAN = "not_boolean"
 
 
-def _wavelengths(value: list[float]) -> list[float]:
+def rising_wavelengths(value: list[float]) -> list[float]:
+    """The two wavelengths, if they are above 0 and the second is the larger one.
+
+    Raises
+    ------
+    ValueError
+        If they are not.
+    """
     if value[0] <= 0:
         raise ValueError(f"wavelengths must be above 0; the lower end is {value[0]:g}")
     if value[0] >= value[1]:
@@ -20,11 +31,23 @@ def _wavelengths(value: list[float]) -> list[float]:
 
 
 #: Two wavelengths.
-Range = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(_wavelengths)]
+Range = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(rising_wavelengths)]
+#: A path on this machine, and one that may also be an address on a server; the rule is that of :mod:`mangrove.paths`.
+LocalPath = Annotated[str, AfterValidator(paths.local)]
+Address = Annotated[str, AfterValidator(paths.address)]
 
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, value, info):
+        """pydantic takes true for 1 in every key of a number."""
+        given = value if isinstance(value, list) else [value]
+        if cls.model_fields[info.field_name].annotation is not bool and any(isinstance(v, bool) for v in given):
+            raise PydanticCustomError(NOT_BOOLEAN, "must be a value of its own, not true or false")
+        return value
 
 
 def _conflict(message: str, keys: list[str], mend: tuple[str, object]) -> PydanticCustomError:
@@ -52,11 +75,11 @@ class Survey(_Section):
     release: Literal["dr15", "dr17"] = Field(
         "dr17", description="data release; sets the layout of the archive and of the cubes"
     )
-    base: str = Field(
+    base: Address = Field(
         "https://data.sdss.org/",
         description="address above sas/, or the folder of the files: https://, file:// or a path",
     )
-    mirror: str = Field(
+    mirror: LocalPath = Field(
         "",
         description="local folder (path or file://) with the archive's layout, looked in before base; empty: none",
     )
@@ -68,14 +91,9 @@ class Survey(_Section):
         description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes",
     )
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
-    data_folder: str = Field("data", description="folder of the kept cubes, one level per DRP version")
-
-    @field_validator("base")
-    @classmethod
-    def _known_address(cls, value: str) -> str:
-        if "://" in value and not value.startswith(("https://", "http://", "file://")):
-            raise ValueError("must be https://, http://, file:// or a path")
-        return value
+    data_folder: LocalPath = Field(
+        "data", min_length=1, description="folder of the kept cubes, one level per DRP version"
+    )
 
     @model_validator(mode="after")
     def _somewhere(self):
@@ -91,11 +109,11 @@ class Survey(_Section):
 class Sample(_Section):
     """Which galaxies."""
 
-    sheet: str = Field("", description="sample sheet; empty: samples/<run>.tsv")
+    sheet: LocalPath = Field("", description="sample sheet; empty: samples/<run>.tsv")
     limit: int | None = Field(None, ge=1, description="use only the first so many galaxies of the sheet")
     plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty: all")
     z_min: float = Field(0.0, ge=0, description="mangrove select: redshift above this")
-    z_max: float = Field(0.15, gt=0, description="mangrove select: redshift below this")
+    z_max: float = Field(0.15, gt=0, le=1, description="mangrove select: redshift below this")
     desom_z_max: float = Field(
         0.15, gt=0, description="mangrove select: redshift below this for the maps of spectra (column desom)"
     )
@@ -106,10 +124,10 @@ class Sample(_Section):
         True,
         description="leave out cubes with the CRITICAL quality bit (30); one listed all the same gives an empty artefact",
     )
-    agn: str = Field(
+    agn: Address = Field(
         "", description="mangrove select: AGN catalogue, an address, a path, or a path below survey.base; empty: none"
     )
-    morphology: str = Field("", description="mangrove select: catalogue of Hubble types, likewise; empty: none")
+    morphology: Address = Field("", description="mangrove select: catalogue of Hubble types, likewise; empty: none")
 
     @model_validator(mode="after")
     def _rising_redshifts(self):
@@ -132,24 +150,17 @@ class Extract(_Section):
     target_snr: float = Field(20.0, gt=0, description="signal to noise per pixel of a bin")
     min_snr: float = Field(2.0, ge=0, description="spaxels below this signal to noise are left out")
     continuum_range: Range = Field([5600.0, 6750.0], description="observed range of signal and noise, Angstrom")
-    covariance: Literal["manga", "none"] | float = Field(
+    covariance: Literal["manga", "none"] | Annotated[float, Field(ge=1)] = Field(
         "manga",
         description="noise of a bin over its quadrature sum: manga (1 + 1.62 log10 n up to 100 spaxels), none, or a factor for n >= 100",
     )
     window_pixels: int = Field(10, ge=2, le=50, description="wavelength pixels per line of the line windows")
 
-    @field_validator("covariance")
-    @classmethod
-    def _factor(cls, value):
-        if not isinstance(value, str) and value < 1:
-            raise ValueError("a covariance factor must be at least 1")
-        return value
-
 
 class Fit(_Section):
     """Stars and gas by pPXF."""
 
-    templates: str = Field(
+    templates: LocalPath = Field(
         "mastar",
         description="library of stellar populations: mastar (embedded), or a path: HDF5, npz of pPXF, or a folder of MILES FITS files (docs/labels.md)",
     )
@@ -258,7 +269,7 @@ class Emulator(_Section):
     source: Literal["baxels", "desi"] = Field(
         "baxels", description="what it learns from: the run's own baxels, or a prepared table of DESI galaxies"
     )
-    desi_file: str = Field(
+    desi_file: LocalPath = Field(
         "", description="source desi: the table (HDF5), prepared or written by mangrove desi-table (docs/emulator.md)"
     )
     luminosity: bool = Field(
@@ -280,6 +291,10 @@ class Emulator(_Section):
     learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
     patience: int | None = Field(None, ge=1, description="stop after so many epochs without a lower validation loss")
+    keep_best: bool = Field(
+        True,
+        description="keep the epoch of the lowest validation loss; false: the last one, where too few galaxies are left for validation to judge by",
+    )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
         [0.03, 0.1, 0.3, 1.0], description="parts of the training rows of the learning curve; empty: no curve"
     )
@@ -291,7 +306,7 @@ class Report(_Section):
     truth_spectra: int = Field(
         16, ge=8, description="simulated survey: spectra of known populations per case of the table of truth"
     )
-    truth_library: str = Field(
+    truth_library: LocalPath = Field(
         "", description="simulated survey: another template library (a path) for spectra that the fit cannot match"
     )
     examples: int = Field(6, ge=0, le=20, description="galaxies that are shown one by one")

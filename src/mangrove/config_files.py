@@ -1,16 +1,17 @@
 """Reading files of the configuration, and saying what is wrong with them: where, and how to mend it."""
 
 import difflib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mangrove.config import CONFLICT, Config, is_section
+from mangrove import yaml_files
+from mangrove.config import CONFLICT, NOT_BOOLEAN, Config, is_section
 from mangrove.errors import ConfigError
 
-_ABSENT = object()
 #: Plain words for what pydantic says, by the type of its error.
 _PLAIN = {
     "string_pattern_mismatch": "must be of letters, digits, _ . - only, a letter or digit first",
@@ -27,39 +28,55 @@ _PLAIN = {
 }
 
 
-def load(files: list[str | Path]) -> Config:
+def load(files: Sequence[str | Path]) -> Config:
     """Read and validate configuration files, later ones over earlier ones.
 
     Raises
     ------
     ConfigError
-        With the key, the file that sets it, and how to mend it.
+        With the key, the file and line that set it, and how to mend it.
     """
     merged: dict[str, Any] = {}
     for file in files:
-        _merge(merged, _parse(file))
+        _merge(merged, yaml_files.parse(file))
     return validate(merged, files)
 
 
-def validate(values: dict[str, Any], files: list[str | Path] = ()) -> Config:
-    """Validate a merged configuration; ``files`` are named in the error (see :func:`load`)."""
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        problems = [_explain(e, files) for e in _one_per_key(error.errors())]
-        raise ConfigError("the configuration is wrong.\n" + "\n".join(problems)) from None
+def validate(
+    values: dict[str, Any], files: Sequence[str | Path] = (), given: Mapping[str, Any] | None = None
+) -> Config:
+    """Validate a merged configuration.
 
-
-def check(config: Config, files: list[str | Path]) -> None:
-    """Refuse what a merged configuration does not show: faults of its files, and tables that are not there.
+    Parameters
+    ----------
+    values : dict
+    files : sequence of path-like
+        Where they are from, later ones over earlier ones; their text is checked first, as a merged configuration does not
+        show all faults, and errors name them.
+    given : mapping, optional
+        What ``--config`` on the command line sets over the files.
 
     Raises
     ------
     ConfigError
-        If a file cannot be read or gives a key twice, or the emulator's table does not exist.
+        See :func:`load`.
     """
-    for file in files:
-        _parse(file)
+    places = _Places(files, given or {})
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(e, places) for e in _one_per_key(error.errors())]
+        raise ConfigError("the configuration is wrong.\n" + "\n".join(problems)) from None
+
+
+def check(config: Config) -> None:
+    """Refuse a configuration whose table for the emulator does not exist.
+
+    Raises
+    ------
+    ConfigError
+        With the key and what to do.
+    """
     emulator = config.emulator
     if emulator.enabled and emulator.source == "desi" and not Path(emulator.desi_file).is_file():
         raise ConfigError(
@@ -67,36 +84,36 @@ def check(config: Config, files: list[str | Path]) -> None:
         )
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML in which no key of a mapping is given twice."""
-
-    def construct_mapping(self, node, deep=False):
-        first: dict[str, yaml.ScalarNode] = {}
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if first.setdefault(key.value, key) is not key:
-                line = first[key.value].start_mark.line + 1
-                problem = f"the key '{key.value}' is there twice, first in line {line}; keep one of them"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-        return super().construct_mapping(node, deep)
+def shown(file: str | Path) -> str:
+    """A path as errors name it: from the working folder if it lies there."""
+    path = Path(file).absolute()
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-def _parse(file: str | Path) -> dict[str, Any]:
-    try:
-        content = yaml.load(Path(file).read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError:
-        raise ConfigError(f"the configuration file {file} does not exist; see configs/ for examples.") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{file} is not UTF-8 text; save it as UTF-8.") from None
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read as a configuration file ({error.strerror}).") from None
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{file}{line}: not valid YAML: {error.problem}.") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{file} is not valid YAML: {str(error).splitlines()[0]}.") from None
-    if content is not None and not isinstance(content, dict):
-        raise ConfigError(f"{file} must hold 'key: value' lines, for example 'run: myrun'.")
-    return content or {}
+class _Places:
+    """Where the keys of a configuration are set."""
+
+    def __init__(self, files: Sequence[str | Path], given: Mapping[str, Any]):
+        self._nodes = [(file, yaml_files.compose(file)) for file in files]
+        self._given = yaml.compose(yaml.safe_dump(_plain(given)), yaml.SafeLoader)
+
+    def find(self, keys: Sequence) -> tuple[str, yaml.Node | None]:
+        """The last place that sets a key (' in FILE, line N'), and the node of its value; empty and None for none."""
+        node, _ = yaml_files.find(self._given, keys)
+        if node is not None:
+            return " in --config", node
+        for file, top in reversed(self._nodes):
+            node, line = yaml_files.find(top, keys)
+            if node is not None:
+                return f" in {file}, line {line}", node
+        return "", None
+
+
+def _plain(value):
+    """Mappings and lists as YAML's writer knows them."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _merge(base: dict, over: dict) -> None:
@@ -136,11 +153,11 @@ def _place(problem: dict[str, Any]) -> tuple[type[BaseModel], list[str]]:
     return section, keys
 
 
-def _explain(problem: dict[str, Any], files) -> str:
+def _explain(problem: dict[str, Any], places: _Places) -> str:
     if problem["type"] == CONFLICT:
-        return _explain_conflict(problem, files)
+        return _explain_conflict(problem, places)
     section, keys = _place(problem)
-    where = _setter(keys, files)
+    where, node = places.find([*keys, *(part for part in problem["loc"][len(keys) :] if isinstance(part, int))])
     key = ".".join(keys)
     if problem["type"] == "extra_forbidden":
         known = list(section.model_fields)
@@ -149,25 +166,26 @@ def _explain(problem: dict[str, Any], files) -> str:
         return f"- unknown key '{key}'{where}; {mend}"
     if problem["type"] == "model_type" and problem["input"] is None:
         return f"- {key}{where} is empty; give it keys, or delete the line."
-    return f"- {key}{where}: {problem['msg']} (given: {problem['input']!r}).{_example(section, keys[-1])}"
+    return f"- {key}{where}: {problem['msg']} ({_given(problem, node)}).{_example(section, keys[-1])}"
 
 
-def _explain_conflict(problem: dict[str, Any], files) -> str:
-    """A rule between keys: which files set them, and a line that mends it."""
+def _given(problem: dict[str, Any], node: yaml.Node | None) -> str:
+    """The value of a key as it was read and, where text was wanted or looks like something else, as it was written."""
+    text = f"given: {problem['input']!r}"
+    bare = isinstance(node, yaml.ScalarNode) and node.style is None and node.value
+    if not bare or problem["type"] not in ("string_type", "string_pattern_mismatch", NOT_BOOLEAN):
+        return text
+    if isinstance(problem["input"], str):
+        return text
+    return f"{text}, which is how YAML reads {node.value}; in quotes it is text: '{node.value}'"
+
+
+def _explain_conflict(problem: dict[str, Any], places: _Places) -> str:
+    """A rule between keys: where they are set, and a line that mends it."""
     keys, (mended, value) = problem["ctx"]["keys"], problem["ctx"]["mend"]
-    places = ", ".join(key + _setter(key.split("."), files) for key in keys)
+    named = "; ".join(key + places.find(key.split("."))[0] for key in keys)
     section, key = mended.split(".")
-    return f"- {problem['msg']} ({places}).\n    for example, below '{section}:':  {_line(key, value)}"
-
-
-def _setter(keys: list[str], files) -> str:
-    for file in reversed(list(files)):
-        node: Any = _parse(file)
-        for key in keys:
-            node = node.get(key, _ABSENT) if isinstance(node, dict) else _ABSENT
-        if node is not _ABSENT:
-            return f" in {file}"
-    return ""
+    return f"- {problem['msg']} ({named}).\n    for example, below '{section}:':  {_line(key, value)}"
 
 
 def _example(section: type[BaseModel], key: str) -> str:

@@ -1,9 +1,14 @@
-"""Every dataset of every artefact: dims, type, unit and meaning. The data-model page is generated from this table."""
+"""Every dataset of every artefact: dims, type, unit and meaning. The data-model page is generated from this table.
 
-from dataclasses import dataclass, field
+A dimension is named after what lies along it (``wave``, ``line``, ``baxel``). A dataset with the name of its only
+dimension is that dimension's coordinate, by which xarray selects: ``sel(line="Halpha_6565")``. An axis that docstrings
+give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
+"""
+
+from dataclasses import dataclass, field, replace
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -13,7 +18,11 @@ KMS = "km s-1"
 
 @dataclass(frozen=True)
 class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not."""
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not.
+
+    Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
+    have them, and read as :mod:`mangrove.lines` has them (Halpha-6565).
+    """
 
     dims: tuple[str, ...]
     dtype: str
@@ -22,6 +31,7 @@ class Field:
     flags: dict[int, str] = field(default_factory=dict)
     packed: bool = False
     optional: bool = False
+    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,17 +77,21 @@ TRAINING_CUT = {
 
 SPLIT = {0: "train", 1: "validation", 2: "test"}
 
-_MAP = ("ny", "nx")
-_BAXEL = ("n_baxel",)
-_SPECTRA = ("n_baxel", "n_wave")
-_LINE = ("n_baxel", "n_line")
-_COMPONENT = ("n_baxel", "n_component")
-_COMPONENT_LINE = ("n_baxel", "n_component", "n_line")
-_WINDOW = ("n_channel", "ny", "nx")
+_MAP = ("spaxel_y", "spaxel_x")
+_BAXEL = ("baxel",)
+_SPECTRA = ("baxel", "wave")
+_LINE = ("baxel", "line")
+_COMPONENT = ("baxel", "component")
+_COMPONENT_LINE = ("baxel", "component", "line")
+_WINDOW = ("line", "window_pixel", *_MAP)
 
 
 def _baxel(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
     return Field(_BAXEL, dtype, unit, meaning, flags or {})
+
+
+def _lines(meaning: str) -> Field:
+    return Field(("line",), "str", "1", meaning, lines=True)
 
 
 def _map(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
@@ -88,13 +102,13 @@ EXTRACT = Kind(
     "spectra/extract/{plateifu}.h5",
     "One galaxy after the only reading of its cube: bins, co-added spectra of the bins (baxels), line windows, images.",
     {
-        "wave": Field(("n_wave",), "f8", "Angstrom", "observed wavelength, vacuum"),
+        "wave": Field(("wave",), "f8", "Angstrom", "observed wavelength, vacuum"),
         "bin_id": _map("1", "baxel of each spaxel, -1 if in none", "i4"),
         "spaxel_status": _map("1", "what became of each spaxel", "i1", SPAXEL_STATUS),
         "signal": _map(FLUX, "median flux over the continuum range"),
         "noise": _map(FLUX, "median 1/sqrt(ivar) over the continuum range"),
-        "image": Field(("n_band", "ny", "nx"), "f4", "as in the cube", "broad-band images", packed=True),
-        "band": Field(("n_band",), "str", "1", "names of the bands"),
+        "image": Field(("band", *_MAP), "f4", "as in the cube", "broad-band images", packed=True),
+        "band": Field(("band",), "str", "1", "names of the bands"),
         "flux": Field(_SPECTRA, "f4", FLUX, "mean flux over the good spaxels of the baxel"),
         "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
@@ -109,11 +123,13 @@ EXTRACT = Kind(
         "dec": _baxel("deg", "declination of the luminosity-weighted centre", "f8"),
         "radius": _baxel("arcsec", "elliptical radius of the luminosity-weighted centre (semi-major axis)"),
         "radius_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
+        "extent": _baxel("arcsec", "root mean square distance of its spaxels from their mean position"),
+        "extent_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
         "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
         "covariance_factor": _baxel("1", "noise over its quadrature sum"),
-        "window_line": Field(("n_window_line",), "str", "1", "lines of the windows"),
+        "line": _lines("lines of the windows"),
         "window_wave": Field(
-            ("n_channel",), "f8", "Angstrom", "observed wavelength of each channel, vacuum; line by line"
+            ("line", "window_pixel"), "f8", "Angstrom", "observed wavelength of the windows' pixels, vacuum"
         ),
         "window_flux": Field(_WINDOW, "f4", FLUX, "native pixels around each line; 0 where invalid", packed=True),
         "window_ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
@@ -121,16 +137,14 @@ EXTRACT = Kind(
 )
 
 #: Where a baxel lies: taken along from artefact to artefact, so that tables of a survey need one input per galaxy.
-PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "area", "n_spaxel")
+PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "extent", "extent_re", "area", "n_spaxel")
 
 FIT = Kind(
     "spectra/fit/{plateifu}.h5",
     "Stars and gas of every baxel from one pPXF fit. Spectra of the model are not kept: weights and parameters give them.",
     {
         **{name: EXTRACT.fields[name] for name in PLACE},
-        "spaxel_count": Field(
-            ("n_spaxel_status",), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
-        ),
+        "spaxel_count": Field(("spaxel_status",), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"),
         "status": _baxel("1", "outcome of the fit", "i1", FIT_STATUS),
         "v_star": _baxel(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
         "v_star_err": _baxel(KMS, "its error"),
@@ -147,8 +161,8 @@ FIT = Kind(
         "v_gas_err": _baxel(KMS, "its error"),
         "sigma_gas": _baxel(KMS, "its velocity dispersion, line spread removed; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),
-        "line": Field(("n_line",), "str", "1", "names of the fitted lines"),
-        "line_wave": Field(("n_line",), "f8", "Angstrom", "rest wavelength, vacuum"),
+        "line": _lines("names of the fitted lines"),
+        "line_wave": Field(("line",), "f8", "Angstrom", "rest wavelength, vacuum"),
         "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LINE_STATUS),
         "line_flux": Field(
             _LINE, "f4", LINE_FLUX, "flux of all components, Galactic extinction removed; NaN unless line_status is ok"
@@ -163,7 +177,7 @@ FIT = Kind(
         "line_shape": Field(_LINE, "u1", "1", "bits: what the data say against the profile of the line", LINE_SHAPE),
         "gas_model": _baxel("1", "components of the gas in the model", "i1", GAS_MODEL),
         "gas_bic_gain": _baxel("1", "by how much they lower the Bayesian information criterion against one Gaussian"),
-        "component": Field(("n_component",), "str", "1", "names of the components that the settings allow"),
+        "component": Field(("component",), "str", "1", "names of the components that the settings allow"),
         "component_v": Field(_COMPONENT, "f4", KMS, "velocity, as v_gas; NaN if the component is not in the model"),
         "component_v_err": Field(_COMPONENT, "f4", KMS, "its error"),
         "component_sigma": Field(_COMPONENT, "f4", KMS, "velocity dispersion, as sigma_gas"),
@@ -188,7 +202,7 @@ FIT = Kind(
         "r_flux_err": _baxel(FLUX, "its error"),
         "snr": _baxel("1", "signal to noise per pixel of the baxel"),
         "weights": Field(
-            ("n_baxel", "n_template"),
+            ("baxel", "template"),
             "f4",
             "1",
             "template weights before dust, in 1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1 per unit of the library",
@@ -197,14 +211,12 @@ FIT = Kind(
         "ebv_star": _baxel("mag", "E(B-V) of the stars, Calzetti et al. (2000)"),
         "ebv_polynomial": _baxel("mag", "the part of it that the shape of the polynomial stands for"),
         "weights_draw": Field(
-            ("n_baxel", "n_draw", "n_template"), "f4", "1", "weights of noisy copies of the model", packed=True
+            ("baxel", "draw", "template"), "f4", "1", "weights of noisy copies of the model", packed=True
         ),
-        "ebv_draw": Field(("n_baxel", "n_draw"), "f4", "mag", "E(B-V) of the stars of these copies"),
-        "polynomial": Field(
-            ("n_baxel", "n_coefficient"), "f4", "1", "multiplicative Legendre coefficients from order 1"
-        ),
-        "template_age": Field(("n_template",), "f8", "Gyr", "age of each template"),
-        "template_metallicity": Field(("n_template",), "f8", "dex", "[M/H] of each template"),
+        "ebv_draw": Field(("baxel", "draw"), "f4", "mag", "E(B-V) of the stars of these copies"),
+        "polynomial": Field(("baxel", "coefficient"), "f4", "1", "multiplicative Legendre coefficients from order 1"),
+        "template_age": Field(("template",), "f8", "Gyr", "age of each template"),
+        "template_metallicity": Field(("template",), "f8", "dex", "[M/H] of each template"),
     },
 )
 
@@ -264,14 +276,14 @@ LABELS = Kind(
     "spectra/labels.h5",
     "Every baxel of the survey in one table: place, kinematics, lines, and the labels derived from its fit.",
     {
-        "plateifu": Field(("n_galaxy",), "str", "1", "galaxies, in the order of the sample sheet"),
-        "mangaid": Field(("n_galaxy",), "str", "1", "MaNGA identifier; repeats share it"),
-        "z": Field(("n_galaxy",), "f8", "1", "catalogue redshift"),
-        "galaxy_status": Field(("n_galaxy",), "str", "1", "status of the galaxy's extract"),
-        "galaxy_reason": Field(("n_galaxy",), "str", "1", "its reason, where it is not ok"),
-        "n_baxel_of_galaxy": Field(("n_galaxy",), "i4", "1", "number of baxels; rows lie galaxy by galaxy"),
+        "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
+        "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
+        "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
+        "galaxy_status": Field(("plateifu",), "str", "1", "status of the galaxy's extract"),
+        "galaxy_reason": Field(("plateifu",), "str", "1", "its reason, where it is not ok"),
+        "n_baxel_of_galaxy": Field(("plateifu",), "i4", "1", "number of baxels; rows lie galaxy by galaxy"),
         "spaxel_count": Field(
-            ("n_galaxy", "n_spaxel_status"), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
+            ("plateifu", "spaxel_status"), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
         ),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
@@ -294,11 +306,11 @@ LINE_CUBE = Kind(
     "spectra/line_cube/{plateifu}.h5",
     "Emission-line cube of one galaxy, cropped around its centre.",
     {
-        "flux": Field(_WINDOW, "f4", FLUX, "flux, channel = line x wavelength; 0 where invalid", packed=True),
+        "flux": Field(_WINDOW, "f4", FLUX, "native pixels around each line; 0 where invalid", packed=True),
         "ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
         "valid": Field(_WINDOW, "i1", "1", "1 where flux is data", packed=True),
-        "wave": Field(("n_channel",), "f8", "Angstrom", "observed wavelength of each channel, vacuum"),
-        "line": Field(("n_line",), "str", "1", "names of the lines, in the order of the channels"),
+        "window_wave": EXTRACT.fields["window_wave"],
+        "line": _lines("names of the lines"),
     },
 )
 
@@ -306,7 +318,7 @@ TRAINING_SPECTRA = Kind(
     "spectra/training_spectra.h5",
     "Normalised rest-frame spectra of all baxels that pass the cuts, rows in hashed order; the cuts of the others.",
     {
-        "wave": Field(("n_wave",), "f8", "Angstrom", "rest wavelength, vacuum, log-linear"),
+        "wave": Field(("wave",), "f8", "Angstrom", "rest wavelength, vacuum, log-linear"),
         "flux": Field(_SPECTRA, "f4", "1", "flux over its mean in the normalisation band; masked bins interpolated"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where the flux is interpolated; does not count in a loss"),
         "norm": _baxel(FLUX, "mean flux in the normalisation band"),
@@ -314,26 +326,28 @@ TRAINING_SPECTRA = Kind(
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         "split": _baxel("1", "side of the split, by galaxy", "i1", SPLIT),
-        "plateifu": Field(("n_galaxy",), "str", "1", "galaxies, in the order of the sample sheet"),
-        "mangaid": Field(("n_galaxy",), "str", "1", "MaNGA identifier; repeats share it"),
-        "candidate_galaxy": Field(("n_candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
-        "candidate_baxel": Field(("n_candidate",), "i4", "1", "index of the baxel in its galaxy"),
-        "candidate_cut": Field(("n_candidate",), "i1", "1", "the cut that removed it", TRAINING_CUT),
+        "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
+        "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
+        "candidate_galaxy": Field(("candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
+        "candidate_baxel": Field(("candidate",), "i4", "1", "index of the baxel in its galaxy"),
+        "candidate_cut": Field(("candidate",), "i1", "1", "the cut that removed it", TRAINING_CUT),
     },
 )
+
+_WINDOWS = ("plateifu", *_WINDOW)
 
 LINE_CUBE_SET = Kind(
     "spectra/line_cube_set.h5",
     "Emission-line cubes of all galaxies that have one.",
     {
-        "flux": Field(("n_galaxy", "n_channel", "ny", "nx"), "f4", FLUX, "flux; 0 where invalid"),
-        "ivar": Field(("n_galaxy", "n_channel", "ny", "nx"), "f4", IVAR, "inverse variance; 0 where invalid"),
-        "valid": Field(("n_galaxy", "n_channel", "ny", "nx"), "i1", "1", "1 where flux is data"),
-        "plateifu": Field(("n_galaxy",), "str", "1", "galaxies"),
-        "mangaid": Field(("n_galaxy",), "str", "1", "MaNGA identifier; repeats share it"),
-        "z": Field(("n_galaxy",), "f8", "1", "catalogue redshift"),
-        "split": Field(("n_galaxy",), "i1", "1", "side of the split, by mangaid", SPLIT),
-        "line": Field(("n_line",), "str", "1", "names of the lines, in the order of the channels"),
+        "flux": Field(_WINDOWS, "f4", FLUX, "flux; 0 where invalid"),
+        "ivar": Field(_WINDOWS, "f4", IVAR, "inverse variance; 0 where invalid"),
+        "valid": Field(_WINDOWS, "i1", "1", "1 where flux is data"),
+        "plateifu": Field(("plateifu",), "str", "1", "galaxies"),
+        "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
+        "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
+        "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", SPLIT),
+        "line": _lines("names of the lines"),
     },
 )
 
@@ -350,9 +364,9 @@ TRUTH = Kind(
         "sigma_star": _truth(KMS, "stellar velocity dispersion"),
         "v_gas": _truth(KMS, "gas velocity"),
         "sigma_gas": _truth(KMS, "gas velocity dispersion"),
-        "line": Field(("n_line",), "str", "1", "names of the lines"),
-        "line_flux": Field(("n_line", "ny", "nx"), "f4", LINE_FLUX, "flux before Galactic extinction"),
-        "line_ew": Field(("n_line", "ny", "nx"), "f4", "Angstrom", "equivalent width, rest frame"),
+        "line": _lines("names of the lines"),
+        "line_flux": Field(("line", *_MAP), "f4", LINE_FLUX, "flux before Galactic extinction"),
+        "line_ew": Field(("line", *_MAP), "f4", "Angstrom", "equivalent width, rest frame"),
         "log_age_lw": _truth("dex", "light-weighted log10(age/yr)"),
         "log_age_mw": _truth("dex", "mass-weighted log10(age/yr)"),
         "metallicity_lw": _truth("dex", "light-weighted [M/H]"),
@@ -367,35 +381,36 @@ TRUTH = Kind(
     },
 )
 
-_OBJECT_LINE = ("n_object", "n_line")
-_TEST_LINE = ("n_test", "n_line")
-_PER_LINE = ("n_line",)
+_OBJECT_LINE = ("object", "line")
+_TEST_LINE = ("test", "line")
+_PER_LINE = ("line",)
 _CONTINUUM = "1e-17 erg s-1 cm-2 Angstrom-1"
 
 EMULATOR_TABLE = Kind(
     "emulator/table.h5",
     "What the emulator learns from: the starlight of galaxies or baxels in bins, beside their lines.",
     {
-        "bin_edge": Field(("n_edge",), "f8", "Angstrom", "edges of the bins, rest frame, vacuum"),
+        "bin_edge": Field(("edge",), "f8", "Angstrom", "edges of the bins, rest frame, vacuum"),
+        "wave": Field(("wave",), "f8", "Angstrom", "middle of the bins"),
         "line": Field(_PER_LINE, "str", "1", "names of the lines"),
-        "identifier": Field(("n_object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
-        "split": Field(("n_object",), "i1", "1", "side of the split, by identifier", SPLIT),
+        "identifier": Field(("object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
+        "split": Field(("object",), "i1", "1", "side of the split, by identifier", SPLIT),
         "flux_bins": Field(
-            ("n_object", "n_bin"),
+            ("object", "wave"),
             "f4",
             _CONTINUUM,
             "mean flux without lines; of baxels, per spaxel; NaN if not covered",
         ),
         "log_luminosity": Field(
-            ("n_object",), "f4", "dex(erg s-1 Angstrom-1)", "log10 of the continuum luminosity", optional=True
+            ("object",), "f4", "dex(erg s-1 Angstrom-1)", "log10 of the continuum luminosity", optional=True
         ),
         "ew": Field(_OBJECT_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive; NaN if unknown"),
         "ew_ivar": Field(_OBJECT_LINE, "f4", "Angstrom-2", "its inverse variance"),
         "published_ew": Field(
             _OBJECT_LINE, "f4", "Angstrom", "prediction of the published networks, where known", optional=True
         ),
-        "plateifu": Field(("n_object",), "str", "1", "galaxy of a baxel", optional=True),
-        "baxel": Field(("n_object",), "i4", "1", "index of the baxel in its galaxy", optional=True),
+        "plateifu": Field(("object",), "str", "1", "galaxy of a baxel", optional=True),
+        "baxel": Field(("object",), "i4", "1", "index of the baxel in its galaxy", optional=True),
     },
 )
 
@@ -404,8 +419,8 @@ EMULATOR_QUALITY = Kind(
     "Predictions of the emulator for the test rows of its table, beside the measurements: asinh(EW / Angstrom).",
     {
         "line": Field(_PER_LINE, "str", "1", "names of the lines"),
-        "identifier": Field(("n_test",), "str", "1", "galaxy"),
-        "row": Field(("n_test",), "i4", "1", "row of the table"),
+        "identifier": Field(("test",), "str", "1", "galaxy"),
+        "row": Field(("test",), "i4", "1", "row of the table"),
         "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
         "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
         "own_median": Field(_TEST_LINE, "f4", "1", "median of the galaxies' own distribution, noise taken out"),
@@ -413,9 +428,7 @@ EMULATOR_QUALITY = Kind(
             _TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"
         ),
         "pit": Field(_TEST_LINE, "f4", "1", "probability of values below the measured one; NaN if not measured"),
-        "luminosity": Field(
-            ("n_test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"
-        ),
+        "luminosity": Field(("test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"),
         "n": Field(_PER_LINE, "i4", "1", "test rows with the line"),
         "rho": Field(_PER_LINE, "f8", "1", "Spearman correlation of predicted and measured"),
         "rho_published": Field(_PER_LINE, "f8", "1", "the same of the published networks; NaN without them"),
@@ -424,13 +437,23 @@ EMULATOR_QUALITY = Kind(
         "rho_own": Field(_PER_LINE, "f8", "1", "Spearman correlation of own_median and measured"),
         "nmad": Field(_PER_LINE, "f8", "1", "1.4826 times the median absolute deviation of predicted minus measured"),
         "coverage": Field(_PER_LINE, "f8", "1", "fraction of the measurements within the 68 % interval"),
-        "bias": Field(("n_line", "n_quartile"), "f8", "1", "median of predicted minus measured, by luminosity"),
-        "bias_error": Field(("n_line", "n_quartile"), "f8", "1", "its error"),
-        "decile_predicted": Field(("n_line", "n_decile"), "f8", "1", "median prediction by decile of the prediction"),
-        "decile_bias": Field(("n_line", "n_decile"), "f8", "1", "median of predicted minus measured in that decile"),
+        "bias": Field(("line", "quartile"), "f8", "1", "median of predicted minus measured, by luminosity"),
+        "bias_error": Field(("line", "quartile"), "f8", "1", "its error"),
+        "decile_predicted": Field(("line", "decile"), "f8", "1", "median prediction by decile of the prediction"),
+        "decile_bias": Field(("line", "decile"), "f8", "1", "median of predicted minus measured in that decile"),
     },
 )
 
+
+def _in_rows(kind: Kind) -> Kind:
+    """The same kind where the baxels of many galaxies are rows of one table."""
+    dims = {name: tuple("row" if d == "baxel" else d for d in f.dims) for name, f in kind.fields.items()}
+    return replace(kind, fields={name: replace(f, dims=dims[name]) for name, f in kind.fields.items()})
+
+
+LABELS, TRAINING_SPECTRA = _in_rows(LABELS), _in_rows(TRAINING_SPECTRA)
+
+#: Every kind of artefact by its name.
 KINDS: dict[str, Kind] = {
     "truth": TRUTH,
     "extract": EXTRACT,

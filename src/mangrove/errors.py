@@ -21,6 +21,10 @@ class CubeError(MangroveError):
     """A data cube cannot be read, or is not what was asked for."""
 
 
+class SpectrumError(MangroveError):
+    """A spectrum given to :mod:`mangrove.api` has arrays or units that do not fit."""
+
+
 class DownloadError(MangroveError):
     """A file could not be fetched from the archive."""
 
@@ -43,3 +47,7 @@ class TrainingError(MangroveError):
 
 class ModelError(MangroveError):
     """A model folder is missing or altered, or a model was asked for what it cannot give."""
+
+
+class OutputError(MangroveError):
+    """A file would be replaced that is not the command's own, or cannot be written."""

@@ -1,12 +1,17 @@
 """Files that are generated from code: config.yaml, its JSON schema, the tables in docs/."""
 
 import json
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Annotated, Literal, Union, get_args, get_origin
 
 import yaml
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic.fields import FieldInfo
 
-from mangrove.config import Config, is_section
+from mangrove import paths
+from mangrove.config import RUN_NAME, Config, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
 
 
@@ -39,14 +44,22 @@ def config_table() -> str:
         "",
         "Generated from `src/mangrove/config.py` by `make generate`. Unknown keys are errors.",
         "",
+        "**Paths**: `~` and `$NAME` are expanded in every key, a relative path is below the working folder (the one in which",
+        "`snakemake` or `mangrove` is started), and `file:///` may stand before an absolute one. An *address* is a path, or",
+        "begins with `https://` or `http://`. Column `path` of a sample sheet and the two catalogues of `mangrove select` are",
+        "looked for below `survey.base` if they are relative.",
+        "",
+        "**Text**: what YAML would take for something else is an error that names the line: `017`, `1:30` and `1_000` (read as",
+        "15, 90 and 1000), dates, and `no` or `on` where text or a number is wanted. In quotes all of them are text.",
+        "",
     ]
-    lines += ["| key | default | meaning |", "|---|---|---|"]
+    lines += ["| key | default | allowed | meaning |", "|---|---|---|---|"]
     for name, field in Config.model_fields.items():
         if is_section(field.annotation):
             for key, f in field.annotation.model_fields.items():
-                lines.append(f"| `{name}.{key}` | `{_default(f)}` | {_cell(f.description)} |")
+                lines.append(_row(f"{name}.{key}", f))
         else:
-            lines.append(f"| `{name}` | `{_default(field)}` | {_cell(field.description)} |")
+            lines.append(_row(name, field))
     return "\n".join(lines) + "\n"
 
 
@@ -56,9 +69,27 @@ def data_model() -> str:
         "# Data model",
         "",
         f"Schema version {SCHEMA_VERSION}. Generated from `src/mangrove/data_model.py` by `make generate`.",
-        "Every artefact is HDF5 with named dimensions (h5py, or xarray with the h5netcdf engine). Its attributes hold",
-        "`kind`, `schema_version`, `status` and `reason`, the rule's `params`, the hashes of its `inputs` and its",
-        "`content_hash`. An artefact whose `status` is not `ok` has no rows; `reason` says why.",
+        "Every artefact is HDF5 with named dimensions, which h5py, xarray (engine h5netcdf) and netCDF4 read. Its",
+        "attributes hold `kind`, `schema_version`, `status` and `reason`, the rule's `params`, the hashes of its `inputs`",
+        "and its `content_hash`. An artefact whose `status` is not `ok` has no rows; `reason` says why.",
+        "",
+        "A dimension is named after what lies along it. A dataset with the name of its only dimension (`wave`, `line`,",
+        "`band`, `plateifu`) is the coordinate of that dimension, and xarray selects by its values:",
+        "",
+        "```python",
+        "import xarray as xr",
+        "",
+        'extract = xr.open_dataset("results/demo/spectra/extract/9007-3701.h5")',
+        'extract.flux.sel(wave=5000, method="nearest")  # of every baxel, observed wavelength',
+        'extract.window_flux.sel(line="Halpha_6565")  # the native pixels around a line',
+        'fit = xr.open_dataset("results/demo/spectra/fit/9007-3701.h5")',
+        'fit.line_flux.sel(line="Halpha_6565", baxel=0)',
+        "```",
+        "",
+        "The other dimensions have no coordinate and are counted from 0: `baxel` (the number that `bin_id` gives a spaxel),",
+        "`row` (a baxel in a table of many galaxies; `galaxy` and `baxel` say which), `spaxel_y` and `spaxel_x`,",
+        "`window_pixel`, `template`, ... In HDF5 each of them is a dataset without values of that name, as netCDF asks.",
+        "Where a docstring gives an axis the length `n_wave`, the dimension is `wave`; `(ny, nx)` are `spaxel_y`, `spaxel_x`.",
     ]
     for name, kind in KINDS.items():
         lines += ["", f"## {name}", "", f"`results/<run>/{kind.path}`: {kind.description}", ""]
@@ -69,6 +100,15 @@ def data_model() -> str:
             lines.append(f"| `{key}` | {', '.join(f.dims)} | {f.dtype} | {f.unit} | {_cell(meaning)} |")
     return "\n".join(lines) + "\n"
 
+
+#: Words for checks that are functions or patterns, and for the types of keys.
+_CHECKS = {
+    paths.local: "path",
+    paths.address: "address",
+    rising_wavelengths: "two numbers > 0, rising",
+    RUN_NAME: "letters, digits, `_ . -`; a letter or digit first",
+}
+_TYPES = {bool: "true, false", int: "whole number", float: "number", str: "text", type(None): "null"}
 
 GENERATED: dict[str, Callable[[], str]] = {
     "config.yaml": default_config,
@@ -92,6 +132,41 @@ def generate(root: Path) -> list[str]:
 
 def _entry(key: str, field) -> list[str]:
     return [f"# {field.description}", f"{key}: {_default(field)}"]
+
+
+def _row(key: str, field) -> str:
+    allowed = _allowed(field.annotation, field.metadata)
+    return f"| `{key}` | `{_default(field)}` | {_cell(allowed)} | {_cell(field.description)} |"
+
+
+def _allowed(annotation, metadata: Sequence = ()) -> str:
+    """What a key takes, in words, from its type and the limits beside it."""
+    limits = [m for item in metadata for m in (item.metadata if isinstance(item, FieldInfo) else [item])]
+    named = next((_CHECKS[check] for m in limits if (check := _check_of(m)) in _CHECKS), None)
+    arguments, origin = get_args(annotation), get_origin(annotation)
+    if named:
+        return named
+    if origin is Annotated:
+        return _allowed(arguments[0], arguments[1:])
+    if origin is Literal:
+        return ", ".join(map(str, arguments))
+    if origin in (types.UnionType, Union):
+        return " or ".join(_allowed(part, () if part is type(None) else metadata) for part in arguments)
+    if origin is list:
+        return f"list of {_allowed(*arguments)}"
+    return f"{_TYPES[annotation]} {_limits(limits)}".strip()
+
+
+def _check_of(limit):
+    """What a limit checks by: its function or its pattern."""
+    return getattr(limit, "func", None) or getattr(limit, "pattern", None)
+
+
+def _limits(limits: Sequence) -> str:
+    """Lower and upper limits: '> 0, <= 1'."""
+    signs = {Gt: ("gt", ">"), Ge: ("ge", ">="), Lt: ("lt", "<"), Le: ("le", "<=")}
+    found = ((m, *signs[type(m)]) for m in limits if type(m) in signs)
+    return ", ".join(f"{sign} {getattr(m, name):g}" for m, name, sign in found)
 
 
 def _default(field) -> str:

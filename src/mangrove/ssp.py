@@ -26,7 +26,7 @@ class SspLibrary(NamedTuple):
     metallicity : ndarray, shape (n_metallicity,)
         [M/H], dex, increasing.
     fwhm : ndarray, shape (n_wave,)
-        Line spread of the library, Angstrom FWHM.
+        Line spread of the library as its pixels hold it (integration over them included), Angstrom FWHM.
     ml_r : ndarray, shape (n_metallicity, n_age), or None
         Stellar mass with remnants over r-band luminosity, solar units; None if unknown.
     mass_fraction : ndarray, shape (n_metallicity, n_age), or None
@@ -95,8 +95,8 @@ def check_library(library: SspLibrary) -> SspLibrary:
 def load_mastar() -> SspLibrary:
     """The MaStar SSPs (Maraston et al. 2020) that travel with mangrove: 6 metallicities, 9 ages.
 
-    The spectra are normalised to median 1; the masses come from E-MILES and are for a Kroupa IMF.
-    The arrays are read-only.
+    The spectra are normalised to median 1; the masses come from E-MILES and are for a Kroupa IMF. The line spread is
+    the published one, a Gaussian before pixels, with the variance of a pixel. The arrays are read-only.
 
     Raises
     ------

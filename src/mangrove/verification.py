@@ -1,11 +1,12 @@
 """Whether the artefacts of a run still are what they were made as, from what was made."""
 
 import json
+import os
 from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from mangrove import artefacts
+from mangrove import artefacts, staleness
 from mangrove.errors import ArtefactError
 from mangrove.logs import first_of
 
@@ -15,6 +16,13 @@ class Verification(NamedTuple):
 
     checked: int
     problems: list[str]
+
+
+class Comparison(NamedTuple):
+    """Lines for artefacts that would be made differently now, and what they were compared with."""
+
+    problems: list[str]
+    note: str
 
 
 def artefact_files(run: Path) -> list[Path]:
@@ -37,6 +45,41 @@ def verify_run(run: Path) -> Verification:
     return Verification(len(files), [problem for path in files for problem in _check(path)])
 
 
+def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
+    """Compare the params and the code of a run's artefacts with those that the workflow would use now.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    config : list of Path, optional
+        Its configuration files over config.yaml; by default the file of configs/ whose key ``run`` is the folder's name.
+
+    Raises
+    ------
+    ConfigError
+        If the workflow cannot be read with this configuration.
+    """
+    root = staleness.checkout_of(run)
+    if root is None:
+        return Comparison(
+            [], "Not compared with the workflow: no Snakefile here or above the run. Start in a checkout."
+        )
+    files = config or staleness.config_of(root, run.resolve().name)
+    if files is None:
+        name = run.resolve().name
+        return Comparison(
+            [], f"Not compared with the workflow: which file of configs/ has 'run: {name}'? Give --config."
+        )
+    stale = staleness.stale_artefacts(run, staleness.ask_workflow(root, files))
+    problems = [
+        f"{one.path}: a run would make it differently now (rule {one.rule}): {', '.join(one.why)}." for one in stale
+    ]
+    shown = " and ".join(["config.yaml", *(os.path.relpath(file, root) for file in files)])
+    advice = " Snakemake makes them anew if it has a record of them, else with --forcerun RULE." if problems else ""
+    return Comparison(problems, f"Compared with what the workflow would use now ({shown}).{advice}")
+
+
 def count_statuses(run: Path) -> Counter:
     """Counts of (kind, status, reason) over the artefacts of a run; those that cannot be read are 'unreadable'."""
     counts: Counter = Counter()
@@ -51,6 +94,15 @@ def count_statuses(run: Path) -> Counter:
     for texts in unreadable.values():
         counts["artefact", "unreadable", first_of(texts)] = len(texts)
     return counts
+
+
+def locked_runs(work: Path) -> list[str] | None:
+    """Names of the runs whose files Snakemake's lock in a folder names; None if it is not locked."""
+    locks = [path for path in (work / ".snakemake/locks").glob("*") if path.is_file()]
+    if not locks:
+        return None
+    lines = (Path(line.strip()).parts for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
+    return sorted({parts[1] for parts in lines if len(parts) > 2 and parts[0] == "results"})
 
 
 def _check(path: Path) -> list[str]:

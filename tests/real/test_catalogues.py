@@ -1,5 +1,7 @@
 """The cuts and joins on the real table of DR17."""
 
+import itertools
+
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -63,3 +65,22 @@ def test_the_cut_itself_gives_the_number(config):
     chosen = selection.make_sample(below, f"{config.survey.base}/drpall.fits")
     assert sum(g.agn for g in chosen.galaxies) == 290
     assert all(0 < g.z < 0.08 for g in chosen.galaxies)
+
+
+def test_who_is_who_in_dr17(config):
+    """The farthest cubes of one MANGAID are 39 arcsec apart; some galaxies with a redshift have two MANGAIDs."""
+    everything = config.model_copy(update={"sample": Sample(z_max=1.0)})
+    chosen = selection.make_sample(everything, f"{config.survey.base}/drpall.fits")
+    assert "one MANGAID at two places of the sky" not in chosen.removed
+    assert "listed twice" not in chosen.removed
+    # Neighbours in a strip of declination, by the plane triangle.
+    rows = sorted(chosen.galaxies, key=lambda g: g.dec)
+    near = set()
+    for i, one in enumerate(rows):
+        for other in itertools.takewhile(lambda g, top=one.dec + 3 / 3600: g.dec <= top, rows[i + 1 :]):
+            apart = 3600 * np.hypot((one.ra - other.ra) * np.cos(np.deg2rad(one.dec)), one.dec - other.dec)
+            if one.mangaid != other.mangaid and apart < 3:
+                near |= {one.plateifu, other.plateifu}
+    assert len(near) == 14
+    text = "\n".join(selection.summary(chosen, everything.sample))
+    assert "     14 cubes within 3 arcsec of one of another MANGAID" in text

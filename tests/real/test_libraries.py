@@ -1,13 +1,18 @@
-"""E-MILES as published: its grid, its masses against an independent table, its line spread in a fit's templates."""
+"""E-MILES as published: its grid, its masses against an independent table, its line spread in a fit's templates.
+
+And MaStar against it: line spread and velocity by window, as docs/labels.md states them.
+"""
 
 import numpy as np
 import pytest
 from astropy.table import Table
 from scipy.interpolate import RegularGridInterpolator
+from support.line_spread import compare
 
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.populations import population_values, template_table
-from mangrove.spectra.templates import match_line_spread
+from mangrove.spectra.templates import broaden, match_line_spread
+from mangrove.ssp import load_mastar
 from mangrove.wavelengths import SIGMA_TO_FWHM
 
 pytestmark = pytest.mark.real
@@ -69,3 +74,33 @@ def test_templates_for_a_fit(emiles):
     means = np.trapezoid(out.flux[red], out.wave[red], axis=0) / np.ptp(out.wave[red])
     expected = np.trapezoid(library.flux[..., own], library.wave[own]).ravel() / np.ptp(library.wave[own])
     np.testing.assert_allclose(means, expected, rtol=1e-3)
+
+
+#: Of MaStar (1 Gyr and older, [M/H] -0.33 and above) fitted with E-MILES, by window of benchmarks/support/line_spread.py:
+#: velocity (km/s) and variance beyond the declared line spread (km2/s2).
+MASTAR_AGAINST_EMILES = ((-11.3, 750), (-5.4, 770), (1.5, 610), (0.5, 170), (2.7, -320))
+
+
+@pytest.fixture(scope="module")
+def old_mastar():
+    mastar = load_mastar()
+    return mastar, mastar.flux[3:, 5:].reshape(-1, mastar.wave.size)
+
+
+def test_mastar_has_its_declared_line_spread_and_the_wavelengths_stated(emiles, old_mastar):
+    """Within what is documented: without the pixel in the line spread, 397 km2/s2, the widths would miss it."""
+    windows = compare(*old_mastar, emiles)
+    for window, (velocity, excess) in zip(windows, MASTAR_AGAINST_EMILES, strict=True):
+        assert window.velocity == pytest.approx(velocity, abs=1.0), window
+        assert window.excess == pytest.approx(excess, abs=100.0), window
+    # What sigma = 70 km/s turns into by the mean of these: 2.8 km/s.
+    assert abs(np.hypot(70.0, np.sqrt(np.mean([w.excess for w in windows]))) - 70.0) < 3.0
+
+
+def test_a_known_width_and_shift_come_back(old_mastar):
+    """The measurement itself: MaStar broadened by 20 km/s and moved by 15 km/s, fitted with MaStar."""
+    mastar, spectra = old_mastar
+    moved = broaden(spectra.T, 1e-4 * np.log(10), 15.0, 20.0).T
+    for window in compare(mastar, moved[::3], mastar):
+        assert window.velocity == pytest.approx(15.0, abs=0.1)
+        assert window.excess == pytest.approx(400.0, abs=10.0)

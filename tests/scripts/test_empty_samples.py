@@ -31,5 +31,5 @@ def test_no_galaxy_for_the_line_cubes(empty):
     found = artefacts.read(empty.line_cube_set, "line_cube_set")
     assert (found.attrs["status"], found.attrs["reason"]) == ("empty", "no galaxy has a line cube")
     n_line = len(window_lines().name)
-    assert found["flux"].shape == (0, 10 * n_line, 8, 8)
+    assert found["flux"].shape == (0, n_line, 10, 8, 8)
     assert np.array_equal(found["line"], window_lines().name)

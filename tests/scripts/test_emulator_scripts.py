@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mangrove import artefacts
+from mangrove import artefacts, staleness
 from mangrove.analysis import emulator_record as record
 from mangrove.analysis.emulator_quality import QualityRow
 from mangrove.models.continuum import Bins
@@ -30,6 +30,7 @@ TRAINING = {
     "learning_rate": 1e-2,
     "weight_decay": 1e-4,
     "patience": None,
+    "keep_best": True,
     "seed": 1,
     "code": "test",
 }
@@ -107,6 +108,14 @@ def test_a_trained_model_is_judged_on_its_test_rows(finished):
     assert found["rho"].min() > 0.5 and np.isnan(found["gain"]).all()
 
 
+def test_model_and_quality_tell_with_what_they_were_made(finished):
+    """From which 'mangrove verify' knows whether a run would make them differently."""
+    for name, params in {"model/model.json": TRAINING, "quality.h5": QUALITY}.items():
+        recorded = staleness.recorded_params(finished / name)
+        assert recorded is not None and staleness.differences(recorded, params) == ()
+        assert staleness.differences(recorded, {**params, "epochs": 999}) == (f"epochs 999 (was {params['epochs']})",)
+
+
 def test_too_few_test_galaxies_give_no_verdict(finished):
     """50 of them; the table of lines says so, and the log warns of nothing."""
     assert {row["holds"] for row in rows(finished / "quality.csv")} == {"too few"}
@@ -151,6 +160,17 @@ def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, s
     monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", 501)
     (axes,) = module.umap(model, stored, found, 1).axes
     assert "500 rows are too few" in axes.texts[0].get_text()
+
+
+def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Params, monkeypatch):
+    monkeypatch.setattr("mangrove.report.emulator.umap_coordinates", lambda x, seed: (np.arange(len(x)), x[:, :2]))
+    files, found = files_of(finished), record.read(finished / "quality.h5")
+    inputs = Params(files | {"learning": str(finished / "learning.csv")})
+    stored = read_stored(finished / "table.h5")
+    sides = (stored.parts.train, stored.parts.test)
+    sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
+    for make in script("emulator_figures").draw(inputs, found, 1).values():
+        assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
 
 def test_baselines_and_learning_curve_stand_beside(finished):

@@ -1,21 +1,26 @@
 """The scripts of the report on small galaxies: one of three baxels, one without, one single spectrum."""
 
+import base64
 import csv
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from mangrove import artefacts
 from mangrove.analysis.label_recovery import BPT, Checked
 from mangrove.analysis.recovery import Comparison
 from mangrove.config_files import validate
-from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
 from mangrove.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
-from mangrove.report import galaxy_spectra, label_maps, planes, quality, training
+from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
 from mangrove.report import survey as survey_tables
+from mangrove.report.drawing import signed
+from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
 from mangrove.report.survey import MEANING
 from mangrove.report.truth import label_figure
@@ -88,7 +93,7 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
     bin_id, n, shape = np.asarray(bin_id), len(snr), np.shape(bin_id)
     spectra = [baxel_flux(rng, s) for s in snr]
     flux, ivar = (np.array([s[k] for s in spectra]).reshape(n, WAVE.size) for k in (0, 1))
-    per_baxel = dict.fromkeys(("n_spaxel", "area", "x", "y", "ra", "dec", "radius", "radius_re"), np.ones(n))
+    per_baxel = dict.fromkeys(PLACE, np.ones(n))
     n_window = len(window_lines().name)
     data = {
         "wave": WAVE,
@@ -105,13 +110,14 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
         **per_baxel,
         "snr": np.array(snr),
         "covariance_factor": np.ones(n),
-        "window_line": np.array(window_lines().name),
-        "window_wave": np.zeros(n_window),
-        "window_flux": np.zeros((n_window, *shape)),
-        "window_ivar": np.zeros((n_window, *shape)),
+        "line": np.array(window_lines().name),
+        "window_wave": np.zeros((n_window, 1)),
+        "window_flux": np.zeros((n_window, 1, *shape)),
+        "window_ivar": np.zeros((n_window, 1, *shape)),
     }
     attrs = {"status": status, "reason": reason, "plateifu": path.stem, "mangaid": f"1-{path.stem}", "z": Z}
     attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "notes": "", "pixel_scale": 0.5}
+    attrs |= {"psf_fwhm": 0.6, "r_e": 0.5, "pa": 30.0, "ba": 0.5} if wcs else {}
     attrs |= {"wcs": "".join(card.ljust(80) for card in WCS_HEADER) if wcs else "", "x_centre": 1.0, "y_centre": 1.0}
     artefacts.write(path, "extract", data, artefacts.Provenance({"target_snr": 20.0}), attrs)
 
@@ -145,7 +151,7 @@ def write_merged(folder, names):
     params = artefacts.Provenance({"norm_band": [4050.0, 4150.0]})
     artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, params, ok)
     m = len(names) - 1
-    cubes = {name: np.zeros((m, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
+    cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
     cubes |= {"z": np.zeros(m), "split": np.zeros(m)}
     artefacts.write(folder / "line_cube_set.h5", "line_cube_set", cubes, artefacts.Provenance(), ok)
@@ -194,9 +200,21 @@ def labels_of(survey, name):
     return galaxy_labels(survey / f"fit/{name}.h5").columns
 
 
+def galaxy_of(survey, name):
+    """A galaxy's extract, fit and labels."""
+    extract, fit = (artefacts.read(survey / f"{kind}/{name}.h5", kind) for kind in ("extract", "fit"))
+    return extract, fit, labels_of(survey, name)
+
+
 def table_of(survey):
     """The table of all baxels."""
     return artefacts.read(survey / "labels.h5", "labels", survey_tables.DATASETS)
+
+
+def titled_left(figure, start):
+    """The axes of a figure whose title on the left begins so."""
+    (found,) = [axes for axes in figure.axes if axes.get_title(loc="left").startswith(start)]
+    return found
 
 
 def titled(figure, start):
@@ -207,7 +225,7 @@ def titled(figure, start):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_galaxy_figures(name, survey, script, Params, tmp_path):
-    keys = ("maps", "lines", "spectra", "labels", "profiles")
+    keys = ("summary", "maps", "lines", "spectra", "labels", "profiles")
     outputs = Params({key: str(tmp_path / f"{key}.png") for key in keys})
     inputs = Params(extract=str(survey / f"extract/{name}.h5"), fit=str(survey / f"fit/{name}.h5"))
     script("galaxy_figures").main(inputs, outputs, Params(), str(tmp_path / "log"))
@@ -217,53 +235,136 @@ def test_galaxy_figures(name, survey, script, Params, tmp_path):
 def test_galaxy_without_baxels_tells_the_reason(survey):
     extract = artefacts.read(survey / "extract/faint.h5", "extract")
     fit = artefacts.read(survey / "fit/faint.h5", "fit")
-    for draw in (galaxy_figures.maps_figure, galaxy_figures.lines_figure, galaxy_spectra.spectra_figure):
-        texts = [text.get_text() for axes in draw(extract, fit).axes for text in axes.texts]
-        assert any("too_faint" in text and "no spaxel reaches" in text for text in texts)
-    for draw in (label_maps.label_maps_figure, label_maps.label_profiles_figure):
-        texts = [text.get_text() for axes in draw(extract, labels_of(survey, "faint")).axes for text in axes.texts]
-        assert any("too_faint" in text for text in texts)
+    labels = labels_of(survey, "faint")
+    for figure in (
+        summary.summary_figure(extract, fit, labels),
+        galaxy_figures.maps_figure(extract, fit, labels),
+        galaxy_figures.lines_figure(extract, fit, labels),
+        galaxy_spectra.spectra_figure(extract, fit),
+        label_maps.label_maps_figure(extract, fit, labels),
+        label_maps.label_profiles_figure(extract, labels),
+    ):
+        texts = [text.get_text() for axes in figure.axes for text in axes.texts]
+        assert any("too faint" in text and "no spaxel reaches" in text for text in texts)
 
 
 def test_label_maps_show_the_labels_on_their_spaxels(survey):
-    extract, labels = artefacts.read(survey / "extract/regular.h5", "extract"), labels_of(survey, "regular")
+    extract, fit, labels = galaxy_of(survey, "regular")
     labels["log_age_lw_flag"][1] |= LabelFlag.POOR_FIT
     labels["ebv_gas"][:], labels["ebv_gas_flag"][:] = np.nan, LabelFlag.LINE_MISSING
-    figure = label_maps.label_maps_figure(extract, labels)
-    drawn = titled(figure, "age, by light").images[0].get_array().filled(np.nan)
+    figure = label_maps.label_maps_figure(extract, fit, labels)
+    drawn = titled(figure, "light-weighted age").images[0].get_array().filled(np.nan)
     values = labels["log_age_lw"]
     wanted = [[values[0], values[0], np.nan], [np.nan, np.nan, values[2]], [np.nan, np.nan, values[2]]]
     np.testing.assert_allclose(drawn, wanted)
-    without = titled(figure, "dust of the gas")
-    assert [text.get_text() for text in without.texts] == ["no value"]
+    without = titled(figure, "reddening of the gas")
+    assert [text.get_text() for text in without.texts] == ["no value", "0.2 kpc"]
     assert without.images[0].colorbar is None
-    assert titled(figure, "age, by light").images[0].colorbar is not None
+    assert titled(figure, "light-weighted age").images[0].colorbar is not None
     images = [image for axes in figure.axes for image in axes.images]
     bars = {image.colorbar.ax.get_ylabel() for image in images if image.colorbar}
-    assert {"log age [yr]", "[M/H] (dex)", "E(B-V) (mag)"} <= bars
+    assert {"log age [yr]", "[M/H] (dex)", "E(B$-$V) (mag)"} <= bars
 
 
 def test_profiles_show_values_and_errors_at_their_radii(survey):
-    extract, labels = artefacts.read(survey / "extract/regular.h5", "extract"), labels_of(survey, "regular")
+    extract, _, labels = galaxy_of(survey, "regular")
     labels["radius_re"] = np.array([0.5, 1.0, 1.5])
     figure = label_maps.label_profiles_figure(extract, labels)
-    axes = titled(figure, "age, by light, 3 of 3 baxels")
+    axes = titled(figure, "light-weighted age, 3 of 3 baxels")
     points, _, (bars,) = axes.containers[0].lines
     np.testing.assert_allclose(points.get_xydata(), np.stack([labels["radius_re"], labels["log_age_lw"]], axis=1))
     lengths = [np.ptp(segment[:, 1]) for segment in bars.get_segments()]
     np.testing.assert_allclose(lengths, 2 * labels["log_age_lw_err"], rtol=1e-3)
     assert axes.get_ylabel() == "log age [yr]"
-    assert figure.axes[-1].get_xlabel() == "radius (R$_e$)"
+    assert figure.axes[-1].get_xlabel() == r"radius ($R_\mathrm{e}$)"
     labels["radius_re"][:] = np.nan
     assert label_maps.label_profiles_figure(extract, labels).axes[-1].get_xlabel() == "radius (arcsec)"
 
 
-def test_running_median():
-    x, y = np.arange(9.0)[::-1], np.arange(9.0)[::-1] ** 2
-    middle, median = label_maps.running_median(x, y)
-    np.testing.assert_allclose(middle, [3, 4, 5])
-    np.testing.assert_allclose(median, [9, 16, 25])
-    assert label_maps.running_median([2.0, 1.0], [5.0, 3.0]) == (pytest.approx([1.5]), pytest.approx([4.0]))
+def test_a_profile_has_a_trend_from_the_first_baxel_to_the_last(survey):
+    extract, _, labels = galaxy_of(survey, "regular")
+    many = {name: np.repeat(values, 4) for name, values in labels.items() if np.ndim(values) == 1}
+    many["radius_re"] = np.linspace(0.1, 1.7, 12)
+    axes = titled(label_maps.label_profiles_figure(extract, many), "light-weighted age, 12 of 12 baxels")
+    trend = axes.lines[-1].get_xdata()
+    assert (trend[0], trend[-1]) == (0.1, 1.7)
+
+
+def test_summary_is_the_galaxy_on_one_page(survey):
+    extract, fit, labels = galaxy_of(survey, "regular")
+    figure = summary.summary_figure(extract, fit, labels)
+    titles = [axes.get_title() for axes in figure.axes[:12]]
+    assert titles == [
+        *("continuum", "S/N of 3 baxels", "stellar velocity $V_*$", r"stellar dispersion $\sigma_*$"),
+        *(r"gas velocity $V_\mathrm{gas}$", r"gas dispersion $\sigma_\mathrm{gas}$", r"H$\alpha$ flux"),
+        *(r"EW(H$\alpha$), rest frame", "BPT class", "BPT: 0 of 3 baxels, S/N > 2"),
+        *("light-weighted age", "light-weighted metallicity"),
+    ]
+    words = " ".join(text.get_text() for text in figure.texts)
+    assert "regular    MaNGA-ID 1-regular    z = 0.0300" in words and "3 baxels of 7 spaxels" in words
+    assert r"$R_\mathrm{e}$ = 0.5 arcsec = 0.3 kpc" in words and "disc: FWHM of the PSF" in words
+    spectrum = titled_left(figure, "baxel 0    S/N 30.0")
+    data, total = (line.get_ydata() for line in spectrum.lines[:2])
+    kept = np.isfinite(data)
+    assert np.median(np.abs(data - total)[kept]) < 0.1 * np.median(total)
+    assert [text.get_text() for text in spectrum.get_legend().get_texts()] == ["data", "stars + gas", "stars", "gas"]
+
+
+def test_every_map_says_what_its_colours_are(survey):
+    extract, fit, labels = galaxy_of(survey, "regular")
+    for draw in (galaxy_figures.maps_figure, galaxy_figures.lines_figure, summary.summary_figure):
+        for axes in draw(extract, fit, labels).axes:
+            bars = [image.colorbar for image in axes.images if image.colorbar]
+            assert all(bar.ax.get_ylabel() for bar in bars), axes.get_title()
+
+
+def test_maps_show_the_psf_the_effective_radius_and_a_length(survey):
+    extract, fit, labels = galaxy_of(survey, "regular")
+    axes = titled(galaxy_figures.maps_figure(extract, fit, labels), "stellar velocity")
+    discs = [patch for patch in axes.patches if hasattr(patch, "get_radius")]
+    assert [disc.get_radius() for disc in discs] == [0.3]
+    ellipse = axes.patches[0].get_xy()
+    radius = np.hypot(*ellipse.T)
+    assert (radius.max(), radius.min()) == (pytest.approx(0.5), pytest.approx(0.25, rel=1e-2))
+    assert [text.get_text() for text in axes.texts] == ["0.2 kpc"]
+    # A bar of 0.2 kpc at z = 0.03: 0.6007 kpc to the arcsec (H0 = 70, Omega_m = 0.3, flat).
+    assert np.ptp(axes.lines[0].get_xdata()) == pytest.approx(0.2 / 0.6007, rel=1e-3)
+
+
+def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
+    extract, fit, labels = galaxy_of(survey, "single")
+    v_star = single.with_error(fit["v_star"][0], fit["v_star_err"][0])
+    for figure in (galaxy_figures.maps_figure(extract, fit, labels), summary.summary_figure(extract, fit, labels)):
+        table = figure.axes[0].tables[0]
+        assert (table[1, 0].get_text().get_text(), table[1, 1].get_text().get_text()) == (
+            "stellar velocity $V_*$",
+            v_star,
+        )
+        assert not [axes for axes in figure.axes if axes.images]
+    lines = {row[0]: row[1:] for row in single.line_rows(fit)}
+    hbeta = fit_lines().index("Hbeta-4863")
+    assert lines[r"H$\beta$"][0] == single.with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
+    assert r"H$\alpha$" not in lines
+    values = {title: value for title, value, _ in single.label_rows(labels)}
+    assert set(values) == {style.title for style in STYLE.values()}
+    assert values["reddening of the gas"] == "\N{EN DASH}" != values["light-weighted age"]
+    (axes,) = label_maps.label_profiles_figure(extract, labels).axes
+    assert "no radial profile" in axes.texts[0].get_text()
+    assert "a single spectrum" in summary.description(extract)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "text"),
+    [
+        (-5.83, 2.61, "\N{MINUS SIGN}5.8 ± 2.6"),
+        (0.10493, 0.0077, "0.1049 ± 0.0077"),
+        (1234.4, 56.0, "1234 ± 56"),
+        (3.0, np.nan, "3"),
+        (np.nan, 1.0, "\N{EN DASH}"),
+    ],
+)
+def test_values_stand_with_two_digits_of_their_error(value, error, text):
+    assert single.with_error(value, error) == text
 
 
 def test_published_limits_and_huge_errors_leave_values_out():
@@ -278,8 +379,7 @@ def test_published_limits_and_huge_errors_leave_values_out():
 
 
 def test_east_is_left_where_the_frame_says_so(survey):
-    extract = artefacts.read(survey / "extract/regular.h5", "extract")
-    maps = galaxy_figures.maps_figure(extract, artefacts.read(survey / "fit/regular.h5", "fit")).axes[:8]
+    maps = galaxy_figures.maps_figure(*galaxy_of(survey, "regular")).axes[:8]
     left, right = maps[0].get_xlim()
     assert left > 0 > right
     assert [axes.get_xlabel() for axes in maps] == 4 * [""] + 4 * ["east offset (arcsec)"]
@@ -287,15 +387,14 @@ def test_east_is_left_where_the_frame_says_so(survey):
 
 
 def test_velocities_are_drawn_about_the_median_of_the_stars(survey):
-    extract = artefacts.read(survey / "extract/regular.h5", "extract")
-    fit = artefacts.read(survey / "fit/regular.h5", "fit")
+    extract, fit, labels = galaxy_of(survey, "regular")
     fit.data["v_star"][:], fit.data["v_gas"][:] = [90.0, 100.0, 130.0], [60.0, 100.0, 125.0]
-    figure = galaxy_figures.maps_figure(extract, fit)
-    for title, wanted in (("V star", {-10.0, 0.0, 30.0}), ("V gas", {-40.0, 0.0, 25.0})):
+    figure = galaxy_figures.maps_figure(extract, fit, labels)
+    for title, wanted in (("stellar velocity", {-10.0, 0.0, 30.0}), ("gas velocity", {-40.0, 0.0, 25.0})):
         image = titled(figure, title).images[0]
         assert set(np.unique(image.get_array().compressed())) == wanted
         assert image.norm.vmin == -image.norm.vmax
-        assert image.colorbar.ax.get_ylabel() == "km/s from the stars' median of +100 km/s"
+        assert image.colorbar.ax.get_ylabel() == "$V$ \N{MINUS SIGN} 100 (km s$^{-1}$)"
 
 
 def test_stored_model_is_the_fitted_one(survey):
@@ -409,7 +508,7 @@ def test_dense_planes_and_diagrams_are_drawn_as_counts(survey):
     for figure in (planes.planes_figure(many), planes.bpt_figure(many)):
         labels = [axes.get_ylabel() for axes in figure.axes]
         assert "baxels per cell" in labels
-    (legend,) = [axes.get_legend() for axes in planes.bpt_figure(many).axes if axes.get_legend()]
+    (legend,) = planes.bpt_figure(many).legends
     assert "AGN: 100.0 %" in [text.get_text() for text in legend.get_texts()]
 
 
@@ -437,9 +536,79 @@ def test_failures_figure_writes_the_percentages(survey):
     cells = {(round(text.get_position()[0]), round(text.get_position()[1])): text.get_text() for text in right.texts}
     names = [label.get_text() for label in right.get_xticklabels()]
     rows = [label.get_text() for label in right.get_yticklabels()]
-    assert cells[names.index("without value"), rows.index("dust of the gas")] == "100"
-    assert cells[names.index("shown"), rows.index("age, by light")] == "100"
-    assert (names.index("shown"), rows.index("dust of the gas")) not in cells
+    assert cells[names.index("without value"), rows.index("reddening of the gas")] == "100"
+    assert cells[names.index("shown"), rows.index("light-weighted age")] == "100"
+    assert (names.index("shown"), rows.index("reddening of the gas")) not in cells
+
+
+def test_bars_and_legends_hide_nothing(survey):
+    figure = quality.quality_figure(table_of(survey), 20.0)
+    figure.canvas.draw()
+    for axes in figure.axes:
+        assert axes.get_xlabel() and axes.get_ylabel()
+        if axes.get_legend():
+            assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1 - 1
+    left, right = sorted(bar.get_x() for bar in figure.axes[3].patches)[:2]
+    assert figure.axes[3].patches[0].get_width() < 0.9 * (right - left)
+
+
+def first_page(survey, script, Params, tmp_path, names, **tables):
+    """The outputs of the rule 'overview'."""
+    (tmp_path / "timings.csv").write_text(
+        "rule,n_job,total_s,median_s,max_s,cpu_total_s,peak_memory_MB\nfit,3,250,80,95.5,240,300\nlabels,1,2.04,2.04,2.04,2,90\n"
+    )
+    inputs = {f"{kind}s": [str(survey / kind / f"{name}.h5") for name in names] for kind in ("extract", "fit")}
+    inputs |= {"timings": str(tmp_path / "timings.csv"), "status": [], "quality": []} | tables
+    outputs = {name: str(tmp_path / f"overview.{name}") for name in ("picture", "numbers", "page")}
+    script("overview").main(Params(inputs), Params(outputs), Params(), str(tmp_path / "log"))
+    return {key: Path(path) for key, path in outputs.items()}
+
+
+def test_numbers_of_the_first_page_are_those_of_the_artefacts(survey, script, Params, tmp_path):
+    merged = (str(survey / "training_spectra.h5"), str(survey / "line_cube_set.h5"))
+    table = table_of(survey)
+    rows = survey_tables.status_table(table, *merged, n_line_cube=3)
+    pd.DataFrame(rows).to_csv(tmp_path / "status.csv", index=False)
+    (tmp_path / "quality.csv").write_text("line,n,rho,holds\nHalpha,40,0.9,too few\nHbeta,38,0.8,too few\n")
+    tables = {name: str(tmp_path / f"{name}.csv") for name in ("status", "quality")}
+    made = first_page(survey, script, Params, tmp_path, NAMES, **tables)
+    found = {row["what"]: (row["number"], row["of_which"]) for row in read_csv(made["numbers"])}
+    extracts = [artefacts.read(survey / f"extract/{name}.h5", "extract", ["bin_id"]) for name in NAMES]
+    spaxels, binned = (sum(int(count(e["bin_id"])) for e in extracts) for count in (np.size, lambda b: np.sum(b >= 0)))
+    assert found["galaxies"] == ("3", "2 ok, 1 too faint")
+    assert found["spaxels"] == (f"{spaxels}", f"{binned} binned, {spaxels - binned} below min snr")
+    assert found["baxels"][0] == f"{table['status'].size}" == "4"
+    assert found["candidate training spectra"] == ("7", "5 kept, 2 low snr")
+    assert found["lines of the emulator"][1].startswith("mean rank correlation 0.850 with up to 40 test rows")
+    assert found["time of all jobs"] == ("4.2 min", "4 jobs")
+    assert found["time of fit"] == ("4.2 min", "3 jobs, median 80 s, longest 96 s")
+    assert found["time of labels"] == ("2.0 s", "1 job")
+    page = made["page"].read_text()
+    assert f"data:image/png;base64,{base64.b64encode(made['picture'].read_bytes()).decode()}" in page
+    assert all(f"<td>{word}</td>" in page for what, pair in found.items() for word in (what, *pair))
+    assert "src=" not in page.replace('src="data:', "")
+
+
+def test_first_page_of_a_run_without_galaxies(survey, script, Params, tmp_path):
+    made = first_page(survey, script, Params, tmp_path, [])
+    assert [row["what"] for row in read_csv(made["numbers"])] == ["time of all jobs", "time of fit", "time of labels"]
+    assert min(png_size(made["picture"])) > 300
+
+
+def test_picture_of_the_first_page_shows_the_galaxies_with_most_baxels():
+    """In their order; cubes before single spectra, and none without baxels."""
+    assert overview.chosen([900, 900, 900, 900, 900], [3, 0, 8, 5, 7]) == [2, 3, 4]
+    assert overview.chosen([1, 900, 1, 1, 1], [1, 1, 1, 0, 1]) == [0, 1, 2]
+    assert overview.chosen([900], [0]) == []
+
+
+def test_picture_of_the_first_page_has_maps_of_cubes_and_spectra_of_single_ones(survey):
+    seen = [view(*galaxy_of(survey, name)) for name in ("regular", "single")]
+    figure = overview.overview_figure(seen)
+    titles = [axes.get_title() for axes in figure.axes]
+    assert titles[:4] == ["continuum", "stellar velocity $V_*$", r"H$\alpha$ flux", "light-weighted age"]
+    assert titled_left(figure, "baxel 0    S/N 25.0").lines
+    assert [text.get_text().split()[0] for text in figure.texts] == ["regular", "single"]
 
 
 def test_every_status_has_a_meaning():
@@ -473,10 +642,10 @@ def test_figure_of_the_labels_has_their_titles_and_units():
     age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()
-        == f"age, by light, 30 of 40 baxels\nbias {np.mean(columns[0]) - 9:+.3f}, rms {_rms(columns[0] - 9):.3f}"
+        == f"light-weighted age, 30 of 40 baxels\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
     )
     assert (age.get_xlabel(), age.get_ylabel()) == ("true log age [yr]", "measured log age [yr]")
-    assert dust.get_title() == "dust of the gas, 0 of 40 baxels\nno values"
+    assert dust.get_title() == "reddening of the gas, 0 of 40 baxels\nno values"
 
 
 def _rms(values):

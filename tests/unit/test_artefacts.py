@@ -17,13 +17,13 @@ ATTRS = {"status": "ok", "reason": "", "plateifu": "8485-1901"}
 
 def line_cube(scale=1.0):
     rng = np.random.default_rng(1)
-    flux = rng.normal(size=(20, 4, 4)).astype("f4") * scale
+    flux = rng.normal(size=(2, 10, 4, 4)).astype("f4") * scale
     return {
         "flux": flux,
         "ivar": np.ones_like(flux),
         "valid": np.ones(flux.shape, "i1"),
-        "wave": np.linspace(4000, 4100, 20),
-        "line": np.array(["Hβ", "OIII-5008"]),
+        "window_wave": np.linspace(4000, 4100, 20).reshape(2, 10),
+        "line": np.array(["Hβ-4863", "OIII-5008"]),
     }
 
 
@@ -61,8 +61,8 @@ def test_the_hash_is_of_the_content_alone(tmp_path):
     [
         (lambda d: d.pop("ivar"), "missing datasets .'ivar'"),
         (lambda d: d.update(extra=np.zeros(3)), "undeclared datasets .'extra'"),
-        (lambda d: d.update(wave=np.zeros(19)), "n_channel"),
-        (lambda d: d.update(wave=np.zeros((20, 1))), "declared dims"),
+        (lambda d: d.update(window_wave=np.zeros((2, 9))), "window_pixel"),
+        (lambda d: d.update(window_wave=np.zeros(20)), "declared dims"),
     ],
 )
 def test_what_is_not_declared_is_refused_and_nothing_is_left(tmp_path, change, message):
@@ -76,7 +76,7 @@ def test_what_is_not_declared_is_refused_and_nothing_is_left(tmp_path, change, m
 def test_a_failing_writer_leaves_the_old_file(tmp_path):
     path = write(tmp_path / "x.h5")
     before = path.read_bytes()
-    dims = {"n_channel": 20, "ny": 4, "nx": 4, "n_line": 2}
+    dims = {"line": 2, "window_pixel": 10, "spaxel_y": 4, "spaxel_x": 4}
     with pytest.raises(RuntimeError), artefacts.writer(path, "line_cube", dims, artefacts.Provenance(), ATTRS) as f:
         f["flux"][...] = 1.0
         raise RuntimeError
@@ -130,7 +130,7 @@ def test_reading_refuses_what_is_wrong(tmp_path):
 
 def test_empty_dimensions_and_text(tmp_path):
     data = {
-        name: np.zeros([0 if d == "n_baxel" else 3 for d in f.dims], "U1" if f.dtype == "str" else f.dtype)
+        name: np.zeros([0 if d == "baxel" else 3 for d in f.dims], "U1" if f.dtype == "str" else f.dtype)
         for name, f in KINDS["extract"].fields.items()
     }
     artefacts.write(tmp_path / "e.h5", "extract", data, artefacts.Provenance(), ATTRS | {"status": "too_faint"})
@@ -141,8 +141,8 @@ def test_empty_dimensions_and_text(tmp_path):
 
 def test_xarray_reads_it_without_mangrove(tmp_path):
     with xarray.open_dataset(write(tmp_path / "x.h5"), engine="h5netcdf") as data:
-        assert data.flux.dims == ("n_channel", "ny", "nx")
-        assert data.wave.attrs["units"] == "Angstrom"
+        assert data.flux.dims == ("line", "window_pixel", "spaxel_y", "spaxel_x")
+        assert data.window_wave.attrs["units"] == "Angstrom"
         np.testing.assert_array_equal(data.flux, line_cube()["flux"])
 
 
@@ -153,5 +153,5 @@ def test_verify_finds_damage_and_stale_inputs(tmp_path):
     write(source, line_cube(3.0))
     assert [p for p in verify_run(tmp_path).problems if str(made) in p and "another version" in p]
     with h5py.File(made, "a") as f:
-        f["flux"][0, 0, 0] += 1
+        f["flux"][0, 0, 0, 0] += 1
     assert any("content differs" in p for p in verify_run(tmp_path).problems)

@@ -1,16 +1,24 @@
 """What the command line says: versions, wrong values, runs, failures, artefacts that cannot be read."""
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import h5py
 import numpy as np
 import pytest
+from astropy.io import fits
 from typer.testing import CliRunner
 
-from mangrove import artefacts, cli, logs
-from mangrove.errors import MangroveError
+from mangrove import artefacts, cli, logs, outputs
+from mangrove.errors import MangroveError, OutputError
 from mangrove.survey.simulation.cubes import write_drpall
-from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.files import survey_files
+from mangrove.survey.simulation.galaxies import design_galaxy, survey_plateifus
 from mangrove.verification import verify_run
 
+ROOT = Path(__file__).parents[2]
 TRACEBACK = 'Traceback (most recent call last):\n  File "/x/mangrove/spectra/fitting.py", line 12, in fit\n    raise\n'
 
 
@@ -27,7 +35,7 @@ def message(*arguments):
 
 def write_artefact(path, reason="", inputs=()):
     data = {"plateifu": np.array(["1-1"]), "mangaid": np.array(["1-1"]), "line": np.array(["a"])}
-    data |= {name: np.zeros((1, 2, 4, 4)) for name in ("flux", "ivar", "valid")} | {"z": [0.0], "split": [0]}
+    data |= {name: np.zeros((1, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")} | {"z": [0.0], "split": [0]}
     attrs = {"status": "empty" if reason else "ok", "reason": reason}
     artefacts.write(path, "line_cube_set", data, artefacts.provenance(path, {}, list(inputs)), attrs)
 
@@ -67,7 +75,7 @@ def test_values_out_of_range_are_refused(arguments, here):
 
 def test_a_survey_is_not_simulated_into_a_file(here):
     (here / "file").write_text("")
-    assert "cannot write a survey under file" in message("simulate", "--galaxies", 1, "file")
+    assert "file is no folder that you may write to" in message("simulate", "--galaxies", 1, "file")
 
 
 def test_a_selection_of_nothing_leaves_the_sheet_alone(here):
@@ -152,3 +160,146 @@ def test_failures_that_differ_in_galaxy_and_path_are_one(tmp_path):
         ("fit", "CubeError: 9001-1904: it has no HDU FLUX"): 1,
         ("labels", "CubeError: 9001-1904: it has no HDU FLUX"): 1,
     }
+
+
+def snapshot(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_sheet_of_a_selection_is_replaced_only_as_it_was_written(here):
+    write_drpall(here / "d.fits", [design_galaxy(name, 1) for name in ("9001-1901", "9001-1902")], "dr17")
+    (here / "config.yaml").write_text("run: mine\n")
+    (here / "all.yaml").write_text("sample: {z_min: 0.0}\n")
+    (here / "few.yaml").write_text("sample: {z_min: 0.0275}\n")
+    sheet = here / "samples/mine.tsv"
+    select = "select", "--drpall", "d.fits", "--config"
+    assert "wrote samples/mine.tsv" in invoke(*select, "all.yaml").output
+    written = sheet.read_bytes()
+    assert "lists these galaxies already" in invoke(*select, "all.yaml").output
+    assert "wrote samples/mine.tsv" in invoke(*select, "few.yaml").output
+    # A row deleted by hand is the user's work.
+    by_hand = b"".join(line for line in written.splitlines(keepends=True) if b"9001-1902" not in line)
+    sheet.write_bytes(by_hand)
+    assert "samples/mine.tsv is there and is not a sheet as mangrove select left it" in message(*select, "all.yaml")
+    assert sheet.read_bytes() == by_hand
+    assert "wrote samples/mine.tsv" in invoke(*select, "all.yaml", "--force").output
+    assert sheet.read_bytes() == written
+    (here / "bad.yaml").write_text("sample: {sheet: config.yaml}\n")
+    assert "config.yaml is there and is not a sheet" in message(*select, "bad.yaml")
+    (here / "own.yaml").write_text("sample: {sheet: own.yaml}\n")
+    assert "own.yaml is an input of this command" in message(*select, "own.yaml")
+
+
+def test_the_sheet_of_the_demo_is_what_its_selection_gives(here, monkeypatch):
+    """No archive is asked, and the tracked sheet stays as it is."""
+    for name in ("config.yaml", "configs/demo.yaml", "samples/demo.tsv"):
+        (here / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, here / name)
+    before = snapshot(here)
+    monkeypatch.setattr("mangrove.survey.catalogues.fetch", None)
+    assert "samples/demo.tsv lists these galaxies already" in invoke("select", "--config", "configs/demo.yaml").output
+    assert snapshot(here) == before
+
+
+def test_a_survey_is_not_simulated_over_an_archive(here):
+    archive = here / "sas/dr17/manga/spectro/redux/v3_1_1"
+    archive.mkdir(parents=True)
+    fits.HDUList([fits.PrimaryHDU()]).writeto(archive / "drpall-v3_1_1.fits", checksum=True)
+    before = snapshot(here)
+    assert "drpall-v3_1_1.fits is there and is not a file of the simulated survey" in message(
+        "simulate", "--galaxies", 1, "."
+    )
+    assert snapshot(here) == before
+    write_drpall(archive / "drpall-v3_1_1.fits", [design_galaxy("9001-1901", 1)], "dr17")
+    cube = survey_files(here, survey_plateifus(1), "dr17")[1]
+    cube.parent.mkdir(parents=True)
+    cube.write_bytes(b"a cube of the archive")
+    assert f"{cube.name} is there and is not a file of the simulated survey" in message(
+        "simulate", "--galaxies", 1, "."
+    )
+
+
+def test_a_survey_is_simulated_over_itself(here):
+    for _ in range(2):
+        assert invoke("simulate", "--galaxies", 1, "--release", "dr15", "survey").exit_code == 0
+    files = {path.relative_to(here / "survey") for path in (here / "survey").rglob("*") if path.is_file()}
+    assert files == {path.relative_to(here) for path in survey_files(here, survey_plateifus(1), "dr15")}
+
+
+def test_outputs_in_impossible_places(here):
+    (here / "file").write_text("")
+    for target in ("file", "file/table.h5"):
+        with pytest.raises(OutputError, match=r"is not a thing|file is no folder that you may write to"):
+            outputs.check(here / target, lambda path: False, "a thing")
+    with pytest.raises(OutputError, match="cannot be written"), outputs.replacing(here / "file/x") as part:
+        part.write_text("")
+    (here / "link").symlink_to("file")
+    with outputs.replacing(here / "link") as part:
+        part.write_text("new")
+    assert (here / "link").is_symlink() and (here / "file").read_text() == "new"
+    with pytest.raises(ValueError, match="no"), outputs.replacing(here / "file") as part:
+        part.write_text("torn")
+        raise ValueError("no")
+    assert (here / "file").read_text() == "new" and not list(here.glob(".*"))
+
+
+@pytest.fixture
+def checkout(here):
+    """What a fresh clone has that commands look at."""
+    for name in ("config.yaml", "configs/demo.yaml", "configs/dr17.yaml", "samples/demo.tsv"):
+        (here / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, here / name)
+    return here
+
+
+def lock(folder, *names):
+    (folder / ".snakemake/locks").mkdir(parents=True)
+    (folder / ".snakemake/locks/0.output.lock").write_text("".join(f"{name}\n" for name in names))
+
+
+@pytest.mark.parametrize(
+    ("locked", "arguments", "said", "command"),
+    [
+        (["results/demo/a.h5", "data/demo/x"], (), "locked by run demo.", "--configfile configs/demo.yaml\n"),
+        (["results/dr17/a.h5"], (), "locked by run dr17.", "--configfile configs/demo.yaml\n"),
+        (["data/x.fits"], (), "locked.", "--configfile configs/demo.yaml\n"),
+        (["results/x/a"], ("--config", "a.yaml", "--config", "b.yaml"), "by run x.", "--configfile a.yaml b.yaml\n"),
+    ],
+)
+def test_doctor_prints_the_command_that_lifts_the_lock(checkout, locked, arguments, said, command):
+    lock(checkout, *locked)
+    done = invoke("doctor", *arguments)
+    assert done.exit_code == 1
+    assert said in done.output and f"  snakemake --unlock {command}" in done.output
+
+
+def test_doctor_takes_the_configuration_of_the_locked_run(checkout):
+    (checkout / "configs/a.yaml").write_text("run: a\nsample: {sheet: samples/demo.tsv}\n")
+    lock(checkout, "results/a/x.h5")
+    assert "--unlock --configfile configs/a.yaml\n" in invoke("doctor").output
+
+
+def test_doctor_checks_a_configuration(checkout):
+    assert "no lock; nothing to mend" in invoke("doctor", "--config", "configs/demo.yaml").output
+    assert "samples/dr17.tsv of run 'dr17' does not exist" in message("doctor", "--config", "configs/dr17.yaml")
+
+
+def test_files_are_generated_in_a_checkout_only(here):
+    assert "is no checkout of mangrove" in message("generate")
+    assert list(here.iterdir()) == []
+
+
+def test_outside_of_a_checkout_commands_say_so(here):
+    (here / "x.yaml").write_text("run: x\n")
+    assert "there is no config.yaml here" in message("plan", "--config", "x.yaml")
+
+
+def test_commands_expand_paths(checkout, monkeypatch):
+    monkeypatch.setenv("HOME", str(checkout))
+    assert "13 cubes of 12 galaxies" in invoke("plan", "--config=~/configs/demo.yaml").output
+    assert "is not set" in invoke("plan", "--config=$NO_SUCH_NAME/demo.yaml").output
+
+
+def test_as_a_module():
+    done = subprocess.run([sys.executable, "-m", "mangrove", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mangrove 0.")

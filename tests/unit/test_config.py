@@ -38,7 +38,7 @@ def test_every_shipped_configuration_is_valid(path):
         ("surveys: {}\n", ["unknown key 'surveys'", "did you mean 'survey'"]),
         ("extract:\n  engine: voronoi\n", ["extract.engine", "'powerbin' or 'vorbin'", "'voronoi'"]),
         ("extract:\n  target_snr: -1\n", ["extract.target_snr", "greater than 0", "for example:  target_snr: 20.0"]),
-        ("extract:\n  covariance: 0.5\n", ["extract.covariance", "at least 1"]),
+        ("extract:\n  covariance: 0.5\n", ["extract.covariance", "'none', or greater than or equal to 1 (given: 0.5)"]),
         ("fit:\n  rest_range: [7400, 3650]\n", ["fit.rest_range", "lower end 7400 must be below"]),
         ("fit:\n  rest_range: [7400]\n", ["fit.rest_range"]),
         ("training_spectra:\n  n_wave: 100\n", ["training_spectra.n_wave", "the nearest is 128"]),
@@ -122,7 +122,7 @@ def complaint(*files):
 def test_keys_of_two_files_that_contradict_each_other_name_both(tmp_path):
     for name, text in (("a.yaml", "sample: {z_min: 0.1}"), ("b.yaml", "sample: {z_max: 0.05}")):
         (tmp_path / name).write_text(text)
-    with pytest.raises(ConfigError, match=r"sample.z_min in \S*a.yaml, sample.z_max in \S*b.yaml"):
+    with pytest.raises(ConfigError, match=r"sample.z_min in \S*a.yaml, line 1; sample.z_max in \S*b.yaml, line 1\)"):
         load([tmp_path / "a.yaml", tmp_path / "b.yaml"])
 
 
@@ -150,14 +150,14 @@ def test_files_that_are_none(tmp_path):
 def test_faults_that_a_merged_configuration_hides(tmp_path):
     (tmp_path / "twice.yaml").write_text("run: a\nrun: b\n")
     with pytest.raises(ConfigError, match=r"twice.yaml, line 2: .*'run' is there twice"):
-        check(Config(), [ROOT / "config.yaml", tmp_path / "twice.yaml"])
+        validate({"run": "b"}, [ROOT / "config.yaml", tmp_path / "twice.yaml"])
     table = tmp_path / "table.h5"
     desi = Config(emulator=Emulator(source="desi", desi_file=str(table)))
     with pytest.raises(ConfigError, match=r"emulator.desi_file \S*table.h5 does not exist; see docs/emulator.md"):
-        check(desi, [])
-    check(desi.model_copy(update={"emulator": desi.emulator.model_copy(update={"enabled": False})}), [])
+        check(desi)
+    check(desi.model_copy(update={"emulator": desi.emulator.model_copy(update={"enabled": False})}))
     table.touch()
-    check(desi, [ROOT / "config.yaml"])
+    check(desi)
 
 
 def shipped(name):
@@ -198,3 +198,100 @@ def test_later_files_win_key_by_key(tmp_path):
     (tmp_path / "b.yaml").write_text("extract: {target_snr: 30}\n")
     run = load([tmp_path / "a.yaml", tmp_path / "b.yaml"])
     assert (run.extract.target_snr, run.extract.min_snr) == (30, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "run: a\nfit:\n  clip_sigma: 017\n",
+            "line 3: YAML reads 017 as 15; write 15 if that is meant, 17 without the zeros",
+        ),
+        ("fit:\n  clip_sigma: 0x1F\n", "line 2: YAML reads 0x1F as 31"),
+        ("fit:\n  clip_sigma: 0b11\n", "line 2: YAML reads 0b11 as 3"),
+        ("fit:\n  clip_sigma: 0o17\n", "line 2: 0o17 is a number to some readers of YAML and text to others; write 15"),
+        ("fit:\n  clip_sigma: 1:30\n", "line 2: YAML reads 1:30 as 90"),
+        ("fit:\n  clip_sigma: 1:30.5\n", "line 2: YAML reads 1:30.5 as 90.5"),
+        ("fit:\n  velocity_bound: 1_000\n", "line 2: YAML reads 1_000 as 1000"),
+        ("fit:\n  velocity_bound: 1_0.5\n", "line 2: YAML reads 1_0.5 as 10.5"),
+        ("fit:\n  rest_range:\n  - 4000\n  - 7_000\n", "line 4: YAML reads 7_000 as 7000"),
+        ("sample: {plateifus: [8485-1901, 8485_1902]}\n", "line 1: YAML reads 8485_1902 as 84851902"),
+        ("run: 2024-01-31\n", "line 1: YAML reads 2024-01-31 as a date; write it in quotes: '2024-01-31'"),
+        ("on: 3\n", "line 1: the key 'on' is no text to YAML"),
+        ("fit:\n\tclip_sigma: 3\n", "line 2: not valid YAML: there is a tab. Indent with spaces"),
+        (
+            "run: no\n",
+            "line 1: must be a value of its own, not true or false (given: False, which is how YAML reads no; in",
+        ),
+        ("run: on\n", "in quotes it is text: 'on'"),
+        ("run: 12\n", "line 1: must be text (given: 12, which is how YAML reads 12; in quotes it is text: '12')"),
+        ("run: 1.10\n", "given: 1.1, which is how YAML reads 1.10; in quotes it is text: '1.10'"),
+        ("sample: {limit: yes}\n", "sample.limit in {file}, line 1: must be a value of its own"),
+        ("extract:\n  target_snr: true\n", "extract.target_snr in {file}, line 2: must be a value of its own"),
+        ("emulator:\n  hidden: [true]\n", "emulator.hidden in {file}, line 2: must be a value of its own"),
+        (
+            "sample:\n  plateifus:\n  - 8485-1901\n  - 12\n",
+            "sample.plateifus in {file}, line 4: must be text (given: 12",
+        ),
+        ("survey:\n  data_folder: ~\n", "survey.data_folder in {file}, line 2: must be text (given: None"),
+        ("\n\nseeds: 1\n", "unknown key 'seeds' in {file}, line 3; did you mean 'seed'"),
+        ("\nfits:\n  clip_sigma: 3\n", "unknown key 'fits' in {file}, line 2"),
+    ],
+)
+def test_what_yaml_takes_for_something_else_is_named_with_its_line(tmp_path, text, said):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    assert said.format(file=path) in complaint(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "wanted"),
+    [
+        ("fit: {clip_sigma: 1e1}", "fit.clip_sigma", 10.0),
+        ("emulator: {learning_rate: 1.5e-3}", "emulator.learning_rate", 1.5e-3),
+        ("fit: {clip_sigma: .5}", "fit.clip_sigma", 0.5),
+        ("fit: {clip_sigma: +5}", "fit.clip_sigma", 5.0),
+        ("fit: {clip_sigma: 0}", "fit.clip_sigma", 0.0),
+        ("survey: {link: yes}", "survey.link", True),
+        ("survey: {keep_cubes: off}", "survey.keep_cubes", False),
+        ("run: '017'", "run", "017"),
+        ("run: 'no'", "run", "no"),
+        ("run: '2024-01-31'", "run", "2024-01-31"),
+        ("sample: {plateifus: [8485-1901]}", "sample.plateifus", ["8485-1901"]),
+    ],
+)
+def test_what_has_one_meaning_is_read(tmp_path, text, key, wanted):
+    path = tmp_path / "mine.yaml"
+    path.write_text("\ufeff" + text, encoding="utf-8")
+    value = load([path])
+    for part in key.split("."):
+        value = getattr(value, part)
+    assert value == wanted and type(value) is type(wanted)
+
+
+def test_values_of_the_command_line_are_named_as_such(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("fit:\n  clip_sigma: 3\n")
+    with pytest.raises(ConfigError, match=r"fit.clip_sigma in --config: must be greater than"):
+        validate({"fit": {"clip_sigma": "-1"}}, [path], {"fit": {"clip_sigma": "-1"}})
+    with pytest.raises(ConfigError, match=r"fit.clip_sigma in \S*mine.yaml, line 2: must be greater than"):
+        validate({"fit": {"clip_sigma": "-1"}}, [path], {"run": "x"})
+
+
+@pytest.mark.parametrize(
+    ("key", "allowed"),
+    [
+        ("sample.z_max", "number > 0, <= 1"),
+        ("extract.window_pixels", "whole number >= 2, <= 50"),
+        ("extract.covariance", "manga, none or number >= 1"),
+        ("fit.rest_range", "two numbers > 0, rising"),
+        ("sample.limit", "whole number >= 1 or null"),
+        ("emulator.hidden", "list of whole number >= 1"),
+        ("survey.keep_cubes", "true, false"),
+        ("survey.data_folder", "path"),
+        ("sample.agn", "address"),
+    ],
+)
+def test_the_table_of_keys_says_what_is_allowed(key, allowed):
+    row = next(line for line in GENERATED["docs/configuration.md"]().splitlines() if line.startswith(f"| `{key}` |"))
+    assert row.split(" | ")[2] == allowed

@@ -63,21 +63,25 @@ def test_truncated_gzip(tmp_path, fails):
     packed = gzip.compress(small_cubes.as_bytes(small_cubes.logcube()), 1)
     for part in (0.1, 0.5, 0.8):
         cut = small_cubes.write(tmp_path / "cut.fits.gz", packed[: int(part * len(packed))], packed=False)
-        fails(cut, "cannot be read.*EOFError.*Delete it and run again")
+        fails(cut, "cannot be read.*EOFError.*Delete it and run again", fetched=True)
 
 
 def test_corrupt_gzip(tmp_path, fails):
     packed = bytearray(gzip.compress(small_cubes.as_bytes(small_cubes.logcube()), 1))
     middle = len(packed) // 3
     packed[middle : middle + 400] = bytes(400)
-    fails(small_cubes.write(tmp_path / "bad.fits.gz", bytes(packed), packed=False), "Delete it and run again")
+    fails(
+        small_cubes.write(tmp_path / "bad.fits.gz", bytes(packed), packed=False),
+        "Delete it and run again",
+        fetched=True,
+    )
 
 
 @pytest.mark.parametrize("packed", [True, False])
 def test_web_page_in_place_of_a_cube(tmp_path, fails, packed):
     page = b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n" * 200
     path = small_cubes.write(tmp_path / "page.fits.gz", page, packed=packed)
-    fails(path, "it is a web page, not FITS.*Delete it and run again")
+    fails(path, "it is a web page, not FITS.*Delete it and run again", fetched=True)
 
 
 def test_cut_plain_file_and_empty_file(tmp_path, fails):
@@ -85,6 +89,33 @@ def test_cut_plain_file_and_empty_file(tmp_path, fails):
     fails(small_cubes.write(tmp_path / "cut.fits", content[:60000]), "HDU FLUX promises|cut in HDU")
     fails(small_cubes.write(tmp_path / "cut.fits", content[: len(content) // 3]), "cut in HDU")
     fails(small_cubes.write(tmp_path / "empty.fits.gz", b"", packed=False), "it is empty")
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_nobody_is_told_to_delete_a_file_of_their_own(tmp_path, run, link):
+    page = b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>\n" * 200
+    small_cubes.write(tmp_path / "own.fits", page)
+    hdus = small_cubes.logcube()
+    hdus["FLUX"].header["BUNIT"] = "ct"
+    small_cubes.write(tmp_path / "counts.fits", hdus)
+    for name, plateifu in (("own.fits", "a"), ("counts.fits", "a"), ("whole.fits", "8485-1902")):
+        path = tmp_path / name
+        small_cubes.write(tmp_path / "whole.fits", small_cubes.logcube())
+        if link:
+            path = tmp_path / f"link-{name}"
+            path.symlink_to(tmp_path / name)
+        with pytest.raises(SystemExit) as error:
+            # A cube that was linked from a mirror was not fetched either.
+            run(path, plateifu=plateifu, fetched=link)
+        message = str(error.value)
+        assert "Delete" not in message and "fetch" not in message
+        assert ("put a right file there" if link else "columns 'path' and 'spectrum'") in message
+
+
+def test_where_a_cube_came_from_changes_no_result(tmp_path, run):
+    path = small_cubes.write(tmp_path / "c.fits", small_cubes.logcube())
+    own, fetched = (run(path, fetched=value) for value in (False, True))
+    assert own.attrs["params"] == fetched.attrs["params"] and own.content_hash == fetched.content_hash
 
 
 def test_missing_file(tmp_path, fails):
@@ -118,7 +149,7 @@ def test_wrong_shape(tmp_path, fails, name, shape):
 
 def test_image_of_another_shape(tmp_path, fails):
     path = small_cubes.write(tmp_path / "c.fits.gz", changed(RIMG=np.ones((3, 3), np.float32)))
-    fails(path, r"image r has shape \(3, 3\).*Delete it and run again")
+    fails(path, r"image r has shape \(3, 3\).*Delete it and run again", fetched=True)
 
 
 def test_swapped_axes(tmp_path, fails):
@@ -148,6 +179,7 @@ def test_types(tmp_path, fails):
     fails(
         small_cubes.write(tmp_path / "m.fits.gz", changed(MASK=np.zeros(shape, "f4"))),
         "MASK holds float32.*Delete it and run again",
+        fetched=True,
     )
     fails(small_cubes.write(tmp_path / "f.fits.gz", changed(FLUX=np.zeros(shape, "i2"))), "FLUX holds int16")
 

@@ -31,6 +31,15 @@ def test_both_releases_plain_or_packed(tmp_path, release, name):
     assert all(a.dtype.isnative for a in (cube.flux, cube.ivar, cube.lsf, cube.wave))
 
 
+@pytest.mark.parametrize(("card", "wanted"), [(2.61, 2.61), (-1.0, np.nan), (None, np.nan)])
+def test_width_of_the_point_spread_function(tmp_path, card, wanted):
+    """The pipeline writes -1 where it has none."""
+    hdus = small_cubes.logcube()
+    if card is not None:
+        hdus["PRIMARY"].header["RFWHM"] = card
+    np.testing.assert_equal(read_cube(small_cubes.write(tmp_path / "c.fits", hdus)).psf_fwhm, wanted)
+
+
 def test_nothing_is_read_behind_the_images(tmp_path):
     content = small_cubes.as_bytes(small_cubes.logcube())
     start = content.rindex(b"XTENSION=", 0, content.index(b"'GPSF"))
@@ -46,7 +55,7 @@ def test_nothing_is_read_behind_the_images(tmp_path):
 
 def test_images_that_are_not_needed_are_passed(tmp_path):
     path = small_cubes.write(tmp_path / "c.fits.gz", small_cubes.logcube())
-    hdus = read_hdus(path, {"FLUX", "WAVE"}, "WAVE")
+    hdus = read_hdus(path, {"FLUX", "WAVE"}, [("WAVE",)])
     assert list(hdus) == ["PRIMARY", "FLUX", "IVAR", "MASK", "LSFPOST", "LSFPRE", "WAVE"]
     assert [n for n, h in hdus.items() if h.data is not None] == ["FLUX", "WAVE"]
     assert hdus["LSFPRE"].header["NAXIS3"] == small_cubes.WAVE.size
@@ -62,7 +71,7 @@ def test_numbers_are_those_that_astropy_reads(tmp_path):
     path = tmp_path / "n.fits"
     fits.HDUList([fits.PrimaryHDU(), scaled, packed, *others]).writeto(path)
     names = ["U", "S", *(k.upper() for k in kinds)]
-    found = read_hdus(path, names, "")
+    found = read_hdus(path, names)
     with fits.open(path) as expected:
         for name in names:
             np.testing.assert_allclose(found[name].data, expected[name].data, rtol=1e-6, atol=1e-6)
@@ -120,7 +129,9 @@ def test_memory_is_that_of_the_four_cubes(tmp_path):
 
 def test_a_file_of_another_kind_is_named_with_what_it_holds(tmp_path):
     hdus = fits.HDUList([fits.PrimaryHDU(), fits.ImageHDU(np.ones((2, 2)), name="SCI")])
-    with pytest.raises(CubeError, match=r"c\.fits holds the HDUs PRIMARY, SCI: neither.*Correct the column 'path'"):
+    with pytest.raises(
+        CubeError, match=r"c\.fits holds the HDUs PRIMARY, SCI: neither.*Correct the file, or the columns"
+    ):
         read_cube(small_cubes.write(tmp_path / "c.fits", hdus))
 
 

@@ -244,14 +244,14 @@ def flipped(content: bytes, where: int) -> bytes:
 
 
 BAD_CUBES = {
-    "cut gzip": (CUBE[: len(CUBE) // 2], "did not arrive as a whole FITS file .gzip"),
-    "cut in the gzip trailer": (CUBE[:-4], "did not arrive as a whole FITS file .gzip"),
-    "wrong CRC": (flipped(CUBE, len(CUBE) - 6), "did not arrive as a whole FITS file .gzip"),
-    "wrong gzip length": (flipped(CUBE, len(CUBE) - 1), "did not arrive as a whole FITS file .gzip"),
-    "bytes after the gzip": (CUBE + b"garbage", "did not arrive as a whole FITS file .gzip"),
+    "cut gzip": (CUBE[: len(CUBE) // 2], "whole FITS file .gzip"),
+    "cut in the gzip trailer": (CUBE[:-4], "whole FITS file .gzip"),
+    "wrong CRC": (flipped(CUBE, len(CUBE) - 6), "whole FITS file .gzip"),
+    "wrong gzip length": (flipped(CUBE, len(CUBE) - 1), "whole FITS file .gzip"),
+    "bytes after the gzip": (CUBE + b"garbage", "whole FITS file .gzip"),
     "cut FITS": (gzip.compress(PLAIN[:100_000]), "ends in the data of HDU 1"),
     "cut in a header": (gzip.compress(PLAIN[:1000]), "ends in the header of HDU 0"),
-    "bytes after the last HDU": (gzip.compress(PLAIN + b"x" * 2880), "after HDU 2 comes no HDU"),
+    "bytes after the last HDU": (gzip.compress(PLAIN + b"x" * 2880), "after HDU 2 come bytes that are no HDU"),
     "a header without a size": (gzip.compress(PLAIN.replace(b"NAXIS1  ", b"NAXIS9  ", 1)), "does not tell its size"),
     "an impossible type": (gzip.compress(PLAIN.replace(b"  -32 /", b"  -33 /", 1)), "BITPIX -33"),
     "bad DATASUM": (gzip.compress(flipped(PLAIN, 200_000)), "HDU 1 does not agree with its DATASUM"),

@@ -307,7 +307,7 @@ def test_a_published_network_is_a_selu_perceptron_of_64_128_64_1_per_line():
 
 def test_the_settings_of_the_training_are_those_of_the_configuration():
     wanted, run = EmulatorSettings(), Config()
-    for name in ("batch_size", "epochs", "learning_rate", "weight_decay", "patience"):
+    for name in ("batch_size", "epochs", "learning_rate", "weight_decay", "patience", "keep_best"):
         assert getattr(wanted, name) == getattr(run.emulator, name), name
     assert (wanted.seed, wanted.use_luminosity) == (run.seed, run.emulator.luminosity)
     shape = wanted.architecture

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 from scipy.stats import spearmanr
 
 from mangrove.analysis import emulator_quality as quality
@@ -11,6 +12,8 @@ from mangrove.analysis.emulator_quality import Evaluation, QualityRow
 from mangrove.models.continuum import Bins
 from mangrove.models.line_table import LineTable
 from mangrove.report import emulator as figures
+from mangrove.report.drawing import new_figure
+from mangrove.report.emulator_calibration import bias_limits, calibration_figure
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
 
@@ -120,12 +123,53 @@ def test_every_figure_is_drawn(result):
         figures.histogram_figure(result),
         figures.umap_figure(result, np.arange(500), place, LINES[:2]),
         figures.bpt_figure(result),
-        figures.calibration_figure(result, rows, "luminosity"),
+        calibration_figure(result, rows, "luminosity"),
         figures.learning_figure(history, points),
     ]
     for figure in drawn:
         figure.canvas.draw()
         assert figure.axes
+    predicted, histograms, _, bpt, calibration, learning = drawn
+    # Every panel says what its axes are, itself or by the label of the figure.
+    for axes in filter(Axes.get_visible, (*bpt.axes[:1], *calibration.axes, *learning.axes)):
+        assert axes.get_xlabel() and axes.get_ylabel()
+    assert predicted.get_supylabel() == "predicted asinh(EW / Å)" and histograms.get_supylabel() == "number of rows"
+    assert all(axes.yaxis.get_majorticklocs().size for axes in histograms.axes if axes.get_visible())
+    for i, (axes, row) in enumerate(zip(predicted.axes, rows, strict=False)):
+        bias = np.nanmedian(result.predicted[:, i] - result.measured[:, i])
+        words = axes.get_title().replace("\N{MINUS SIGN}", "-")
+        assert f"ρ = {row.rho:.3f}, bias {bias:+.2f}, NMAD {row.nmad:.2f}" in words
+
+
+def test_points_of_a_small_umap_are_large(result):
+    place = np.random.default_rng(0).standard_normal((500, 2))
+    sizes = {n: figures.umap_figure(result, np.arange(n), place[:n], LINES[:1]).axes[0] for n in (50, 500)}
+    assert {n: axes.collections[0].get_sizes()[0] for n, axes in sizes.items()} == {50: 45.0, 500: 18.0}
+
+
+def test_figures_of_few_galaxies_say_that_they_illustrate():
+    figure = figures.with_sample(new_figure(3, 3), figures.Sides(8, 175, 2, 40))
+    assert figure.get_suptitle() == (
+        "Illustration only: trained on 8 galaxies (175 rows), tested on 2 galaxies (40 rows)\n"
+        "a judgement takes 500 test galaxies or more"
+    )
+    judged = figures.with_sample(new_figure(3, 3), figures.Sides(2000, 2000, 500, 500))
+    assert judged.get_suptitle() == "trained on 2,000 galaxies, tested on 500 galaxies"
+
+
+def test_panels_of_bias_have_no_empty_half():
+    low, high = bias_limits([[0.9, 1.5], [np.nan, 1.0]], 0.1)
+    assert -0.4 < low <= -0.1 and 1.5 <= high < 1.7
+
+
+def test_counts_have_whole_numbers_on_their_colour_bar(result):
+    """Where so few rows fall into a cell that a scale of powers would say 6 times 10^0."""
+    many = result._replace(**{name: np.tile(getattr(result, name), (20, 1)) for name in ("measured", "noisy")})
+    figure = figures.bpt_figure(many)
+    figure.canvas.draw()
+    (bar, _) = [axes for axes in figure.axes if axes.get_ylabel() == "rows per cell"]
+    labels = [label.get_text() for label in bar.get_yticklabels()]
+    assert labels and all(label.replace(",", "").isdigit() for label in labels)
 
 
 def test_a_table_masks_what_it_cannot_use():

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import astropy.units as u
 import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 from typer.testing import CliRunner
 
 from mangrove import artefacts
@@ -94,6 +95,17 @@ def test_rows_without_a_prediction_are_flagged(full_model, tmp_path):
     found = predict_file(full_model, tmp_path / "in.ecsv", tmp_path / "out.ecsv")
     assert found["flag"][0] == BAD_FLUX and found["flag"][1] == BAD_LUMINOSITY
     assert np.isnan(found["OII_3728_ew"][:2]).all() and np.isfinite(found["OII_3728_ew"][2:]).all()
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_table_of_fluxes_alone_is_enough(colour_model, tmp_path, numbered):
+    flux = rows_of(Bins.equal(3700, 7000, 11), False).flux_bins
+    Table({f"flux_{i + 1}": c for i, c in enumerate(flux.T)} if numbered else {"flux_bins": flux}).write(
+        tmp_path / "in.fits"
+    )
+    found = predict_file(colour_model, tmp_path / "in.fits", tmp_path / "out.ecsv")
+    assert len(found) == N and np.isfinite(found["Halpha_ew"]).all()
+    assert not [name for name in found.colnames if name.startswith("flux")]
 
 
 def test_tables_that_do_not_fit_the_model_are_refused(full_model, colour_model, tmp_path):
@@ -359,3 +371,79 @@ assert np.isfinite(np.asarray(spectrum)).all() and added > 0
     text = strict + example.replace("results/demo/emulator/model", str(colour_model)) + check
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_units_and_unknown_values_of_tables_to_predict(full_model, tmp_path):
+    """Fluxes in other units, redshifts that are masked; what is of another kind is refused."""
+    table = rows_of(Bins.equal(), True)
+    plain = {"flux_bins": table.flux_bins, "redshift": np.full(N, 0.1)}
+    Table(plain).write(tmp_path / "plain.ecsv")
+    expected = predict_file(full_model, tmp_path / "plain.ecsv", tmp_path / "out.ecsv")["Halpha_ew"]
+    redshift = MaskedColumn(plain["redshift"], mask=np.arange(N) == 2)
+    flux = (table.flux_bins * 1e-16).astype("f8") * u.W / u.m**2 / u.um
+    Table({"flux_bins": flux, "redshift": redshift}).write(tmp_path / "units.ecsv")
+    found = predict_file(full_model, tmp_path / "units.ecsv", tmp_path / "out.ecsv")
+    others = np.arange(N) != 2
+    np.testing.assert_allclose(found["Halpha_ew"][others], expected[others], rtol=1e-4)
+    assert found["flag"][2] == BAD_LUMINOSITY and np.isnan(found["Halpha_ew"][2])
+    kinds = {"flux_bins": u.Jy, "redshift": u.km / u.s, "log_luminosity": u.L_sun}
+    for name, unit in kinds.items():
+        columns = plain | ({"log_luminosity": np.full(N, 40.0)} if name == "log_luminosity" else {})
+        Table(columns, units={name: unit}).write(tmp_path / f"{name}.ecsv")
+        with pytest.raises(CatalogueError, match=rf"the column {name} is in '.*'; wanted is"):
+            predict_file(full_model, tmp_path / f"{name}.ecsv", tmp_path / "no.ecsv")
+    log_luminosity = np.array(luminosity_of(table.flux_bins, plain["redshift"].astype("f4")))
+    columns = {"flux_bins": table.flux_bins, "log_luminosity": log_luminosity}
+    Table(columns, units={"log_luminosity": u.dex(u.erg / u.s / u.AA)}).write(tmp_path / "log.ecsv")
+    found = predict_file(full_model, tmp_path / "log.ecsv", tmp_path / "out.ecsv")["Halpha_ew"]
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("ending", ["fits", "ecsv", "h5"])
+def test_predictions_replace_predictions_only(full_model, tmp_path, ending):
+    table = rows_of(Bins.equal(), True)
+    source, out = tmp_path / f"in.{ending}", tmp_path / f"out.{ending}"
+    Table({"flux_bins": table.flux_bins, "redshift": np.full(N, 0.1)}).write(
+        source, **({"path": "lines", "serialize_meta": True} if ending == "h5" else {})
+    )
+
+    def predict(target, *options):
+        return CliRunner().invoke(app, ["predict-lines", str(full_model), str(source), str(target), *options])
+
+    assert predict(out).exit_code == predict(out).exit_code == 0, "its own product of before"
+    before = source.read_bytes()
+    assert "is an input of this command" in str(predict(source).exception)
+    assert source.read_bytes() == before
+    out.write_bytes(before)
+    assert "is not a table as written by mangrove predict-lines" in str(predict(out).exception)
+    assert out.read_bytes() == before
+    assert predict(out, "--force").exit_code == 0
+    assert "Halpha_ew" in Table.read(out, **({"path": "lines"} if ending == "h5" else {})).colnames
+    assert not list(tmp_path.glob(".*")), "no temporary file is left"
+
+
+def test_the_table_replaces_tables_only(desi_files):
+    folder, _, _ = desi_files
+
+    def make(*names):
+        return CliRunner().invoke(app, ["desi-table", *(str(folder / name) for name in names)])
+
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    assert "its name must end in .h5" in str(make("fastspec.fits", "coadd-a.fits", "coadd-b.fits").exception)
+    (folder / "linked.h5").symlink_to("coadd-a.fits")
+    assert "is an input of this command" in str(make("fastspec.fits", "linked.h5", "coadd-a.fits").exception)
+    (folder / "mine.h5").write_bytes(b"mine")
+    assert "is not a table as written by mangrove desi-table" in str(
+        make("fastspec.fits", "mine.h5", "coadd-a.fits").exception
+    )
+    assert {path: path.read_bytes() for path in before} == before
+    assert (folder / "mine.h5").read_bytes() == b"mine"
+    for _ in range(2):
+        assert make("fastspec.fits", "table.h5", "coadd-a.fits").exit_code == 0
+    with h5py.File(folder / "table.h5", "a") as f:
+        f.attrs["params"] = '{"code": "0123"}'
+    assert "is not a table as written by mangrove desi-table" in str(
+        make("fastspec.fits", "table.h5", "coadd-a.fits").exception
+    )
+    (folder / "sub.h5").mkdir()
+    assert "sub.h5 is a folder" in str(make("fastspec.fits", "sub.h5", "coadd-a.fits").exception)

@@ -7,7 +7,7 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.io.votable.ucd import check_ucd
-from astropy.table import Table, join
+from astropy.table import QTable, Table, join
 from astropy.wcs import WCS
 from typer.testing import CliRunner
 
@@ -16,14 +16,16 @@ from mangrove.config_files import validate
 from mangrove.data_model import KINDS, LABEL, LABEL_FLAG, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError
 from mangrove.export.columns import fits_unit
+from mangrove.export.maps import NO_BAXEL
 from mangrove.export.products import export_run
 from mangrove.export.quality import BaxelQuality, GalaxyQuality
 from mangrove.export.source import recorded_config
 from mangrove.lines import fit_lines
+from mangrove.spectra.flags import LabelFlag
 from mangrove.survey.sample import Galaxy, write_sheet
 
-# astropy reads FITS units by the standard, which has no logarithms; Unit() reads them.
-pytestmark = pytest.mark.filterwarnings("ignore:'dex")
+#: Whoever reads or writes these files sees no warning.
+pytestmark = pytest.mark.filterwarnings("error")
 
 LINES = list(fit_lines().name)
 #: Bins of each galaxy: two galaxies with baxels, and one that the archive does not have, between them.
@@ -61,7 +63,7 @@ def fill(kind, sizes, seed=0, **given):
 def write_extract(run, name, seed=0):
     """The artefact 'extract' of a galaxy; returns its path."""
     bins, ok = BINS[name], BINS[name].max() >= 0
-    sizes = {"n_baxel": bins.max() + 1, "ny": bins.shape[0], "nx": bins.shape[1]}
+    sizes = {"baxel": bins.max() + 1, "spaxel_y": bins.shape[0], "spaxel_x": bins.shape[1]}
     path = run / KINDS["extract"].path.format(plateifu=name)
     attrs = {"status": "ok", "reason": ""} if ok else {"status": "missing", "reason": "no such file: 404"}
     attrs |= {"drpver": "v3_1_1" if ok else "", "centre_in_field": name != NAMES[2]}
@@ -76,7 +78,7 @@ def write_labels(run, extracts):
     flags = {f"{label}_flag": np.full(6, max(LABEL_FLAG)) for label in LABEL}
     data = fill(
         "labels",
-        {"n_galaxy": 3, "n_baxel": 6, "n_line": len(LINES)},
+        {"plateifu": 3, "row": 6, "line": len(LINES)},
         plateifu=np.array(NAMES),
         mangaid=np.array(["1-1", "1-1", "1-7"]),
         galaxy_status=np.array(["ok", "missing", "ok"]),
@@ -87,6 +89,7 @@ def write_labels(run, extracts):
         line=np.array(LINES),
         status=np.array(STATUS),
         chi2_reduced=np.array(CHI2),
+        extent_re=np.array([0.1, 0.5, 0.2, 0.1, 0.6, np.nan]),
         **flags,
     )
     path = run / LABELS.path
@@ -122,9 +125,8 @@ def columns_of(path):
 @pytest.mark.parametrize("name", ["galaxies.fits", "baxels.fits"])
 def test_every_column_is_described(run, name):
     columns = columns_of(run / "export" / name)
-    for column, unit, ucd, description in columns:
+    for column, _, ucd, description in columns:
         assert column.replace("_", "").isalnum() and column.isascii() and not column[0].isdigit()
-        assert str(u.Unit(unit)) == str(u.Unit(u.Unit(unit).to_string()))
         assert ucd and check_ucd(ucd, check_controlled_vocabulary=True), (column, ucd)
         assert description
     assert len({column[0].lower() for column in columns}) == len(columns)
@@ -134,18 +136,39 @@ def test_units_are_those_of_the_artefact(run):
     unit = {name: text for name, text, *_ in columns_of(run / "export" / "baxels.fits")}
     assert u.Unit(unit["flux_Halpha_6565"], format="fits") == 1e-17 * u.erg / u.s / u.cm**2 / u.pix
     assert u.Unit(unit["ew_Halpha_6565_err"], format="fits") == u.AA
-    assert u.Unit(unit["log_mass_density"]) == u.dex(u.Msun / u.kpc**2)
-    assert u.Unit(unit["log_mass_density_err"]) == u.dex
-    assert u.Unit(unit["v_star"]) == u.km / u.s
+    assert u.Unit(unit["v_star"], format="fits") == u.km / u.s
     assert unit["radius_re"] == ""
     assert u.Unit(fits_unit("dex(Msun yr-1 kpc-2)")) == u.Unit("dex(Msun yr-1 kpc-2)")
+
+
+@pytest.mark.parametrize("name", ["galaxies.fits", "baxels.fits"])
+def test_unit_cards_keep_to_the_standard(run, name):
+    for column, unit, *_ in columns_of(run / "export" / name):
+        assert "dex" not in unit, column
+        u.Unit(unit, format="fits", parse_strict="raise")
+
+
+def test_astropy_reads_logarithms_with_their_units(run):
+    """FITS has no word for them: no TUNIT, the unit in the description, and for astropy in comments of its own."""
+    path = run / "export" / "baxels.fits"
+    table, quantities = Table.read(path), QTable.read(path)
+    described = {name: text for name, _, _, text in columns_of(path)}
+    for label, (unit, _) in LABEL.items():
+        expected = u.mag if unit == "mag" else u.Unit(unit)
+        assert table[label].unit == quantities[label].unit == expected, label
+        assert table[f"{label}_err"].unit == (u.mag if unit == "mag" else u.dex), label
+        assert unit == "mag" or described[label].endswith(f"[{fits_unit(unit)}]")
+    assert table["log_sfr_density_limit"].unit == u.dex(u.Msun / u.yr / u.kpc**2)
+    mass = quantities["log_mass_density"].physical
+    np.testing.assert_allclose(mass.to_value(u.Msun / u.kpc**2), 10.0 ** labels_of(run)["log_mass_density"], rtol=1e-6)
+    assert Table.read(run / "export" / "galaxies.fits")["log_mass"].unit == u.dex(u.Msun)
 
 
 def test_values_of_baxels(run):
     labels, table = labels_of(run), Table.read(run / "export" / "baxels.fits")
     renamed = {"status": "fit_status"}
     for name, field in LABELS.fields.items():
-        if field.dims == ("n_baxel",) and name != "galaxy":
+        if field.dims == ("row",) and name != "galaxy":
             np.testing.assert_array_equal(np.array(table[renamed.get(name, name)]), labels[name], err_msg=name)
     for i, line in enumerate(LINES):
         label = line.replace("-", "_")
@@ -181,7 +204,7 @@ def test_quality_bits(run):
     assert list(galaxies["quality"]) == [0, missing, GalaxyQuality.CENTRE_OUTSIDE_FIELD | GalaxyQuality.NO_GOOD_FIT]
     poor, lost = BaxelQuality.POOR_FIT, BaxelQuality.FIT_NOT_OK | BaxelQuality.NO_FIT
     outside = BaxelQuality.CENTRE_OUTSIDE_FIELD
-    assert list(baxels["quality"]) == [0, poor, lost, 0, outside, outside]
+    assert list(baxels["quality"]) == [0, poor, lost, 0, outside | BaxelQuality.WIDE, outside]
     assert baxels.meta["QBIT2"] == "POOR_FIT" and poor == 1 << 2
     assert galaxies.meta["QBIT5"] == "CENTRE_OUTSIDE_FIELD"
     assert baxels.meta["STAT3"] == "not_converged" and baxels.meta["FBIT8"] == "POOR_FIT"
@@ -228,6 +251,10 @@ def test_maps_hold_the_values_of_the_baxels(run, i):
             assert u.Unit(maps[label.upper()].header["BUNIT"]) == u.Unit(unit)
             assert u.Unit(maps[f"{label.upper()}_ERR"].header["BUNIT"]) == (u.mag if unit == "mag" else u.dex)
         assert maps["D_BPT_FLAG"].header["FBIT12"] == "NO_BAXEL"
+        assert maps["D_BPT_FLAG"].header["FBIT13"] == "NOT_STAR_FORMING"
+        assert not any(flag & NO_BAXEL for flag in LabelFlag)
+        limit = maps["LOG_SFR_DENSITY_LIMIT"].data[bins >= 0]
+        np.testing.assert_array_equal(limit, labels["log_sfr_density_limit"][start + bins[bins >= 0]])
         assert maps["BPT_CLASS"].data[bins == 0].tolist() == [labels["bpt_class"][start]] * np.sum(bins == 0)
 
 
@@ -243,12 +270,10 @@ def test_maps_have_the_frame_of_the_cube(run):
 
 def test_galaxy_without_baxels_has_no_map(run):
     assert sorted(p.name for p in (run / "export" / "maps").iterdir()) == [
-        f"{NAMES[2]}-labels.fits",
-        f"{NAMES[0]}-labels.fits",
+        f"{name}-{end}" for name in (NAMES[2], NAMES[0]) for end in ("MAPS.fits.gz", "labels.fits")
     ]
 
 
-@pytest.mark.filterwarnings("error")
 def test_files_are_whole_and_the_same_each_time(run, tmp_path):
     again = export_run(run, config_of(run), tmp_path)
     assert sorted(again) == sorted(p for p in tmp_path.rglob("*") if p.is_file())
@@ -269,7 +294,7 @@ def test_run_without_a_baxel(tmp_path, monkeypatch):
     monkeypatch.setitem(BINS, NAMES[0], np.full((2, 2), -1))
     folder = tmp_path / "small"
     extract = write_extract(folder, NAMES[0])
-    one = {"n_galaxy": 1, "n_baxel": 0, "n_line": len(LINES)}
+    one = {"plateifu": 1, "row": 0, "line": len(LINES)}
     data = fill("labels", one, plateifu=NAMES[:1], n_baxel_of_galaxy=[0], line=LINES, galaxy_status=["too_faint"])
     prov = artefacts.provenance(folder / LABELS.path, {}, [extract])
     artefacts.write(folder / LABELS.path, "labels", data, prov, {"status": "empty", "reason": "no galaxy has a baxel"})
@@ -283,7 +308,9 @@ def test_run_without_a_baxel(tmp_path, monkeypatch):
 
 def test_missing_labels_are_an_error_that_says_what_to_run(tmp_path):
     (tmp_path / "small").mkdir()
-    with pytest.raises(ArtefactError, match=r"no table of labels yet.*\n.*snakemake --cores 8.*labels.h5"):
+    with pytest.raises(
+        ArtefactError, match=r"no table of labels yet.*\n.*snakemake \S*labels.h5 --cores 8 --configfile"
+    ):
         export_run(tmp_path / "small", validate({"run": "small"}), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

@@ -104,6 +104,17 @@ def test_geometry():
     # The major axis lies east-west: one arcsec along columns counts once, along rows twice.
     np.testing.assert_allclose(found["radius"][:3], [0.0, 1.0, 2.0], atol=1e-5)
     np.testing.assert_allclose(found["radius_re"][:3], [0.0, 0.5, 1.0], atol=1e-5)
+    # Two spaxels of half an arcsec side by side: each a quarter of an arcsec from the middle, whatever their light.
+    np.testing.assert_allclose(found["extent"], [0.0, 0.0, 0.0, 0.25], atol=1e-6)
+    np.testing.assert_allclose(found["extent_re"], [0.0, 0.0, 0.0, 0.125], atol=1e-6)
+
+
+def test_the_extent_of_a_disc_is_its_radius_over_root_two():
+    side = 41
+    y, x = np.mgrid[:side, :side] - side // 2
+    bins = np.where(np.hypot(x, y) <= 18, 0, -1)
+    found = extract.geometry(cube(side), bins, np.ones(bins.shape), GALAXY)
+    np.testing.assert_allclose(found["extent"], 0.5 * 18 / np.sqrt(2), rtol=0.02)
 
 
 def test_no_bins_give_empty_columns():
@@ -115,12 +126,12 @@ def test_no_bins_give_empty_columns():
 
 def test_line_windows_are_centred_on_the_nearest_pixel():
     windows = line_windows(cube(), 0.03, window_lines(), 10)
-    centres = windows.wave.reshape(19, 10)[:, 5]
+    centres = windows.wave[:, 5]
     assert np.all(np.abs(np.log(centres / (window_lines().wave * 1.03))) <= 0.5 * 1e-4 * np.log(10) * (1 + 1e-6))
     inside = (windows.wave > WAVE[0]) & (windows.wave < WAVE[-1])
-    assert np.all((windows.ivar[:, 0, 0] > 0) == inside)
-    i = np.argmin(np.abs(WAVE - windows.wave[105]))
-    np.testing.assert_array_equal(windows.flux[105], cube().flux[i])
+    assert np.all((windows.ivar[..., 0, 0] > 0) == inside)
+    i = np.argmin(np.abs(WAVE - windows.wave[10, 5]))
+    np.testing.assert_array_equal(windows.flux[10, 5], cube().flux[i])
 
 
 def test_lines_outside_the_cube_have_no_data():

@@ -17,6 +17,7 @@ from mangrove.spectra.labels import (
     fit_flag,
     line_flag,
     motion_flags,
+    width_flag,
 )
 from mangrove.spectra.photometry import SOLAR_LUMINOSITY, r_band_flux, solar_r_luminosity
 from mangrove.spectra.physics import kpc_per_arcsec, luminosity_distance, r_attenuation
@@ -283,6 +284,13 @@ def test_labels_know_when_a_line_that_they_use_is_not_one_gaussian():
             np.testing.assert_array_equal(odd, balmer)
         else:
             assert not odd.any(), name
+
+
+def test_a_width_without_a_continuum_that_is_known_is_flagged():
+    """Starlight at 0.1 sigma under a line at 100; a faint line, whose flux says so itself; one without starlight."""
+    fit = {"line_flux": np.array([[100.0, 1.0, 100.0, 100.0]]), "line_flux_err": np.ones((1, 4))}
+    fit |= {"line_ew": np.array([[5000.0, 1.0, np.nan, 50.0]]), "line_ew_err": np.array([[50000.0, 1.0, np.nan, 5.0]])}
+    np.testing.assert_array_equal(width_flag(fit), [[LabelFlag.LOW_SNR, 0, 0, 0]])
 
 
 def test_the_data_model_names_flags_and_classes_as_the_code_does():

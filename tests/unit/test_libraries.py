@@ -8,7 +8,7 @@ from astropy.io import fits
 from mangrove.errors import TemplateError
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.library_files import emiles_fwhm, interpolate_mass_loss
-from mangrove.spectra.miles_files import parse_miles_name
+from mangrove.spectra.miles_names import parse_miles_name
 from mangrove.spectra.photometry import SOLAR_LUMINOSITY, SUN_R, r_pivot, r_response
 from mangrove.spectra.templates import match_line_spread
 from mangrove.ssp import load_mastar
@@ -78,14 +78,14 @@ def test_hdf5_becomes_vacuum_and_ends_where_the_youngest_spectrum_ends(hdf5):
 
 
 def test_mass_to_light_of_a_flat_spectrum_by_hand(tmp_path):
-    """f_lambda of 1 L_sun/Angstrom: M_r from its AB magnitude at the pivot, L_r from the Sun's 4.65."""
+    """f_lambda of 1e-4 L_sun/Angstrom: M_r from its AB magnitude at the pivot, L_r from the Sun's 4.65."""
     path = tmp_path / "spectra_fsps_9.0.npz"
     npz(path)
     with np.load(path) as file:
-        arrays = dict(file) | {"templates": np.ones((AIR.size, AGE.size, METALLICITY.size))}
+        arrays = dict(file) | {"templates": np.full((AIR.size, AGE.size, METALLICITY.size), 1e-4)}
     np.savez(path, **arrays)
     library = load_library(str(path))
-    f_nu = SOLAR_LUMINOSITY / (4 * np.pi * 3.0856775814913673e19**2) * r_pivot() ** 2 / 2.99792458e18
+    f_nu = 1e-4 * SOLAR_LUMINOSITY / (4 * np.pi * 3.0856775814913673e19**2) * r_pivot() ** 2 / 2.99792458e18
     luminosity = 10 ** (-0.4 * (-2.5 * np.log10(f_nu) - 48.6 - SUN_R))
     np.testing.assert_allclose(library.ml_r, 0.7 / luminosity, rtol=1e-9)
 
@@ -102,7 +102,7 @@ def test_npz_of_emiles_is_air_and_others_are_vacuum(tmp_path):
     np.testing.assert_array_equal(fsps.wave, AIR)
     np.testing.assert_allclose(emiles.flux, spectra())
     np.testing.assert_allclose(emiles.mass_fraction, 0.7)
-    assert load_library(npz(tmp_path / "own.npz", imf="Chabrier")).imf == "Chabrier"
+    assert load_library(npz(tmp_path / "own.npz", imf="Chabrier", frame="vacuum")).imf == "Chabrier"
 
 
 def test_folder_of_miles_files(folder):

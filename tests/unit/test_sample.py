@@ -4,7 +4,8 @@ import pytest
 
 from mangrove.config import Config, Sample
 from mangrove.errors import SampleError
-from mangrove.survey.sample import MISSING, Galaxy, parse_sheet, read_sheet, write_sheet
+from mangrove.survey.galaxy import MISSING, Galaxy
+from mangrove.survey.sample import is_as_written, lists, parse_sheet, read_sheet, write_sheet
 
 HEADER = "plateifu\tmangaid\tz\tebv\tra\tdec"
 ROW = "8485-1901\t1-209232\t0.0407\t0.017\t232.54\t48.69"
@@ -111,3 +112,103 @@ def test_subsets(tmp_path):
 def test_a_missing_sheet_tells_the_two_ways_on():
     with pytest.raises(SampleError, match=r"(?s)mangrove select --config.*make demo"):
         read_sheet(Config(run="nowhere"))
+
+
+def rows(*changes, header=HEADER, row=ROW):
+    """A sheet's lines: the row with each of some replacements, under plateifus of their own."""
+    lines = [header]
+    for i, change in enumerate(changes, start=1):
+        text = row.replace("8485-1901", f"8485-190{i}")
+        for old, new in change.items():
+            text = text.replace(old, new)
+        lines.append(text)
+    return lines
+
+
+@pytest.mark.parametrize("field", ['"S0', '"S0" or Sa', '"', '"two\n', '"S0""'])
+def test_a_quote_swallows_no_rows(field):
+    header = f"{HEADER}\tmorphology"
+    lines = rows({}, {}, {}, header=header, row=f"{ROW}\tSb")
+    lines[2] = lines[2].replace("Sb", field)
+    with pytest.raises(SampleError, match=r"line 3: a field begins with a quote .* Take the quote away"):
+        parse(*lines)
+
+
+def test_quotes_in_a_field_are_its_text():
+    header = f"{HEADER}\tradio_class\tmorphology"
+    lines = rows({}, {}, {}, header=header, row=f'{ROW}\t15" core\tSb')
+    lines[2] = lines[2].replace("Sb", '"S0, ""lenticular"""')
+    found = parse(*lines)
+    assert [g.radio_class for g in found.values()] == ['15" core'] * 3
+    assert [g.morphology for g in found.values()] == ["Sb", 'S0, "lenticular"', "Sb"]
+
+
+@pytest.mark.parametrize("name", ["", " ", "-", "nan", "None", "N/A", "-9999", "--", "0"])
+def test_a_galaxy_needs_a_mangaid_of_its_own(name):
+    with pytest.raises(SampleError, match=r"line 2: mangaid of 8485-1901 is '.*'. Galaxies are told apart by it"):
+        parse(HEADER, ROW.replace("1-209232", name))
+
+
+def test_one_mangaid_at_two_places_of_the_sky():
+    """232.54, 48.69: a minute of arc is 0.0167 deg in declination and 0.0253 deg in right ascension."""
+    assert len(parse(*rows({}, {"48.69": "48.706"}, {"232.54": "232.565"}))) == 3, "repeat observations"
+    for change in ({"48.69": "48.707"}, {"232.54": "232.566"}, {"48.69": "-48.69"}):
+        with pytest.raises(
+            SampleError,
+            match=r"line 3: 8485-1902 has the mangaid 1-209232 of 8485-1901 in line 2, [\d.e+]+ arcmin away",
+        ):
+            parse(*rows({}, change))
+    across = rows({"232.54": "0.001"}, {"232.54": "359.999"})
+    assert len(parse(*across)) == 2, "0 and 360 deg are one"
+
+
+@pytest.mark.parametrize("column", ["desom", "convlstm", "agn_wise", "agn_bat", "agn_radio", "agn_broad"])
+@pytest.mark.parametrize("value", ["2", "-2", "-1", "0", "1"])
+def test_flags_of_a_sheet(column, value):
+    lines = [f"{HEADER}\t{column}", f"{ROW}\t{value}"]
+    if value in ("0", "1") or (value == "-1" and column.startswith("agn")):
+        assert getattr(parse(*lines)["8485-1901"], column) == int(value)
+    else:
+        with pytest.raises(SampleError, match=rf"line 2: {column} of 8485-1901 is {value}; it must be 1"):
+            parse(*lines)
+
+
+@pytest.mark.parametrize("text", ["0.04_07", "٠.٠٤", "0,0407", "1:30"])
+def test_numbers_that_are_none_to_others_are_refused(text):
+    with pytest.raises(SampleError, match=r"line 2: z is '.*', not a number"):
+        parse(HEADER, ROW.replace("0.0407", text))
+
+
+def test_one_spectrum_counts_once():
+    header, row = f"{HEADER}\tpath\tspectrum", f"{ROW}\tspectra.fits\t0"
+    alone = {"1-209232": "1-2"}
+    assert len(parse(*rows({}, {**alone, "fits\t0": "fits\t1"}, header=header, row=row), files=True)) == 2
+    with pytest.raises(
+        SampleError, match=r"line 3: 8485-1902 has the path .* of line 2, so one galaxy would count twice"
+    ):
+        parse(*rows({}, alone, header=header, row=row), files=True)
+
+
+def test_a_written_sheet_is_known_until_a_line_is_changed(tmp_path):
+    path = tmp_path / "s.tsv"
+    galaxies = [
+        Galaxy(f"8485-190{i}", f"1-{i}", 0.04, 0.0, 1.0, 1.0, morphology=text)
+        for i, text in enumerate(['"S0', '15"', "#", "é"])
+    ]
+    write_sheet(path, galaxies)
+    assert list(read_sheet(Config(sample=Sample(sheet=str(path)))).values()) == galaxies
+    assert is_as_written(path) and lists(path, galaxies) and not lists(path, galaxies[1:])
+    text = path.read_text(encoding="utf-8")
+    for changed in (text.replace("0.04", "0.05", 1), "\n".join(text.splitlines()[:-1]) + "\n", text + "\n", ""):
+        path.write_text(changed, encoding="utf-8")
+        assert not is_as_written(path)
+    path.write_text(text.replace("\n", "\r\n"), encoding="utf-8", newline="")
+    assert is_as_written(path), "ends of lines do not matter"
+    assert not is_as_written(tmp_path / "none.tsv")
+    path.write_bytes(b"\xff\xfe")
+    assert not is_as_written(path)
+
+
+def test_a_missing_sheet_of_own_files_is_written_by_hand():
+    with pytest.raises(SampleError, match=r"does not exist. For files of your own write it by hand"):
+        read_sheet(Config.model_validate({"run": "nowhere", "survey": {"source": "files"}}))

@@ -1,22 +1,25 @@
 """The selection of a sample from the catalogues."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from astropy.io import fits
-from astropy.table import Table
+from astropy.table import MaskedColumn, Table
 
 from mangrove.config import Config, Emulator, Sample, Survey
 from mangrove.errors import CatalogueError, SampleError
 from mangrove.survey import catalogues, selection
+from mangrove.survey.drpall_files import read_drpall
+from mangrove.survey.galaxy import MISSING, Galaxy
 from mangrove.survey.releases import release
-from mangrove.survey.sample import MISSING, Galaxy, read_sheet, write_sheet
+from mangrove.survey.sample import read_sheet, write_sheet
 from mangrove.survey.simulation.cubes import write_drpall
 from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
 
 ROWS = {
-    "plateifu": ["1-1", "1-2", "1-3", "1-4", "1-5", "1-6"],
+    "plateifu": [f"8485-190{i}" for i in range(1, 7)],
     "mangaid": ["1-10", "1-20", "1-30", "1-40", "1-50", "1-10"],
     "drp3qual": [0, 1 << 30, 0, 0, 1, 0],
     "mngtarg1": [4096, 4096, 0, 0, 0, 4096],
@@ -39,9 +42,9 @@ def drpall(path, table, name=None):
 
 @pytest.mark.parametrize(("name", "hdu"), [("dr17", "MANGA"), ("dr15", None)])
 def test_cuts_are_counted_and_named(tmp_path, name, hdu):
-    table = selection.read_drpall(drpall(tmp_path / "d.fits", ROWS, hdu), release(name))
+    table = read_drpall(drpall(tmp_path / "d.fits", ROWS, hdu), release(name))
     chosen = selection.select(table, Sample(z_max=0.08))
-    assert [g.plateifu for g in chosen.galaxies] == ["1-1", "1-6"]
+    assert [g.plateifu for g in chosen.galaxies] == ["8485-1901", "8485-1906"]
     assert chosen.removed == {
         "no galaxy target": 1,
         "no redshift": 1,
@@ -56,16 +59,16 @@ def test_cuts_are_counted_and_named(tmp_path, name, hdu):
 
 
 def test_other_quality_bits_do_not_remove_and_missing_values_stay_missing(tmp_path):
-    table = selection.read_drpall(drpall(tmp_path / "d.fits", ROWS, "MANGA"), release("dr17"))
+    table = read_drpall(drpall(tmp_path / "d.fits", ROWS, "MANGA"), release("dr17"))
     chosen = {g.plateifu: g for g in selection.select(table, Sample()).galaxies}
-    assert chosen["1-5"].r_e == -9999.0
-    assert chosen["1-5"].log_mass == -9999.0
+    assert chosen["8485-1905"].r_e == -9999.0
+    assert chosen["8485-1905"].log_mass == -9999.0
 
 
 def test_shapes_that_no_galaxy_has_are_missing(tmp_path):
     table = Table(ROWS | {"nsa_elpetro_th50_r": [0.0] * 6, "nsa_elpetro_ba": [1.5, 0.4, 0.4, 0.4, 0.4, 1.0]})
     first, *_, last = selection.select(
-        selection.read_drpall(drpall(tmp_path / "d.fits", table, "MANGA"), release("dr17")), Sample()
+        read_drpall(drpall(tmp_path / "d.fits", table, "MANGA"), release("dr17")), Sample()
     ).galaxies
     assert (first.r_e, first.ba, last.ba) == (MISSING, MISSING, 1.0)
 
@@ -117,9 +120,11 @@ def test_without_cubes_there_is_nothing_to_select_from():
 def test_a_catalogue_of_another_release_is_refused(tmp_path):
     path = drpall(tmp_path / "d.fits", {k: v for k, v in ROWS.items() if k != "nsa_z"}, "MANGA")
     with pytest.raises(CatalogueError, match="nsa_z"):
-        selection.read_drpall(path, release("dr17"))
-    with pytest.raises(CatalogueError, match=r"cannot be read.*Delete it and run 'mangrove select' again"):
-        selection.read_drpall(tmp_path / "none.fits", release("dr17"))
+        read_drpall(path, release("dr17"))
+    with pytest.raises(
+        CatalogueError, match=r"cannot be read as the drpall of DR17 .*No such file.*Correct survey.release"
+    ):
+        read_drpall(tmp_path / "none.fits", release("dr17"))
 
 
 def agn_catalogue(path, **changes):
@@ -163,7 +168,7 @@ def test_hubble_types_are_joined_from_any_of_the_layouts(tmp_path, layout):
 
 def test_a_wrong_catalogue_says_what_it_lacks(tmp_path):
     Table({"plateifu": ["1-1"], "colour": ["red"]}).write(tmp_path / "m.fits")
-    with pytest.raises(CatalogueError, match=r"no column TYPE or HUBBLE_TYPE or MORPH.*COLOUR"):
+    with pytest.raises(CatalogueError, match=r"no column TYPE or HUBBLE_TYPE or MORPH.*plateifu, colour"):
         catalogues.join_morphology(galaxies("1-1"), tmp_path / "m.fits")
     with pytest.raises(CatalogueError, match="1-1 twice"):
         catalogues.join_agn(galaxies("1-1"), agn_catalogue(tmp_path / "a.fits", MANGAID=["manga-1-1"] * 2))
@@ -207,8 +212,284 @@ def test_a_simulated_archive_gives_a_sheet_with_everything_joined(tmp_path, name
 
 def test_the_committed_demo_sheet_is_what_select_writes(tmp_path):
     write_drpall(tmp_path / "d.fits", [design_galaxy(p, 1) for p in SIMULATED_SURVEY], "dr17")
-    chosen = selection.select(selection.read_drpall(tmp_path / "d.fits", release("dr17")), Sample())
+    chosen = selection.select(read_drpall(tmp_path / "d.fits", release("dr17")), Sample())
     sheet = Path(__file__).parents[2] / "samples" / "demo.tsv"
     committed = read_sheet(Config(run="demo", sample=Sample(sheet=str(sheet))))
     assert list(committed.values()) == chosen.galaxies, "write it anew: see docs/developing.md"
     assert np.all([g.z > 0 for g in chosen.galaxies])
+
+
+def odd_rows(n=3):
+    """A drpall of so many good rows, columns by name."""
+    return {
+        "plateifu": [f"8485-190{i}" for i in range(1, n + 1)],
+        "mangaid": [f"1-{i}0" for i in range(1, n + 1)],
+        "drp3qual": [0] * n,
+        "mngtarg1": [4096] * n,
+        "mngtarg3": [0] * n,
+        "nsa_z": [0.03] * n,
+        "objra": [10.0 * i for i in range(1, n + 1)],
+        "objdec": [-1.0] * n,
+        "ebvgal": [0.02] * n,
+        "versdrp3": ["v3_1_1"] * n,
+    }
+
+
+def last(values, value):
+    """The values with another last one."""
+    return [*values[:-1], value]
+
+
+def masked_last(values):
+    return MaskedColumn(values, mask=[*[False] * (len(values) - 1), True])
+
+
+def in_units(path, units):
+    """A file of a table whose header gives these units, by column."""
+    with fits.open(path, mode="update") as hdus:
+        for column, unit in units.items():
+            hdus[1].columns[column].unit = unit
+    return path
+
+
+def run_sees(tmp_path, table, units=None, **sample):
+    """What a selection keeps and removes, after its sheet has been read as a run reads it."""
+    path = in_units(drpall(tmp_path / "d.fits", table, "MANGA"), units or {})
+    config = Config(run="x", sample=Sample(sheet=str(tmp_path / "x.tsv"), **sample))
+    chosen = selection.make_sample(config, str(path))
+    write_sheet(config.sheet, chosen.galaxies)
+    assert list(read_sheet(config).values()) == chosen.galaxies
+    return chosen
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "cut"),
+    [
+        ("objra", np.nan, "no position"),
+        ("objra", -9999.0, "no position"),
+        ("objra", 400.0, "no position"),
+        ("objdec", 95.0, "no position"),
+        ("objdec", "masked", "no position"),
+        ("ebvgal", np.nan, "no Galactic E(B-V)"),
+        ("ebvgal", -9999.0, "no Galactic E(B-V)"),
+        ("ebvgal", -0.1, "no Galactic E(B-V)"),
+        ("nsa_z", "masked", "no redshift"),
+        ("nsa_z", np.nan, "no redshift"),
+        ("nsa_z", -9999.0, "no redshift"),
+        ("mangaid", "", "no MANGAID"),
+        ("mangaid", "None", "no MANGAID"),
+        ("plateifu", "", "no plateifu"),
+        ("plateifu", "8485-", "no plateifu"),
+        ("plateifu", "8485-1901", "listed twice"),
+        ("drp3qual", -9999, "quality not known"),
+        ("drp3qual", "masked", "quality not known"),
+        ("drp3qual", 1 << 30, "CRITICAL quality bit"),
+        ("mngtarg1", -9999, "targets not known"),
+        ("mngtarg1", "masked", "targets not known"),
+        ("mngtarg1", 0, "no galaxy target"),
+        ("versdrp3", "v2_4_3", "of another version of the pipeline"),
+    ],
+)
+def test_what_a_run_would_refuse_is_a_counted_cut(tmp_path, column, value, cut):
+    table = odd_rows()
+    table[column] = masked_last(table[column]) if value == "masked" else last(table[column], value)
+    chosen = run_sees(tmp_path, table)
+    assert [g.plateifu for g in chosen.galaxies] == ["8485-1901", "8485-1902"]
+    assert {name: n for name, n in chosen.removed.items() if n} == {cut: 1}
+    assert f"      1 removed: {cut}" in selection.summary(chosen, Sample())
+
+
+def test_unknown_quality_counts_only_where_quality_does(tmp_path):
+    table = odd_rows()
+    table["drp3qual"] = masked_last(table["drp3qual"])
+    assert len(run_sees(tmp_path, table, drop_critical=False).galaxies) == 3
+
+
+def test_one_mangaid_at_two_places_is_cut_and_repeats_stay(tmp_path):
+    table = odd_rows(4) | {"mangaid": ["1-10", "1-10", "1-20", "1-20"], "objra": [10.0, 10.001, 20.0, 21.0]}
+    chosen = run_sees(tmp_path, table)
+    assert [g.plateifu for g in chosen.galaxies] == ["8485-1901", "8485-1902"]
+    assert chosen.removed["one MANGAID at two places of the sky"] == 2
+
+
+def test_one_galaxy_under_two_mangaids_is_said(tmp_path):
+    chosen = run_sees(tmp_path, odd_rows() | {"objra": [10.0, 20.0, 10.0003]})
+    assert "      2 cubes within 3 arcsec of one of another MANGAID" in "\n".join(selection.summary(chosen, Sample()))
+
+
+@pytest.mark.parametrize("mass_unit", ["solMass", "h^{-2} solar masses", "Msun/h^2"])
+def test_units_of_drpall_are_used(tmp_path, mass_unit):
+    """Radians, hour angle, mmag, arcmin, and the two ways of giving the unit of masses."""
+    columns = {
+        "objra": ([1.0, 2.0, 3.0], "hourangle"),
+        "objdec": (np.deg2rad([-1.0, 0.5, 2.0]), "rad"),
+        "ebvgal": ([20.0, 30.0, 40.0], "mmag"),
+        "nsa_elpetro_th50_r": ([0.1, 0.2, 0.3], "arcmin"),
+        "nsa_elpetro_phi": (np.deg2rad([10.0, 20.0, 30.0]), "rad"),
+        "nsa_elpetro_mass": ([1e10, 1e9, 1e8], mass_unit),
+    }
+    table = odd_rows() | {name: values for name, (values, _) in columns.items()}
+    found = run_sees(tmp_path, table, {name: unit for name, (_, unit) in columns.items()}).galaxies
+    wanted = {
+        "ra": [15, 30, 45],
+        "dec": [-1, 0.5, 2],
+        "ebv": [0.02, 0.03, 0.04],
+        "r_e": [6, 12, 18],
+        "pa": [10, 20, 30],
+        "log_mass": 10 - 2 * np.log10(0.7) - np.arange(3),
+    }
+    for name, values in wanted.items():
+        np.testing.assert_allclose([getattr(g, name) for g in found], values, rtol=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("column", "unit"), [("objra", "h"), ("nsa_z", "km/s"), ("ebvgal", "deg"), ("objdec", "furlong")]
+)
+def test_units_of_another_kind_are_refused(tmp_path, column, unit):
+    path = in_units(drpall(tmp_path / "d.fits", odd_rows(), "MANGA"), {column: unit})
+    with pytest.raises(CatalogueError, match=rf"d.fits: the column {column} is in '.*'; wanted is"):
+        selection.select(read_drpall(path, release("dr17")), Sample())
+
+
+def test_scaled_and_null_columns_of_drpall(tmp_path):
+    """E(B-V) in thousandths, as integers with TSCAL and TNULL."""
+    path = drpall(tmp_path / "d.fits", odd_rows() | {"ebvgal": np.array([20, 30, -1], "i2")}, "MANGA")
+    with fits.open(path) as hdus:
+        i = hdus[1].columns.names.index("ebvgal") + 1
+        raw = fits.BinTableHDU(hdus[1].data, hdus[1].header, name="MANGA")
+        raw.header[f"TSCAL{i}"], raw.header[f"TNULL{i}"] = 1e-3, -1
+        content = path.read_bytes()
+        header = raw.header.tostring().encode().ljust(-(-len(raw.header.tostring()) // 2880) * 2880)
+        start = hdus[1].fileinfo()
+        path.write_bytes(content[: start["hdrLoc"]] + header + content[start["datLoc"] :])
+    chosen = selection.select(read_drpall(path, release("dr17")), Sample())
+    assert [g.ebv for g in chosen.galaxies] == [0.02, 0.03]
+    assert chosen.removed["no Galactic E(B-V)"] == 1
+
+
+def test_the_drpall_of_another_release_is_refused(tmp_path):
+    path = drpall(tmp_path / "d.fits", odd_rows() | {"versdrp3": ["v2_4_3"] * 3}, "MANGA")
+    with pytest.raises(CatalogueError, match=r"is the drpall of v2_4_3; survey.release dr17 is v3_1_1"):
+        read_drpall(path, release("dr17"))
+
+
+def test_only_what_mangrove_fetched_is_to_be_deleted(tmp_path):
+    run = archive_run(tmp_path, base="http://127.0.0.1:9/")
+    kept, own = tmp_path / "data/v3_1_1/drpall-v3_1_1.fits", tmp_path / "own.fits"
+    for path in (kept, own):
+        path.write_text("<html>")
+    with pytest.raises(CatalogueError, match=r"Delete it and run 'mangrove select' again"):
+        selection.make_sample(run)
+    with pytest.raises(
+        CatalogueError, match=r"(?!.*Delete it)own.fits cannot be read.*Correct survey.release or --drpall"
+    ):
+        selection.make_sample(run, str(own))
+
+
+def test_a_simulated_survey_is_selected_from_its_own_catalogue(tmp_path, monkeypatch):
+    """Nothing is fetched; the run's archive goes before a catalogue made for the purpose."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(catalogues, "fetch", None)
+    config = Config(run="sim", seed=3, survey=Survey(source="simulated"))
+    chosen = selection.make_sample(config).galaxies
+    wanted = [d for d in (design_galaxy(p, 3) for p in SIMULATED_SURVEY) if not d.drp3qual & 1 << 30]
+    assert [(g.plateifu, g.z) for g in chosen] == [(d.plateifu, d.redshift) for d in wanted]
+    made = tmp_path / "results/sim/archive" / release("dr17").drpall_path
+    write_drpall(made, [design_galaxy(SIMULATED_SURVEY[0], 3)], "dr17")
+    assert [g.plateifu for g in selection.make_sample(config).galaxies] == [SIMULATED_SURVEY[0]]
+
+
+def test_there_is_no_catalogue_of_own_files(tmp_path):
+    with pytest.raises(CatalogueError, match=r"survey.source is files: .*write the sheet by hand"):
+        selection.make_sample(Config(survey=Survey(source="files")), "d.fits")
+
+
+NUCLEI = ("8485-1901", "8485-1902", "8485-1903")
+
+
+def survey_of(*names):
+    return [Galaxy(name, f"1-{i}", 0.03, 0.0, float(i), 1.0) for i, name in enumerate(names)]
+
+
+@pytest.mark.parametrize("ending", ["fits", "ecsv", "csv"])
+@pytest.mark.parametrize(
+    "column",
+    [
+        MaskedColumn([1, 0, 0], mask=[False, False, True]),
+        [1, 0, -1],
+        [1.0, 0.0, np.nan],
+        ["T", "F", ""],
+        ["yes", "no", "unknown"],
+    ],
+)
+def test_unknown_nuclei_stay_unknown(tmp_path, column, ending):
+    path = agn_catalogue(
+        tmp_path / f"agn.{ending}", MANGAID=[f"manga-{n}" for n in NUCLEI], WISE_AGN=column, **blank(3)
+    )
+    found = catalogues.join_agn(survey_of(*NUCLEI), path)
+    assert [g.agn_wise for g in found] == [1, 0, -1]
+    assert [g.agn for g in found] == [True, False, False]
+
+
+def blank(n):
+    return {name: [0] * n for name in ("BAT_AGN", "RADIO_AGN", "BROAD_AGN")} | {"RADIO_CLASS": [""] * n}
+
+
+@pytest.mark.parametrize(
+    ("column", "names"),
+    [
+        ("MANGAID", ["manga-8485-1901", "manga-8485-1902", "manga-8485-1903"]),
+        ("MANGAID", ["8485-1901", "8485-1902", "8485-1903"]),
+        ("MANGAID", ["1-0", "1-1", "1-2"]),
+        ("mangaid", ["1-0 ", "1-1", "1-2"]),
+        ("PLATEIFU", ["8485-1901", "8485-1902", "8485-1903"]),
+        ("NAME", ["MANGA-8485-1901", "manga-8485-1902", "manga-8485-1903"]),
+    ],
+)
+def test_catalogues_are_joined_by_either_name(tmp_path, column, names):
+    flags = {key: [1, 0, 1] for key in ("WISE_AGN", "BAT_AGN", "RADIO_AGN", "BROAD_AGN")}
+    Table({column: names, "TYPE": ["Sa", "Sb", "Sc"], **flags}).write(tmp_path / "c.fits")
+    galaxies = survey_of(*NUCLEI)
+    assert [g.agn_bat for g in catalogues.join_agn(galaxies, tmp_path / "c.fits")] == [1, 0, 1]
+    assert [g.morphology for g in catalogues.join_morphology(galaxies, tmp_path / "c.fits")] == ["Sa", "Sb", "Sc"]
+
+
+def test_repeat_observations_share_what_is_known_of_their_mangaid(tmp_path):
+    galaxies = [replace(g, mangaid="1-5") for g in survey_of(*NUCLEI)]
+    Table({"MANGAID": ["1-5", "1-5"], "TYPE": ["Sa", "Sa"]}).write(tmp_path / "m.fits")
+    assert [g.morphology for g in catalogues.join_morphology(galaxies, tmp_path / "m.fits")] == ["Sa"] * 3
+    Table({"MANGAID": ["1-5", "1-5"], "TYPE": ["Sa", "Sb"]}).write(tmp_path / "n.fits")
+    with pytest.raises(CatalogueError, match="lists 1-5 twice, with other values"):
+        catalogues.join_morphology(galaxies, tmp_path / "n.fits")
+
+
+@pytest.mark.parametrize("names", [["8485_1901", "8485_1902"], ["", ""], ["NGC 1", "NGC 2"]])
+def test_a_catalogue_of_other_galaxies_is_refused(tmp_path, names):
+    path = agn_catalogue(tmp_path / "agn.fits", MANGAID=names)
+    Table({"NAME": names, "TYPE": ["Sa", "Sb"]}).write(tmp_path / "m.fits")
+    with pytest.raises(
+        CatalogueError, match=r"agn.fits lists none of the 3 cubes of the survey: its MANGAID holds names like"
+    ):
+        catalogues.join_agn(survey_of(*NUCLEI), path)
+    with pytest.raises(CatalogueError, match=r"m.fits lists none of the 3 cubes"):
+        catalogues.join_morphology(survey_of(*NUCLEI), tmp_path / "m.fits")
+
+
+def test_a_small_sample_without_nuclei_is_no_fault(tmp_path):
+    """The catalogue lists galaxies of the survey, though none of the sample."""
+    path = drpall(tmp_path / "d.fits", odd_rows() | {"nsa_z": [0.03, 0.03, 0.1]}, "MANGA")
+    agn = agn_catalogue(tmp_path / "agn.fits", MANGAID=["manga-8485-1903", "manga-7-7"])
+    config = Config(sample=Sample(z_max=0.05, agn=str(agn)))
+    assert [g.agn_wise for g in selection.make_sample(config, str(path)).galaxies] == [0, 0]
+
+
+def test_hubble_types_are_text_of_one_line(tmp_path):
+    galaxies = survey_of(*NUCLEI)
+    Table({"NAME": NUCLEI, "TYPE": ['"S0', "S b\tc\n", "nan"]}).write(tmp_path / "m.fits")
+    found = catalogues.join_morphology(galaxies, tmp_path / "m.fits")
+    assert [g.morphology for g in found] == ['"S0', "S b c", ""]
+    write_sheet(tmp_path / "s.tsv", found)
+    assert list(read_sheet(Config(sample=Sample(sheet=str(tmp_path / "s.tsv")))).values()) == found
+    Table({"NAME": NUCLEI, "TYPE": [0, 3, -5]}).write(tmp_path / "t.fits")
+    with pytest.raises(CatalogueError, match="the column TYPE holds numbers; wanted are Hubble types as text"):
+        catalogues.join_morphology(galaxies, tmp_path / "t.fits")

@@ -12,6 +12,7 @@ from astropy.wcs import WCS
 from mangrove.artefacts import read
 from mangrove.errors import SampleError
 from mangrove.lines import fit_lines
+from mangrove.spectra.binning import bin_spaxels
 from mangrove.ssp import load_mastar
 from mangrove.survey.releases import release
 from mangrove.survey.simulation import truth as true
@@ -23,15 +24,20 @@ from mangrove.survey.simulation.instrument import (
     PIXEL_KMS,
     WAVE,
     correlated_noise,
+    hexagon_depth,
     lsf_sigma,
     lsf_sigma_before_pixels,
+    noise_sigma,
+    spaxel_offsets,
 )
+from mangrove.survey.simulation.maps import galaxy_maps
 from mangrove.survey.simulation.simulate import simulate_galaxy, simulate_survey
-from mangrove.survey.simulation.stars import interpolate, populations, stellar_spectra
+from mangrove.survey.simulation.stars import calzetti, interpolate, populations, stellar_spectra
 from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, log_edges
 
 NOCOV, FORESTAR, DONOTUSE = 1, 8, 1024
 SEED = 1
+SPIRAL = "9000-12701"
 
 
 @pytest.fixture(scope="module")
@@ -225,6 +231,39 @@ def test_spectra_carry_the_true_line_flux(mastar):
     total = sum(truth["line_flux"][lines.index(n)][inside].sum() for n in names)
     extinction = 2.32 * galaxy.ebv_galactic  # Fitzpatrick (1999) at 6750 Angstrom
     assert measured * 10 ** (0.4 * extinction) == pytest.approx(total, rel=0.01)
+
+
+def test_spiral_arms_hold_the_young_stars_and_the_gas():
+    """Seen face-on: on a circle both are brightest where ln(r)/tan(pitch) says that the two arms are."""
+    galaxy = replace(design_galaxy(SPIRAL, SEED), inclination=0.0, psf_fwhm=0.1, knots=(), pointing=(0.0, 0.0))
+    maps = galaxy_maps(galaxy)
+    east, north = spaxel_offsets(galaxy.side)
+    radius, angle = np.hypot(east, north), np.deg2rad(galaxy.position_angle)
+    azimuth = np.arctan2(east * np.cos(angle) - north * np.sin(angle), east * np.sin(angle) + north * np.cos(angle))
+    phase = 2 * (azimuth - np.log((radius + 1e-6) / galaxy.effective_radius) / np.tan(np.deg2rad(galaxy.arm_pitch)))
+    ring = (radius > 9.0) & (radius < 10.0)
+    ridge, between = ring & (np.cos(phase) > 0.9), ring & (np.cos(phase) < -0.9)
+    young = maps.light[-1]
+    # exp(1.5 (cos - 1)): 0.96 on the ridges, 0.052 between them, over cosines above 0.9 and below -0.9.
+    assert young[ridge].mean() / young[between].mean() == pytest.approx(0.96 / 0.052, rel=0.1)
+    assert maps.halpha["star_forming"][ridge].mean() > 15 * maps.halpha["star_forming"][between].mean()
+    smooth = galaxy_maps(replace(galaxy, arm_pitch=0.0)).light[-1]
+    assert young[ring].sum() == pytest.approx(smooth[ring].sum(), rel=0.02)
+
+
+def test_the_spiral_shows_structure_in_its_bins():
+    """At the demo's target, few of its spaxels are in bins of more than 100 spaxels."""
+    galaxy = design_galaxy(SPIRAL, SEED)
+    maps = galaxy_maps(galaxy)
+    inside = hexagon_depth(galaxy.side, galaxy.field_diameter) > 0
+    light = (maps.light.sum(0) * 10 ** (-0.4 * maps.ebv_star * calzetti(5500.0)))[inside]
+    signal = galaxy.central_flux * light / light.max()
+    window = (WAVE > 5600) & (WAVE < 6750)
+    noise = np.median(noise_sigma(np.repeat(signal[:, None], WAVE.size, axis=1))[:, window], axis=1)
+    y, x = np.nonzero(inside)
+    n = np.bincount(bin_spaxels(x, y, signal, noise, 20.0, "manga", "powerbin"))
+    assert n[n > 100].sum() < 0.1 * n.sum()
+    assert 150 < n.size < 400
 
 
 def test_truth_is_complete_and_sane(star_forming):

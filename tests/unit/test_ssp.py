@@ -1,5 +1,8 @@
 """The embedded stellar populations."""
 
+import importlib.util
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -13,6 +16,15 @@ def mastar():
     return load_mastar()
 
 
+def packer():
+    """The tool that makes the resource, as a module."""
+    path = Path(__file__).resolve().parents[2] / "tools" / "pack_mastar.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_grid(mastar):
     assert np.allclose(mastar.age, [0.00316228, 0.01, 0.03162278, 0.1, 0.3, 1, 3, 9, 14])
     assert np.allclose(mastar.metallicity, [-1.35, -1, -0.7, -0.33, 0, 0.35])
@@ -22,8 +34,23 @@ def test_grid(mastar):
     assert mastar.wave[-1] > 10340
 
 
-def test_line_spread_is_that_of_mastar(mastar):
-    assert np.interp([3700, 5000, 7000], mastar.wave, mastar.fwhm) == pytest.approx([2.58, 2.85, 3.69], abs=0.01)
+def test_line_spread_is_that_of_mastar_with_its_pixels(mastar):
+    published, pixel = np.array([2.584, 2.848, 3.689]), np.array([3700, 5000, 7000]) * 1e-4 * np.log(10)
+    expected = np.sqrt(published**2 + 8 * np.log(2) * pixel**2 / 12)
+    assert np.interp([3700, 5000, 7000], mastar.wave, mastar.fwhm) == pytest.approx(expected, abs=0.002)
+
+
+def test_a_pixel_adds_its_variance_to_a_gaussian():
+    """By numbers: the second moment of a Gaussian averaged over pixels, which the packer's formula gives."""
+    step, power = 1e-4 * np.log(10), 1700.0
+    sigma = 1 / power / np.sqrt(8 * np.log(2))
+    x = np.linspace(-10, 10, 20001) * sigma
+    gaussian = np.exp(-0.5 * (x / sigma) ** 2)
+    width = round(step / (x[1] - x[0]))
+    averaged = np.convolve(gaussian, np.ones(width) / width, mode="same")
+    second_moment = np.sum(averaged * x**2) / np.sum(averaged) - (np.sum(averaged * x) / np.sum(averaged)) ** 2
+    fwhm = np.sqrt(8 * np.log(2) * second_moment)
+    assert packer().with_pixels(np.array([power]), step) == pytest.approx([1 / fwhm], rel=2e-4)
 
 
 def test_spectra_are_normalised_and_say_so(mastar):

@@ -177,6 +177,17 @@ def test_training_stops_when_patience_is_at_its_end_and_keeps_the_best(tmp_path)
     assert len(course) < 50 and int(np.argmin(course)) == len(course) - 3
 
 
+@pytest.mark.parametrize(("keep_best", "epochs"), [(True, 1), (False, 4)])
+def test_the_best_epoch_is_kept_or_the_last(tmp_path, keep_best, epochs):
+    """Against validation rows that training only leads away from, the first epoch is the best."""
+    validation = DeviceRows({"x": arrays(30)["x"], "y": -10 * arrays(30)["y"]})
+    plan = {"batch_size": 16, "steps_per_call": 3, "seed": 0}
+    settings = TrainSettings(epochs=4, keep_best=keep_best, **plan)
+    kept = run(tmp_path / "kept", settings, validation=validation)
+    assert int(np.argmin([row["validation_loss"] for row in kept.history])) == 0
+    assert bits(kept) == bits(run(tmp_path / "alone", TrainSettings(epochs=epochs, **plan)))
+
+
 def test_rows_that_fill_no_batch_are_refused(tmp_path):
     with pytest.raises(TrainingError, match="smaller batch"):
         run(tmp_path, rows=DeviceRows(arrays(10)))

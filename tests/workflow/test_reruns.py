@@ -72,19 +72,19 @@ def test_an_edited_training_never_refits(finished):
         rules = finished.planned().rules
     assert rules["emulator_train"] == 1
     assert "emulator_table" not in rules
-    assert set(rules) <= set(rules_of("emulator")) | {"digest", "provenance"}
+    assert set(rules) <= set(rules_of("emulator")) | {"digest", "overview", "provenance"}
 
 
 def test_an_edited_figure_of_the_emulator_is_drawn_again_without_training(finished):
     with finished.edited("src/mangrove/report/emulator.py", code_edit):
         rules = finished.planned().rules
-    assert set(rules) == {"emulator_figures", "digest", "provenance"}
+    assert set(rules) == {"emulator_figures", "digest", "overview", "provenance"}
 
 
 def test_other_settings_of_the_training_train_alone(finished):
     rules = finished.planned("--config", "emulator={'epochs': 2}").rules
     assert rules["emulator_train"] == 1
-    assert set(rules) <= set(rules_of("emulator")) - {"emulator_table"} | {"digest", "provenance"}
+    assert set(rules) <= set(rules_of("emulator")) - {"emulator_table"} | {"digest", "overview", "provenance"}
 
 
 def test_an_edited_figure_reruns_the_report_alone(finished):

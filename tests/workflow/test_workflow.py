@@ -1,6 +1,7 @@
 """The workflow's text: style, params, and what it says to a user who made a mistake."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -41,14 +42,14 @@ def test_params_of_every_rule_are_plain_values(fresh):
 
 
 @pytest.mark.parametrize("emulator", [True, False])
-def test_every_job_but_the_provenance_is_done_before_the_digest(fresh, emulator):
+def test_every_job_of_the_science_is_done_before_the_digest(fresh, emulator):
     """Its timings and failures are those of the whole run."""
     settings = "--forceall", "--config", f"emulator={{'enabled': {emulator}}}"
     everything = fresh.planned(*settings).rules
     before = fresh.planned("results/tiny/report/timings.csv", *settings).rules
     assert before["digest"] == 1
     assert ("emulator_figures" in before) == emulator
-    assert everything == {**before, "provenance": 1}
+    assert everything == {**before, "overview": 1, "provenance": 1}
 
 
 def test_a_run_without_cubes_is_the_emulator_alone(fresh):
@@ -57,7 +58,7 @@ def test_a_run_without_cubes_is_the_emulator_alone(fresh):
         "configs/alone.yaml", "run: alone\nsurvey: {source: none}\nemulator: {source: desi, desi_file: table.h5}\n"
     )
     rules = fresh.planned(config="configs/alone.yaml").rules
-    assert set(rules) == {*rules_of("emulator"), "digest", "provenance"} - {"emulator_truth"}
+    assert set(rules) == {*rules_of("emulator"), "digest", "overview", "provenance"} - {"emulator_truth"}
 
 
 def test_a_run_without_cubes_and_without_a_table_is_refused(fresh):
@@ -95,7 +96,7 @@ def test_a_missing_sheet_names_the_two_ways_on(fresh):
 def test_a_mistyped_key_gets_a_suggestion(fresh):
     done = fresh.snakemake("--dry-run", "--config", "extract={'target_nsr': 20}", check=False)
     assert done.returncode != 0
-    assert "unknown key 'extract.target_nsr'; did you mean 'target_snr'?" in done.stdout
+    assert "unknown key 'extract.target_nsr' in --config; did you mean 'target_snr'?" in done.stdout
     assert_no_traceback(done.stdout)
 
 
@@ -103,3 +104,42 @@ def assert_no_traceback(text: str) -> None:
     """Neither Python's traceback nor Snakemake's list of places."""
     assert "Traceback" not in text
     assert "common.smk" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("extract:\n  target_snr: -3\n", "extract.target_snr in configs/mine.yaml, line 5: must be greater than 0"),
+        ("extract:\n  target_snr: 017\n", "configs/mine.yaml, line 5: YAML reads 017 as 15"),
+        ("extract:\n  target_nsr: 3\n", "unknown key 'extract.target_nsr' in configs/mine.yaml, line 5; did you mean"),
+        ("sample:\n  z_min: 0.5\n", "sample.z_min in configs/mine.yaml, line 5; sample.z_max in config.yaml, line"),
+        ("run: 2024-01-31\n", "configs/mine.yaml, line 4: YAML reads 2024-01-31 as a date"),
+        ("extract:\n\ttarget_snr: 3\n", "tab"),
+    ],
+)
+def test_errors_of_a_users_file_name_that_file_and_line(fresh, text, said):
+    fresh.write("configs/mine.yaml", "# comment\nsurvey:\n  source: simulated\n" + text)
+    done = fresh.snakemake("--dry-run", config="configs/mine.yaml", check=False)
+    assert done.returncode != 0 and said in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+def test_errors_of_values_on_the_command_line_name_it(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "fit={clip_sigma: -1}", check=False)
+    assert "fit.clip_sigma in --config: must be greater than or equal to 0" in done.stdout
+
+
+def test_the_command_of_the_doctor_works_in_a_fresh_clone(fresh):
+    """Without a sample sheet of the default run, the command without a configuration does not."""
+    fresh.write(".snakemake/locks/0.output.lock", "results/demo/a.h5\n")
+    try:
+        doctor = fresh.mangrove("doctor").stdout
+        command = next(line for line in doctor.splitlines() if "--unlock" in line).split()
+        assert command == ["snakemake", "--unlock", "--configfile", "configs/demo.yaml"]
+        bare = subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], **fresh.process(), timeout=300)
+        assert bare.returncode != 0 and "samples/dr17.tsv" in bare.stdout
+        done = subprocess.run([sys.executable, "-m", *command], **fresh.process(), timeout=300)
+        assert done.returncode == 0, done.stdout
+        assert "no lock" in fresh.mangrove("doctor").stdout
+    finally:
+        shutil.rmtree(fresh.folder / ".snakemake/locks", ignore_errors=True)

@@ -16,7 +16,8 @@ from mangrove.logs import rule_log
 from mangrove.models.emulator import Emulator, load
 from mangrove.models.line_table import StoredTable, read_stored
 from mangrove.report import emulator as figures
-from mangrove.report.drawing import new_figure, note
+from mangrove.report.drawing import new_figure, note, save_png
+from mangrove.report.emulator_calibration import calibration_figure
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -25,11 +26,11 @@ def main(inputs, outputs, params, log=None, threads=1):
         found = record.read(inputs.quality)
         drawn = nothing(found.reason, outputs.keys()) if found.reason else draw(inputs, found, params["seed"])
         for name, make in drawn.items():
-            make().savefig(outputs[name])
+            save_png(make(), outputs[name])
 
 
 def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figure]]:
-    """The figures by name."""
+    """The figures by name, each with the size of the sample that it rests on."""
     result, rows = found.result, found.rows
     model, stored = load(Path(inputs.description).parent), read_stored(inputs.table)
     test = stored.table.with_lines(model.lines).take(found.table_row)
@@ -37,15 +38,23 @@ def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figu
     learning = pd.read_csv(inputs.learning)
     points = [LearningPoint(*row) for row in learning.itertuples(index=False)] if "n_train" in learning else []
     ordered_by = "the bluest colour" if stored.table.log_luminosity is None else "luminosity"
-    return {
+    made = {
         "predicted": lambda: figures.predicted_figure(result, rows),
         "histograms": lambda: figures.histogram_figure(result),
         "bpt": lambda: figures.bpt_figure(result),
-        "calibration": lambda: figures.calibration_figure(result, rows, ordered_by),
+        "calibration": lambda: calibration_figure(result, rows, ordered_by),
         "spectrum": lambda: figures.spectrum_figure(model, test, example(test.measured)),
         "learning": lambda: figures.learning_figure(history, points),
         "umap": lambda: umap(model, stored, found, seed),
     }
+    sides = sides_of(stored, found)
+    return {name: lambda make=make: figures.with_sample(make(), sides) for name, make in made.items()}
+
+
+def sides_of(stored: StoredTable, found: record.Record) -> figures.Sides:
+    """Galaxies and rows of the training and of the test."""
+    parts = (stored.parts.train, found.table_row)
+    return figures.Sides(*(n for rows in parts for n in (np.unique(stored.table.identifier[rows]).size, len(rows))))
 
 
 def umap(model: Emulator, stored: StoredTable, found: record.Record, seed: int) -> Figure:

@@ -14,9 +14,9 @@ from mangrove.spectra import extract
 from mangrove.spectra.line_windows import line_windows
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.cube import Cube
+from mangrove.survey.galaxy import MISSING, PLATEIFU, Galaxy, check_galaxy
 from mangrove.survey.missing import empty_cube, reason_missing_in
-from mangrove.survey.readers import read_cube
-from mangrove.survey.sample import MISSING, PLATEIFU, Galaxy, check_galaxy
+from mangrove.survey.readers import advice, read_cube
 
 logger = logging.getLogger("mangrove.extract")
 
@@ -30,22 +30,23 @@ def main(inputs, outputs, params, log=None, threads=1):
         galaxy = Galaxy(**{k: params[k] for k in Galaxy.__dataclass_fields__ if k in dict(params.items())})
         check_galaxy(galaxy, "params of extract")
         missing = reason_missing_in(inputs.cube)
-        cube = read_cube(inputs.cube, galaxy.spectrum) if missing is None else empty_cube(galaxy.plateifu)
-        check_name(cube, galaxy, inputs.cube)
+        fetched = bool(params.get("fetched", False))
+        cube = read_cube(inputs.cube, galaxy.spectrum, fetched) if missing is None else empty_cube(galaxy.plateifu)
+        check_name(cube, galaxy, inputs.cube, fetched)
         data, attrs = extract_galaxy(cube, galaxy, params)
         if missing is not None:
             attrs |= {"status": "missing", "reason": missing}
         logger.info("%s: %s %s %s", galaxy.plateifu, attrs["status"], attrs["reason"], attrs["notes"])
-        prov = artefacts.provenance(outputs.extract, dict(params.items()), [inputs.cube])
+        # Where the cube came from changes what an error advises, and no result.
+        recorded = {key: value for key, value in params.items() if key != "fetched"}
+        prov = artefacts.provenance(outputs.extract, recorded, [inputs.cube])
         artefacts.write(outputs.extract, "extract", data, prov, attrs)
 
 
-def check_name(cube: Cube, galaxy: Galaxy, path) -> None:
+def check_name(cube: Cube, galaxy: Galaxy, path, fetched: bool) -> None:
     """Refuse another galaxy's cube with a CubeError; only a row that is named by plateifu says which one it wants."""
     if cube.name and re.fullmatch(PLATEIFU, galaxy.plateifu) and cube.name != galaxy.plateifu:
-        raise CubeError(
-            f"{path} holds the cube of {cube.name}, not of {galaxy.plateifu}. Delete it and run again to fetch it anew."
-        )
+        raise CubeError(f"{path} holds the cube of {cube.name}, not of {galaxy.plateifu}. {advice(path, fetched)}")
 
 
 def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
@@ -71,7 +72,7 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         **shape,
         "snr": extract.baxel_snr(cube.wave, baxels, params["continuum_range"]),
         "covariance_factor": extract.covariance_factor(n, params["covariance"]),
-        "window_line": np.array(window_lines().name),
+        "line": np.array(window_lines().name),
         "window_wave": windows.wave,
         "window_flux": windows.flux,
         "window_ivar": windows.ivar,
@@ -89,6 +90,10 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
         "drpver": cube.version,
         "notes": "; ".join(filter(None, [cube.notes, "" if place["centre_in_field"] else OFF_CENTRE])),
         "pixel_scale": cube.pixel_scale,
+        "psf_fwhm": cube.psf_fwhm,
+        "r_e": galaxy.r_e,
+        "pa": galaxy.pa,
+        "ba": galaxy.ba,
         "wcs": cube.wcs.to_header_string() if cube.wcs is not None else "",
         **place,
     }

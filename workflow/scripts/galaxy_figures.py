@@ -1,8 +1,8 @@
-"""Figures of one galaxy: maps, lines, spectra, labels."""
+"""Figures of one galaxy: a summary, maps, lines, spectra, labels."""
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.report import galaxy, galaxy_spectra, label_maps
+from mangrove.report import galaxy, galaxy_spectra, label_maps, summary
 from mangrove.report.drawing import save_png
 from mangrove.spectra.label_table import galaxy_labels
 
@@ -16,10 +16,11 @@ def main(inputs, outputs, params, log=None, threads=1):
         extract = artefacts.read(inputs.extract, "extract", galaxy.EXTRACT_DATASETS)
         fit = artefacts.read(inputs.fit, "fit")
         labels = galaxy_labels(inputs.fit).columns
-        save_png(galaxy.maps_figure(extract, fit), outputs.maps)
-        save_png(galaxy.lines_figure(extract, fit), outputs.lines)
+        save_png(summary.summary_figure(extract, fit, labels), outputs.summary)
+        save_png(galaxy.maps_figure(extract, fit, labels), outputs.maps)
+        save_png(galaxy.lines_figure(extract, fit, labels), outputs.lines)
         save_png(galaxy_spectra.spectra_figure(extract, fit), outputs.spectra)
-        save_png(label_maps.label_maps_figure(extract, labels), outputs.labels)
+        save_png(label_maps.label_maps_figure(extract, fit, labels), outputs.labels)
         save_png(label_maps.label_profiles_figure(extract, labels), outputs.profiles)
 
 

@@ -31,7 +31,7 @@ def main(inputs, outputs, params, log=None, threads=1):
 def comparisons(inputs) -> Iterator[dict[str, label_recovery.Checked]]:
     """Comparisons of the galaxies, one at a time."""
     labels = artefacts.read(inputs.labels, "labels")
-    per_baxel = [name for name, field in LABELS.fields.items() if field.dims[0] == "n_baxel"]
+    per_baxel = [name for name, field in LABELS.fields.items() if field.dims[0] == "row"]
     for i, (extract_path, truth_path) in enumerate(zip(inputs.extracts, inputs.truths, strict=True)):
         rows = np.flatnonzero(labels["galaxy"] == i)
         own = {name: labels[name][rows] for name in per_baxel} | {"line": labels["line"]}

@@ -10,17 +10,15 @@ from mangrove.spectra.line_windows import crop
 def main(inputs, outputs, params, log=None, threads=1):
     """Crop the line windows of ``inputs.extract``; write the artefact 'line_cube' to ``outputs.line_cube``."""
     with rule_log(log):
-        extract = artefacts.read(
-            inputs.extract, "extract", ["window_wave", "window_line", "window_flux", "window_ivar"]
-        )
+        extract = artefacts.read(inputs.extract, "extract", ["line", "window_wave", "window_flux", "window_ivar"])
         x, y = extract.attrs["x_centre"], extract.attrs["y_centre"]
         flux, ivar = (crop(extract[f"window_{name}"], x, y, params["size"]) for name in ("flux", "ivar"))
         data = {
             "flux": flux,
             "ivar": ivar,
             "valid": (ivar > 0).astype(np.int8),
-            "wave": extract["window_wave"],
-            "line": extract["window_line"],
+            "window_wave": extract["window_wave"],
+            "line": extract["line"],
         }
         attrs = {key: extract.attrs[key] for key in ("plateifu", "mangaid", "z")}
         attrs["status"], attrs["reason"] = outcome(data["valid"])

@@ -12,12 +12,12 @@ def main(inputs, outputs, params, log=None, threads=1):
         usable = [path for path in inputs.line_cubes if artefacts.read(path, "line_cube", []).ok]
         fractions = params["validation_fraction"], params["test_fraction"]
         lines = window_lines().name
-        dims = {"n_galaxy": len(usable), "n_line": len(lines), "n_channel": len(lines) * params["window_pixels"]}
-        dims |= dict.fromkeys(("ny", "nx"), params["size"])
+        dims = {"plateifu": len(usable), "line": len(lines), "window_pixel": params["window_pixels"]}
+        dims |= dict.fromkeys(("spaxel_y", "spaxel_x"), params["size"])
         attrs = {"status": "ok" if usable else "empty", "reason": "" if usable else "no galaxy has a line cube"}
         prov = artefacts.provenance(outputs.line_cube_set, dict(params.items()), list(inputs.line_cubes))
         with artefacts.writer(outputs.line_cube_set, "line_cube_set", dims, prov, attrs) as out:
-            out["line"][...] = list(lines)
+            out["line"][...] = artefacts.line_labels(lines)
             for i, path in enumerate(usable):
                 cube = artefacts.read(path, "line_cube", ["flux", "ivar", "valid"])
                 for name in ("flux", "ivar", "valid"):

@@ -13,7 +13,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         galaxy = design_galaxy(params["plateifu"], params["seed"])
         cube, truth = simulate_galaxy(galaxy, params["release"], load_mastar())
         write_logcube(outputs.cube, cube)
-        write_truth(outputs.truth, galaxy, truth)
+        write_truth(outputs.truth, galaxy, truth, dict(params.items()))
 
 
 if "snakemake" in globals():

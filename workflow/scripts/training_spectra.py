@@ -26,7 +26,7 @@ def main(inputs, outputs, params, log=None, threads=1):
             logger.info("%d baxels: %s", np.sum(cut == code), name)
         row = rows_in_hashed_order(found, cut, names)
         n_kept = int(np.sum(row >= 0))
-        dims = {"n_wave": grid.size, "n_baxel": n_kept, "n_galaxy": len(names), "n_candidate": cut.size}
+        dims = {"wave": grid.size, "row": n_kept, "plateifu": len(names), "candidate": cut.size}
         prov = artefacts.provenance(outputs.training_spectra, dict(params.items()), list(inputs.extracts))
         attrs = {"status": "ok" if n_kept else "empty", "reason": "" if n_kept else "no baxel passes the cuts"}
         with artefacts.writer(outputs.training_spectra, "training_spectra", dims, prov, attrs) as out:

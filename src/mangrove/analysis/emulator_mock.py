@@ -10,7 +10,7 @@ from mangrove.models.emission_lines import LINES, PARTS
 from mangrove.models.line_table import LineTable
 from mangrove.models.rest_continuum import bin_continuum
 from mangrove.ssp import load_mastar
-from mangrove.survey.simulation.galaxies import design_galaxy, random_generator, survey_plateifus
+from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy, random_generator, survey_plateifus
 from mangrove.survey.simulation.gas import STARS_OVER_GAS, add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import WAVE, noise_sigma
 from mangrove.survey.simulation.maps import galaxy_maps
@@ -97,7 +97,7 @@ def mock_table(n_galaxy: int, n_spaxel: int, snr: float, seed: int) -> MockTable
 
 def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _Spaxels:
     parts = []
-    names = iter(survey_plateifus(3 * n_galaxy + 40)[14:])
+    names = iter(survey_plateifus(3 * n_galaxy + 40)[len(SIMULATED_SURVEY) :])
     while len(parts) < n_galaxy:
         galaxy = design_galaxy(next(names), seed)
         if galaxy.kind not in _KINDS:

@@ -12,6 +12,7 @@ from mangrove.analysis.emulator_quality import (
     QualityRow,
     bias_by_decile,
 )
+from mangrove.models.emission_lines import labels_of, lines_of
 
 _PER_ROW = ("measured", "predicted", "own_median", "noisy", "pit")
 _PER_LINE = tuple(name for name in QualityRow._fields if name != "line")
@@ -43,7 +44,7 @@ def datasets(result: Evaluation, rows: list[QualityRow], identifier, table_row) 
     data = {name: getattr(result, name) for name in (*_PER_ROW, "luminosity")}
     data |= {name: np.array([getattr(row, name) for row in rows]) for name in _PER_LINE}
     return data | {
-        "line": np.array(result.lines),
+        "line": np.array(labels_of(result.lines)),
         "identifier": identifier,
         "row": table_row,
         "decile_predicted": decile_predicted,
@@ -69,7 +70,7 @@ def read(path) -> Record:
         If it is missing, damaged or of another kind.
     """
     found = artefacts.read(path, "emulator_quality")
-    lines = tuple(str(line) for line in found["line"])
+    lines = lines_of(found["line"])
     result = Evaluation(lines, *(found[name] for name in (*_PER_ROW, "luminosity")))
     rows = [QualityRow(line, *(_plain(found[name][i]) for name in _PER_LINE)) for i, line in enumerate(lines)]
     return Record(result, rows, found["row"], str(found.attrs["reason"]))

@@ -137,7 +137,7 @@ def other_library(snr: float, library: str) -> Case:
 
 def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[TruthRow]:
     """Draw n spectra of a case, fit them with the embedded templates, and compare labels with truth."""
-    mock = mock_spectra(_on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
+    mock = mock_spectra(on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
     library = younger_than(load_library("mastar"), universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
     stars = match_line_spread(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range)
@@ -178,7 +178,7 @@ def _row(case: Case, name: str, value, error, truth) -> TruthRow:
     )
 
 
-def _on_step(library: SspLibrary) -> SspLibrary:
+def on_step(library: SspLibrary) -> SspLibrary:
     """A library on log-linear wavelengths with MaNGA's step, as the simulation wants it."""
     steps = np.diff(np.log(library.wave))
     if np.allclose(steps, LOG_STEP, rtol=1e-6):

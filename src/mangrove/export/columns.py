@@ -92,6 +92,8 @@ _UCD = {
     "y": "pos.cartesian.y;instr.pixel",
     "radius": "pos.angDistance",
     "radius_re": "pos.angDistance;arith.ratio",
+    "extent": "phys.angSize",
+    "extent_re": "phys.angSize;arith.ratio",
     "area": "phys.angArea",
     "n_spaxel": "meta.number;instr.pixel",
     "status": "meta.code.status;stat.fit",
@@ -114,6 +116,7 @@ _UCD = {
     "ebv_star": "phot.color.excess",
     "ebv_gas": "phot.color.excess;spect.line",
     "log_sfr_density": "phys.SFR;phys.area",
+    "log_sfr_density_limit": "phys.SFR;phys.area;stat.max",
     "log_mass_density": "phys.mass;phys.area",
     "log_ssfr": "phys.SFR;phys.mass",
     "d_bpt": "src.class;arith.diff",
@@ -127,15 +130,15 @@ _LINE_UCD = {
     "Hdelta-4103": "em.line.Hdelta",
     "OIII-5008": "em.line.OIII",
 }
-#: FITS has no signed integers of one byte and no unsigned ones of two; no flag or code needs them.
-_FORMAT = {"f4": "E", "f8": "D", "i4": "J", "u2": "I", "i1": "B"}
+#: FITS has no signed integers of one byte and no unsigned ones of four; no flag or code needs them.
+_FORMAT = {"f4": "E", "f8": "D", "i4": "J", "u4": "J", "i1": "B"}
 
 
 def fits_unit(unit: str) -> str:
     """A unit of the artefacts as FITS writes it; empty for none.
 
     ``astropy.units.Unit`` reads every one. A spaxel is FITS's ``pix``. FITS has no word for the logarithm of a
-    quantity; astropy's ``dex(yr)`` stands there.
+    quantity (:func:`is_logarithm`); astropy's ``dex(yr)`` stands there.
     """
     if unit in ("1", "dex"):
         return "" if unit == "1" else unit
@@ -144,19 +147,29 @@ def fits_unit(unit: str) -> str:
     return u.Unit(unit.replace("spaxel", "pix")).to_string("fits")
 
 
+def is_logarithm(unit: str) -> bool:
+    """Whether a unit is a logarithm, for which the FITS standard has no word: it must not stand in a TUNIT card."""
+    return unit.startswith("dex")
+
+
 def error_unit(unit: str) -> str:
     """Unit of the error of a value: that of a logarithm of years is in dex, not a logarithm of years."""
-    return "dex" if unit.startswith("dex") else unit
+    return "dex" if is_logarithm(unit) else unit
+
+
+def inverse_variance_unit(unit: str) -> str:
+    """Unit of the inverse variance of a value."""
+    return (u.Unit(fits_unit(unit)) ** -2).to_string("fits")
 
 
 def per_baxel(name: str) -> bool:
     """Whether a dataset of 'labels' has one value per baxel, and is no index into the file itself."""
-    return LABELS.fields[name].dims == ("n_baxel",) and name not in ("galaxy", "baxel")
+    return LABELS.fields[name].dims == ("row",) and name not in ("galaxy", "baxel")
 
 
 def per_line(name: str) -> bool:
     """Whether a dataset of 'labels' has one value per baxel and line."""
-    return LABELS.fields[name].dims == ("n_baxel", "n_line")
+    return LABELS.fields[name].dims == ("row", "line")
 
 
 def plain_column(name: str) -> Column:

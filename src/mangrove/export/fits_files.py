@@ -1,23 +1,29 @@
 """FITS files as the export writes them: atomic, with checksums, and without a clock, so that equal data give equal bytes."""
 
+import gzip
+import io
 import os
 import uuid
+import warnings
 from collections.abc import Mapping
 from enum import IntFlag
 from pathlib import Path
 
 import numpy as np
+from astropy import units as u
 from astropy.io import fits
+from astropy.table import QTable
 
-from mangrove.export.columns import Column, fits_unit
+from mangrove.export.columns import Column, fits_unit, is_logarithm
 
 #: Card that announces CONTINUE cards.
 LONG_TEXTS = ("LONGSTRN", "OGIP 1.0", "long texts go on in CONTINUE cards")
 _WIDEST_CARD_TEXT = 68
+_GZIP_LEVEL = 6
 
 
 def write_fits(path: Path, hdus: fits.HDUList) -> None:
-    """Write HDUs with CHECKSUM and DATASUM; the file gets its name when it is whole."""
+    """Write HDUs with CHECKSUM and DATASUM, packed if the name ends in .gz; the file gets its name when it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
@@ -27,7 +33,12 @@ def write_fits(path: Path, hdus: fits.HDUList) -> None:
         for hdu in hdus:
             hdu.add_checksum(when="sum of this HDU")
         with part.open("wb") as file:
-            hdus.writeto(file)
+            if path.suffix == ".gz":
+                # No name and no time within: equal data, equal bytes.
+                with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
+                    hdus.writeto(packed)
+            else:
+                hdus.writeto(file)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
@@ -38,6 +49,9 @@ def write_fits(path: Path, hdus: fits.HDUList) -> None:
 def table_hdu(name: str, columns: list[Column], values: Mapping, n_row: int) -> fits.BinTableHDU:
     """A binary table with units, UCDs and descriptions.
 
+    Columns of logarithms have no TUNIT, since the standard has none for them: the description ends in their unit, and
+    astropy finds it in the comments where its own tables have it.
+
     Parameters
     ----------
     columns : list of Column
@@ -46,13 +60,16 @@ def table_hdu(name: str, columns: list[Column], values: Mapping, n_row: int) -> 
     """
     texts = {c.name: _ascii(values[c.name]) for c in columns if c.format == "A"}
     formats = {c.name: f"{max(1, texts[c.name].itemsize)}A" if c.format == "A" else c.format for c in columns}
-    declared = [fits.Column(c.name, formats[c.name], fits_unit(c.unit) or None, null=c.null) for c in columns]
+    declared = [fits.Column(c.name, formats[c.name], _standard_unit(c.unit), null=c.null) for c in columns]
     hdu = fits.BinTableHDU.from_columns(declared, nrows=n_row, name=name)
     for column in columns:
         hdu.data[column.name][...] = texts.pop(column.name) if column.name in texts else values[column.name]
     hdu.header.append(LONG_TEXTS)
     for i, column in enumerate(columns, start=1):
-        hdu.header.extend([(f"TUCD{i}", column.ucd), (f"TCOMM{i}", column.description)], end=True)
+        unit = f" [{fits_unit(column.unit)}]" if is_logarithm(column.unit) else ""
+        hdu.header.extend([(f"TUCD{i}", column.ucd), (f"TCOMM{i}", column.description + unit)], end=True)
+    for comment in _astropy_units([column for column in columns if is_logarithm(column.unit)]):
+        hdu.header["COMMENT"] = comment
     return hdu
 
 
@@ -72,6 +89,25 @@ def fits_text(text: str) -> str:
     """Printable ASCII, as long as one card holds."""
     plain = str(text).encode("ascii", "replace").decode()
     return "".join(c if c.isprintable() else " " for c in plain)[:_WIDEST_CARD_TEXT]
+
+
+def _standard_unit(unit: str) -> str | None:
+    """TUNIT of a column; None for no card."""
+    return None if is_logarithm(unit) else fits_unit(unit) or None
+
+
+def _astropy_units(columns: list[Column]) -> list[str]:
+    """Comments by which astropy knows the units of columns for which FITS has no word, as it writes them itself."""
+    if not columns:
+        return []
+    sample = QTable({column.name: [1.0] * u.Unit(fits_unit(column.unit)) for column in columns})
+    buffer = io.BytesIO()
+    with warnings.catch_warnings():
+        # It warns that other programs than astropy will not find the units: they find them in the descriptions.
+        warnings.filterwarnings("ignore", message="The unit 'dex")
+        sample.write(buffer, format="fits")
+    buffer.seek(0)
+    return list(fits.getheader(buffer, 1)["COMMENT"])
 
 
 def _settle(hdus: fits.HDUList) -> None:

@@ -1,4 +1,4 @@
-"""Everything that an export writes: the tables of galaxies and baxels, and the maps of the labels."""
+"""Everything that an export writes: the tables of galaxies and baxels, and the maps of labels and measurements."""
 
 from pathlib import Path
 
@@ -6,10 +6,14 @@ from tqdm import tqdm
 
 from mangrove import artefacts
 from mangrove.config import Config
+from mangrove.export.dap_maps import dap_maps
 from mangrove.export.fits_files import write_fits
 from mangrove.export.maps import label_maps
 from mangrove.export.source import Source, labels_path
 from mangrove.export.tables import baxel_table, galaxy_table
+
+#: Files of maps of a galaxy, by the end of their names.
+_MAPS = {"labels.fits": label_maps, "MAPS.fits.gz": dap_maps}
 
 
 def export_run(folder: Path, config: Config, out: Path, maps: bool = True) -> list[Path]:
@@ -22,7 +26,8 @@ def export_run(folder: Path, config: Config, out: Path, maps: bool = True) -> li
     config : Config
         Of the run; its sample sheet is read.
     out : Path
-        Folder of the files: galaxies.fits, baxels.fits, and maps/<plateifu>-labels.fits of each galaxy with baxels.
+        Folder of the files: galaxies.fits, baxels.fits, and of each galaxy with baxels maps/<plateifu>-labels.fits and
+        maps/<plateifu>-MAPS.fits.gz.
     maps : bool
         Whether to write the maps.
 
@@ -43,6 +48,7 @@ def export_run(folder: Path, config: Config, out: Path, maps: bool = True) -> li
         write_fits(written[1], baxel_table(source))
         mapped = [i for i, n in enumerate(source.n_baxel) if n and maps]
         for i in tqdm(mapped, desc="maps", disable=None):
-            written.append(out / "maps" / f"{source.galaxies[i].plateifu}-labels.fits")
-            write_fits(written[-1], label_maps(source, i))
+            for ending, maps_of in _MAPS.items():
+                written.append(out / "maps" / f"{source.galaxies[i].plateifu}-{ending}")
+                write_fits(written[-1], maps_of(source, i))
     return written

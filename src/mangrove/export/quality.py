@@ -31,6 +31,7 @@ class BaxelQuality(IntFlag):
     POOR_FIT = 4
     CENTRE_OUTSIDE_FIELD = 8
     NO_POSITION = 16
+    WIDE = 32
 
 
 GALAXY_MEANINGS = {
@@ -50,6 +51,7 @@ BAXEL_MEANINGS = {
     BaxelQuality.POOR_FIT: "reduced chi2 is 2 or more",
     BaxelQuality.CENTRE_OUTSIDE_FIELD: "as its galaxy",
     BaxelQuality.NO_POSITION: "ra, dec are unknown",
+    BaxelQuality.WIDE: "its spaxels spread over more than 0.5 R_e rms",
 }
 
 #: Statuses of the artefact 'extract' that have a bit.
@@ -59,6 +61,8 @@ _STATUS = {
     "too_faint": GalaxyQuality.TOO_FAINT,
     "all_masked": GalaxyQuality.ALL_MASKED,
 }
+#: Extent, in R_e, above which a baxel averages over gradients of its galaxy, its rotation among them.
+WIDE_EXTENT = 0.5
 _OK = next(code for code, name in FIT_STATUS.items() if name == "ok")
 
 
@@ -86,7 +90,7 @@ def galaxy_quality(status: str, n_baxel: int, n_good: int, about: Mapping) -> Ga
     return bits
 
 
-def baxel_quality(status, chi2_reduced, ra, centre_in_field) -> np.ndarray:
+def baxel_quality(status, chi2_reduced, ra, extent_re, centre_in_field) -> np.ndarray:
     """Bits of baxels, int32; all arguments of shape (n_baxel,)."""
     flag = fit_flag(status, chi2_reduced)
     conditions = {
@@ -95,6 +99,7 @@ def baxel_quality(status, chi2_reduced, ra, centre_in_field) -> np.ndarray:
         BaxelQuality.POOR_FIT: (flag & LabelFlag.POOR_FIT) != 0,
         BaxelQuality.CENTRE_OUTSIDE_FIELD: ~np.asarray(centre_in_field, bool),
         BaxelQuality.NO_POSITION: ~np.isfinite(ra),
+        BaxelQuality.WIDE: np.greater(extent_re, WIDE_EXTENT),
     }
     quality = np.zeros(np.shape(status), np.int32)
     for bit, condition in conditions.items():

@@ -76,7 +76,7 @@ class Source:
     @cached_property
     def quality(self) -> np.ndarray:
         """Bits of every baxel, shape (n_baxel,)."""
-        columns = (self.file[name][...] for name in ("status", "chi2_reduced", "ra"))
+        columns = (self.file[name][...] for name in ("status", "chi2_reduced", "ra", "extent_re"))
         return baxel_quality(*columns, self.of_galaxy([about["centre_in_field"] for about in self.about]))
 
     @cached_property
@@ -134,7 +134,7 @@ def labels_path(folder: Path) -> Path:
     if not path.is_file():
         raise ArtefactError(
             f"{path} does not exist: the run has no table of labels yet. Make it with\n"
-            f"  snakemake --cores 8 --configfile configs/YOUR.yaml {path}\n"
+            f"  snakemake {path} --cores 8 --configfile configs/YOUR.yaml\n"
             "where YOUR.yaml is the configuration of the run, and export again."
         )
     return path

@@ -1,61 +1,45 @@
 """Tables for the emulator from DESI's own files: coadded spectra and FastSpecFit catalogues."""
 
 import logging
+import re
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import astropy.units as u
 import numpy as np
 from astropy.io import fits
 
 from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.continuum import Bins
+from mangrove.models.desi_fits import card, column, hdu_of, image, opened, targets, words
 from mangrove.models.emission_lines import LINES
+from mangrove.models.fastspecfit import COLUMNS, LineCatalogue, read_fastspecfit
 from mangrove.models.line_table import LineTable, luminosity_of, split, stored
 from mangrove.models.rest_continuum import bin_continuum
 from mangrove.spectra.extinction import galactic_transmission
+from mangrove.survey import tables
+
+__all__ = [
+    "COLUMNS",
+    "Coadd",
+    "DesiTable",
+    "desi_sample",
+    "desi_table",
+    "read_coadd",
+    "read_fastspecfit",
+    "write_desi_table",
+]
 
 log = logging.getLogger(__name__)
 
-#: Columns of FastSpecFit (air wavelengths in their names), whose sum is each line of the emulator.
-COLUMNS = {
-    "OII_3728": ("OII_3726", "OII_3729"),
-    "Hgamma": ("HGAMMA",),
-    "Hbeta": ("HBETA",),
-    "OIII_4960": ("OIII_4959",),
-    "OIII_5008": ("OIII_5007",),
-    "NII_6550": ("NII_6548",),
-    "Halpha": ("HALPHA",),
-    "NII_6585": ("NII_6584",),
-    "SII_6718": ("SII_6716",),
-    "SII_6733": ("SII_6731",),
-}
-#: Catalogues of FastSpecFit before this version hold EW that are (1 + z)^2 too large (its issue 86).
-_FIRST_RIGHT_EW = 2
 #: Cameras overlap on one scale of 0.8 Angstrom; wavelengths are told apart to this.
 _WAVE_DIGITS = 2
-_CHECK_NAME = "Correct the path, or download the file again."
-_CHECK_KIND = (
-    "Wanted are a FastSpecFit catalogue (fastspec-*.fits) first, then files of coadded spectra (coadd-*.fits)."
-)
-
-
-class LineCatalogue(NamedTuple):
-    """Lines of galaxies, from FastSpecFit.
-
-    Attributes
-    ----------
-    target_id : ndarray of int64, shape (n,)
-    redshift : ndarray, shape (n,)
-    ew, ew_ivar : ndarray of float32, shape (n, n_line)
-        Rest frame, Angstrom, emission positive; NaN where not measured.
-    """
-
-    target_id: np.ndarray
-    redshift: np.ndarray
-    ew: np.ndarray
-    ew_ivar: np.ndarray
+_FLUX_UNIT = 1e-17 * u.erg / (u.s * u.cm**2 * u.AA)
+#: Survey and program in the name of a file of coadded spectra.
+_NAME = re.compile(r"coadd-(cmx|special|sv1|sv2|sv3|main)-(\w+)-\d+\.fits")
 
 
 class Coadd(NamedTuple):
@@ -70,6 +54,10 @@ class Coadd(NamedTuple):
         Observed, vacuum, Angstrom.
     flux, ivar : ndarray of float32, shape (n, n_wave)
         1e-17 erg/s/cm2/Angstrom, Galactic extinction not removed; ivar is 0 where masked.
+    survey, program : ndarray of str, shape (n,)
+        What the targets were observed for; empty where the file does not say.
+    flaw : ndarray of str, shape (n,)
+        Why a spectrum is left out; empty for those that are not.
     """
 
     target_id: np.ndarray
@@ -77,72 +65,62 @@ class Coadd(NamedTuple):
     wave: np.ndarray
     flux: np.ndarray
     ivar: np.ndarray
+    survey: np.ndarray
+    program: np.ndarray
+    flaw: np.ndarray
 
 
-def read_fastspecfit(path) -> LineCatalogue:
-    """Read a FastSpecFit catalogue (HDUs FASTSPEC and METADATA; one file of a pixel, or a merged one).
+class DesiTable(NamedTuple):
+    """A table for the emulator, and how many spectra of the catalogue's targets were left out, by the reason."""
 
-    Raises
-    ------
-    CatalogueError
-        If the file is missing, or lacks an HDU or a column.
-    """
-    with _opened(path) as hdus:
-        lines, meta = _table(hdus, "FASTSPEC", path), _table(hdus, "METADATA", path)
-        target_id, redshift = (_column(meta, name, path) for name in ("TARGETID", "Z"))
-        if not np.array_equal(_column(lines, "TARGETID", path), target_id):
-            raise CatalogueError(
-                f"{path}: the rows of FASTSPEC and METADATA are of different targets (TARGETID). Take a catalogue as "
-                "FastSpecFit writes it: whoever sorts or cuts it must do so to both HDUs."
-            )
-        ew, variance = (np.zeros((len(target_id), len(LINES))) for _ in range(2))
-        for i, line in enumerate(LINES):
-            for column in COLUMNS[line]:
-                ivar = _column(lines, f"{column}_EW_IVAR", path).astype(float)
-                ew[:, i] += _column(lines, f"{column}_EW", path)
-                variance[:, i] += np.divide(1, ivar, out=np.full(ivar.shape, np.nan), where=ivar > 0)
-        factor = _ew_factor(hdus, redshift, path)[:, None]
-    ew, ivar = ew * factor, 1 / (variance * factor**2)
-    known = np.isfinite(ivar) & np.isfinite(ew)
-    parts = (np.where(known, values, np.nan).astype(np.float32) for values in (ew, ivar))
-    return LineCatalogue(target_id.astype(np.int64), redshift.astype(float), *parts)
+    table: LineTable
+    removed: dict[str, int]
 
 
 def read_coadd(path) -> Coadd:
-    """Read a file of coadded spectra (``coadd-*.fits``): HDU FIBERMAP, and for each camera WAVELENGTH, FLUX, IVAR, MASK.
+    """Read a file of coadded spectra (HDU FIBERMAP; WAVELENGTH, FLUX, IVAR and MASK of each camera).
+
+    Where cameras overlap, fluxes are means weighted by the inverse variance.
 
     Raises
     ------
     CatalogueError
-        If the file is missing, or lacks an HDU or a column.
+        If the file is missing, lacks an HDU or a column, is in units of another kind, or its HDUs do not fit together.
     """
-    with _opened(path) as hdus:
-        fibermap = _table(hdus, "FIBERMAP", path)
-        target_id, ebv = (_column(fibermap, name, path) for name in ("TARGETID", "EBV"))
+    with opened(path) as hdus:
+        fibermap = hdu_of(hdus, "FIBERMAP", path)
+        target_id = targets(fibermap, path)
+        ebv = tables.numbers(column(fibermap, "EBV", path), u.mag, path)
         cameras = [hdu.name.removesuffix("_WAVELENGTH") for hdu in hdus if hdu.name.endswith("_WAVELENGTH")]
         if not cameras:
             raise CatalogueError(
                 f"{path} has no spectra: there is no HDU whose name ends in _WAVELENGTH. Give files of coadded spectra "
                 "(coadd-*.fits)."
             )
-        waves = [_image(hdus, f"{c}_WAVELENGTH", path).astype(float) for c in cameras]
+        waves = [_wavelengths(hdus, camera, path) for camera in cameras]
         wave = np.unique(np.round(np.concatenate(waves), _WAVE_DIGITS))
         weighted, total = (np.zeros((len(target_id), wave.size)) for _ in range(2))
         for camera, own in zip(cameras, waves, strict=True):
-            flux, ivar = (_image(hdus, f"{camera}_{name}", path).astype(float) for name in ("FLUX", "IVAR"))
-            if f"{camera}_MASK" in hdus:
-                ivar = np.where(hdus[f"{camera}_MASK"].data == 0, ivar, 0)
-            ivar = np.where(np.isfinite(flux) & (ivar > 0), ivar, 0)
+            flux, ivar = _spectra(hdus, camera, (len(target_id), own.size), path)
             place = np.searchsorted(wave, np.round(own, _WAVE_DIGITS))
             weighted[:, place] += ivar * np.where(ivar > 0, flux, 0)
             total[:, place] += ivar
+        survey, program = (_observed_for(hdus, fibermap, i, path) for i in range(2))
+        flaw = _flaws(fibermap, ebv, path)
     flux = np.divide(weighted, total, out=np.zeros_like(total), where=total > 0)
     parts = flux.astype(np.float32), total.astype(np.float32)
-    return Coadd(target_id.astype(np.int64), ebv.astype(float), wave, *parts)
+    return Coadd(target_id, ebv, wave, *parts, survey, program, flaw)
 
 
 def desi_table(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> LineTable:
+    """The table of :func:`desi_sample` alone."""
+    return desi_sample(catalogue_path, coadd_paths, bins, ebv_scale).table
+
+
+def desi_sample(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> DesiTable:
     """The table of the galaxies that a FastSpecFit catalogue and files of coadded spectra share.
+
+    Rows are joined by TARGETID, SURVEY and PROGRAM. A galaxy counts once, with its first spectrum.
 
     Parameters
     ----------
@@ -155,46 +133,120 @@ def desi_table(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, 
 
     Returns
     -------
-    LineTable
-        In the order of the coadds, with luminosity.
+    DesiTable
+        In the order of the coadds, with luminosity. Left out are rows with a flaw (see :class:`LineCatalogue` and
+        :class:`Coadd`) and further spectra of a galaxy.
 
     Raises
     ------
     CatalogueError
-        If a file is wrong, or no galaxy is in both.
+        If a file is wrong, a target has several rows in the catalogue between which nothing decides, or no galaxy is in
+        both.
     """
     bins = bins or Bins.equal()
     catalogue = read_fastspecfit(catalogue_path)
-    place = {int(target): i for i, target in enumerate(catalogue.target_id)}
-    rows, flux = [], []
+    places = defaultdict(list)
+    for i, target in enumerate(catalogue.target_id.tolist()):
+        places[target].append(i)
+    removed, taken, rows, flux = Counter(), set(), [], []
     for path in coadd_paths:
         coadd = read_coadd(path)
-        shared = [(i, place[int(t)]) for i, t in enumerate(coadd.target_id) if int(t) in place]
-        if not shared:
-            continue
-        own, listed = (np.array(index) for index in zip(*shared, strict=True))
-        flux.append(_bins_of(coadd, own, catalogue.redshift[listed], bins, ebv_scale))
-        rows.append(listed)
+        shared = []
+        for i, target in enumerate(coadd.target_id.tolist()):
+            place = _row_of(places.get(target, []), catalogue, coadd, i, catalogue_path, path)
+            if place is None:
+                removed["only in another survey or program"] += target in places
+            elif flaw := catalogue.flaw[place] or coadd.flaw[i]:
+                removed[str(flaw)] += 1
+            elif target in taken:
+                removed["another spectrum of a galaxy that is there"] += 1
+            else:
+                taken.add(target)
+                shared.append((i, place))
+        if shared:
+            own, listed = (np.array(index) for index in zip(*shared, strict=True))
+            flux.append(_bins_of(coadd, own, catalogue.redshift[listed], bins, ebv_scale))
+            rows.append(listed)
+    removed = {reason: n for reason, n in removed.items() if n}
     if not rows:
+        left_out = "".join(f" Left out: {n} {reason}." for reason, n in removed.items())
         raise CatalogueError(
-            f"no target of {catalogue_path} is in the spectra {', '.join(map(str, coadd_paths))}. Give the coadds of the "
-            "survey, program and pixels that the catalogue is of (TARGETID is compared)."
+            f"no target of {catalogue_path} is in the spectra {', '.join(map(str, coadd_paths))}.{left_out} Give the coadds of "
+            "the survey, program and pixels that the catalogue is of (TARGETID, SURVEY and PROGRAM are compared)."
         )
     chosen, means = np.concatenate(rows), np.concatenate(flux)
     redshift = catalogue.redshift[chosen].astype(np.float32)
     identifier = catalogue.target_id[chosen].astype(str)
-    return LineTable(
-        bins, LINES, identifier, means, luminosity_of(means, redshift), catalogue.ew[chosen], catalogue.ew_ivar[chosen]
-    )
+    columns = means, luminosity_of(means, redshift), catalogue.ew[chosen], catalogue.ew_ivar[chosen]
+    return DesiTable(LineTable(bins, LINES, identifier, *columns), removed)
 
 
-def write_desi_table(catalogue_path, coadd_paths: Sequence, out, ebv_scale: float = 1.0) -> int:
-    """Write the artefact 'emulator_table' of :func:`desi_table`; gives the number of galaxies."""
-    table = desi_table(catalogue_path, coadd_paths, ebv_scale=ebv_scale)
+def write_desi_table(catalogue_path, coadd_paths: Sequence, out, ebv_scale: float = 1.0) -> DesiTable:
+    """Write the artefact 'emulator_table' of :func:`desi_sample`, which it gives back."""
+    sample = desi_sample(catalogue_path, coadd_paths, ebv_scale=ebv_scale)
     prov = artefacts.provenance(out, {"ebv_scale": ebv_scale}, [catalogue_path, *coadd_paths])
-    side = split(table).sides(len(table.identifier))
-    artefacts.write(out, "emulator_table", stored(table, side), prov, {"status": "ok", "reason": ""})
-    return len(table.identifier)
+    side = split(sample.table).sides(len(sample.table.identifier))
+    artefacts.write(out, "emulator_table", stored(sample.table, side), prov, {"status": "ok", "reason": ""})
+    return sample
+
+
+def _row_of(rows: list[int], catalogue: LineCatalogue, coadd: Coadd, i: int, catalogue_path, path) -> int | None:
+    """The row of the catalogue, among those of its target, that spectrum ``i`` belongs to; None for none."""
+    own = coadd.survey[i], coadd.program[i]
+    fitting = [
+        row
+        for row in rows
+        if all(
+            a == b or not a or not b for a, b in zip(own, (catalogue.survey[row], catalogue.program[row]), strict=True)
+        )
+    ]
+    if len(fitting) > 1:
+        kinds = sorted({f"{catalogue.survey[row]} {catalogue.program[row]}".strip() or "not said" for row in fitting})
+        raise CatalogueError(
+            f"{catalogue_path} lists TARGETID {coadd.target_id[i]} {len(fitting)} times (SURVEY and PROGRAM: "
+            f"{', '.join(kinds)}), and {path} is of {' '.join(own).strip() or 'a survey and program that it does not name'}: "
+            "which row is meant is not known. Keep one of the rows, in FASTSPEC and METADATA, or the columns SURVEY and "
+            "PROGRAM, and the coadd's header cards of these names."
+        )
+    return fitting[0] if fitting else None
+
+
+def _wavelengths(hdus: fits.HDUList, camera: str, path) -> np.ndarray:
+    """Wavelengths of a camera, vacuum, Angstrom."""
+    name = f"{camera}_WAVELENGTH"
+    if str(hdus[name].header.get("AIRORVAC", "vac")).strip().lower() != "vac":
+        raise CatalogueError(f"{path}: the wavelengths of {name} are in air (AIRORVAC); DESI's are in vacuum.")
+    return image(hdus, name, path, u.AA)
+
+
+def _spectra(hdus: fits.HDUList, camera: str, shape: tuple[int, int], path) -> tuple[np.ndarray, np.ndarray]:
+    """Flux and inverse variance of a camera; the inverse variance is 0 where nothing is known."""
+    flux, ivar = image(hdus, f"{camera}_FLUX", path, _FLUX_UNIT), image(hdus, f"{camera}_IVAR", path)
+    if not flux.shape == ivar.shape == shape:
+        raise CatalogueError(
+            f"{path}: {camera}_FLUX and {camera}_IVAR are of shape {flux.shape} and {ivar.shape}; FIBERMAP and "
+            f"{camera}_WAVELENGTH ask for {shape}. Download the file again."
+        )
+    if f"{camera}_MASK" in hdus:
+        ivar = np.where(hdus[f"{camera}_MASK"].data == 0, ivar, 0)
+    return flux, np.where(np.isfinite(flux) & (ivar > 0), ivar, 0)
+
+
+def _observed_for(hdus: fits.HDUList, fibermap, i: int, path) -> np.ndarray:
+    """Survey (0) or program (1) of every target: from FIBERMAP, else from a header, else from the file's name."""
+    name = ("SURVEY", "PROGRAM")[i]
+    listed = words(fibermap, name, path)
+    named = _NAME.match(Path(path).name)
+    return np.where(listed == "", card(hdus, name) or (named[i + 1] if named else ""), listed)
+
+
+def _flaws(fibermap, ebv: np.ndarray, path) -> np.ndarray:
+    flaw = np.full(ebv.shape, "", dtype="U40")
+    flaw[~(ebv >= 0)] = "no Galactic E(B-V)"
+    if tables.find(fibermap.columns.names, ["COADD_FIBERSTATUS"], path):
+        bad = tables.bits(column(fibermap, "COADD_FIBERSTATUS", path), path) != 0
+        flaw[bad] = "fault of the fibre (COADD_FIBERSTATUS)"
+    return flaw
 
 
 def _bins_of(coadd: Coadd, rows: np.ndarray, redshift: np.ndarray, bins: Bins, ebv_scale: float) -> np.ndarray:
@@ -202,42 +254,3 @@ def _bins_of(coadd: Coadd, rows: np.ndarray, redshift: np.ndarray, bins: Bins, e
     unit = np.log(galactic_transmission(coadd.wave, 1.0))
     flux = coadd.flux[rows] / np.exp(unit[None, :] * (ebv_scale * coadd.ebv[rows])[:, None])
     return bin_continuum(coadd.wave, flux, coadd.ivar[rows] > 0, redshift, bins)
-
-
-def _ew_factor(hdus: fits.HDUList, redshift: np.ndarray, path) -> np.ndarray:
-    """What the EW of a catalogue are to be multiplied with, shape (n,)."""
-    header = hdus[0].header
-    names = {str(header[key]).strip(): key.replace("NAM", "VER") for key in header if key.startswith("DEPNAM")}
-    version = str(header.get(names.get("fastspecfit", ""), "")).strip()
-    major = version.split(".")[0]
-    if not major.isdigit() or int(major) >= _FIRST_RIGHT_EW:
-        return np.ones(redshift.shape)
-    log.warning("%s is of FastSpecFit %s, whose EW are (1 + z)^2 too large: divided by it", path, version)
-    return 1 / (1 + redshift.astype(float)) ** 2
-
-
-def _opened(path) -> fits.HDUList:
-    path = Path(path)
-    if not path.is_file():
-        raise CatalogueError(f"{path} does not exist. {_CHECK_NAME}")
-    try:
-        return fits.open(path)
-    except OSError as error:
-        raise CatalogueError(f"{path} is not a readable FITS file ({error}). {_CHECK_NAME}") from error
-
-
-def _table(hdus: fits.HDUList, name: str, path) -> fits.FITS_rec:
-    if name not in hdus:
-        found = ", ".join(hdu.name for hdu in hdus)
-        raise CatalogueError(f"{path} has no HDU {name}; it has {found}. {_CHECK_KIND}")
-    return hdus[name].data
-
-
-def _image(hdus: fits.HDUList, name: str, path) -> np.ndarray:
-    return np.asarray(_table(hdus, name, path))
-
-
-def _column(table: fits.FITS_rec, name: str, path) -> np.ndarray:
-    if name not in table.names:
-        raise CatalogueError(f"{path} lacks the column {name}. {_CHECK_KIND}")
-    return np.asarray(table[name])

@@ -1,6 +1,6 @@
 """The lines of the emulator, and the lines of the fit that each is made of."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from mangrove.lines import fit_lines
@@ -22,6 +22,19 @@ PARTS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     }
 )
 LINES = tuple(PARTS)
+#: Names in artefacts: those of the fit's lines (Halpha_6565), where a line is one of these.
+LABELS = {n: next(iter(parts)).replace("-", "_") if len(parts) == 1 else n for n, parts in PARTS.items()}
+_NAMES = {label: name for name, label in LABELS.items()}
+
+
+def labels_of(lines: Iterable[str]) -> list[str]:
+    """Names of the emulator's lines (Halpha) as artefacts have them (Halpha_6565)."""
+    return [LABELS.get(line, line) for line in lines]
+
+
+def lines_of(labels: Iterable[str]) -> tuple[str, ...]:
+    """The emulator's lines from their names in an artefact."""
+    return tuple(_NAMES.get(str(label), str(label)) for label in labels)
 
 
 def rest_wave(fit_line: str) -> float:

@@ -22,6 +22,7 @@ from mangrove.models.line_network import Architecture, LineNetwork, NetworkOutpu
 KIND = "emulator"
 #: Bits of :attr:`LinePrediction.flag`.
 BAD_FLUX, BAD_LUMINOSITY, FAINT_OR_LUMINOUS, STRANGE_COLOUR = 1, 2, 4, 8
+#: Bits of the flag and what they mean.
 FLAG_MEANING = {
     BAD_FLUX: "a bin's flux is not finite or not positive: no prediction",
     BAD_LUMINOSITY: "the luminosity is not finite: no prediction",

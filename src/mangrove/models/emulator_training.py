@@ -47,6 +47,8 @@ class EmulatorSettings:
     learning_rate, weight_decay : float
         Of AdamW; the rate falls to zero along a cosine.
     patience : int or None
+    keep_best : bool
+        See :class:`mangrove.models.training.TrainSettings`.
     """
 
     architecture: Architecture = field(default_factory=Architecture)
@@ -57,6 +59,7 @@ class EmulatorSettings:
     weight_decay: float = 1e-4
     seed: int = 1
     patience: int | None = None
+    keep_best: bool = True
 
     @classmethod
     def from_params(
@@ -75,6 +78,7 @@ class EmulatorSettings:
             steps_per_call=min(n_row // batch_size, _MAX_STEPS_PER_CALL),
             seed=self.seed,
             patience=self.patience,
+            keep_best=self.keep_best,
             checkpoint_calls=_CHECKPOINT_CALLS,
         )
 

@@ -4,17 +4,20 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+import astropy.units as u
 import h5py
 import jax
 import jax.numpy as jnp
 import numpy as np
 from astropy.table import Table
 
+from mangrove import outputs
 from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.continuum import Bins
 from mangrove.models.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
 from mangrove.models.line_distribution import LineMixture
 from mangrove.models.line_table import luminosity_of
+from mangrove.survey import tables
 
 #: Names under which a table holds the fluxes of all bins in one column, ...
 FLUX_COLUMNS = ("flux_bins", "continuum_flux")
@@ -23,6 +26,9 @@ _NUMBERED = re.compile(r"flux_(\d+)")
 LUMINOSITY, REDSHIFT = "log_luminosity", "redshift"
 #: Where a table says which bins it has: a dataset or an entry of its metadata, edges in Angstrom.
 EDGES = ("bin_edge", "bin_edges")
+_FLUX_UNIT = 1e-17 * u.erg / (u.s * u.cm**2 * u.AA)
+#: Marks a table as one of predictions, in its metadata.
+_CREATOR = "mangrove predict-lines"
 _FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".h5": "hdf5", ".hdf5": "hdf5"}
 
 
@@ -86,8 +92,20 @@ def predict_file(model_folder, source, target) -> Table:
         )
     out = _with_prediction(continua.others, model, predict_table(model, continua.flux_bins, luminosity))
     options = {"path": "lines", "serialize_meta": True} if kind == "hdf5" else {}
-    out.write(target, format=kind, overwrite=True, **options)
+    out.meta["CREATOR"] = _CREATOR
+    with outputs.replacing(target) as part:
+        out.write(part, format=kind, **options)
     return out
+
+
+def is_prediction(path: Path) -> bool:
+    """Whether a file is a table that :func:`predict_file` wrote."""
+    try:
+        kind = _format(path)
+        options = {"path": "lines"} if kind == "hdf5" else {}
+        return Table.read(path, format=kind, **options).meta.get("CREATOR") == _CREATOR
+    except (OSError, ValueError, KeyError, TypeError, CatalogueError):
+        return False
 
 
 def read_continua(path) -> Continua:
@@ -110,16 +128,18 @@ def read_continua(path) -> Continua:
     flux = _flux(table, path)
     luminosity = None
     if LUMINOSITY in table.colnames:
-        luminosity = np.asarray(table[LUMINOSITY], np.float32)
+        _check_logarithm(table[LUMINOSITY], path)
+        luminosity = _plain(table[LUMINOSITY])
     elif REDSHIFT in table.colnames:
-        redshift = np.asarray(table[REDSHIFT], np.float32)
+        redshift = _plain(table[REDSHIFT]) * tables.factor(table[REDSHIFT].unit, u.one, REDSHIFT, path)
         # No distance without a redshift: such rows are flagged by the model.
         luminosity = np.where(redshift > 0, luminosity_of(flux, np.where(redshift > 0, redshift, 1)), np.nan)
         luminosity = luminosity.astype(np.float32)
     edges = next((table.meta[name] for name in EDGES if name in table.meta), None)
-    simple = [name for name in table.colnames if table[name].ndim == 1 and not _NUMBERED.fullmatch(name)]
+    # An empty list of columns, given to a table in brackets, would be one of rows.
+    table.keep_columns([n for n in table.colnames if table[n].ndim == 1 and not _NUMBERED.fullmatch(n)])
     bins = None if edges is None else Bins(tuple(float(edge) for edge in edges))
-    return Continua(flux, luminosity, bins, table[simple])
+    return Continua(flux, luminosity, bins, table)
 
 
 def _flux(table: Table, path: Path) -> np.ndarray:
@@ -130,14 +150,30 @@ def _flux(table: Table, path: Path) -> np.ndarray:
                     f"{path}: the column {name} must hold the fluxes of all bins in every row. One number per row belongs "
                     "into columns flux_1, flux_2, ..."
                 )
-            return _plain(table[name])
+            return _flux_of(table[name], path)
     numbers = sorted(int(m[1]) for m in map(_NUMBERED.fullmatch, table.colnames) if m)
     if not numbers or numbers != list(range(1, len(numbers) + 1)):
         raise CatalogueError(
             f"{path} has no fluxes: wanted is a column {' or '.join(FLUX_COLUMNS)}, or columns flux_1, flux_2, ... "
             f"without gaps; it has {', '.join(table.colnames)}."
         )
-    return np.column_stack([_plain(table[f"flux_{i}"]) for i in numbers])
+    return np.column_stack([_flux_of(table[f"flux_{i}"], path) for i in numbers])
+
+
+def _flux_of(column, path: Path) -> np.ndarray:
+    """1e-17 erg/s/cm2/Angstrom, which is the unit where the column has none."""
+    return (_plain(column) * tables.factor(column.unit, _FLUX_UNIT, column.name, path)).astype(np.float32)
+
+
+def _check_logarithm(column, path: Path) -> None:
+    """Refuse another unit than that of a logarithm over erg/s/Angstrom; none is taken for it."""
+    if column.unit is not None and str(column.unit).strip():
+        given = u.Unit(str(column.unit), parse_strict="silent")
+        if given not in (u.dex, u.dex(u.erg / u.s / u.AA)):
+            raise CatalogueError(
+                f"{path}: the column {column.name} is in '{given}'; wanted is the decimal logarithm over erg/s/Angstrom, "
+                "'dex(erg / (Angstrom s))'. Convert it, or give redshift instead."
+            )
 
 
 def _plain(column) -> np.ndarray:

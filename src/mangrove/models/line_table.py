@@ -12,6 +12,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.continuum import Bins, log_luminosity, log_luminosity_distance
+from mangrove.models.emission_lines import labels_of, lines_of
 
 #: One galaxy of so many is for tests; one of so many of the others is for validation.
 TEST_SHARE, VALIDATION_SHARE = 5, 10
@@ -128,7 +129,8 @@ def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = No
     """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
     data = {
         "bin_edge": np.array(table.bins.edges),
-        "line": np.array(table.lines),
+        "wave": np.array(table.bins.centres),
+        "line": np.array(labels_of(table.lines)),
         "identifier": table.identifier,
         "split": side,
         "flux_bins": table.flux_bins,
@@ -151,7 +153,7 @@ def read_stored(path) -> StoredTable:
     data = found.data
     table = LineTable(
         Bins(tuple(float(edge) for edge in data["bin_edge"])),
-        tuple(str(line) for line in data["line"]),
+        lines_of(data["line"]),
         data["identifier"],
         data["flux_bins"],
         data.get("log_luminosity"),

@@ -44,6 +44,8 @@ class TrainSettings:
         Of the order of the rows and of what the loss draws.
     patience : int or None
         Epochs without a lower validation loss after which training stops; None trains all epochs.
+    keep_best : bool
+        Whether the parameters of the lowest validation loss are kept, not the last ones.
     checkpoint_calls : int
         Host calls between two checkpoints.
     validation_batch : int
@@ -54,6 +56,7 @@ class TrainSettings:
     steps_per_call: int = 50
     seed: int = 0
     patience: int | None = None
+    keep_best: bool = True
     checkpoint_calls: int = 20
     validation_batch: int = 4096
 
@@ -192,8 +195,8 @@ class _Run:
             position.finished |= position.epoch >= self._settings.epochs
             if position.finished or self._unsaved >= self._settings.checkpoint_calls:
                 self._save(state, position)
-        best = state.params if self._validation is None else state.best
-        return Trained(best, metrics.rows)
+        keep_best = self._settings.keep_best and self._validation is not None
+        return Trained(state.best if keep_best else state.params, metrics.rows)
 
     def _epoch(self, state: State, position: Position) -> State:
         settings, calls = self._settings, self._settings.plan.calls(self._rows.n_row)

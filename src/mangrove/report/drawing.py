@@ -1,4 +1,4 @@
-"""What the figures of the report share."""
+"""What the figures of the report share: sizes, colours, scales, words."""
 
 from typing import NamedTuple
 
@@ -7,15 +7,25 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
-
-from mangrove.spectra.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 #: Dots per inch of every figure.
 DPI = 110
 BAD_COLOUR = "#e4e4e4"
 #: More points than this are drawn as a density.
 DENSITY_FROM = 3000
-BPT_COLOURS = {"star-forming": "#2c7fb8", "composite": "#41ab5d", "AGN": "#d7301f"}
+#: Colours that readers with any colour vision tell apart (Okabe & Ito 2008).
+BLUE, SKY, GREEN, ORANGE, RED, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
+#: Of ten and more lines in one panel.
+MANY = (BLUE, RED, GREEN, ORANGE, SKY, PURPLE, "#000000", "#8C6D31", "#5254A3", "#7F7F7F")
+#: Between the bars of a histogram.
+BARS = {"color": "#4c78a8", "edgecolor": "white", "linewidth": 0.6}
+KMS = "km s$^{-1}$"
+#: Unit of the line fluxes.
+FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
+#: Interquartile ranges beyond the quartiles within which values set a scale: all, those that no gap parts from these.
+_REACH, _GAP = (2.0, 5.0), 0.5
+_MARGIN = 0.08
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -58,11 +68,36 @@ def panel_grid(rows: int, columns: int, size: tuple[float, float], gaps: Gaps, *
     return figure, figure.subplots(rows, columns, squeeze=False, gridspec_kw=places, **options)
 
 
+class Place(NamedTuple):
+    """Place of axes in a figure, inches from its lower left corner."""
+
+    left: float
+    bottom: float
+    width: float
+    height: float
+
+
+def axes_at(figure: Figure, place: Place) -> Axes:
+    """New axes at a place in inches."""
+    width, height = figure.get_size_inches()
+    return figure.add_axes((place.left / width, place.bottom / height, place.width / width, place.height / height))
+
+
 def bar_beside(axes: Axes, shown, unit: str, **options) -> Colorbar:
     """The colour bar of what axes show, as high as they are."""
     bar = axes.figure.colorbar(shown, cax=axes.inset_axes([1.02, 0.0, 0.045, 1.0]), **options)
     bar.set_label(unit, fontsize=10)
     bar.ax.tick_params(labelsize=9)
+    return bar
+
+
+def count_bar(axes: Axes, shown, unit: str) -> Colorbar:
+    """The colour bar of counts on a logarithmic scale, whose ticks are whole numbers."""
+    bar = axes.figure.colorbar(shown, ax=axes, pad=0.02)
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    bar.set_label(unit)
     return bar
 
 
@@ -86,9 +121,75 @@ def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, 
     return (float(bottom), float(top)) if top > bottom else (float(bottom - margin), float(top + margin))
 
 
+def fenced_limits(values) -> tuple[float, float]:
+    """Limits with a margin that hold the bulk of the finite values, however far a small group lies from it.
+
+    Values within two interquartile ranges of the quartiles (after Tukey 1977), and those farther out, up to five, that
+    no gap of half a range parts from them: one odd galaxy among many moves no scale, as it would the 98th percentile.
+    (0, 1) without any value.
+    """
+    finite = np.asarray(values, float)
+    finite = np.sort(finite[np.isfinite(finite)])
+    if not finite.size:
+        return 0.0, 1.0
+    lower, upper = np.percentile(finite, [25.0, 75.0])
+    top = _edge(finite, upper, upper - lower)
+    bottom = -_edge(-finite[::-1], -lower, upper - lower)
+    return padded(*robust_limits([bottom, top], 0.0, 100.0))
+
+
+def _edge(ordered: np.ndarray, quartile: float, width: float) -> float:
+    """The largest of values in rising order that belongs to the bulk (see :func:`fenced_limits`)."""
+    inner, outer = np.searchsorted(ordered, [quartile + reach * width for reach in _REACH], side="right")
+    apart = np.diff(ordered[inner - 1 : outer]) > _GAP * width
+    return float(ordered[inner - 1 + (np.argmax(apart) if apart.any() else apart.size)])
+
+
+def padded(low: float, high: float) -> tuple[float, float]:
+    """Limits with room on either side."""
+    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
+
+
+def beyond(axes: Axes, x, y, colour: str) -> int:
+    """Draw the points outside of the limits of axes as triangles at their edge; their number.
+
+    Parameters
+    ----------
+    x, y : array_like, shape (n,)
+    """
+    x, y = np.asarray(x, float), np.asarray(y, float)
+    (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+    sides = {"<": x < left, ">": x > right, "v": y < bottom, "^": y > top}
+    outside = np.zeros(x.shape, bool)
+    for marker, side in sides.items():
+        new = side & ~outside
+        outside |= side
+        place = np.clip(x[new], left, right), np.clip(y[new], bottom, top)
+        if new.any():
+            axes.plot(*place, marker, ms=5, mfc="none", color=colour, clip_on=False, zorder=4)
+    return int(outside.sum())
+
+
+def whole_numbers(*axes: Axes) -> None:
+    """Ticks at whole numbers on the y axes, which count something."""
+    for one in axes:
+        one.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
+
+
 def counted(n: int, one: str, many: str = "") -> str:
     """A number with its noun, whose plural ends in s or is given."""
-    return f"{n} {one if n == 1 else many or one + 's'}"
+    return f"{n:,} {one if n == 1 else many or one + 's'}"
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign, a minus as long as a plus."""
+    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def sign_apart(value: float) -> str:
+    """A whole number to add, with a blank after its sign: what is subtracted, on an axis."""
+    text = signed(value, 0)
+    return f"{text[0]} {text[1:]}"
 
 
 def note(axes: Axes, text: str) -> None:
@@ -99,23 +200,24 @@ def note(axes: Axes, text: str) -> None:
 def legend_below(axes: Axes, handles, gap: float) -> None:
     """A legend below a map, so that no spaxel is hidden; ``gap`` in heights of the map."""
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, -gap)}
-    axes.legend(handles=handles, **place, ncols=2, fontsize=8, frameon=False)
+    axes.legend(handles=handles, **place, ncols=2, fontsize=9, frameon=False)
 
 
-def bpt_axes(axes: Axes) -> None:
-    """The frame of a BPT diagram: curves, limits, labels."""
-    x = np.linspace(-2.6, KEWLEY_LIMIT, 2000)
-    axes.plot(x, kauffmann_2003(x), "k--", lw=1.3, label="Kauffmann et al. 2003")
-    axes.plot(x, kewley_2001(x), "k-", lw=1.3, label="Kewley et al. 2001")
-    axes.set(xlim=(-2.4, 0.6), ylim=(-1.3, 1.5), xlabel="log [NII] 6585 / Hα", ylabel="log [OIII] 5008 / Hβ")
+def legend_above(axes: Axes, **options) -> None:
+    """A legend in one line between axes and their title, so that no point is hidden."""
+    n = len(axes.get_legend_handles_labels()[0])
+    place = {"loc": "lower center", "bbox_to_anchor": (0.5, 1.0), "borderaxespad": 0.3}
+    axes.legend(**place, ncols=max(n, 1), fontsize=9, frameon=False, **options)
+    axes.set_title(axes.get_title(), pad=24)
 
 
-def count_bars(axes: Axes, names: dict[int, str], codes, title: str) -> None:
+def count_bars(axes: Axes, names: dict[int, str], codes, title: str, what: str) -> None:
     """A bar per named code, with its count."""
     counts = [int(np.sum(codes == code)) for code in names]
     labels = [name.replace("_", " ") for name in names.values()]
-    bars = axes.barh(labels, counts, color="#4c78a8")
-    axes.bar_label(bars, padding=4, fontsize=10)
+    bars = axes.barh(labels, counts, **BARS)
+    axes.bar_label(bars, fmt="{:,.0f}", padding=4, fontsize=10)
     axes.invert_yaxis()
     axes.margins(x=0.12)
-    axes.set(title=title, xlabel="number")
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set(title=title, xlabel=f"number of {what}")

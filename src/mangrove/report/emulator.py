@@ -1,16 +1,34 @@
 """Figures of the emulator: how its predictions compare with measurements."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.analysis.emulator_learning import LearningPoint
-from mangrove.analysis.emulator_quality import MAX_BIAS, Evaluation, QualityRow, bias_by_decile
+from mangrove.analysis.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 from mangrove.models.emulator import Emulator
 from mangrove.models.line_table import LineTable
-from mangrove.report.drawing import bpt_axes, new_figure, note, robust_limits
+from mangrove.report.bpt_panel import bpt_axes
+from mangrove.report.drawing import (
+    BLUE,
+    DENSITY_FROM,
+    FLUX_UNIT,
+    ORANGE,
+    RED,
+    beyond,
+    count_bar,
+    counted,
+    fenced_limits,
+    new_figure,
+    note,
+    robust_limits,
+    signed,
+    whole_numbers,
+)
+from mangrove.report.line_names import line_title
 
 #: Lines of the BPT diagram, as tables of DESI name them.
 BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
@@ -18,47 +36,90 @@ BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
 UMAP_ROWS = 5000
 #: Fewest rows that make one.
 UMAP_LEAST = 200
+#: With fewer rows more neighbours join what would be islands.
+_UMAP_FEW, _NEIGHBOURS = 2000, 30
+_UMAP_INK = 9000.0
 #: Lines shown on it.
 UMAP_LINES = ("Halpha", "OIII_5008", "NII_6585")
 OBSERVED, PREDICTED, NOISY = "observed", "predicted", "predicted + noise"
-COLOURS = {OBSERVED: "0.25", PREDICTED: "#e6842a", NOISY: "#2c7fb8"}
+COLOURS = {OBSERVED: "0.25", PREDICTED: ORANGE, NOISY: BLUE}
+#: Panels in a row.
+N_COLUMN = 5
+ASINH = "asinh(EW / Å)"
+#: Smallest EW, Angstrom, that has a logarithm: draws with noise may be negative.
+_LEAST_EW = 1e-4
 _LN10 = np.log(10.0)
 
 
+class Sides(NamedTuple):
+    """Galaxies and rows that a model was trained and tested on."""
+
+    train_galaxies: int
+    train_rows: int
+    test_galaxies: int
+    test_rows: int
+
+
+def with_sample(figure: Figure, sides: Sides) -> Figure:
+    """The figure with the size of its sample above; where that judges nothing, the words say so."""
+    words = f"trained on {_rows(sides.train_galaxies, sides.train_rows)}, "
+    words += f"tested on {_rows(sides.test_galaxies, sides.test_rows)}"
+    few = sides.test_galaxies < MIN_JUDGED
+    if few:
+        words = f"Illustration only: {words}\na judgement takes {MIN_JUDGED} test galaxies or more"
+    title = figure.get_suptitle()
+    figure.suptitle(f"{title}\n{words}" if title else words, fontsize=11, color=RED if few else "k")
+    return figure
+
+
 def predicted_figure(result: Evaluation, rows: Sequence[QualityRow]) -> Figure:
-    """Predicted against observed EW of every line, with the 1:1 line and running quantiles."""
-    figure, panels = _panels(len(result.lines), 3.5, 3.4)
+    """Predicted against observed EW of every line, with the 1:1 line, and correlation, bias and scatter in numbers."""
+    figure, panels = panel_row(len(result.lines), 3.5, 3.5)
     for i, (axes, row) in enumerate(zip(panels, rows, strict=True)):
         known = np.isfinite(result.measured[:, i])
         x, y = result.measured[known, i], result.predicted[known, i]
+        axes.set_title(line_title(row.line), fontsize=11)
         if not x.size:
             note(axes, "not measured")
             continue
-        low, high = robust_limits(np.concatenate([x, y]), 0.5, 99.5)
-        axes.hexbin(x, y, gridsize=55, extent=(low, high, low, high), bins="log", cmap="viridis", mincnt=1)
-        axes.plot([low, high], [low, high], "-", color="#d7301f", lw=1.5)
+        low, high = fenced_limits(np.concatenate([x, y]))
         axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        axes.set_title(f"{_name(row.line)}  ρ = {row.rho:.3f}, NMAD {row.nmad:.2f}", fontsize=10)
-    figure.supxlabel("observed asinh(EW / Å)")
-    figure.supylabel("predicted asinh(EW / Å)")
+        if x.size > DENSITY_FROM:
+            axes.hexbin(x, y, gridsize=55, extent=(low, high, low, high), bins="log", cmap="viridis", mincnt=1)
+        else:
+            axes.plot(x, y, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
+            beyond(axes, x, y, BLUE)
+        axes.plot([low, high], [low, high], "-", color=RED, lw=1.5)
+        words = f"ρ = {row.rho:.3f}, bias {signed(float(np.median(y - x)), 2)}, NMAD {row.nmad:.2f}"
+        axes.set_title(f"{line_title(row.line)}\n{words}", fontsize=10)
+    figure.supxlabel(f"observed {ASINH}")
+    figure.supylabel(f"predicted {ASINH}")
     return figure
 
 
 def histogram_figure(result: Evaluation) -> Figure:
     """Distributions of observed EW, predictions, and predictions with scatter and measurement noise."""
-    figure, panels = _panels(len(result.lines), 3.5, 2.8)
+    figure, panels = panel_row(len(result.lines), 3.5, 2.8)
     for i, axes in enumerate(panels):
         known = np.isfinite(result.measured[:, i])
         series = _series(result, i, known)
-        low, high = robust_limits(np.concatenate(list(series.values())), 0.2, 99.8)
-        edges = np.linspace(low, high, 45)
-        axes.hist(series[OBSERVED], edges, color="0.8", label=OBSERVED)
+        axes.set_title(line_title(result.lines[i]), fontsize=10)
+        if not known.any():
+            note(axes, "not measured")
+            continue
+        every = np.concatenate(list(series.values()))
+        low, high = np.clip(fenced_limits(every), every.min(), every.max())
+        edges = np.linspace(low, high, int(np.clip(2 * np.sqrt(known.sum()), 12, 45)))
+        # What lies beyond ends in the outer bars, so that every row counts.
+        shown = {name: np.clip(values, low, high) for name, values in series.items()}
+        axes.hist(shown[OBSERVED], edges, color="0.8", label=OBSERVED)
         for name in (PREDICTED, NOISY):
-            axes.hist(series[name], edges, histtype="step", lw=1.6, color=COLOURS[name], label=name)
-        axes.set_title(_name(result.lines[i]), fontsize=10)
-        axes.set_yticks([])
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
-    figure.supxlabel("asinh(EW / Å)")
+            axes.hist(shown[name], edges, histtype="step", lw=1.6, color=COLOURS[name], label=name)
+    whole_numbers(*panels)
+    for axes in panels[-N_COLUMN:]:
+        axes.set_xlabel(ASINH)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.supylabel("number of rows")
     return figure
 
 
@@ -80,7 +141,10 @@ def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
     x = features[rows]
     low, high = np.percentile(x, [0.5, 99.5], axis=0)
     x = (np.clip(x, low, high) - np.median(x, axis=0)) / x.std(axis=0)
-    return rows, UMAP(n_neighbors=30, min_dist=0.1, random_state=seed, n_jobs=1).fit_transform(x)
+    few = len(x) < _UMAP_FEW
+    neighbours = min(_NEIGHBOURS * _UMAP_FEW // len(x), len(x) // 2) if few else _NEIGHBOURS
+    spread = {"n_neighbors": neighbours, "min_dist": 0.5 if few else 0.1}
+    return rows, UMAP(**spread, random_state=seed, n_jobs=1).fit_transform(x)
 
 
 def umap_figure(
@@ -99,22 +163,24 @@ def umap_figure(
     figure = new_figure(12, 3.6 * len(lines) + 0.4)
     figure.suptitle(title)
     grid = figure.subplots(len(lines), 3, squeeze=False)
+    # As large as fills the panel, in points squared, and never too small to see.
+    size = float(np.clip(_UMAP_INK / max(len(rows), 1), 3.0, 45.0))
     for row_of_axes, line in zip(grid, lines, strict=True):
         i = result.lines.index(line)
         series = _series(result, i, rows)
         limits = robust_limits(series[OBSERVED], 2, 98)
         for axes, (name, values) in zip(row_of_axes, series.items(), strict=True):
             shown = np.isfinite(values)
-            points = axes.scatter(*place[shown].T, c=values[shown], s=2, lw=0, vmin=limits[0], vmax=limits[1])
-            axes.set(xticks=[], yticks=[])
-            axes.set_title(f"{_name(line)}, {name}", fontsize=11)
-        figure.colorbar(points, ax=list(row_of_axes), pad=0.01).set_label("asinh(EW / Å)")
+            points = axes.scatter(*place[shown].T, c=values[shown], s=size, lw=0, vmin=limits[0], vmax=limits[1])
+            axes.set(xticks=[], yticks=[], xlabel="UMAP 1", ylabel="UMAP 2")
+            axes.set_title(f"{line_title(line)}, {name}", fontsize=11)
+        figure.colorbar(points, ax=list(row_of_axes), pad=0.01, extend="both").set_label(ASINH)
     return figure
 
 
 def bpt_figure(result: Evaluation) -> Figure:
-    """Density of the BPT diagram, from EW: observed against predicted with scatter and noise."""
-    figure = new_figure(13, 6)
+    """The BPT diagram from EW: observed beside predicted with scatter and noise."""
+    figure = new_figure(13, 6.4)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     if not set(BPT_LINES) <= set(result.lines):
         for axes in panels:
@@ -122,39 +188,20 @@ def bpt_figure(result: Evaluation) -> Figure:
         return figure
     index = [result.lines.index(name) for name in BPT_LINES]
     known = np.isfinite(result.measured[:, index]).all(axis=1)
-    for axes, (name, values) in zip(panels, _bpt_series(result), strict=True):
-        log_ew = np.log(np.sinh(np.maximum(values[known][:, index], 1e-4))) / _LN10
-        bpt_axes(axes)
-        extent = (*axes.get_xlim(), *axes.get_ylim())
-        shown = axes.hexbin(
-            log_ew[:, 0] - log_ew[:, 1], log_ew[:, 2] - log_ew[:, 3], gridsize=60, extent=extent, bins="log", mincnt=1
-        )
-        axes.set_title(f"{name}, {known.sum()} rows with all four lines")
-        figure.colorbar(shown, ax=axes, pad=0.02).set_label("rows per cell")
-    panels[0].set(xlabel="log EW [NII] 6585 / Hα", ylabel="log EW [OIII] 5008 / Hβ")
-    panels[1].set(xlabel="log EW [NII] 6585 / Hα", ylabel="")
-    panels[0].legend(loc="lower left", fontsize=9)
-    return figure
-
-
-def calibration_figure(result: Evaluation, rows: Sequence[QualityRow], ordered_by: str) -> Figure:
-    """PIT of every line (flat if the distributions are right) and the median bias by decile of the prediction.
-
-    Parameters
-    ----------
-    ordered_by : str
-        What the quartiles of the bias are of: the luminosity, or what stands in for it.
-    """
-    figure, panels = _panels(len(result.lines) + 2, 3.2, 2.6)
-    for i, (axes, row) in enumerate(zip(panels, rows, strict=False)):
-        pit = result.pit[:, i][np.isfinite(result.pit[:, i])]
-        density, *_ = axes.hist(pit, np.linspace(0, 1, 21), density=True, color="#9ecae1")
-        axes.axhline(1, color="0.2", lw=1)
-        axes.set(xlim=(0, 1), ylim=(0, max(2.0, 1.05 * np.nanmax(density, initial=0.0))), xlabel="PIT")
-        axes.set_title(f"{_name(row.line)}: {100 * row.coverage:.1f} % in 68 %", fontsize=10)
-    _decile_panel(panels[-2], result)
-    _quartile_panel(panels[-1], rows, ordered_by)
-    figure.supylabel("density of PIT")
+    ratios = [_log_ratios(values[known][:, index]) for values in (result.measured, result.noisy)]
+    both = np.concatenate(ratios)
+    for axes, name, xy in zip(panels, (OBSERVED, NOISY), ratios, strict=True):
+        bpt_axes(axes, *both.T, kind="EW")
+        if known.sum() > DENSITY_FROM:
+            extent = (*axes.get_xlim(), *axes.get_ylim())
+            shown = axes.hexbin(*xy.T, gridsize=60, extent=extent, bins="log", mincnt=1)
+            count_bar(axes, shown, "rows per cell")
+        else:
+            axes.plot(*xy.T, "o", ms=4, alpha=0.6, mew=0, color=COLOURS[name])
+            beyond(axes, *xy.T, COLOURS[name])
+        axes.set_title(f"{name}, {counted(int(known.sum()), 'row')} with all four lines")
+    panels[1].set_ylabel("")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
     return figure
 
 
@@ -165,9 +212,9 @@ def spectrum_figure(model: Emulator, table: LineTable, example: int) -> Figure:
     one = table.take(np.array([example]))
     edges = np.array(table.bins.edges)
     left.stairs(one.flux_bins[0], edges, fill=True, color="#c6dbef")
-    left.stairs(one.flux_bins[0], edges, color="#2c7fb8", lw=1.5)
-    left.set(xlim=(edges[0], edges[-1]), xlabel="rest wavelength / Å (vacuum)")
-    left.set_ylabel("continuum flux / 10⁻¹⁷ erg s⁻¹ cm⁻² Å⁻¹")
+    left.stairs(one.flux_bins[0], edges, color=BLUE, lw=1.5)
+    left.set(xlim=(edges[0], edges[-1]), xlabel="rest wavelength, vacuum (Å)")
+    left.set_ylabel(f"continuum flux ({FLUX_UNIT} Å$^{{-1}}$)")
     left.set_title(f"{one.identifier[0]}: continuum in {table.bins.n_bin} bins")
     prediction = model(one.flux_bins, one.log_luminosity if model.uses_luminosity else None)
     low, high = (np.asarray(x)[0] for x in prediction.mixture.interval())
@@ -176,36 +223,37 @@ def spectrum_figure(model: Emulator, table: LineTable, example: int) -> Figure:
     y = np.where(one.measured, np.arcsinh(np.where(one.measured, one.ew, 0)), np.nan)[0]
     error = (one.ew_error / np.sqrt(1 + one.ew**2))[0] * model.noise_factor
     right.errorbar(x + 0.1, y, error, fmt="o", color="0.25", label="measured")
-    right.set_xticks(x, [_name(line) for line in model.lines], rotation=60, ha="right")
-    right.set(ylabel="asinh(EW / Å)", title="its lines: median and 68 % interval")
-    right.legend(frameon=False)
+    right.set_xticks(x, [line_title(line) for line in model.lines], rotation=60, ha="right")
+    right.set(ylabel=ASINH, title="its lines: median and 68 % interval")
+    figure.legend(*right.get_legend_handles_labels(), loc="outside lower right", ncols=2, frameon=False)
     return figure
 
 
 def learning_figure(history: Sequence[Mapping[str, float]], points: Sequence[LearningPoint]) -> Figure:
-    """Loss by epoch, and quality by number of training galaxies."""
-    figure = new_figure(12, 4.6)
-    left, right = figure.subplots(1, 2)
-    epochs = [row["epoch"] + 1 for row in history]
-    for key, label in (("loss", "training"), ("validation_loss", "validation")):
+    """Loss by epoch, and quality by number of training rows where a learning curve was made."""
+    figure = new_figure(13 if points else 8, 5)
+    panels = figure.subplots(1, 2 if points else 1, squeeze=False)[0]
+    left, epochs = panels[0], [row["epoch"] + 1 for row in history]
+    for key, label, colour in (("loss", "training", BLUE), ("validation_loss", "validation", ORANGE)):
         if history and key in history[0]:
-            left.plot(epochs, [row[key] for row in history], "o-", ms=3, label=label)
+            left.plot(epochs, [row[key] for row in history], "o-", ms=3, color=colour, label=label)
+    if history and "validation_loss" in history[0]:
+        best = min(history, key=lambda row: row["validation_loss"])["epoch"] + 1
+        left.axvline(best, color="0.4", lw=1, ls="--", label=f"lowest validation loss: epoch {best:g}")
     left.set(xlabel="epoch", ylabel="loss")
-    left.legend(frameon=False)
+    left.legend(frameon=False, fontsize=9)
     if points:
-        right.semilogx([p.n_train for p in points], [p.rho for p in points], "o-", color="#2c7fb8")
-        right.set(xlabel="training galaxies", ylabel="mean Spearman ρ over the lines")
-    else:
-        right.set_axis_off()
-        note(right, "no learning curve")
+        panels[1].semilogx([p.n_train for p in points], [p.rho for p in points], "o-", color=BLUE)
+        panels[1].set(xlabel="training rows", ylabel="mean Spearman ρ over the lines")
     return figure
 
 
-def _panels(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    n_column = 5 if n <= 10 else 4
+def panel_row(n: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels, five or four in a row, inches each."""
+    n_column = min(n, N_COLUMN if n <= 2 * N_COLUMN else N_COLUMN - 1)
     n_row = -(-n // n_column)
-    figure = new_figure(width * min(n, n_column), height * n_row + 0.5)
-    grid = figure.subplots(n_row, min(n, n_column), squeeze=False).ravel()
+    figure = new_figure(width * n_column, height * n_row + 0.9)
+    grid = figure.subplots(n_row, n_column, squeeze=False).ravel()
     for axes in grid[n:]:
         axes.set_visible(False)
     return figure, list(grid[:n])
@@ -218,38 +266,13 @@ def _series(result: Evaluation, i: int, rows: np.ndarray) -> dict[str, np.ndarra
     return {OBSERVED: observed, PREDICTED: predicted, NOISY: result.noisy[rows, i]}
 
 
-def _bpt_series(result: Evaluation) -> list[tuple[str, np.ndarray]]:
-    return [(OBSERVED, result.measured), (NOISY, result.noisy)]
+def _log_ratios(values: np.ndarray) -> np.ndarray:
+    """Logarithms of the ratios of EW in the BPT diagram, shape (n, 2), from asinh(EW), shape (n, 4)."""
+    log_ew = np.log(np.sinh(np.maximum(values, _LEAST_EW))) / _LN10
+    return np.stack([log_ew[:, 0] - log_ew[:, 1], log_ew[:, 2] - log_ew[:, 3]], axis=1)
 
 
-def _decile_panel(axes: Axes, result: Evaluation) -> None:
-    centre, offset = bias_by_decile(result)
-    for i, line in enumerate(result.lines):
-        axes.plot(centre[i], offset[i], ".-", lw=1, label=_name(line))
-    axes.axhline(0, color="0.2", lw=1)
-    axes.set(xlabel="predicted asinh(EW / Å)", ylim=_bias_limits(offset, 0.2))
-    axes.set_title("median bias by decile, a line each", fontsize=10)
-
-
-def _quartile_panel(axes: Axes, rows: Sequence[QualityRow], ordered_by: str) -> None:
-    for row in rows:
-        axes.errorbar(np.arange(len(row.bias)) + 1, row.bias, row.bias_error, fmt=".-", lw=1)
-    axes.axhspan(-MAX_BIAS, MAX_BIAS, color="0.9", zorder=0)
-    limits = _bias_limits(np.array([row.bias for row in rows]), 0.1)
-    axes.set(xlabel=f"quartile of {ordered_by}", ylim=limits, xticks=[1, 2, 3, 4])
-    axes.set_title("median bias, a line each", fontsize=10)
-
-
-def _bias_limits(bias: np.ndarray, least: float) -> tuple[float, float]:
-    """Limits of a panel about zero that hold every finite bias."""
-    half = max(least, 1.1 * np.max(np.abs(bias[np.isfinite(bias)]), initial=0.0))
-    return -half, half
-
-
-def _name(line: str) -> str:
-    """Name of a line for a figure."""
-    name = line.replace("_", " ")
-    for element in ("OIII", "OII", "NII", "SII"):
-        if name.startswith(element):
-            return name.replace(element, f"[{element}]", 1)
-    return name.replace("alpha", "α").replace("beta", "β").replace("gamma", "γ")
+def _rows(n_galaxy: int, n_row: int) -> str:
+    """Galaxies, and their rows where these are baxels of them."""
+    galaxies = counted(n_galaxy, "galaxy", "galaxies")
+    return galaxies if n_row == n_galaxy else f"{galaxies} ({counted(n_row, 'row')})"

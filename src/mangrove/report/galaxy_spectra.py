@@ -1,5 +1,6 @@
 """Spectra of a galaxy's baxels with their models and residuals."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,17 +10,21 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS
 from mangrove.lines import fit_lines
-from mangrove.report.drawing import DPI, note
-from mangrove.report.galaxy import FLUX_UNIT, heading, reason_figure
+from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, note, signed
+from mangrove.report.galaxy import heading, reason_figure
+from mangrove.report.line_names import tex
 from mangrove.spectra.fitting import Model
 from mangrove.spectra.model import fitted_spectra, stored_model
 from mangrove.spectra.spectrum import Spectrum
 
 #: Smallest S/N of a line that is named.
 NAMED_SNR = 3.0
+#: From a panel to its title, points: between them stand the names of the lines.
+TITLE_PAD = 74
 
 _LABEL_GAP = 0.013
-_TITLE_PAD = 74
+#: Part of a place that the residual takes; inches between it and the spectrum.
+_RESIDUAL_SHARE, _BETWEEN = 0.24, 0.12
 _RESIDUAL_LIMIT = 6.0
 
 
@@ -36,12 +41,9 @@ def spectra_figure(extract: Artefact, fit: Artefact) -> Figure:
     """Spectra, models and residuals of the baxels of highest, median and lowest S/N."""
     if not len(extract["snr"]):
         return reason_figure(extract)
-    galaxy, spectra = fitted_spectra(extract, fit)
     chosen = example_baxels(extract["snr"])
     figure, axes = _panels(len(chosen))
-    for (upper, lower), i in zip(axes, chosen, strict=True):
-        model = stored_model(fit, i, galaxy, spectra[i])
-        _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
+    draw_spectra(axes, extract, fit, chosen)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper right", ncols=5, fontsize=10)
     axes[-1, 1].set_xlabel("rest wavelength, vacuum (Å)", fontsize=11)
     figure.suptitle(heading(extract), fontsize=13, y=1.0 - 0.12 / figure.get_figheight())
@@ -61,6 +63,45 @@ def _panels(n: int) -> tuple[Figure, np.ndarray]:
     for inner in axes.ravel()[:-1]:
         inner.tick_params(labelbottom=False)
     return figure, axes
+
+
+def draw_spectra(axes, extract: Artefact, fit: Artefact, chosen: Sequence[int]) -> None:
+    """Draw spectra, models and residuals of some baxels.
+
+    Parameters
+    ----------
+    axes : array of Axes, shape (n, 2)
+        For the spectrum and the residual of each.
+    extract, fit : Artefact
+    chosen : sequence of int, length n
+    """
+    galaxy, spectra = fitted_spectra(extract, fit)
+    for (upper, lower), i in zip(axes, chosen, strict=True):
+        model = stored_model(fit, i, galaxy, spectra[i])
+        _draw_panel(upper, lower, _Panel(spectra[i], model, _baxel_title(fit, i), _detected_lines(fit, i)))
+
+
+def draw_centre(figure: Figure, place: Place, extract: Artefact, fit: Artefact) -> None:
+    """Draw the spectrum of the baxel at the centre, its fit, and below the residual, into a place of a figure.
+
+    Title, legend and the names of the lines take another :data:`TITLE_PAD` points above it.
+    """
+    residual = _RESIDUAL_SHARE * place.height
+    lower = axes_at(figure, place._replace(height=residual))
+    spectrum = place._replace(bottom=place.bottom + residual + _BETWEEN, height=place.height - residual - _BETWEEN)
+    upper = axes_at(figure, spectrum)
+    draw_spectra(np.array([[upper, lower]]), extract, fit, [central_baxel(extract)])
+    upper.tick_params(labelbottom=False)
+    lower.set_xlim(upper.get_xlim())
+    lower.set_xlabel("rest wavelength, vacuum (Å)")
+    above = 1.0 + (TITLE_PAD - 6.0) / 72.0 / spectrum.height
+    upper.legend(loc="lower right", bbox_to_anchor=(1.0, above), ncols=4, fontsize=9, frameon=False, borderaxespad=0.0)
+
+
+def central_baxel(extract: Artefact) -> int:
+    """Index of the baxel nearest to the centre; where no radius is known, of that with the highest S/N."""
+    radius = extract["radius"]
+    return int(np.nanargmin(radius)) if np.isfinite(radius).any() else int(np.argmax(extract["snr"]))
 
 
 def example_baxels(snr) -> list[int]:
@@ -87,28 +128,33 @@ def _baxel_title(fit: Artefact, i: int) -> str:
     status = FIT_STATUS[int(fit["status"][i])].replace("_", " ")
     if not np.isfinite(fit["v_star"][i]):
         return f"{head}    status: {status}"
-    pairs = (("V star", "v_star"), ("σ star", "sigma_star"), ("V gas", "v_gas"), ("σ gas", "sigma_gas"))
-    motions = "    ".join(f"{label} {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
-    return f"{head}    {motions} km/s    χ² {fit['chi2_reduced'][i]:.2f}    status: {status}"
+    pairs = (
+        (r"$V_*$", "v_star"),
+        (r"$\sigma_*$", "sigma_star"),
+        (r"$V_\mathrm{gas}$", "v_gas"),
+        (r"$\sigma_\mathrm{gas}$", "sigma_gas"),
+    )
+    motions = "    ".join(f"{label} = {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
+    return f"{head}    {motions} {KMS}    χ² = {fit['chi2_reduced'][i]:.2f}    status: {status}"
 
 
 def _with_error(value: float, error: float) -> str:
     digits = 1 if error < 9.5 else 0
-    return f"{value:.{digits}f} ± {error:.{digits}f}"
+    return f"{signed(value, digits).removeprefix('+')} ± {error:.{digits}f}"
 
 
 def _detected_lines(fit: Artefact, i: int) -> list[tuple[float, str]]:
     """Rest wavelength and label of the lines of a baxel above the S/N for labels."""
     lines = fit_lines()
     detected = fit["line_flux"][i] > NAMED_SNR * fit["line_flux_err"][i]
-    return [(float(lines.wave[k]), lines.label[k]) for k in np.flatnonzero(detected)]
+    return [(float(lines.wave[k]), tex(lines.label[k])) for k in np.flatnonzero(detected)]
 
 
 def _draw_panel(upper: Axes, lower: Axes, panel: _Panel) -> None:
     spectrum, model = panel.spectrum, panel.model
     wave, good = spectrum.wave, spectrum.good
     data = np.where(good, spectrum.flux, np.nan)
-    upper.plot(wave, data, color="0.35", lw=0.8, label="data")
+    upper.plot(wave, data, color="0.25", lw=0.8, label="data")
     for axes in (upper, lower):
         _shade(axes, wave, ~good)
         axes.tick_params(labelsize=9)
@@ -116,15 +162,15 @@ def _draw_panel(upper: Axes, lower: Axes, panel: _Panel) -> None:
         note(lower, "no fit")
     else:
         total = model.stars + model.gas
-        upper.plot(wave, total, color="#d7301f", lw=0.9, label="stars + gas")
-        upper.plot(wave, model.stars, color="#2c7fb8", lw=0.9, label="stars")
-        upper.plot(wave, model.gas, color="#41ab5d", lw=0.9, label="gas")
+        upper.plot(wave, total, color=RED, lw=0.9, label="stars + gas")
+        upper.plot(wave, model.stars, color=BLUE, lw=0.9, label="stars")
+        upper.plot(wave, model.gas, color=GREEN, lw=0.9, label="gas")
         lower.plot(wave, (data - total) / spectrum.error, color="0.35", lw=0.6)
-    lower.axhline(0.0, color="#d7301f", lw=0.8)
+    lower.axhline(0.0, color=RED, lw=0.8)
     lower.set(ylim=(-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT), ylabel="residual\n/ error")
     upper.set(xlim=(wave[0], wave[-1]), ylim=_flux_limits(data))
     upper.set_ylabel(f"flux density\n({FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$)", fontsize=9)
-    upper.set_title(panel.title, fontsize=11, loc="left", pad=_TITLE_PAD)
+    upper.set_title(panel.title, fontsize=11, loc="left", pad=TITLE_PAD)
     _label_lines(upper, panel.labels)
 
 

@@ -5,12 +5,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BPT_COLOURS, DENSITY_FROM, bpt_axes, new_figure, note, robust_limits
+from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
+from mangrove.report.drawing import (
+    BLUE,
+    DENSITY_FROM,
+    beyond,
+    count_bar,
+    counted,
+    fenced_limits,
+    new_figure,
+    note,
+)
 from mangrove.report.label_style import STYLE, is_shown
 from mangrove.spectra.bpt import AGN, BPT_CLASS, COMPOSITE, MIN_LINE_SNR, NONE, STAR_FORMING, bpt_ratios
 
 #: Labels of the axes of the planes.
 PLANES = (("log_age_lw", "metallicity_lw"), ("log_age_lw", "log_ml_r"), ("metallicity_lw", "log_ml_r"))
+
+#: No more baxels than this have error bars of their own.
+_BARS_UP_TO = 50
 
 
 def planes_figure(table: Artefact) -> Figure:
@@ -25,7 +38,9 @@ def planes_figure(table: Artefact) -> Figure:
     for axes, (x, y) in zip(figure.subplots(1, 3), PLANES, strict=True):
         _plane(axes, table, x, y)
     n = int(np.sum(is_shown(table.data, "log_age_lw")))
-    figure.suptitle(f"{n} of {table['status'].size} baxels; the cross shows the median errors", fontsize=13)
+    errors = "bars: errors" if n <= _BARS_UP_TO else "cross: median errors"
+    words = f"{n:,} of {counted(table['status'].size, 'baxel')}; {errors}"
+    figure.suptitle(words, fontsize=13)
     return figure
 
 
@@ -37,25 +52,28 @@ def bpt_figure(table: Artefact) -> Figure:
     table : Artefact
         Kind 'labels'.
     """
-    figure = new_figure(9, 8)
+    figure = new_figure(8.5, 8)
     axes = figure.subplots()
-    bpt_axes(axes)
     kind = table["bpt_class"]
     x, y = bpt_ratios(table["line_flux"], table["line_flux_err"], table["line"], MIN_LINE_SNR)
     use = np.isfinite(x) & (kind != NONE)
+    bpt_axes(axes, x[use], y[use])
     dense = use.sum() > DENSITY_FROM
     if dense:
         _density(axes, x[use], y[use], (*axes.get_xlim(), *axes.get_ylim()))
+    outside = 0
     for code in (STAR_FORMING, COMPOSITE, AGN):
         name, inside = BPT_CLASS[code], use & (kind == code)
         # Where a density is drawn the classes have their entry in the legend only.
         drawn = inside & (not dense)
         share = f"{name}: {100 * inside.sum() / use.sum():.1f} %" if use.any() else f"{name}: none"
         axes.plot(x[drawn], y[drawn], "o", ms=4, alpha=0.6, mew=0, color=BPT_COLOURS[name], label=share)
+        outside += beyond(axes, x[drawn], y[drawn], BPT_COLOURS[name])
     if not use.any():
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g} in all four lines")
-    axes.set_title(f"{use.sum()} of {use.size} baxels with S/N > {MIN_LINE_SNR:g} in all four lines")
-    axes.legend(loc="lower left", fontsize=10)
+    words = f"{use.sum():,} of {counted(use.size, 'baxel')} with S/N > {MIN_LINE_SNR:g} in all four lines"
+    axes.set_title(words + (f"; {outside} beyond the limits" if outside else ""))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10, frameon=False)
     return figure
 
 
@@ -66,23 +84,27 @@ def _plane(axes: Axes, table: Artefact, first: str, second: str) -> None:
     if not x.size:
         note(axes, "no value")
         return
-    limits = [_padded(*robust_limits(values, 0.2, 99.8)) for values in (x, y)]
+    limits = [fenced_limits(values) for values in (x, y)]
     axes.set(xlim=limits[0], ylim=limits[1])
     if x.size > DENSITY_FROM:
         _density(axes, x, y, (*limits[0], *limits[1]))
+        outside = int(np.sum((x < limits[0][0]) | (x > limits[0][1]) | (y < limits[1][0]) | (y > limits[1][1])))
     else:
-        axes.plot(x, y, "o", ms=4, alpha=0.5, mew=0, color="#2c7fb8")
-    _median_errors(axes, *(table[f"{name}_err"][use] for name in (first, second)))
-
-
-def _padded(low: float, high: float) -> tuple[float, float]:
-    """Limits with room on either side."""
-    return low - 0.08 * (high - low), high + 0.08 * (high - low)
+        axes.plot(x, y, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
+        outside = beyond(axes, x, y, BLUE)
+    if outside:
+        axes.set_title(f"{counted(outside, 'baxel')} beyond the limits", fontsize=10, loc="right")
+    errors = [table[f"{name}_err"][use] for name in (first, second)]
+    if x.size <= _BARS_UP_TO:
+        half = dict(zip(("xerr", "yerr"), map(np.nan_to_num, errors), strict=True))
+        axes.errorbar(x, y, **half, fmt="none", ecolor="#a6cbe3", lw=0.8, zorder=1)
+    else:
+        _median_errors(axes, *errors)
 
 
 def _density(axes: Axes, x, y, extent) -> None:
     shown = axes.hexbin(x, y, gridsize=80, extent=extent, bins="log", cmap="viridis", mincnt=1)
-    axes.figure.colorbar(shown, ax=axes, pad=0.02).set_label("baxels per cell")
+    count_bar(axes, shown, "baxels per cell")
 
 
 def _median_errors(axes: Axes, x_error, y_error) -> None:

@@ -5,11 +5,26 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, LABEL_FLAG
-from mangrove.report.drawing import DENSITY_FROM, count_bars, counted, new_figure
+from mangrove.report.drawing import (
+    BARS,
+    BLUE,
+    DENSITY_FROM,
+    GREEN,
+    KMS,
+    ORANGE,
+    beyond,
+    count_bars,
+    counted,
+    fenced_limits,
+    legend_above,
+    new_figure,
+    note,
+    whole_numbers,
+)
 from mangrove.report.label_style import GAS_SNR, STYLE, has_gas
 
 #: Largest number of bars of the baxels per galaxy.
@@ -34,8 +49,7 @@ def quality_figure(table: Artefact, target_snr: float) -> Figure:
     _snr_panel(axes[0, 1], table, target_snr)
     _error_panel(axes[1, 0], table)
     _count_panel(axes[1, 1], table["n_baxel_of_galaxy"])
-    for panel in (axes[0, 0], axes[0, 1], axes[1, 1]):
-        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_numbers(axes[0, 0], axes[0, 1], axes[1, 1])
     return figure
 
 
@@ -51,7 +65,7 @@ def failures_figure(table: Artefact, flags: Sequence[Mapping]) -> Figure:
     """
     figure = new_figure(21, 7)
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.4])
-    count_bars(left, FIT_STATUS, table["status"], "baxels by status of the fit")
+    count_bars(left, FIT_STATUS, table["status"], "baxels by status of the fit", "baxels")
     columns = ["shown", "without_value", *LABEL_FLAG.values()]
     percent = np.array([[100.0 * row[name] / max(row["n_baxel"], 1) for name in columns] for row in flags])
     right.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="auto")
@@ -62,7 +76,7 @@ def failures_figure(table: Artefact, flags: Sequence[Mapping]) -> Figure:
     right.axvline(1.5, color="k", lw=1)
     right.set_xticks(range(len(columns)), [name.replace("_", " ") for name in columns], rotation=40, ha="right")
     right.set_yticks(range(len(flags)), [STYLE[row["label"]].title for row in flags])
-    right.set_title(f"labels: % of {table['status'].size} baxels")
+    right.set_title(f"labels: % of {counted(table['status'].size, 'baxel')}")
     return figure
 
 
@@ -73,57 +87,75 @@ def _short(percent: float) -> str:
 
 def _chi2_panel(axes: Axes, table: Artefact) -> None:
     chi2 = table["chi2_reduced"][np.isfinite(table["chi2_reduced"])]
-    axes.hist(np.clip(chi2, 0.0, 3.0), bins=np.linspace(0.0, 3.0, 76), color="#4c78a8")
+    # No wider than the values, and never wider than what is fair: an outlier ends in the last bar.
+    top = min(3.0, max(1.5, 1.1 * np.max(chi2, initial=0.0)))
+    bottom = 0.5 if np.all(chi2 > 0.5) else 0.0
+    axes.hist(np.clip(chi2, bottom, top), bins=np.linspace(bottom, top, 51), **BARS)
     axes.axvline(1.0, color="k", lw=1)
-    axes.set(xlabel="reduced χ² (last bar: 3 and above)", ylabel="baxels", xlim=(0, 3))
+    last = " (last bar: 3 and above)" if np.any(chi2 >= top) else ""
+    axes.set(xlabel=f"reduced χ²{last}", ylabel="number of baxels", xlim=(bottom, top))
     if chi2.size:
         axes.set_title(f"reduced χ²: median {np.median(chi2):.2f}, {100 * np.mean(chi2 < 2):.1f} % below 2")
 
 
 def _snr_panel(axes: Axes, table: Artefact, target: float) -> None:
     snr, many = table["snr"], table["n_spaxel"] > 1
-    top = 2.0 * target
-    bins = np.linspace(0.0, top, 61)
-    parts = [np.clip(snr[many], 0, top), np.clip(snr[~many], 0, top)]
-    axes.hist(parts, bins=bins, stacked=True, color=["#4c78a8", "#f2a65a"], label=["several spaxels", "one spaxel"])
+    bottom = max(0.0, 0.9 * min(target, np.min(snr, initial=target)))
+    top = min(2.0 * target, 1.05 * max(target, np.max(snr, initial=target)))
+    bins = np.linspace(bottom, top, 41)
+    kinds = [("several spaxels", BARS["color"], many), ("one spaxel", ORANGE, ~many)]
+    names, colours, inside = zip(*[kind for kind in kinds if kind[2].any()] or kinds, strict=True)
+    parts = [np.clip(snr[use], bottom, top) for use in inside]
+    style = {"color": list(colours), "edgecolor": "white", "linewidth": 0.6}
+    axes.hist(parts, bins=bins, stacked=True, label=list(names), **style)
     axes.axvline(target, color="k", lw=1, label=f"target {target:g}")
-    axes.set(xlabel=f"S/N reached per pixel (last bar: {top:g} and above)", ylabel="baxels", xlim=(0, top))
+    last = f" (last bar: {top:g} and above)" if np.any(snr >= top) else ""
+    axes.set(xlabel=f"S/N per pixel that was reached{last}", ylabel="number of baxels", xlim=(bottom, top))
     if many.any():
         axes.set_title(f"S/N of baxels of several spaxels: median {np.median(snr[many]):.1f}")
-    axes.legend(fontsize=10)
+    legend_above(axes)
 
 
 def _count_panel(axes: Axes, counts) -> None:
     """Galaxies by their number of baxels, in bins of whole numbers from 0."""
     width = max(1, -(-int(counts.max(initial=0) + 1) // _MAX_BARS))
     edges = np.arange(0, counts.max(initial=0) + width + 1, width)
-    axes.hist(counts, bins=edges - 0.5, color="#4c78a8")
-    axes.set(xlabel="baxels per galaxy", ylabel="galaxies", xlim=(edges[0] - 0.5, edges[-1] - 0.5))
+    axes.hist(counts, bins=edges - 0.5, rwidth=0.85, color=BARS["color"])
+    axes.set(xlabel="baxels per galaxy", ylabel="number of galaxies", xlim=(edges[0] - 0.5, edges[-1] - 0.5))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     galaxies, baxels = counted(counts.size, "galaxy", "galaxies"), counted(counts.sum(), "baxel")
     axes.set_title(f"{galaxies}, {np.sum(counts == 0)} without baxels, {baxels}")
 
 
 def _error_panel(axes: Axes, table: Artefact) -> None:
-    all_baxels = np.ones(table["snr"].size, bool)
-    for what, label, colour, meant in (
-        ("star", "stars", "#2c7fb8", all_baxels),
-        ("gas", f"gas, a line with S/N > {GAS_SNR:g}", "#41ab5d", has_gas(table.data)),
-    ):
-        values = table[f"sigma_{what}_err"]
-        use = meant & np.isfinite(values) & (values > 0) & (table["snr"] > 0)
-        snr, error = table["snr"][use], values[use]
+    axes.set_title("error of the velocity dispersions")
+    axes.set(xscale="log", yscale="log", xlabel="S/N per pixel", ylabel=f"error of σ ({KMS})")
+    kinds = [
+        (f"sigma_{what}_err", label, colour, meant & (table["snr"] > 0))
+        for what, label, colour, meant in (
+            ("star", "stars", BLUE, np.ones(table["snr"].size, bool)),
+            ("gas", f"gas, a line with S/N > {GAS_SNR:g}", GREEN, has_gas(table.data)),
+        )
+    ]
+    shown = [(*kind[:3], kind[3] & (np.nan_to_num(table[kind[0]]) > 0)) for kind in kinds]
+    if not any(use.any() for *_, use in shown):
+        note(axes, "no value")
+        return
+    for of, values in (("x", [table["snr"][use] for *_, use in shown]), ("y", [table[n][u] for n, _, _, u in shown])):
+        low, high = fenced_limits(np.log10(np.concatenate(values)))
+        axes.set(**{f"{of}lim": (10.0**low, 10.0**high)})
+    for name, label, colour, use in shown:
+        snr, error = table["snr"][use], table[name][use]
         if use.sum() > DENSITY_FROM:
             _median_band(axes, snr, error, label, colour)
         else:
             axes.plot(snr, error, ".", ms=4, alpha=0.6, color=colour, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="S/N per pixel", ylabel="error of σ (km/s)")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(ScalarFormatter())
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_title("error of the velocity dispersions")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(fontsize=10)
+            beyond(axes, snr, error, colour)
+    for one in (axes.xaxis, axes.yaxis):
+        one.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        one.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        one.set_minor_formatter(NullFormatter())
+    legend_above(axes)
 
 
 def _median_band(axes: Axes, snr, error, label: str, colour: str) -> None:

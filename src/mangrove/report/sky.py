@@ -16,7 +16,7 @@ from mangrove.report.drawing import BAD_COLOUR, bar_beside, note, robust_limits
 #: Largest sine of the angle between columns and east-west that still counts as aligned.
 _ALIGNED = 0.05
 #: Largest number of intervals between the ticks of a map, of its colour bar.
-_MAP_TICKS, _BAR_TICKS = 5, 6
+_MAP_TICKS, _BAR_TICKS = 5, 5
 _OUTSIDE = {name: code for code, name in SPAXEL_STATUS.items()}["outside_field"]
 
 
@@ -53,6 +53,20 @@ def sky_frame(extract: Artefact) -> SkyFrame:
     (left, right), (bottom, top) = (_span(inside.any(axis=axis)) for axis in (0, 1))
     labels = ("east offset (arcsec)", "north offset (arcsec)") if east else ("x offset (arcsec)", "y offset (arcsec)")
     return SkyFrame((x[0], x[-1], y[0], y[-1]), (x[left], x[right], y[bottom], y[top]), *labels)
+
+
+def sky_offsets(extract: Artefact, east, north) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets on the sky, arcsec, along the axes of the maps, arcsec; the galaxy must have a celestial frame.
+
+    Parameters
+    ----------
+    east, north : array_like, shape (n,)
+    """
+    header = extract.attrs["wcs"]
+    matrix = WCS(Header.fromstring(header)).pixel_scale_matrix * 3600.0
+    columns, rows = np.linalg.solve(matrix, np.stack([east, north]))
+    scale, signs = float(extract.attrs["pixel_scale"]), _directions(header)
+    return columns * scale * (signs[0] or 1), rows * scale * (signs[1] or 1)
 
 
 def on_spaxels(extract: Artefact, values) -> np.ndarray:

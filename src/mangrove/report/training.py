@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 
 from mangrove import artefacts
 from mangrove.data_model import SPLIT, TRAINING_CUT
-from mangrove.report.drawing import count_bars, new_figure, note
+from mangrove.report.drawing import BLUE, GREEN, PURPLE, RED, count_bars, counted, legend_above, new_figure, note
 
 #: Rows that stand for all training spectra; they lie in hashed order, so the first are a random sample.
 SAMPLE_ROWS = 2000
 _N_EXAMPLES = 4
-_EXAMPLE_SHIFT = 2.0
+_EXAMPLE_COLOURS = (BLUE, RED, GREEN, PURPLE)
 
 
 def training_figure(path: str) -> Figure:
@@ -38,9 +38,13 @@ def training_figure(path: str) -> Figure:
     else:
         note(upper, "no training spectra")
         note(middle, "no training spectra")
-    upper.set_title(f"{len(split)} training spectra; shown: {len(flux)}")
-    count_bars(figure.add_subplot(grid[2, 0]), TRAINING_CUT, cut, "baxels by cut")
-    count_bars(figure.add_subplot(grid[2, 1]), SPLIT, split, "training spectra by side of the split")
+    of = "" if len(flux) == len(split) else f"; the median is of {len(flux):,}"
+    upper.set_title(counted(len(split), "training spectrum", "training spectra") + of)
+    if len(flux):
+        legend_above(upper)
+        legend_above(middle)
+    count_bars(figure.add_subplot(grid[2, 0]), TRAINING_CUT, cut, "baxels by cut", "baxels")
+    count_bars(figure.add_subplot(grid[2, 1]), SPLIT, split, "training spectra by side of the split", "spectra")
     return figure
 
 
@@ -50,17 +54,22 @@ def _scatter_panel(axes: Axes, wave, flux, unit: str) -> None:
     axes.plot(wave, middle, color="#08519c", lw=0.9, label="median")
     axes.set(xlim=(wave[0], wave[-1]), xlabel="rest wavelength, vacuum (Å)", ylabel=unit)
     axes.set_ylim(0, 1.15 * float(np.percentile(high, 99.5)))
-    axes.legend(loc="upper left", fontsize=10)
 
 
 def _example_panel(axes: Axes, wave, flux, snr, unit: str) -> None:
-    """The first rows, each shifted up."""
-    rows = range(min(_N_EXAMPLES, len(flux)))
-    for k in rows:
-        axes.plot(wave, flux[k] + _EXAMPLE_SHIFT * k, lw=0.6)
-        end = float(flux[k][-50:].mean()) + _EXAMPLE_SHIFT * k
-        axes.text(1.003, end, f"S/N {snr[k]:.0f}", transform=axes.get_yaxis_transform(), va="center", fontsize=9)
-    top = np.percentile(flux[: len(rows)] + _EXAMPLE_SHIFT * np.arange(len(rows))[:, None], 99.7)
-    axes.set(xlim=(wave[0], wave[-1]), ylim=(0, 1.05 * top), xlabel="rest wavelength, vacuum (Å)")
-    axes.set_ylabel(f"{unit}\n+ {_EXAMPLE_SHIFT:g} per spectrum")
-    axes.set_title("examples")
+    """The first rows, each shifted up by what keeps it clear of the one below."""
+    rows = flux[:_N_EXAMPLES]
+    step = _round(float(np.max(np.percentile(rows[:-1] - rows[1:], 99, axis=1), initial=0.5)))
+    for k, row in enumerate(rows):
+        axes.plot(wave, row + step * k, lw=0.6, color=_EXAMPLE_COLOURS[k], label=f"S/N {snr[k]:.0f}")
+    # The strongest lines may leave the panel.
+    top = np.percentile(rows + step * np.arange(len(rows))[:, None], 99.7)
+    axes.set(xlim=(wave[0], wave[-1]), ylim=(min(0.0, float(np.percentile(rows[0], 1))), 1.08 * top))
+    axes.set(xlabel="rest wavelength, vacuum (Å)", ylabel=f"{unit}\n+ {step:g} per spectrum")
+    axes.set_title("examples, from below")
+
+
+def _round(value: float) -> float:
+    """The next larger of 1, 2, 5 times a power of ten, of a positive value."""
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(next(step * power for step in (1.0, 2.0, 5.0, 10.0) if step * power >= value))

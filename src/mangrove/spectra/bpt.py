@@ -7,6 +7,7 @@ import numpy as np
 from mangrove.spectra.flags import Label, LabelFlag, flag_where
 
 NONE, STAR_FORMING, COMPOSITE, AGN = range(4)
+#: Codes of the classes and their names.
 BPT_CLASS = {NONE: "none", STAR_FORMING: "star-forming", COMPOSITE: "composite", AGN: "AGN"}
 #: Lines of the diagram, in the order of :func:`bpt_ratios`.
 BPT_LINES = ("NII-6585", "Halpha-6565", "OIII-5008", "Hbeta-4863")

@@ -7,7 +7,7 @@ import numpy as np
 from mangrove.errors import CubeError
 from mangrove.spectra.binning import bin_spaxels, covariance_factor
 from mangrove.survey.cube import Cube
-from mangrove.survey.sample import MISSING, Galaxy
+from mangrove.survey.galaxy import MISSING, Galaxy
 
 BINNED, OUTSIDE, FOREGROUND, MASKED, BELOW_MIN_SNR = range(5)
 _MIN_GOOD_IN_RANGE = 0.5
@@ -155,7 +155,8 @@ def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Galaxy)
     -------
     dict of ndarray, shape (n_baxel,)
         n_spaxel; area (arcsec2); x, y (spaxels, from 0); ra, dec (deg); radius (arcsec, semi-major axis of the
-        ellipse of the catalogue's position angle and axis ratio, circular where they are missing); radius_re.
+        ellipse of the catalogue's position angle and axis ratio, circular where they are missing); extent (arcsec,
+        root mean square distance of the spaxels from their mean position); radius_re, extent_re (both in R_e).
         Without a celestial frame positions and radii are NaN.
     """
     inside = bin_id >= 0
@@ -169,7 +170,8 @@ def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Galaxy)
     x, y = np.bincount(bins, light * columns) / weight, np.bincount(bins, light * rows) / weight
     ra, dec = cube.wcs.pixel_to_world_values(x, y) if cube.wcs is not None else (np.full(x.size, np.nan),) * 2
     radius = elliptical_radius(ra, dec, galaxy)
-    radius_re = radius / galaxy.r_e if galaxy.r_e > 0 else np.full(x.size, np.nan)
+    extent = _extent(bins, rows, columns) * cube.pixel_scale
+    r_e = galaxy.r_e if galaxy.r_e > 0 else np.nan
     area = n_spaxel * cube.pixel_scale**2
     return {
         "n_spaxel": n_spaxel,
@@ -179,8 +181,17 @@ def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Galaxy)
         "ra": ra,
         "dec": dec,
         "radius": radius,
-        "radius_re": radius_re,
+        "radius_re": radius / r_e,
+        "extent": extent,
+        "extent_re": extent / r_e,
     }
+
+
+def _extent(bins: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Root mean square distance, in spaxels, of the members of each bin from their mean position."""
+    n = np.bincount(bins)
+    offsets = (values - (np.bincount(bins, values) / n)[bins] for values in (rows, columns))
+    return np.sqrt(sum(np.bincount(bins, offset**2) for offset in offsets) / n)
 
 
 def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:

@@ -61,17 +61,38 @@ def prepare_galaxy(
         prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs.get("plateifu", ""), i))
         for i, columns in enumerate(zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True))
     ]
-    rest = wave / (1.0 + z)
-    step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
-    # The line spread differs by a per cent between the baxels of a galaxy: templates take the median, the
-    # correction of each dispersion takes its own.
-    known = [fill_line_spread(wave, lsf) / (1.0 + z) for lsf in extract["lsf"] if np.any(lsf > 0)]
-    sigma = np.median(known, axis=0) if known else np.zeros_like(wave)
+    stars = templates_at(wave, shared_line_spread(wave, extract["lsf"]), z, templates, settings)
+    return GalaxyFit(z, stars, fit_lines(), settings), spectra
+
+
+def shared_line_spread(wave, lsf) -> np.ndarray:
+    """The line spread that a galaxy's templates take, shape (n_wave,): the median of its baxels; 0 if none is known.
+
+    It differs by a per cent between the baxels of a galaxy; the correction of each dispersion takes its own.
+
+    Parameters
+    ----------
+    lsf : ndarray, shape (n_baxel, n_wave)
+    """
+    known = [fill_line_spread(wave, row) for row in lsf if np.any(row > 0)]
+    return np.median(known, axis=0) if known else np.zeros_like(wave)
+
+
+def templates_at(wave, lsf, z: float, templates: str, settings: FitSettings) -> StellarTemplates:
+    """The templates of a library on the pixels and at the line spread of data at redshift z.
+
+    Parameters
+    ----------
+    wave, lsf : ndarray, shape (n_wave,)
+        Observed wavelength, and the line spread there (Gaussian sigma), Angstrom.
+    templates : str
+        Library (:func:`mangrove.spectra.libraries.load_library`).
+    """
     library = load_library(templates)
     if settings.age_limit:
         library = younger_than(library, universe_age(z))
-    stars = match_line_spread(library, step, rest, sigma, settings.rest_range)
-    return GalaxyFit(z, stars, fit_lines(), settings), spectra
+    step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
+    return match_line_spread(library, step, wave / (1.0 + z), lsf / (1.0 + z), settings.rest_range)
 
 
 def draw_seed(seed: int, name: str, baxel: int) -> int:

@@ -9,8 +9,8 @@ import numpy as np
 class LabelFlag(IntFlag):
     """Why a label is missing or not to be trusted; meanings stand in docs/labels.md.
 
-    Bits up to :data:`LabelFlag.NO_COVERAGE` and UPPER_LIMIT come with a missing value (NaN); the others qualify a
-    value. 4096 is left out: in the exported maps it marks spaxels in no baxel.
+    Bits up to :attr:`LabelFlag.NO_COVERAGE` and UPPER_LIMIT come with a missing value (NaN); the others qualify a
+        value. 4096 is left out: in the exported maps it marks spaxels in no baxel.
     """
 
     NO_FIT = 1

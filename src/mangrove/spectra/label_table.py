@@ -8,7 +8,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import LABEL, LABELS
 from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.labels import balmer_lines, baxel_labels, bpt_classes, line_flag, motion_flags
+from mangrove.spectra.labels import balmer_lines, baxel_labels, bpt_classes, line_flag, motion_flags, width_flag
 from mangrove.spectra.libraries import load_library, younger_than
 from mangrove.spectra.physics import sfr_upper_limit
 from mangrove.spectra.populations import template_table
@@ -44,6 +44,19 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
     taken = set(artefacts.declared_names("fit")) - {*LABEL, *_OF_GALAXY}
     fitted = [name for name in LABELS.fields if name in taken]
     fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES, *_OF_GALAXY])
+    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
+    about["spaxel_count"] = fit["spaxel_count"]
+    return GalaxyLabels(about, {name: fit[name] for name in fitted} | label_columns(fit))
+
+
+def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
+    """Labels of the baxels of a fit with their errors and flags, named as in the artefact 'labels'.
+
+    Parameters
+    ----------
+    fit : Artefact
+        Of kind 'fit'; z, pixel_scale and the rule's params are its attributes.
+    """
     params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
     library = load_library(params["templates"])
     if params["age_limit"]:
@@ -51,16 +64,15 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
     pixel_scale = float(fit.attrs["pixel_scale"])
     labels = baxel_labels(fit.data, table, z, pixel_scale)
-    columns = {name: fit[name] for name in fitted}
+    columns = {}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["log_sfr_density_limit"] = sfr_upper_limit(*balmer_lines(fit.data)[:2], z, pixel_scale)
     columns |= {f"{name}_flag": flag for name, flag in motion_flags(fit.data).items()}
-    columns["line_flag"] = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
+    of_lines = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
+    columns["line_flag"] = of_lines | width_flag(fit.data)
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
-    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
-    about["spaxel_count"] = fit["spaxel_count"]
-    return GalaxyLabels(about, columns)
+    return columns
 
 
 def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mangrove.spectra.attenuation import gas_ebv
-from mangrove.spectra.bpt import AGN, BPT_LINES, COMPOSITE, NONE, bpt_class, bpt_ratios, d_bpt
+from mangrove.spectra.bpt import AGN, BPT_LINES, COMPOSITE, MIN_LINE_SNR, NONE, bpt_class, bpt_ratios, d_bpt
 from mangrove.spectra.composition import MAX_EBV
 from mangrove.spectra.fit_results import (
     ALL_MASKED,
@@ -171,6 +171,16 @@ def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
     flag |= flag_where(line_shape & NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
     flag |= flag_where(line_shape & DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
     return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
+
+
+def width_flag(fit: Mapping) -> np.ndarray:
+    """LOW_SNR where a line is above 2 sigma and its equivalent width is not, shape (n, n_line).
+
+    The starlight about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
+    """
+    lines = fit["line_flux"] > MIN_LINE_SNR * fit["line_flux_err"]
+    widths = np.isfinite(fit["line_ew"]) & ~(fit["line_ew"] > MIN_LINE_SNR * fit["line_ew_err"])
+    return flag_where(lines & widths, LabelFlag.LOW_SNR)
 
 
 def _without(label: Label, flag: np.ndarray) -> Label:

@@ -12,11 +12,19 @@ from mangrove.errors import TemplateError
 from mangrove.spectra.library_files import read_hdf5, read_npz
 from mangrove.spectra.miles_files import read_miles_folder
 from mangrove.ssp import SspLibrary, check_library, load_mastar, read_packed
+from mangrove.survey.packed import N_FIRST, unpacking
 
 #: The library that travels with mangrove.
 EMBEDDED = "mastar"
 
 _GRIDS = ("flux", "ml_r", "mass_fraction")
+#: Units that the layout of resources/mastar_ssp.h5 has; a file that states others is in another layout.
+_PACKED_UNITS = {
+    "wave": "Angstrom (vacuum)",
+    "age": "Gyr",
+    "metallicity": "dex, [M/H]",
+    "resolving_power": "wave / FWHM",
+}
 _HELP = (
     "Give 'mastar' (embedded), or fetch a library and put it in a folder of yours, for example data/templates: "
     "E-MILES as FITS files from the MILES pages (research.iac.es/proyecto/miles; Kroupa universal IMF, BaSTI "
@@ -78,10 +86,28 @@ def _load(path: Path) -> SspLibrary:
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
                 packed = "resolving_power" in file
-            return read_packed(path) if packed else read_hdf5(path)
-    except (OSError, KeyError, ValueError, BadZipFile) as error:
+                units = {name: str(file[name].attrs.get("unit", "")) for name in file}
+            if not packed:
+                return read_hdf5(path)
+            _check_packed_units(path, units)
+            return read_packed(path)
+        with path.open("rb") as file:
+            how = unpacking(file.read(N_FIRST))
+    except (OSError, KeyError, ValueError, IndexError, BadZipFile) as error:
         raise TemplateError(f"{path}: not a template library that mangrove can read ({error}). {_HELP}") from error
+    if how:
+        raise TemplateError(f"{path} is {how}.")
     raise TemplateError(f"{path}: not an HDF5 file, an .npz file or a folder of FITS files. {_HELP}")
+
+
+def _check_packed_units(path: Path, units: dict[str, str]) -> None:
+    """Refuse a packed library whose datasets state other units than their layout has."""
+    for name, unit in _PACKED_UNITS.items():
+        # Words behind the unit explain it.
+        if units.get(name) and not units[name].startswith(unit):
+            raise TemplateError(
+                f"{path}: the unit of {name} is '{units[name]}'; a packed library has '{unit}'. Convert it."
+            )
 
 
 def younger_than(library: SspLibrary, age: float) -> SspLibrary:

@@ -1,13 +1,26 @@
 """Template libraries of one file that a user brings: E-MILES in HDF5, and the npz files of pPXF."""
 
+import logging
+import re
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from mangrove.errors import TemplateError
+from mangrove.spectra.library_checks import (
+    age_factor,
+    check_values,
+    has_luminosities,
+    is_air,
+    luminosity_factor,
+    wavelength_factor,
+)
 from mangrove.spectra.photometry import SOLAR_LUMINOSITY, r_weights, solar_r_luminosity
 from mangrove.ssp import SspLibrary, check_library
 from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum
+
+logger = logging.getLogger(__name__)
 
 MILES_CITATION = "Vazdekis et al. 2016, MNRAS 463, 3409 (E-MILES)"
 MILES_LICENCE = "free for research with citation; not redistributed with mangrove"
@@ -28,6 +41,12 @@ _NPZ = {
     "galaxev": ("as packed for pPXF", "as packed for pPXF", "Bruzual & Charlot 2003, MNRAS 344, 1000 (GALAXEV)"),
     "xsl": ("as packed for pPXF", "as packed for pPXF", "Verro et al. 2022, A&A 661, A50 (XSL)"),
 }
+#: Arrays of the npz kind that must be there.
+_NPZ_ARRAYS = ("lam", "ages", "metals", "templates", "fwhm")
+#: Axes of the spectra in HDF5.
+_AXES = ("metallicity", "age", "wavelength")
+_OTHER_IMF = re.compile(r"salpeter|chabrier|unimodal|bimodal|revised", re.IGNORECASE)
+_DEX = re.compile(r"\[M/H\]|\[Fe/H\]|\[Z/H\]|dex")
 _R_COVERAGE = 0.99
 _REFERENCE_WAVE = 5500.0
 
@@ -45,31 +64,64 @@ def read_hdf5(path: Path) -> SspLibrary:
     """E-MILES with a Kroupa IMF as one HDF5 file.
 
     Datasets ``flux`` (metallicity, age, wavelength; L_sun/Angstrom per solar mass formed), ``wavelength`` (air unless
-    its attribute ``frame`` is 'vacuum'), ``age`` (Gyr), ``metallicity`` and ``mass_loss_kroupa``, whose columns begin
-    with [M/H], age and the mass in stars and remnants per mass formed.
+    its attribute ``frame`` is 'vacuum'), ``age`` (Gyr), ``metallicity`` ([M/H], dex) and ``mass_loss_kroupa``, whose
+    columns begin with [M/H], age and the mass in stars and remnants per mass formed. Their attributes ``unit`` and
+    ``dims`` are used where present; so is a dataset ``fwhm`` (Angstrom, of each wavelength), in place of E-MILES's own.
+
+    Raises
+    ------
+    TemplateError
+        If an attribute says something that cannot be used, or values cannot be in the units that they should have.
     """
     with h5py.File(path) as file:
-        wave, age, metallicity, table = (
-            file[n][:].astype(float) for n in ("wavelength", "age", "metallicity", "mass_loss_kroupa")
-        )
-        flux = file["flux"][:].astype(float)
-        vacuum = str(file["wavelength"].attrs.get("frame", "air")) == "vacuum"
+        arrays = {name: file[name][:].astype(float) for name in ("wavelength", "age", "metallicity", "flux")}
+        table = file["mass_loss_kroupa"][:].astype(float)
+        spread = file["fwhm"][()].astype(float) if "fwhm" in file else None
+        about = {name: {k: str(v) for k, v in file[name].attrs.items()} for name in file}
         title = str(file.attrs.get("title", ""))
+        imf = f"{title} {file.attrs.get('imf', '')}"
+
+    def unit(name: str) -> tuple[str, str]:
+        return about[name].get("unit", ""), f"{path}: the unit of {name}"
+
+    if "kroupa" not in imf.lower() and (other := _OTHER_IMF.search(imf)):
+        raise TemplateError(
+            f"{path}: its title says '{other[0]}', but its masses are for a Kroupa IMF (mass_loss_kroupa)."
+        )
+    if unit("metallicity")[0] and not _DEX.search(unit("metallicity")[0]):
+        raise TemplateError(f"{unit('metallicity')[1]} is '{unit('metallicity')[0]}'; [M/H] in dex is needed.")
+    wave = arrays["wavelength"] * wavelength_factor(*unit("wavelength"))
+    age = arrays["age"] * age_factor(*unit("age"))
+    fwhm = emiles_fwhm(wave) if spread is None else spread * wavelength_factor(*unit("fwhm"))
+    fwhm = np.broadcast_to(fwhm, wave.shape).copy()
+    masses = interpolate_mass_loss(table, arrays["metallicity"], age)
+    check_values(str(path), wave, age, arrays["metallicity"], fwhm, masses)
+    air = is_air(about["wavelength"].get("frame", ""), True, f"{path}: the frame of wavelength")
     isochrones = "T" if "BaSTI" in title else "P" if "Padova" in title else ""
     return assemble(
         "E-MILES",
-        wave if vacuum else air_to_vacuum(wave),
-        flux,
+        air_to_vacuum(wave) if air else wave,
+        _ordered(path, arrays["flux"], about["flux"].get("dims", "")) * luminosity_factor(*unit("flux")),
         age,
-        metallicity,
-        emiles_fwhm(wave),
-        interpolate_mass_loss(table, metallicity, age),
+        arrays["metallicity"],
+        fwhm,
+        masses,
         imf=IMF["ku"],
         isochrones=ISOCHRONES.get(isochrones, "not stated"),
         citation=MILES_CITATION,
         licence=MILES_LICENCE,
         source=path.name,
     )
+
+
+def _ordered(path: Path, flux: np.ndarray, dims: str) -> np.ndarray:
+    """Spectra with the axes metallicity, age, wavelength, whichever order ``dims`` states."""
+    names = [name.strip() for name in dims.split(",")] if dims else list(_AXES)
+    if sorted(names) != sorted(_AXES) or flux.ndim != len(_AXES):
+        raise TemplateError(
+            f"{path}: the axes of flux are '{dims}' ({flux.ndim} of them); needed are {', '.join(_AXES)}."
+        )
+    return flux.transpose([names.index(name) for name in _AXES])
 
 
 def interpolate_mass_loss(table, metallicity, age) -> np.ndarray:
@@ -90,23 +142,48 @@ def interpolate_mass_loss(table, metallicity, age) -> np.ndarray:
 
 
 def read_npz(path: Path) -> SspLibrary:
-    """A library as pPXF packs it: arrays templates (wave, age, metallicity), masses, lam, ages, metals, fwhm.
+    """A library as pPXF packs it: arrays templates (wave, age, metallicity; L_sun/Angstrom per solar mass formed), lam
+    and fwhm (Angstrom), ages (Gyr), metals ([M/H]), and masses (in stars and remnants per mass formed).
 
-    E-MILES is in air there, the others in vacuum. Text arrays ``imf`` and ``isochrones`` are used if present.
+    E-MILES is in air there, the others in vacuum: so say the names of pPXF's files; a file of another name says it in a
+    text array ``frame`` ('air' or 'vacuum'). Text arrays ``imf`` and ``isochrones`` are used if present. Without masses
+    the library has none.
+
+    Raises
+    ------
+    TemplateError
+        If arrays are missing, disagree in shape, or cannot be in these units.
     """
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
-    wave, age, metallicity, masses = (arrays[n].astype(float) for n in ("lam", "ages", "metals", "masses"))
+    if missing := [name for name in _NPZ_ARRAYS if name not in arrays]:
+        raise TemplateError(f"{path}: lacks the array(s) {', '.join(missing)}; it has {', '.join(arrays) or 'none'}.")
+    wave, age, metallicity, templates = (arrays[n].astype(float) for n in _NPZ_ARRAYS[:4])
+    fwhm = np.broadcast_to(arrays["fwhm"].astype(float), wave.shape).copy()
+    masses = arrays["masses"].astype(float) if "masses" in arrays else None
+    expected = (wave.size, age.size, metallicity.size)
+    if templates.shape != expected or (masses is not None and masses.shape != expected[1:]):
+        shapes = f"templates {templates.shape}" + ("" if masses is None else f", masses {masses.shape}")
+        raise TemplateError(f"{path}: {shapes}; needed are (lam, ages, metals) = {expected}, and (ages, metals).")
+    if masses is None:
+        logger.warning("%s: no array 'masses': no labels that need a mass", path)
+    check_values(str(path), wave, age, metallicity, fwhm, masses)
     kind = next((k for k in _NPZ if k in path.stem.lower()), None)
+    if kind is None and "frame" not in arrays:
+        raise TemplateError(
+            f"{path}: whether its wavelengths are in air or in vacuum is not known. Keep the name of pPXF's file (with "
+            f"{', '.join(_NPZ)} in it), or add a text array 'frame' that says 'air' or 'vacuum'."
+        )
+    air = is_air(str(arrays.get("frame", "")), kind == "emiles", f"{path}: the array frame")
     imf, isochrones, citation = _NPZ.get(kind, ("not stated", "not stated", "as the file's source asks"))
     return assemble(
         {"emiles": "E-MILES", None: path.stem}.get(kind, str(kind).upper()),
-        air_to_vacuum(wave) if kind == "emiles" else wave,
-        np.moveaxis(arrays["templates"].astype(float), 0, -1).swapaxes(0, 1),
+        air_to_vacuum(wave) if air else wave,
+        np.moveaxis(templates, 0, -1).swapaxes(0, 1),
         age,
         metallicity,
-        np.broadcast_to(arrays["fwhm"].astype(float), wave.shape).copy(),
-        masses.T,
+        fwhm,
+        None if masses is None else masses.T,
         imf=str(arrays.get("imf", imf)),
         isochrones=str(arrays.get("isochrones", isochrones)),
         citation=citation,
@@ -118,20 +195,38 @@ def read_npz(path: Path) -> SspLibrary:
 def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -> SspLibrary:
     """A library from arrays of spectra in L_sun/Angstrom per solar mass formed, and M/L_r from its own spectra.
 
-    Cut to the range about 5500 Angstrom where every spectrum is positive: E-MILES below 0.1 Gyr ends at 8950.
+    Cut to the range about 5500 Angstrom where every spectrum is positive: E-MILES below 0.1 Gyr ends at 8950. Spectra
+    whose old populations cannot have their luminosities are taken as normalised: the library has no masses then.
     """
     order = np.ix_(np.argsort(metallicity), np.argsort(age))
     flux, age, metallicity = flux[order], np.sort(age), np.sort(metallicity)
     keep = _positive_range(wave, flux)
     wave, flux, fwhm = wave[keep], flux[..., keep], fwhm[keep]
-    ml_r = None
-    if mass_fraction is not None:
-        mass_fraction = mass_fraction[order]
-        weight, coverage = r_weights(wave)
-        if coverage > _R_COVERAGE:
-            ml_r = mass_fraction / solar_r_luminosity(flux @ weight * SOLAR_LUMINOSITY)
+    weight, coverage = r_weights(wave)
+    ml_r, normalised = None, False
+    if coverage > _R_COVERAGE:
+        light = solar_r_luminosity(flux @ weight * SOLAR_LUMINOSITY)
+        normalised = not has_luminosities(age, light)
+        if normalised:
+            logger.warning(
+                "%s: its spectra cannot be in L_sun/Angstrom per solar mass formed: no labels that need a mass",
+                about["source"],
+            )
+    mass_fraction = None if normalised or mass_fraction is None else mass_fraction[order]
+    if mass_fraction is not None and coverage > _R_COVERAGE:
+        ml_r = mass_fraction / light
     library = SspLibrary(
-        name, wave, flux, age, metallicity, fwhm, ml_r, mass_fraction, about.pop("imf"), about.pop("isochrones"), False
+        name,
+        wave,
+        flux,
+        age,
+        metallicity,
+        fwhm,
+        ml_r,
+        mass_fraction,
+        about.pop("imf"),
+        about.pop("isochrones"),
+        normalised,
     )
     return check_library(library._replace(**about))
 

@@ -1,64 +1,83 @@
 """Template libraries as a folder of FITS files in the naming of the MILES pages."""
 
 import logging
-import re
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
+from mangrove.spectra.library_checks import luminosity_factor
 from mangrove.spectra.library_files import IMF, ISOCHRONES, MILES_CITATION, MILES_LICENCE, assemble, emiles_fwhm
+from mangrove.spectra.miles_names import (
+    MILES_FWHM,
+    MilesName,
+    MilesVariant,
+    line_spread,
+    parse_miles_name,
+    parse_variant,
+)
+from mangrove.spectra.template_axis import vacuum_wavelengths
 from mangrove.ssp import SspLibrary
+from mangrove.survey.packed import unpacking_tool
 from mangrove.wavelengths import air_to_vacuum
 
 logger = logging.getLogger(__name__)
 
-_FILE_NAME = re.compile(
-    r"(?P<range>[A-Z])(?P<imf>[a-z]{2})(?P<slope>\d+\.\d+)Z(?P<sign>[mp])(?P<metallicity>\d+\.\d+)T(?P<age>\d+\.\d+)"
-    r"(?:_i(?P<isochrones>[PT])(?P<alpha>[mp]\d+\.\d+))?(?:_\w+)?(?:\.\w+)*\.fits(?:\.gz)?"
-)
-_SAME_METALLICITY, _SAME_AGE = 0.006, 0.01
-
-
-class MilesName(NamedTuple):
-    """What the name of a MILES file says; age in Gyr, metallicity and alpha in dex, alpha None if not given."""
-
-    spectral_range: str
-    imf: str
-    slope: float
-    metallicity: float
-    age: float
-    isochrones: str
-    alpha: float | None
-
-
-def parse_miles_name(name: str) -> MilesName | None:
-    """Parts of a name like ``Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits``; None for other names."""
-    match = _FILE_NAME.fullmatch(name)
-    if not match:
-        return None
-    signed = {"m": -1.0, "p": 1.0}
-    alpha = match["alpha"]
-    return MilesName(
-        match["range"],
-        match["imf"],
-        float(match["slope"]),
-        signed[match["sign"]] * float(match["metallicity"]),
-        float(match["age"]),
-        match["isochrones"] or "",
-        signed[alpha[0]] * float(alpha[1:]) if alpha else None,
-    )
+_SAME_METALLICITY, _SAME_AGE, _SAME_SPREAD = 0.006, 0.01, 0.01
 
 
 def read_miles_folder(folder: Path) -> SspLibrary:
-    """A folder of FITS files in the MILES naming, of one IMF, one set of isochrones and one [alpha/Fe].
+    """A folder of FITS files in the MILES naming, of one IMF, one set of isochrones, one [alpha/Fe], one line spread.
 
     Masses come from a table of the MILES pages (``out_mass_*.txt``, columns IMF, slope, [M/H], age, total mass, mass
     in stars and remnants, ...) in the folder; without one the library has no masses.
+
+    Raises
+    ------
+    TemplateError
+        If the files are not of one kind, some are packed or missing, or a name or header says what cannot be used.
     """
-    files = {parse_miles_name(f.name): f for f in sorted(folder.iterdir()) if parse_miles_name(f.name)}
+    files, variant = _files_of_one_kind(folder)
+    kind = next(iter(files))._replace(metallicity=0.0, age=0.0)
+    metallicity, age = (np.array(sorted({getattr(n, axis) for n in files})) for axis in ("metallicity", "age"))
+    wave, flux, fwhm = _read_grid(folder, files, variant, metallicity, age)
+    masses = _miles_masses(folder, kind, metallicity, age)
+    if masses is None:
+        logger.warning("%s: no table of masses (out_mass_*.txt) for its files: no labels that need a mass", folder)
+    return assemble(
+        "E-MILES" if kind.spectral_range == "E" else "MILES",
+        wave,
+        flux,
+        age,
+        metallicity,
+        _fwhm(folder, kind, variant, wave, fwhm),
+        masses,
+        imf=IMF.get(kind.imf, kind.imf).format(slope=kind.slope),
+        isochrones=ISOCHRONES.get(kind.isochrones, "not stated"),
+        citation=MILES_CITATION,
+        licence=MILES_LICENCE,
+        source=folder.name,
+    )
+
+
+def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVariant]:
+    """The files by their population, and what all their names say of the spectra."""
+    files: dict[MilesName, Path] = {}
+    variants: dict[MilesVariant, str] = {}
+    for file in sorted(folder.iterdir()):
+        if (tool := unpacking_tool(file.name)) and parse_miles_name(file.stem) and not file.with_suffix("").exists():
+            raise TemplateError(f"{file} is packed in a form that is not read; unpack it with '{tool}'.")
+        if (name := parse_miles_name(file.name)) is None:
+            if ".fits" in file.name:
+                logger.warning("%s: no name of the MILES pages, not read", file)
+            continue
+        variants.setdefault(parse_variant(file.name), file.name)
+        if name in files and len(variants) == 1:
+            raise TemplateError(
+                f"{folder}: {files[name].name} and {file.name} are the same population. Keep one of them."
+            )
+        files.setdefault(name, file)
     if not files:
         raise TemplateError(
             f"{folder}: no FITS file in the MILES naming, such as Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits."
@@ -69,30 +88,36 @@ def read_miles_folder(folder: Path) -> SspLibrary:
             f"{folder}: files of {len(kinds)} kinds (IMF, slope, isochrones, [alpha/Fe] or range): {_describe(kinds)}. "
             "Keep one kind in the folder."
         )
-    kind = kinds.pop()
-    metallicity, age = (np.array(sorted({getattr(n, axis) for n in files})) for axis in ("metallicity", "age"))
-    wave, flux = _read_grid(folder, files, kind, metallicity, age)
-    masses = _miles_masses(folder, kind, metallicity, age)
-    if masses is None:
-        logger.warning("%s: no table of masses (out_mass_*.txt) for its files: no labels that need a mass", folder)
-    return assemble(
-        "E-MILES" if kind.spectral_range == "E" else "MILES",
-        air_to_vacuum(wave),
-        flux,
-        age,
-        metallicity,
-        emiles_fwhm(wave) if kind.spectral_range == "E" else np.full(wave.size, 2.51),
-        masses,
-        imf=IMF.get(kind.imf, kind.imf).format(slope=kind.slope),
-        isochrones=ISOCHRONES.get(kind.isochrones, "not stated"),
-        citation=MILES_CITATION,
-        licence=MILES_LICENCE,
-        source=folder.name,
-    )
+    if len(variants) > 1:
+        raise TemplateError(
+            f"{folder}: files of {len(variants)} kinds (abundances, sampling or line spread), such as "
+            f"{' and '.join(list(variants.values())[:2])}. Keep one kind in the folder."
+        )
+    return files, next(iter(variants))
 
 
-def _read_grid(folder, files, kind, metallicity, age):
-    flux, wave = None, None
+def _fwhm(folder: Path, kind: MilesName, variant: MilesVariant, wave, in_header: float | None) -> np.ndarray:
+    """Line spread, Angstrom FWHM, of the names and the headers, which must agree."""
+    # E-MILES states its line spread for wavelengths in air.
+    air = np.interp(wave, air_to_vacuum(wave), wave)
+    own = {"E": emiles_fwhm(air), "M": np.full(wave.size, MILES_FWHM)}.get(kind.spectral_range)
+    if in_header is not None and not variant.spread:
+        variant = variant._replace(spread="fwhm", value=in_header)
+    elif in_header is not None and (variant.spread != "fwhm" or abs(in_header / variant.value - 1.0) > _SAME_SPREAD):
+        raise TemplateError(
+            f"{folder}: the names state a line spread of {variant.value:g} ({variant.spread}), the headers FWHM "
+            f"{in_header:g}. Correct the wrong ones."
+        )
+    try:
+        return line_spread(variant, wave, own)
+    except TemplateError as error:
+        raise TemplateError(f"{folder}: {error}") from error
+
+
+def _read_grid(folder, files, variant, metallicity, age):
+    """Vacuum wavelengths, spectra, and the line spread of the headers (None if they do not say)."""
+    kind = next(iter(files))
+    flux, wave, fwhm = None, None, None
     missing = []
     for i, z in enumerate(metallicity):
         for j, t in enumerate(age):
@@ -100,27 +125,38 @@ def _read_grid(folder, files, kind, metallicity, age):
             if file is None:
                 missing.append(f"[M/H] {z:+.2f} at {t:g} Gyr")
                 continue
-            new_wave, spectrum = _read_spectrum(file)
+            new_wave, spectrum, new_fwhm = _read_spectrum(file, variant)
             if flux is None:
-                wave, flux = new_wave, np.zeros((metallicity.size, age.size, new_wave.size))
-            if not np.array_equal(wave, new_wave):
-                raise TemplateError(f"{file}: other wavelengths than the files before it in the folder.")
+                wave, fwhm, flux = new_wave, new_fwhm, np.zeros((metallicity.size, age.size, new_wave.size))
+            if not np.array_equal(wave, new_wave) or fwhm != new_fwhm:
+                what = "wavelengths" if fwhm == new_fwhm else "FWHM"
+                raise TemplateError(f"{file}: other {what} than the files before it in the folder.")
             flux[i, j] = spectrum
     if missing:
         raise TemplateError(
             f"{folder}: the grid has gaps, first {missing[0]} ({len(missing)} of {metallicity.size * age.size}). "
             "Add these files, or take all files of that age or metallicity away."
         )
-    return wave, flux
+    return wave, flux, fwhm
 
 
-def _read_spectrum(file: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.ndarray, float | None]:
+    """Vacuum wavelengths, the spectrum in L_sun/Angstrom per solar mass formed, and the header's FWHM."""
     try:
         with fits.open(file) as hdus:
-            header, flux = hdus[0].header, np.asarray(hdus[0].data, float).ravel()
-            step = header.get("CDELT1", header.get("CD1_1"))
-            return header["CRVAL1"] + step * (np.arange(flux.size) + 1 - header.get("CRPIX1", 1.0)), flux
-    except (OSError, KeyError, TypeError) as error:
+            header, data = hdus[0].header.copy(), hdus[0].data
+            # astropy takes BITPIX, BSCALE and BLANK out of the header as it applies them to the data.
+            if data is None or np.squeeze(data).ndim != 1:
+                shape = "none" if data is None else data.shape
+                raise TemplateError(f"{file}: its first HDU must hold one spectrum; its data are {shape}.")
+            flux = np.squeeze(data).astype(float)
+            scale = luminosity_factor(str(header.get("BUNIT", "")).strip(), "BUNIT")
+            fwhm = header.get("FWHM")
+            wave = vacuum_wavelengths(header, variant.logarithmic)
+            return wave, flux * scale, None if fwhm is None else float(fwhm)
+    except TemplateError as error:
+        raise TemplateError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
+    except (OSError, KeyError, TypeError, ValueError) as error:
         raise TemplateError(f"{file}: not a readable MILES spectrum ({error}).") from error
 
 
@@ -138,7 +174,7 @@ def _mass_rows(file: Path, kind: MilesName):
     other = {"P": "BASTI", "T": "PADOVA"}.get(kind.isochrones)
     if other and other in file.name.upper():
         return
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         words = line.split()
         if len(words) < 6 or words[0].lower() != kind.imf:
             continue

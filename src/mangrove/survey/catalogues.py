@@ -1,20 +1,22 @@
-"""Catalogues beside drpall: active nuclei and visual morphology, joined to the galaxies by plateifu."""
+"""Catalogues beside drpall: active nuclei and visual morphology, joined to the galaxies by plateifu or MANGAID."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
-from astropy.io.registry import IORegistryError
 from astropy.table import Table
 
+from mangrove import paths
 from mangrove.config import Survey
 from mangrove.errors import CatalogueError
-from mangrove.survey import releases
+from mangrove.survey import tables
 from mangrove.survey.download import fetch, in_mirror, local_path
+from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.releases import Release
-from mangrove.survey.sample import Galaxy
 from mangrove.survey.transfer import Patience
 
 #: Column of the AGN catalogue (Comerford et al. 2020) by column of the sample sheet.
@@ -28,6 +30,19 @@ _RADIO_CLASS = "RADIO_CLASS"
 #: Columns that may hold the name of a galaxy, and its Hubble type; the first one present counts.
 _NAMES = ("PLATEIFU", "NAME", "MANGAID")
 _TYPES = ("TYPE", "HUBBLE_TYPE", "MORPH")
+
+
+class Names(NamedTuple):
+    """What a survey calls its galaxies, whether they are in the sample or not."""
+
+    plateifu: frozenset[str]
+    mangaid: frozenset[str]
+
+    @classmethod
+    def of(cls, galaxies: Iterable[Galaxy]) -> "Names":
+        """The names of some galaxies."""
+        galaxies = list(galaxies)
+        return cls(frozenset(g.plateifu for g in galaxies), frozenset(g.mangaid for g in galaxies))
 
 
 def locate(address: str, survey: Survey, release: Release, setting: str) -> Path:
@@ -49,7 +64,7 @@ def locate(address: str, survey: Survey, release: Release, setting: str) -> Path
     """
     if Path(address).is_file():
         return Path(address)
-    url = address if "://" in address or Path(address).is_absolute() else releases.address(survey.base, address)
+    url = paths.below(survey.base, address)
     here = local_path(url)
     if here is not None:
         here = in_mirror(url, survey.base, survey.mirror) or here
@@ -63,82 +78,94 @@ def locate(address: str, survey: Survey, release: Release, setting: str) -> Path
     return path
 
 
-def join_agn(galaxies: Iterable[Galaxy], path: str | Path) -> list[Galaxy]:
-    """Galaxies with the AGN flags of a catalogue: 1, or 0 where the catalogue does not list them.
+def join_agn(galaxies: Iterable[Galaxy], path: str | Path, survey: Names | None = None) -> list[Galaxy]:
+    """Galaxies with the AGN flags of a catalogue: 1, -1 where it does not know, 0 where it says no or does not list them.
 
     Parameters
     ----------
     path : path-like
-        Table in the layout of Comerford et al. (2020), whose MANGAID holds ``manga-<plateifu>``.
+        Table with the flags of Comerford et al. (2020), whose MANGAID holds ``manga-<plateifu>``; names may also be bare
+        plateifus or MANGAIDs, in a column PLATEIFU, NAME or MANGAID.
+    survey : Names, optional
+        All names of the survey, one of which the catalogue must list; by default those of ``galaxies``.
 
     Raises
     ------
     CatalogueError
-        If the file cannot be read or lacks columns.
+        If the file cannot be read, lacks columns, lists none of the survey's galaxies or one of them twice with other
+        values, or a flag says neither yes nor no nor 'not known'.
     """
-    table = _read(path)
-    names = _names(table, path)
-    flags = {ours: np.asarray(_column(table, (theirs,), path)).astype(bool) for ours, theirs in _AGN_FLAGS.items()}
-    radio = _text(table[_RADIO_CLASS]) if _RADIO_CLASS in table.colnames else np.full(len(table), "")
-    rows = {name: i for i, name in enumerate(names)}
+    galaxies = list(galaxies)
+    table = tables.read_table(path, _NAMES)
+    flags = [tables.flags(tables.column(table, (theirs,), path), path).tolist() for theirs in _AGN_FLAGS.values()]
+    radio = tables.find(table.colnames, (_RADIO_CLASS,), path)
+    classes = tables.texts(table[radio]) if radio else [""] * len(table)
+    listed, key = _by_name(table, list(zip(*flags, classes, strict=True)), survey or Names.of(galaxies), path)
 
     def flagged(galaxy: Galaxy) -> Galaxy:
-        i = rows.get(galaxy.plateifu)
-        if i is None:
-            return replace(galaxy, **dict.fromkeys(_AGN_FLAGS, 0))
-        return replace(galaxy, radio_class=radio[i], **{ours: int(flag[i]) for ours, flag in flags.items()})
+        *values, radio_class = listed.get(key(galaxy), (*[0] * len(_AGN_FLAGS), ""))
+        return replace(galaxy, radio_class=radio_class, **dict(zip(_AGN_FLAGS, values, strict=True)))
 
     return [flagged(galaxy) for galaxy in galaxies]
 
 
-def join_morphology(galaxies: Iterable[Galaxy], path: str | Path) -> list[Galaxy]:
+def join_morphology(galaxies: Iterable[Galaxy], path: str | Path, survey: Names | None = None) -> list[Galaxy]:
     """Galaxies with the Hubble type of a catalogue; empty where it has none.
 
     Parameters
     ----------
     path : path-like
-        Table with a column PLATEIFU, NAME or MANGAID (``manga-<plateifu>`` or the bare plateifu) and a column TYPE,
-        HUBBLE_TYPE or MORPH, in upper or lower case (the MaNGA Visual Morphology catalogue has NAME and TYPE).
+        Table with names as in :func:`join_agn` and a column TYPE, HUBBLE_TYPE or MORPH, in upper or lower case (the MaNGA
+        Visual Morphology catalogue has NAME and TYPE).
+    survey : Names, optional
+        As in :func:`join_agn`.
 
     Raises
     ------
     CatalogueError
-        If the file cannot be read or lacks columns.
+        If the file cannot be read, lacks columns, lists none of the survey's galaxies or one of them twice with other
+        values, or holds numbers in place of Hubble types.
     """
-    table = _read(path)
-    types = dict(zip(_names(table, path), _text(_column(table, _TYPES, path)), strict=True))
-    unknown = {"-", "0", "nan"}
-    found = {name: value for name, value in types.items() if value not in unknown}
-    return [replace(galaxy, morphology=found.get(galaxy.plateifu, "")) for galaxy in galaxies]
-
-
-def _read(path: str | Path) -> Table:
-    try:
-        table = Table.read(path)
-    except (OSError, ValueError, TypeError, IORegistryError) as error:
-        reason = str(error).splitlines()[0]
-        raise CatalogueError(f"{path} cannot be read as a table ({reason}); give a FITS or ECSV table.") from error
-    table.rename_columns(table.colnames, [name.upper() for name in table.colnames])
-    return table
-
-
-def _names(table: Table, path) -> list[str]:
-    names = [name.removeprefix("manga-") for name in _text(_column(table, _NAMES, path))]
-    if len(set(names)) < len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise CatalogueError(f"{path} lists {twice} twice; delete one of its rows.")
-    return names
-
-
-def _column(table: Table, candidates: Sequence[str], path):
-    name = next((c for c in candidates if c in table.colnames), None)
-    if name is None:
+    galaxies = list(galaxies)
+    table = tables.read_table(path, _NAMES)
+    types = tables.column(table, _TYPES, path)
+    if types.dtype.kind in "iuf" and not np.ma.getmaskarray(types).all():
         raise CatalogueError(
-            f"{path} has no column {' or '.join(candidates)}; its columns are {', '.join(table.colnames)}."
+            f"{path}: the column {types.name} holds numbers; wanted are Hubble types as text, such as Sb or E. Rename the "
+            f"column that has them to {_TYPES[0]}."
         )
-    return table[name]
+    words = ["" if word == "0" else word for word in tables.texts(types)]
+    listed, key = _by_name(table, words, survey or Names.of(galaxies), path)
+    return [replace(galaxy, morphology=listed.get(key(galaxy), "")) for galaxy in galaxies]
 
 
-def _text(column) -> list[str]:
-    values = np.ma.filled(np.ma.asarray(column), "") if np.ma.isMaskedArray(column) else np.asarray(column)
-    return [(v.decode() if isinstance(v, bytes) else str(v)).strip() for v in values.tolist()]
+def _by_name(table: Table, values: Sequence, survey: Names, path) -> tuple[dict, Callable[[Galaxy], str]]:
+    """The values of a table's rows by the names that most rows share with the survey, and a galaxy's name of that kind."""
+    tables.column(table, _NAMES, path)  # at least one of them must be there
+    found = [name for name in _NAMES if tables.find(table.colnames, (name,), path)]
+    columns = [_names(tables.column(table, (name,), path)) for name in found]
+    matches = [
+        (sum(name in known for name in names), names, kind)
+        for names in columns
+        for kind, known in survey._asdict().items()
+    ]
+    n_match, names, kind = max(matches, key=lambda match: match[0])
+    if not n_match:
+        example = next((name for name in columns[0] if name), "nothing")
+        raise CatalogueError(
+            f"{path} lists none of the {len(survey.plateifu)} cubes of the survey: its {', '.join(found)} holds names like "
+            f"'{example}'. Wanted are plateifus (8485-1901 or manga-8485-1901) or MANGAIDs (1-209232)."
+        )
+    return _unique(names, values, getattr(survey, kind), path), lambda galaxy: getattr(galaxy, kind)
+
+
+def _names(column) -> list[str]:
+    return [re.sub("^manga-", "", name, flags=re.IGNORECASE) for name in tables.texts(column)]
+
+
+def _unique(names: Sequence[str], values: Sequence, known: frozenset[str], path) -> dict:
+    listed: dict = {}
+    for name, value in zip(names, values, strict=True):
+        if name in known and listed.setdefault(name, value) != value:
+            raise CatalogueError(f"{path} lists {name} twice, with other values; delete one of its rows.")
+    return listed

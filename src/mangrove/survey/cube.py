@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from astropy.io import fits
 from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
 
+#: Wavelengths that such spectra have, Angstrom.
+_RANGE = (1000.0, 30000.0)
 #: Largest distance of a wavelength from the log-linear scale, in pixels.
 _SCALE_TOLERANCE = 0.01
 
@@ -33,7 +34,7 @@ class Cube:
     pixel_scale : float
         Side of a spaxel, arcsec.
     wcs : astropy.wcs.WCS or None
-        Celestial; None for single spectra.
+        Columns, rows to right ascension, declination (J2000, deg); None for single spectra.
     images : dict of str to ndarray, shape (ny, nx)
         Broad-band images by name.
     quality : int
@@ -41,6 +42,8 @@ class Cube:
     instrument : str
     version : str
         Version of the pipeline that made the cube; empty if the file does not say.
+    psf_fwhm : float
+        Full width at half maximum of the point-spread function in r, arcsec; NaN if the file does not say.
     notes : str
         What the reader did that a user of the data must know.
 
@@ -63,6 +66,7 @@ class Cube:
     quality: int = 0
     instrument: str = "MaNGA"
     version: str = ""
+    psf_fwhm: float = np.nan
     notes: str = ""
 
     def __post_init__(self):
@@ -92,7 +96,8 @@ def check_scale(wave: np.ndarray) -> None:
     Raises
     ------
     CubeError
-        If there are fewer than two, or they are not finite, positive, increasing and log-linear.
+        If there are fewer than two, or they are not finite, positive, increasing, log-linear, and those of visible or
+        near-infrared light in Angstrom.
     """
     if wave.ndim != 1 or wave.size < 2:
         raise CubeError(f"the wavelengths have shape {wave.shape}; a list of at least two is needed.")
@@ -101,31 +106,13 @@ def check_scale(wave: np.ndarray) -> None:
     ln = np.log(wave)
     if np.any(np.diff(ln) <= 0):
         raise CubeError(f"the wavelengths do not increase (first at pixel {int(np.argmax(np.diff(ln) <= 0))}).")
+    if not (_RANGE[0] < wave[0] and wave[-1] < _RANGE[1]):
+        raise CubeError(
+            f"the wavelengths run from {wave[0]:.6g} to {wave[-1]:.6g}, which cannot be Angstrom. Give their unit in BUNIT "
+            "of HDU WAVE ('nm', 'um'), or convert them."
+        )
     off = np.abs(ln - np.linspace(ln[0], ln[-1], ln.size)) * (ln.size - 1) / (ln[-1] - ln[0])
     if off.max() > _SCALE_TOLERANCE:
         raise CubeError(
             f"the wavelengths are not log-linear: pixel {int(off.argmax())} is off by {off.max():.2g} pixels."
         )
-
-
-def spaxel_side(wcs: WCS) -> float:
-    """Side of a square spaxel, arcsec, of a celestial frame."""
-    return float(wcs.proj_plane_pixel_area().to_value("arcsec2") ** 0.5)
-
-
-def celestial_frame(header: fits.Header) -> WCS:
-    """The celestial frame of a header.
-
-    Raises
-    ------
-    CubeError
-        If it has none that can be used.
-    """
-    try:
-        wcs = WCS(header)
-        usable = wcs.has_celestial and 0 < spaxel_side(wcs.celestial) < np.inf
-    except (ValueError, KeyError, TypeError, AttributeError, MemoryError, fits.VerifyError) as error:
-        raise CubeError(f"its celestial frame (WCS) cannot be used ({type(error).__name__}: {error}).") from error
-    if not usable:
-        raise CubeError("it has no celestial frame (WCS: CTYPE, CRVAL, CRPIX, CD): the galaxy cannot be placed.")
-    return wcs.celestial

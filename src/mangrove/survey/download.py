@@ -13,6 +13,8 @@ from mangrove.survey.progress import Progress
 from mangrove.survey.transfer import Patience
 
 _PIECE = 1 << 20
+#: What to do about a damaged file that is not the archive's.
+_OWN_FILE = "Put a whole one in its place, or correct survey.base, survey.mirror or the column 'path' of the sheet."
 
 
 def fetch(
@@ -68,9 +70,10 @@ def fetch(
             url = str(source)
             _from_disk(source, target, wanted, link)
     except Damaged as error:
-        raise DownloadError(
-            f"{url} did not arrive as a whole FITS file ({error}). Run again to fetch it anew."
-        ) from error
+        what, how = (
+            ("is no", _OWN_FILE) if source is not None else ("did not arrive as a", "Run again to fetch it anew.")
+        )
+        raise DownloadError(f"{url} {what} whole FITS file ({error}). {how}") from error
     except WrongFile as error:
         raise DownloadError(f"{url} {error}") from error
     except OSError as error:

@@ -2,14 +2,19 @@
 
 import itertools
 import math
+import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 import numpy as np
 from astropy.io import fits
 
+from mangrove.survey import packed
+
 _BLOCK = 2880
-_END = b"END".ljust(80)
+_CARD = 80
+#: A card that ends a header: astropy takes END with anything behind it that does not go on as a keyword.
+_END = re.compile(rb"END(?![A-Z0-9_-])")
 _MAX_HEADER = 1000 * _BLOCK
 #: Type of the values by BITPIX.
 _TYPES = {bits: np.dtype(name) for bits, name in ((8, "u1"), (16, ">i2"), (32, ">i4"), (64, ">i8"))}
@@ -18,6 +23,10 @@ _TYPES |= {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
 
 class FitsError(Exception):
     """The bytes are no whole FITS file; the text, without a full stop, says what is wrong."""
+
+
+class TrailingError(FitsError):
+    """After the last HDU come bytes that are none; what came before is whole."""
 
 
 class Layout(NamedTuple):
@@ -53,8 +62,10 @@ def headers(file: BinaryIO) -> Iterator[tuple[bytes, fits.Header]]:
 
     Raises
     ------
+    TrailingError
+        If bytes that are no HDU follow the last one: special records of old files, or what is left of a damaged header.
     FitsError
-        If the file is empty, is not FITS, or is cut or damaged in a header.
+        If the file is empty, is not FITS, says itself that it is none, or is cut or damaged in a header.
     """
     for index in itertools.count():
         content = _header_bytes(file, index)
@@ -84,6 +95,17 @@ def data_layout(header: fits.Header, index: int) -> Layout:
     counted = axes[1:] if random_groups else axes
     size = _TYPES[bits].itemsize * groups * (parameters + math.prod(counted)) if counted else 0
     return Layout(tuple(axes[::-1]), _TYPES[bits], size)
+
+
+def blank(header: fits.Header) -> int | None:
+    """The value of undefined pixels of an image of whole numbers (FITS Standard 4.0, section 4.4.2.5); None for none.
+
+    Raises
+    ------
+    FitsError
+        If BLANK is no whole number.
+    """
+    return _whole(header, "BLANK") if "BLANK" in header and _whole(header, "BITPIX") > 0 else None
 
 
 def number(header: fits.Header, key: str, default: float | None = None) -> float:
@@ -137,12 +159,14 @@ def _header_bytes(file: BinaryIO, index: int) -> bytes:
         block = _read_block(file)
         if not block and not content and index:
             return b""
-        if not content and not block.startswith(b"XTENSION=" if index else b"SIMPLE  ="):
-            raise FitsError(f"after HDU {index - 1} comes no HDU" if index else f"it is {_kind(block)}, not FITS")
+        if not content and index and not block.startswith(b"XTENSION="):
+            raise TrailingError(f"after HDU {index - 1} come bytes that are no HDU")
+        if not content and not index and not block.startswith(b"SIMPLE  ="):
+            raise FitsError(f"it is {_kind(block)}, not FITS")
         if len(block) < _BLOCK:
             raise FitsError(f"it ends in the header of HDU {index}")
         content += block
-        if any(block[i : i + len(_END)] == _END for i in range(0, _BLOCK, len(_END))):
+        if any(_END.match(block, i) for i in range(0, _BLOCK, _CARD)):
             return content
     raise FitsError(f"the header of HDU {index} has no end")
 
@@ -157,11 +181,17 @@ def _read_block(file: BinaryIO) -> bytes:
 def _kind(block: bytes) -> str:
     if not block:
         return "empty"
-    return "a web page" if block.lstrip()[:1] == b"<" else f"something that begins with {block[:16]!r}"
+    if block.lstrip()[:1] == b"<":
+        return "a web page"
+    return packed.unpacking(block[: packed.N_FIRST]) or f"something that begins with {block[:16]!r}"
 
 
 def _parsed(content: bytes, index: int) -> fits.Header:
+    """The header; what is not ASCII in it (names of observers) becomes a question mark, as astropy reads it."""
     try:
-        return fits.Header.fromstring(content.decode("ascii"))
+        header = fits.Header.fromstring(content.decode("ascii", errors="replace").replace("\ufffd", "?"))
     except (ValueError, fits.VerifyError) as error:
         raise FitsError(f"the header of HDU {index} cannot be read ({error})") from error
+    if not index and _value(header, "SIMPLE", False) is not True:
+        raise FitsError("the card SIMPLE of its first header is not T: it says itself that it is not standard FITS")
+    return header

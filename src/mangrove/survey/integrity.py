@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 from isal import igzip, isal_zlib
 
-from mangrove.survey.fits_blocks import FitsError, data_layout, headers
+from mangrove.survey.fits_blocks import FitsError, TrailingError, data_layout, headers
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ class Wanted(NamedTuple):
     plateifu, drpver : str or None
         Galaxy (PLATEIFU) and version of the reduction (VERSDRP3); None where any will do.
     sums : bool
-        Whether a wrong DATASUM or CHECKSUM is an error; a warning otherwise, as files that people have edited keep
-        the sums of their originals.
+        Whether a wrong DATASUM or CHECKSUM, bytes after the last HDU and a last block that is not filled are errors;
+        warnings otherwise, as files that people have edited keep the sums of their originals, and astropy reads them.
     """
 
     plateifu: str | None = None
@@ -172,12 +172,22 @@ class _Source(io.RawIOBase):
 
 
 def _check_hdus(file: BinaryIO, wanted: Wanted) -> None:
+    try:
+        _check_each(file, wanted)
+    except TrailingError as error:
+        if wanted.sums:
+            raise
+        logger.warning("%s; they are not read", error)
+
+
+def _check_each(file: BinaryIO, wanted: Wanted) -> None:
     for index, (content, header) in enumerate(headers(file)):
         if index == 0:
             _check_identity(header, wanted)
         summed = "CHECKSUM" in header or "DATASUM" in header
         layout = data_layout(header, index)
-        total = _pass(file, layout.size + layout.padding, index, summed)
+        may_lack = 0 if wanted.sums else layout.padding
+        total = _pass(file, layout.size + layout.padding, may_lack, index, summed)
         wrong = _wrong_sum(header, _ones_sum(content), total) if summed else ""
         if wrong and wanted.sums:
             raise Damaged(f"HDU {index} does not agree with its {wrong}")
@@ -196,18 +206,22 @@ def _check_identity(header: fits.Header, wanted: Wanted) -> None:
         )
 
 
-def _pass(file: BinaryIO, size: int, index: int, summed: bool) -> int:
-    """Read an HDU's data; the sum of its 32-bit words if asked for, else 0."""
+def _pass(file: BinaryIO, size: int, may_lack: int, index: int, summed: bool) -> int:
+    """Read an HDU's data, whose last bytes may be lacking; the sum of its 32-bit words if asked for, else 0."""
     total, done, scratch = 0, 0, bytearray(min(size, _PIECE))
     while done < size:
         want = memoryview(scratch)[: min(len(scratch), size - done)]
         filled = 0
         while filled < len(want) and (n := file.readinto(want[filled:])):
             filled += n
+        lacking = size - done - filled
+        if filled < len(want) and lacking > may_lack:
+            raise Damaged(f"it ends in the data of HDU {index}, {lacking} bytes too early")
         if filled < len(want):
-            raise Damaged(f"it ends in the data of HDU {index}, {size - done - filled} bytes too early")
+            logger.warning("HDU %d ends %d bytes before the end of its last block", index, lacking)
+            want[filled:] = bytes(len(want) - filled)
         total += _ones_sum(want) if summed else 0
-        done += filled
+        done = done + filled if filled == len(want) else size
     return total
 
 

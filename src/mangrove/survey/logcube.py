@@ -1,22 +1,24 @@
 """Reader of MaNGA LOGCUBE files, DR15 (v2_4_3) and DR17 (v3_1_1)."""
 
 import numpy as np
+from astropy.io import fits
 
 from mangrove.errors import CubeError
+from mangrove.survey import manga_arrays
 from mangrove.survey.bitmasks import FATAL, DrpPixel, has
-from mangrove.survey.cube import Cube, celestial_frame, spaxel_side
+from mangrove.survey.cube import Cube
 from mangrove.survey.fits_stream import Hdu, number, text
+from mangrove.survey.sky_frame import celestial_frame, spaxel_side
 
 _CUBES = ("FLUX", "IVAR", "MASK")
 #: Line spread after pixelisation: name of the HDU by release.
 _LSF = ("LSFPOST", "DISP")
 _BANDS = ("G", "R", "I", "Z")
-#: Images to keep, and the HDU after which a LOGCUBE holds nothing that is needed: the point-spread functions and the
-#: correlation of spaxels.
-HDUS = (*_CUBES, *_LSF, "WAVE", *(f"{b}IMG" for b in _BANDS))
-LAST = f"{_BANDS[-1]}IMG"
-#: What to do with a LOGCUBE that is refused.
-MEND = "Delete it and run again to fetch it anew; correct it where it is a file of your own."
+_IMAGES = tuple(f"{b}IMG" for b in _BANDS)
+#: Images to keep, and those after which nothing that is needed comes in any order: not the point-spread functions and
+#: the correlation of spaxels.
+HDUS = (*_CUBES, *_LSF, "WAVE", *_IMAGES)
+UNTIL = (*((name,) for name in (*_CUBES, "WAVE", *_IMAGES)), _LSF)
 #: Side of a MaNGA spaxel, arcsec; a file that says otherwise has lost its scale.
 _SPAXEL = 0.5
 #: Angstrom; MaNGA's line spread is about 1.2.
@@ -34,9 +36,11 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     Raises
     ------
     CubeError
-        If an HDU is missing or has another shape or type, or the frame on the sky or the name is missing.
+        If an HDU is missing or has another shape or type, its header says that it holds something else, or the frame on
+        the sky or the name is missing.
     """
     primary = hdus["PRIMARY"].header
+    notes = manga_arrays.notes(hdus) if "FLUX" in hdus else ""
     flux, ivar, mask, lsf, wave = _arrays(hdus)
     # The largest array that is not kept: gone before the next ones are made.
     good, foreground = ~has(mask, FATAL), has(mask, DrpPixel.FORESTAR).mean(axis=0) > 0.5
@@ -63,8 +67,16 @@ def read(hdus: dict[str, Hdu]) -> Cube:
         wcs=wcs,
         quality=int(number(primary, "DRP3QUAL", 0)),
         version=text(primary, "VERSDRP3"),
+        psf_fwhm=_psf_fwhm(primary),
         images={b.lower(): image for b in _BANDS if (image := _image(hdus, f"{b}IMG")) is not None},
+        notes=notes,
     )
+
+
+def _psf_fwhm(primary: fits.Header) -> float:
+    """Width of the reconstructed point-spread function in r, arcsec; the pipeline writes -1 where it has none."""
+    fwhm = number(primary, "RFWHM", -1.0)
+    return fwhm if fwhm > 0 else np.nan
 
 
 def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
@@ -76,10 +88,8 @@ def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
     if missing:
         raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}.")
     for name, values in zip(names, arrays, strict=True):
-        if values.dtype.kind != ("i" if name == "MASK" else "f"):
-            raise CubeError(
-                f"HDU {name} holds {values.dtype}; a LOGCUBE has {'int32' if name == 'MASK' else 'floats'}."
-            )
+        if name != "MASK" and values.dtype.kind != "f":
+            raise CubeError(f"HDU {name} holds {values.dtype}; a LOGCUBE has floats.")
     shapes = {n: v.shape for n, v in zip(names[:-1], arrays, strict=False)}
     if len(set(shapes.values())) > 1 or arrays[0].ndim != 3 or arrays[-1].shape != arrays[0].shape[:1]:
         listed = ", ".join(f"{n} {s}" for n, s in shapes.items())
@@ -87,14 +97,9 @@ def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
             f"its HDUs disagree in shape: {listed}, WAVE {arrays[-1].shape}; "
             "cubes have (wavelength, rows, columns), FITS axes in the order (columns, rows, wavelength)."
         )
-    flux, ivar, mask, lsf, wave = arrays
-    return _single(flux), _single(ivar), mask, _single(lsf), wave.astype(float)
-
-
-def _single(values: np.ndarray) -> np.ndarray:
-    """Values as float32; infinite, and so no data, where that cannot hold them."""
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False)
+    wave = manga_arrays.wavelengths(hdus)
+    lsf = manga_arrays.line_spread(lsf_name, hdus, wave)
+    return *manga_arrays.flux_and_ivar(hdus), manga_arrays.mask(hdus), lsf, wave
 
 
 def _image(hdus: dict[str, Hdu], name: str) -> np.ndarray | None:

@@ -47,7 +47,7 @@ def reason_missing_in(path: str | Path) -> str | None:
     None for a cube, and for a file that cannot be read, which is for the cube's reader to report.
     """
     try:
-        header = read_hdus(path, (), "PRIMARY")["PRIMARY"].header
+        header = read_hdus(path, (), [("PRIMARY",)])["PRIMARY"].header
         return text(header, _KEY) if _KEY in header else None
     except CubeError:
         return None

@@ -1,16 +1,18 @@
-"""Reader of VLT/MUSE cubes: linear air wavelengths become the log-linear vacuum scale of the rest of mangrove."""
+"""Reader of VLT/MUSE cubes: their wavelengths, most often linear and in air, become mangrove's log-linear vacuum scale."""
 
 import numpy as np
-from astropy.io import fits
 
 from mangrove.errors import CubeError
-from mangrove.survey.cube import Cube, celestial_frame, spaxel_side
+from mangrove.survey import error_arrays
+from mangrove.survey.cube import Cube
 from mangrove.survey.fits_stream import Hdu, number, text
-from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, linear_edges, log_edges, overlap_matrix
+from mangrove.survey.sky_frame import celestial_frame, check_undistorted, spaxel_side
+from mangrove.survey.spectral_axis import SpectralAxis, spectral_axis, velocity_frame
+from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, log_edges, overlap_matrix
 
 #: Images to keep.
 HDUS = ("DATA", "STAT", "DQ")
-#: What to do with a cube that is refused.
+#: What helps where a cube is refused.
 MEND = (
     "Give the cube as MUSE's pipeline writes it: DATA and STAT of one shape, CTYPE3 'AWAV' in Angstrom with CRVAL3, "
     "CRPIX3 and CD3_3, a celestial frame, BUNIT '10**(-20)*erg/s/cm**2/Angstrom'."
@@ -20,8 +22,8 @@ STEP = 1e-4
 #: Largest part of an output pixel that may come from bad input pixels.
 _BAD_FRACTION = 0.1
 #: Angstrom; MUSE covers 4650 to 9300.
-_AIR_RANGE = (2000.0, 30000.0)
-_TO_1E17 = {"10**(-20)*erg/s/cm**2/Angstrom": 1e-3, "10**(-20)*erg/s/cm**2/Angstrom/spaxel": 1e-3}
+_RANGE = (2000.0, 30000.0)
+_NOTE = "rebinned to log-linear vacuum wavelengths; the covariance of neighbouring pixels is in their variance"
 
 
 def recognises(hdus: dict[str, Hdu]) -> bool:
@@ -45,26 +47,31 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     Raises
     ------
     CubeError
-        If the wavelength axis is not linear air wavelength in Angstrom, the unit is unknown, HDUs disagree in shape,
-        or there is no celestial frame.
+        If the third axis is no wavelength, the unit is no flux per wavelength, the errors contradict their header, HDUs
+        disagree in shape, there is no celestial frame, or the cube is another instrument's.
     """
+    _check_instrument(hdus)
     header = hdus["DATA"].header
     data, stat, quality = (hdus[n].data if n in hdus else None for n in HDUS)
     if any(other is not None and other.shape != data.shape for other in (stat, quality)):
         raise CubeError(f"its HDUs {', '.join(n for n in HDUS if n in hdus)} disagree in shape.")
-    wave_air, unit = _air_scale(header), _unit(header)
-    edges_air = linear_edges(wave_air)
-    edges = air_to_vacuum(edges_air)
+    check_undistorted(header)
+    axis, wcs = _axis(hdus), celestial_frame(header)
+    edges_file = axis.edges
+    edges = air_to_vacuum(edges_file) if axis.air else edges_file
+    # MUSE's line spread is a function of the wavelength in air.
+    edges_air = edges_file if axis.air else np.interp(edges, air_to_vacuum(edges), edges)
     wave = _vacuum_scale(edges)
+    unit, errors = _units(hdus)
     matrix = overlap_matrix(edges, log_edges(wave))
     # The flux in a pixel stays, its width in vacuum is larger.
-    unit *= (np.diff(edges_air) / np.diff(edges))[:, None]
-    ny_nx = data.shape[1:]
-    flux = data.reshape(wave_air.size, -1).astype(np.float64) * unit
-    variance = stat.reshape(wave_air.size, -1).astype(np.float64) * unit**2
-    bad = ~np.isfinite(flux) | ~np.isfinite(variance) | (variance <= 0)
+    stretch = (np.diff(edges_file) / np.diff(edges))[:, None]
+    ny_nx, n = data.shape[1:], axis.wave.size
+    flux = data.reshape(n, -1).astype(np.float64) * (unit * stretch)
+    variance = error_arrays.variance(stat.reshape(n, -1), errors) * stretch**2
+    bad = ~np.isfinite(flux) | ~np.isfinite(variance) | ~(variance > 0)
     if quality is not None:
-        bad |= quality.reshape(wave_air.size, -1) != 0
+        bad |= error_arrays.quality_flags("DQ", hdus["DQ"]).reshape(n, -1) != 0
     flux_out = matrix @ np.where(bad, 0.0, flux)
     variance_out = matrix @ (np.where(bad, 0.0, variance) * np.diff(edges)[:, None])
     variance_out /= np.diff(log_edges(wave))[:, None]
@@ -75,7 +82,6 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     np.divide(variance_out, covered**2, out=variance_out, where=good)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
     lsf = np.hypot(fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
-    wcs = celestial_frame(header)
     shape = (wave.size, *ny_nx)
     flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)
     return Cube(
@@ -90,27 +96,41 @@ def read(hdus: dict[str, Hdu]) -> Cube:
         wcs=wcs,
         images={"white": flux_out.mean(axis=0)},
         instrument="MUSE",
-        notes="rebinned to log-linear vacuum wavelengths; the covariance of neighbouring pixels is in their variance",
+        notes="; ".join(filter(None, [_NOTE, velocity_frame(header, hdus["PRIMARY"].header)])),
     )
 
 
-def _air_scale(header: fits.Header) -> np.ndarray:
-    kind, unit = text(header, "CTYPE3"), text(header, "CUNIT3")
-    if kind != "AWAV" or unit.lower() != "angstrom":
-        raise CubeError(f"the wavelength axis is {kind or 'not named'} in '{unit}'; a MUSE cube has AWAV in Angstrom.")
-    step = number(header, "CD3_3" if "CD3_3" in header else "CDELT3")
-    pixels = np.arange(int(number(header, "NAXIS3"))) + 1.0
-    wave = number(header, "CRVAL3") + step * (pixels - number(header, "CRPIX3"))
-    if wave.size < 2 or not _AIR_RANGE[0] < wave[0] < wave[-1] < _AIR_RANGE[1]:
-        raise CubeError(f"its {wave.size} wavelengths begin at {wave[:1]} in steps of {step:g} Angstrom; not MUSE's.")
-    return wave
+def _axis(hdus: dict[str, Hdu]) -> SpectralAxis:
+    axis = spectral_axis(hdus["DATA"].header)
+    wave = axis.wave
+    if wave.size < 2 or not _RANGE[0] < wave[0] < wave[-1] < _RANGE[1] or np.any(np.diff(wave) <= 0):
+        raise CubeError(
+            f"its {wave.size} wavelengths run from {wave[0]:.6g} to {wave[-1]:.6g} Angstrom (CRVAL3, CRPIX3, CUNIT3 and "
+            "CD3_3, or CDELT3 and PC3_3); not MUSE's."
+        )
+    return axis
 
 
-def _unit(header: fits.Header) -> float:
-    unit = text(header, "BUNIT")
-    if unit not in _TO_1E17:
-        raise CubeError(f"BUNIT is '{unit}'; known for MUSE: {', '.join(_TO_1E17)}.")
-    return _TO_1E17[unit]
+def _units(hdus: dict[str, Hdu]) -> tuple[float, error_arrays.Errors]:
+    """What makes DATA fluxes in 1e-17 erg/s/cm2/Angstrom/spaxel, and what STAT holds."""
+    header, primary = hdus["DATA"].header, hdus["PRIMARY"].header
+    unit = text(header, "BUNIT") or text(primary, "BUNIT")
+    factor = error_arrays.flux_scale("DATA", unit)
+    errors = error_arrays.meaning_of_errors("STAT", hdus["STAT"].header, error_arrays.VARIANCE, unit, factor)
+    # MPDAF wrote a factor beside the unit.
+    for name in ("DATA", "STAT"):
+        scale = number(hdus[name].header, "FSCALE", 1.0)
+        if scale != 1:
+            raise CubeError(f"FSCALE of HDU {name} is {scale:g}: multiply the values by it and set it to 1.")
+    return factor, errors
+
+
+def _check_instrument(hdus: dict[str, Hdu]) -> None:
+    """Refuse a cube of another instrument, whose line spread is not MUSE's."""
+    names = (str(hdus[n].header.get("INSTRUME", "")).strip() for n in ("DATA", "PRIMARY"))
+    name = next(filter(None, names), "MUSE")
+    if not name.upper().startswith("MUSE"):
+        raise CubeError(f"INSTRUME is '{name}': its line spread is not MUSE's, which is what is known here.")
 
 
 def _vacuum_scale(edges: np.ndarray) -> np.ndarray:

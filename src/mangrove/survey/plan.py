@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from mangrove import paths
 from mangrove.config import Config
 from mangrove.errors import SampleError
 from mangrove.survey import releases
@@ -64,7 +65,7 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         galaxies = read_sheet(config)
         cost = plan(galaxies, survey.keep_cubes)
         what = f"{len(galaxies)} cubes of {len({g.mangaid for g in galaxies.values()})} galaxies"
-        urls = [releases.address(survey.base, g.path or release.cube_path(g.plateifu)) for g in galaxies.values()]
+        urls = [paths.below(survey.base, g.path or release.cube_path(g.plateifu)) for g in galaxies.values()]
     shown = urls if addresses or len(urls) == 1 else [urls[0], "...", urls[-1]]
     where = ["cubes      simulated on this machine"]
     if survey.source != "simulated":

@@ -1,99 +1,21 @@
 """Sample sheets: one galaxy a row, tab separated, read and checked before any job starts."""
 
 import csv
-import math
-import re
+import hashlib
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 
+from mangrove import outputs, paths
 from mangrove.config import Config
 from mangrove.errors import SampleError
+from mangrove.survey.galaxy import MISSING, SAME_OBJECT, Galaxy, angular_distance, check_galaxy
 from mangrove.survey.releases import release
-
-#: Missing numbers in sample sheets, as in the NSA columns of drpall.
-MISSING = -9999.0
-PLATEIFU = r"\d{4,5}-\d{3,5}"
-GALAXY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
-
-
-@dataclass(frozen=True)
-class Galaxy:
-    """One row of a sample sheet. Missing numbers are -9999.
-
-    Attributes
-    ----------
-    plateifu : str
-        PLATE-IFUDESIGN; any name of letters, digits and ``_.+-`` where the source is 'files'.
-    mangaid : str
-        MaNGA identifier of the galaxy; repeat observations share it.
-    z : float
-        Redshift, the zero of velocities.
-    ebv : float
-        Galactic E(B-V), mag.
-    ra, dec : float
-        Centre of the object, deg; a single spectrum may lack it.
-    r_e : float
-        Effective radius along the major axis, arcsec, above 0.
-    pa : float
-        Position angle, deg east of north.
-    ba : float
-        Axis ratio, in (0, 1].
-    sersic_n, sersic_ba, log_mass : float
-        Sersic index and axis ratio, log10 of stellar mass over M_sun (catalogue, H0 = 70).
-    esweight : float
-        Volume weight of the primary, secondary and colour-enhanced samples together (Wake et al. 2017).
-    desom, convlstm : int
-        Whether the galaxy belongs to the sample of that system (1) or not (0).
-    agn_wise, agn_bat, agn_radio, agn_broad : int
-        Active nucleus by infrared, X-ray, radio, broad lines (Comerford et al. 2020): 1, 0, or -1 for unknown.
-    radio_class : str
-        Class of a radio AGN in that catalogue.
-    morphology : str
-        Hubble type by eye; empty for unknown.
-    drpver : str
-        Version of the data reduction pipeline that the row belongs to; empty for any.
-    path : str
-        File of the cube below ``survey.base``, where the source is 'files'.
-    spectrum : int
-        Row of a file of single spectra; -1 for a cube.
-    """
-
-    plateifu: str
-    mangaid: str
-    z: float
-    ebv: float
-    ra: float
-    dec: float
-    r_e: float = MISSING
-    pa: float = MISSING
-    ba: float = MISSING
-    sersic_n: float = MISSING
-    sersic_ba: float = MISSING
-    log_mass: float = MISSING
-    esweight: float = MISSING
-    desom: int = 1
-    convlstm: int = 1
-    agn_wise: int = -1
-    agn_bat: int = -1
-    agn_radio: int = -1
-    agn_broad: int = -1
-    radio_class: str = ""
-    morphology: str = ""
-    drpver: str = ""
-    path: str = ""
-    spectrum: int = -1
-
-    @property
-    def agn(self) -> bool:
-        """Whether any of the four flags says so."""
-        return 1 in (self.agn_wise, self.agn_bat, self.agn_radio, self.agn_broad)
-
 
 _COLUMNS = {f.name: f for f in fields(Galaxy)}
 _REQUIRED = ("plateifu", "mangaid", "z", "ebv", "ra", "dec")
-#: Largest values of what is above 0 where it is known.
-_LARGEST = {"r_e": math.inf, "ba": 1.0}
+#: Last line of a sheet that 'mangrove select' wrote, with the sha256 of the lines above it.
+_WRITTEN = "# Written by mangrove select; sha256 of the lines above: "
 
 
 def read_sheet(config: Config) -> dict[str, Galaxy]:
@@ -106,6 +28,11 @@ def read_sheet(config: Config) -> dict[str, Galaxy]:
     """
     sheet = config.sheet
     if not sheet.is_file():
+        if config.survey.source == "files":
+            raise SampleError(
+                f"the sample sheet {sheet} of run '{config.run}' does not exist. For files of your own write it by hand; "
+                "samples/real-muse.tsv is an example, docs/data.md names the columns."
+            )
         raise SampleError(
             f"the sample sheet {sheet} of run '{config.run}' does not exist. Two ways on:\n"
             "  mangrove select --config YOUR.yaml     writes it from the survey's catalogue (drpall)\n"
@@ -136,23 +63,19 @@ def parse_sheet(lines: Iterable[str], name: str, files: bool = False) -> dict[st
     SampleError
         If the sheet is wrong; the text names the line and the mend.
     """
-    rows = csv.reader((line.rstrip("\r\n") for line in lines), delimiter="\t")
-    header = [column.strip() for column in next(rows, [])]
+    rows = enumerate((_fields(line, f"{name}, line {i}") for i, line in enumerate(lines, start=1)), start=1)
+    header = [column.strip() for column in next(rows, (1, []))[1]]
     _check_header(header, name)
     galaxies: dict[str, Galaxy] = {}
-    for number, row in enumerate(rows, start=2):
+    seen = _Seen(name)
+    for number, row in rows:
         if not row or row[0].startswith("#"):
             continue
         where = f"{name}, line {number}"
         galaxy = _galaxy(header, row, where)
         check_galaxy(galaxy, where, any_name=files)
-        if files and not galaxy.path:
-            raise SampleError(
-                f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs the column path, below "
-                "survey.base."
-            )
-        if galaxy.plateifu in galaxies:
-            raise SampleError(f"{where}: {galaxy.plateifu} is there twice; delete one of its rows.")
+        _check_path(galaxy, where, files)
+        seen.check(galaxy, number)
         galaxies[galaxy.plateifu] = galaxy
     if not galaxies:
         raise SampleError(f"{name} lists no galaxy; add a row, or write it anew with 'mangrove select'.")
@@ -160,14 +83,89 @@ def parse_sheet(lines: Iterable[str], name: str, files: bool = False) -> dict[st
 
 
 def write_sheet(path: Path, galaxies: Iterable[Galaxy]) -> None:
-    """Write a sample sheet; columns that no galaxy uses are left out."""
+    """Write a sample sheet; columns that no galaxy uses are left out, and the last line seals the others."""
     rows = [asdict(g) for g in galaxies]
     used = [c for c, f in _COLUMNS.items() if c in _REQUIRED or any(r[c] != f.default for r in rows)]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", encoding="utf-8", newline="\n") as f:
+    with outputs.replacing(path) as part, part.open("w+", encoding="utf-8", newline="\n") as f:
         writer = csv.writer(f, delimiter="\t", lineterminator="\n")
         writer.writerow(used)
         writer.writerows([row[c] for c in used] for row in rows)
+        f.seek(0)
+        lines = f.read().splitlines()
+        f.write(f"{_WRITTEN}{_hash(lines)}\n")
+
+
+def is_as_written(path: Path) -> bool:
+    """Whether a file is a sheet as :func:`write_sheet` left it, with no line changed by hand since."""
+    try:
+        *lines, last = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError, ValueError):
+        return False
+    return last == f"{_WRITTEN}{_hash(lines)}"
+
+
+def lists(path: Path, galaxies: Iterable[Galaxy]) -> bool:
+    """Whether a sheet is there and lists just these galaxies, in this order."""
+    try:
+        with path.open(encoding="utf-8-sig") as f:
+            return list(parse_sheet(f, str(path)).values()) == list(galaxies)
+    except (OSError, UnicodeDecodeError, SampleError):
+        return False
+
+
+class _Seen:
+    """The rows of a sheet so far, to find those that contradict or repeat each other."""
+
+    def __init__(self, name: str):
+        self._name = name
+        self._rows: dict[str, int] = {}
+        self._objects: dict[str, tuple[int, Galaxy]] = {}
+        self._spectra: dict[tuple[str, int], int] = {}
+
+    def check(self, galaxy: Galaxy, number: int) -> None:
+        """Refuse a row that repeats another, or has its mangaid and lies elsewhere; take it up otherwise."""
+        where, name = f"{self._name}, line {number}", galaxy.plateifu
+        if self._rows.setdefault(name, number) != number:
+            raise SampleError(f"{where}: {name} is there twice; delete one of its rows.")
+        first, other = self._objects.setdefault(galaxy.mangaid, (number, galaxy))
+        distance = angular_distance(galaxy, other)
+        if distance > SAME_OBJECT:
+            raise SampleError(
+                f"{where}: {name} has the mangaid {galaxy.mangaid} of {other.plateifu} in line {first}, {distance / 60:.3g} "
+                "arcmin away. Only repeat observations of one galaxy share a mangaid (they stay together when the galaxies "
+                "are split): give each galaxy its own."
+            )
+        if galaxy.path and (line := self._spectra.setdefault((galaxy.path, galaxy.spectrum), number)) != number:
+            raise SampleError(
+                f"{where}: {name} has the path (and the spectrum) of line {line}, so one galaxy would count twice; correct "
+                "it, or delete one of the rows."
+            )
+
+
+def _hash(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _fields(line: str, where: str) -> list[str]:
+    """The fields of a line; a field in quotes ends in its line, so that a stray quote swallows no rows."""
+    try:
+        return next(csv.reader([line.rstrip("\r\n")], delimiter="\t", strict=True), [])
+    except csv.Error:
+        raise SampleError(
+            f'{where}: a field begins with a quote (") and does not end with one. Take the quote away, or write the field as '
+            'a spreadsheet does: in quotes, with two ("") for each one in it.'
+        ) from None
+
+
+def _check_path(galaxy: Galaxy, where: str, needed: bool) -> None:
+    if needed and not galaxy.path:
+        raise SampleError(
+            f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs the column path, below survey.base."
+        )
+    try:
+        paths.address(galaxy.path)
+    except ValueError as error:
+        raise SampleError(f"{where}: path of {galaxy.plateifu}, {galaxy.path}: {error}.") from None
 
 
 def _check_header(header: list[str], name: str) -> None:
@@ -194,6 +192,8 @@ def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
         kind = _COLUMNS[column].type
         try:
             given = text.strip() or kind is str or column in _REQUIRED
+            if kind is not str and ("_" in text or not text.isascii()):
+                raise ValueError  # Python would take 0.0_3 and digits of other scripts.
             values[column] = kind(text.strip()) if given else _COLUMNS[column].default
         except ValueError:
             raise SampleError(
@@ -201,55 +201,6 @@ def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
                 f" (missing: {_COLUMNS[column].default if column not in _REQUIRED else MISSING})."
             ) from None
     return Galaxy(**values)
-
-
-def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
-    """Refuse a malformed name and numbers that no galaxy has.
-
-    Parameters
-    ----------
-    galaxy : Galaxy
-    where : str
-        Beginning of the error's text.
-    any_name : bool
-        Whether it may have another name than a plateifu.
-
-    Raises
-    ------
-    SampleError
-        If something is wrong; the text says what is allowed.
-    """
-    if not re.fullmatch(GALAXY_NAME if any_name else PLATEIFU, galaxy.plateifu):
-        example = "a name of letters, digits and _.+-" if any_name else "PLATE-IFUDESIGN, for example 8485-1901"
-        raise SampleError(f"{where}: plateifu '{galaxy.plateifu}' is malformed; it must be {example}.")
-    if not 0 < galaxy.z < 1:
-        raise SampleError(
-            f"{where}: z of {galaxy.plateifu} is {galaxy.z:g}; it must be between 0 and 1. Delete the row."
-        )
-    if not 0 <= galaxy.ebv < 10:
-        raise SampleError(f"{where}: ebv of {galaxy.plateifu} is {galaxy.ebv:g}; it must be between 0 and 10 mag.")
-    nowhere = galaxy.spectrum >= 0 and galaxy.ra == galaxy.dec == MISSING
-    if not nowhere and not (0 <= galaxy.ra <= 360 and -90 <= galaxy.dec <= 90):
-        raise SampleError(
-            f"{where}: ra, dec of {galaxy.plateifu} are {galaxy.ra:g}, {galaxy.dec:g}; they must be degrees, "
-            f"0 to 360 and -90 to 90 (of a single spectrum also both {MISSING:g}: not known)."
-        )
-    odd = [c for c, f in _COLUMNS.items() if f.type is float and not math.isfinite(getattr(galaxy, c))]
-    if odd:
-        raise SampleError(
-            f"{where}: {', '.join(odd)} of {galaxy.plateifu} must be finite; write {MISSING:g} for missing."
-        )
-    for column in _LARGEST:
-        if not possible(column, value := getattr(galaxy, column)):
-            allowed = "above 0" if column == "r_e" else "above 0 and at most 1"
-            raise SampleError(
-                f"{where}: {column} of {galaxy.plateifu} is {value:g}; it must be {allowed}, or {MISSING:g} for missing."
-            )
-
-
-def possible(column: str, value: float) -> bool:
-    """Whether a galaxy can have this value: missing, or an effective radius above 0, an axis ratio in (0, 1]."""
-    return value == MISSING or column not in _LARGEST or 0 < value <= _LARGEST[column]
 
 
 def _check_release(galaxies: dict[str, Galaxy], config: Config) -> None:

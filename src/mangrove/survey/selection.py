@@ -1,32 +1,52 @@
 """From the survey's summary catalogue (drpall) to a sample: every cut counted and named."""
 
-from pathlib import Path
+import re
+from collections import defaultdict
 from typing import NamedTuple
 
+import astropy.units as u
 import numpy as np
-from astropy.io import fits
+from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from mangrove.config import Config, Sample
-from mangrove.errors import CatalogueError
-from mangrove.survey import catalogues
+from mangrove.survey import catalogues, drpall_files, tables
 from mangrove.survey.bitmasks import DrpQuality, has
+from mangrove.survey.drpall_files import read_drpall
+from mangrove.survey.galaxy import MISSING, PLATEIFU, SAME_OBJECT, Galaxy, angular_distance, possible
 from mangrove.survey.releases import Release
 from mangrove.survey.releases import release as find_release
-from mangrove.survey.sample import MISSING, Galaxy, possible
 
-_COLUMNS = ("plateifu", "mangaid", "drp3qual", "mngtarg1", "mngtarg3", "nsa_z", "objra", "objdec", "ebvgal")
-#: Columns of the sample sheet that drpall may lack.
+#: Numbers of drpall that a selection needs, with their units, ...
+_NUMBERS = {"nsa_z": u.one, "objra": u.deg, "objdec": u.deg, "ebvgal": u.mag}
+#: ... and those that drpall may lack, by column of the sample sheet.
 _OPTIONAL = {
-    "r_e": "nsa_elpetro_th50_r",
-    "pa": "nsa_elpetro_phi",
-    "ba": "nsa_elpetro_ba",
-    "sersic_n": "nsa_sersic_n",
-    "sersic_ba": "nsa_sersic_ba",
-    "esweight": "esweight",
+    "r_e": ("nsa_elpetro_th50_r", u.arcsec),
+    "pa": ("nsa_elpetro_phi", u.deg),
+    "ba": ("nsa_elpetro_ba", u.one),
+    "sersic_n": ("nsa_sersic_n", u.one),
+    "sersic_ba": ("nsa_sersic_ba", u.one),
+    "esweight": ("esweight", u.one),
 }
+_MASS = "nsa_elpetro_mass"
 #: H0 / 100 km/s/Mpc of mangrove; the NASA-Sloan Atlas gives masses in M_sun / h^2.
 _H = 0.7
+#: Ways of writing that unit; drpall itself has none.
+_MASS_UNITS = ("h^{-2} solar masses", "solMass / h2", "solMass/h^2", "Msun/h^2", "M_sun/h^2", "Msun h-2", "h-2 Msun")
+#: Cuts that are named only where they remove something.
+_RARE = {
+    "no plateifu",
+    "targets not known",
+    "quality not known",
+    "no position",
+    "no Galactic E(B-V)",
+    "no MANGAID",
+    "of another version of the pipeline",
+    "listed twice",
+    "one MANGAID at two places of the sky",
+}
+#: Cubes of other MANGAIDs so near to each other are of one galaxy, arcsec.
+_NEAR = 3.0
 
 
 class Selection(NamedTuple):
@@ -36,61 +56,36 @@ class Selection(NamedTuple):
     removed: dict[str, int]
 
 
-def read_drpall(path: str | Path, release: Release) -> Table:
-    """The galaxies of a summary catalogue.
-
-    Raises
-    ------
-    CatalogueError
-        If the file cannot be read, or lacks the table or columns of the release.
-    """
-    try:
-        with fits.open(path) as hdus:
-            table = Table(hdus[release.galaxy_table].data)
-    except (OSError, KeyError, IndexError) as error:
-        raise CatalogueError(
-            f"{path} cannot be read as the drpall of {release.name.upper()} ({error}). Delete it and run 'mangrove "
-            "select' again to fetch it anew, or correct survey.release or --drpall."
-        ) from error
-    missing = [c for c in _COLUMNS if c not in table.colnames]
-    if missing:
-        raise CatalogueError(f"{path} lacks the column(s) {', '.join(missing)}; is it the drpall of {release.name}?")
-    return table
-
-
 def make_sample(config: Config, drpall: str = "") -> Selection:
     """The galaxies of a run: the archive's catalogue, the cuts, and the other catalogues joined.
 
     Parameters
     ----------
     config : Config
+        Where survey.source is simulated, the catalogue is that of the run's archive, or made for the purpose.
     drpall : str
         Address or path (never below ``survey.base``) of the summary catalogue; empty: the archive's.
 
     Raises
     ------
     CatalogueError
-        If there is no catalogue, or one cannot be read or lacks columns.
+        If there is no catalogue, or one cannot be read, lacks columns or lists none of the survey's galaxies.
     DownloadError
         If one cannot be fetched.
     """
     survey, sample = config.survey, config.sample
     release = find_release(survey.release)
-    if survey.source == "none":
-        raise CatalogueError("survey.source is none: there is no catalogue to select from.")
-    if drpall:
-        where = drpall if "://" in drpall else str(Path(drpall).absolute())
-        path = catalogues.locate(where, survey, release, "--drpall")
-    else:
-        path = catalogues.locate(release.drpall_path, survey, release, "survey.base, or give --drpall")
-    galaxies, removed = select(read_drpall(path, release), sample)
+    with drpall_files.located(config, release, drpall) as (path, mend):
+        table = read_drpall(path, release, mend)
+    chosen = select(table, sample, release)
+    galaxies, names = chosen.galaxies, drpall_files.names(table)
     if sample.agn:
         path = catalogues.locate(sample.agn, survey, release, "sample.agn")
-        galaxies = catalogues.join_agn(galaxies, path)
+        galaxies = catalogues.join_agn(galaxies, path, names)
     if sample.morphology:
         path = catalogues.locate(sample.morphology, survey, release, "sample.morphology")
-        galaxies = catalogues.join_morphology(galaxies, path)
-    return Selection(galaxies, removed)
+        galaxies = catalogues.join_morphology(galaxies, path, names)
+    return Selection(galaxies, chosen.removed)
 
 
 def summary(selection: Selection, sample: Sample) -> list[str]:
@@ -101,6 +96,8 @@ def summary(selection: Selection, sample: Sample) -> list[str]:
     counts["cubes selected"] = len(galaxies)
     counts["galaxies"] = len(names)
     counts["repeat observations"] = len(galaxies) - len(names)
+    if same := _under_two_names(galaxies):
+        counts[f"cubes within {_NEAR:g} arcsec of one of another MANGAID, so of a galaxy that counts twice"] = same
     counts[f"for the maps of spectra (z < {sample.desom_z_max:g})"] = sum(g.desom for g in galaxies)
     counts[f"for the line-cube networks (z < {sample.convlstm_z_max:g})"] = sum(g.convlstm for g in galaxies)
     if sample.agn:
@@ -111,45 +108,128 @@ def summary(selection: Selection, sample: Sample) -> list[str]:
     return [f"{n:7d} {name}" for name, n in counts.items()]
 
 
-def select(drpall: Table, sample: Sample) -> Selection:
-    """Apply the cuts of the configuration's section ``sample``.
+def select(drpall: Table, sample: Sample, release: Release | None = None) -> Selection:
+    """Apply the cuts of the configuration's section ``sample``, and those without which a run would refuse a row.
 
     Galaxies have a bit set in mngtarg1 (main samples) or mngtarg3 (ancillary programmes); the redshift is NSA's.
+
+    Parameters
+    ----------
+    drpall : Table
+        As :func:`read_drpall` gives it.
+    sample : Sample
+    release : Release, optional
+        Rows of other versions of the pipeline are removed; by default none.
     """
-    z = np.asarray(drpall["nsa_z"], float)
+    path = drpall.meta.get("path", "drpall")
+    values = {name: tables.numbers(_column(drpall, name, path), unit, path) for name, unit in _NUMBERS.items()}
+    names, versions = drpall_files.texts(drpall, "plateifu", path), drpall_files.texts(drpall, "versdrp3", path)
+    mangaids = ["" if name == "0" else name for name in drpall_files.texts(drpall, "mangaid", path)]
+    cuts = _cuts(drpall, values, names, mangaids, sample)
+    cuts["of another version of the pipeline"] = np.array(
+        [release and v not in ("", release.drpver) for v in versions], bool
+    )
+    kept, removed = np.ones(len(drpall), bool), {}
+    for name, bad in cuts.items():
+        removed[name] = int(np.sum(kept & bad))
+        kept &= ~bad
+    columns = values | _optional(drpall, path)
+    rows = [_galaxy(i, names[i], mangaids[i], versions[i], columns, sample) for i in np.flatnonzero(kept)]
+    rows, removed["listed twice"] = _once(rows)
+    rows, removed["one MANGAID at two places of the sky"] = _in_one_place(rows)
+    return Selection(rows, {name: n for name, n in removed.items() if n or name not in _RARE})
+
+
+def _cuts(drpall: Table, values: dict, names: list[str], mangaids: list[str], sample: Sample) -> dict[str, np.ndarray]:
+    """Rows that are removed, shape (n,), by the name of the cut, in their order."""
+    path = drpall.meta.get("path", "drpall")
+    main, ancillary, quality = (
+        tables.bits(_column(drpall, name, path), path) for name in ("mngtarg1", "mngtarg3", "drp3qual")
+    )
+    z, ra, dec, ebv = values.values()
     cuts = {
-        "no galaxy target": (np.asarray(drpall["mngtarg1"]) == 0) & (np.asarray(drpall["mngtarg3"]) == 0),
+        "no plateifu": np.array([not re.fullmatch(PLATEIFU, name) for name in names]),
+        "no galaxy target": (main == 0) & (ancillary == 0),
+        "targets not known": (main <= 0) & (ancillary <= 0),
         "no redshift": ~np.isfinite(z) | (z <= MISSING + 1),
         f"z <= {sample.z_min:g}": z <= sample.z_min,
         f"z >= {sample.z_max:g}": z >= sample.z_max,
     }
     if sample.drop_critical:
-        cuts["CRITICAL quality bit"] = has(np.asarray(drpall["drp3qual"]), DrpQuality.CRITICAL)
-    kept, removed = np.ones(len(drpall), bool), {}
-    for name, bad in cuts.items():
-        removed[name] = int(np.sum(kept & bad))
-        kept &= ~bad
-    return Selection([_galaxy(drpall[i], sample) for i in np.flatnonzero(kept)], removed)
+        cuts["quality not known"] = quality < 0
+        cuts["CRITICAL quality bit"] = (quality > 0) & has(np.maximum(quality, 0), DrpQuality.CRITICAL)
+    cuts["no position"] = ~((ra >= 0) & (ra <= 360) & (dec >= -90) & (dec <= 90))
+    cuts["no Galactic E(B-V)"] = ~((ebv >= 0) & (ebv < 10))
+    cuts["no MANGAID"] = np.array([not name for name in mangaids])
+    return cuts
 
 
-def _galaxy(row, sample: Sample) -> Galaxy:
-    extra = {ours: _number(row[theirs]) for ours, theirs in _OPTIONAL.items() if theirs in row.colnames}
-    mass = _number(row["nsa_elpetro_mass"]) if "nsa_elpetro_mass" in row.colnames else MISSING
+def _optional(drpall: Table, path) -> dict[str, np.ndarray]:
+    """What drpall may lack, by column of the sheet; NaN where it is not known."""
+    found = {}
+    for ours, (theirs, unit) in _OPTIONAL.items():
+        if tables.find(drpall.colnames, [theirs], path):
+            found[ours] = tables.numbers(_column(drpall, theirs, path), unit, path)
+    if tables.find(drpall.colnames, [_MASS], path):
+        column = _column(drpall, _MASS, path)
+        if column.unit is not None and str(column.unit) in _MASS_UNITS:
+            column = column.copy()
+            column.unit = None
+        found["mass"] = tables.numbers(column, u.solMass, path)
+    return found
+
+
+def _galaxy(i: int, plateifu: str, mangaid: str, drpver: str, columns: dict, sample: Sample) -> Galaxy:
+    z, ra, dec, ebv = (_number(columns[name][i]) for name in _NUMBERS)
+    extra = {name: _number(columns[name][i]) for name in _OPTIONAL if name in columns}
+    mass = _number(columns["mass"][i]) if "mass" in columns else MISSING
     return Galaxy(
-        plateifu=str(row["plateifu"]).strip(),
-        mangaid=str(row["mangaid"]).strip(),
-        z=_number(row["nsa_z"]),
-        ebv=_number(row["ebvgal"]),
-        ra=_number(row["objra"]),
-        dec=_number(row["objdec"]),
+        plateifu=plateifu,
+        mangaid=mangaid,
+        z=z,
+        ebv=ebv,
+        ra=ra,
+        dec=dec,
         log_mass=_number(np.log10(mass / _H**2)) if mass > 0 else MISSING,
-        desom=int(row["nsa_z"] < sample.desom_z_max),
-        convlstm=int(row["nsa_z"] < sample.convlstm_z_max),
-        drpver=str(row["versdrp3"]).strip() if "versdrp3" in row.colnames else "",
+        desom=int(z < sample.desom_z_max),
+        convlstm=int(z < sample.convlstm_z_max),
+        drpver=drpver,
         **{name: value if possible(name, value) else MISSING for name, value in extra.items()},
     )
 
 
-def _number(value) -> float:
+def _once(galaxies: list[Galaxy]) -> tuple[list[Galaxy], int]:
+    """The first row of every plateifu, and the number of the others."""
+    first = {galaxy.plateifu: galaxy for galaxy in reversed(galaxies)}
+    kept = [galaxy for galaxy in galaxies if first[galaxy.plateifu] is galaxy]
+    return kept, len(galaxies) - len(kept)
+
+
+def _in_one_place(galaxies: list[Galaxy]) -> tuple[list[Galaxy], int]:
+    """Rows whose MANGAID stands for one place of the sky, and the number of the others."""
+    groups = defaultdict(list)
+    for galaxy in galaxies:
+        groups[galaxy.mangaid].append(galaxy)
+    apart = {
+        name for name, group in groups.items() if any(angular_distance(group[0], g) > SAME_OBJECT for g in group[1:])
+    }
+    kept = [galaxy for galaxy in galaxies if galaxy.mangaid not in apart]
+    return kept, len(galaxies) - len(kept)
+
+
+def _under_two_names(galaxies: list[Galaxy]) -> int:
+    """Number of cubes that have one of another MANGAID in their place."""
+    if len(galaxies) < 2:
+        return 0
+    sky = SkyCoord([g.ra for g in galaxies], [g.dec for g in galaxies], unit="deg")
+    one, other, _, _ = sky.search_around_sky(sky, _NEAR * u.arcsec)
+    return len({i for i, j in zip(one, other, strict=True) if galaxies[i].mangaid != galaxies[j].mangaid})
+
+
+def _column(table: Table, name: str, path):
+    return tables.column(table, [name], path)
+
+
+def _number(value: float) -> float:
     """A plain float of ten significant digits, MISSING for what is not finite."""
     return float(f"{float(value):.10g}") if np.isfinite(value) else MISSING

@@ -3,15 +3,15 @@
 import numpy as np
 
 from mangrove.errors import CubeError
+from mangrove.survey import manga_arrays
 from mangrove.survey.bitmasks import FATAL, has
 from mangrove.survey.cube import Cube, check_scale
-from mangrove.survey.fits_stream import Hdu
+from mangrove.survey.fits_stream import Hdu, text
+from mangrove.survey.units import unit_of
 from mangrove.wavelengths import SIGMA_TO_FWHM
 
 #: Images to keep.
 HDUS = ("WAVE", "FLUX", "IVAR", "MASK", "SRES")
-#: What to do when a spectrum is refused.
-MEND = "Correct the file, or the columns 'path' and 'spectrum' of the sample sheet."
 #: Area of a MaNGA spaxel is that of 0.5 arcsec squared.
 _PIXEL_SCALE = 0.5
 
@@ -27,19 +27,21 @@ def read(hdus: dict[str, Hdu], spectrum: int) -> Cube:
     Raises
     ------
     CubeError
-        If there is no such row, or the HDUs disagree in shape or type.
+        If there is no such row, the HDUs disagree in shape or type, or a header says that they hold something else.
     """
     n, n_wave = hdus["FLUX"].data.shape
-    wave = hdus["WAVE"].data.astype(float)
+    wave = manga_arrays.wavelengths(hdus)
     check_scale(wave)
     if wave.size != n_wave or any(hdus[name].data.shape != (n, n_wave) for name in HDUS[1:]):
         shapes = ", ".join(f"{name} {hdus[name].data.shape}" for name in HDUS)
         raise CubeError(f"its HDUs disagree in shape: {shapes}.")
-    if hdus["MASK"].data.dtype.kind not in "iu":
-        raise CubeError(f"MASK holds {hdus['MASK'].data.dtype}; whole numbers are needed.")
+    unit = text(hdus["SRES"].header, "BUNIT")
+    if unit and (unit_of(unit) is None or unit_of(unit).physical_type != "dimensionless"):
+        raise CubeError(f"BUNIT of HDU SRES is '{unit}'; it must be the resolving power, wavelength over FWHM.")
     if not 0 <= spectrum < n:
         raise CubeError(f"the sample sheet asks for spectrum {spectrum}; the file has {n} (0 to {n - 1}).")
-    flux, ivar, mask, resolving_power = (hdus[name].data[spectrum] for name in HDUS[1:])
+    arrays = (*manga_arrays.flux_and_ivar(hdus), manga_arrays.mask(hdus), hdus["SRES"].data)
+    flux, ivar, mask, resolving_power = (values[spectrum] for values in arrays)
     good = ~has(mask, FATAL) & np.isfinite(flux)
     for values in (ivar, resolving_power):
         good &= np.isfinite(values) & (values > 0)
@@ -59,4 +61,6 @@ def read(hdus: dict[str, Hdu], spectrum: int) -> Cube:
         foreground=np.zeros((1, 1), bool),
         pixel_scale=_PIXEL_SCALE,
         wcs=None,
+        version=text(hdus["PRIMARY"].header, "DRPVER"),
+        notes=manga_arrays.notes(hdus),
     )

@@ -35,7 +35,8 @@ _BANDS = {
 _NANOMAGGY = 3.631e-29  # erg/s/cm2/Hz
 _MIN_CORRELATION = 0.3
 _MISSING = -9999.0
-_CHECKSUM_NOTE = "simulated"  # in place of a date
+#: In place of a date, in the comment of every checksum.
+CHECKSUM_NOTE = "simulated"
 _MANTISSA_BITS = 14
 
 
@@ -81,7 +82,7 @@ def write_logcube(path, cube: SimulatedCube) -> None:
     hdus = _cube_hdus(cube)
     with _atomic(path) as part, part.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
         for hdu in hdus:
-            hdu.add_checksum(when=_CHECKSUM_NOTE)
+            hdu.add_checksum(when=CHECKSUM_NOTE)
         fits.HDUList(hdus).writeto(packed)
 
 
@@ -99,7 +100,7 @@ def write_drpall(path, galaxies: list[SimulatedGalaxy], release: str) -> None:
     hdus = [fits.PrimaryHDU(), *tables]
     hdus[0].header["VERSDRP3"] = version
     for hdu in hdus:
-        hdu.add_checksum(when=_CHECKSUM_NOTE)
+        hdu.add_checksum(when=CHECKSUM_NOTE)
     with _atomic(path) as part:
         fits.HDUList(hdus).writeto(part)
 

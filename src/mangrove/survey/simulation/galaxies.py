@@ -13,11 +13,16 @@ from mangrove.survey.releases import split_plateifu
 BUNDLES = {19: (34, 12.5), 37: (44, 17.5), 61: (54, 22.5), 91: (64, 27.5), 127: (74, 32.5)}
 
 #: Mean flux per spaxel at the brightest point near 5500 Angstrom rest, 1e-17 erg/s/cm2/Angstrom.
-CENTRAL_FLUX = {"bright": 3.0, "medium": 1.4, "faint": 0.4, "too_faint": 0.02}
+CENTRAL_FLUX = 1.5
+TOO_FAINT_FLUX = 0.02
+#: Radius of the field in effective radii. MaNGA's reaches 1.5 or 2.5; here the galaxies are nearer, so that few
+#: spectra show their structure.
+_FIELD_IN_RE = (0.8, 1.1)
 
 DRP3QUAL_CRITICAL = 1 << 30
 
 _ROLES = {
+    "9000-12701": ("star_forming", "spiral"),
     "9001-1901": ("star_forming", ""),
     "9001-1902": ("seyfert", ""),
     "9002-1901": ("passive", ""),
@@ -32,9 +37,11 @@ _ROLES = {
 }
 #: A repeat observation and the plateifu whose galaxy it shows again.
 REPEATS = {"9004-1902": "9001-1901"}
-#: The default survey: every role once, then regular galaxies.
-SIMULATED_SURVEY = (*_ROLES, "9006-1902", "9007-1901", "9007-3701")
+#: The default survey: every role once, then regular galaxies: star-forming and passive ones that the split of seed 1
+#: keeps for the test, and a star-forming one for validation.
+SIMULATED_SURVEY = (*_ROLES, "9006-1904", "9007-1901", "9007-3704")
 _FIRST_REGULAR_PLATE = 9008
+_N_ARM_KNOTS = 40
 _REGULAR_KINDS = (("star_forming", 0.6), ("seyfert", 0.15), ("passive", 0.25))
 
 
@@ -44,7 +51,7 @@ class Population(NamedTuple):
     Attributes
     ----------
     part : str
-        ``bulge`` or ``disc``.
+        ``bulge``, ``disc`` or ``arms``: the light of the disc gathered in spiral arms.
     fraction : float
         Of the light of that part.
     log_age, metallicity : float
@@ -70,7 +77,8 @@ class SimulatedGalaxy:
     (east, north) of the galaxy's centre; ``pointing`` is the offset of the IFU from it. ``ew_halpha`` is
     the rest-frame equivalent width (Angstrom) of Halpha from star formation before dust, ``ew_nuclear``
     that of active or old-star ionisation; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII
-    regions: (east, north, amplitude over the smooth disc).
+    regions: (east, north, amplitude over the smooth disc). ``arm_pitch`` is the pitch angle of two spiral
+    arms; 0 for none.
     """
 
     plateifu: str
@@ -110,6 +118,7 @@ class SimulatedGalaxy:
     agn_offset: tuple[float, float] = (0.0, 0.0)
     second_nucleus: tuple[float, float] | None = None
     foreground_star: tuple[float, float] | None = None
+    arm_pitch: float = 0.0
 
     @property
     def n_fibre(self) -> int:
@@ -182,7 +191,7 @@ def _draw_kind(rng) -> str:
 def _draw_galaxy(rng, plateifu: str, seed: int, kind: str) -> SimulatedGalaxy:
     field = BUNDLES[int(plateifu.split("-")[1]) // 100][1]
     early = kind in ("passive", "liner")
-    effective_radius = field / 2 / rng.uniform(1.7, 2.5)
+    effective_radius = field / 2 / rng.uniform(*_FIELD_IN_RE)
     v_max = rng.uniform(100, 250)
     galaxy = SimulatedGalaxy(
         plateifu=plateifu,
@@ -197,8 +206,8 @@ def _draw_galaxy(rng, plateifu: str, seed: int, kind: str) -> SimulatedGalaxy:
         ebv_galactic=round(rng.uniform(0.01, 0.1), 4),
         drp3qual=0,
         psf_fwhm=2.5,
-        central_flux=CENTRAL_FLUX["medium"] * rng.uniform(0.9, 1.15),
-        bulge_fraction=rng.uniform(0.35, 0.6) if early else rng.uniform(0.05, 0.3),
+        central_flux=CENTRAL_FLUX * rng.uniform(0.9, 1.15),
+        bulge_fraction=rng.uniform(0.25, 0.45) if early else rng.uniform(0.05, 0.25),
         bulge_radius=effective_radius * rng.uniform(0.25, 0.4),
         effective_radius=effective_radius,
         inclination=rng.uniform(25, 70),
@@ -257,7 +266,7 @@ def _as_blueberry(galaxy: SimulatedGalaxy) -> SimulatedGalaxy:
     return replace(
         galaxy,
         populations=populations,
-        central_flux=2.0,
+        central_flux=3.0,
         bulge_fraction=0.1,
         effective_radius=1.3,
         bulge_radius=1.0,
@@ -275,6 +284,51 @@ def _as_blueberry(galaxy: SimulatedGalaxy) -> SimulatedGalaxy:
     )
 
 
+def _as_spiral(galaxy: SimulatedGalaxy, rng) -> SimulatedGalaxy:
+    """A nearby two-armed spiral seen nearly face-on, its young stars and HII regions along the arms."""
+    populations = (
+        Population("bulge", 0.8, 10.0, -0.05, 0.15, -0.1),
+        Population("bulge", 0.2, 9.6, -0.1, 0.15, -0.1),
+        Population("disc", 0.6, 9.8, -0.15, 0.05, -0.2),
+        Population("disc", 0.4, 9.2, -0.25, 0.05, -0.2),
+        Population("arms", 1.0, 7.9, -0.1, 0.1, -0.2),
+    )
+    galaxy = replace(
+        galaxy,
+        populations=populations,
+        redshift=0.0213,
+        central_flux=1.5,
+        bulge_fraction=0.06,
+        bulge_radius=4.0,
+        effective_radius=18.0,
+        inclination=32.0,
+        v_systemic=0.0,
+        v_max=210.0,
+        turnover_radius=4.0,
+        sigma_centre=130.0,
+        sigma_outer=55.0,
+        ebv_centre=0.3,
+        ebv_gradient=-0.1,
+        ew_halpha=14.0,
+        oxygen=8.75,
+        oxygen_gradient=-0.12,
+        arm_pitch=18.0,
+    )
+    return replace(galaxy, knots=_draw_arm_knots(rng, galaxy))
+
+
+def _draw_arm_knots(rng, galaxy: SimulatedGalaxy) -> tuple[tuple[float, float, float], ...]:
+    """HII regions along the arms, as in :func:`_draw_knots`."""
+    radius = galaxy.effective_radius * rng.uniform(0.25, 1.3, _N_ARM_KNOTS)
+    ridge = np.log(radius / galaxy.effective_radius) / np.tan(np.deg2rad(galaxy.arm_pitch))
+    azimuth = ridge + np.pi * rng.integers(0, 2, _N_ARM_KNOTS) + rng.normal(0.0, 0.1, _N_ARM_KNOTS)
+    major, minor = radius * np.cos(azimuth), radius * np.sin(azimuth) * np.cos(np.deg2rad(galaxy.inclination))
+    angle = np.deg2rad(galaxy.position_angle)
+    east, north = major * np.sin(angle) + minor * np.cos(angle), major * np.cos(angle) - minor * np.sin(angle)
+    amplitude = rng.uniform(0.5, 3.0, _N_ARM_KNOTS)
+    return tuple(_rounded(knot, 3) for knot in zip(east, north, amplitude, strict=True))
+
+
 def _play_role(galaxy: SimulatedGalaxy, rng) -> SimulatedGalaxy:
     angle = rng.uniform(0, 2 * np.pi)
     east, north = np.sin(angle), np.cos(angle)
@@ -283,9 +337,11 @@ def _play_role(galaxy: SimulatedGalaxy, rng) -> SimulatedGalaxy:
     if galaxy.role == "critical":
         return replace(galaxy, drp3qual=galaxy.drp3qual | DRP3QUAL_CRITICAL)
     if galaxy.role == "too_faint":
-        return replace(galaxy, central_flux=CENTRAL_FLUX["too_faint"], ew_halpha=5.0)
+        return replace(galaxy, central_flux=TOO_FAINT_FLUX, ew_halpha=5.0)
     if galaxy.role == "double_nucleus":
         return replace(galaxy, second_nucleus=_rounded((3.8 * east, 3.8 * north), 3))
+    if galaxy.role == "spiral":
+        return _as_spiral(galaxy, rng)
     if galaxy.role == "offset_agn":
         return replace(galaxy, agn_offset=_rounded((2.5 * east, 2.5 * north), 3), ew_nuclear=80.0,
                        nuclear_radius=0.8, sigma_nuclear_gas=180.0)  # fmt: skip

@@ -27,8 +27,8 @@ _SKY_LINES = (
     (6365.5, 3.0),
 )
 _OH_FROM, _N_OH, _OH_SEED = 7300.0, 90, 20150713
-# Standard deviation s, in spaxels, of the kernel of the noise: correlation exp(-d^2 / (4 s^2)).
-# 1.3 follows 1 + 1.62 log10 n (Law et al. 2016) within 9 per cent up to n = 100.
+#: Standard deviation s, in spaxels, of the kernel of the noise: correlation exp(-d^2 / (4 s^2)).
+#: 1.3 follows 1 + 1.62 log10 n (Law et al. 2016) within 9 per cent up to n = 100.
 NOISE_KERNEL = 1.3
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
-from scipy.special import gamma
+from scipy.special import gamma, i0e
 
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy
 from mangrove.survey.simulation.instrument import SPAXEL, spaxel_offsets
@@ -22,6 +22,11 @@ _MIN_SIGMA_STAR = 52.0
 _NUCLEUS_SHARE = 0.6
 _NUCLEUS_RADIUS = 0.6
 _NUCLEUS_VELOCITY = 120.0
+#: Sharpness of spiral arms, and the radius within which they fade into the disc, in effective radii.
+_ARM_SHARPNESS = 1.5
+_ARM_START = 0.25
+#: Light of the arms over that of the disc.
+_ARM_LIGHT = 0.3
 
 
 class GalaxyMaps(NamedTuple):
@@ -56,12 +61,12 @@ class GalaxyMaps(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """The fine grid: offsets and, in the plane of the disc, radius (arcsec) and cosine of the azimuth."""
+    """The fine grid: offsets and, in the plane of the disc, radius (arcsec) and azimuth from the major axis (rad)."""
 
     east: np.ndarray
     north: np.ndarray
     radius: np.ndarray
-    cos_azimuth: np.ndarray
+    azimuth: np.ndarray
 
 
 def galaxy_maps(galaxy: SimulatedGalaxy) -> GalaxyMaps:
@@ -107,8 +112,7 @@ def _frame(galaxy: SimulatedGalaxy) -> _Frame:
     angle = np.deg2rad(galaxy.position_angle)
     major = east * np.sin(angle) + north * np.cos(angle)
     minor = (east * np.cos(angle) - north * np.sin(angle)) / np.cos(np.deg2rad(galaxy.inclination))
-    radius = np.hypot(major, minor)
-    return _Frame(east, north, radius, major / np.maximum(radius, 1e-6))
+    return _Frame(east, north, np.hypot(major, minor), np.arctan2(minor, major))
 
 
 def _sersic(radius, effective_radius: float, n: float):
@@ -121,13 +125,25 @@ def _sersic(radius, effective_radius: float, n: float):
 
 
 def _light(galaxy: SimulatedGalaxy, frame: _Frame) -> dict[str, np.ndarray]:
-    """Light of bulge and disc on the fine grid, in proportion."""
+    """Light of each part on the fine grid, in proportion."""
     flatness = 1 / np.cos(np.deg2rad(galaxy.inclination))
     bulge = _sersic(np.hypot(frame.east, frame.north), galaxy.bulge_radius, _BULGE_SERSIC)
     if galaxy.second_nucleus:
         bulge = bulge + _NUCLEUS_SHARE * _second_bulge(galaxy, frame)
     disc = _sersic(frame.radius, galaxy.effective_radius, 1.0) * flatness
-    return {"bulge": galaxy.bulge_fraction * bulge, "disc": (1 - galaxy.bulge_fraction) * disc}
+    disc = (1 - galaxy.bulge_fraction) * disc
+    return {"bulge": galaxy.bulge_fraction * bulge, "disc": disc, "arms": _ARM_LIGHT * disc * _arms(galaxy, frame)}
+
+
+def _arms(galaxy: SimulatedGalaxy, frame: _Frame) -> np.ndarray:
+    """Contrast of two logarithmic spiral arms with the smooth disc: its mean around each circle is 1."""
+    if not galaxy.arm_pitch:
+        return np.ones_like(frame.radius)
+    scaled = np.maximum(frame.radius / galaxy.effective_radius, 1e-3)
+    phase = 2 * (frame.azimuth - np.log(scaled) / np.tan(np.deg2rad(galaxy.arm_pitch)))
+    pattern = np.exp(_ARM_SHARPNESS * (np.cos(phase) - 1)) / i0e(_ARM_SHARPNESS)
+    strength = 1 - np.exp(-((scaled / _ARM_START) ** 2))
+    return 1 - strength + strength * pattern
 
 
 def _second_bulge(galaxy: SimulatedGalaxy, frame: _Frame) -> np.ndarray:
@@ -148,7 +164,7 @@ def _halpha(galaxy: SimulatedGalaxy, frame: _Frame, light: np.ndarray) -> dict[s
     active = galaxy.kind == "seyfert" or galaxy.role == "offset_agn"
     peak = light.max() if galaxy.role != "offset_agn" else 0.35 * light.max()
     return {
-        "star_forming": galaxy.ew_halpha * disc_share * knots * light,
+        "star_forming": galaxy.ew_halpha * disc_share * knots * _arms(galaxy, frame) * light,
         "seyfert": galaxy.ew_nuclear * nuclear * (0.5 * light + 0.1 * peak) if active else 0.0 * light,
         "liner": 0.0 * light if active else galaxy.ew_nuclear * light,
     }
@@ -157,7 +173,7 @@ def _halpha(galaxy: SimulatedGalaxy, frame: _Frame, light: np.ndarray) -> dict[s
 def _velocity(galaxy: SimulatedGalaxy, frame: _Frame, parts) -> tuple[np.ndarray, np.ndarray]:
     """Velocity of stars and gas on the fine grid: a thin disc with an arctan rotation curve."""
     curve = 2 / np.pi * np.arctan(frame.radius / galaxy.turnover_radius)
-    rotation = galaxy.v_max * np.sin(np.deg2rad(galaxy.inclination)) * curve * frame.cos_azimuth
+    rotation = galaxy.v_max * np.sin(np.deg2rad(galaxy.inclination)) * curve * np.cos(frame.azimuth)
     bulge_share = parts["bulge"] / (parts["bulge"] + parts["disc"])
     stars = rotation * (0.92 - 0.4 * bulge_share)
     if galaxy.second_nucleus:

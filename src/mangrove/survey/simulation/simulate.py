@@ -1,7 +1,8 @@
 """Observe simulated galaxies: cubes with their truth, and whole surveys on disk."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import astropy.units as u
 import numpy as np
@@ -99,9 +100,9 @@ def simulate_survey(folder, plateifus, release: str, seed: int) -> None:
     write_drpall(folder / find_release(release).drpall_path, galaxies, release)
 
 
-def write_truth(path, galaxy: SimulatedGalaxy, truth: dict) -> None:
-    """Write the truth of a galaxy as an artefact."""
-    prov = Provenance(params={"plateifu": galaxy.plateifu, "seed": galaxy.seed})
+def write_truth(path, galaxy: SimulatedGalaxy, truth: dict, params: Mapping[str, Any] | None = None) -> None:
+    """Write the truth of a galaxy as an artefact; ``params`` are those of the rule."""
+    prov = Provenance(params=params or {"plateifu": galaxy.plateifu, "seed": galaxy.seed})
     write_artefact(path, "truth", truth, prov, {"status": "ok", "reason": "", "plateifu": galaxy.plateifu})
 
 

@@ -1,0 +1,71 @@
+"""What DESI's files hold, with units and unknown values read or refused: HDUs, columns, images."""
+
+from pathlib import Path
+
+import astropy.units as u
+import numpy as np
+from astropy.io import fits
+from astropy.table import MaskedColumn
+
+from mangrove.errors import CatalogueError
+from mangrove.survey import tables
+
+CHECK_NAME = "Correct the path, or download the file again."
+CHECK_KIND = "Wanted are a FastSpecFit catalogue (fastspec-*.fits) first, then files of coadded spectra (coadd-*.fits)."
+
+
+def opened(path) -> fits.HDUList:
+    """The open file.
+
+    Raises
+    ------
+    CatalogueError
+        If it is missing or no FITS file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CatalogueError(f"{path} does not exist. {CHECK_NAME}")
+    try:
+        return fits.open(path)
+    except OSError as error:
+        raise CatalogueError(f"{path} is not a readable FITS file ({error}). {CHECK_NAME}") from error
+
+
+def hdu_of(hdus: fits.HDUList, name: str, path):
+    """An HDU by name."""
+    if name not in hdus:
+        found = ", ".join(hdu.name for hdu in hdus)
+        raise CatalogueError(f"{path} has no HDU {name}; it has {found}. {CHECK_KIND}")
+    return hdus[name]
+
+
+def column(table, name: str, path) -> MaskedColumn:
+    """A column of a table HDU, which must have it."""
+    try:
+        return tables.fits_column(table, name, path)
+    except CatalogueError as error:
+        raise CatalogueError(f"{error} {CHECK_KIND}") from None
+
+
+def targets(table, path) -> np.ndarray:
+    """TARGETID, int64."""
+    return np.ma.getdata(column(table, "TARGETID", path)).astype(np.int64)
+
+
+def words(table, name: str, path) -> np.ndarray:
+    """A column of text in lower case; empty where there is no such column, or no value."""
+    if tables.find(table.columns.names, [name], path) is None:
+        return np.full(len(table.data), "")
+    return np.array([word.lower() for word in tables.texts(column(table, name, path))], str)
+
+
+def card(hdus: fits.HDUList, name: str) -> str:
+    """A card of any header, in lower case; empty where there is none."""
+    return next((str(hdu.header[name]).strip().lower() for hdu in hdus if name in hdu.header), "")
+
+
+def image(hdus: fits.HDUList, name: str, path, unit: u.UnitBase | None = None) -> np.ndarray:
+    """The image of an HDU as float64, in ``unit`` (BUNIT; in it where there is none)."""
+    hdu = hdu_of(hdus, name, path)
+    scale = 1.0 if unit is None else tables.factor(hdu.header.get("BUNIT"), unit, name, path)
+    return np.asarray(hdu.data).astype(float) * scale

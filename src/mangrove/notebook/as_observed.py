@@ -1,0 +1,35 @@
+"""A model on the whole of a spectrum, behind the Milky Way's dust, as the data are before any correction."""
+
+import numpy as np
+
+from mangrove.spectra.fitting import Model
+from mangrove.spectra.spectrum import Spectrum
+
+
+def as_observed(wave, z: float, transmission, ready: Spectrum, model: Model | None) -> dict[str, np.ndarray]:
+    """What a fit used and found, on all pixels of the data.
+
+    Parameters
+    ----------
+    wave, transmission : ndarray, shape (n_wave,)
+        Observed wavelength, Angstrom, and transmission of the Milky Way's dust there.
+    ready : Spectrum
+        The part that was fitted.
+    model : Model or None
+        None where there is no fit.
+
+    Returns
+    -------
+    dict of ndarray, shape (n_wave,)
+        used (whether a pixel counted); stars, gas and model (their sum), NaN outside the fitted range.
+    """
+    n = ready.wave.size
+    first = int(np.argmin(np.abs(wave / (1.0 + z) - ready.wave[0]))) if n else 0
+    inside = slice(first, first + n)
+    found = {"used": np.zeros(wave.size, bool)}
+    found["used"][inside] = ready.good
+    for name in ("stars", "gas"):
+        found[name] = np.full(wave.size, np.nan)
+        if model is not None:
+            found[name][inside] = getattr(model, name) * transmission[inside]
+    return found | {"model": found["stars"] + found["gas"]}

@@ -1,0 +1,170 @@
+"""A user's spectrum, in any units and on any scale, as the fit wants it: log-linear vacuum wavelengths, plain arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+from astropy import units as u
+
+from mangrove.errors import SpectrumError
+from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
+
+FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
+
+#: Largest distance of a wavelength from the log-linear scale, in pixels, that needs no rebinning.
+_SCALE_TOLERANCE = 0.01
+#: A rebinned pixel may miss so much of its width to bad pixels.
+_BAD_FRACTION = 0.5
+
+
+class Observed(NamedTuple):
+    """A spectrum on log-linear wavelengths.
+
+    Attributes
+    ----------
+    wave : ndarray, shape (n_wave,)
+        Observed wavelength, vacuum, Angstrom.
+    flux, ivar : ndarray, shape (n_wave,)
+        1e-17 erg/s/cm2/Angstrom, and its inverse variance.
+    mask : ndarray of bool, shape (n_wave,)
+        True where a pixel is no data.
+    lsf : ndarray, shape (n_wave,)
+        Line spread, Gaussian sigma, Angstrom.
+    """
+
+    wave: np.ndarray
+    flux: np.ndarray
+    ivar: np.ndarray
+    mask: np.ndarray
+    lsf: np.ndarray
+
+
+def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Observed:
+    """Check and convert a spectrum; one that is not on a log-linear vacuum scale is rebinned to one of as many pixels.
+
+    Rebinning conserves flux. The variance of a pixel is the mean over the pixels it is made of, so that the signal to
+    noise over many pixels stays what it was; the line spread gains the width of the new pixel.
+
+    Parameters
+    ----------
+    wave, flux, ivar, lsf, mask, air
+        As in :func:`mangrove.api.fit_spectrum`.
+
+    Raises
+    ------
+    SpectrumError
+        If shapes or units do not fit, or wavelengths do not increase.
+    """
+    wave = _plain(wave, u.Angstrom, "wave")
+    _check_wavelengths(wave)
+    mask = np.zeros(wave.shape) if mask is None else mask
+    for name, values in (("flux", flux), ("ivar", ivar), ("mask", mask)):
+        if np.shape(values) != wave.shape:
+            raise SpectrumError(f"{name} has shape {np.shape(values)}, wave {wave.shape}; give one value per pixel.")
+    hidden = np.ma.getmaskarray(flux) | np.ma.getmaskarray(ivar) | (np.asarray(mask) != 0)
+    flux, ivar = _fluxes(wave, flux, ivar)
+    spread = line_spread(wave, lsf)
+    bad = hidden | ~np.isfinite(flux) | ~np.isfinite(ivar) | (ivar <= 0)
+    if not air and _is_log_linear(wave):
+        return Observed(wave, flux, ivar, bad, spread)
+    return _rebinned(wave, flux, ivar, bad, spread, air)
+
+
+def line_spread(wave, lsf) -> np.ndarray:
+    """Line spread as Gaussian sigma, Angstrom, shape (n_wave,).
+
+    Parameters
+    ----------
+    wave : ndarray, shape (n_wave,)
+        Angstrom.
+    lsf : float, array or Quantity
+        Sigma: Angstrom if plain, a length or a velocity as Quantity; a Quantity without dimension is the resolving
+        power, wavelength over FWHM.
+    """
+    if isinstance(lsf, u.Quantity) and lsf.unit.is_equivalent(u.km / u.s):
+        spread = wave * lsf.to_value(u.km / u.s) / C_KMS
+    elif isinstance(lsf, u.Quantity) and lsf.unit.is_equivalent(u.dimensionless_unscaled):
+        spread = wave / lsf.to_value(u.dimensionless_unscaled) / SIGMA_TO_FWHM
+    else:
+        spread = _plain(lsf, u.Angstrom, "lsf")
+    try:
+        spread = np.broadcast_to(spread, wave.shape).astype(float)
+    except ValueError:
+        raise SpectrumError(
+            f"lsf has shape {np.shape(spread)}, wave {wave.shape}; give one value, or one per pixel."
+        ) from None
+    if not np.all(np.isfinite(spread)) or np.any(spread < 0):
+        raise SpectrumError("lsf has values that are negative or not finite; where it is not known, give 0.")
+    if not np.any(spread > 0):
+        raise SpectrumError("lsf is 0 everywhere; give the line spread of the instrument (Gaussian sigma, Angstrom).")
+    return spread
+
+
+def _fluxes(wave, flux, ivar) -> tuple[np.ndarray, np.ndarray]:
+    """Flux and inverse variance in :data:`FLUX_UNIT`."""
+    if isinstance(flux, u.Quantity) != isinstance(ivar, u.Quantity):
+        raise SpectrumError("flux and ivar must both have units (ivar those of flux to the power -2), or neither.")
+    if not isinstance(flux, u.Quantity):
+        return (np.ma.getdata(values).astype(float) for values in (flux, ivar))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = ivar**-0.5
+    per_wave = u.spectral_density(wave * u.Angstrom)
+    try:
+        values, errors = (x.to_value(FLUX_UNIT, per_wave) for x in (flux, error))
+    except u.UnitConversionError:
+        raise SpectrumError(
+            f"flux is in {flux.unit} and ivar in {ivar.unit}; a flux density (such as {FLUX_UNIT} or Jy) and its "
+            "inverse square are needed."
+        ) from None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return values, errors**-2.0
+
+
+def _plain(values, unit: u.Unit, name: str) -> np.ndarray:
+    """Values in a unit; plain numbers are in it already."""
+    if isinstance(values, u.Quantity):
+        try:
+            return np.asarray(values.to_value(unit), float)
+        except u.UnitConversionError:
+            raise SpectrumError(f"{name} is in {values.unit}; it must be in {unit}, or in a unit like it.") from None
+    return np.asarray(np.ma.getdata(values), float)
+
+
+def _check_wavelengths(wave: np.ndarray) -> None:
+    if wave.ndim != 1 or wave.size < 2:
+        raise SpectrumError(
+            f"wave has shape {wave.shape}; one spectrum, a list of at least two wavelengths, is needed."
+        )
+    if not np.all(np.isfinite(wave)) or np.any(wave <= 0) or np.any(np.diff(wave) <= 0):
+        raise SpectrumError("wave must be finite, positive and increasing.")
+
+
+def _is_log_linear(wave: np.ndarray) -> bool:
+    ln = np.log(wave)
+    straight = np.linspace(ln[0], ln[-1], ln.size)
+    return bool(np.abs(ln - straight).max() * (ln.size - 1) <= _SCALE_TOLERANCE * (ln[-1] - ln[0]))
+
+
+def _edges(wave: np.ndarray) -> np.ndarray:
+    """Edges, shape (n_wave + 1,), half-way between the centres of pixels."""
+    middle = 0.5 * (wave[1:] + wave[:-1])
+    return np.concatenate([[2 * wave[0] - middle[0]], middle, [2 * wave[-1] - middle[-1]]])
+
+
+def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
+    given = _edges(wave)
+    edges = air_to_vacuum(given) if air else given
+    # The flux in a pixel stays; its width is another one in vacuum.
+    stretch = np.diff(edges) / np.diff(given)
+    flux, variance = flux / stretch, np.divide(1.0, ivar * stretch**2, out=np.zeros_like(ivar), where=~bad)
+    new = log_grid(edges[0], edges[-1], wave.size)
+    width = np.diff(log_edges(new))
+    matrix = overlap_matrix(edges, log_edges(new))
+    covered = matrix @ (~bad).astype(float)
+    good = covered >= 1.0 - _BAD_FRACTION
+    part = np.where(good, covered, 1.0)
+    new_flux = np.where(good, matrix @ np.where(bad, 0.0, flux) / part, 0.0)
+    new_variance = matrix @ (variance * np.diff(edges)) / width / part**2
+    centre = 0.5 * (edges[1:] + edges[:-1])
+    new_spread = np.hypot(np.interp(new, centre, spread * stretch), width / np.sqrt(12.0))
+    new_ivar = np.divide(1.0, new_variance, out=np.zeros_like(new), where=good & (new_variance > 0))
+    return Observed(new, new_flux, new_ivar, ~good, new_spread)

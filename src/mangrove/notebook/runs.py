@@ -1,0 +1,211 @@
+"""A run's results as tables and arrays with names, coordinates and units."""
+
+import json
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from astropy.table import Table
+from astropy.wcs import WCS
+
+from mangrove import artefacts
+from mangrove.config import Fit
+from mangrove.data_model import EXTRACT, FIT, FIT_STATUS, LABELS
+from mangrove.errors import ArtefactError
+from mangrove.notebook.as_observed import as_observed
+from mangrove.spectra.extinction import galactic_transmission
+from mangrove.spectra.fit_galaxy import shared_line_spread
+from mangrove.spectra.model import fitted_spectra, stored_model
+
+_SPECTRA = ("wave", "flux", "ivar", "mask", "lsf")
+#: Datasets of 'labels' that are places in the file.
+_INDEX = ("galaxy", "baxel")
+
+
+def open_run(folder) -> "Run":
+    """Open a finished run.
+
+    Parameters
+    ----------
+    folder : path-like
+        results/RUN.
+
+    Raises
+    ------
+    ArtefactError
+        If it has no table of labels, or one of another version of mangrove.
+    """
+    return Run(Path(folder))
+
+
+class Run:
+    """The results of a run.
+
+    Attributes
+    ----------
+    folder : Path
+    galaxies : list of str
+        plateifu of every galaxy, in the order of the sample sheet.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._table = artefacts.read(folder / LABELS.path, "labels")
+        self._line_labels = artefacts.line_labels(self._table["line"])
+        self.galaxies = [str(name) for name in self._table["plateifu"]]
+
+    def labels(self, plateifu: str | None = None) -> Table:
+        """Labels, kinematics and places, a row per baxel of one galaxy or of all; NaN where there is no value.
+
+        Units are in the columns; the flags' bits are named in docs/labels.md. Lines are in :meth:`lines`.
+        """
+        rows = self._rows(plateifu)
+        galaxy = self._table["galaxy"][rows]
+        table = Table({name: self._table[name][galaxy] for name in ("plateifu", "mangaid", "z")})
+        table["baxel"] = self._table["baxel"][rows]
+        for name, field in LABELS.fields.items():
+            if field.dims == ("row",) and name not in _INDEX:
+                table[name] = self._table[name][rows]
+                table[name].description = field.meaning
+                table[name].unit = _table_unit(name, field.unit)
+        return table
+
+    def lines(self, plateifu: str | None = None) -> xr.Dataset:
+        """Emission lines over (row, line), a row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
+        rows = self._rows(plateifu)
+        coordinates = {"line": self._line_labels, "line_wave": ("line", self._table["line_wave"])}
+        coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
+        coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
+        names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
+        return xr.Dataset(
+            {name: (("row", "line"), self._table[name][rows], _about(LABELS, name)) for name in names}, coordinates
+        )
+
+    def map(self, plateifu: str, name: str, line: str | None = None) -> xr.DataArray:
+        """A quantity of the baxels over the spaxels of a galaxy, NaN where there is no baxel.
+
+        Parameters
+        ----------
+        name : str
+            A column of :meth:`labels`, or, with ``line``, a variable of :meth:`lines`.
+
+        Returns
+        -------
+        DataArray, dims (spaxel_y, spaxel_x)
+            Floating point, flags and codes too.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no such galaxy or quantity.
+        """
+        wanted = ("row",) if line is None else ("row", "line")
+        known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
+        if name not in known:
+            raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
+        values = self._table[name][self._rows(plateifu)]
+        if line is not None:
+            values = values[:, self._line(line)]
+        bins = artefacts.read(self._path(EXTRACT, plateifu), "extract", ["bin_id"])["bin_id"]
+        image = np.full(bins.shape, np.nan)
+        image[bins >= 0] = values[bins[bins >= 0]]
+        return xr.DataArray(image, dims=("spaxel_y", "spaxel_x"), name=name, attrs=_about(LABELS, name))
+
+    def wcs(self, plateifu: str) -> WCS:
+        """The celestial frame of a galaxy's maps, for ``plt.subplot(projection=...)``."""
+        text = str(artefacts.read(self._path(EXTRACT, plateifu), "extract", []).attrs["wcs"])
+        if not text:
+            raise ArtefactError(f"{plateifu} has no celestial frame.")
+        return WCS(text)
+
+    def spectrum(self, plateifu: str, baxel: int) -> xr.Dataset:
+        """A baxel's spectrum with the model of its fit, both as observed, over the vacuum wavelengths.
+
+        Returns
+        -------
+        Dataset
+            flux, ivar, mask, lsf as in the artefact 'extract'; stars, gas and model (their sum), which are NaN outside
+            the fitted range and where there is no fit; used (pixels that counted); transmission of the Milky Way's dust,
+            which the model contains and the numbers of the fit do not.
+        """
+        extract, fit = self._galaxy(plateifu)
+        self._check_baxel(plateifu, baxel, len(fit["status"]))
+        galaxy, spectra = fitted_spectra(extract, fit)
+        ready, params = spectra[baxel], json.loads(fit.attrs["params"])
+        wave = extract["wave"]
+        found = {name: ("wave", extract[name][baxel], _about(EXTRACT, name)) for name in _SPECTRA if name != "wave"}
+        transmission = galactic_transmission(wave, params["ebv"] * params["ebv_scale"])
+        model = stored_model(fit, baxel, galaxy, ready)
+        for name, values in as_observed(wave, galaxy.z, transmission, ready, model).items():
+            found[name] = ("wave", values, {} if name == "used" else {"units": EXTRACT.fields["flux"].unit})
+        found["transmission"] = ("wave", transmission)
+        coordinates = {
+            "wave": ("wave", wave, _about(EXTRACT, "wave")),
+            "rest_wave": ("wave", wave / (1.0 + galaxy.z), {"units": "Angstrom"}),
+        }
+        status = FIT_STATUS[int(fit["status"][baxel])]
+        return xr.Dataset(found, coordinates, {"plateifu": plateifu, "baxel": baxel, "z": galaxy.z, "status": status})
+
+    def fit_arguments(self, plateifu: str, baxel: int) -> dict:
+        """What :func:`mangrove.api.fit_spectrum` takes to repeat the fit of a baxel; change one to see what it does.
+
+        The same numbers come out, unless the stellar kinematics were guided by those of another baxel
+        (``fit.stellar_kinematics`` other than 'free').
+        """
+        extract, fit = self._galaxy(plateifu)
+        self._check_baxel(plateifu, baxel, len(fit["status"]))
+        params = json.loads(fit.attrs["params"])
+        arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
+        arguments["template_lsf"] = shared_line_spread(extract["wave"], extract["lsf"])
+        arguments |= {name: params[name] for name in ("z", "ebv", "seed")}
+        arguments |= {name: params[name] for name in Fit.model_fields if name in params}
+        return arguments | {"name": plateifu, "baxel": baxel, "pixel_scale": float(fit.attrs["pixel_scale"])}
+
+    @cached_property
+    def _starts(self) -> np.ndarray:
+        return np.concatenate([[0], np.cumsum(self._table["n_baxel_of_galaxy"])])
+
+    def _rows(self, plateifu: str | None) -> slice:
+        if plateifu is None:
+            return slice(None)
+        if plateifu not in self.galaxies:
+            few = ", ".join(self.galaxies[:5])
+            raise ArtefactError(
+                f"{self.folder} has no galaxy '{plateifu}'; it has {len(self.galaxies)}, such as {few}."
+            )
+        i = self.galaxies.index(plateifu)
+        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+
+    def _line(self, line: str) -> int:
+        if line not in self._line_labels:
+            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_labels)}.")
+        return self._line_labels.index(line)
+
+    def _path(self, kind, plateifu: str) -> Path:
+        self._rows(plateifu)
+        return self.folder / kind.path.format(plateifu=plateifu)
+
+    def _galaxy(self, plateifu: str) -> tuple[artefacts.Artefact, artefacts.Artefact]:
+        extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", list(_SPECTRA))
+        return extract, artefacts.read(self._path(FIT, plateifu), "fit")
+
+    def _check_baxel(self, plateifu: str, baxel: int, n: int) -> None:
+        if not 0 <= baxel < n:
+            raise ArtefactError(f"{plateifu} has {n} baxels, counted from 0; there is no baxel {baxel}.")
+
+
+def _about(kind, name: str) -> dict[str, str]:
+    return {"units": kind.fields[name].unit, "long_name": kind.fields[name].meaning}
+
+
+def _of_line(line: str | None) -> str:
+    return "" if line is None else f" of line '{line}'"
+
+
+def _table_unit(name: str, unit: str) -> str | None:
+    """Unit for a column of an astropy table, which knows no spaxel."""
+    text = unit.removesuffix(" spaxel-1")
+    if name.endswith("_err") and text.startswith("dex"):
+        text = "dex"
+    return None if text in ("1", "spaxel") else text

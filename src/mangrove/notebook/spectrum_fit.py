@@ -1,0 +1,240 @@
+"""The fit of one spectrum, as the workflow fits a baxel."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from astropy import units as u
+from astropy.table import QTable
+
+from mangrove import config_files
+from mangrove.artefacts import Artefact, line_labels
+from mangrove.config import Fit
+from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
+from mangrove.errors import SpectrumError
+from mangrove.lines import fit_lines
+from mangrove.notebook.as_observed import as_observed
+from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
+from mangrove.spectra.extinction import galactic_transmission
+from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, draw_seed, fit_all, shared_line_spread, templates_at
+from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.label_table import label_columns
+from mangrove.spectra.model import stored_model
+from mangrove.spectra.preparation import prepare
+from mangrove.spectra.spectrum import Spectrum
+
+#: Labels per area on the sky: without the area of the spectrum there is none.
+_PER_AREA = ("log_sfr_density", "log_mass_density")
+
+
+class LabelValue(NamedTuple):
+    """A label: value and error with units (NaN where there is none), and the names of its flags (docs/labels.md)."""
+
+    value: u.Quantity
+    error: u.Quantity
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SpectrumFit:
+    """What the workflow would store for a baxel with this spectrum; ``fit["v_star"]`` gives a number with its unit.
+
+    Attributes
+    ----------
+    status : str
+        Outcome: 'ok', or what is wrong (docs/data-model.md, 'fit').
+    values : dict of Quantity
+        The numbers of the artefact 'fit' that a baxel has one of: v_star, v_star_err, sigma_star, chi2_reduced, ...
+    lines : QTable
+        Emission lines, a row each: line (by which ``lines.loc["Halpha_6565"]`` finds one), wave, status, flux, ew, errors.
+    labels : dict of LabelValue
+        By the names of docs/labels.md; surface densities only with ``pixel_scale``.
+    bpt_class : str
+    spectrum : QTable
+        Data and model as observed, before any correction, on vacuum wavelengths: wave, rest_wave, flux, error, used
+        (whether a pixel counted), stars, gas, model (their sum; NaN outside the fitted range).
+    stored : dict of ndarray
+        Datasets of the artefacts 'fit' and 'labels' for this one spectrum, shape (1, ...), as they would be stored.
+    """
+
+    status: str
+    values: Mapping[str, u.Quantity]
+    lines: QTable
+    labels: Mapping[str, LabelValue]
+    bpt_class: str
+    spectrum: QTable
+    stored: Mapping[str, np.ndarray]
+
+    def __getitem__(self, name: str) -> u.Quantity:
+        return self.values[name]
+
+    @property
+    def ok(self) -> bool:
+        """Whether the fit can be trusted in all its numbers."""
+        return self.status == FIT_STATUS[0]
+
+    def plot(self):
+        """Draw data, model and its components, and the residuals; returns the matplotlib figure."""
+        from mangrove.notebook.plots import draw_fit
+
+        return draw_fit(self)
+
+
+def fit_spectrum(
+    wave,
+    flux,
+    ivar,
+    z: float,
+    *,
+    lsf,
+    templates: str = "mastar",
+    mask=None,
+    ebv: float = 0.0,
+    air: bool = False,
+    pixel_scale: float | None = None,
+    template_lsf=None,
+    seed: int = 1,
+    name: str = "",
+    baxel: int = 0,
+    **options,
+) -> SpectrumFit:
+    """Fit stars and gas of one spectrum and derive its labels, as the workflow does for a baxel.
+
+    Parameters
+    ----------
+    wave : array or Quantity, shape (n_wave,)
+        Observed wavelength, Angstrom if plain. A scale that is not log-linear is rebinned to one that is.
+    flux : array or Quantity, shape (n_wave,)
+        Flux density; 1e-17 erg/s/cm2/Angstrom if plain, per area if you like (a spaxel).
+    ivar : array or Quantity, shape (n_wave,)
+        Its inverse variance; pixels where it is 0, negative or not finite are left out.
+    z : float
+        Redshift: of wavelengths, distance, and oldest population. Velocities count from it, c ln((1+z')/(1+z)).
+    lsf : float, array or Quantity
+        Line spread of the instrument, pixelisation included: Gaussian sigma, Angstrom if plain; a velocity (sigma),
+        or a Quantity without unit (resolving power: wavelength over FWHM), do as well.
+    templates : str
+        'mastar', or the path of a library (docs/labels.md).
+    mask : array, shape (n_wave,), optional
+        Pixels that are not 0 or False are left out.
+    ebv : float
+        Galactic E(B-V), mag; its extinction is removed before the fit.
+    air : bool
+        Whether the wavelengths are in air; default: vacuum.
+    pixel_scale : float, optional
+        Side of the square on the sky that the flux is from, arcsec; needed for surface densities alone.
+    template_lsf : float, array or Quantity, optional
+        Line spread that the templates take, as ``lsf``. The workflow gives the baxels of a galaxy their median.
+    seed, name, baxel : int, str, int
+        Seed of the noisy copies from which errors come, with the galaxy's name and the index of the baxel.
+    **options
+        Keys of the section ``fit`` of the configuration (docs/configuration.md), with its defaults.
+
+    Returns
+    -------
+    SpectrumFit
+
+    Raises
+    ------
+    SpectrumError
+        If arrays or units do not fit.
+    ConfigError
+        If an option is unknown or out of range.
+    TemplateError
+        If the library is not there, or does not cover the data.
+    """
+    chosen = _checked(templates, options)
+    z, ebv = _number(z, "z", -0.01), _number(ebv, "ebv", 0.0)
+    data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
+    params = chosen.model_dump() | {"z": z, "ebv": ebv, "seed": seed}
+    settings = FitSettings.from_params(params)
+    transmission = galactic_transmission(data.wave, ebv * chosen.ebv_scale)
+    draws = draw_seed(seed, name, baxel)
+    ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
+    shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
+    stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
+    galaxy = GalaxyFit(z, stars, fit_lines(), settings)
+    attrs = {"params": json.dumps(params), "z": z, "pixel_scale": 1.0 if pixel_scale is None else pixel_scale}
+    columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
+    fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
+    labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
+    if pixel_scale is None:
+        labels = {key: value for key, value in labels.items() if not key.startswith(_PER_AREA)}
+    return _result(fit, labels, _spectrum_table(data, transmission, ready, galaxy, fit))
+
+
+def _checked(templates: str, options: dict) -> Fit:
+    return config_files.validate({"run": "api", "fit": {**options, "templates": templates}}).fit
+
+
+def _number(value, name: str, low: float) -> float:
+    number = float(value)
+    if not np.isfinite(number) or number < low:
+        raise SpectrumError(f"{name} is {number:g}; it must be a number of at least {low:g}.")
+    return number
+
+
+def _cast(field, values) -> np.ndarray:
+    return np.asarray(values) if field.dtype == "str" else np.asarray(values).astype(field.dtype)
+
+
+def _as_stored(data: Observed) -> Observed:
+    """The spectrum in the precision in which the artefact 'extract' stores it."""
+    return Observed(*(_cast(EXTRACT.fields[name], getattr(data, name)) for name in Observed._fields))
+
+
+def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> SpectrumFit:
+    numbers = {
+        n: f for n, f in FIT.fields.items() if f.dims == ("baxel",) and n in fit.data and n not in ("status", "snr")
+    }
+    values = {name: fit[name][0] * unit_of(field.unit) for name, field in numbers.items()}
+    found = {name: LabelValue(*_label(name, labels)) for name in LABEL if name in labels}
+    return SpectrumFit(
+        FIT_STATUS[int(fit["status"][0])],
+        values,
+        _line_table(fit),
+        found,
+        BPT_CLASS[int(labels["bpt_class"][0])],
+        spectrum,
+        {**fit.data, **labels},
+    )
+
+
+def unit_of(text: str) -> u.Unit:
+    """A unit of the data model for astropy, which knows no spaxel."""
+    return u.Unit("" if text == "1" else text.removesuffix(" spaxel-1"))
+
+
+def flag_names(bits: int) -> tuple[str, ...]:
+    """Names of the bits of a label's flag."""
+    return tuple(name for bit, name in LABEL_FLAG.items() if int(bits) & bit)
+
+
+def _label(name: str, labels) -> tuple:
+    unit = u.Unit(LABEL[name][0])
+    error = u.dex if LABEL[name][0].startswith("dex") else unit
+    value, scatter = (np.float64(labels[key][0]) for key in (name, f"{name}_err"))
+    return value * unit, scatter * error, flag_names(labels[f"{name}_flag"][0])
+
+
+def _line_table(fit: Artefact) -> QTable:
+    table = QTable({"line": line_labels(fit["line"]), "wave": fit["line_wave"] * u.Angstrom})
+    table["status"] = [LINE_STATUS[int(code)] for code in fit["line_status"][0]]
+    for name, field in FIT.fields.items():
+        if field.dims == ("baxel", "line") and name in fit.data and name != "line_status":
+            table[name.removeprefix("line_")] = fit[name][0] * unit_of(field.unit)
+    table.add_index("line")
+    return table
+
+
+def _spectrum_table(data: Observed, transmission, ready: Spectrum, galaxy: GalaxyFit, fit: Artefact) -> QTable:
+    """Data and model as observed: what the fit removed, the Milky Way's dust, is put back."""
+    found = as_observed(data.wave, galaxy.z, transmission, ready, stored_model(fit, 0, galaxy, ready))
+    error = np.divide(1.0, np.sqrt(data.ivar), out=np.full(data.wave.size, np.inf), where=data.ivar > 0)
+    table = QTable({"wave": data.wave * u.Angstrom, "rest_wave": data.wave / (1.0 + galaxy.z) * u.Angstrom})
+    table["flux"], table["error"], table["used"] = data.flux * FLUX_UNIT, error * FLUX_UNIT, found["used"]
+    for name in ("stars", "gas", "model"):
+        table[name] = found[name] * FLUX_UNIT
+    return table

@@ -1,0 +1,75 @@
+"""Paths as a user writes them: one rule for every key of the configuration and every argument of a command.
+
+``~`` and ``$NAME`` stand for what they do in a shell, ``file://`` may stand before an absolute path, and a relative path
+is below the working folder.
+"""
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+_SERVER = ("http://", "https://")
+_UNSET = re.compile(r"\$(\w+|\{[^}]*\})")
+
+
+def local(value: str) -> str:
+    """A path on this machine, with ``~`` and ``$NAME`` replaced; empty stays empty.
+
+    Raises
+    ------
+    ValueError
+        If it is an address on a server or ``file://`` before a relative path, or names a user or a variable that there
+        is not.
+    """
+    if value.startswith("file://"):
+        return _of_file_address(value)
+    if "://" in value:
+        raise ValueError("must be a path on this machine (or file:// before an absolute path)")
+    return _expanded(value)
+
+
+def address(value: str) -> str:
+    """Likewise, or an address on a server, which stays as it is; ``file://`` stays before a path that has it.
+
+    Raises
+    ------
+    ValueError
+        As :func:`local`, and for addresses of another kind.
+    """
+    if value.startswith(_SERVER):
+        return value
+    if value.startswith("file://"):
+        return Path(_of_file_address(value)).as_uri()
+    if "://" in value:
+        raise ValueError("must be https://, http://, file:// or a path")
+    return _expanded(value)
+
+
+def below(base: str, path: str) -> str:
+    """Address of ``path`` below ``base``; of ``path`` alone if that is absolute, begins with ``~`` or is an address."""
+    path = address(path)
+    return path if "://" in path or Path(path).is_absolute() else f"{base.rstrip('/')}/{path}"
+
+
+def _of_file_address(value: str) -> str:
+    parts = urlsplit(value)
+    text = unquote(parts.path)
+    if parts.netloc.startswith("~"):
+        text = parts.netloc + text
+    elif parts.netloc not in ("", "localhost"):
+        raise ValueError(f"file:// must stand before an absolute path: file:///{parts.netloc}{text}")
+    return _expanded(text[1:] if text.startswith("/~") else text)
+
+
+def _expanded(value: str) -> str:
+    if not value.startswith("~") and "$" not in value:
+        return value
+    expanded = os.path.expandvars(value)
+    if unset := _UNSET.search(expanded):
+        raise ValueError(f"the variable {unset[0]} is not set; set it, or write the path in full")
+    try:
+        return str(Path(expanded).expanduser())
+    except RuntimeError:
+        home = expanded.partition("/")[0]
+        raise ValueError(f"there is no home folder {home}; write the path in full") from None

@@ -1,0 +1,241 @@
+"""Panels of the figures of one galaxy: maps of signal, motions and lines, the BPT diagram."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from astropy.visualization import make_lupton_rgb
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.patches import Patch
+
+from mangrove.artefacts import Artefact
+from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
+from mangrove.lines import fit_lines
+from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
+from mangrove.report.drawing import (
+    BAD_COLOUR,
+    BLUE,
+    FLUX_UNIT,
+    KMS,
+    bar_beside,
+    beyond,
+    counted,
+    legend_below,
+    note,
+    robust_limits,
+    sign_apart,
+)
+from mangrove.report.label_style import STYLE, has_gas, is_shown, shown_limits, shown_values
+from mangrove.report.line_names import HALPHA
+from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
+from mangrove.report.sky_marks import draw_marks
+from mangrove.spectra.bpt import BPT_CLASS, MIN_LINE_SNR, NONE, bpt_ratios
+
+#: Smallest S/N of a line that is shown in a map.
+MAP_SNR = 2.0
+#: Titles of the maps of motions.
+MOTION_TITLE = {
+    "v_star": r"stellar velocity $V_*$",
+    "sigma_star": r"stellar dispersion $\sigma_*$",
+    "v_gas": r"gas velocity $V_\mathrm{gas}$",
+    "sigma_gas": r"gas dispersion $\sigma_\mathrm{gas}$",
+}
+
+_SPAXEL_COLOURS = {1: "#f4f4f4", 2: "#6b6b6b", 3: "#9d9d9d", 4: "#cfcfcf"}
+_FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")
+#: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
+_RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
+_SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6
+#: Smallest half widths of the colours of d_BPT, dex, and of a velocity, km/s.
+_MIN_HALF_BPT, _MIN_HALF_V = 0.2, 10.0
+
+
+class View(NamedTuple):
+    """A galaxy as its figures show it.
+
+    Attributes
+    ----------
+    extract, fit : Artefact
+    labels : mapping of str to ndarray
+        The galaxy's rows of the table 'labels'.
+    frame : SkyFrame
+    """
+
+    extract: Artefact
+    fit: Artefact
+    labels: Mapping
+    frame: SkyFrame
+
+
+def view(extract: Artefact, fit: Artefact, labels: Mapping) -> View:
+    """A galaxy with baxels and the place of its spaxels."""
+    return View(extract, fit, labels, sky_frame(extract))
+
+
+def radii(columns: Mapping) -> tuple[np.ndarray, str]:
+    """Radii of the baxels, shape (n_baxel,), and the name of their axis: in R_e where it is known, else in arcsec.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        radius, radius_re.
+    """
+    if np.isfinite(columns["radius_re"]).any():
+        return columns["radius_re"], r"radius ($R_\mathrm{e}$)"
+    return columns["radius"], "radius (arcsec)"
+
+
+def value_map(axes: Axes, seen: View, values, title: str, unit: str, cmap: str = "viridis", limits=None) -> None:
+    """A map of values of the baxels, shape (n_baxel,), with the marks of the galaxy."""
+    draw_map(axes, seen.frame, on_spaxels(seen.extract, values), title, unit, cmap, limits)
+    draw_marks(axes, seen.frame, seen.extract)
+
+
+def signal_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
+    """The continuum of the spaxels."""
+    signal = extract["signal"]
+    log = np.log10(np.where(signal > 0, signal, np.nan))
+    draw_map(axes, frame, log, "continuum", f"log flux [{FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$]", "gray")
+    draw_marks(axes, frame, extract)
+
+
+def image_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
+    """The galaxy in colour from its broad-band images; the continuum where the cube brings none."""
+    colours = colour_image(extract)
+    if colours is None:
+        signal_map(axes, frame, extract)
+        return
+    draw_image(axes, frame, colours, "image in " + ", ".join(reversed(_RGB)))
+    draw_marks(axes, frame, extract)
+
+
+def colour_image(extract: Artefact) -> np.ndarray | None:
+    """Red, green and blue of the spaxels by Lupton et al. (2004), shape (ny, nx, 3); None without the bands.
+
+    Black is zero; the stretch goes by the brightest hundredth of the r band, so that no star sets it alone.
+    """
+    bands = dict(zip(extract["band"].tolist(), extract["image"], strict=True))
+    if not set(_RGB) <= set(bands):
+        return None
+    light = {band: np.nan_to_num(bands[band].astype(float)) for band in _RGB}
+    seen = light["r"][light["r"] > 0]
+    bright = np.percentile(seen, 99.0) if seen.size else 1.0
+    # A little light everywhere: the ratio of two bands has a value.
+    scaled = [np.maximum(_RGB[band] * image / bright, _DARK) for band, image in light.items()]
+    return make_lupton_rgb(*scaled, minimum=0.0, stretch=_STRETCH, Q=_SOFTENING)
+
+
+def snr_map(axes: Axes, seen: View) -> None:
+    """S/N that the baxels reached, and their borders."""
+    snr = seen.extract["snr"]
+    value_map(axes, seen, snr, f"S/N of {counted(len(snr), 'baxel')}", "S/N per pixel")
+    draw_borders(axes, seen.frame, seen.extract["bin_id"])
+
+
+def chi2_map(axes: Axes, seen: View) -> None:
+    """Reduced chi2 of the fits."""
+    value_map(axes, seen, seen.fit["chi2_reduced"], "reduced χ²", "χ² per degree of freedom", "cividis")
+
+
+def velocity_map(axes: Axes, seen: View, what: str) -> None:
+    """Velocity of 'star' or 'gas' about the median of the stars; both share one scale."""
+    motions, middle = shown_motions(seen.fit)
+    _, half = robust_limits(np.abs(np.concatenate([motions["v_star"], motions["v_gas"]])), high=97.0)
+    half, name = max(half, _MIN_HALF_V), f"v_{what}"
+    less = f"$V$ {sign_apart(-middle)} ({KMS})"
+    value_map(axes, seen, motions[name], MOTION_TITLE[name], less, "RdBu_r", (-half, half))
+
+
+def dispersion_map(axes: Axes, seen: View, what: str) -> None:
+    """Velocity dispersion of 'star' or 'gas'."""
+    name = f"sigma_{what}"
+    value_map(axes, seen, shown_motions(seen.fit)[0][name], MOTION_TITLE[name], KMS, "magma")
+
+
+def shown_motions(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
+    """Velocities less their middle and dispersions, shape (n_baxel,), and that middle: the median of the stars, km/s.
+
+    Those of gas are NaN where :func:`mangrove.report.label_style.has_gas` is not true.
+    """
+    stars = fit["v_star"][np.isfinite(fit["v_star"])]
+    middle = float(np.median(stars)) if stars.size else 0.0
+    shown = {"v_star": fit["v_star"] - middle, "sigma_star": fit["sigma_star"]}
+    gas = {"v_gas": fit["v_gas"] - middle, "sigma_gas": fit["sigma_gas"]}
+    return shown | {name: np.where(has_gas(fit.data), values, np.nan) for name, values in gas.items()}, middle
+
+
+def flux_map(axes: Axes, seen: View, names: Sequence[str], title: str) -> None:
+    """Logarithm of the flux of lines added up, where it has S/N above :data:`MAP_SNR`."""
+    column = [fit_lines().index(name) for name in names]
+    flux = seen.fit["line_flux"][:, column].sum(axis=1)
+    error = np.sqrt((seen.fit["line_flux_err"][:, column] ** 2).sum(axis=1))
+    values = np.log10(np.where((flux > 0) & (flux > MAP_SNR * error), flux, np.nan))
+    value_map(axes, seen, values, title, f"log flux [{FLUX_UNIT} spaxel$^{{-1}}$]")
+
+
+def ew_map(axes: Axes, seen: View) -> None:
+    """Logarithm of the equivalent width of Halpha, where the line has S/N above :data:`MAP_SNR`."""
+    k = fit_lines().index("Halpha-6565")
+    flux, error, ew = (seen.fit[name][:, k] for name in ("line_flux", "line_flux_err", "line_ew"))
+    values = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
+    value_map(axes, seen, values, f"EW({HALPHA}), rest frame", "log EW [Å]", "plasma")
+
+
+def label_map(axes: Axes, seen: View, name: str) -> None:
+    """A label within the published limits."""
+    values, style = shown_values(seen.labels, name), STYLE[name]
+    limits = _bpt_limits(values) if name == "d_bpt" else shown_limits(seen.labels, name)
+    value_map(axes, seen, values, style.title, style.axis, style.cmap, limits)
+
+
+def class_map(axes: Axes, seen: View, gap: float) -> None:
+    """BPT class, with the number of baxels in each; ``gap`` to the legend in heights of the map."""
+    kind = np.where(is_shown(seen.labels, "d_bpt"), seen.labels["bpt_class"], NONE)
+    codes = on_spaxels(seen.extract, np.where(kind == NONE, np.nan, kind))
+    colours = [BPT_COLOURS.get(name, BAD_COLOUR) for name in BPT_CLASS.values()]
+    norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
+    draw_image(axes, seen.frame, codes, "BPT class", cmap=ListedColormap(colours), norm=norm)
+    draw_marks(axes, seen.frame, seen.extract)
+    counts = {code: int(np.sum(kind == code)) for code in BPT_CLASS if np.any(kind == code)}
+    names = {code: f"{'no class' if code == NONE else BPT_CLASS[code]} ({n})" for code, n in counts.items()}
+    legend_below(axes, [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c]) for c in names], gap)
+
+
+def status_map(axes: Axes, seen: View) -> None:
+    """What became of each spaxel: unbinned ones by spaxel status, others by the status of their fit."""
+    first_spaxel = len(FIT_STATUS)
+    fitted = on_spaxels(seen.extract, seen.fit["status"])
+    codes = np.where(np.isfinite(fitted), fitted, first_spaxel + seen.extract["spaxel_status"])
+    colours = [*_FIT_COLOURS, BAD_COLOUR, *_SPAXEL_COLOURS.values()]
+    names = [*FIT_STATUS.values(), *SPAXEL_STATUS.values()]
+    norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
+    draw_image(axes, seen.frame, codes, "status of fit or spaxel", cmap=ListedColormap(colours), norm=norm)
+    present = [int(code) for code in np.unique(codes)]
+    handles = [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c].replace("_", " ")) for c in present]
+    legend_below(axes, handles, 0.03)
+
+
+def bpt_diagram(axes: Axes, seen: View) -> None:
+    """The BPT diagram of the baxels, by radius."""
+    x, y = bpt_ratios(seen.fit["line_flux"], seen.fit["line_flux_err"], seen.fit["line"], MIN_LINE_SNR)
+    use = np.isfinite(x)
+    bpt_axes(axes, x[use], y[use])
+    axes.set_box_aspect(1)
+    radius, axis = radii(seen.extract.data)
+    if use.any():
+        known = np.isfinite(radius[use]).any()
+        colour = {"c": np.nan_to_num(radius[use]), "cmap": "viridis"} if known else {"color": BLUE}
+        shown = axes.scatter(x[use], y[use], **colour, s=16, edgecolors="0.2", linewidths=0.3, zorder=3)
+        if known:
+            bar_beside(axes, shown, axis)
+        beyond(axes, x[use], y[use], "0.4")
+    else:
+        note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g}\nin all four lines")
+    axes.set_title(f"BPT: {use.sum()} of {counted(use.size, 'baxel')}, S/N > {MIN_LINE_SNR:g}", fontsize=11)
+
+
+def _bpt_limits(values) -> tuple[float, float]:
+    """Limits at equal distance from the curve, so that its two sides have two colours."""
+    _, half = robust_limits(np.abs(values))
+    return -max(half, _MIN_HALF_BPT), max(half, _MIN_HALF_BPT)

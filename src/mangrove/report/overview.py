@@ -1,0 +1,156 @@
+"""The first page of the report: some galaxies in pictures, and the run in numbers."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from mangrove.report import galaxy_panels as panels
+from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, note
+from mangrove.report.galaxy import flux_title
+from mangrove.report.galaxy_panels import View
+from mangrove.report.galaxy_spectra import draw_centre
+from mangrove.report.single import is_single
+from mangrove.report.sky import label_grid
+from mangrove.report.summary import description
+
+#: Galaxies on the picture.
+SHOWN = 3
+#: Inches: side of a map, from one to the next; room above a row for its words and titles, and below it.
+_SIDE, _STEP, _LEFT, _ABOVE, _BELOW = 2.5, 3.85, 0.9, 0.75, 0.6
+_SPECTRUM, _NAMES = 2.8, 1.45
+_WIDTH = _LEFT + 3 * _STEP + _SIDE + 1.0
+#: Kinds of things counted in the table of statuses: their plural, and the status of those that count as results.
+_COUNTED = {
+    "galaxy": ("galaxies", "ok"),
+    "spaxel": ("spaxels", "binned"),
+    "baxel": ("baxels", "ok"),
+    "training spectrum": ("candidate training spectra", "kept"),
+    "line cube": ("galaxies for line cubes", "ok"),
+}
+_MARKS = (
+    "Dashed ellipse: effective radius. Disc: width (FWHM) of the point-spread function. "
+    "Velocities are less the median of the stars."
+)
+_MINUTE, _HOUR = 60.0, 3600.0
+
+
+class NumberRow(NamedTuple):
+    """One number of a run, and what it is made up of."""
+
+    what: str
+    number: str
+    of_which: str
+
+
+def chosen(n_spaxel: Sequence[int], n_baxel: Sequence[int]) -> list[int]:
+    """Indices of the galaxies for the picture, in their order: those with the most baxels, cubes before single spectra.
+
+    Parameters
+    ----------
+    n_spaxel : sequence of int
+        Spaxels of the field of each galaxy.
+    n_baxel : sequence of int
+    """
+    able = [i for i, n in enumerate(n_baxel) if n]
+    best = sorted(able, key=lambda i: (n_spaxel[i] == 1, -n_baxel[i]))[:SHOWN]
+    return sorted(best)
+
+
+def overview_figure(galaxies: Sequence[View]) -> Figure:
+    """A row of maps per galaxy: image, stellar velocity, Halpha, age; for a single spectrum, itself and its fit."""
+    if not galaxies:
+        figure = new_figure(8, 3)
+        axes = figure.subplots()
+        axes.set_axis_off()
+        note(axes, "no galaxy has baxels; the table of statuses says why")
+        return figure
+    single = [is_single(seen.extract) for seen in galaxies]
+    heights = [_NAMES + _SPECTRUM + _BELOW if one else _ABOVE + _SIDE + _BELOW for one in single]
+    figure = Figure(figsize=(_WIDTH, sum(heights)), dpi=DPI)
+    top = sum(heights)
+    for seen, one, height in zip(galaxies, single, heights, strict=True):
+        words = {"fontsize": 12, "weight": "bold", "va": "top"}
+        figure.text(_LEFT / _WIDTH, (top - 0.1) / sum(heights), description(seen.extract), **words)
+        bottom = top - height + _BELOW
+        if one:
+            draw_centre(figure, Place(_LEFT, bottom, _WIDTH - _LEFT - 0.3, _SPECTRUM), seen.extract, seen.fit)
+        else:
+            _maps(figure, bottom, seen)
+        top -= height
+    return figure
+
+
+def run_numbers(timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.DataFrame | None) -> list[NumberRow]:
+    """The run in numbers: what was counted, how good the emulator is, and the time of each step.
+
+    Parameters
+    ----------
+    timings : DataFrame
+        Columns of :class:`mangrove.report.run.TimingRow`.
+    status : DataFrame, optional
+        Columns of :class:`mangrove.report.survey.StatusRow`; None for a run without galaxies.
+    quality : DataFrame, optional
+        Per line of the emulator: n, rho, holds; None without an emulator.
+    """
+    rows = [] if status is None else [_counts(status, what) for what in _COUNTED]
+    if quality is not None and "rho" in quality:
+        rows.append(_emulator(quality))
+    jobs = counted(int(timings["n_job"].sum()), "job")
+    rows.append(NumberRow("time of all jobs", duration(timings["total_s"].sum()), jobs))
+    return rows + [_step(row) for row in timings.to_dict("records")]
+
+
+def page(picture: Path, rows: Sequence[NumberRow]) -> str:
+    """The picture (PNG) and the numbers as a piece of HTML that needs no other file."""
+    data = base64.b64encode(picture.read_bytes()).decode("ascii")
+    table = pd.DataFrame(rows).rename(columns={"what": "", "of_which": "of which"})
+    numbers = table.to_html(index=False, border=0, justify="left")
+    return (
+        f'<img alt="some galaxies of the run" src="data:image/png;base64,{data}">\n'
+        f"<p><em>{_MARKS}</em></p>\n<h3>The run in numbers</h3>\n{numbers}\n"
+    )
+
+
+def duration(seconds: float) -> str:
+    """A time in s, min or h, in two or three digits."""
+    for unit, size in (("h", _HOUR), ("min", _MINUTE)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def _maps(figure: Figure, bottom: float, seen: View) -> None:
+    axes = [axes_at(figure, Place(_LEFT + k * _STEP, bottom, _SIDE, _SIDE)) for k in range(4)]
+    panels.image_map(axes[0], seen.frame, seen.extract)
+    panels.velocity_map(axes[1], seen, "star")
+    halpha = ("Halpha-6565",)
+    panels.flux_map(axes[2], seen, halpha, f"{flux_title(halpha)} flux")
+    panels.label_map(axes[3], seen, "log_age_lw")
+    label_grid([axes], seen.frame)
+
+
+def _counts(status: pd.DataFrame, what: str) -> NumberRow:
+    plural, good = _COUNTED[what]
+    rows = status[(status["what"] == what) & (status["count"] > 0)]
+    parts = sorted(rows.to_dict("records"), key=lambda row: (row["status"] != good, -row["count"]))
+    words = ", ".join(f"{row['count']:,} {row['status'].replace('_', ' ')}" for row in parts)
+    return NumberRow(plural, f"{rows['count'].sum():,}", words)
+
+
+def _emulator(quality: pd.DataFrame) -> NumberRow:
+    verdicts = ", ".join(f"{n} {word}" for word, n in quality["holds"].value_counts().items())
+    words = f"mean rank correlation {quality['rho'].mean():.3f} with up to {quality['n'].max():,} test rows"
+    return NumberRow(
+        "lines of the emulator", f"{len(quality)}", f"{words}; within the limits of the judgement: {verdicts}"
+    )
+
+
+def _step(row: Mapping) -> NumberRow:
+    words = counted(int(row["n_job"]), "job")
+    if row["n_job"] > 1:
+        words += f", median {duration(row['median_s'])}, longest {duration(row['max_s'])}"
+    return NumberRow(f"time of {row['rule'].replace('_', ' ')}", duration(row["total_s"]), words)

@@ -1,0 +1,99 @@
+"""The summary catalogue of a data release (drpall): where it is, and whether it is one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from astropy.table import Table
+
+from mangrove import paths
+from mangrove.config import Config
+from mangrove.errors import CatalogueError
+from mangrove.survey import catalogues, tables
+from mangrove.survey.releases import Release
+
+#: Columns of drpall that a selection needs.
+COLUMNS = ("plateifu", "mangaid", "drp3qual", "mngtarg1", "mngtarg3", "nsa_z", "objra", "objdec", "ebvgal")
+
+
+def read_drpall(path: str | Path, release: Release, mend: str = "Correct survey.release or --drpall.") -> Table:
+    """The galaxies of a summary catalogue.
+
+    Parameters
+    ----------
+    path : path-like
+    release : Release
+    mend : str
+        What to do about a file that cannot be read.
+
+    Raises
+    ------
+    CatalogueError
+        If the file cannot be read, lacks the table or columns of the release, or is that of another one.
+    """
+    try:
+        table = tables.read_table(path, COLUMNS, release.galaxy_table)
+    except CatalogueError as error:
+        raise CatalogueError(
+            f"{path} cannot be read as the drpall of {release.name.upper()} ({error}) {mend}"
+        ) from error
+    missing = [c for c in COLUMNS if not tables.find(table.colnames, [c], path)]
+    if missing:
+        raise CatalogueError(f"{path} lacks the column(s) {', '.join(missing)}; is it the drpall of {release.name}?")
+    versions = set(texts(table, "versdrp3", path)) - {""}
+    if versions and release.drpver not in versions:
+        raise CatalogueError(
+            f"{path} is the drpall of {', '.join(sorted(versions))}; survey.release {release.name} is {release.drpver}. {mend}"
+        )
+    table.meta["path"] = str(path)
+    return table
+
+
+@contextmanager
+def located(config: Config, release: Release, given: str) -> Iterator[tuple[Path, str]]:
+    """Path of the summary catalogue, and what to do if it cannot be read."""
+    survey = config.survey
+    if survey.source in ("none", "files"):
+        why = "there is no catalogue to select from" + "; write the sheet by hand (docs/data.md)" * (
+            survey.source == "files"
+        )
+        raise CatalogueError(f"survey.source is {survey.source}: {why}.")
+    if given:
+        try:
+            address = paths.address(given)
+        except ValueError as error:
+            raise CatalogueError(f"--drpall {given}: {error}.") from None
+        where = address if "://" in address else str(Path(address).absolute())
+        yield catalogues.locate(where, survey, release, "--drpall"), "Correct survey.release or --drpall."
+    elif survey.source == "simulated":
+        with TemporaryDirectory() as folder:
+            yield _simulated_drpall(config, release, Path(folder)), "Simulate the survey anew."
+    else:
+        path = catalogues.locate(release.drpall_path, survey, release, "survey.base, or give --drpall")
+        ours = path.is_relative_to(Path(survey.data_folder) / release.drpver)
+        anew = "Delete it and run 'mangrove select' again to fetch it anew, or correct survey.release."
+        yield path, anew if ours else "Correct survey.base, survey.mirror or survey.release."
+
+
+def _simulated_drpall(config: Config, release: Release, folder: Path) -> Path:
+    """The catalogue of a run's simulated archive; written to ``folder`` where there is none yet."""
+    from mangrove.survey.simulation.cubes import write_drpall
+    from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
+
+    made = Path(f"results/{config.run}/archive") / release.drpall_path
+    if not made.is_file():
+        made = folder / "drpall.fits"
+        write_drpall(made, [design_galaxy(name, config.seed) for name in SIMULATED_SURVEY], release.name)
+    return made
+
+
+def names(drpall: Table) -> catalogues.Names:
+    names = (frozenset(texts(drpall, column, "drpall")) - {""} for column in ("plateifu", "mangaid"))
+    return catalogues.Names(*names)
+
+
+def texts(table: Table, name: str, path) -> list[str]:
+    """A column of text; empty where there is no such column."""
+    found = tables.find(table.colnames, [name], path)
+    return tables.texts(table[found]) if found else [""] * len(table)

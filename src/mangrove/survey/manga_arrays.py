@@ -1,0 +1,91 @@
+"""The arrays that MaNGA's cubes and single spectra share, in mangrove's units, by what their headers say of them."""
+
+import numpy as np
+
+from mangrove.errors import CubeError
+from mangrove.survey import error_arrays, spectral_axis
+from mangrove.survey.fits_stream import Hdu, text
+from mangrove.survey.units import FLUX_TEXT, angstrom_factor, flux_factor
+from mangrove.wavelengths import C_KMS
+
+#: Name of MaNGA's list of mask bits.
+_BITS = "MANGA_DRP3PIXMASK"
+
+
+def flux_and_ivar(hdus: dict[str, Hdu]) -> tuple[np.ndarray, np.ndarray]:
+    """FLUX and IVAR as float32, in 1e-17 erg/s/cm2/Angstrom/spaxel and its inverse square.
+
+    Without BUNIT they are in these units, as MaNGA's files are.
+
+    Raises
+    ------
+    CubeError
+        If BUNIT or HDUCLAS3 say that they hold something else.
+    """
+    header = hdus["FLUX"].header
+    unit = text(header, "BUNIT") or text(hdus["PRIMARY"].header, "BUNIT") or FLUX_TEXT
+    factor = error_arrays.flux_scale("FLUX", unit)
+    kind = error_arrays.meaning_of_errors("IVAR", hdus["IVAR"].header, error_arrays.INVERSE_VARIANCE, unit, factor)
+    # Units first, in the precision of the file: erg/s/cm2 are beyond single precision.
+    flux = error_arrays.scaled(hdus["FLUX"].data, factor)
+    return _single(flux), _single(error_arrays.inverse_variance(hdus["IVAR"].data, kind))
+
+
+def mask(hdus: dict[str, Hdu]) -> np.ndarray:
+    """MASK as whole numbers with the bits of MANGA_DRP3PIXMASK.
+
+    Raises
+    ------
+    CubeError
+        If it holds something else by its type or header.
+    """
+    return error_arrays.quality_flags("MASK", hdus["MASK"], _BITS, hdus["PRIMARY"].header)
+
+
+def wavelengths(hdus: dict[str, Hdu]) -> np.ndarray:
+    """WAVE in Angstrom, vacuum.
+
+    Raises
+    ------
+    CubeError
+        If a header says that they are in air, or in a unit that is none of length.
+    """
+    headers = {name: hdus[name].header for name in ("PRIMARY", "FLUX", "WAVE")}
+    spectral_axis.check_vacuum(headers)
+    return hdus["WAVE"].data.astype(float) * _length("WAVE", text(headers["WAVE"], "BUNIT"))
+
+
+def line_spread(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray:
+    """The line spread of an HDU as Gaussian sigma in Angstrom, float32; ``wave`` in Angstrom.
+
+    A BUNIT that is a flux's was copied with the header, and says nothing.
+
+    Raises
+    ------
+    CubeError
+        If BUNIT is no unit of length or velocity.
+    """
+    unit = text(hdus[name].header, "BUNIT")
+    values = hdus[name].data
+    if unit.replace(" ", "").lower() == "km/s":
+        return _single(values * (wave / C_KMS).reshape(-1, *(1,) * (values.ndim - 1)))
+    copied = flux_factor(unit) is not None
+    return _single(error_arrays.scaled(values, 1.0 if copied else _length(name, unit)))
+
+
+def notes(hdus: dict[str, Hdu]) -> str:
+    """What the headers say of the wavelengths that a user must know (see :mod:`mangrove.survey.spectral_axis`)."""
+    return spectral_axis.velocity_frame(hdus["FLUX"].header, hdus["PRIMARY"].header)
+
+
+def _length(name: str, unit: str) -> float:
+    factor = angstrom_factor(unit or "Angstrom")
+    if factor is None:
+        raise CubeError(f"BUNIT of HDU {name} is '{unit}'; a unit of length is needed, such as 'Angstrom' or 'nm'.")
+    return factor
+
+
+def _single(values: np.ndarray) -> np.ndarray:
+    """Values as float32; infinite, and so no data, where that cannot hold them."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)

@@ -1,0 +1,134 @@
+"""Reading YAML as its author meant it: faults, and words that YAML takes for something else, with file and line."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mangrove.errors import ConfigError
+
+#: Numbers that every version of YAML reads alike.
+_WHOLE = re.compile(r"[-+]?(0|[1-9][0-9]*)")
+_DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+#: An octal number of YAML 1.2, which the reader of YAML 1.1 takes for text.
+_NEW_OCTAL = re.compile(r"[-+]?0o[0-7]+")
+_TAG = "tag:yaml.org,2002:"
+
+
+def parse(file: str | Path) -> dict[str, Any]:
+    """The content of a configuration file.
+
+    Raises
+    ------
+    ConfigError
+        If it cannot be read, is not valid, gives a key twice, or holds a word that YAML takes for another number, a date
+        or no text; the error names the line.
+    """
+    node = compose(file)
+    if node is None:
+        return {}
+    if not isinstance(node, yaml.MappingNode):
+        raise ConfigError(f"{file} must hold 'key: value' lines, for example 'run: myrun'.")
+    loader = yaml.SafeLoader("")
+    try:
+        return loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        raise _invalid(file, error) from None
+
+
+def compose(file: str | Path) -> yaml.Node | None:
+    """The nodes of a configuration file with their lines; None where it is empty (see :func:`parse`)."""
+    try:
+        node = yaml.compose(Path(file).read_text(encoding="utf-8-sig"), yaml.SafeLoader)
+    except FileNotFoundError:
+        raise ConfigError(f"the configuration file {file} does not exist; see configs/ for examples.") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{file} is not UTF-8 text; save it as UTF-8.") from None
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read as a configuration file ({error.strerror}).") from None
+    except yaml.MarkedYAMLError as error:
+        raise _invalid(file, error) from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not valid YAML: {str(error).splitlines()[0]}.") from None
+    if node is not None:
+        for problem, at in _problems(node, set()):
+            raise ConfigError(f"{file}, line {at.start_mark.line + 1}: {problem}")
+    return node
+
+
+def find(node: yaml.Node | None, keys: Sequence[str | int]) -> tuple[yaml.Node | None, int]:
+    """The value of a key in nested mappings, or an item by its number, and its line; None and 0 where it is not there."""
+    line = 0
+    for key in keys:
+        if isinstance(node, yaml.MappingNode):
+            pair = next((pair for pair in node.value if pair[0].value == str(key)), None)
+            if pair is None:
+                return None, 0
+            node, line = pair[1], pair[0].start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+        else:
+            return None, 0
+    return node, line
+
+
+def _invalid(file, error: yaml.MarkedYAMLError) -> ConfigError:
+    line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+    if "'\\t'" in str(error.problem):
+        return ConfigError(f"{file}{line}: not valid YAML: there is a tab. Indent with spaces.")
+    return ConfigError(f"{file}{line}: not valid YAML: {error.problem}.")
+
+
+def _problems(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:
+    """What is wrong in a tree of nodes, with the node that it is at."""
+    if id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.ScalarNode):
+        if problem := _misread(node):
+            yield problem, node
+    elif isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _problems(item, seen)
+    else:
+        first: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            yield from _key_problems(key, first)
+            yield from _problems(value, seen)
+
+
+def _key_problems(key: yaml.Node, first: dict[str, yaml.Node]) -> Iterator[tuple[str, yaml.Node]]:
+    if key.tag == f"{_TAG}merge":
+        return
+    if key.tag != f"{_TAG}str":
+        name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
+        yield f"the key '{name}' is no text to YAML; correct it, or put it in quotes.", key
+    elif first.setdefault(key.value, key) is not key:
+        line = first[key.value].start_mark.line + 1
+        yield f"not valid YAML: the key '{key.value}' is there twice, first in line {line}; keep one of them.", key
+
+
+def _misread(node: yaml.ScalarNode) -> str:
+    """What is wrong with a word without quotes that YAML reads as something else than it looks like; empty if nothing."""
+    if node.style is not None or not node.tag.startswith(_TAG):
+        return ""
+    kind, text = node.tag.removeprefix(_TAG), node.value
+    if kind == "timestamp":
+        return f"YAML reads {text} as a date; write it in quotes: '{text}'."
+    if kind == "str" and _NEW_OCTAL.fullmatch(text):
+        return f"{text} is a number to some readers of YAML and text to others; write {int(text, 8)}, or '{text}'."
+    if (kind == "int" and not _WHOLE.fullmatch(text)) or (kind == "float" and not _DECIMAL.fullmatch(text)):
+        number = yaml.safe_load(text)
+        return (
+            f"YAML reads {text} as {number!r}; write {number!r} if that is meant, {_plain(text)}or '{text}' in quotes if it "
+            "is text."
+        )
+    return ""
+
+
+def _plain(text: str) -> str:
+    """The number that leading zeros hide, as part of an advice."""
+    return f"{int(text)} without the zeros if that is meant, " if re.fullmatch(r"[-+]?0[0-9]+", text) else ""

@@ -1,0 +1,294 @@
+"""mangrove.api against the workflow: the same numbers from a spectrum, readers of a run, the blocks of docs/python.md."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy import units as u
+from matplotlib import pyplot as plt
+
+from mangrove import artefacts
+from mangrove.api import fit_spectrum, open_run
+from mangrove.config import Fit
+from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
+from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
+from mangrove.spectra.fit_settings import FitSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+#: A galaxy of the simulated survey with an active nucleus, and one too faint for any baxel.
+GALAXY, FAINT = "9001-1902", "9004-1901"
+Z, EBV = 0.027979, 0.0838
+ROW = {"mangaid": "1-1", "z": Z, "ebv": EBV, "ra": 150.0, "dec": 20.0, "r_e": 4.0, "pa": 30.0, "ba": 0.6}
+EXTRACT = ROW | {"spectrum": -1, "engine": "powerbin", "target_snr": 25.0, "min_snr": 2.0, "window_pixels": 10}
+EXTRACT |= {"continuum_range": [5600.0, 6750.0], "covariance": "manga"}
+FIT = Fit().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
+FLUX = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, script, Params):
+    """A folder with the run results/demo of two galaxies, made by the scripts of the workflow."""
+    folder = tmp_path_factory.mktemp("api")
+    spectra = folder / "results/demo/spectra"
+    fits = []
+    for name in (GALAXY, FAINT):
+        made = Params(cube=str(folder / f"{name}.fits.gz"), truth=str(folder / f"{name}.h5"))
+        script("simulate").main(Params(), made, Params(plateifu=name, seed=1, release="dr17"))
+        paths = Params({kind: str(spectra / kind / f"{name}.h5") for kind in ("extract", "fit")})
+        faint = {"min_snr": 1000.0} if name == FAINT else {}
+        script("extract").main(made, paths, Params(EXTRACT | {"plateifu": name} | faint))
+        script("fit").main(paths, paths, Params(FIT))
+        fits.append(paths.fit)
+    script("labels").main(Params(fits=fits), Params(labels=str(spectra / "labels.h5")), Params())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def run(folder):
+    return open_run(folder / "results/demo")
+
+
+@pytest.fixture(scope="module")
+def stored(folder):
+    """The artefacts 'fit' of the galaxy and 'labels' of the run."""
+    spectra = folder / "results/demo/spectra"
+    return artefacts.read(spectra / f"fit/{GALAXY}.h5", "fit"), artefacts.read(spectra / "labels.h5", "labels")
+
+
+@pytest.fixture(scope="module")
+def arguments(run):
+    return run.fit_arguments(GALAXY, 0)
+
+
+@pytest.fixture(scope="module")
+def plain(arguments):
+    return fit_spectrum(**arguments)
+
+
+def test_a_spectrum_fitted_alone_gives_what_the_workflow_stored(run, stored):
+    fit, labels = stored
+    baxels = len(fit["status"])
+    assert baxels > 2
+    of_baxels = {name for name, field in artefacts.KINDS["fit"].fields.items() if field.dims[0] == "baxel"}
+    of_labels = {name for label in LABEL for name in (label, f"{label}_err", f"{label}_flag")} | {
+        "bpt_class",
+        "line_flag",
+    }
+    elsewhere = {*PLACE, "snr", "guided_by"}
+    for baxel in (0, baxels - 1):
+        found = fit_spectrum(**run.fit_arguments(GALAXY, baxel))
+        for name in of_baxels - elsewhere:
+            np.testing.assert_array_equal(found.stored[name][0], fit[name][baxel], err_msg=name)
+        for name in of_labels:
+            np.testing.assert_array_equal(found.stored[name][0], labels[name][baxel], err_msg=name)
+        assert found.stored["weights"].dtype == fit["weights"].dtype
+
+
+def test_results_have_names_and_units(plain, stored):
+    fit, labels = stored
+    assert plain.status == FIT_STATUS[int(fit["status"][0])] == "ok" and plain.ok
+    assert plain["v_star"].unit == u.km / u.s and plain["v_star"].value == fit["v_star"][0]
+    assert plain["r_flux"].unit == FLUX and plain["ebv_star"].unit == u.mag
+    line = plain.lines.loc["OIII_5008"]
+    i = list(fit["line"]).index("OIII-5008")
+    assert line["status"] == "ok" and line["flux"] == fit["line_flux"][0, i] * u.Unit("1e-17 erg s-1 cm-2")
+    assert line["ew"] == fit["line_ew"][0, i] * u.Angstrom
+    assert set(plain.labels) == set(LABEL)
+    age = plain.labels["log_age_lw"]
+    assert age.value.physical.to_value(u.Gyr) == pytest.approx(10 ** (labels["log_age_lw"][0] - 9), rel=1e-6)
+    assert age.error.unit == u.dex
+    for name, label in plain.labels.items():
+        assert sum(bit for bit, text in LABEL_FLAG.items() if text in label.flags) == labels[f"{name}_flag"][0]
+
+
+def test_without_an_area_there_are_no_surface_densities(arguments):
+    found = fit_spectrum(**arguments | {"pixel_scale": None})
+    assert set(LABEL) - set(found.labels) == {"log_sfr_density", "log_mass_density"}
+    assert "log_ssfr" in found.labels
+
+
+def test_units_do_not_matter(arguments, plain):
+    wave, flux = arguments["wave"] * u.Angstrom, arguments["flux"].astype(float) * FLUX
+    jansky = flux.to(u.uJy, u.spectral_density(wave))
+    error = (arguments["ivar"].astype(float) ** -0.5 * FLUX).to(u.uJy, u.spectral_density(wave))
+    velocity = arguments["lsf"] / arguments["wave"] * 299792.458 * u.km / u.s
+    power = arguments["wave"] / (arguments["lsf"] * 2 * np.sqrt(2 * np.log(2)))
+    for lsf in (velocity, power * u.dimensionless_unscaled):
+        changed = {"wave": wave.to(u.um), "flux": jansky, "ivar": error**-2, "lsf": lsf}
+        found = fit_spectrum(**arguments | changed)
+        for name in ("v_star", "sigma_star", "v_gas", "sigma_gas"):
+            assert abs(found[name] - plain[name]) < 0.01 * plain[f"{name}_err"] + 1e-4 * u.km / u.s
+        np.testing.assert_allclose(found.lines["flux"].value, plain.lines["flux"].value, rtol=1e-3, atol=1e-3)
+
+
+def to_air(vacuum):
+    """Air wavelengths by Edlen's formula in the form of Morton (1991), independent of the package's."""
+    s2 = (1e4 / vacuum) ** 2
+    return vacuum / (1.0 + 6.4328e-5 + 2.94981e-2 / (146.0 - s2) + 2.5540e-4 / (41.0 - s2))
+
+
+def test_wavelengths_in_air_and_in_equal_steps(arguments, plain):
+    """Air is 80 km/s away from vacuum: motions must come out as they were, and fluxes too."""
+    vacuum = np.arange(3700.0, 7600.0, 0.7)
+    arrays = {
+        name: np.interp(vacuum, arguments["wave"], arguments[name].astype(float)) for name in ("flux", "ivar", "lsf")
+    }
+    arrays["template_lsf"] = np.interp(vacuum, arguments["wave"], arguments["template_lsf"])
+    # Interpolation averages pixels and their noise: the mask of the original does not carry over.
+    arrays["mask"] = np.interp(vacuum, arguments["wave"], arguments["mask"] != 0) > 0
+    for changed in ({"wave": to_air(vacuum), "air": True}, {"wave": vacuum}):
+        found = fit_spectrum(**arguments | arrays | changed)
+        for name in ("v_star", "v_gas"):
+            assert abs(found[name] - plain[name]) < 0.7 * plain[f"{name}_err"] + 1.5 * u.km / u.s
+        assert found["sigma_star"].value == pytest.approx(
+            plain["sigma_star"].value, abs=2 * plain["sigma_star_err"].value
+        )
+        strong = plain.lines["flux"] > 10 * plain.lines["flux_err"]
+        assert strong.sum() > 5
+        np.testing.assert_allclose(found.lines["flux"][strong].value, plain.lines["flux"][strong].value, rtol=0.06)
+
+
+def test_masked_pixels_do_not_count(arguments, plain):
+    flux = arguments["flux"].copy()
+    spoilt = slice(2000, 2010)
+    flux[spoilt] = 1e4
+    mask = arguments["mask"].astype(bool)
+    mask[spoilt] = True
+    by_mask = fit_spectrum(**arguments | {"flux": flux, "mask": mask})
+    hidden = np.ma.array(flux, mask=mask)
+    by_array = fit_spectrum(**arguments | {"flux": hidden, "mask": None})
+    ivar = np.where(mask, np.nan, arguments["ivar"])
+    by_ivar = fit_spectrum(**arguments | {"flux": flux, "mask": None, "ivar": ivar})
+    assert not by_mask.spectrum["used"][spoilt].any()
+    for found in (by_array, by_ivar):
+        np.testing.assert_array_equal(found.stored["weights"], by_mask.stored["weights"])
+    assert abs(by_mask["v_star"] - plain["v_star"]) < plain["v_star_err"]
+
+
+def test_a_spectrum_without_data_has_a_status_and_no_numbers(arguments):
+    found = fit_spectrum(**arguments | {"ivar": np.zeros_like(arguments["ivar"])})
+    assert found.status == "all_masked" and not found.ok
+    assert np.isnan(found["v_star"].value) and found.labels["log_age_lw"].flags == ("no_fit", "no_weights")
+    assert np.isnan(found.spectrum["model"].value).all()
+    figure = found.plot()
+    assert "all masked" in figure.axes[0].get_title(loc="left")
+    plt.close(figure)
+
+
+def test_the_model_is_that_of_the_data_as_observed(plain, arguments, run):
+    table = plain.spectrum
+    used = table["used"]
+    np.testing.assert_array_equal(table["flux"].value, arguments["flux"])
+    pull = ((table["flux"] - table["model"]) / table["error"])[used].value
+    assert np.sum(pull**2) / used.sum() == pytest.approx(plain["chi2_reduced"].value, rel=0.03)
+    stored = run.spectrum(GALAXY, 0)
+    np.testing.assert_array_equal(stored.used, used)
+    np.testing.assert_allclose(stored.model, table["model"].value, rtol=1e-6)
+    assert stored.attrs == {"plateifu": GALAXY, "baxel": 0, "z": Z, "status": "ok"}
+
+
+def test_the_plot_shows_data_model_components_and_residual(plain):
+    figure = plain.plot()
+    upper, lower = figure.axes
+    drawn = {line.get_label(): line.get_ydata() for line in upper.lines}
+    assert list(drawn) == ["data", "stars + gas", "stars", "gas"]
+    used = plain.spectrum["used"]
+    np.testing.assert_array_equal(drawn["data"][used], plain.spectrum["flux"].value[used])
+    np.testing.assert_array_equal(drawn["stars + gas"], plain.spectrum["model"].value)
+    pull = (plain.spectrum["flux"] - plain.spectrum["model"]) / plain.spectrum["error"]
+    np.testing.assert_allclose(lower.lines[0].get_ydata()[used], pull[used].value)
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"flux": np.zeros(5)}, SpectrumError, r"flux has shape \(5,\), wave"),
+        ({"wave": np.ones((2, 2))}, SpectrumError, "wave has shape"),
+        ({"wave": np.linspace(9000.0, 4000.0, 4563)}, SpectrumError, "increasing"),
+        ({"flux": np.ones(4563) * u.Jy}, SpectrumError, "both have units"),
+        ({"flux": np.ones(4563) * u.m, "ivar": np.ones(4563) / u.m**2}, SpectrumError, "flux is in m"),
+        ({"lsf": 0.0}, SpectrumError, "0 everywhere"),
+        ({"lsf": -1.0}, SpectrumError, "negative"),
+        ({"lsf": 1.0 * u.kg}, SpectrumError, "lsf is in kg"),
+        ({"lsf": np.ones(7)}, SpectrumError, r"lsf has shape \(7,\)"),
+        ({"z": np.nan}, SpectrumError, "z is nan"),
+        ({"ebv": -1.0}, SpectrumError, "ebv is -1"),
+        ({"polynomial_degre": 3}, ConfigError, "did you mean 'polynomial_degree'"),
+        ({"n_draw": 1}, ConfigError, "fit.n_draw"),
+        ({"templates": "nowhere.npz"}, TemplateError, "nowhere.npz"),
+    ],
+)
+def test_mistakes_are_named(arguments, changed, error, message):
+    with pytest.raises(error, match=message):
+        fit_spectrum(**arguments | changed)
+
+
+def test_options_have_the_defaults_of_the_workflow():
+    config = Fit().model_dump()
+    for name, value in FitSettings()._asdict().items():
+        assert list(np.atleast_1d(config[name])) == list(np.atleast_1d(value)), name
+
+
+def test_labels_and_lines_of_a_run(run, stored):
+    _, table = stored
+    labels = run.labels()
+    assert run.galaxies == [GALAXY, FAINT]
+    assert len(labels) == len(table["baxel"]) and set(labels["plateifu"]) == {GALAXY} and not len(run.labels(FAINT))
+    assert labels["v_star"].unit == u.km / u.s and labels["log_age_mw"].unit == u.dex(u.yr)
+    assert labels["log_age_mw_err"].unit == u.dex
+    np.testing.assert_array_equal(labels["log_age_mw"], table["log_age_mw"])
+    lines = run.lines(GALAXY)
+    i = list(table["line"]).index("OIII-5008")
+    np.testing.assert_array_equal(lines.line_flux.sel(line="OIII_5008"), table["line_flux"][:, i])
+    assert list(lines.plateifu.values) == [GALAXY] * len(table["baxel"])
+
+
+def test_maps_of_a_run(run, stored, folder):
+    fit, table = stored
+    bins = artefacts.read(folder / f"results/demo/spectra/extract/{GALAXY}.h5", "extract", ["bin_id"])["bin_id"]
+    age = run.map(GALAXY, "log_age_mw")
+    assert age.dims == ("spaxel_y", "spaxel_x") and age.attrs["units"] == "dex(yr)"
+    np.testing.assert_array_equal(np.isnan(age), bins < 0)
+    for row, column in zip(*np.nonzero(bins >= 0), strict=True):
+        assert age[row, column] == table["log_age_mw"][bins[row, column]]
+    flux = run.map(GALAXY, "line_flux", line="OIII_5008")
+    assert float(flux.max()) == fit["line_flux"][:, list(fit["line"]).index("OIII-5008")].max()
+    assert np.isnan(run.map(FAINT, "log_age_mw")).all()
+    centre = run.wcs(GALAXY).pixel_to_world_values(bins.shape[1] / 2, bins.shape[0] / 2)
+    assert np.abs(np.array(centre) - [150.0, 20.0]).max() < 360.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda run: run.map("1-1", "log_age_mw"), "no galaxy '1-1'.*9001-1902"),
+        (lambda run: run.map(GALAXY, "age"), "no map of 'age'.*log_age_lw"),
+        (lambda run: run.map(GALAXY, "line_flux", line="Ha"), "no line 'Ha'.*OIII_5008"),
+        (lambda run: run.map(GALAXY, "line_flux"), "no map of 'line_flux'"),
+        (lambda run: run.spectrum(GALAXY, 999), "no baxel 999"),
+        (lambda run: run.spectrum(FAINT, 0), "has 0 baxels"),
+        (lambda run: open_run(run.folder / "none"), "labels.h5 does not exist"),
+    ],
+)
+def test_what_a_run_does_not_have_is_named(run, call, message):
+    with pytest.raises(ArtefactError, match=message):
+        call(run)
+
+
+def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):
+    """docs/python.md, from first to last block, in the folder that holds the run."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) >= 8
+    monkeypatch.chdir(folder)
+    names = {}
+    for block in blocks:
+        exec(compile(block, "docs/python.md", "exec"), names)
+    printed = capsys.readouterr().out
+    assert "ok" in printed and "km / s" in printed
+    assert names["same"].stored["v_star"][0] == names["run"].labels()["v_star"][0]
+    assert names["stiff"]["sigma_star"] != names["same"]["sigma_star"]
+    assert abs(names["again"]["v_gas"] - names["fit"]["v_gas"]) < 10 * u.km / u.s
+    assert (folder / "fit.png").stat().st_size > 10_000
+    plt.close("all")
