@@ -13,10 +13,11 @@ from mangrove.wavelengths import C_KMS
 #: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s: for
 #: chi2, which pixels without a line dilute, and for sums, which must hold the wings.
 WINDOW_SIGMA, LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH = 3.0, 400.0, 800.0
-#: The same of the second, wide window of the lines that may be broad, km/s.
-WIDE_HALF_WIDTH = 2500.0
-#: A residual is significant beyond so many errors, and where chi2 of the window is less probable than this.
-MAX_RESIDUAL, MIN_PROBABILITY = 3.0, 1e-3
+#: The same of the windows of the lines that may be broad, km/s.
+WIDE_HALF_WIDTHS = (1500.0, 3500.0)
+#: A residual is significant beyond so many errors of the sum (its own scatter is 0.6-0.7 of that, since the fit has
+#: followed the noise), and where chi2 of the window is less probable than this; a ratio beyond so many errors.
+MAX_RESIDUAL, MIN_PROBABILITY, MAX_RATIO_RESIDUAL = 2.5, 1e-3, 4.0
 #: What is taken as known of a line's flux, and of its profile pixel by pixel: the line spread of no spectrograph is
 #: known better.
 FLUX_FLOOR, PROFILE_FLOOR = 0.01, 0.03
@@ -49,16 +50,18 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
         Bits NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
     """
     data = _Residuals(fit)
-    core, whole, wide = _windows(fit)
+    core, whole, *wide = _windows(fit)
     excess, error = data.sums(whole)
     error_of_flux = np.hypot(error, FLUX_FLOOR * flux)
     is_line = seen & (flux + excess > DETECTED * error)
     chi2, n_pixel = data.chi2(core)
     odd = (np.abs(excess) > MAX_RESIDUAL * error_of_flux) | (chi2_distribution.sf(chi2, n_pixel) < MIN_PROBABILITY)
-    wings, wings_error = data.sums(wide)
-    odd |= np.abs(wings) > MAX_RESIDUAL * np.hypot(wings_error, FLUX_FLOOR * flux)
+    for windows in wide:
+        wings, wings_error = data.sums(windows)
+        odd |= np.abs(wings) > MAX_RESIDUAL * np.hypot(wings_error, FLUX_FLOOR * flux)
     rejected = _rejected_ratios(fit, data, parts, flux)
-    bits = NOT_ONE_GAUSSIAN * odd + DOUBLET_RATIO_REJECTED * rejected
+    rejected &= is_line[fit.lines.partner]
+    bits = NOT_ONE_GAUSSIAN * (odd & is_line) + DOUBLET_RATIO_REJECTED * rejected
     columns = {
         "line_flux_sum": flux + excess,
         "line_flux_sum_err": error,
@@ -66,7 +69,7 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
         "line_chi2": chi2 / np.maximum(n_pixel, 1),
     }
     columns = {name: np.where(seen, values, np.nan) for name, values in columns.items()}
-    return columns | {"line_shape": np.where(is_line, bits, 0).astype(np.uint8)}
+    return columns | {"line_shape": bits.astype(np.uint8)}
 
 
 class _Residuals:
@@ -89,7 +92,11 @@ class _Residuals:
         total, variance = use @ (self.value * self.width), use @ (self.error * self.width) ** 2
         sizes = use.sum(axis=1)
         size = int(np.median(sizes[sizes > 0])) if sizes.any() else 1
-        return total, np.sqrt(variance) * scatter_of_sums(self.value / self.error, self.free, size)
+        return total, np.sqrt(variance) * self.scatter(size)
+
+    def scatter(self, size: int) -> float:
+        """Scatter of sums over so many pixels without lines over what their errors say."""
+        return scatter_of_sums(self.value / self.error, self.free, size)
 
     def chi2(self, windows) -> tuple[np.ndarray, np.ndarray]:
         """chi2 of each window, with :data:`PROFILE_FLOOR` of the lines in the error, and its pixels, shape (n_window,)."""
@@ -97,7 +104,7 @@ class _Residuals:
         return use @ (self.value**2 / (self.error**2 + (PROFILE_FLOOR * self.emission) ** 2)), use.sum(axis=1)
 
 
-def _windows(fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _windows(fit: Fit) -> list[np.ndarray]:
     """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
     wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_motion
     spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.sigma) / lines.wave
@@ -106,9 +113,9 @@ def _windows(fit: Fit) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         if component != BROAD:
             half = np.maximum(half, abs(v - velocity) + WINDOW_SIGMA * np.hypot(sigma, spread))
     away = np.abs(C_KMS * np.log(wave / lines.wave[:, None]) - velocity)
-    may_be_broad = np.isin(lines.name, BROAD_LINES)
-    core, whole = (away < np.maximum(half, least)[:, None] for least in (LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH))
-    return core, whole, (away < WIDE_HALF_WIDTH) & may_be_broad[:, None]
+    broad = np.isin(lines.name, BROAD_LINES)[:, None]
+    near = [away < np.maximum(half, least)[:, None] for least in (LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH)]
+    return near + [broad & (away < width) for width in WIDE_HALF_WIDTHS]
 
 
 def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
@@ -120,7 +127,7 @@ def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
         strong = lines.partner[weak]
         (low, low_err), (high, high_err) = (_missing(fit, data, parts[:, i], motions, i) for i in (weak, strong))
         error = np.sqrt(low_err**2 + (lines.ratio[weak] * high_err) ** 2 + (FLUX_FLOOR * flux[weak]) ** 2)
-        rejected[[weak, strong]] |= abs(low - lines.ratio[weak] * high) > MAX_RESIDUAL * error
+        rejected[[weak, strong]] |= abs(low - lines.ratio[weak] * high) > MAX_RATIO_RESIDUAL * error
     return rejected
 
 
@@ -138,4 +145,5 @@ def _missing(fit: Fit, data: _Residuals, parts, motions, line: int) -> tuple[flo
     information = weight @ profile
     if information == 0.0:
         return 0.0, np.inf
-    return float(weight @ data.value / information), float(information**-0.5)
+    size = max(int(np.sum(profile) ** 2 / np.sum(profile**2)), 1)
+    return float(weight @ data.value / information), float(information**-0.5) * data.scatter(size)
