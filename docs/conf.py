@@ -33,12 +33,12 @@ myst_heading_anchors = 4
 myst_links_external_new_tab = False
 highlight_language = "text"
 
-# Every role of a docstring must lead somewhere, but for types of other packages in signatures, private types there, and
-# fields of named tuples, which their class describes.
+# Every role of a docstring must lead somewhere, but for what signatures name: types of other packages, private types, and
+# functions that check a value; and for fields of named tuples, which their class describes.
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:class", r"(?!mangrove\.).*"),
-    ("py:class", r"mangrove\.(\w+\.)*_\w+"),
+    ("py:class", r"mangrove\.(\w+\.)*[a-z_]\w*"),
     ("py:obj", r"typing\..*"),
     ("py:attr", r"[A-Z]\w*\.\w+"),
 ]

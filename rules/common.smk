@@ -129,7 +129,11 @@ def expected(names):
         ]
         if made and made[0].startswith(f"{RESULTS}/"):
             params = {k: v for k, v in one.params.items() if not is_unrecorded(v)}
-            own = [k for k, v in params.items() if callable(v) or "{" in str(v)]
+            own = [
+                k
+                for k, v in params.items()
+                if callable(v) or (isinstance(v, str) and "{" in v)
+            ]
             files = {
                 os.path.relpath(filled(made[0], galaxy), RESULTS): {
                     key: filled(params[key], galaxy) for key in own

@@ -3,11 +3,10 @@
     python tools/docs_pictures.py [results/demo] [docs/pictures/demo]
 
 They are the figures of the report, made smaller; of the galaxies it is the one with the most baxels. ``report.png`` is
-the report with a figure of that galaxy open, as Chromium shows it; without Chromium it is that figure alone. The folder
+the first page of the report, as Chromium shows it; without Chromium it is the picture on that page alone. The folder
 holds nothing else afterwards.
 """
 
-import json
 import shutil
 import subprocess
 import sys
@@ -24,9 +23,7 @@ from mangrove.errors import MangroveError
 WIDTH, SIZE = 1200, 400_000
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Window of the browser, pixels.
-WINDOW = (1600, 900)
-#: The figure of the galaxy that is open in the picture of the report.
-PAGE = "labels"
+WINDOW = (1400, 987)
 
 
 def main(run: Path, target: Path) -> None:
@@ -37,7 +34,7 @@ def main(run: Path, target: Path) -> None:
         made.mkdir()
         for picture, figure in report_figures(run, name).items():
             shrink(figure, made / f"{picture}.png")
-        shrink(report_page(run, name, Path(folder)), made / "report.png")
+        shrink(report_page(run, Path(folder, "page.png")), made / "report.png")
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(made, target)
     print(f"{len(list(target.iterdir()))} pictures of {run}, galaxy {name}, in {target}")
@@ -71,40 +68,23 @@ def shrink(figure: Path, target: Path) -> None:
         sys.exit(f"{figure} gives a picture of {target.stat().st_size} bytes; the limit is {SIZE}.")
 
 
-def report_page(run: Path, name: str, folder: Path) -> Path:
-    """The report with the figure :data:`PAGE` of a galaxy open, as an image; ``folder`` takes what that needs."""
-    page = run / "report" / "galaxies" / f"{name}-{PAGE}.png"
+def report_page(run: Path, figure: Path) -> Path:
+    """The first page of the report as an image, which may be written to ``figure``."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        print(f"no Chromium here (looked for {', '.join(BROWSERS)}): report.png is the figure {page}", file=sys.stderr)
-        return page
-    opened, figure = folder / "report.html", folder / "report.png"
-    opened.write_text((run / "report.html").read_text(encoding="utf-8") + open_page(name), encoding="utf-8")
+        picture = run / "report" / "overview.png"
+        print(f"no Chromium here (looked for {', '.join(BROWSERS)}): report.png is {picture}", file=sys.stderr)
+        return picture
     quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
     view = [f"--window-size={WINDOW[0]},{WINDOW[1]}", "--virtual-time-budget=10000", f"--screenshot={figure}"]
-    subprocess.run([browser, *quiet, *view, opened.as_uri()], check=True, timeout=120, capture_output=True)
+    page = (run / "report.html").absolute().as_uri()
+    subprocess.run([browser, *quiet, *view, page], check=True, timeout=120, capture_output=True)
     with Image.open(figure) as image:
         shown = image.convert("RGB")
     # Chromium counts its own bars in the height of the window: the page ends where its side bar does.
     height = 1 + int(np.flatnonzero((np.asarray(shown)[:, 0] < 255).any(axis=1))[-1])
     shown.crop((0, 0, shown.width, height)).save(figure)
     return figure
-
-
-def open_page(name: str) -> str:
-    """A script for the end of Snakemake's report: opens the list of galaxies and the figure :data:`PAGE` of one."""
-    wanted = json.dumps(f"/galaxies/{name}-{PAGE}.png")
-    return f"""<script>
-const waiting = setInterval(() => {{
-  if (app === undefined) return;
-  clearInterval(waiting);
-  const path = Object.keys(results).find((key) => key.endsWith({wanted}));
-  app.showCategory("Galaxies");
-  const show = () => app.setView({{content: "img", contentPath: results[path].data_uri, resultPath: path}});
-  setTimeout(show, 100);
-}}, 100);
-</script>
-"""
 
 
 if __name__ == "__main__":

@@ -14,12 +14,23 @@ from mangrove.models.emission_lines import labels_of, lines_of
 LINES = np.array(fit_lines().name[-6:])
 #: As files have them.
 LABELS = np.array([name.replace("-", "_") for name in LINES])
-SIZES = {"line": len(LINES), "wave": 40, "plateifu": 3, "band": 4, "baxel": 5, "row": 7, "spaxel_y": 6, "spaxel_x": 4}
+SIZES = {
+    "line": len(LINES),
+    "wave": 40,
+    "plateifu": 3,
+    "band": 4,
+    "component": 3,
+    "baxel": 5,
+    "row": 7,
+    "spaxel_y": 6,
+    "spaxel_x": 4,
+}
 COORDINATES = {
     "line": LABELS,
     "wave": np.geomspace(4990.0, 5010.0, 40),
     "plateifu": np.array(["8485-1901", "8485-1902", "7443-12703"]),
     "band": np.array(["g", "r", "i", "z"]),
+    "component": np.array(["one", "two", "broad"]),
 }
 OK = {"status": "ok", "reason": ""}
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from mangrove.artefacts import Artefact
+from mangrove.artefacts import Artefact, line_names
 from mangrove.data_model import EXTRACT, FLUX, KMS, LABELS
 from mangrove.export.columns import inverse_variance_unit
 from mangrove.export.dap_names import MASKNAME, baxel_mask, channel_name, outside_mask
@@ -77,7 +77,7 @@ def dap_maps(source: Source, i: int) -> fits.HDUList:
     """
     extract, rows = spaxels_of(source, i), source.rows(i)
     columns = {name: source.file[name][rows] for name in _COLUMNS}
-    lines = [str(line) for line in source.file["line"].asstr()[...]], source.file["line_wave"][...]
+    lines = line_names(source.file["line"]), source.file["line_wave"][...]
     galaxy = _Galaxy(extract, outside_mask(extract["spaxel_status"]), celestial_frame(extract), columns, *lines)
     primary = primary_hdu(source, i, extract)
     primary.header["DAPFRMT"] = ("MAPS", "layout of the DAP, measured by mangrove")

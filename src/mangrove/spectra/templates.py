@@ -22,6 +22,7 @@ _MAX_NODES = 100
 
 #: What the gas may be made of; the first is the narrower one where there are two of all lines.
 COMPONENTS = ("main", "second", "broad")
+#: Their places in that list.
 MAIN, SECOND, BROAD = range(3)
 
 

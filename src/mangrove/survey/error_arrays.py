@@ -10,6 +10,7 @@ from mangrove.survey.bitmasks import DrpPixel
 from mangrove.survey.fits_stream import Hdu, text
 from mangrove.survey.units import FLUX_TEXT, flux_factor
 
+#: What an array of errors may hold.
 VARIANCE, SIGMA, INVERSE_VARIANCE, INVERSE_SIGMA = "variance", "standard deviation", "inverse variance", "inverse sigma"
 #: Power of the flux's unit in which each is.
 _POWER = {VARIANCE: 2, SIGMA: 1, INVERSE_VARIANCE: -2, INVERSE_SIGMA: -1}

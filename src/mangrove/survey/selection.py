@@ -116,7 +116,7 @@ def select(drpall: Table, sample: Sample, release: Release | None = None) -> Sel
     Parameters
     ----------
     drpall : Table
-        As :func:`read_drpall` gives it.
+        As :func:`mangrove.survey.drpall_files.read_drpall` gives it.
     sample : Sample
     release : Release, optional
         Rows of other versions of the pipeline are removed; by default none.
