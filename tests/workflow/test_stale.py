@@ -1,5 +1,6 @@
 """Results whose making Snakemake does not remember: 'mangrove verify' and the start of a run tell what is stale."""
 
+import os
 import re
 import shutil
 from contextlib import contextmanager
@@ -8,11 +9,15 @@ import pytest
 from conftest import REGULAR, TOO_FAINT
 
 CONFIG = "configs/tiny.yaml"
+COPIED = 1_700_000_000
 
 
 @contextmanager
 def without_metadata(workspace, tmp_path):
-    """A results folder as if copied: Snakemake's own record is away."""
+    """A results folder as if copied: Snakemake's own record is away, and all files are of one age."""
+    for path in workspace.folder.glob("*/**/*"):
+        if path.is_file() and {"results", "data"} & set(path.parts):
+            os.utime(path, (COPIED, COPIED), follow_symlinks=False)
     shutil.move(workspace.folder / ".snakemake", tmp_path / "record")
     try:
         yield
