@@ -77,6 +77,15 @@ def angstrom_factor(text: str) -> float | None:
         return None
 
 
+def velocity_factor(text: str) -> float | None:
+    """By what values in a unit of velocity are multiplied to be in km/s; None for other units."""
+    unit = unit_of(text.replace("Km", "km").replace("KM", "km"))
+    try:
+        return None if unit is None else float(unit.to(u.km / u.s))
+    except u.UnitConversionError:
+        return None
+
+
 def with_standard_units(header: fits.Header) -> fits.Header:
     """A copy of a header whose axes have their units (CUNIT) as the FITS Standard spells them, so that WCSLIB knows them."""
     header = header.copy()
