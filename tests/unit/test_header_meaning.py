@@ -569,7 +569,32 @@ def test_frames_that_are_no_plain_square_grid_are_refused(read, kind, cards, nam
         read(hdus)
 
 
+@pytest.mark.parametrize(
+    ("kind", "hdu", "card", "key"),
+    [
+        ("MUSE", "DATA", "CD3_3   =                  2.5", "CD3_3"),
+        ("MUSE", "DATA", "CTYPE3  = 'WAVE    '", "CTYPE3"),
+        ("MUSE", "DATA", "BUNIT   = '1E-17 erg/s/cm^2/Ang'", "BUNIT"),
+        ("LOGCUBE", "FLUX", "CRVAL1  =                151.0", "CRVAL1"),
+    ],
+)
+def test_a_card_that_is_there_twice_with_other_values_is_refused(tmp_path, kind, hdu, card, key):
+    content = small_cubes.as_bytes(made(kind)[0])
+    with pytest.raises(CubeError, match=rf"c\.fits: .*header card {key} is there 2 times, with other values"):
+        read_cube(small_cubes.write(tmp_path / "c.fits", with_cards(content, hdu, [card])))
+
+
 # --- files that are not as usual, but FITS
+
+
+@pytest.mark.filterwarnings("ignore:The following header keyword is invalid")
+@every_reader
+@pytest.mark.parametrize("card", [b"OBSERVER= 'a\x00b'", b"OBSERVER=\t'x'", b"COMMENT a\nb"])
+def test_headers_with_control_characters_are_read(tmp_path, kind, card):
+    hdus, flux, _ = made(kind)
+    content = with_cards(small_cubes.as_bytes(hdus), flux.name, [card])
+    cube = read_cube(small_cubes.write(tmp_path / "c.fits", content), 1)
+    assert median_flux_and_error(cube)[0] == pytest.approx(FLUX, rel=EXACT)
 
 
 @pytest.mark.filterwarnings("ignore:non-ASCII characters:UserWarning")

@@ -39,6 +39,6 @@ def check_linear(header: fits.Header, axes: tuple[int, ...]) -> None:
         row = [f"CD{axis}_{j}" for j in range(1, _N_AXES + 1)]
         if matrices["CD"] and not any(values.get(key) for key in row):
             raise CubeError(
-                f"axis {axis} has no step: CD{axis}_{axis} is missing or 0, and CDELT{axis} does not count beside a CD matrix "
+                f"axis {axis} of its WCS has no step: CD{axis}_{axis} is missing or 0, and CDELT{axis} does not count beside a CD matrix "
                 f"({matrices['CD'][0]}). Write CD{axis}_{axis}."
             )
