@@ -438,6 +438,7 @@ def test_the_unit_of_the_wavelengths_is_applied(read, kind, unit, factor):
         ("WAVE", {"AIRORVAC": "vac", "VACUUM": False}, "AIRORVAC 'vac' and VACUUM 'False' contradict each other"),
         ("WAVE", {"BUNIT": "km/s"}, "BUNIT of HDU WAVE is 'km/s'"),
         ("WAVE", {"BUNIT": "log10(Angstrom)"}, "BUNIT of HDU WAVE"),
+        ("WAVE", {"BUNIT": "dex(Angstrom)"}, "BUNIT of HDU WAVE"),
     ],
 )
 def test_wavelengths_that_are_none_in_vacuum_are_refused(read, kind, hdu, cards, named):

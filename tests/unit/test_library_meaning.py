@@ -196,6 +196,9 @@ def test_the_unit_of_a_template_is_applied(folder, unit, scale):
         ({"AIRORVAC": "vac", "VACUUM": False}, "AIRORVAC 'vac' and VACUUM 'False' contradict each other"),
         ({"CTYPE1": "WAVE", "AIRORVAC": "air"}, "CTYPE1 is 'WAVE', wavelengths in vacuum, but AIRORVAC is 'air'"),
         ({"CTYPE1": "FREQ"}, "CTYPE1 is 'FREQ': not wavelengths"),
+        ({"SIGMA": 5.0}, "SIGMA is 5.0: a line spread is read from the names"),
+        ({"SPECRES": 2000.0}, "SPECRES is 2000.0: a line spread is read from the names"),
+        ({"CUNIT1": "dex(Angstrom)"}, "CUNIT1 is 'dex.Angstrom.'"),
         ({"CTYPE1": "VELO-LSR"}, "CTYPE1 is 'VELO-LSR': not wavelengths"),
         ({"CD1_1": 1.1, "CDELT1": 0.9}, "CD1_1 is 1.1, but CDELT1 0.9"),
     ],
@@ -356,6 +359,26 @@ def test_an_empty_file_and_a_disordered_axis_are_named(npz, tmp_path):
         load_library(str(tmp_path / "empty.npz"))
 
 
+def test_names_and_words_about_air_and_vacuum(npz):
+    for name, wanted in (
+        ("spectra_emiles_vac.npz", LINE),
+        ("own_air.npz", air_to_vacuum(LINE)),
+        ("own_vacuum.npz", LINE),
+    ):
+        assert line_of(load_library(npz(name))) == pytest.approx(wanted, abs=0.02)
+    with pytest.raises(TemplateError, match=r"fsps_and_emiles\.npz: whether its wavelengths are in air or in vacuum"):
+        load_library(npz("fsps_and_emiles.npz"))
+    with pytest.raises(TemplateError, match="the array frame has 2 values"):
+        load_library(npz("two.npz", frame=np.array(["air", "vacuum"])))
+
+
+def test_good_pixels_beyond_a_hole_are_lost_with_a_warning(npz, caplog):
+    templates = arrays()["templates"].copy()
+    templates[1000, 1, 1] = np.nan
+    assert load_library(npz("spectra_fsps_hole.npz", templates=templates)).wave[0] == pytest.approx(AIR[1001])
+    assert "1000 good pixels beyond are lost" in caplog.text
+
+
 def test_without_masses_there_are_none(npz, caplog):
     assert not load_library(npz(masses=None)).has_masses
     assert "no array 'masses'" in caplog.text
@@ -463,6 +486,7 @@ def test_the_line_spread_of_hdf5_libraries(hdf5):
     ("attrs", "changed", "reason"),
     [
         ({"age": {"unit": "log10(yr)"}}, {}, "the unit of age is 'log10.yr.'"),
+        ({"age": {"unit": "dex(yr)"}}, {}, "the unit of age is 'dex.yr.'"),
         ({"wavelength": {"unit": "Hz"}}, {}, "the unit of wavelength is 'Hz'"),
         ({"metallicity": {"unit": "mass fraction"}}, {}, "the unit of metallicity is 'mass fraction'"),
         ({"flux": {"unit": "L_sun / Hz / M_sun"}}, {}, "the unit of flux is"),

@@ -182,13 +182,7 @@ def read_npz(path: Path) -> SspLibrary:
     if masses is None:
         logger.warning("%s: no array 'masses': no labels that need a mass", path)
     check_values(str(path), wave, age, metallicity, fwhm, masses)
-    kind = next((k for k in _NPZ if k in path.stem.lower()), None)
-    if kind is None and "frame" not in arrays:
-        raise TemplateError(
-            f"{path}: whether its wavelengths are in air or in vacuum is not known. Keep the name of pPXF's file (with "
-            f"{', '.join(_NPZ)} in it), or add a text array 'frame' that says 'air' or 'vacuum'."
-        )
-    air = is_air(_word(arrays, "frame", ""), kind == "emiles", f"{path}: the array frame")
+    kind, air = _npz_kind(path, _word(path, arrays, "frame", ""))
     imf, isochrones, citation = _NPZ.get(kind, ("not stated", "not stated", "as the file's source asks"))
     return assemble(
         {"emiles": "E-MILES", None: path.stem}.get(kind, str(kind).upper()),
@@ -198,18 +192,34 @@ def read_npz(path: Path) -> SspLibrary:
         metallicity,
         fwhm,
         None if masses is None else masses.T,
-        imf=_word(arrays, "imf", imf),
-        isochrones=_word(arrays, "isochrones", isochrones),
+        imf=_word(path, arrays, "imf", imf),
+        isochrones=_word(path, arrays, "isochrones", isochrones),
         citation=citation,
         licence="as packed for pPXF; not redistributed with mangrove",
         source=path.name,
     )
 
 
-def _word(arrays: dict[str, np.ndarray], name: str, usual: str) -> str:
+def _npz_kind(path: Path, frame: str) -> tuple[str | None, bool]:
+    """Which of pPXF's libraries a file is by its name, None for another, and whether it is in air, by ``frame`` first."""
+    kinds = [kind for kind in _NPZ if kind in path.stem.lower()]
+    in_name = [word for word in re.split(r"[^a-z]+", path.stem.lower()) if word in ("air", "vac", "vacuum")]
+    frame = frame or (in_name[0] if len(in_name) == 1 else "")
+    if len(kinds) != 1 and not frame:
+        raise TemplateError(
+            f"{path}: whether its wavelengths are in air or in vacuum is not known. Keep the name of pPXF's file (with one of "
+            f"{', '.join(_NPZ)} in it), or add a text array 'frame' that says 'air' or 'vacuum'."
+        )
+    kind = kinds[0] if len(kinds) == 1 else None
+    return kind, is_air(frame, kind == "emiles", f"{path}: the array frame")
+
+
+def _word(path: Path, arrays: dict[str, np.ndarray], name: str, usual: str) -> str:
     """A text array's one value, in bytes or not."""
-    value = np.ravel(arrays.get(name, usual))[0]
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    values = np.ravel(arrays.get(name, usual))
+    if values.size != 1:
+        raise TemplateError(f"{path}: the array {name} has {values.size} values; one word is needed.")
+    return values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])
 
 
 def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -> SspLibrary:
@@ -220,7 +230,7 @@ def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -
     """
     order = np.ix_(np.argsort(metallicity), np.argsort(age))
     flux, age, metallicity = flux[order], np.sort(age), np.sort(metallicity)
-    keep = _positive_range(wave, flux)
+    keep = _positive_range(wave, flux, about["source"])
     wave, flux, fwhm = wave[keep], flux[..., keep], fwhm[keep]
     weight, coverage = r_weights(wave)
     ml_r, normalised = None, False
@@ -251,9 +261,19 @@ def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -
     return check_library(library._replace(**about))
 
 
-def _positive_range(wave, flux) -> slice:
+def _positive_range(wave, flux, source: str) -> slice:
     positive = np.all(np.isfinite(flux) & (flux > 0), axis=(0, 1))
     centre = int(np.argmin(np.abs(wave - _REFERENCE_WAVE)))
     bad = np.flatnonzero(~positive)
     below, above = bad[bad < centre], bad[bad > centre]
-    return slice(below[-1] + 1 if below.size else 0, above[0] if above.size else wave.size)
+    keep = slice(below[-1] + 1 if below.size else 0, above[0] if above.size else wave.size)
+    if lost := int(positive.sum() - positive[keep].sum()):
+        logger.warning(
+            "%s: only the wavelengths from pixel %d to %d are used, as a spectrum is not positive (or undefined) next to them; "
+            "%d good pixels beyond are lost",
+            source,
+            keep.start,
+            keep.stop - 1,
+            lost,
+        )
+    return keep

@@ -25,6 +25,8 @@ from mangrove.wavelengths import air_to_vacuum
 logger = logging.getLogger(__name__)
 
 _SAME_METALLICITY, _SAME_AGE, _SAME_SPREAD, _SAME_MASS = 0.006, 0.01, 0.01, 0.005
+#: Cards that state a line spread in another way than FWHM.
+_SPREAD_CARDS = ("SIGMA", "RESOL", "SPECRES", "SPEC_RES", "SPECRP", "SPEC_RP", "LSF", "LSFFWHM")
 
 
 def read_miles_folder(folder: Path) -> SspLibrary:
@@ -161,6 +163,11 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
             flux = np.squeeze(data).astype(float)
             scale = luminosity_factor(str(header.get("BUNIT", "")).strip(), "BUNIT")
             fwhm = header.get("FWHM")
+            if fwhm is None and (others := [key for key in _SPREAD_CARDS if key in header]):
+                raise TemplateError(
+                    f"{others[0]} is {header[others[0]]!r}: a line spread is read from the names, as ..._FWHM_5.00.fits, or from "
+                    "the card FWHM (Angstrom). State it there."
+                )
             wave = vacuum_wavelengths(header, variant.logarithmic)
             return wave, flux * scale, None if fwhm is None else float(fwhm)
     except TemplateError as error:

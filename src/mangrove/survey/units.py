@@ -40,7 +40,9 @@ def unit_of(text: str) -> u.UnitBase | None:
         with warnings.catch_warnings():
             # Several slashes in one unit are bad style, and in every MaNGA header.
             warnings.simplefilter("ignore", u.UnitsWarning)
-            return u.Unit(text)
+            unit = u.Unit(text)
+        # Logarithms (dex, mag) are no values to multiply.
+        return None if isinstance(unit, u.function.FunctionUnitBase) else unit
     except (ValueError, TypeError):
         return None
 
