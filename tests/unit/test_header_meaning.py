@@ -475,6 +475,16 @@ def test_the_frame_of_velocities_is_said(read, kind, hdu):
         read(hdus)
 
 
+@pytest.mark.parametrize("kind", ["LOGCUBE", "spectra"])
+def test_the_wavelengths_of_manga_may_state_their_frame_themselves(read, kind):
+    hdus, _, _ = made(kind)
+    hdus["WAVE"].header["SPECSYS"] = "TOPOCENT"
+    assert "topocentric (SPECSYS)" in read(hdus).notes
+    hdus["WAVE"].header["SPECSYS"] = "SOURCE"
+    with pytest.raises(CubeError, match="SPECSYS is 'SOURCE'"):
+        read(hdus)
+
+
 # --- the line spread
 
 
@@ -560,6 +570,7 @@ def test_every_frame_gives_the_right_place(read, frame):
         ({"CD1_1": -0.5 / 3600, "CD2_2": 0.25 / 3600}, "0.5 by 0.25 arcsec"),
         ({"CD1_1": -0.5 / 3600, "CD2_2": 0.5 / 3600, "CD1_2": 0.3 / 3600}, "degrees between their sides"),
         ({"CTYPE1": "XOFFSET", "CTYPE2": "YOFFSET"}, "no celestial frame"),
+        ({"EQUINOX": "B1950"}, "EQUINOX is 'B1950'"),
         ({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "A_ORDER": 2, "A_2_0": 1e-5}, "distorted .A_ORDER"),
     ],
 )

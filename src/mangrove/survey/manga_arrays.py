@@ -101,7 +101,8 @@ def check_spread(name: str, spread: np.ndarray) -> None:
 
 def notes(hdus: dict[str, Hdu]) -> str:
     """What the headers say of the wavelengths that a user must know (see :mod:`mangrove.survey.spectral_axis`)."""
-    return spectral_axis.velocity_frame(hdus["FLUX"].header, hdus["PRIMARY"].header)
+    names = [name for name in ("WAVE", "FLUX", "PRIMARY") if name in hdus]
+    return spectral_axis.velocity_frame(*(hdus[name].header for name in names))
 
 
 def _length(name: str, unit: str) -> float:

@@ -10,6 +10,7 @@ from astropy.wcs import WCS, FITSFixedWarning, NoConvergence, NonseparableSubima
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from mangrove.errors import CubeError
+from mangrove.survey.fits_stream import number
 from mangrove.survey.linear_cards import check_linear
 from mangrove.survey.units import with_standard_units
 
@@ -42,6 +43,8 @@ def celestial_frame(header: fits.Header) -> WCS:
     """
     check_undistorted(header)
     check_linear(header, (1, 2))
+    # As text ('B1950') WCSLIB passes over it.
+    number(header, "EQUINOX", 2000.0)
     try:
         with warnings.catch_warnings():
             # What astropy mends (RADECSYS, dates), it mends well.
