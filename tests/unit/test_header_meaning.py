@@ -212,6 +212,52 @@ def test_a_unit_copied_from_the_flux_says_nothing_of_an_inverse_variance(read):
     assert median_flux_and_error(read(hdus)) == pytest.approx((FLUX, ERROR), rel=EXACT)
 
 
+@every_reader
+@pytest.mark.parametrize("hdu", ["PRIMARY", "flux", "error"])
+def test_a_factor_beside_the_unit_is_refused(read, kind, hdu):
+    hdus, flux, error = made(kind)
+    changed = {"PRIMARY": hdus[0], "flux": flux, "error": error}[hdu]
+    changed.header["FSCALE"] = 1.0
+    assert median_flux_and_error(read(hdus)) == pytest.approx((FLUX, ERROR), rel=EXACT)
+    changed.header["FSCALE"] = 10.0
+    with pytest.raises(CubeError, match=f"FSCALE of HDU {changed.name or 'PRIMARY'} is 10"):
+        read(hdus)
+
+
+@every_reader
+@pytest.mark.parametrize(("hdu", "content"), [("flux", "ERROR"), ("flux", "QUALITY"), ("error", "QUALITY")])
+def test_an_array_that_is_another_by_its_header_is_refused(read, kind, hdu, content):
+    hdus, flux, error = made(kind)
+    changed = flux if hdu == "flux" else error
+    changed.header["HDUCLAS2"] = content
+    with pytest.raises(CubeError, match=f"HDUCLAS2 of HDU {changed.name} is '{content}'"):
+        read(hdus)
+
+
+@every_reader
+def test_an_unknown_form_of_errors_is_refused(read, kind):
+    hdus, _, error = made(kind)
+    error.header["HDUCLAS3"] = "POISSON"
+    with pytest.raises(CubeError, match=f"HDUCLAS3 of HDU {error.name} is 'POISSON'"):
+        read(hdus)
+
+
+@pytest.mark.parametrize(
+    ("unit", "factor"), [("1E-18 erg/s/cm^2/Ang", 0.1), ("1E-16 erg/s/cm^2/Ang", 10.0), (None, 1.0)]
+)
+@pytest.mark.parametrize(("form", "stored"), [("INVMSE", 4), ("RMSE", 4), ("MSE", 4)])
+def test_whole_numbers_of_single_spectra_are_scaled_as_floats_are(read, unit, factor, form, stored):
+    hdus = spectra()
+    shape = hdus["FLUX"].data.shape
+    hdus[hdus.index_of("FLUX")] = fits.ImageHDU(np.full(shape, int(FLUX), "i2"), name="FLUX")
+    hdus[hdus.index_of("IVAR")] = fits.ImageHDU(np.full(shape, stored, "i2"), name="IVAR")
+    if unit:
+        hdus["FLUX"].header["BUNIT"] = unit
+    hdus["IVAR"].header["HDUCLAS3"] = form
+    wanted = stored ** {"INVMSE": -0.5, "RMSE": 1.0, "MSE": 0.5}[form]
+    assert median_flux_and_error(read(hdus)) == pytest.approx((FLUX * factor, wanted * factor), rel=1e-6)
+
+
 @pytest.mark.parametrize(("kind", "name"), [("LOGCUBE", "MASK"), ("spectra", "MASK"), ("MUSE", "DQ")])
 def test_masks_of_another_kind_are_refused(read, kind, name):
     hdus, flux, _ = made(kind)
@@ -349,6 +395,15 @@ def test_a_logarithmic_scale_of_muse(read):
         ({"CUNIT3": None}, "CUNIT3"),
         ({"CUNIT3": "pixel"}, "CUNIT3"),
         ({"CD3_3": None}, "CD3_3"),
+        ({"CD3_3": 0.0}, "CD3_3 is missing or 0"),
+        ({"CD3_3": None, "CDELT3": 1.25}, "CD3_3 is missing or 0, and CDELT3 does not count"),
+        ({"CD1_1": None, "CDELT1": -0.2 / 3600}, "CD1_1 is missing or 0"),
+        ({"PC3_3": 1.25, "CDELT3": 1.0}, "CD1_1 and PC3_3: CD and PC exclude each other"),
+        ({"CD3_3": "1.25"}, "CD3_3 is '1.25'"),
+        ({"CD1_1": "-0.2"}, "CD1_1 is '-0.2'"),
+        ({"CTYPE3": "WAVE", "AIRORVAC": "air"}, "CTYPE3 is 'WAVE', wavelengths in vacuum, but AIRORVAC is 'air'"),
+        ({"CTYPE3": "AWAV", "AIRORVAC": "vac"}, "CTYPE3 is 'AWAV', wavelengths in air, but AIRORVAC is 'vac'"),
+        ({"CTYPE3": "AWAV", "VACUUM": True}, "but VACUUM is 'True'"),
         ({"CUNIT3": "nm"}, "CUNIT3"),
         ({"CD3_1": 0.01}, "CD3_1"),
         ({"CTYPE1": "AWAV", "CTYPE3": "RA---TAN"}, "CTYPE3"),
@@ -378,8 +433,12 @@ def test_the_unit_of_the_wavelengths_is_applied(read, kind, unit, factor):
         ("FLUX", {"CTYPE3": "VELO-LOG"}, "CTYPE3 of HDU FLUX is 'VELO-LOG'"),
         ("WAVE", {"AIRORVAC": "air"}, "AIRORVAC of HDU WAVE is 'air'"),
         ("PRIMARY", {"VACUUM": False}, "VACUUM of HDU PRIMARY is 'False'"),
+        ("PRIMARY", {"VACUUM": "no"}, "VACUUM of HDU PRIMARY is 'no'"),
+        ("PRIMARY", {"AIRORVAC": "water"}, "AIRORVAC is 'water'"),
+        ("WAVE", {"AIRORVAC": "vac", "VACUUM": False}, "AIRORVAC 'vac' and VACUUM 'False' contradict each other"),
         ("WAVE", {"BUNIT": "km/s"}, "BUNIT of HDU WAVE is 'km/s'"),
         ("WAVE", {"BUNIT": "log10(Angstrom)"}, "BUNIT of HDU WAVE"),
+        ("WAVE", {"BUNIT": "dex(Angstrom)"}, "BUNIT of HDU WAVE"),
     ],
 )
 def test_wavelengths_that_are_none_in_vacuum_are_refused(read, kind, hdu, cards, named):
@@ -416,6 +475,16 @@ def test_the_frame_of_velocities_is_said(read, kind, hdu):
         read(hdus)
 
 
+@pytest.mark.parametrize("kind", ["LOGCUBE", "spectra"])
+def test_the_wavelengths_of_manga_may_state_their_frame_themselves(read, kind):
+    hdus, _, _ = made(kind)
+    hdus["WAVE"].header["SPECSYS"] = "TOPOCENT"
+    assert "topocentric (SPECSYS)" in read(hdus).notes
+    hdus["WAVE"].header["SPECSYS"] = "SOURCE"
+    with pytest.raises(CubeError, match="SPECSYS is 'SOURCE'"):
+        read(hdus)
+
+
 # --- the line spread
 
 
@@ -429,10 +498,11 @@ def test_the_unit_of_the_line_spread_is_applied(read, unit, factor):
     np.testing.assert_allclose(read(hdus).lsf, 1.2, rtol=1e-6)
 
 
-def test_a_line_spread_in_velocity(read):
+@pytest.mark.parametrize(("unit", "factor"), [("km/s", 1.0), ("km s-1", 1.0), ("Km/s", 1.0), ("m/s", 1e3)])
+def test_a_line_spread_in_velocity(read, unit, factor):
     hdus = logcube()
-    hdus["LSFPOST"].data[:] = 60.0
-    hdus["LSFPOST"].header["BUNIT"] = "km/s"
+    hdus["LSFPOST"].data[:] = 60.0 * factor
+    hdus["LSFPOST"].header["BUNIT"] = unit
     np.testing.assert_allclose(read(hdus).lsf[:, 2, 3], 60.0 / 299792.458 * small_cubes.WAVE, rtol=1e-6)
 
 
@@ -441,6 +511,22 @@ def test_a_line_spread_in_pixels_is_refused(read, kind, name):
     hdus, _, _ = made(kind)
     hdus[name].header["BUNIT"] = "pixel"
     with pytest.raises(CubeError, match=f"BUNIT of HDU {name} is 'pixel'"):
+        read(hdus)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("LOGCUBE", "LSFPOST", 60.0),
+        ("LOGCUBE", "LSFPOST", 1900.0),
+        ("LOGCUBE", "LSFPOST", 1.2e-10),
+        ("spectra", "SRES", 2.8),
+    ],
+)
+def test_a_line_spread_in_a_unit_that_nothing_states_is_refused(read, kind, name, value):
+    hdus, _, _ = made(kind)
+    hdus[name].data[:] = value
+    with pytest.raises(CubeError, match=f"the line spread of HDU {name} has the median"):
         read(hdus)
 
 
@@ -484,6 +570,7 @@ def test_every_frame_gives_the_right_place(read, frame):
         ({"CD1_1": -0.5 / 3600, "CD2_2": 0.25 / 3600}, "0.5 by 0.25 arcsec"),
         ({"CD1_1": -0.5 / 3600, "CD2_2": 0.5 / 3600, "CD1_2": 0.3 / 3600}, "degrees between their sides"),
         ({"CTYPE1": "XOFFSET", "CTYPE2": "YOFFSET"}, "no celestial frame"),
+        ({"EQUINOX": "B1950"}, "EQUINOX is 'B1950'"),
         ({"CTYPE1": "RA---TAN-SIP", "CTYPE2": "DEC--TAN-SIP", "A_ORDER": 2, "A_2_0": 1e-5}, "distorted .A_ORDER"),
     ],
 )
@@ -494,7 +581,32 @@ def test_frames_that_are_no_plain_square_grid_are_refused(read, kind, cards, nam
         read(hdus)
 
 
+@pytest.mark.parametrize(
+    ("kind", "hdu", "card", "key"),
+    [
+        ("MUSE", "DATA", "CD3_3   =                  2.5", "CD3_3"),
+        ("MUSE", "DATA", "CTYPE3  = 'WAVE    '", "CTYPE3"),
+        ("MUSE", "DATA", "BUNIT   = '1E-17 erg/s/cm^2/Ang'", "BUNIT"),
+        ("LOGCUBE", "FLUX", "CRVAL1  =                151.0", "CRVAL1"),
+    ],
+)
+def test_a_card_that_is_there_twice_with_other_values_is_refused(tmp_path, kind, hdu, card, key):
+    content = small_cubes.as_bytes(made(kind)[0])
+    with pytest.raises(CubeError, match=rf"c\.fits: .*header card {key} is there 2 times, with other values"):
+        read_cube(small_cubes.write(tmp_path / "c.fits", with_cards(content, hdu, [card])))
+
+
 # --- files that are not as usual, but FITS
+
+
+@pytest.mark.filterwarnings("ignore:The following header keyword is invalid")
+@every_reader
+@pytest.mark.parametrize("card", [b"OBSERVER= 'a\x00b'", b"OBSERVER=\t'x'", b"COMMENT a\nb"])
+def test_headers_with_control_characters_are_read(tmp_path, kind, card):
+    hdus, flux, _ = made(kind)
+    content = with_cards(small_cubes.as_bytes(hdus), flux.name, [card])
+    cube = read_cube(small_cubes.write(tmp_path / "c.fits", content), 1)
+    assert median_flux_and_error(cube)[0] == pytest.approx(FLUX, rel=EXACT)
 
 
 @pytest.mark.filterwarnings("ignore:non-ASCII characters:UserWarning")

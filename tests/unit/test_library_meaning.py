@@ -138,6 +138,12 @@ SCALES = {
     "nm": (AIR, {"CRVAL1": AIR[0] / 10, "CDELT1": 0.09, "CUNIT1": "nm"}),
     "CTYPE1 AWAV": (AIR, {"CTYPE1": "AWAV", "CUNIT1": "Angstrom"}),
     "IRAF, log10": (LOG, {"CRVAL1": np.log10(LOG[0]), "CDELT1": 2e-4 / np.log(10), "DC-FLAG": 1}),
+    "IRAF, log10 of nm": (
+        LOG,
+        {"CRVAL1": np.log10(LOG[0] / 10), "CDELT1": 2e-4 / np.log(10), "DC-FLAG": 1, "CUNIT1": "nm"},
+    ),
+    "CTYPE1 WAVELENGTH": (AIR, {"CTYPE1": "WAVELENGTH"}),
+    "CTYPE1 LINEAR": (AIR, {"CTYPE1": "LINEAR"}),
     "log10": (LOG, {"CRVAL1": np.log10(LOG[0]), "CDELT1": 2e-4 / np.log(10)}),
     "ln": (LOG, {"CRVAL1": np.log(LOG[0]), "CDELT1": 2e-4}),
     "AWAV-LOG": (LOG, {"CTYPE1": "AWAV-LOG", "CUNIT1": "Angstrom", "CRVAL1": LOG[0], "CDELT1": LOG[0] * 2e-4}),
@@ -154,7 +160,16 @@ def test_a_line_of_a_template_lands_at_its_vacuum_wavelength(folder, scale, name
     np.testing.assert_allclose(library.wave, air_to_vacuum(wave), rtol=1e-9)
 
 
-@pytest.mark.parametrize("cards", [{"CTYPE1": "WAVE", "CUNIT1": "Angstrom"}, {"AIRORVAC": "vac"}, {"VACUUM": True}])
+@pytest.mark.parametrize(
+    "cards",
+    [
+        {"CTYPE1": "WAVE", "CUNIT1": "Angstrom"},
+        {"AIRORVAC": "vac"},
+        {"VACUUM": True},
+        {"VACUUM": 1},
+        {"VACUUM": "true"},
+    ],
+)
 def test_templates_in_vacuum_stay(folder, cards):
     np.testing.assert_allclose(load_library(folder(**cards)).wave, AIR, rtol=1e-9)
 
@@ -177,11 +192,74 @@ def test_the_unit_of_a_template_is_applied(folder, unit, scale):
         ({"CDELT1": -0.9, "CRVAL1": 7400.0}, "do not increase"),
         ({"CTYPE1": "WAVE", "CUNIT1": "Hz"}, "CUNIT1 is 'Hz'"),
         ({"AIRORVAC": "water"}, "AIRORVAC is 'water'"),
+        ({"VACUUM": "perhaps"}, "VACUUM is 'perhaps'"),
+        ({"AIRORVAC": "vac", "VACUUM": False}, "AIRORVAC 'vac' and VACUUM 'False' contradict each other"),
+        ({"CTYPE1": "WAVE", "AIRORVAC": "air"}, "CTYPE1 is 'WAVE', wavelengths in vacuum, but AIRORVAC is 'air'"),
+        ({"CTYPE1": "FREQ"}, "CTYPE1 is 'FREQ': not wavelengths"),
+        ({"SIGMA": 5.0}, "SIGMA is 5.0: a line spread is read from the names"),
+        ({"SPECRES": 2000.0}, "SPECRES is 2000.0: a line spread is read from the names"),
+        ({"CUNIT1": "dex(Angstrom)"}, "CUNIT1 is 'dex.Angstrom.'"),
+        ({"CTYPE1": "VELO-LSR"}, "CTYPE1 is 'VELO-LSR': not wavelengths"),
+        ({"CD1_1": 1.1, "CDELT1": 0.9}, "CD1_1 is 1.1, but CDELT1 0.9"),
     ],
 )
 def test_templates_that_cannot_be_told_are_refused(folder, cards, reason):
     with pytest.raises(TemplateError, match=rf"Mku1\.30.*{reason}"):
         load_library(folder(**cards))
+
+
+@pytest.mark.parametrize(
+    ("cards", "reason"),
+    [
+        ({"CRVAL1": 3.549, "CDELT1": 8e-5, "CUNIT1": "Angstrom"}, "wavelengths run from 3.549"),
+        ({"CRVAL1": 2.549, "CDELT1": 8e-5}, "wavelengths run from 354"),
+        ({"CRVAL1": 8.172, "CDELT1": 2e-4, "DC-FLAG": 1}, "wavelengths run from 1.48"),
+        ({"FWHM": 300.0}, "the line spread at 5500 Angstrom is 300"),
+    ],
+)
+def test_values_in_a_unit_that_nothing_states_are_refused(folder, cards, reason):
+    with pytest.raises(TemplateError, match=rf"miles: {reason}"):
+        load_library(folder(**cards))
+
+
+def test_names_in_capitals_are_read(folder, tmp_path):
+    path = folder()
+    for file in list((tmp_path / "miles").iterdir()):
+        file.rename(file.with_suffix(".FITS"))
+    np.testing.assert_allclose(load_library(path).fwhm, 2.51)
+
+
+def mass_rows(mass, imf="KU"):
+    return "\n".join(f"{imf} 1.30 {z:.2f} {t:.4f} 1.0 {mass} 0.4" for z in METALLICITY for t in AGE)
+
+
+@pytest.mark.parametrize(
+    ("tables", "reason"),
+    [
+        ({"out_mass_KU_BASTI.txt": mass_rows(3.0)}, "masses run from 3 to 3"),
+        (
+            {"out_mass_KU_BASTI.txt": mass_rows("n/a")},
+            "out_mass_KU_BASTI.txt: its row 'KU 1.30 -0.40 .*is not one of numbers",
+        ),
+        (
+            {"out_mass_KU_BASTI.txt": mass_rows(0.6), "out_mass_KU_BASTI_old.txt": mass_rows(0.7)},
+            r"_old.txt: its mass at \[M/H\] -0.40 and 1 Gyr, 0.7, is not that of another row or table",
+        ),
+    ],
+)
+def test_masses_that_cannot_be_told_are_refused(folder, tmp_path, tables, reason):
+    path = folder()
+    for name, text in tables.items():
+        (tmp_path / "miles" / name).write_text(text)
+    with pytest.raises(TemplateError, match=reason):
+        load_library(path)
+
+
+def test_the_table_of_other_isochrones_does_not_count(folder, tmp_path):
+    path = folder()
+    for name, mass in (("out_mass_KU_BASTI.txt", 0.6), ("out_mass_KU_PADOVA00.txt", 0.7)):
+        (tmp_path / "miles" / name).write_text(mass_rows(mass))
+    np.testing.assert_allclose(load_library(path).mass_fraction, 0.6)
 
 
 def test_tables_in_place_of_a_spectrum_are_refused(folder, tmp_path):
@@ -258,6 +336,9 @@ def test_air_or_vacuum_must_be_known(npz):
         load_library(npz("own.npz"))
     assert line_of(load_library(npz("air.npz", frame="air"))) == pytest.approx(air_to_vacuum(LINE), abs=0.02)
     assert line_of(load_library(npz("vacuum.npz", frame="vacuum"))) == pytest.approx(LINE, abs=0.02)
+    assert line_of(load_library(npz("bytes.npz", frame=np.bytes_("air")))) == pytest.approx(
+        air_to_vacuum(LINE), abs=0.02
+    )
     # What the array says goes before what the name says.
     assert line_of(load_library(npz("emiles_vacuum.npz", frame="vacuum"))) == pytest.approx(LINE, abs=0.02)
 
@@ -270,6 +351,34 @@ def test_spectra_without_their_luminosity_have_no_masses(npz, caplog, scale):
     assert "cannot be in L_sun/Angstrom per solar mass" in caplog.text
 
 
+def test_an_empty_file_and_a_disordered_axis_are_named(npz, tmp_path):
+    with pytest.raises(TemplateError, match=r"spectra_fsps_9\.0\.npz: .*wave does not increase"):
+        load_library(npz(lam=AIR[::-1]))
+    (tmp_path / "empty.npz").write_bytes(b"")
+    with pytest.raises(TemplateError, match=r"empty\.npz: not a template library"):
+        load_library(str(tmp_path / "empty.npz"))
+
+
+def test_names_and_words_about_air_and_vacuum(npz):
+    for name, wanted in (
+        ("spectra_emiles_vac.npz", LINE),
+        ("own_air.npz", air_to_vacuum(LINE)),
+        ("own_vacuum.npz", LINE),
+    ):
+        assert line_of(load_library(npz(name))) == pytest.approx(wanted, abs=0.02)
+    with pytest.raises(TemplateError, match=r"fsps_and_emiles\.npz: whether its wavelengths are in air or in vacuum"):
+        load_library(npz("fsps_and_emiles.npz"))
+    with pytest.raises(TemplateError, match="the array frame has 2 values"):
+        load_library(npz("two.npz", frame=np.array(["air", "vacuum"])))
+
+
+def test_good_pixels_beyond_a_hole_are_lost_with_a_warning(npz, caplog):
+    templates = arrays()["templates"].copy()
+    templates[1000, 1, 1] = np.nan
+    assert load_library(npz("spectra_fsps_hole.npz", templates=templates)).wave[0] == pytest.approx(AIR[1001])
+    assert "1000 good pixels beyond are lost" in caplog.text
+
+
 def test_without_masses_there_are_none(npz, caplog):
     assert not load_library(npz(masses=None)).has_masses
     assert "no array 'masses'" in caplog.text
@@ -280,7 +389,7 @@ def test_without_masses_there_are_none(npz, caplog):
 
 @pytest.fixture
 def hdf5(tmp_path):
-    def make(units=None, title="E-MILES, Kroupa universal IMF, BaSTI isochrones", **changed):
+    def make(units=None, title="E-MILES, Kroupa universal IMF, BaSTI isochrones", after=None, **changed):
         made = {"wavelength": AIR, "age": AGE, "metallicity": METALLICITY, "flux": spectrum(AIR) * np.ones((2, 2, 1))}
         made["mass_loss_kroupa"] = np.array([[z, t, 0.6] for z in METALLICITY for t in AGE])
         path = tmp_path / f"library-{len(list(tmp_path.iterdir()))}.h5"
@@ -290,6 +399,8 @@ def hdf5(tmp_path):
                 file[name] = values
             for name, attrs in (units or {}).items():
                 file[name].attrs.update(attrs)
+            if after:
+                after(file)
         return str(path)
 
     return make
@@ -309,6 +420,57 @@ def test_units_of_hdf5_libraries_are_applied(hdf5):
         np.testing.assert_allclose(getattr(other, name), getattr(usual, name), rtol=1e-9, err_msg=name)
 
 
+@pytest.mark.parametrize(
+    ("attrs", "changed"),
+    [
+        ({"wavelength": {"units": "nm"}}, {"wavelength": AIR / 10}),
+        ({"wavelength": {"unit": np.bytes_("nm")}}, {"wavelength": AIR / 10}),
+        ({"age": {"Units": "Myr"}}, {"age": AGE * 1e3}),
+        ({"flux": {"UNITS": "Lsun/nm/Msun"}}, {"flux": 10.0 * spectrum(AIR) * np.ones((2, 2, 1))}),
+    ],
+)
+def test_units_of_hdf5_libraries_as_other_programs_write_them(hdf5, attrs, changed):
+    usual, other = load_library(hdf5()), load_library(hdf5(attrs, **changed))
+    for name in ("wave", "age", "flux", "fwhm", "ml_r"):
+        np.testing.assert_allclose(getattr(other, name), getattr(usual, name), rtol=1e-9, err_msg=name)
+
+
+AGE_FIRST = ("age", "metallicity", "wavelength")
+
+
+def with_labels(file):
+    for dimension, name in zip(file["flux"].dims, AGE_FIRST, strict=True):
+        dimension.label = name
+
+
+def with_scales(file):
+    for dimension, name in zip(file["flux"].dims, AGE_FIRST, strict=True):
+        file[name].make_scale()
+        dimension.attach_scale(file[name])
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"after": with_labels},
+        {"after": with_scales},
+        {"units": {"flux": {"dims": ", ".join(AGE_FIRST)}}},
+        {"units": {"flux": {"dims": list(AGE_FIRST)}}},
+        {"units": {"flux": {"axes": "Age, Metallicity, Wavelength"}}},
+    ],
+)
+def test_the_order_of_axes_of_hdf5_libraries(hdf5, order):
+    # As many ages as metallicities: the shape does not tell. The old ones are half as bright.
+    fainter = np.array([1.0, 0.5])[:, None, None]
+    library = load_library(hdf5(flux=spectrum(AIR) * fainter * np.ones((2, 2, 1)), **order))
+    np.testing.assert_allclose(library.flux[:, 1], 0.5 * library.flux[:, 0])
+
+
+@pytest.mark.parametrize("name", ["frame", "Frame", "medium"])
+def test_the_medium_of_hdf5_libraries_by_other_names(hdf5, name):
+    np.testing.assert_allclose(load_library(hdf5({"wavelength": {name: "vacuum"}})).wave, AIR)
+
+
 @pytest.mark.parametrize(("frame", "wanted"), [("air", air_to_vacuum(AIR)), ("vac", AIR), ("Vacuum", AIR)])
 def test_the_frame_of_hdf5_libraries(hdf5, frame, wanted):
     np.testing.assert_allclose(load_library(hdf5({"wavelength": {"frame": frame}})).wave, wanted)
@@ -324,6 +486,7 @@ def test_the_line_spread_of_hdf5_libraries(hdf5):
     ("attrs", "changed", "reason"),
     [
         ({"age": {"unit": "log10(yr)"}}, {}, "the unit of age is 'log10.yr.'"),
+        ({"age": {"unit": "dex(yr)"}}, {}, "the unit of age is 'dex.yr.'"),
         ({"wavelength": {"unit": "Hz"}}, {}, "the unit of wavelength is 'Hz'"),
         ({"metallicity": {"unit": "mass fraction"}}, {}, "the unit of metallicity is 'mass fraction'"),
         ({"flux": {"unit": "L_sun / Hz / M_sun"}}, {}, "the unit of flux is"),
@@ -331,6 +494,19 @@ def test_the_line_spread_of_hdf5_libraries(hdf5):
         ({"wavelength": {"frame": "rest"}}, {}, "the frame of wavelength is 'rest'"),
         ({}, {"title": "E-MILES, Salpeter IMF, BaSTI"}, "title says 'Salpeter', but its masses are for a Kroupa IMF"),
         ({}, {"age": AGE * 1e9}, "ages run from"),
+        ({}, {"age": np.array([1.0, 5.0, 10.0])}, r"flux has the shape \(2, 2, 4300\) by metallicity, age, wavelength"),
+        ({}, {"sigma": np.full(AIR.size, 60.0)}, "line spread must be a dataset fwhm .Angstrom., not sigma"),
+        ({"flux": {"scale_factor": 0.1}}, {}, "the dataset flux is packed .scale_factor 0.1"),
+        (
+            {},
+            {"mass_loss_kroupa": [[z, t * 1e3, 0.6] for z in (-0.4, 0.0) for t in AGE]},
+            "mass_loss_kroupa: ages run from 1000",
+        ),
+        (
+            {},
+            {"mass_loss_kroupa": [[z, t, 0.6] for z in (0.008, 0.02) for t in AGE]},
+            "mass_loss_kroupa: metallicities run",
+        ),
     ],
 )
 def test_hdf5_libraries_that_state_something_else_are_refused(hdf5, attrs, changed, reason):

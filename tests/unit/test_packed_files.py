@@ -73,11 +73,39 @@ def test_funpack_is_named_for_images_in_tiles(tmp_path, named):
 
 
 @pytest.mark.parametrize(
-    ("ending", "tool"), [("bz2", "bunzip2"), ("fz", "funpack"), ("zip", "unzip"), ("Z", "uncompress")]
+    ("ending", "tool"),
+    [
+        ("bz2", "bunzip2"),
+        ("fz", "funpack"),
+        ("zip", "unzip"),
+        ("Z", "uncompress"),
+        ("BZ2", "bunzip2"),
+        ("lz4", "unlz4"),
+        ("7z", "7z x"),
+        ("rar", "unrar x"),
+        ("tgz", "tar xf"),
+    ],
 )
 def test_packed_templates_are_named(tmp_path, ending, tool):
     (tmp_path / f"Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits.{ending}").write_bytes(b"packed")
     with pytest.raises(TemplateError, match=rf"baseFe\.fits\.{ending} is packed .*unpack it with '{tool}'"):
+        load_library(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "tool"),
+    [("EMILES.tar", "tar xf"), ("EMILES.tar.gz", "tar xf"), ("EMILES.ZIP", "unzip"), ("EMILES.7z", "7z x")],
+)
+def test_an_archive_that_was_left_packed_in_the_folder_is_named(tmp_path, name, tool):
+    (tmp_path / name).write_bytes(b"packed")
+    with pytest.raises(TemplateError, match=rf"{name} is packed .*unpack it with '{tool}'"):
+        load_library(str(tmp_path))
+
+
+def test_templates_in_tiles_under_a_plain_name_are_named(tmp_path):
+    path = tmp_path / "Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.ones((1, 300), "f4"))]).writeto(path)
+    with pytest.raises(TemplateError, match=r"baseFe\.fits is packed in tiles .*'funpack'"):
         load_library(str(tmp_path))
 
 

@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 
 from mangrove.errors import TemplateError
+from mangrove.spectra.hdf5_attributes import stated
 from mangrove.spectra.library_files import read_hdf5, read_npz
 from mangrove.spectra.miles_files import read_miles_folder
 from mangrove.ssp import SspLibrary, check_library, load_mastar, read_packed
@@ -81,19 +82,21 @@ def _load(path: Path) -> SspLibrary:
     try:
         if path.is_dir():
             return read_miles_folder(path)
-        if path.suffix == ".npz":
+        if path.suffix.lower() == ".npz":
             return read_npz(path)
         if h5py.is_hdf5(path):
             with h5py.File(path) as file:
                 packed = "resolving_power" in file
-                units = {name: str(file[name].attrs.get("unit", "")) for name in file}
+                units = {name: stated(file[name]).get("unit", "") for name in file}
             if not packed:
                 return read_hdf5(path)
             _check_packed_units(path, units)
             return read_packed(path)
         with path.open("rb") as file:
             how = unpacking(file.read(N_FIRST))
-    except (OSError, KeyError, ValueError, IndexError, BadZipFile) as error:
+    except TemplateError as error:
+        raise TemplateError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
+    except (OSError, EOFError, KeyError, ValueError, IndexError, BadZipFile) as error:
         raise TemplateError(f"{path}: not a template library that mangrove can read ({error}). {_HELP}") from error
     if how:
         raise TemplateError(f"{path} is {how}.")

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from mangrove.errors import TemplateError
+from mangrove.spectra.hdf5_attributes import stated
 from mangrove.spectra.library_checks import (
     age_factor,
     check_values,
@@ -45,6 +46,8 @@ _NPZ = {
 _NPZ_ARRAYS = ("lam", "ages", "metals", "templates", "fwhm")
 #: Axes of the spectra in HDF5.
 _AXES = ("metallicity", "age", "wavelength")
+#: Names of datasets with a line spread in another form.
+_SPREADS = ("sigma", "lsf", "resolution", "dispersion")
 _OTHER_IMF = re.compile(r"salpeter|chabrier|unimodal|bimodal|revised", re.IGNORECASE)
 _DEX = re.compile(r"\[M/H\]|\[Fe/H\]|\[Z/H\]|dex")
 _R_COVERAGE = 0.99
@@ -66,7 +69,7 @@ def read_hdf5(path: Path) -> SspLibrary:
     Datasets ``flux`` (metallicity, age, wavelength; L_sun/Angstrom per solar mass formed), ``wavelength`` (air unless
     its attribute ``frame`` is 'vacuum'), ``age`` (Gyr), ``metallicity`` ([M/H], dex) and ``mass_loss_kroupa``, whose
     columns begin with [M/H], age and the mass in stars and remnants per mass formed. Their attributes ``unit`` and
-    ``dims`` are used where present; so is a dataset ``fwhm`` (Angstrom, of each wavelength), in place of E-MILES's own.
+    ``dims`` (or labels of dimensions) are used where present; so is a dataset ``fwhm`` (Angstrom, of each wavelength), in place of E-MILES's own.
 
     Raises
     ------
@@ -77,7 +80,9 @@ def read_hdf5(path: Path) -> SspLibrary:
         arrays = {name: file[name][:].astype(float) for name in ("wavelength", "age", "metallicity", "flux")}
         table = file["mass_loss_kroupa"][:].astype(float)
         spread = file["fwhm"][()].astype(float) if "fwhm" in file else None
-        about = {name: {k: str(v) for k, v in file[name].attrs.items()} for name in file}
+        about = {name: stated(file[name]) for name in file}
+        if other_spread := [name for name in file if name.lower() in _SPREADS]:
+            raise TemplateError(f"{path}: the line spread must be a dataset fwhm (Angstrom), not {other_spread[0]}.")
         title = str(file.attrs.get("title", ""))
         imf = f"{title} {file.attrs.get('imf', '')}"
 
@@ -94,14 +99,17 @@ def read_hdf5(path: Path) -> SspLibrary:
     age = arrays["age"] * age_factor(*unit("age"))
     fwhm = emiles_fwhm(wave) if spread is None else spread * wavelength_factor(*unit("fwhm"))
     fwhm = np.broadcast_to(fwhm, wave.shape).copy()
+    formed = table[table[:, 1] > 0]
+    check_values(f"{path}: mass_loss_kroupa", wave, formed[:, 1], np.unique(formed[:, 0]), fwhm, formed[:, 2])
     masses = interpolate_mass_loss(table, arrays["metallicity"], age)
     check_values(str(path), wave, age, arrays["metallicity"], fwhm, masses)
+    shape = (arrays["metallicity"].size, age.size, wave.size)
     air = is_air(about["wavelength"].get("frame", ""), True, f"{path}: the frame of wavelength")
     isochrones = "T" if "BaSTI" in title else "P" if "Padova" in title else ""
     return assemble(
         "E-MILES",
         air_to_vacuum(wave) if air else wave,
-        _ordered(path, arrays["flux"], about["flux"].get("dims", "")) * luminosity_factor(*unit("flux")),
+        _ordered(path, arrays["flux"], about["flux"].get("dims", ""), shape) * luminosity_factor(*unit("flux")),
         age,
         arrays["metallicity"],
         fwhm,
@@ -114,14 +122,20 @@ def read_hdf5(path: Path) -> SspLibrary:
     )
 
 
-def _ordered(path: Path, flux: np.ndarray, dims: str) -> np.ndarray:
+def _ordered(path: Path, flux: np.ndarray, dims: str, shape: tuple[int, ...]) -> np.ndarray:
     """Spectra with the axes metallicity, age, wavelength, whichever order ``dims`` states."""
-    names = [name.strip() for name in dims.split(",")] if dims else list(_AXES)
+    names = [name.strip().lower() for name in dims.split(",")] if dims else list(_AXES)
     if sorted(names) != sorted(_AXES) or flux.ndim != len(_AXES):
         raise TemplateError(
             f"{path}: the axes of flux are '{dims}' ({flux.ndim} of them); needed are {', '.join(_AXES)}."
         )
-    return flux.transpose([names.index(name) for name in _AXES])
+    flux = flux.transpose([names.index(name) for name in _AXES])
+    if flux.shape != shape:
+        raise TemplateError(
+            f"{path}: flux has the shape {flux.shape} by {', '.join(_AXES)}; the other datasets have {shape}. State the order "
+            "of its axes in its attribute dims, such as 'age, metallicity, wavelength'."
+        )
+    return flux
 
 
 def interpolate_mass_loss(table, metallicity, age) -> np.ndarray:
@@ -168,13 +182,7 @@ def read_npz(path: Path) -> SspLibrary:
     if masses is None:
         logger.warning("%s: no array 'masses': no labels that need a mass", path)
     check_values(str(path), wave, age, metallicity, fwhm, masses)
-    kind = next((k for k in _NPZ if k in path.stem.lower()), None)
-    if kind is None and "frame" not in arrays:
-        raise TemplateError(
-            f"{path}: whether its wavelengths are in air or in vacuum is not known. Keep the name of pPXF's file (with "
-            f"{', '.join(_NPZ)} in it), or add a text array 'frame' that says 'air' or 'vacuum'."
-        )
-    air = is_air(str(arrays.get("frame", "")), kind == "emiles", f"{path}: the array frame")
+    kind, air = _npz_kind(path, _word(path, arrays, "frame", ""))
     imf, isochrones, citation = _NPZ.get(kind, ("not stated", "not stated", "as the file's source asks"))
     return assemble(
         {"emiles": "E-MILES", None: path.stem}.get(kind, str(kind).upper()),
@@ -184,12 +192,34 @@ def read_npz(path: Path) -> SspLibrary:
         metallicity,
         fwhm,
         None if masses is None else masses.T,
-        imf=str(arrays.get("imf", imf)),
-        isochrones=str(arrays.get("isochrones", isochrones)),
+        imf=_word(path, arrays, "imf", imf),
+        isochrones=_word(path, arrays, "isochrones", isochrones),
         citation=citation,
         licence="as packed for pPXF; not redistributed with mangrove",
         source=path.name,
     )
+
+
+def _npz_kind(path: Path, frame: str) -> tuple[str | None, bool]:
+    """Which of pPXF's libraries a file is by its name, None for another, and whether it is in air, by ``frame`` first."""
+    kinds = [kind for kind in _NPZ if kind in path.stem.lower()]
+    in_name = [word for word in re.split(r"[^a-z]+", path.stem.lower()) if word in ("air", "vac", "vacuum")]
+    frame = frame or (in_name[0] if len(in_name) == 1 else "")
+    if len(kinds) != 1 and not frame:
+        raise TemplateError(
+            f"{path}: whether its wavelengths are in air or in vacuum is not known. Keep the name of pPXF's file (with one of "
+            f"{', '.join(_NPZ)} in it), or add a text array 'frame' that says 'air' or 'vacuum'."
+        )
+    kind = kinds[0] if len(kinds) == 1 else None
+    return kind, is_air(frame, kind == "emiles", f"{path}: the array frame")
+
+
+def _word(path: Path, arrays: dict[str, np.ndarray], name: str, usual: str) -> str:
+    """A text array's one value, in bytes or not."""
+    values = np.ravel(arrays.get(name, usual))
+    if values.size != 1:
+        raise TemplateError(f"{path}: the array {name} has {values.size} values; one word is needed.")
+    return values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])
 
 
 def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -> SspLibrary:
@@ -200,7 +230,7 @@ def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -
     """
     order = np.ix_(np.argsort(metallicity), np.argsort(age))
     flux, age, metallicity = flux[order], np.sort(age), np.sort(metallicity)
-    keep = _positive_range(wave, flux)
+    keep = _positive_range(wave, flux, about["source"])
     wave, flux, fwhm = wave[keep], flux[..., keep], fwhm[keep]
     weight, coverage = r_weights(wave)
     ml_r, normalised = None, False
@@ -231,9 +261,19 @@ def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -
     return check_library(library._replace(**about))
 
 
-def _positive_range(wave, flux) -> slice:
+def _positive_range(wave, flux, source: str) -> slice:
     positive = np.all(np.isfinite(flux) & (flux > 0), axis=(0, 1))
     centre = int(np.argmin(np.abs(wave - _REFERENCE_WAVE)))
     bad = np.flatnonzero(~positive)
     below, above = bad[bad < centre], bad[bad > centre]
-    return slice(below[-1] + 1 if below.size else 0, above[0] if above.size else wave.size)
+    keep = slice(below[-1] + 1 if below.size else 0, above[0] if above.size else wave.size)
+    if lost := int(positive.sum() - positive[keep].sum()):
+        logger.warning(
+            "%s: only the wavelengths from pixel %d to %d are used, as a spectrum is not positive (or undefined) next to them; "
+            "%d good pixels beyond are lost",
+            source,
+            keep.start,
+            keep.stop - 1,
+            lost,
+        )
+    return keep

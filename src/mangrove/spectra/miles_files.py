@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
-from mangrove.spectra.library_checks import luminosity_factor
+from mangrove.spectra.library_checks import check_values, luminosity_factor
 from mangrove.spectra.library_files import IMF, ISOCHRONES, MILES_CITATION, MILES_LICENCE, assemble, emiles_fwhm
 from mangrove.spectra.miles_names import (
     MILES_FWHM,
@@ -24,7 +24,9 @@ from mangrove.wavelengths import air_to_vacuum
 
 logger = logging.getLogger(__name__)
 
-_SAME_METALLICITY, _SAME_AGE, _SAME_SPREAD = 0.006, 0.01, 0.01
+_SAME_METALLICITY, _SAME_AGE, _SAME_SPREAD, _SAME_MASS = 0.006, 0.01, 0.01, 0.005
+#: Cards that state a line spread in another way than FWHM.
+_SPREAD_CARDS = ("SIGMA", "RESOL", "SPECRES", "SPEC_RES", "SPECRP", "SPEC_RP", "LSF", "LSFFWHM")
 
 
 def read_miles_folder(folder: Path) -> SspLibrary:
@@ -36,7 +38,8 @@ def read_miles_folder(folder: Path) -> SspLibrary:
     Raises
     ------
     TemplateError
-        If the files are not of one kind, some are packed or missing, or a name or header says what cannot be used.
+        If the files are not of one kind, some are packed or missing, a name or header says what cannot be used, or two
+        tables of masses disagree.
     """
     files, variant = _files_of_one_kind(folder)
     kind = next(iter(files))._replace(metallicity=0.0, age=0.0)
@@ -45,13 +48,15 @@ def read_miles_folder(folder: Path) -> SspLibrary:
     masses = _miles_masses(folder, kind, metallicity, age)
     if masses is None:
         logger.warning("%s: no table of masses (out_mass_*.txt) for its files: no labels that need a mass", folder)
+    spread = _fwhm(folder, kind, variant, wave, fwhm)
+    check_values(str(folder), wave, age, metallicity, spread, masses)
     return assemble(
         "E-MILES" if kind.spectral_range == "E" else "MILES",
         wave,
         flux,
         age,
         metallicity,
-        _fwhm(folder, kind, variant, wave, fwhm),
+        spread,
         masses,
         imf=IMF.get(kind.imf, kind.imf).format(slope=kind.slope),
         isochrones=ISOCHRONES.get(kind.isochrones, "not stated"),
@@ -69,7 +74,7 @@ def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVarian
         if (tool := unpacking_tool(file.name)) and parse_miles_name(file.stem) and not file.with_suffix("").exists():
             raise TemplateError(f"{file} is packed in a form that is not read; unpack it with '{tool}'.")
         if (name := parse_miles_name(file.name)) is None:
-            if ".fits" in file.name:
+            if ".fit" in file.name.lower():
                 logger.warning("%s: no name of the MILES pages, not read", file)
             continue
         variants.setdefault(parse_variant(file.name), file.name)
@@ -79,6 +84,10 @@ def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVarian
             )
         files.setdefault(name, file)
     if not files:
+        if packed := [file for file in sorted(folder.iterdir()) if unpacking_tool(file.name)]:
+            raise TemplateError(
+                f"{packed[0]} is packed in a form that is not read; unpack it with '{unpacking_tool(packed[0].name)}'."
+            )
         raise TemplateError(
             f"{folder}: no FITS file in the MILES naming, such as Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits."
         )
@@ -146,12 +155,19 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
         with fits.open(file) as hdus:
             header, data = hdus[0].header.copy(), hdus[0].data
             # astropy takes BITPIX, BSCALE and BLANK out of the header as it applies them to the data.
+            if data is None and any(isinstance(hdu, fits.CompImageHDU) for hdu in hdus):
+                raise TemplateError(f"{file} is packed in tiles (.fz); unpack it with 'funpack'.")
             if data is None or np.squeeze(data).ndim != 1:
                 shape = "none" if data is None else data.shape
                 raise TemplateError(f"{file}: its first HDU must hold one spectrum; its data are {shape}.")
             flux = np.squeeze(data).astype(float)
             scale = luminosity_factor(str(header.get("BUNIT", "")).strip(), "BUNIT")
             fwhm = header.get("FWHM")
+            if fwhm is None and (others := [key for key in _SPREAD_CARDS if key in header]):
+                raise TemplateError(
+                    f"{others[0]} is {header[others[0]]!r}: a line spread is read from the names, as ..._FWHM_5.00.fits, or from "
+                    "the card FWHM (Angstrom). State it there."
+                )
             wave = vacuum_wavelengths(header, variant.logarithmic)
             return wave, flux * scale, None if fwhm is None else float(fwhm)
     except TemplateError as error:
@@ -161,11 +177,16 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
 
 
 def _miles_masses(folder: Path, kind: MilesName, metallicity, age) -> np.ndarray | None:
-    rows = [row for file in sorted(folder.glob("*mass*.txt")) for row in _mass_rows(file, kind)]
+    rows = [(file, row) for file in sorted(folder.glob("*mass*.txt")) for row in _mass_rows(file, kind)]
     masses = np.full((metallicity.size, age.size), np.nan)
-    for z, t, mass in rows:
-        near = np.abs(metallicity - z) < _SAME_METALLICITY, np.abs(age / t - 1.0) < _SAME_AGE
-        masses[np.ix_(*near)] = mass
+    for file, (z, t, mass) in rows:
+        near = np.ix_(np.abs(metallicity - z) < _SAME_METALLICITY, np.abs(age / t - 1.0) < _SAME_AGE)
+        if np.any(np.abs(masses[near] - mass) > _SAME_MASS):
+            raise TemplateError(
+                f"{file}: its mass at [M/H] {z:+.2f} and {t:g} Gyr, {mass:g}, is not that of another row or table (*mass*.txt). "
+                "Keep in the folder the one table that belongs to the spectra."
+            )
+        masses[near] = mass
     return None if np.isnan(masses).any() else masses
 
 
@@ -178,7 +199,10 @@ def _mass_rows(file: Path, kind: MilesName):
         words = line.split()
         if len(words) < 6 or words[0].lower() != kind.imf:
             continue
-        slope, z, t, _, mass = map(float, words[1:6])
+        try:
+            slope, z, t, _, mass = map(float, words[1:6])
+        except ValueError as error:
+            raise TemplateError(f"{file}: its row '{line.strip()}' is not one of numbers ({error}).") from error
         if abs(slope - kind.slope) < 0.01:
             yield z, t, mass
 

@@ -10,7 +10,7 @@ from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
 
 _FILE_NAME = re.compile(
     r"(?P<range>[A-Z])(?P<imf>[a-z]{2})(?P<slope>\d+\.\d+)Z(?P<sign>[mp])(?P<metallicity>\d+\.\d+)T(?P<age>\d+\.\d+)"
-    r"(?:_i(?P<isochrones>[PT])(?P<alpha>[mp]\d+\.\d+))?(?P<rest>[_.][\w.+-]*?)?\.fits(?:\.gz)?"
+    r"(?:_i(?P<isochrones>[PT])(?P<alpha>[mp]\d+\.\d+))?(?P<rest>[_.][\w.+-]*?)?(?i:\.fits?(?:\.gz)?)"
 )
 #: Line spread: FWHM in Angstrom, sigma in km/s, resolving power; 'variable' is the library's own.
 _SPREAD = re.compile(r"_(?P<kind>fwhm|sigma|sig|r)[_=]?(?P<value>\d+(?:\.\d+)?|variable)(?=_|$)", re.IGNORECASE)

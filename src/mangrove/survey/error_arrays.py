@@ -7,7 +7,7 @@ from astropy.io import fits
 
 from mangrove.errors import CubeError
 from mangrove.survey.bitmasks import DrpPixel
-from mangrove.survey.fits_stream import Hdu, text
+from mangrove.survey.fits_stream import Hdu, number, text
 from mangrove.survey.units import FLUX_TEXT, flux_factor
 
 #: What an array of errors may hold.
@@ -97,6 +97,7 @@ def inverse_variance(values: np.ndarray, errors: Errors) -> np.ndarray:
 
     An array that is one already is returned itself.
     """
+    values = _floats(values)
     if errors.kind == INVERSE_VARIANCE:
         return scaled(values, errors.factor)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
@@ -113,11 +114,43 @@ def variance(values: np.ndarray, errors: Errors) -> np.ndarray:
 
 
 def scaled(values: np.ndarray, factor: float) -> np.ndarray:
-    """Floats times a factor, in place; as they are where the factor is 1."""
+    """Values times a factor, floats in place; as they are where the factor is 1."""
+    values = _floats(values)
     if abs(factor - 1.0) > _SAME:
         with np.errstate(over="ignore", invalid="ignore"):
             values *= values.dtype.type(factor)
     return values
+
+
+def _floats(values: np.ndarray) -> np.ndarray:
+    return values if values.dtype.kind == "f" else values.astype(np.float64)
+
+
+def check_content(flux_name: str, errors_name: str, hdus: dict[str, Hdu]) -> None:
+    """Refuse a flux and errors whose headers say that they hold another thing, or need a factor besides their unit.
+
+    Parameters
+    ----------
+    flux_name, errors_name : str
+        Of the HDUs.
+    hdus : dict of str to Hdu
+        With the primary one, whose FSCALE holds for both.
+
+    Raises
+    ------
+    CubeError
+        If HDUCLAS2 is that of another array, or FSCALE, which MPDAF wrote beside the unit, is not 1.
+    """
+    # A header copied from the flux leaves 'DATA' on its errors.
+    for name, others in ((flux_name, ("ERROR", "QUALITY")), (errors_name, ("QUALITY",))):
+        if (content := text(hdus[name].header, "HDUCLAS2").upper()) in others:
+            raise CubeError(
+                f"HDUCLAS2 of HDU {name} is '{content}': by its name it holds something else. Correct the card."
+            )
+    for name in ("PRIMARY", flux_name, errors_name):
+        scale = number(hdus[name].header, "FSCALE", 1.0)
+        if scale != 1:
+            raise CubeError(f"FSCALE of HDU {name} is {scale:g}: multiply the values by it and set it to 1.")
 
 
 def quality_flags(name: str, hdu: Hdu, mask_name: str = "", primary: fits.Header | None = None) -> np.ndarray:
@@ -159,7 +192,7 @@ def quality_flags(name: str, hdu: Hdu, mask_name: str = "", primary: fits.Header
 def _declared(name: str, header: fits.Header) -> str:
     """What HDUCLAS3 says that the array holds; empty if it says nothing."""
     form = text(header, "HDUCLAS3").upper()
-    if form and form not in _DECLARED and text(header, "HDUCLAS2").upper() == "ERROR":
+    if form and form not in _DECLARED:
         raise CubeError(f"HDUCLAS3 of HDU {name} is '{form}'; known for errors are {', '.join(_DECLARED)}.")
     return _DECLARED.get(form, "")
 

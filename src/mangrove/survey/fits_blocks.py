@@ -15,6 +15,7 @@ _BLOCK = 2880
 _CARD = 80
 #: A card that ends a header: astropy takes END with anything behind it that does not go on as a keyword.
 _END = re.compile(rb"END(?![A-Z0-9_-])")
+_UNPRINTABLE = re.compile(rb"[^\x20-\x7e]")
 _MAX_HEADER = 1000 * _BLOCK
 #: Type of the values by BITPIX.
 _TYPES = {bits: np.dtype(name) for bits, name in ((8, "u1"), (16, ">i2"), (32, ">i4"), (64, ">i8"))}
@@ -147,9 +148,15 @@ def _whole(header: fits.Header, key: str, default: int | None = None) -> int:
 
 def _value(header: fits.Header, key: str, default):
     try:
-        return header.get(key, default)
+        if key not in header:
+            return default
+        values = [header[key, i] for i in range(header.count(key))]
     except (fits.VerifyError, ValueError) as error:
         raise FitsError(f"the header card {key} is garbled") from error
+    # Of these, astropy would take the first, WCSLIB the last.
+    if any(value != values[0] for value in values):
+        raise FitsError(f"the header card {key} is there {len(values)} times, with other values")
+    return values[0]
 
 
 def _header_bytes(file: BinaryIO, index: int) -> bytes:
@@ -187,9 +194,9 @@ def _kind(block: bytes) -> str:
 
 
 def _parsed(content: bytes, index: int) -> fits.Header:
-    """The header; what is not ASCII in it (names of observers) becomes a question mark, as astropy reads it."""
+    """The header; what is no printable ASCII in it (names of observers) becomes a question mark, as astropy reads it."""
     try:
-        header = fits.Header.fromstring(content.decode("ascii", errors="replace").replace("\ufffd", "?"))
+        header = fits.Header.fromstring(_UNPRINTABLE.sub(b"?", content).decode("ascii"))
     except (ValueError, fits.VerifyError) as error:
         raise FitsError(f"the header of HDU {index} cannot be read ({error})") from error
     if not index and _value(header, "SIMPLE", False) is not True:

@@ -5,11 +5,14 @@ import numpy as np
 from mangrove.errors import CubeError
 from mangrove.survey import error_arrays, spectral_axis
 from mangrove.survey.fits_stream import Hdu, text
-from mangrove.survey.units import FLUX_TEXT, angstrom_factor, flux_factor
+from mangrove.survey.units import FLUX_TEXT, angstrom_factor, flux_factor, velocity_factor
 from mangrove.wavelengths import C_KMS
 
 #: Name of MaNGA's list of mask bits.
 _BITS = "MANGA_DRP3PIXMASK"
+#: Line spreads of the optical spectra of galaxies, Gaussian sigma, Angstrom.
+_SPREAD = (0.05, 20.0)
+_SAMPLE = 100_000
 
 
 def flux_and_ivar(hdus: dict[str, Hdu]) -> tuple[np.ndarray, np.ndarray]:
@@ -20,8 +23,9 @@ def flux_and_ivar(hdus: dict[str, Hdu]) -> tuple[np.ndarray, np.ndarray]:
     Raises
     ------
     CubeError
-        If BUNIT or HDUCLAS3 say that they hold something else.
+        If BUNIT, HDUCLAS2 or HDUCLAS3 say that they hold something else.
     """
+    error_arrays.check_content("FLUX", "IVAR", hdus)
     header = hdus["FLUX"].header
     unit = text(header, "BUNIT") or text(hdus["PRIMARY"].header, "BUNIT") or FLUX_TEXT
     factor = error_arrays.flux_scale("FLUX", unit)
@@ -63,19 +67,42 @@ def line_spread(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray
     Raises
     ------
     CubeError
-        If BUNIT is no unit of length or velocity.
+        If BUNIT is no unit of length or velocity, or the values cannot be in it.
     """
     unit = text(hdus[name].header, "BUNIT")
     values = hdus[name].data
-    if unit.replace(" ", "").lower() == "km/s":
-        return _single(values * (wave / C_KMS).reshape(-1, *(1,) * (values.ndim - 1)))
-    copied = flux_factor(unit) is not None
-    return _single(error_arrays.scaled(values, 1.0 if copied else _length(name, unit)))
+    kms = velocity_factor(unit)
+    if kms is not None:
+        spread = _single(values * (kms * wave / C_KMS).reshape(-1, *(1,) * (values.ndim - 1)))
+    else:
+        copied = flux_factor(unit) is not None
+        spread = _single(error_arrays.scaled(values, 1.0 if copied else _length(name, unit)))
+    check_spread(name, spread)
+    return spread
+
+
+def check_spread(name: str, spread: np.ndarray) -> None:
+    """Refuse a line spread (Gaussian sigma, Angstrom) that no such spectrum has: values in a unit that nothing states.
+
+    Raises
+    ------
+    CubeError
+        If the median over the pixels that have one is far from MaNGA's 1.2 Angstrom.
+    """
+    # A sample of the planes tells it, in little memory.
+    sample = spread[:: max(1, spread.size // _SAMPLE)]
+    known = sample[np.isfinite(sample) & (sample > 0)]
+    if known.size and not _SPREAD[0] < (median := float(np.median(known))) < _SPREAD[1]:
+        raise CubeError(
+            f"the line spread of HDU {name} has the median {median:.3g} Angstrom (Gaussian sigma): not that of such spectra. "
+            "Correct the values, or state their unit in its BUNIT."
+        )
 
 
 def notes(hdus: dict[str, Hdu]) -> str:
     """What the headers say of the wavelengths that a user must know (see :mod:`mangrove.survey.spectral_axis`)."""
-    return spectral_axis.velocity_frame(hdus["FLUX"].header, hdus["PRIMARY"].header)
+    names = [name for name in ("WAVE", "FLUX", "PRIMARY") if name in hdus]
+    return spectral_axis.velocity_frame(*(hdus[name].header for name in names))
 
 
 def _length(name: str, unit: str) -> float:

@@ -5,7 +5,7 @@ import numpy as np
 from mangrove.errors import CubeError
 from mangrove.survey import error_arrays
 from mangrove.survey.cube import Cube
-from mangrove.survey.fits_stream import Hdu, number, text
+from mangrove.survey.fits_stream import Hdu, text
 from mangrove.survey.sky_frame import celestial_frame, check_undistorted, spaxel_side
 from mangrove.survey.spectral_axis import SpectralAxis, spectral_axis, velocity_frame
 from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, log_edges, overlap_matrix
@@ -113,15 +113,11 @@ def _axis(hdus: dict[str, Hdu]) -> SpectralAxis:
 
 def _units(hdus: dict[str, Hdu]) -> tuple[float, error_arrays.Errors]:
     """What makes DATA fluxes in 1e-17 erg/s/cm2/Angstrom/spaxel, and what STAT holds."""
+    error_arrays.check_content("DATA", "STAT", hdus)
     header, primary = hdus["DATA"].header, hdus["PRIMARY"].header
     unit = text(header, "BUNIT") or text(primary, "BUNIT")
     factor = error_arrays.flux_scale("DATA", unit)
     errors = error_arrays.meaning_of_errors("STAT", hdus["STAT"].header, error_arrays.VARIANCE, unit, factor)
-    # MPDAF wrote a factor beside the unit.
-    for name in ("DATA", "STAT"):
-        scale = number(hdus[name].header, "FSCALE", 1.0)
-        if scale != 1:
-            raise CubeError(f"FSCALE of HDU {name} is {scale:g}: multiply the values by it and set it to 1.")
     return factor, errors
 
 

@@ -14,7 +14,16 @@ _FORMS = (
     (b"Rar!", "rar", "unrar x"),
 )
 #: Endings of names, for folders whose files need not be opened.
-_ENDINGS = {".fz": "funpack", ".bz2": "bunzip2", ".zip": "unzip", ".Z": "uncompress", ".xz": "unxz", ".zst": "unzstd"}
+_ENDINGS = {
+    ".tar": "tar xf",
+    ".tar.gz": "tar xf",
+    ".tgz": "tar xf",
+    ".fz": "funpack",
+    ".bz2": "bunzip2",
+    ".zip": "unzip",
+}
+_ENDINGS |= {".z": "uncompress", ".xz": "unxz", ".zst": "unzstd", ".lz4": "unlz4", ".lz": "lzip -d", ".7z": "7z x"}
+_ENDINGS |= {".rar": "unrar x"}
 _TAR_MARK = slice(257, 262)
 
 #: Bytes of a file's beginning that :func:`unpacking` wants to see.
@@ -39,4 +48,4 @@ def unpacking(first: bytes) -> str:
 
 def unpacking_tool(name: str) -> str:
     """The command that unpacks a file of this name; empty where the ending is that of no packed form."""
-    return next((tool for ending, tool in _ENDINGS.items() if name.endswith(ending)), "")
+    return next((tool for ending, tool in _ENDINGS.items() if name.lower().endswith(ending)), "")

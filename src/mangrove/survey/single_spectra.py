@@ -47,6 +47,7 @@ def read(hdus: dict[str, Hdu], spectrum: int) -> Cube:
         good &= np.isfinite(values) & (values > 0)
     # Masked pixels hold placeholders for the resolving power.
     lsf = np.divide(wave, resolving_power * SIGMA_TO_FWHM, out=np.zeros_like(wave), where=good)
+    manga_arrays.check_spread("SRES", lsf)
 
     def as_cube(values, dtype):
         return values.astype(dtype)[:, None, None]

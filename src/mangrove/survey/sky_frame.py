@@ -10,6 +10,8 @@ from astropy.wcs import WCS, FITSFixedWarning, NoConvergence, NonseparableSubima
 from astropy.wcs.utils import wcs_to_celestial_frame
 
 from mangrove.errors import CubeError
+from mangrove.survey.fits_stream import number
+from mangrove.survey.linear_cards import check_linear
 from mangrove.survey.units import with_standard_units
 
 #: Largest difference of the sides of a spaxel, and of the cosine of their angle from 0.
@@ -40,6 +42,9 @@ def celestial_frame(header: fits.Header) -> WCS:
         If there is none that can be used, its spaxels are not square, or no tangential frame fits.
     """
     check_undistorted(header)
+    check_linear(header, (1, 2))
+    # As text ('B1950') WCSLIB passes over it.
+    number(header, "EQUINOX", 2000.0)
     try:
         with warnings.catch_warnings():
             # What astropy mends (RADECSYS, dates), it mends well.

@@ -17,15 +17,22 @@ from astropy.wcs import (
 
 from mangrove.errors import CubeError
 from mangrove.survey.fits_stream import number, text
+from mangrove.survey.linear_cards import check_linear
 from mangrove.survey.units import unit_of, with_standard_units
 
 #: First four letters of CTYPE: wavelength in vacuum and in air.
 _MEDIA = {"WAVE": False, "AWAV": True}
 #: Spectral axes that are no wavelengths (Greisen et al. 2006, A&A 446, 747, table 1).
-_NO_WAVELENGTH = ("FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "VELO", "BETA", "FELO")
+NO_WAVELENGTH = ("FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "VELO", "BETA", "FELO")
 #: SPECSYS of wavelengths whose Doppler shift is that of the Sun, within 0.02 km/s.
 _SOLAR = ("", "BARYCENT", "HELIOCEN")
 _REST = "SOURCE"
+#: Values of cards about the medium, in lower case, and whether they mean air.
+_MEDIUM_CARDS = {
+    "AIRORVAC": {"air": True, "vac": False, "vacuum": False},
+    "VACUUM": dict.fromkeys(("true", "t", "1", "1.0", "yes"), False)
+    | dict.fromkeys(("false", "f", "0", "0.0", "no"), True),
+}
 
 
 class SpectralAxis(NamedTuple):
@@ -58,7 +65,7 @@ def spectral_axis(header: fits.Header, axis: int = 3) -> SpectralAxis:
     Raises
     ------
     CubeError
-        If the axis is something else, is coupled to the others, or cards are missing.
+        If the axis is something else, is coupled to the others, or cards are missing or contradict each other.
     """
     kind = text(header, f"CTYPE{axis}")
     if kind[:4].upper() not in _MEDIA:
@@ -72,9 +79,45 @@ def spectral_axis(header: fits.Header, axis: int = 3) -> SpectralAxis:
         raise CubeError(
             f"axis {axis} has no step: CD{axis}_{axis}, or CDELT{axis} (times PC{axis}_{axis}), is missing."
         )
+    check_linear(header, (axis,))
+    air = _MEDIA[kind[:4].upper()]
+    if (stated := stated_medium(header)) and (stated.air != air):
+        raise CubeError(
+            f"CTYPE{axis} is '{kind}', wavelengths in {'air' if air else 'vacuum'}, but {stated.key} is '{stated.value}'. "
+            "Correct the wrong card."
+        )
     pixels = np.arange(2 * int(number(header, f"NAXIS{axis}")) + 1) / 2.0 - 0.5
     wave = _wavelengths(header, axis, pixels)
-    return SpectralAxis(wave[1::2], wave[::2], _MEDIA[kind[:4].upper()])
+    return SpectralAxis(wave[1::2], wave[::2], air)
+
+
+class Medium(NamedTuple):
+    """The card that says whether wavelengths are in air, its value, and what it means."""
+
+    key: str
+    value: str
+    air: bool
+
+
+def stated_medium(header: fits.Header) -> Medium | None:
+    """What AIRORVAC and VACUUM, of SDSS and IRAF, say of the wavelengths; None where neither says anything.
+
+    Raises
+    ------
+    CubeError
+        If a value is not known, or the two contradict each other.
+    """
+    found = []
+    for key, words in _MEDIUM_CARDS.items():
+        value = str(header.get(key, "")).strip()
+        if value and value.lower() not in words:
+            raise CubeError(f"{key} is '{value}'; known are {', '.join(words)}. Correct the card.")
+        if value:
+            found.append(Medium(key, value, words[value.lower()]))
+    if len({medium.air for medium in found}) > 1:
+        said = " and ".join(f"{medium.key} '{medium.value}'" for medium in found)
+        raise CubeError(f"{said} contradict each other. Take the wrong card out.")
+    return found[0] if found else None
 
 
 def check_vacuum(hdus_of_cards: dict[str, fits.Header]) -> None:
@@ -92,11 +135,9 @@ def check_vacuum(hdus_of_cards: dict[str, fits.Header]) -> None:
     """
     for name, header in hdus_of_cards.items():
         kinds = [(f"CTYPE{i}", str(header.get(f"CTYPE{i}", "")).strip().upper()) for i in (1, 2, 3)]
-        said = [(key, kind) for key, kind in kinds if kind[:4] == "AWAV" or kind[:4] in _NO_WAVELENGTH]
-        said += [("AIRORVAC", v) for v in [str(header.get("AIRORVAC", "")).strip().lower()] if v.startswith("air")]
-        said += [
-            ("VACUUM", v) for v in [header.get("VACUUM", True)] if str(v).strip().upper() in ("F", "FALSE", "0", "NO")
-        ]
+        said = [(key, kind) for key, kind in kinds if kind[:4] == "AWAV" or kind[:4] in NO_WAVELENGTH]
+        if (medium := stated_medium(header)) and medium.air:
+            said.append((medium.key, medium.value))
         if said:
             key, value = said[0]
             raise CubeError(

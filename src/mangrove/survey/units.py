@@ -40,7 +40,9 @@ def unit_of(text: str) -> u.UnitBase | None:
         with warnings.catch_warnings():
             # Several slashes in one unit are bad style, and in every MaNGA header.
             warnings.simplefilter("ignore", u.UnitsWarning)
-            return u.Unit(text)
+            unit = u.Unit(text)
+        # Logarithms (dex, mag) are no values to multiply.
+        return None if isinstance(unit, u.function.FunctionUnitBase) else unit
     except (ValueError, TypeError):
         return None
 
@@ -73,6 +75,15 @@ def angstrom_factor(text: str) -> float | None:
     unit = unit_of(text)
     try:
         return None if unit is None else float(unit.to(u.AA))
+    except u.UnitConversionError:
+        return None
+
+
+def velocity_factor(text: str) -> float | None:
+    """By what values in a unit of velocity are multiplied to be in km/s; None for other units."""
+    unit = unit_of(text.replace("Km", "km").replace("KM", "km"))
+    try:
+        return None if unit is None else float(unit.to(u.km / u.s))
     except u.UnitConversionError:
         return None
 
