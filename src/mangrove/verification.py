@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from mangrove import artefacts, staleness
+from mangrove import artefacts, config_files, staleness
 from mangrove.errors import ArtefactError
 from mangrove.logs import first_of
 
@@ -58,7 +58,7 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     Raises
     ------
     ConfigError
-        If the workflow cannot be read with this configuration.
+        If the configuration is wrong, or the workflow cannot be read with it.
     """
     root = staleness.checkout_of(run)
     if root is None:
@@ -71,6 +71,7 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
         return Comparison(
             [], f"Not compared with the workflow: which file of configs/ has 'run: {name}'? Give --config."
         )
+    config_files.load([root / "config.yaml", *files])  # names what is wrong, which Snakemake does not
     stale = staleness.stale_artefacts(run, staleness.ask_workflow(root, files))
     problems = [
         f"{one.path}: a run would make it differently now (rule {one.rule}): {', '.join(one.why)}." for one in stale
