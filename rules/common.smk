@@ -125,7 +125,7 @@ def expected(names):
         made = [
             strip_wildcard_constraints(f)
             for f in map(str, one.output)
-            if f.endswith((".h5", "/model.json"))
+            if Path(f).suffix == ".h5" or Path(f).name == "model.json"
         ]
         if made and made[0].startswith(f"{RESULTS}/"):
             params = {k: v for k, v in one.params.items() if not is_unrecorded(v)}

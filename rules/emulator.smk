@@ -168,6 +168,7 @@ rule emulator_figures:
         mem_mb=4000,
     params:
         seed=CONFIG.seed,
+        keep_best=CONFIG.emulator.keep_best,
         code=code("emulator_figures"),
     message:
         "figures of the emulator"

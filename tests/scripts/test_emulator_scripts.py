@@ -77,7 +77,7 @@ def run_all(script, Params, folder):
     with pytest.MonkeyPatch.context() as patch:
         # The UMAP itself takes half a minute, most of it to compile.
         patch.setattr("mangrove.report.emulator.umap_coordinates", lambda x, seed: (np.arange(len(x)), x[:, :2]))
-        script("emulator_figures").main(Params(files), Params(drawn), Params(seed=1))
+        script("emulator_figures").main(Params(files), Params(drawn), Params(seed=1, keep_best=True))
     assert all((folder / f"{name}.png").stat().st_size > 5000 for name in FIGURES)
     return files
 
@@ -169,7 +169,7 @@ def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Param
     stored = read_stored(finished / "table.h5")
     sides = (stored.parts.train, stored.parts.test)
     sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
-    for make in script("emulator_figures").draw(inputs, found, 1).values():
+    for make in script("emulator_figures").draw(inputs, found, 1, True).values():
         assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
 

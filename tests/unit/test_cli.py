@@ -306,7 +306,7 @@ def test_outside_of_a_checkout_commands_say_so(here):
 
 def test_commands_expand_paths(checkout, monkeypatch):
     monkeypatch.setenv("HOME", str(checkout))
-    assert "13 cubes of 12 galaxies" in invoke("plan", "--config=~/configs/demo.yaml").output
+    assert "14 cubes of 13 galaxies" in invoke("plan", "--config=~/configs/demo.yaml").output
     assert "is not set" in invoke("plan", "--config=$NO_SUCH_NAME/demo.yaml").output
 
 

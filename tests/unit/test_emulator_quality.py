@@ -113,6 +113,16 @@ def test_baselines_predict_what_can_be_predicted():
         assert one.fit_s > 0 and one.predict_s > 0
 
 
+@pytest.mark.parametrize(
+    ("keep_best", "kept"), [(True, "kept: epoch 2, the lowest validation loss"), (False, "kept: epoch 3, the last")]
+)
+def test_the_losses_name_the_epoch_that_was_kept(keep_best, kept):
+    history = [{"epoch": i, "loss": 2.0 - i, "validation_loss": v} for i, v in enumerate([2.0, 1.0, 1.5])]
+    (axes,) = figures.learning_figure(history, [], keep_best).axes
+    line = axes.get_lines()[-1]
+    assert line.get_label() == kept and list(line.get_xdata()) == [int(kept.split()[2].rstrip(","))] * 2
+
+
 def test_every_figure_is_drawn(result):
     rows = quality.quality_table(result)
     place = np.random.default_rng(0).standard_normal((500, 2))

@@ -24,12 +24,16 @@ def main(inputs, outputs, params, log=None, threads=1):
     """Write the figures of ``outputs`` from the model, its table, its judgement and its training."""
     with rule_log(log):
         found = record.read(inputs.quality)
-        drawn = nothing(found.reason, outputs.keys()) if found.reason else draw(inputs, found, params["seed"])
+        drawn = (
+            nothing(found.reason, outputs.keys())
+            if found.reason
+            else draw(inputs, found, params["seed"], params["keep_best"])
+        )
         for name, make in drawn.items():
             save_png(make(), outputs[name])
 
 
-def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figure]]:
+def draw(inputs, found: record.Record, seed: int, keep_best: bool) -> dict[str, Callable[[], Figure]]:
     """The figures by name, each with the size of the sample that it rests on."""
     result, rows = found.result, found.rows
     model, stored = load(Path(inputs.description).parent), read_stored(inputs.table)
@@ -44,7 +48,7 @@ def draw(inputs, found: record.Record, seed: int) -> dict[str, Callable[[], Figu
         "bpt": lambda: figures.bpt_figure(result),
         "calibration": lambda: calibration_figure(result, rows, ordered_by),
         "spectrum": lambda: figures.spectrum_figure(model, test, example(test.measured)),
-        "learning": lambda: figures.learning_figure(history, points),
+        "learning": lambda: figures.learning_figure(history, points, keep_best),
         "umap": lambda: umap(model, stored, found, seed),
     }
     sides = sides_of(stored, found)

@@ -229,8 +229,10 @@ def spectrum_figure(model: Emulator, table: LineTable, example: int) -> Figure:
     return figure
 
 
-def learning_figure(history: Sequence[Mapping[str, float]], points: Sequence[LearningPoint]) -> Figure:
-    """Loss by epoch, and quality by number of training rows where a learning curve was made."""
+def learning_figure(
+    history: Sequence[Mapping[str, float]], points: Sequence[LearningPoint], keep_best: bool = True
+) -> Figure:
+    """Loss by epoch with the one that was kept, and quality by number of training rows where a curve was made."""
     figure = new_figure(13 if points else 8, 5)
     panels = figure.subplots(1, 2 if points else 1, squeeze=False)[0]
     left, epochs = panels[0], [row["epoch"] + 1 for row in history]
@@ -238,8 +240,9 @@ def learning_figure(history: Sequence[Mapping[str, float]], points: Sequence[Lea
         if history and key in history[0]:
             left.plot(epochs, [row[key] for row in history], "o-", ms=3, color=colour, label=label)
     if history and "validation_loss" in history[0]:
-        best = min(history, key=lambda row: row["validation_loss"])["epoch"] + 1
-        left.axvline(best, color="0.4", lw=1, ls="--", label=f"lowest validation loss: epoch {best:g}")
+        best = min(history, key=lambda row: row["validation_loss"]) if keep_best else history[-1]
+        kept = f"kept: epoch {best['epoch'] + 1:g}, {'the lowest validation loss' if keep_best else 'the last'}"
+        left.axvline(best["epoch"] + 1, color="0.4", lw=1, ls="--", label=kept)
     left.set(xlabel="epoch", ylabel="loss")
     left.legend(frameon=False, fontsize=9)
     if points:
