@@ -231,18 +231,21 @@ def doctor(
     from mangrove.verification import locked_runs
 
     runs = locked_runs(Path())
-    if runs is not None:
-        files = config or usable_config(runs)
-        what = f" by run {', '.join(runs)}" if runs else ""
-        print(
-            f"Snakemake's folder is locked{what}. If no snakemake runs here (check with 'ps'), a killed one left the lock:\n"
-            f"  snakemake --unlock --configfile {' '.join(map(str, files))}\n"
-            "and start again; incomplete files are made anew. Any configuration lifts the lock whose sample sheet is there."
-        )
-        raise typer.Exit(1)
     if config:
         check_run(config)
-    print("no lock; nothing to mend")
+    if runs is None:
+        print("no lock; nothing to mend")
+        return
+    files = config or usable_config(runs)
+    what = f" by run {', '.join(runs)}" if runs else ""
+    # Snakemake lifts its lock only with a configuration that it would start with.
+    command = f"snakemake --unlock --configfile {' '.join(map(str, files))}" if files else "rm -r .snakemake/locks"
+    print(
+        f"Snakemake's folder is locked{what}. If no snakemake runs here (check with 'ps'), a killed one left the lock:\n"
+        f"  {command}\n"
+        "and start again; incomplete files are made anew. Any configuration lifts the lock whose sample sheet is there."
+    )
+    raise typer.Exit(1)
 
 
 @app.command(hidden=True)

@@ -1,5 +1,6 @@
 """The configuration: its models, defaults and checks. The default file, the schema and the docs come from here."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,8 @@ RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 CONFLICT = "conflict"
 #: Type of the errors of a truth value in a key of another type.
 NOT_BOOLEAN = "not_boolean"
+#: A number whose digits underscores divide.
+_GROUPED = re.compile(r"[-+]?[0-9.]+_[0-9_.]*([eE][-+]?[0-9_]+)?")
 
 
 def rising_wavelengths(value: list[float]) -> list[float]:
@@ -39,6 +42,16 @@ Address = Annotated[str, AfterValidator(paths.address)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _underscores_are_in_no_number(cls, value, info):
+        """pydantic takes 1_5 for 15, which other readers of YAML take for text."""
+        given = value if isinstance(value, list) else [value]
+        is_text = cls.model_fields[info.field_name].annotation in (str, list[str])
+        if not is_text and any(isinstance(v, str) and _GROUPED.fullmatch(v.strip()) for v in given):
+            raise PydanticCustomError("underscore", "must be a number without underscores")
+        return value
 
     @field_validator("*", mode="before")
     @classmethod

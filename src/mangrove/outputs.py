@@ -9,6 +9,7 @@ from pathlib import Path
 import h5py
 from astropy.io import fits
 
+from mangrove import artefacts
 from mangrove.errors import OutputError
 
 
@@ -81,11 +82,15 @@ def replacing(target: str | Path) -> Iterator[Path]:
 
 
 def is_artefact(path: Path, kind: str) -> bool:
-    """Whether a file is an artefact of a kind that a command wrote; those of the workflow's rules have a code hash."""
+    """Whether a file is an artefact of a kind as a command left it; those of the workflow's rules have a code hash."""
     try:
         with h5py.File(path, "r") as f:
-            return f.attrs.get("kind") == kind and '"code"' not in str(f.attrs.get("params"))
-    except OSError:
+            if f.attrs.get("kind") != kind or '"code"' in str(f.attrs.get("params")):
+                return False
+            # Artefacts hold datasets with units: whatever else is there is the user's.
+            whole = all(isinstance(item, h5py.Dataset) for item in f.values())
+            return whole and artefacts.content_hash(f) == f.attrs.get("content_hash")
+    except (OSError, KeyError):
         return False
 
 

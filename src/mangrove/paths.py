@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _SERVER = ("http://", "https://")
+#: An address that lacks a slash would be a path below a folder 'https:'.
+_BROKEN = re.compile(r"(https?|file):(?!//)", re.IGNORECASE)
 _UNSET = re.compile(r"\$(\w+|\{[^}]*\})")
 
 
@@ -63,6 +65,10 @@ def _of_file_address(value: str) -> str:
 
 
 def _expanded(value: str) -> str:
+    if value.strip() not in ("", value):
+        raise ValueError("must not begin or end with a blank")
+    if broken := _BROKEN.match(value):
+        raise ValueError(f"must have two slashes after {broken[0]} (file:///folder is an absolute path)")
     if not value.startswith("~") and "$" not in value:
         return value
     expanded = os.path.expandvars(value)

@@ -37,13 +37,13 @@ def check_run(files: Sequence[Path]) -> None:
 
 
 def usable_config(runs: list[str]) -> list[Path]:
-    """The file in configs/ of one of these runs, or else any, that Snakemake would start with."""
+    """The file in configs/ of one of these runs, or else any, that Snakemake would start with; empty if there is none."""
     files = sorted(Path("configs").glob("*.yaml"))
     for file in sorted(files, key=lambda file: (file.stem not in runs, file.stem != "demo")):
         with contextlib.suppress(MangroveError):
             check_run([file])
             return [file]
-    return [Path("configs/YOUR.yaml")]
+    return []
 
 
 def run_folder(run: str) -> Path:

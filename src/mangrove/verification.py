@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 from typing import NamedTuple
 
-from mangrove import artefacts, staleness
+from mangrove import artefacts, config_files, staleness
 from mangrove.errors import ArtefactError
 from mangrove.logs import first_of
 
@@ -58,7 +58,7 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     Raises
     ------
     ConfigError
-        If the workflow cannot be read with this configuration.
+        If the configuration is wrong, or the workflow cannot be read with it.
     """
     root = staleness.checkout_of(run)
     if root is None:
@@ -71,13 +71,16 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
         return Comparison(
             [], f"Not compared with the workflow: which file of configs/ has 'run: {name}'? Give --config."
         )
+    # Read here first: errors name what is wrong, which Snakemake's do not.
+    given = config_files.load([root / "config.yaml", *files]).run
     stale = staleness.stale_artefacts(run, staleness.ask_workflow(root, files))
     problems = [
         f"{one.path}: a run would make it differently now (rule {one.rule}): {', '.join(one.why)}." for one in stale
     ]
     shown = " and ".join(["config.yaml", *(os.path.relpath(file, root) for file in files)])
+    other = f", the configuration of run '{given}'" if given != run.resolve().name else ""
     advice = " Snakemake makes them anew if it has a record of them, else with --forcerun RULE." if problems else ""
-    return Comparison(problems, f"Compared with what the workflow would use now ({shown}).{advice}")
+    return Comparison(problems, f"Compared with what the workflow would use now ({shown}{other}).{advice}")
 
 
 def count_statuses(run: Path) -> Counter:

@@ -63,7 +63,7 @@ def find(node: yaml.Node | None, keys: Sequence[str | int]) -> tuple[yaml.Node |
     line = 0
     for key in keys:
         if isinstance(node, yaml.MappingNode):
-            pair = next((pair for pair in node.value if pair[0].value == str(key)), None)
+            pair = _pair(node, str(key))
             if pair is None:
                 return None, 0
             node, line = pair[1], pair[0].start_mark.line + 1
@@ -73,6 +73,20 @@ def find(node: yaml.Node | None, keys: Sequence[str | int]) -> tuple[yaml.Node |
         else:
             return None, 0
     return node, line
+
+
+def _pair(node: yaml.MappingNode, key: str) -> tuple[yaml.Node, yaml.Node] | None:
+    """A key of a mapping and its value, be they its own or merged (<<) into it."""
+    for own in node.value:
+        if own[0].tag != f"{_TAG}merge" and own[0].value == key:
+            return own
+    for name, value in node.value:
+        if name.tag == f"{_TAG}merge":
+            merged = value.value if isinstance(value, yaml.SequenceNode) else [value]
+            found = (_pair(one, key) for one in merged if isinstance(one, yaml.MappingNode))
+            if pair := next(filter(None, found), None):
+                return pair
+    return None
 
 
 def _invalid(file, error: yaml.MarkedYAMLError) -> ConfigError:

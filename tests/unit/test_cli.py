@@ -267,6 +267,8 @@ def lock(folder, *names):
     ],
 )
 def test_doctor_prints_the_command_that_lifts_the_lock(checkout, locked, arguments, said, command):
+    for name in ("a.yaml", "b.yaml"):
+        (checkout / name).write_text("run: x\nsample: {sheet: samples/demo.tsv}\n")
     lock(checkout, *locked)
     done = invoke("doctor", *arguments)
     assert done.exit_code == 1
@@ -277,6 +279,14 @@ def test_doctor_takes_the_configuration_of_the_locked_run(checkout):
     (checkout / "configs/a.yaml").write_text("run: a\nsample: {sheet: samples/demo.tsv}\n")
     lock(checkout, "results/a/x.h5")
     assert "--unlock --configfile configs/a.yaml\n" in invoke("doctor").output
+
+
+def test_doctor_prints_no_command_that_fails(checkout):
+    """Snakemake would not start with any configuration here, not even to lift the lock."""
+    (checkout / "samples/demo.tsv").unlink()
+    lock(checkout, "results/demo/a.h5")
+    assert "\n  rm -r .snakemake/locks\n" in invoke("doctor").output
+    assert "nope.yaml does not exist" in message("doctor", "--config", "nope.yaml")
 
 
 def test_doctor_checks_a_configuration(checkout):

@@ -197,3 +197,62 @@ def test_units_of_widths_are_used(tmp_path):
     np.testing.assert_allclose(found.ew_ivar[0, HALPHA], 0.04, rtol=1e-6)
     with pytest.raises(CatalogueError, match=r"OII_3726_EW is in 'km / s'"):
         read_fastspecfit(write_catalogue(tmp_path / "g.fits", [0.5], {"": "km/s"}, TARGETID=[11]))
+
+
+@pytest.mark.filterwarnings("ignore::astropy.utils.exceptions.AstropyWarning")
+@pytest.mark.parametrize("part", [0.05, 0.3, 0.6, 0.9])
+@pytest.mark.parametrize("name", ["fast.fits", "coadd.fits"])
+def test_files_that_were_cut_off_are_named(tmp_path, name, part):
+    write_catalogue(tmp_path / "fast.fits", [5.0] * 200, TARGETID=list(range(200)))
+    write_coadd(tmp_path / "coadd.fits", list(range(200)))
+    content = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(part * len(content))])
+    with pytest.raises(CatalogueError, match=name):
+        desi_sample(tmp_path / "fast.fits", [tmp_path / "coadd.fits"])
+
+
+@pytest.mark.parametrize(
+    ("name", "hdu", "said"),
+    [
+        ("FIBERMAP", fits.ImageHDU(np.ones(3)), "FIBERMAP is no table"),
+        ("R_WAVELENGTH", fits.ImageHDU(), "R_WAVELENGTH is empty"),
+        ("R_FLUX", fits.BinTableHDU.from_columns(columns(A=[1])), "R_FLUX is no image"),
+        ("R_MASK", fits.ImageHDU(np.ones((2, 3), "i4")), r"R_MASK is of shape \(2, 3\)"),
+    ],
+)
+def test_hdus_of_another_kind_are_named(tmp_path, name, hdu, said):
+    path = write_coadd(tmp_path / "coadd.fits", [11, 12])
+    hdu.name = name
+    with fits.open(path, mode="append" if name == "R_MASK" else "update") as hdus:
+        if name == "R_MASK":
+            hdus.append(hdu)
+        else:
+            hdus[name] = hdu
+    with pytest.raises(CatalogueError, match=said):
+        read_coadd(path)
+
+
+def test_compressed_masks_are_used(tmp_path):
+    """As desispec writes them."""
+    path = write_coadd(tmp_path / "coadd.fits", [11, 12])
+    with fits.open(path, mode="append") as hdus:
+        mask = np.zeros(hdus["Z_FLUX"].shape, "i4")
+        mask[1, -5:] = 1
+        hdus.append(fits.CompImageHDU(mask, name="Z_MASK"))
+    assert (read_coadd(path).ivar[:, -5:] > 0).tolist() == [[True] * 5, [False] * 5]
+
+
+def test_targets_are_told_apart_by_whole_numbers(tmp_path):
+    """Two neighbours of 17 digits are one floating-point number."""
+    targets = [39627000000000001.0, 39627000000000002.0]
+    path = write_catalogue(tmp_path / "fast.fits", [5.0, 7.0], TARGETID=targets)
+    with pytest.raises(CatalogueError, match="TARGETID in METADATA holds no whole numbers"):
+        read_fastspecfit(path)
+
+
+@pytest.mark.parametrize("version", ["1.0.1", "v1.0.1", "V1"])
+def test_old_widths_are_corrected_however_their_version_is_written(tmp_path, version):
+    path = write_catalogue(tmp_path / "fast.fits", [5.0], TARGETID=[11])
+    fits.setval(path, "DEPNAM00", value="fastspecfit")
+    fits.setval(path, "DEPVER00", value=version)
+    assert read_fastspecfit(path).ew[0, HALPHA] == pytest.approx(5 / 1.1**2)

@@ -440,6 +440,19 @@ def test_the_table_replaces_tables_only(desi_files):
     assert (folder / "mine.h5").read_bytes() == b"mine"
     for _ in range(2):
         assert make("fastspec.fits", "table.h5", "coadd-a.fits").exit_code == 0
+    changes = (
+        lambda f: f["ew"].write_direct(2 * f["ew"][...]),
+        lambda f: f.update(notes=[1.0]),
+        lambda f: f.create_group("mine"),
+    )
+    for number, change in enumerate(changes):
+        edited = folder / f"edited-{number}.h5"
+        edited.write_bytes((folder / "table.h5").read_bytes())
+        with h5py.File(edited, "a") as f:
+            change(f)
+        content = edited.read_bytes()
+        assert "was not replaced" in str(make("fastspec.fits", edited.name, "coadd-a.fits").exception)
+        assert edited.read_bytes() == content
     with h5py.File(folder / "table.h5", "a") as f:
         f.attrs["params"] = '{"code": "0123"}'
     assert "is not a table as written by mangrove desi-table" in str(

@@ -57,6 +57,16 @@ def test_file_addresses_are_paths_from_the_root(home, key, text):
         value(home, key, "file://data/c")
 
 
+@pytest.mark.parametrize("key", LOCAL + ADDRESSES)
+def test_what_would_be_a_folder_of_an_odd_name_is_refused(home, key):
+    for text in (" ~/c", "~/c ", " data"):
+        with pytest.raises(ConfigError, match=rf"{key} in \S*x.yaml, line 2: must not begin or end with a blank"):
+            value(home, key, text)
+    for text in ("file:/a/c", "file:c", "http:/x.org/c", "HTTPS:x.org"):
+        with pytest.raises(ConfigError, match=rf"{key} in \S*x.yaml, line 2: must have two slashes after"):
+            value(home, key, text)
+
+
 def test_addresses_of_servers_only_where_something_is_fetched(tmp_path):
     for key in ADDRESSES:
         assert value(tmp_path, key, "https://x.org/~me/$a") == "https://x.org/~me/$a"

@@ -212,3 +212,14 @@ def test_a_written_sheet_is_known_until_a_line_is_changed(tmp_path):
 def test_a_missing_sheet_of_own_files_is_written_by_hand():
     with pytest.raises(SampleError, match=r"does not exist. For files of your own write it by hand"):
         read_sheet(Config.model_validate({"run": "nowhere", "survey": {"source": "files"}}))
+
+
+def test_a_quote_in_a_comment_is_none_of_a_field():
+    header = f"{HEADER}\tmorphology"
+    lines = rows({}, {}, header=header, row=f"{ROW}\tSb")
+    assert len(parse(lines[0], '# seeing\t"1.5\n', *lines[1:])) == len(parse(*lines)) == 2
+
+
+def test_digits_of_other_scripts_make_no_plateifu():
+    with pytest.raises(SampleError, match=r"plateifu .* is malformed"):
+        parse(*rows({"8485": "848\u0665"}))

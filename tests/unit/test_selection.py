@@ -493,3 +493,9 @@ def test_hubble_types_are_text_of_one_line(tmp_path):
     Table({"NAME": NUCLEI, "TYPE": [0, 3, -5]}).write(tmp_path / "t.fits")
     with pytest.raises(CatalogueError, match="the column TYPE holds numbers; wanted are Hubble types as text"):
         catalogues.join_morphology(galaxies, tmp_path / "t.fits")
+
+
+def test_logarithms_are_no_masses(tmp_path):
+    path = drpall(tmp_path / "d.fits", odd_rows() | {"nsa_elpetro_mass": [9.5, 10.0, 11.2]}, "MANGA")
+    with pytest.raises(CatalogueError, match=r"nsa_elpetro_mass has values up to 11\.2, .* not their logarithms"):
+        selection.make_sample(Config(), str(path))

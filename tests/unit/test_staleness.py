@@ -86,6 +86,39 @@ def test_without_a_checkout_or_a_configuration_verify_says_so(tmp_path, monkeypa
     assert "'run: one'? Give --config" in against_workflow(run).note
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (None, "configuration file .*x.yaml does not exist"),
+        ("fit:\n\tclip_sigma: 3\n", "x.yaml, line 2: not valid YAML: there is a tab"),
+        ("fit: {clip: 3}\n", "unknown key 'fit.clip' in .*x.yaml, line 1"),
+    ],
+)
+def test_a_wrong_configuration_is_named_with_its_line(tmp_path, monkeypatch, text, said):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/one").mkdir(parents=True)
+    (tmp_path / "Snakefile").write_text("", encoding="utf-8")
+    (tmp_path / "config.yaml").write_text("run: other\n", encoding="utf-8")
+    if text is not None:
+        (tmp_path / "x.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError, match=said):
+        against_workflow(tmp_path / "results/one", [tmp_path / "x.yaml"])
+
+
+def test_the_configuration_of_another_run_is_said(tmp_path, monkeypatch):
+    """It need not list the galaxies of this one: nothing would be stale."""
+    monkeypatch.setattr(staleness, "ask_workflow", lambda root, files: [])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "results/one").mkdir(parents=True)
+    (tmp_path / "Snakefile").write_text("", encoding="utf-8")
+    for name, run in {"config.yaml": "dr17", "x.yaml": "other", "y.yaml": "one"}.items():
+        (tmp_path / name).write_text(f"run: {run}\n", encoding="utf-8")
+    run = tmp_path / "results/one"
+    said = "(config.yaml and x.yaml, the configuration of run 'other')"
+    assert said in against_workflow(run, [tmp_path / "x.yaml"]).note
+    assert "(config.yaml and y.yaml)" in against_workflow(run, [tmp_path / "y.yaml"]).note
+
+
 def test_a_workflow_that_cannot_be_read_says_why(tmp_path):
     (tmp_path / "Snakefile").write_text("import sys\nsys.exit('ConfigError: what is wrong')\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"cannot be read(.|\n)*what is wrong"):

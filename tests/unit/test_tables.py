@@ -133,3 +133,39 @@ def test_the_table_with_the_columns_is_read_and_clashing_names_are_refused(tmp_p
     (tmp_path / "page.fits").write_text("<html>")
     with pytest.raises(CatalogueError, match="cannot be read as a table"):
         tables.read_table(tmp_path / "page.fits", ["NAME"])
+
+
+TEXT = {
+    "csv": "NAME,TYPE\na,Sa\nb,{}\nc,Sc\nd,{}\n",
+    "ecsv": "# %ECSV 1.0\n# ---\n# datatype:\n# - {{name: NAME, datatype: string}}\n# - {{name: TYPE, datatype: string}}\n"
+    "NAME TYPE\na Sa\nb {}\nc Sc\nd {}\n",
+    "comma.ecsv": "# %ECSV 1.0\n# ---\n# delimiter: ','\n# datatype:\n# - {{name: NAME, datatype: string}}\n"
+    "# - {{name: TYPE, datatype: string}}\nNAME,TYPE\na,Sa\nb,{}\nc,Sc\nd,{}\n",
+}
+
+
+@pytest.mark.parametrize("kind", TEXT)
+@pytest.mark.parametrize("fields", [('"S0', "Sd"), ('"S0', '"Sd'), ('"S0', 'Sd"')])
+def test_a_quote_swallows_no_rows(tmp_path, kind, fields):
+    path = tmp_path / f"t.{kind}"
+    path.write_text(TEXT[kind].format(*fields))
+    line = 1 + next(i for i, text in enumerate(path.read_text().splitlines()) if '"S0' in text)
+    with pytest.raises(CatalogueError, match=rf"line {line}: a field begins with a quote .* Take the quote away"):
+        tables.read_table(path, ["NAME"])
+
+
+@pytest.mark.parametrize("kind", TEXT)
+def test_text_is_read_with_quotes_and_a_byte_order_mark(tmp_path, kind):
+    path = tmp_path / f"t.{kind}"
+    path.write_text(TEXT[kind].format('"S0, ""lens"""', "15'").replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    table = tables.read_table(path, ["NAME"])
+    assert tables.texts(table["NAME"]) == ["a", "b", "c", "d"]
+    assert tables.texts(table["TYPE"]) == ["Sa", 'S0, "lens"', "Sc", "15'"]
+
+
+def test_a_column_of_a_text_table_is_there_once(tmp_path):
+    (tmp_path / "t.csv").write_text("NAME,FLAG,FLAG,,\na,1,0,,\n")
+    with pytest.raises(CatalogueError, match="has the column FLAG twice"):
+        tables.read_table(tmp_path / "t.csv", ["NAME"])
+    (tmp_path / "u.csv").write_text("NAME,FLAG,,\na,1,,\n")
+    assert tables.flags(tables.read_table(tmp_path / "u.csv", ["NAME"])["FLAG"], "u.csv").tolist() == [1]

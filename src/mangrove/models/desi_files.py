@@ -88,7 +88,7 @@ def read_coadd(path) -> Coadd:
         If the file is missing, lacks an HDU or a column, is in units of another kind, or its HDUs do not fit together.
     """
     with opened(path) as hdus:
-        fibermap = hdu_of(hdus, "FIBERMAP", path)
+        fibermap = hdu_of(hdus, "FIBERMAP", path, is_table=True)
         target_id = targets(fibermap, path)
         ebv = tables.numbers(column(fibermap, "EBV", path), u.mag, path)
         cameras = [hdu.name.removesuffix("_WAVELENGTH") for hdu in hdus if hdu.name.endswith("_WAVELENGTH")]
@@ -228,7 +228,12 @@ def _spectra(hdus: fits.HDUList, camera: str, shape: tuple[int, int], path) -> t
             f"{camera}_WAVELENGTH ask for {shape}. Download the file again."
         )
     if f"{camera}_MASK" in hdus:
-        ivar = np.where(hdus[f"{camera}_MASK"].data == 0, ivar, 0)
+        mask = image(hdus, f"{camera}_MASK", path)
+        if mask.shape != shape:
+            raise CatalogueError(
+                f"{path}: {camera}_MASK is of shape {mask.shape}; {camera}_FLUX is of {shape}. Download the file again."
+            )
+        ivar = np.where(mask == 0, ivar, 0)
     return flux, np.where(np.isfinite(flux) & (ivar > 0), ivar, 0)
 
 

@@ -31,12 +31,28 @@ def opened(path) -> fits.HDUList:
         raise CatalogueError(f"{path} is not a readable FITS file ({error}). {CHECK_NAME}") from error
 
 
-def hdu_of(hdus: fits.HDUList, name: str, path):
-    """An HDU by name."""
+def hdu_of(hdus: fits.HDUList, name: str, path, is_table: bool = False):
+    """An HDU by name, whose data are there.
+
+    Raises
+    ------
+    CatalogueError
+        If it is not there, is no table where one is wanted, or the file ends before it does.
+    """
     if name not in hdus:
         found = ", ".join(hdu.name for hdu in hdus)
         raise CatalogueError(f"{path} has no HDU {name}; it has {found}. {CHECK_KIND}")
-    return hdus[name]
+    hdu = hdus[name]
+    try:
+        empty = hdu.data is None
+    except (OSError, TypeError, ValueError, EOFError) as error:  # astropy's words for a file that was cut off
+        raise CatalogueError(f"{path}: HDU {name} is cut off or damaged ({error}). Download the file again.") from error
+    # Compressed images, as DESI's masks are, were tables to astropy before version 7.
+    image_hdus = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU
+    if empty or is_table == isinstance(hdu, image_hdus):
+        kind = "empty" if empty else f"no {'table' if is_table else 'image'}"
+        raise CatalogueError(f"{path}: HDU {name} is {kind}. {CHECK_KIND}")
+    return hdu
 
 
 def column(table, name: str, path) -> MaskedColumn:
@@ -48,8 +64,17 @@ def column(table, name: str, path) -> MaskedColumn:
 
 
 def targets(table, path) -> np.ndarray:
-    """TARGETID, int64."""
-    return np.ma.getdata(column(table, "TARGETID", path)).astype(np.int64)
+    """TARGETID, int64; no floating-point number, which holds 16 of its 17 digits."""
+    found = column(table, "TARGETID", path)
+    try:
+        if found.dtype.kind in "iuSU":
+            return np.ma.getdata(found).astype(np.int64)
+    except ValueError:
+        pass
+    raise CatalogueError(
+        f"{path}: TARGETID in {table.name} holds no whole numbers, by which targets are told apart; store them as 64-bit "
+        "integers."
+    )
 
 
 def words(table, name: str, path) -> np.ndarray:

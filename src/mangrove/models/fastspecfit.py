@@ -66,7 +66,7 @@ def read_fastspecfit(path) -> LineCatalogue:
         If the file is missing, lacks an HDU or a column, or its two HDUs are of different rows.
     """
     with opened(path) as hdus:
-        lines, meta = hdu_of(hdus, "FASTSPEC", path), hdu_of(hdus, "METADATA", path)
+        lines, meta = (hdu_of(hdus, name, path, is_table=True) for name in ("FASTSPEC", "METADATA"))
         target_id = targets(meta, path)
         redshift = tables.numbers(column(meta, "Z", path), u.one, path)
         if not np.array_equal(targets(lines, path), target_id):
@@ -130,7 +130,7 @@ def _ew_factor(hdus: fits.HDUList, redshift: np.ndarray, path) -> np.ndarray:
     header = hdus[0].header
     names = {str(header[key]).strip(): key.replace("NAM", "VER") for key in header if key.startswith("DEPNAM")}
     version = str(header.get(names.get("fastspecfit", ""), "")).strip()
-    major = version.split(".")[0]
+    major = version.lower().removeprefix("v").split(".")[0]
     if not major.isdigit() or int(major) >= _FIRST_RIGHT_EW:
         return np.ones(redshift.shape)
     log.warning("%s is of FastSpecFit %s, whose EW are (1 + z)^2 too large: divided by it", path, version)

@@ -17,7 +17,7 @@ from mangrove.models.continuum import Bins
 from mangrove.models.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
 from mangrove.models.line_distribution import LineMixture
 from mangrove.models.line_table import luminosity_of
-from mangrove.survey import tables
+from mangrove.survey import tables, text_tables
 
 #: Names under which a table holds the fluxes of all bins in one column, ...
 FLUX_COLUMNS = ("flux_bins", "continuum_flux")
@@ -120,7 +120,7 @@ def read_continua(path) -> Continua:
     if not path.is_file():
         raise CatalogueError(f"{path} does not exist. Correct the path.")
     try:
-        table = _read_hdf5(path) if _format(path) == "hdf5" else Table.read(path, format=_format(path))
+        table = _READERS[_format(path)](path)
     except (OSError, ValueError) as error:
         raise CatalogueError(
             f"{path} is not a readable table ({error}). Its name must end as its format demands: {', '.join(_FORMATS)}."
@@ -204,6 +204,13 @@ def _read_hdf5(path: Path) -> Table:
 def _is_column(dataset, n_row: int) -> bool:
     bare_dimension = b"not a netCDF variable" in bytes(dataset.attrs.get("NAME", b""))
     return isinstance(dataset, h5py.Dataset) and dataset.shape[:1] == (n_row,) and not bare_dimension
+
+
+def _read_fits(path: Path) -> Table:
+    return Table.read(path, format="fits")
+
+
+_READERS = {"fits": _read_fits, "ascii.ecsv": text_tables.read, "hdf5": _read_hdf5}
 
 
 def _values(dataset: h5py.Dataset) -> np.ndarray:

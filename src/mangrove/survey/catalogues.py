@@ -160,7 +160,7 @@ def _by_name(table: Table, values: Sequence, survey: Names, path) -> tuple[dict,
 
 
 def _names(column) -> list[str]:
-    return [re.sub("^manga-", "", name, flags=re.IGNORECASE) for name in tables.texts(column)]
+    return [re.sub("^manga- ?", "", name, flags=re.IGNORECASE) for name in tables.texts(column)]
 
 
 def _unique(names: Sequence[str], values: Sequence, known: frozenset[str], path) -> dict:

@@ -8,7 +8,7 @@ from mangrove.errors import SampleError
 
 #: Missing numbers in sample sheets, as in the NSA columns of drpall.
 MISSING = -9999.0
-PLATEIFU = r"\d{4,5}-\d{3,5}"
+PLATEIFU = r"[0-9]{4,5}-[0-9]{3,5}"
 #: Words in place of a name, a class or a number that is not known.
 UNKNOWN_WORDS = frozenset(
     {"", "-", "--", "?", "nan", "none", "null", "n/a", "na", "nodata", "masked", "unknown", "-1", "-9999"}

@@ -147,7 +147,9 @@ def _hash(lines: Iterable[str]) -> str:
 
 
 def _fields(line: str, where: str) -> list[str]:
-    """The fields of a line; a field in quotes ends in its line, so that a stray quote swallows no rows."""
+    """The fields of a line, none of a comment; a field in quotes ends in its line, so that a stray one swallows no rows."""
+    if line.startswith("#"):
+        return []
     try:
         return next(csv.reader([line.rstrip("\r\n")], delimiter="\t", strict=True), [])
     except csv.Error:

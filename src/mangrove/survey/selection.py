@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 
 from mangrove.config import Config, Sample
+from mangrove.errors import CatalogueError
 from mangrove.survey import catalogues, drpall_files, tables
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.drpall_files import read_drpall
@@ -29,6 +30,8 @@ _OPTIONAL = {
     "esweight": ("esweight", u.one),
 }
 _MASS = "nsa_elpetro_mass"
+#: No galaxy of the survey has less, M_sun; logarithms are below it.
+_SMALLEST_MASS = 1e3
 #: H0 / 100 km/s/Mpc of mangrove; the NASA-Sloan Atlas gives masses in M_sun / h^2.
 _H = 0.7
 #: Ways of writing that unit; drpall itself has none.
@@ -175,7 +178,13 @@ def _optional(drpall: Table, path) -> dict[str, np.ndarray]:
         if column.unit is not None and str(column.unit) in _MASS_UNITS:
             column = column.copy()
             column.unit = None
-        found["mass"] = tables.numbers(column, u.solMass, path)
+        found["mass"] = mass = tables.numbers(column, u.solMass, path)
+        known = mass[mass > 0]
+        if known.size and known.max() < _SMALLEST_MASS:
+            raise CatalogueError(
+                f"{path}: the column {column.name} has values up to {known.max():.4g}, no masses of galaxies; wanted are M_sun "
+                "(/ h^2), not their logarithms."
+            )
     return found
 
 

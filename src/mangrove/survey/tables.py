@@ -16,6 +16,7 @@ from astropy.io.registry import IORegistryError
 from astropy.table import Column, MaskedColumn, Table
 
 from mangrove.errors import CatalogueError
+from mangrove.survey import text_tables
 from mangrove.survey.galaxy import MISSING, UNKNOWN_WORDS
 
 _YES, _NO = {"1", "t", "true", "y", "yes"}, {"0", "f", "false", "n", "no"}
@@ -35,11 +36,12 @@ def read_table(path: str | Path, columns: Sequence[str], hdu: str | int | None =
     Raises
     ------
     CatalogueError
-        If the file cannot be read, or has no such table.
+        If the file cannot be read, or has no such table; see also :func:`mangrove.survey.text_tables.read`.
     """
     with readable(path):
         if not _is_fits(path):
-            return Table.read(path)
+            table = text_tables.read(path)
+            return Table.read(path) if table is None else table
         # Logical columns as bytes: as truth values their third value, not known, would be false.
         with fits.open(path, logical_as_bytes=True) as hdus:
             found = _tables(hdus) if hdu is None else [hdus[hdu]]
