@@ -454,6 +454,14 @@ def test_catalogues_are_joined_by_either_name(tmp_path, column, names):
     assert [g.morphology for g in catalogues.join_morphology(galaxies, tmp_path / "c.fits")] == ["Sa", "Sb", "Sc"]
 
 
+def test_a_column_of_names_of_two_kinds_is_refused(tmp_path):
+    path = agn_catalogue(tmp_path / "agn.fits", MANGAID=["manga-8485-1901", "1-2"])
+    with pytest.raises(
+        CatalogueError, match=r"agn.fits, row 2: 1-2 is a mangaid, while others of its names are plateifus"
+    ):
+        catalogues.join_agn(survey_of(*NUCLEI), path)
+
+
 def test_repeat_observations_share_what_is_known_of_their_mangaid(tmp_path):
     galaxies = [replace(g, mangaid="1-5") for g in survey_of(*NUCLEI)]
     Table({"MANGAID": ["1-5", "1-5"], "TYPE": ["Sa", "Sa"]}).write(tmp_path / "m.fits")

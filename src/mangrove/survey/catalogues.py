@@ -156,7 +156,20 @@ def _by_name(table: Table, values: Sequence, survey: Names, path) -> tuple[dict,
             f"{path} lists none of the {len(survey.plateifu)} cubes of the survey: its {', '.join(found)} holds names like "
             f"'{example}'. Wanted are plateifus (8485-1901 or manga-8485-1901) or MANGAIDs (1-209232)."
         )
+    _demand_one_kind(names, survey, kind, path)
     return _unique(names, values, getattr(survey, kind), path), lambda galaxy: getattr(galaxy, kind)
+
+
+def _demand_one_kind(names: Sequence[str], survey: Names, kind: str, path) -> None:
+    """Refuse names that the join would pass over: those that the survey knows by another kind of name."""
+    others = {other: known - getattr(survey, kind) for other, known in survey._asdict().items() if other != kind}
+    for row, name in enumerate(names, start=1):
+        for other, known in others.items():
+            if name in known:
+                raise CatalogueError(
+                    f"{path}, row {row}: {name} is a {other}, while others of its names are {kind}s; give all rows names of "
+                    "one kind."
+                )
 
 
 def _names(column) -> list[str]:
