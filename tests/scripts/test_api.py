@@ -176,6 +176,20 @@ def test_a_spectrum_without_data_has_a_status_and_no_numbers(arguments):
     plt.close(figure)
 
 
+def test_negative_variances_are_no_data_and_give_no_warning(arguments):
+    ivar, mask = (np.array(arguments[name]) for name in ("ivar", "mask"))
+    ivar[500:520], mask[500:520] = -1.0, 1
+    found, masked = fit_spectrum(**arguments | {"ivar": ivar}), fit_spectrum(**arguments | {"mask": mask})
+    assert np.isinf(found.spectrum["error"][500:520].value).all()
+    assert found["v_star"] == masked["v_star"] and found["chi2_reduced"] == masked["chi2_reduced"]
+
+
+def test_a_fit_shows_itself_in_one_line(plain):
+    text = repr(plain)
+    assert text.startswith("<SpectrumFit, status 'ok': v_star = ") and "\n" not in text and len(text) < 200
+    assert f"sigma_gas = {plain['sigma_gas'].value:.1f} ± {plain['sigma_gas_err'].value:.1f} km/s" in text
+
+
 def test_the_model_is_that_of_the_data_as_observed(plain, arguments, run):
     table = plain.spectrum
     used = table["used"]
@@ -213,6 +227,20 @@ def test_the_plot_shows_data_model_components_and_residual(plain):
         ({"lsf": -1.0}, SpectrumError, "negative"),
         ({"lsf": 1.0 * u.kg}, SpectrumError, "lsf is in kg"),
         ({"lsf": np.ones(7)}, SpectrumError, r"lsf has shape \(7,\)"),
+        ({"lsf": 1900.0}, SpectrumError, "resolving power is a Quantity without unit"),
+        ({"lsf": 70.0}, SpectrumError, r"as in 70 \* u.km / u.s"),
+        ({"lsf": "wide"}, SpectrumError, "lsf must be numbers"),
+        ({"wave": np.geomspace(360.0, 1030.0, 4563)}, SpectrumError, r"360 to 1030 Angstrom.*wave \* u.nm"),
+        ({"wave": np.linspace(3.55, 4.01, 4563)}, SpectrumError, "not logarithms"),
+        ({"wave": ["a"] * 4563}, SpectrumError, "wave must be numbers"),
+        ({"flux": ["a"] * 4563}, SpectrumError, "flux must be numbers"),
+        ({"wave": np.geomspace(9000.0, 9500.0, 4563)}, SpectrumError, "nothing of rest_range 3650-7400"),
+        ({"rest_range": [5050.0, 5800.0]}, SpectrumError, "no emission line lies in the rest frame range 505"),
+        ({"z": None}, SpectrumError, "z is None; it must be a plain number"),
+        ({"z": 8400 * u.km / u.s}, SpectrumError, "z is 8400.0 km / s"),
+        ({"ebv": "low"}, SpectrumError, "ebv is low"),
+        ({"pixel_scale": -0.5}, SpectrumError, "pixel_scale is -0.5"),
+        ({"pixel_scale": 0.0}, SpectrumError, "pixel_scale is 0; it must be positive"),
         ({"z": np.nan}, SpectrumError, "z is nan"),
         ({"ebv": -1.0}, SpectrumError, "ebv is -1"),
         ({"polynomial_degre": 3}, ConfigError, "did you mean 'polynomial_degree'"),
