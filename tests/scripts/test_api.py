@@ -13,6 +13,7 @@ from mangrove.api import fit_spectrum, open_run
 from mangrove.config import Fit
 from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
+from mangrove.notebook.inputs import observed_spectrum
 from mangrove.spectra.fit_settings import FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,28 @@ def test_wavelengths_in_air_and_in_equal_steps(arguments, plain):
         np.testing.assert_allclose(found.lines["flux"][strong].value, plain.lines["flux"][strong].value, rtol=0.06)
 
 
+def test_air_wavelengths_of_the_same_pixels_change_nothing(arguments, plain):
+    """New pixels lie nearly where the old ones do, so that nothing is smoothed and no line spread may be added."""
+    found = fit_spectrum(**arguments | {"wave": to_air(arguments["wave"]), "air": True})
+    for name in ("v_star", "sigma_star", "v_gas", "sigma_gas"):
+        assert abs(found[name] - plain[name]) < 0.3 * plain[f"{name}_err"]
+
+
+@pytest.mark.parametrize("step", [0.3, 0.9, 1.2])
+def test_line_spread_after_rebinning_is_the_width_that_lines_have(step):
+    """Second moments of lines at many phases of the pixels against the line spread that comes with them."""
+    wave, sigma = np.arange(5000.0, 5600.0, step), 1.0
+    measured, said = [], []
+    for centre in np.arange(5250.0, 5350.0, 1.7):
+        flux = np.exp(-0.5 * ((wave - centre) / sigma) ** 2)
+        found = observed_spectrum(wave, flux, np.ones_like(wave), sigma)
+        weight = found.flux * np.gradient(found.wave)
+        mean = np.average(found.wave, weights=weight)
+        measured.append(np.average((found.wave - mean) ** 2, weights=weight))
+        said.append(np.interp(centre, found.wave, found.lsf**2))
+    assert np.mean(said) == pytest.approx(np.mean(measured), rel=0.01)
+
+
 def test_masked_pixels_do_not_count(arguments, plain):
     flux = arguments["flux"].copy()
     spoilt = slice(2000, 2010)
@@ -169,6 +192,8 @@ def test_masked_pixels_do_not_count(arguments, plain):
 def test_a_spectrum_without_data_has_a_status_and_no_numbers(arguments):
     found = fit_spectrum(**arguments | {"ivar": np.zeros_like(arguments["ivar"])})
     assert found.status == "all_masked" and not found.ok
+    with pytest.raises(KeyError, match="no number 'velocity'; there are v_star"):
+        found["velocity"]
     assert np.isnan(found["v_star"].value) and found.labels["log_age_lw"].flags == ("no_fit", "no_weights")
     assert np.isnan(found.spectrum["model"].value).all()
     figure = found.plot()
@@ -242,6 +267,8 @@ def test_the_plot_shows_data_model_components_and_residual(plain):
         ({"pixel_scale": -0.5}, SpectrumError, "pixel_scale is -0.5"),
         ({"pixel_scale": 0.0}, SpectrumError, "pixel_scale is 0; it must be positive"),
         ({"z": np.nan}, SpectrumError, "z is nan"),
+        ({"z": 0.0}, SpectrumError, "z is 0; it must be positive"),
+        ({"z": -0.001}, SpectrumError, "z is -0.001; it must be positive"),
         ({"ebv": -1.0}, SpectrumError, "ebv is -1"),
         ({"polynomial_degre": 3}, ConfigError, "did you mean 'polynomial_degree'"),
         ({"n_draw": 1}, ConfigError, "fit.n_draw"),
@@ -297,12 +324,17 @@ def test_maps_of_a_run(run, stored, folder):
         (lambda run: run.map(GALAXY, "line_flux"), "no map of 'line_flux'"),
         (lambda run: run.spectrum(GALAXY, 999), "no baxel 999"),
         (lambda run: run.spectrum(FAINT, 0), "has 0 baxels"),
-        (lambda run: open_run(run.folder / "none"), "labels.h5 does not exist"),
+        (lambda run: open_run(run.folder / "none"), "there is no folder .*none; give that of a run"),
+        (lambda run: open_run(run.folder / "spectra"), "labels.h5 does not exist"),
     ],
 )
 def test_what_a_run_does_not_have_is_named(run, call, message):
     with pytest.raises(ArtefactError, match=message):
         call(run)
+
+
+def test_a_run_shows_itself_in_one_line(run, stored):
+    assert repr(run) == f"<Run {run.folder}: 2 galaxies, {len(stored[1]['snr'])} baxels>"
 
 
 def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):

@@ -46,7 +46,7 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
     """Check and convert a spectrum; one that is not on a log-linear vacuum scale is rebinned to one of as many pixels.
 
     Rebinning conserves flux. The variance of a pixel is the mean over the pixels it is made of, so that the signal to
-    noise over many pixels stays what it was; the line spread gains the width of the new pixel.
+    noise over many pixels stays what it was; the line spread gains the scatter of those pixels' centres.
 
     Parameters
     ----------
@@ -189,6 +189,20 @@ def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
     new_flux = np.where(good, matrix @ np.where(bad, 0.0, flux) / part, 0.0)
     new_variance = matrix @ (variance * np.diff(edges)) / width / part**2
     centre = 0.5 * (edges[1:] + edges[:-1])
-    new_spread = np.hypot(np.interp(new, centre, spread * stretch), width / np.sqrt(12.0))
+    new_spread = np.hypot(np.interp(new, centre, spread * stretch), _smoothing(matrix, centre))
     new_ivar = np.divide(1.0, new_variance, out=np.zeros_like(new), where=good & (new_variance > 0))
     return Observed(new, new_flux, new_ivar, ~good, new_spread)
+
+
+def _smoothing(matrix, centre) -> np.ndarray:
+    """By what each new pixel, a mean over old ones (their centres in Angstrom), widens a line: standard deviation.
+
+    Nothing where it is one old pixel, half a pixel where it is the mean of two, width / sqrt(12) where it is one of many.
+    """
+    total = matrix.sum(axis=1)
+    known = total > 0
+    weight = np.where(known, total, 1.0)
+    # About the middle of the range: squares of wavelengths would lose digits.
+    offset = centre - centre.mean()
+    mean = matrix @ offset / weight
+    return np.sqrt(np.clip(matrix @ offset**2 / weight - mean**2, 0.0, None))

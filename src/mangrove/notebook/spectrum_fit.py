@@ -74,6 +74,8 @@ class SpectrumFit:
         return f"<SpectrumFit, status '{self.status}': {', '.join(motions)}>"
 
     def __getitem__(self, name: str) -> u.Quantity:
+        if name not in self.values:
+            raise KeyError(f"no number '{name}'; there are {', '.join(self.values)}, and more in lines and labels")
         return self.values[name]
 
     @property
@@ -117,7 +119,7 @@ def fit_spectrum(
     ivar : array or Quantity, shape (n_wave,)
         Its inverse variance; pixels where it is 0, negative or not finite are left out.
     z : float
-        Redshift: of wavelengths, distance, and oldest population. Velocities count from it, c ln((1+z')/(1+z)).
+        Redshift, positive: of wavelengths, distance, and oldest population. Velocities count from it, c ln((1+z')/(1+z)).
     lsf : float, array or Quantity
         Line spread of the instrument, pixelisation included: Gaussian sigma, Angstrom if plain; a velocity (sigma),
         or a Quantity without unit (resolving power: wavelength over FWHM), do as well.
@@ -152,7 +154,7 @@ def fit_spectrum(
         If the library is not there, or does not cover the data.
     """
     chosen = _checked(templates, options)
-    z, ebv = _number(z, "z", -0.01), _number(ebv, "ebv", 0.0)
+    z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
     data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
     params = chosen.model_dump() | {"z": z, "ebv": ebv, "seed": seed}
     settings = FitSettings.from_params(params)
@@ -180,20 +182,22 @@ def _checked(templates: str, options: dict) -> Fit:
     return config_files.validate({"run": "api", "fit": {**options, "templates": templates}}).fit
 
 
-def _number(value, name: str, low: float) -> float:
+def _number(value, name: str, low: float = -np.inf) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise SpectrumError(f"{name} is {value!s}; it must be a plain number.") from None
-    if not np.isfinite(number) or number < low:
-        raise SpectrumError(f"{name} is {number:g}; it must be a number of at least {low:g}.")
+    if not np.isfinite(number):
+        raise SpectrumError(f"{name} is {number:g}; it must be a finite number.")
+    if number < low:
+        raise SpectrumError(f"{name} is {number:g}; it must be at least {low:g}.")
     return number
 
 
 def _positive(value, name: str) -> float:
-    number = _number(value, name, 0.0)
-    if number == 0.0:
-        raise SpectrumError(f"{name} is 0; it must be positive.")
+    number = _number(value, name)
+    if number <= 0.0:
+        raise SpectrumError(f"{name} is {number:g}; it must be positive.")
     return number
 
 
