@@ -321,7 +321,7 @@ def test_maps_of_a_run(run, stored, folder):
         (lambda run: run.map("1-1", "log_age_mw"), "no galaxy '1-1'.*9001-1902"),
         (lambda run: run.map(GALAXY, "age"), "no map of 'age'.*log_age_lw"),
         (lambda run: run.map(GALAXY, "line_flux", line="Ha"), "no line 'Ha'.*OIII_5008"),
-        (lambda run: run.map(GALAXY, "line_flux"), "no map of 'line_flux'"),
+        (lambda run: run.map(GALAXY, "line_flux"), "'line_flux' is of an emission line; name it, as in line="),
         (lambda run: run.spectrum(GALAXY, 999), "no baxel 999"),
         (lambda run: run.spectrum(FAINT, 0), "has 0 baxels"),
         (lambda run: open_run(run.folder / "none"), "there is no folder .*none; give that of a run"),

@@ -108,6 +108,8 @@ class Run:
         """
         wanted = ("row",) if line is None else ("row", "line")
         known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
+        if line is None and name in LABELS.fields and LABELS.fields[name].dims == ("row", "line"):
+            raise ArtefactError(f"'{name}' is of an emission line; name it, as in line='Halpha_6565'.")
         if name not in known:
             raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
         values = self._table[name][self._rows(plateifu)]
