@@ -22,7 +22,7 @@ class CubeError(MangroveError):
 
 
 class SpectrumError(MangroveError):
-    """A spectrum given to :mod:`mangrove.api` has arrays or units that do not fit."""
+    """A spectrum has arrays or units that do not fit, or does not cover what is fitted."""
 
 
 class DownloadError(MangroveError):

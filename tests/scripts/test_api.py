@@ -13,6 +13,7 @@ from mangrove.api import fit_spectrum, open_run
 from mangrove.config import Fit
 from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
+from mangrove.notebook.inputs import observed_spectrum
 from mangrove.spectra.fit_settings import FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,28 @@ def test_wavelengths_in_air_and_in_equal_steps(arguments, plain):
         np.testing.assert_allclose(found.lines["flux"][strong].value, plain.lines["flux"][strong].value, rtol=0.06)
 
 
+def test_air_wavelengths_of_the_same_pixels_change_nothing(arguments, plain):
+    """New pixels lie nearly where the old ones do, so that nothing is smoothed and no line spread may be added."""
+    found = fit_spectrum(**arguments | {"wave": to_air(arguments["wave"]), "air": True})
+    for name in ("v_star", "sigma_star", "v_gas", "sigma_gas"):
+        assert abs(found[name] - plain[name]) < 0.3 * plain[f"{name}_err"]
+
+
+@pytest.mark.parametrize("step", [0.3, 0.9, 1.2])
+def test_line_spread_after_rebinning_is_the_width_that_lines_have(step):
+    """Second moments of lines at many phases of the pixels against the line spread that comes with them."""
+    wave, sigma = np.arange(5000.0, 5600.0, step), 1.0
+    measured, said = [], []
+    for centre in np.arange(5250.0, 5350.0, 1.7):
+        flux = np.exp(-0.5 * ((wave - centre) / sigma) ** 2)
+        found = observed_spectrum(wave, flux, np.ones_like(wave), sigma)
+        weight = found.flux * np.gradient(found.wave)
+        mean = np.average(found.wave, weights=weight)
+        measured.append(np.average((found.wave - mean) ** 2, weights=weight))
+        said.append(np.interp(centre, found.wave, found.lsf**2))
+    assert np.mean(said) == pytest.approx(np.mean(measured), rel=0.01)
+
+
 def test_masked_pixels_do_not_count(arguments, plain):
     flux = arguments["flux"].copy()
     spoilt = slice(2000, 2010)
@@ -169,11 +192,27 @@ def test_masked_pixels_do_not_count(arguments, plain):
 def test_a_spectrum_without_data_has_a_status_and_no_numbers(arguments):
     found = fit_spectrum(**arguments | {"ivar": np.zeros_like(arguments["ivar"])})
     assert found.status == "all_masked" and not found.ok
+    with pytest.raises(KeyError, match="no number 'velocity'; there are v_star"):
+        found["velocity"]
     assert np.isnan(found["v_star"].value) and found.labels["log_age_lw"].flags == ("no_fit", "no_weights")
     assert np.isnan(found.spectrum["model"].value).all()
     figure = found.plot()
     assert "all masked" in figure.axes[0].get_title(loc="left")
     plt.close(figure)
+
+
+def test_negative_variances_are_no_data_and_give_no_warning(arguments):
+    ivar, mask = (np.array(arguments[name]) for name in ("ivar", "mask"))
+    ivar[500:520], mask[500:520] = -1.0, 1
+    found, masked = fit_spectrum(**arguments | {"ivar": ivar}), fit_spectrum(**arguments | {"mask": mask})
+    assert np.isinf(found.spectrum["error"][500:520].value).all()
+    assert found["v_star"] == masked["v_star"] and found["chi2_reduced"] == masked["chi2_reduced"]
+
+
+def test_a_fit_shows_itself_in_one_line(plain):
+    text = repr(plain)
+    assert text.startswith("<SpectrumFit, status 'ok': v_star = ") and "\n" not in text and len(text) < 200
+    assert f"sigma_gas = {plain['sigma_gas'].value:.1f} ± {plain['sigma_gas_err'].value:.1f} km/s" in text
 
 
 def test_the_model_is_that_of_the_data_as_observed(plain, arguments, run):
@@ -213,7 +252,23 @@ def test_the_plot_shows_data_model_components_and_residual(plain):
         ({"lsf": -1.0}, SpectrumError, "negative"),
         ({"lsf": 1.0 * u.kg}, SpectrumError, "lsf is in kg"),
         ({"lsf": np.ones(7)}, SpectrumError, r"lsf has shape \(7,\)"),
+        ({"lsf": 1900.0}, SpectrumError, "resolving power is a Quantity without unit"),
+        ({"lsf": 70.0}, SpectrumError, r"as in 70 \* u.km / u.s"),
+        ({"lsf": "wide"}, SpectrumError, "lsf must be numbers"),
+        ({"wave": np.geomspace(360.0, 1030.0, 4563)}, SpectrumError, r"360 to 1030 Angstrom.*wave \* u.nm"),
+        ({"wave": np.linspace(3.55, 4.01, 4563)}, SpectrumError, "not logarithms"),
+        ({"wave": ["a"] * 4563}, SpectrumError, "wave must be numbers"),
+        ({"flux": ["a"] * 4563}, SpectrumError, "flux must be numbers"),
+        ({"wave": np.geomspace(9000.0, 9500.0, 4563)}, SpectrumError, "nothing of rest_range 3650-7400"),
+        ({"rest_range": [5050.0, 5800.0]}, SpectrumError, "no emission line lies in the rest frame range 505"),
+        ({"z": None}, SpectrumError, "z is None; it must be a plain number"),
+        ({"z": 8400 * u.km / u.s}, SpectrumError, "z is 8400.0 km / s"),
+        ({"ebv": "low"}, SpectrumError, "ebv is low"),
+        ({"pixel_scale": -0.5}, SpectrumError, "pixel_scale is -0.5"),
+        ({"pixel_scale": 0.0}, SpectrumError, "pixel_scale is 0; it must be positive"),
         ({"z": np.nan}, SpectrumError, "z is nan"),
+        ({"z": 0.0}, SpectrumError, "z is 0; it must be positive"),
+        ({"z": -0.001}, SpectrumError, "z is -0.001; it must be positive"),
         ({"ebv": -1.0}, SpectrumError, "ebv is -1"),
         ({"polynomial_degre": 3}, ConfigError, "did you mean 'polynomial_degree'"),
         ({"n_draw": 1}, ConfigError, "fit.n_draw"),
@@ -266,15 +321,20 @@ def test_maps_of_a_run(run, stored, folder):
         (lambda run: run.map("1-1", "log_age_mw"), "no galaxy '1-1'.*9001-1902"),
         (lambda run: run.map(GALAXY, "age"), "no map of 'age'.*log_age_lw"),
         (lambda run: run.map(GALAXY, "line_flux", line="Ha"), "no line 'Ha'.*OIII_5008"),
-        (lambda run: run.map(GALAXY, "line_flux"), "no map of 'line_flux'"),
+        (lambda run: run.map(GALAXY, "line_flux"), "'line_flux' is of an emission line; name it, as in line="),
         (lambda run: run.spectrum(GALAXY, 999), "no baxel 999"),
         (lambda run: run.spectrum(FAINT, 0), "has 0 baxels"),
-        (lambda run: open_run(run.folder / "none"), "labels.h5 does not exist"),
+        (lambda run: open_run(run.folder / "none"), "there is no folder .*none; give that of a run"),
+        (lambda run: open_run(run.folder / "spectra"), "labels.h5 does not exist"),
     ],
 )
 def test_what_a_run_does_not_have_is_named(run, call, message):
     with pytest.raises(ArtefactError, match=message):
         call(run)
+
+
+def test_a_run_shows_itself_in_one_line(run, stored):
+    assert repr(run) == f"<Run {run.folder}: 2 galaxies, {len(stored[1]['snr'])} baxels>"
 
 
 def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):

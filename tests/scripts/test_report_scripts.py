@@ -642,10 +642,10 @@ def test_figure_of_the_labels_has_their_titles_and_units():
     age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()
-        == f"light-weighted age, 30 of 40 baxels\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
+        == f"light-weighted age, 30 of 40\nbias {signed(np.mean(columns[0]) - 9, 3)}, rms {_rms(columns[0] - 9):.3f}"
     )
     assert (age.get_xlabel(), age.get_ylabel()) == ("true log age [yr]", "measured log age [yr]")
-    assert dust.get_title() == "reddening of the gas, 0 of 40 baxels\nno values"
+    assert dust.get_title() == "reddening of the gas, 0 of 40\nno values"
 
 
 def _rms(values):

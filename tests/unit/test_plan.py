@@ -46,6 +46,8 @@ def test_without_a_sheet_the_whole_release_is_planned():
 def test_a_limit_counts_before_there_is_a_sheet():
     ten = describe(Config(run="none", sample=Sample(limit=10)), cores=1, rate=20.0)
     assert ten[0].startswith("run 'none': about 10 cubes of DR17")
+    # 0.8 GB at 20 MB/s, and ten times 115 s: below an hour in minutes.
+    assert ten[-3].endswith("0.8 GB, 1 min at 20 MB/s") and ten[-1].endswith("0.3 core hours, 19 min on 1 cores")
     two = describe(Config(run="none", sample=Sample(plateifus=["8485-1901", "8485-1902"])), cores=1, rate=20.0)
     assert "download   about 0.0 GB" in two[-3]
     assert "about 2 cubes" in two[0]

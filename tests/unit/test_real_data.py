@@ -2,6 +2,8 @@
 
 import hashlib
 import importlib.util
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -66,3 +68,8 @@ def test_a_file_with_another_checksum_is_not_written(tool, tmp_path, monkeypatch
     with pytest.raises(SystemExit, match=r"package1/data/file of package1==1.0 is not the file expected"):
         tool.main(str(tmp_path / "none"))
     assert files_below(Path("data/real")) == {"muse/cube.fits": b"a cube"}
+
+
+def test_an_option_is_no_folder():
+    done = subprocess.run([sys.executable, ROOT / "tools/real_data.py", "--help"], capture_output=True, text=True)
+    assert done.returncode == 1 and "python tools/real_data.py FOLDER" in done.stderr and done.stdout == ""

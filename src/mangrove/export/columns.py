@@ -137,8 +137,8 @@ _FORMAT = {"f4": "E", "f8": "D", "i4": "J", "u4": "J", "i1": "B"}
 def fits_unit(unit: str) -> str:
     """A unit of the artefacts as FITS writes it; empty for none.
 
-    ``astropy.units.Unit`` reads every one. A spaxel is FITS's ``pix``. FITS has no word for the logarithm of a
-    quantity (:func:`is_logarithm`); astropy's ``dex(yr)`` stands there.
+    ``astropy.units.Unit`` reads every one. A spaxel is FITS's ``pix``. Where the standard writes ``log(yr)``,
+    which astropy does not read (:func:`is_logarithm`), astropy's ``dex(yr)`` stands.
     """
     if unit in ("1", "dex"):
         return "" if unit == "1" else unit
@@ -148,7 +148,7 @@ def fits_unit(unit: str) -> str:
 
 
 def is_logarithm(unit: str) -> bool:
-    """Whether a unit is a logarithm, for which the FITS standard has no word: it must not stand in a TUNIT card."""
+    """Whether a unit is a logarithm; astropy and the FITS standard write it differently, so it stands in no TUNIT card."""
     return unit.startswith("dex")
 
 

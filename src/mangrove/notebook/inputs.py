@@ -10,6 +10,10 @@ from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges,
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
+#: Wavelengths that the extinction law covers, Angstrom; in other units than Angstrom spectra lie outside.
+_WAVE_LIMITS = (1000.0, 33000.0)
+#: Largest line spread over wavelength (R = 42): a resolving power or a velocity taken for Angstrom is above it.
+_WIDEST = 0.01
 #: Largest distance of a wavelength from the log-linear scale, in pixels, that needs no rebinning.
 _SCALE_TOLERANCE = 0.01
 #: A rebinned pixel may miss so much of its width to bad pixels.
@@ -42,7 +46,7 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
     """Check and convert a spectrum; one that is not on a log-linear vacuum scale is rebinned to one of as many pixels.
 
     Rebinning conserves flux. The variance of a pixel is the mean over the pixels it is made of, so that the signal to
-    noise over many pixels stays what it was; the line spread gains the width of the new pixel.
+    noise over many pixels stays what it was; the line spread gains the scatter of those pixels' centres.
 
     Parameters
     ----------
@@ -52,7 +56,8 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
     Raises
     ------
     SpectrumError
-        If shapes or units do not fit, or wavelengths do not increase.
+        If shapes or units do not fit, wavelengths do not increase or lie outside 1000-33000 Angstrom, or the line spread
+        is more than a hundredth of the wavelength.
     """
     wave = _plain(wave, u.Angstrom, "wave")
     _check_wavelengths(wave)
@@ -96,6 +101,13 @@ def line_spread(wave, lsf) -> np.ndarray:
         raise SpectrumError("lsf has values that are negative or not finite; where it is not known, give 0.")
     if not np.any(spread > 0):
         raise SpectrumError("lsf is 0 everywhere; give the line spread of the instrument (Gaussian sigma, Angstrom).")
+    wide = spread > _WIDEST * wave
+    if np.any(wide):
+        raise SpectrumError(
+            f"lsf is {spread[wide][0]:g} Angstrom (Gaussian sigma) at {wave[wide][0]:g}, too wide for a fit. Plain numbers "
+            "are Angstrom; a velocity needs its unit, as in 70 * u.km / u.s, a resolving power is a Quantity without "
+            "unit, as in 1900 * u.dimensionless_unscaled."
+        )
     return spread
 
 
@@ -104,7 +116,7 @@ def _fluxes(wave, flux, ivar) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(flux, u.Quantity) != isinstance(ivar, u.Quantity):
         raise SpectrumError("flux and ivar must both have units (ivar those of flux to the power -2), or neither.")
     if not isinstance(flux, u.Quantity):
-        return (np.ma.getdata(values).astype(float) for values in (flux, ivar))
+        return _numbers(flux, "flux"), _numbers(ivar, "ivar")
     with np.errstate(divide="ignore", invalid="ignore"):
         error = ivar**-0.5
     per_wave = u.spectral_density(wave * u.Angstrom)
@@ -126,7 +138,14 @@ def _plain(values, unit: u.Unit, name: str) -> np.ndarray:
             return np.asarray(values.to_value(unit), float)
         except u.UnitConversionError:
             raise SpectrumError(f"{name} is in {values.unit}; it must be in {unit}, or in a unit like it.") from None
-    return np.asarray(np.ma.getdata(values), float)
+    return _numbers(values, name)
+
+
+def _numbers(values, name: str) -> np.ndarray:
+    try:
+        return np.array(np.ma.getdata(values), float)
+    except (TypeError, ValueError):
+        raise SpectrumError(f"{name} must be numbers, or a Quantity.") from None
 
 
 def _check_wavelengths(wave: np.ndarray) -> None:
@@ -136,6 +155,11 @@ def _check_wavelengths(wave: np.ndarray) -> None:
         )
     if not np.all(np.isfinite(wave)) or np.any(wave <= 0) or np.any(np.diff(wave) <= 0):
         raise SpectrumError("wave must be finite, positive and increasing.")
+    if wave[0] < _WAVE_LIMITS[0] or wave[-1] > _WAVE_LIMITS[1]:
+        raise SpectrumError(
+            f"wave runs from {wave[0]:g} to {wave[-1]:g} Angstrom; it must lie within {_WAVE_LIMITS[0]:g}-"
+            f"{_WAVE_LIMITS[1]:g}. Plain numbers are Angstrom, not logarithms; others need their unit, as in wave * u.nm."
+        )
 
 
 def _is_log_linear(wave: np.ndarray) -> bool:
@@ -165,6 +189,20 @@ def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
     new_flux = np.where(good, matrix @ np.where(bad, 0.0, flux) / part, 0.0)
     new_variance = matrix @ (variance * np.diff(edges)) / width / part**2
     centre = 0.5 * (edges[1:] + edges[:-1])
-    new_spread = np.hypot(np.interp(new, centre, spread * stretch), width / np.sqrt(12.0))
+    new_spread = np.hypot(np.interp(new, centre, spread * stretch), _smoothing(matrix, centre))
     new_ivar = np.divide(1.0, new_variance, out=np.zeros_like(new), where=good & (new_variance > 0))
     return Observed(new, new_flux, new_ivar, ~good, new_spread)
+
+
+def _smoothing(matrix, centre) -> np.ndarray:
+    """By what each new pixel, a mean over old ones (their centres in Angstrom), widens a line: standard deviation.
+
+    Nothing where it is one old pixel, half a pixel where it is the mean of two, width / sqrt(12) where it is one of many.
+    """
+    total = matrix.sum(axis=1)
+    known = total > 0
+    weight = np.where(known, total, 1.0)
+    # About the middle of the range: squares of wavelengths would lose digits.
+    offset = centre - centre.mean()
+    mean = matrix @ offset / weight
+    return np.sqrt(np.clip(matrix @ offset**2 / weight - mean**2, 0.0, None))

@@ -34,9 +34,12 @@ def open_run(folder) -> "Run":
     Raises
     ------
     ArtefactError
-        If it has no table of labels, or one of another version of mangrove.
+        If there is no such folder, it has no table of labels, or one of another version of mangrove.
     """
-    return Run(Path(folder))
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise ArtefactError(f"there is no folder {folder}; give that of a run, such as results/demo.")
+    return Run(folder)
 
 
 class Run:
@@ -54,6 +57,9 @@ class Run:
         self._table = artefacts.read(folder / LABELS.path, "labels")
         self._line_labels = artefacts.line_labels(self._table["line"])
         self.galaxies = [str(name) for name in self._table["plateifu"]]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {self._table['galaxy'].size} baxels>"
 
     def labels(self, plateifu: str | None = None) -> Table:
         """Labels, kinematics and places, a row per baxel of one galaxy or of all; NaN where there is no value.
@@ -102,6 +108,8 @@ class Run:
         """
         wanted = ("row",) if line is None else ("row", "line")
         known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
+        if line is None and name in LABELS.fields and LABELS.fields[name].dims == ("row", "line"):
+            raise ArtefactError(f"'{name}' is of an emission line; name it, as in line='Halpha_6565'.")
         if name not in known:
             raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
         values = self._table[name][self._rows(plateifu)]

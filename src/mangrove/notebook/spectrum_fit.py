@@ -27,6 +27,8 @@ from mangrove.spectra.spectrum import Spectrum
 
 #: Labels per area on the sky: without the area of the spectrum there is none.
 _PER_AREA = ("log_sfr_density", "log_mass_density")
+#: What the short text of a fit shows.
+_MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 
 
 class LabelValue(NamedTuple):
@@ -37,7 +39,7 @@ class LabelValue(NamedTuple):
     flags: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SpectrumFit:
     """What the workflow would store for a baxel with this spectrum; ``fit["v_star"]`` gives a number with its unit.
 
@@ -67,7 +69,13 @@ class SpectrumFit:
     spectrum: QTable
     stored: Mapping[str, np.ndarray]
 
+    def __repr__(self) -> str:
+        motions = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _MOTIONS)
+        return f"<SpectrumFit, status '{self.status}': {', '.join(motions)}>"
+
     def __getitem__(self, name: str) -> u.Quantity:
+        if name not in self.values:
+            raise KeyError(f"no number '{name}'; there are {', '.join(self.values)}, and more in lines and labels")
         return self.values[name]
 
     @property
@@ -111,7 +119,7 @@ def fit_spectrum(
     ivar : array or Quantity, shape (n_wave,)
         Its inverse variance; pixels where it is 0, negative or not finite are left out.
     z : float
-        Redshift: of wavelengths, distance, and oldest population. Velocities count from it, c ln((1+z')/(1+z)).
+        Redshift, positive: of wavelengths, distance, and oldest population. Velocities count from it, c ln((1+z')/(1+z)).
     lsf : float, array or Quantity
         Line spread of the instrument, pixelisation included: Gaussian sigma, Angstrom if plain; a velocity (sigma),
         or a Quantity without unit (resolving power: wavelength over FWHM), do as well.
@@ -139,24 +147,29 @@ def fit_spectrum(
     Raises
     ------
     SpectrumError
-        If arrays or units do not fit.
+        If arrays, numbers or units do not fit, or the spectrum covers nothing of ``rest_range`` or no emission line in it.
     ConfigError
         If an option is unknown or out of range.
     TemplateError
         If the library is not there, or does not cover the data.
     """
     chosen = _checked(templates, options)
-    z, ebv = _number(z, "z", -0.01), _number(ebv, "ebv", 0.0)
+    z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
     data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
     params = chosen.model_dump() | {"z": z, "ebv": ebv, "seed": seed}
     settings = FitSettings.from_params(params)
     transmission = galactic_transmission(data.wave, ebv * chosen.ebv_scale)
     draws = draw_seed(seed, name, baxel)
+    _check_range(data.wave / (1.0 + z), chosen.rest_range)
     ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
     stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
-    attrs = {"params": json.dumps(params), "z": z, "pixel_scale": 1.0 if pixel_scale is None else pixel_scale}
+    attrs = {
+        "params": json.dumps(params),
+        "z": z,
+        "pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale"),
+    }
     columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
     fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
     labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
@@ -169,11 +182,31 @@ def _checked(templates: str, options: dict) -> Fit:
     return config_files.validate({"run": "api", "fit": {**options, "templates": templates}}).fit
 
 
-def _number(value, name: str, low: float) -> float:
-    number = float(value)
-    if not np.isfinite(number) or number < low:
-        raise SpectrumError(f"{name} is {number:g}; it must be a number of at least {low:g}.")
+def _number(value, name: str, low: float = -np.inf) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise SpectrumError(f"{name} is {value!s}; it must be a plain number.") from None
+    if not np.isfinite(number):
+        raise SpectrumError(f"{name} is {number:g}; it must be a finite number.")
+    if number < low:
+        raise SpectrumError(f"{name} is {number:g}; it must be at least {low:g}.")
     return number
+
+
+def _positive(value, name: str) -> float:
+    number = _number(value, name)
+    if number <= 0.0:
+        raise SpectrumError(f"{name} is {number:g}; it must be positive.")
+    return number
+
+
+def _check_range(rest: np.ndarray, fitted) -> None:
+    if not np.any((rest >= fitted[0]) & (rest <= fitted[1])):
+        raise SpectrumError(
+            f"in the rest frame of z the spectrum covers {rest[0]:.0f}-{rest[-1]:.0f} Angstrom, nothing of rest_range "
+            f"{fitted[0]:g}-{fitted[1]:g}; check wave and z, or give another rest_range."
+        )
 
 
 def _cast(field, values) -> np.ndarray:
@@ -232,7 +265,8 @@ def _line_table(fit: Artefact) -> QTable:
 def _spectrum_table(data: Observed, transmission, ready: Spectrum, galaxy: GalaxyFit, fit: Artefact) -> QTable:
     """Data and model as observed: what the fit removed, the Milky Way's dust, is put back."""
     found = as_observed(data.wave, galaxy.z, transmission, ready, stored_model(fit, 0, galaxy, ready))
-    error = np.divide(1.0, np.sqrt(data.ivar), out=np.full(data.wave.size, np.inf), where=data.ivar > 0)
+    known = data.ivar > 0
+    error = np.where(known, 1.0 / np.sqrt(np.where(known, data.ivar, 1.0)), np.inf)
     table = QTable({"wave": data.wave * u.Angstrom, "rest_wave": data.wave / (1.0 + galaxy.z) * u.Angstrom})
     table["flux"], table["error"], table["used"] = data.flux * FLUX_UNIT, error * FLUX_UNIT, found["used"]
     for name in ("stars", "gas", "model"):

@@ -20,7 +20,7 @@ STELLAR = ("log_age_lw", "metallicity_lw", "log_ml_r", "log_mass_density", "ebv_
 GASEOUS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 #: Room for colour bars, and for a legend below the last map.
 _MAP_GAPS = Gaps(left=0.8, right=1.1, bottom=1.0, top=0.75, columns=1.25, rows=0.45)
-_PROFILE_GAPS = Gaps(left=0.85, right=0.15, bottom=0.6, top=0.75, columns=0.95, rows=0.4)
+_PROFILE_GAPS = Gaps(left=1.1, right=0.15, bottom=0.6, top=0.75, columns=1.15, rows=0.4)
 
 
 def label_maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:

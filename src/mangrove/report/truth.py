@@ -59,7 +59,7 @@ def label_figure(pooled: Mapping[str, Checked]) -> Figure:
         n_baxel = int(np.sum(pooled[name].snr >= _MIN_SNR))
         offset = found.measured - found.truth
         result = f"bias {signed(offset.mean(), 3)}, rms {np.sqrt(np.mean(offset**2)):.3f}" if offset.size else ""
-        axes.set_title(f"{style.title}, {found.snr.size} of {n_baxel} baxels\n{result or 'no values'}", fontsize=11)
+        axes.set_title(f"{style.title}, {found.snr.size} of {n_baxel}\n{result or 'no values'}", fontsize=11)
         axes.set(xlabel=f"true {style.axis}", ylabel=f"measured {style.axis}")
         axes.locator_params(nbins=5)
         _value_panel(axes, found)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.errors import SpectrumError
 from mangrove.lines import LineList, distance_to_lines
 from mangrove.spectra.alternation import Task, solve
 from mangrove.spectra.fit_measures import collect
@@ -65,8 +66,13 @@ def fit_spectrum(
     Returns
     -------
     FitResult
-        With a status other than OK where the numbers cannot be trusted or do not exist; never an exception for a
-        bad spectrum.
+        With a status other than OK where the numbers cannot be trusted or do not exist; never an exception for bad
+        pixels.
+
+    Raises
+    ------
+    SpectrumError
+        If no emission line lies in the range.
     """
     n_good = int(spectrum.good.sum())
     if n_good < max(_MIN_PIXELS, settings.min_good_fraction * spectrum.good.size):
@@ -111,6 +117,11 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
 def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTemplates:
     """Templates of the lines in the range at the line spread of the data, of one component."""
     inside = line_status_of(spectrum, lines) != LINE_OUTSIDE
+    if not inside.any():
+        raise SpectrumError(
+            f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom that is "
+            "fitted, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
+        )
     return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
 
 

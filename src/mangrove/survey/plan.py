@@ -72,13 +72,13 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         where = [f"catalogue  {releases.address(survey.base, release.drpall_path)}"] * (survey.source == "sdss")
         where += [f"cube       {url}" for url in shown]
         where += [
-            f"download   about {cost.download_gb:.1f} GB, {cost.download_gb / 3.6 / rate:.1f} hours at {rate:g} MB/s"
+            f"download   about {cost.download_gb:.1f} GB, {_time(cost.download_gb / 3.6 / rate)} at {rate:g} MB/s"
         ]
     return [
         f"run '{config.run}': {what}",
         *where,
         f"disk       about {cost.disk_gb:.1f} GB (keep_cubes: {str(survey.keep_cubes).lower()})",
-        f"computing  about {cost.core_hours:.1f} core hours, {cost.core_hours / cores:.1f} hours on {cores} cores",
+        f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores",
     ]
 
 
@@ -89,3 +89,8 @@ def cube_bytes(name: str) -> float:
     except SampleError:
         return TYPICAL_CUBE_BYTES
     return CUBE_BYTES.get(ifu // 100, TYPICAL_CUBE_BYTES)
+
+
+def _time(hours: float) -> str:
+    """In words; below an hour in minutes."""
+    return f"{hours:.1f} hours" if hours >= 1.0 else f"{max(1, round(60.0 * hours))} min"
