@@ -2,7 +2,6 @@
 
 import json
 
-import h5py
 import numpy as np
 import pytest
 from astropy import units as u
@@ -73,22 +72,7 @@ def write_extract(run, name, seed=0):
     return path
 
 
-def write_fit(run, name):
-    """The artefact 'fit' of a galaxy, made from its extract; returns its path."""
-    extract, path = (run / KINDS[kind].path.format(plateifu=name) for kind in ("extract", "fit"))
-    prov = artefacts.provenance(path, {}, [extract])
-    data = fill("fit", {"baxel": BINS[name].max() + 1, "line": len(LINES)}, line=np.array(LINES))
-    artefacts.write(path, "fit", data, prov, {"status": "ok", "reason": ""})
-    return path
-
-
-def write_galaxy(run, name):
-    """The artefacts of a galaxy, one from the other; returns the path of the last, of which the labels are made."""
-    write_extract(run, name)
-    return write_fit(run, name)
-
-
-def write_labels(run, fits):
+def write_labels(run, extracts):
     """The artefact 'labels' of the three galaxies."""
     n_baxel = [int(bins.max() + 1) for bins in BINS.values()]
     flags = {f"{label}_flag": np.full(6, max(LABEL_FLAG)) for label in LABEL}
@@ -109,7 +93,7 @@ def write_labels(run, fits):
         **flags,
     )
     path = run / LABELS.path
-    prov = artefacts.provenance(path, {}, fits)
+    prov = artefacts.provenance(path, {}, extracts)
     artefacts.write(path, "labels", data, prov, {"status": "ok", "reason": ""})
 
 
@@ -117,7 +101,7 @@ def write_labels(run, fits):
 def run(tmp_path_factory):
     """A run with labels of three galaxies, exported; its folder."""
     folder = tmp_path_factory.mktemp("export") / "small"
-    write_labels(folder, [write_galaxy(folder, name) for name in NAMES])
+    write_labels(folder, [write_extract(folder, name) for name in NAMES])
     write_sheet(folder / "sheet.tsv", GALAXIES)
     export_run(folder, config_of(folder), folder / "export")
     return folder
@@ -309,10 +293,10 @@ def test_maps_can_be_left_out(run, tmp_path):
 def test_run_without_a_baxel(tmp_path, monkeypatch):
     monkeypatch.setitem(BINS, NAMES[0], np.full((2, 2), -1))
     folder = tmp_path / "small"
-    fit = write_galaxy(folder, NAMES[0])
+    extract = write_extract(folder, NAMES[0])
     one = {"plateifu": 1, "row": 0, "line": len(LINES)}
     data = fill("labels", one, plateifu=NAMES[:1], n_baxel_of_galaxy=[0], line=LINES, galaxy_status=["too_faint"])
-    prov = artefacts.provenance(folder / LABELS.path, {}, [fit])
+    prov = artefacts.provenance(folder / LABELS.path, {}, [extract])
     artefacts.write(folder / LABELS.path, "labels", data, prov, {"status": "empty", "reason": "no galaxy has a baxel"})
     write_sheet(folder / "sheet.tsv", GALAXIES[:1])
     files = export_run(folder, config_of(folder), folder / "export")
@@ -336,21 +320,12 @@ def test_sheet_that_is_not_the_one_of_the_labels(run, tmp_path):
         export_run(run, config_of(run, limit=1), tmp_path)
 
 
-def test_bins_or_fits_made_anew_after_the_labels(tmp_path):
+def test_bins_made_anew_after_the_labels(tmp_path):
     folder = tmp_path / "small"
-    write_labels(folder, [write_galaxy(folder, name) for name in NAMES])
+    write_labels(folder, [write_extract(folder, name) for name in NAMES])
     write_sheet(folder / "sheet.tsv", GALAXIES)
     write_extract(folder, NAMES[2], seed=1)
-    of_extract = (
-        r"fit/10001-12701.h5 was made from another version of \S*extract/10001-12701.h5. Run the workflow again"
-    )
-    with pytest.raises(ArtefactError, match=of_extract):
-        export_run(folder, config_of(folder), tmp_path / "out")
-    write_fit(folder, NAMES[2])
-    export_run(folder, config_of(folder), tmp_path / "out")
-    with h5py.File(folder / KINDS["fit"].path.format(plateifu=NAMES[2]), "r+") as f:
-        f.attrs["content_hash"] = "another"
-    with pytest.raises(ArtefactError, match=r"labels.h5 was made from another version of \S*fit/10001-12701.h5"):
+    with pytest.raises(ArtefactError, match=r"10001-12701.h5 is newer than .*labels.h5. Run the workflow again"):
         export_run(folder, config_of(folder), tmp_path / "out")
 
 

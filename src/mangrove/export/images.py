@@ -24,7 +24,7 @@ def spaxels_of(source: Source, i: int) -> Artefact:
     """
     path, n = source.extract(i), source.n_baxel[i]
     extract = artefacts.read(path, "extract", ["bin_id", "spaxel_status", "signal", "noise"])
-    source.check_extract(i, extract.content_hash)
+    source.check_extract(path, extract.content_hash)
     n_bin = extract["bin_id"].max(initial=-1) + 1
     if n_bin != n:
         raise ArtefactError(f"{path} has {n_bin} baxels, the labels {n}. Run the workflow again.")

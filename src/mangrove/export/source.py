@@ -1,7 +1,6 @@
 """What an export is made from: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +11,7 @@ from astropy.io import fits
 
 from mangrove import artefacts, config_files
 from mangrove.config import Config
-from mangrove.data_model import EXTRACT, FIT, LABELS
+from mangrove.data_model import EXTRACT, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError, TemplateError
 from mangrove.export.fits_files import fits_text
 from mangrove.export.quality import baxel_quality, galaxy_quality
@@ -57,29 +56,22 @@ class Source:
         """Path of the artefact 'extract' of galaxy ``i``."""
         return self.folder / EXTRACT.path.format(plateifu=self.galaxies[i].plateifu)
 
-    def check_extract(self, i: int, content_hash: str) -> None:
-        """Refuse an extract of galaxy ``i`` that is not the one that the labels were made from, by way of its fit.
+    def check_extract(self, path: Path, content_hash: str) -> None:
+        """Refuse an extract that is not the one that the labels were made from.
 
         Raises
         ------
         ArtefactError
-            If its content hash, or that of the fit, is another than the one recorded.
+            If its content hash is another.
         """
-        path, labels = self.extract(i), self.folder / LABELS.path
-        fit = self.folder / FIT.path.format(plateifu=self.galaxies[i].plateifu)
-        with artefacts.opened(fit, "fit") as f:
-            fit_hash, inputs = f.attrs["content_hash"], json.loads(f.attrs["inputs"])
-        for source, current, user, recorded in (
-            (fit, fit_hash, labels, self._hashes),
-            (path, content_hash, fit, inputs),
-        ):
-            if recorded.get(os.path.relpath(source, user.parent)) != current:
-                raise ArtefactError(f"{user} was made from another version of {source}. Run the workflow again.")
+        used = self._hashes.get(f"extract/{path.name}")
+        if used is not None and used != content_hash:
+            raise ArtefactError(f"{path} is newer than {self.folder / LABELS.path}. Run the workflow again.")
 
     @cached_property
     def about(self) -> list[dict]:
         """Per galaxy: drpver, centre_in_field, wcs and content_hash of its artefact 'extract'."""
-        return [self._about(i) for i in range(len(self.galaxies))]
+        return [self._about(self.extract(i)) for i in range(len(self.galaxies))]
 
     @cached_property
     def quality(self) -> np.ndarray:
@@ -123,10 +115,10 @@ class Source:
         except TemplateError:
             return "not known: the template library of the run is not here"
 
-    def _about(self, i: int) -> dict:
-        with artefacts.opened(self.extract(i), "extract") as f:
+    def _about(self, path: Path) -> dict:
+        with artefacts.opened(path, "extract") as f:
             about = {name: f.attrs[name] for name in _ABOUT}
-        self.check_extract(i, about["content_hash"])
+        self.check_extract(path, about["content_hash"])
         return about
 
 
