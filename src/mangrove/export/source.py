@@ -1,6 +1,7 @@
 """What an export is made from: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
 
 import json
+import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +12,7 @@ from astropy.io import fits
 
 from mangrove import artefacts, config_files
 from mangrove.config import Config
-from mangrove.data_model import EXTRACT, LABELS
+from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError, TemplateError
 from mangrove.export.fits_files import fits_text
 from mangrove.export.quality import baxel_quality, galaxy_quality
@@ -57,16 +58,24 @@ class Source:
         return self.folder / EXTRACT.path.format(plateifu=self.galaxies[i].plateifu)
 
     def check_extract(self, path: Path, content_hash: str) -> None:
-        """Refuse an extract that is not the one that the labels were made from.
+        """Refuse an extract that is not the one that the labels were made from, by way of its fit; without one, none.
 
         Raises
         ------
         ArtefactError
-            If its content hash is another.
+            If the fit is not the one of the labels, or the extract not the one of the fit, by their content hashes.
         """
-        used = self._hashes.get(f"extract/{path.name}")
-        if used is not None and used != content_hash:
-            raise ArtefactError(f"{path} is newer than {self.folder / LABELS.path}. Run the workflow again.")
+        labels, fit = self.folder / LABELS.path, self.folder / FIT.path.format(plateifu=path.stem)
+        if not fit.is_file():
+            return
+        with artefacts.opened(fit, "fit") as f:
+            inputs, fit_hash = json.loads(f.attrs["inputs"]), str(f.attrs["content_hash"])
+        for made, source, recorded, found in (
+            (labels, fit, self._hashes, fit_hash),
+            (fit, path, inputs, content_hash),
+        ):
+            if recorded.get(os.path.relpath(source, made.parent), found) != found:
+                raise ArtefactError(f"{source} is newer than {made}. Run the workflow again.")
 
     @cached_property
     def about(self) -> list[dict]:
