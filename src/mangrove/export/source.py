@@ -1,7 +1,6 @@
 """What an export is made from: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
 
 import json
-import os
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -12,12 +11,13 @@ from astropy.io import fits
 
 from mangrove import artefacts, config_files
 from mangrove.config import Config
-from mangrove.data_model import EXTRACT, FIT, LABELS
+from mangrove.data_model import EXTRACT, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError, TemplateError
 from mangrove.export.fits_files import fits_text
 from mangrove.export.quality import baxel_quality, galaxy_quality
 from mangrove.spectra.libraries import load_library
 from mangrove.survey.sample import Galaxy, read_sheet
+from mangrove.verification import check_chain
 
 _ABOUT = ("drpver", "centre_in_field", "wcs", "content_hash")
 
@@ -58,24 +58,14 @@ class Source:
         return self.folder / EXTRACT.path.format(plateifu=self.galaxies[i].plateifu)
 
     def check_extract(self, path: Path, content_hash: str) -> None:
-        """Refuse an extract that is not the one that the labels were made from, by way of its fit; without one, none.
+        """Refuse an extract that is not the one that the labels were made from.
 
         Raises
         ------
         ArtefactError
-            If the fit is not the one of the labels, or the extract not the one of the fit, by their content hashes.
+            See :func:`mangrove.verification.check_chain`.
         """
-        labels, fit = self.folder / LABELS.path, self.folder / FIT.path.format(plateifu=path.stem)
-        if not fit.is_file():
-            return
-        with artefacts.opened(fit, "fit") as f:
-            inputs, fit_hash = json.loads(f.attrs["inputs"]), str(f.attrs["content_hash"])
-        for made, source, recorded, found in (
-            (labels, fit, self._hashes, fit_hash),
-            (fit, path, inputs, content_hash),
-        ):
-            if recorded.get(os.path.relpath(source, made.parent), found) != found:
-                raise ArtefactError(f"{source} is newer than {made}. Run the workflow again.")
+        check_chain(self.folder, self._hashes, path, content_hash)
 
     @cached_property
     def about(self) -> list[dict]:
