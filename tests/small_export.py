@@ -77,9 +77,7 @@ def make_run(folder):
     artefacts.write(fit, "fit", fit_data(), prov, about | {"z": 0.03, "pixel_scale": 0.5})
     labels = folder / LABELS.path
     table = merge([galaxy_labels(fit)])
-    artefacts.write(
-        labels, "labels", table, artefacts.provenance(labels, {}, [extract]), {"status": "ok", "reason": ""}
-    )
+    artefacts.write(labels, "labels", table, artefacts.provenance(labels, {}, [fit]), {"status": "ok", "reason": ""})
     write_sheet(folder / "sheet.tsv", [Galaxy(NAME, "1-1", 0.03, 0.02, 150.0, 20.0, drpver="v3_1_1")])
     export_run(folder, config_of(folder), folder / "export")
 

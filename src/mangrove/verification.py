@@ -3,10 +3,12 @@
 import json
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from mangrove import artefacts, config_files, staleness
+from mangrove.data_model import FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.logs import first_of
 
@@ -81,6 +83,38 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     other = f", the configuration of run '{given}'" if given != run.resolve().name else ""
     advice = " Snakemake makes them anew if it has a record of them, else with --forcerun RULE." if problems else ""
     return Comparison(problems, f"Compared with what the workflow would use now ({shown}{other}).{advice}")
+
+
+def check_chain(run: Path, inputs_of_labels: Mapping[str, str], extract: Path, extract_hash: str) -> None:
+    """Refuse bins that are not those of the labels: labels are made from fits, and fits from extracts.
+
+    Of a galaxy whose fit is not there any more nothing is known.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run.
+    inputs_of_labels : mapping of str to str
+        Content hashes that the artefact 'labels' has recorded.
+    extract : Path
+        Artefact 'extract' of a galaxy.
+    extract_hash : str
+        Its content hash.
+
+    Raises
+    ------
+    ArtefactError
+        If the fit is not the one of the labels, or the extract not the one of the fit.
+    """
+    labels, fit = run / LABELS.path, run / FIT.path.format(plateifu=extract.stem)
+    if not fit.is_file():
+        return
+    with artefacts.opened(fit, "fit") as f:
+        inputs_of_fit, fit_hash = json.loads(f.attrs["inputs"]), str(f.attrs["content_hash"])
+    links = (labels, fit, inputs_of_labels, fit_hash), (fit, extract, inputs_of_fit, extract_hash)
+    for made, source, recorded, found in links:
+        if recorded.get(os.path.relpath(source, made.parent), found) != found:
+            raise ArtefactError(f"{source} is newer than {made}. Run the workflow again.")
 
 
 def count_statuses(run: Path) -> Counter:

@@ -72,7 +72,24 @@ def write_extract(run, name, seed=0):
     return path
 
 
-def write_labels(run, extracts):
+def write_fit(run, name, seed=0):
+    """The artefact 'fit' of a galaxy, made from its extract; returns its path."""
+    path, extract = (run / KINDS[kind].path.format(plateifu=name) for kind in ("fit", "extract"))
+    sizes = dict.fromkeys({dim for spec in KINDS["fit"].fields.values() for dim in spec.dims}, 1)
+    prov = artefacts.provenance(path, {}, [extract])
+    artefacts.write(path, "fit", fill("fit", sizes, seed), prov, {"status": "ok", "reason": ""})
+    return path
+
+
+def write_run(run):
+    """Artefacts of the three galaxies, each made from the one before, as by the workflow."""
+    for name in NAMES:
+        write_extract(run, name)
+    write_labels(run, [write_fit(run, name) for name in NAMES])
+    write_sheet(run / "sheet.tsv", GALAXIES)
+
+
+def write_labels(run, fits):
     """The artefact 'labels' of the three galaxies."""
     n_baxel = [int(bins.max() + 1) for bins in BINS.values()]
     flags = {f"{label}_flag": np.full(6, max(LABEL_FLAG)) for label in LABEL}
@@ -93,7 +110,7 @@ def write_labels(run, extracts):
         **flags,
     )
     path = run / LABELS.path
-    prov = artefacts.provenance(path, {}, extracts)
+    prov = artefacts.provenance(path, {}, fits)
     artefacts.write(path, "labels", data, prov, {"status": "ok", "reason": ""})
 
 
@@ -101,8 +118,7 @@ def write_labels(run, extracts):
 def run(tmp_path_factory):
     """A run with labels of three galaxies, exported; its folder."""
     folder = tmp_path_factory.mktemp("export") / "small"
-    write_labels(folder, [write_extract(folder, name) for name in NAMES])
-    write_sheet(folder / "sheet.tsv", GALAXIES)
+    write_run(folder)
     export_run(folder, config_of(folder), folder / "export")
     return folder
 
@@ -320,12 +336,19 @@ def test_sheet_that_is_not_the_one_of_the_labels(run, tmp_path):
         export_run(run, config_of(run, limit=1), tmp_path)
 
 
-def test_bins_made_anew_after_the_labels(tmp_path):
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (write_extract, r"extract/10001-12701.h5 is newer than .*fit/10001-12701.h5. Run the workflow again"),
+        (write_fit, r"fit/10001-12701.h5 is newer than .*labels.h5. Run the workflow again"),
+    ],
+)
+def test_bins_or_fits_made_anew_after_the_labels(tmp_path, write, message):
+    """Labels of old bins must not be spread over new ones, even where there are as many of them."""
     folder = tmp_path / "small"
-    write_labels(folder, [write_extract(folder, name) for name in NAMES])
-    write_sheet(folder / "sheet.tsv", GALAXIES)
-    write_extract(folder, NAMES[2], seed=1)
-    with pytest.raises(ArtefactError, match=r"10001-12701.h5 is newer than .*labels.h5. Run the workflow again"):
+    write_run(folder)
+    write(folder, NAMES[2], seed=1)
+    with pytest.raises(ArtefactError, match=message):
         export_run(folder, config_of(folder), tmp_path / "out")
 
 

@@ -461,13 +461,15 @@ def test_wavelengths_in_nanometres_without_a_unit_are_refused(read, kind):
 def test_the_frame_of_velocities_is_said(read, kind, hdu):
     hdus, flux, _ = made(kind)
     header = hdus[0].header if hdu == "PRIMARY" else flux.header
-    header["SPECSYS"] = "BARYCENT"
-    plain = read(hdus)
-    assert "SPECSYS" not in plain.notes
-    header["SPECSYS"] = "TOPOCENT"
-    cube = read(hdus)
-    assert "topocentric (SPECSYS)" in cube.notes and "30 km/s" in cube.notes
-    np.testing.assert_array_equal(cube.wave, plain.wave)
+    for solar in ("BARYCENT", "HELIOCEN", "HELIOCENTRIC", "barycentric"):
+        header["SPECSYS"] = solar
+        plain = read(hdus)
+        assert "SPECSYS" not in plain.notes, solar
+    for here in ("TOPOCENT", "Topocentric"):
+        header["SPECSYS"] = here
+        cube = read(hdus)
+        assert "topocentric (SPECSYS)" in cube.notes and "30 km/s" in cube.notes, here
+        np.testing.assert_array_equal(cube.wave, plain.wave)
     header["SPECSYS"] = "LSRK"
     assert "in the frame LSRK" in read(hdus).notes
     header["SPECSYS"] = "SOURCE"

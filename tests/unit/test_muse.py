@@ -84,14 +84,32 @@ def test_line_spread_is_bacon_et_al(tmp_path):
     np.testing.assert_allclose(muse.fwhm(np.array([5000.0, 7000.0])), [2.91, 2.48], atol=0.03)
     cube = read_cube(write(tmp_path / "m.fits", column(np.ones(3681))))
     i = np.argmin(np.abs(cube.wave - 7000))
-    assert cube.lsf[i] == pytest.approx(np.hypot(2.48 / 2.3548, 7000 * 1e-4 * np.log(10) / np.sqrt(12)), rel=5e-3)
+    pixels = np.hypot(7000 * 1e-4 * np.log(10), 1.25) / np.sqrt(12)
+    assert cube.lsf[i] == pytest.approx(np.hypot(2.48 / 2.3548, pixels), rel=5e-3)
     # The polynomial takes air wavelengths: the pixel at the vacuum wavelength of 5000 Angstrom in air.
     i = np.argmin(np.abs(cube.wave - air_to_vacuum(5000.0)))
-    pixel = cube.wave[i] * 1e-4 * np.log(10) / np.sqrt(12)
+    pixels = np.hypot(cube.wave[i] * 1e-4 * np.log(10), 1.25 * cube.wave[i] / 5000.0) / np.sqrt(12)
     slope = 2 * 5.866e-8 * 5000 - 9.187e-4
     air = 5000.0 + (cube.wave[i] - air_to_vacuum(5000.0))
     width = 2.9130 + slope * (air - 5000.0)
-    assert cube.lsf[i] == pytest.approx(np.hypot(width / 2.354820, pixel), rel=1e-5)
+    assert cube.lsf[i] == pytest.approx(np.hypot(width / 2.354820, pixels), rel=1e-5)
+
+
+@pytest.mark.parametrize("centre", [5200.0, 8900.0])
+def test_the_line_spread_is_that_of_lines_after_rebinning(tmp_path, centre):
+    """Lines where old and new pixels lie in all ways to each other have, in the mean, the variance that the cube states."""
+    variances = []
+    for phase in np.arange(40) / 40:
+        line = centre + 60 * phase
+        sigma = muse.fwhm(line) / 2.354820
+        spectrum = 1e5 * np.exp(-0.5 * ((WAVE_AIR - line) / sigma) ** 2)
+        cube = read_cube(write(tmp_path / f"{phase}.fits", column(spectrum)))
+        near = np.abs(cube.wave - air_to_vacuum(line)) < 15
+        weight = cube.flux[near, 0, 0] * np.diff(log_edges(cube.wave))[near]
+        mean = np.average(cube.wave[near], weights=weight)
+        stated = cube.lsf[np.argmin(np.abs(cube.wave - mean))]
+        variances.append(np.average((cube.wave[near] - mean) ** 2, weights=weight) / stated**2)
+    assert np.mean(variances) == pytest.approx(1.0, abs=0.01)
 
 
 @pytest.mark.parametrize(("card", "value"), [("CTYPE3", "VELO"), ("CUNIT3", "Hz"), ("BUNIT", "ct")])

@@ -17,6 +17,7 @@ from mangrove.export.fits_files import fits_text
 from mangrove.export.quality import baxel_quality, galaxy_quality
 from mangrove.spectra.libraries import load_library
 from mangrove.survey.sample import Galaxy, read_sheet
+from mangrove.verification import check_chain
 
 _ABOUT = ("drpver", "centre_in_field", "wcs", "content_hash")
 
@@ -62,11 +63,9 @@ class Source:
         Raises
         ------
         ArtefactError
-            If its content hash is another.
+            See :func:`mangrove.verification.check_chain`.
         """
-        used = self._hashes.get(f"extract/{path.name}")
-        if used is not None and used != content_hash:
-            raise ArtefactError(f"{path} is newer than {self.folder / LABELS.path}. Run the workflow again.")
+        check_chain(self.folder, self._hashes, path, content_hash)
 
     @cached_property
     def about(self) -> list[dict]:

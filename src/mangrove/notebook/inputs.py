@@ -6,6 +6,7 @@ import numpy as np
 from astropy import units as u
 
 from mangrove.errors import SpectrumError
+from mangrove.spectra.preparation import fill_line_spread
 from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
@@ -189,7 +190,9 @@ def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
     new_flux = np.where(good, matrix @ np.where(bad, 0.0, flux) / part, 0.0)
     new_variance = matrix @ (variance * np.diff(edges)) / width / part**2
     centre = 0.5 * (edges[1:] + edges[:-1])
-    new_spread = np.hypot(np.interp(new, centre, spread * stretch), _smoothing(matrix, centre))
+    # Filled first: with the smoothing added, a line spread that is not known (0) would pass for a narrow one.
+    known = fill_line_spread(wave, spread) * stretch
+    new_spread = np.hypot(np.interp(new, centre, known), _smoothing(matrix, centre))
     new_ivar = np.divide(1.0, new_variance, out=np.zeros_like(new), where=good & (new_variance > 0))
     return Observed(new, new_flux, new_ivar, ~good, new_spread)
 

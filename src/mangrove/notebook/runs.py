@@ -17,6 +17,7 @@ from mangrove.notebook.as_observed import as_observed
 from mangrove.spectra.extinction import galactic_transmission
 from mangrove.spectra.fit_galaxy import shared_line_spread
 from mangrove.spectra.model import fitted_spectra, stored_model
+from mangrove.verification import check_chain
 
 _SPECTRA = ("wave", "flux", "ivar", "mask", "lsf")
 #: Datasets of 'labels' that are places in the file.
@@ -104,7 +105,7 @@ class Run:
         Raises
         ------
         ArtefactError
-            If the run has no such galaxy or quantity.
+            If the run has no such galaxy or quantity, or its bins are newer than its labels.
         """
         wanted = ("row",) if line is None else ("row", "line")
         known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
@@ -115,7 +116,9 @@ class Run:
         values = self._table[name][self._rows(plateifu)]
         if line is not None:
             values = values[:, self._line(line)]
-        bins = artefacts.read(self._path(EXTRACT, plateifu), "extract", ["bin_id"])["bin_id"]
+        extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", ["bin_id"])
+        self._check_chain(plateifu, extract)
+        bins = extract["bin_id"]
         image = np.full(bins.shape, np.nan)
         image[bins >= 0] = values[bins[bins >= 0]]
         return xr.DataArray(image, dims=("spaxel_y", "spaxel_x"), name=name, attrs=_about(LABELS, name))
@@ -196,7 +199,12 @@ class Run:
 
     def _galaxy(self, plateifu: str) -> tuple[artefacts.Artefact, artefacts.Artefact]:
         extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", list(_SPECTRA))
+        self._check_chain(plateifu, extract)
         return extract, artefacts.read(self._path(FIT, plateifu), "fit")
+
+    def _check_chain(self, plateifu: str, extract: artefacts.Artefact) -> None:
+        inputs = json.loads(self._table.attrs["inputs"])
+        check_chain(self.folder, inputs, self._path(EXTRACT, plateifu), extract.content_hash)
 
     def _check_baxel(self, plateifu: str, baxel: int, n: int) -> None:
         if not 0 <= baxel < n:

@@ -47,7 +47,7 @@ def mask(hdus: dict[str, Hdu]) -> np.ndarray:
 
 
 def wavelengths(hdus: dict[str, Hdu]) -> np.ndarray:
-    """WAVE in Angstrom, vacuum.
+    """WAVE in Angstrom, vacuum. A BUNIT that is a flux's was copied with the header, and says nothing.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def wavelengths(hdus: dict[str, Hdu]) -> np.ndarray:
     """
     headers = {name: hdus[name].header for name in ("PRIMARY", "FLUX", "WAVE")}
     spectral_axis.check_vacuum(headers)
-    return hdus["WAVE"].data.astype(float) * _length("WAVE", text(headers["WAVE"], "BUNIT"))
+    unit = text(headers["WAVE"], "BUNIT")
+    return hdus["WAVE"].data.astype(float) * (1.0 if flux_factor(unit) is not None else _length("WAVE", unit))
 
 
 def line_spread(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray:

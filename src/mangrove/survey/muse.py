@@ -42,7 +42,7 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     Flux is conserved. Rebinning shares an input pixel between output pixels, whose noise then correlates; each
     output pixel gets its variance plus its covariance with the others, so that sums over pixels, and fits that take
     pixels as independent, have the right errors. An output pixel of which at most a tenth is bad has the mean over
-    the rest. The line spread includes the output pixel.
+    the rest. The line spread includes what the rebinning adds.
 
     Raises
     ------
@@ -81,7 +81,7 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     np.divide(flux_out, covered, out=flux_out, where=good)
     np.divide(variance_out, covered**2, out=variance_out, where=good)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
-    lsf = np.hypot(fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, np.diff(log_edges(wave)) / np.sqrt(12.0))
+    lsf = np.hypot(fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, _smoothing(wave, edges))
     shape = (wave.size, *ny_nx)
     flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)
     return Cube(
@@ -98,6 +98,15 @@ def read(hdus: dict[str, Hdu]) -> Cube:
         instrument="MUSE",
         notes="; ".join(filter(None, [_NOTE, velocity_frame(header, hdus["PRIMARY"].header)])),
     )
+
+
+def _smoothing(wave: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """By what rebinning widens a line, standard deviation in Angstrom: old and new pixels, in the mean over their phases.
+
+    A new pixel takes its light as spread evenly over the old ones, and is a mean over its own width.
+    """
+    old = np.interp(wave, 0.5 * (edges[1:] + edges[:-1]), np.diff(edges))
+    return np.hypot(old, np.diff(log_edges(wave))) / np.sqrt(12.0)
 
 
 def _axis(hdus: dict[str, Hdu]) -> SpectralAxis:

@@ -24,6 +24,8 @@ from mangrove.survey.units import unit_of, with_standard_units
 _MEDIA = {"WAVE": False, "AWAV": True}
 #: Spectral axes that are no wavelengths (Greisen et al. 2006, A&A 446, 747, table 1).
 NO_WAVELENGTH = ("FREQ", "ENER", "WAVN", "VRAD", "VOPT", "ZOPT", "VELO", "BETA", "FELO")
+#: Letters of the standard's words for SPECSYS; some write HELIOCENTRIC for HELIOCEN.
+_WORD = 8
 #: SPECSYS of wavelengths whose Doppler shift is that of the Sun, within 0.02 km/s.
 _SOLAR = ("", "BARYCENT", "HELIOCEN")
 _REST = "SOURCE"
@@ -156,7 +158,7 @@ def velocity_frame(*headers: fits.Header) -> str:
     CubeError
         If the wavelengths are those at rest in the source.
     """
-    system = next((s for s in (text(header, "SPECSYS").upper() for header in headers) if s), "")
+    system = next((s for s in (text(header, "SPECSYS").upper()[:_WORD] for header in headers) if s), "")
     if system in _SOLAR:
         return ""
     if system == _REST:
