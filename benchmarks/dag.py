@@ -169,7 +169,7 @@ class Placeholders:
     def __init__(self):
         self.artefacts = {name: self._artefact(name) for name in KINDS}
         self.others = {".fits.gz": self._cube(), ".png": self._figure(), ".npz": self._arrays()}
-        self.others |= {".csv": b"name\n", ".json": b"{}\n", ".jsonl": b"{}\n"}
+        self.others |= {".csv": b"name\n", ".json": b"{}\n", ".jsonl": b"{}\n", ".html": b"<p></p>\n"}
 
     def write(self, path: Path) -> None:
         """Write the placeholder that belongs to a path."""

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -88,6 +89,17 @@ def test_placeholders_of_the_dag_are_valid_files(tmp_path):
     with np.load(tmp_path / "emulator/model/arrays.npz") as arrays:
         assert arrays["empty"].size == 0
     assert fits.getheader(tmp_path / "manga-1-1-LOGCUBE.fits.gz")["NAXIS"] == 0
+
+
+def test_every_output_of_the_rules_has_a_placeholder(tmp_path):
+    """A new kind of output would end the benchmark of the plan."""
+    placeholders = load(ROOT / "benchmarks" / "dag.py").Placeholders()
+    texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    outputs = re.findall(r'^        \w+=(?:figure\(\s*)?f"\{\w+\}/([^"]+\.\w+)"', texts, re.M)
+    assert {"overview.html", "overview.png", "provenance.json"} <= set(outputs)
+    for name in outputs:
+        if not name.endswith(".h5"):
+            placeholders.write(tmp_path / name)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of a child is asked from Linux")
