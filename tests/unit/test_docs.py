@@ -98,3 +98,10 @@ def test_entry_of_the_workflow_catalogue():
     flags = usage["mandatory-flags"]["flags"].split()
     assert flags[0] == "--configfile" and (ROOT / flags[1]).is_file()
     assert set(usage["software-stack-deployment"]) == {"conda", "apptainer", "apptainer+conda", "report"}
+
+
+def test_galaxies_that_pages_open_in_the_demo_are_in_it():
+    sheet = (ROOT / "samples" / "demo.tsv").read_text(encoding="utf-8")
+    named = {name for page in PAGES for name in re.findall(r"\b9\d{3}-\d{4,5}\b", page.read_text(encoding="utf-8"))}
+    assert named, "the pages name no galaxy of the demo"
+    assert [name for name in sorted(named) if f"\n{name}\t" not in sheet] == []
