@@ -23,8 +23,8 @@ from support.results import print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.config import Extract
-from mangrove.ssp import load_mastar
-from mangrove.survey.readers import read_cube
+from mangrove.ssp.library import load_mastar
+from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy, design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy

@@ -22,8 +22,8 @@ from astropy.io import fits
 from isal import igzip
 from support.results import median_seconds, print_result, seconds
 
-from mangrove.survey.download import fetch
-from mangrove.survey.integrity import Wanted, check
+from mangrove.survey.archive.download import fetch
+from mangrove.survey.archive.integrity import Wanted, check
 
 REPEATS = 5
 SIDE, N_WAVE = 58, 4563

@@ -17,11 +17,11 @@ import numpy as np
 from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
-from mangrove.analysis.emulator_baselines import nearest_neighbours
-from mangrove.models.emulator import Emulator, predict_table
-from mangrove.models.emulator_training import EmulatorSettings, train_emulator
-from mangrove.models.line_network import Architecture
-from mangrove.models.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.emulator import Emulator, predict_table
+from mangrove.models.emulator.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.training import EmulatorSettings, train_emulator
+from mangrove.validation.emulator_baselines import nearest_neighbours
 
 N_PREDICT, N_MILLION = 100_000, 1_000_000
 N_MEMBER = 4

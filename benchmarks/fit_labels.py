@@ -19,15 +19,15 @@ from support.results import print_result
 from threadpoolctl import threadpool_limits
 
 from mangrove.artefacts import Artefact
-from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, prepare_galaxy
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.labels import baxel_labels, bpt_classes
-from mangrove.spectra.libraries import load_library, younger_than
-from mangrove.spectra.populations import TemplateTable, template_table
-from mangrove.spectra.spectrum import Spectrum
-from mangrove.survey.readers import read_cube
+from mangrove.physics.cosmology import universe_age
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.labels.galaxy_labels import baxel_labels, bpt_classes
+from mangrove.spectra.labels.populations import TemplateTable, template_table
+from mangrove.ssp.loading import load_library, younger_than
+from mangrove.survey.readers.reading import read_cube
 
 DATA = Path(os.environ.get("REAL_DATA", "../shared/data"))
 LIBRARIES = {"MaStar": "mastar", "E-MILES": str(DATA / "templates" / "emiles_kroupa_basti.h5")}

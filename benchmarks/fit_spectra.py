@@ -15,15 +15,15 @@ from peers.plain_ppxf import plain_ppxf
 from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
-from mangrove.lines import fit_lines
-from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.spectrum import Spectrum
-from mangrove.spectra.templates import StellarTemplates, match_line_spread
-from mangrove.survey.readers import read_cube
+from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.templates import StellarTemplates, match_line_spread
+from mangrove.ssp.loading import load_library
+from mangrove.survey.readers.reading import read_cube
 
 REPEATS = 5
 #: Seconds per fit and core; time of one process over that of two.

@@ -15,20 +15,20 @@ import numpy as np
 from support.line_spread import compare, elodie, mastar_stars
 from support.results import print_result
 
-from mangrove.analysis.label_truth import on_step
-from mangrove.lines import fit_lines
-from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.fit_galaxy import GalaxyFit, fit_all
-from mangrove.spectra.fit_results import GAS_AT_BOUND, OK
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.libraries import load_library, younger_than
-from mangrove.spectra.populations import population_labels, template_table
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import match_line_spread
-from mangrove.ssp import SspLibrary
+from mangrove.physics.cosmology import universe_age
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.labels.populations import population_labels, template_table
+from mangrove.ssp.library import SspLibrary
+from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.simulation.instrument import LOG_STEP
 from mangrove.survey.simulation.spectra import MockSpectra, mock_spectra
-from mangrove.wavelengths import C_KMS
+from mangrove.validation.known_populations import on_step
 
 LINES = fit_lines()
 SETTINGS = FitSettings()

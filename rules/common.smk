@@ -21,8 +21,8 @@ from snakemake.io import strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
-from mangrove.spectra import libraries
-from mangrove.spectra.fit_settings import FitSettings
+from mangrove.ssp import loading as libraries
+from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
 from mangrove.survey.galaxy import GALAXY_NAME

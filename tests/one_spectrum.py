@@ -4,13 +4,13 @@ from functools import cache
 
 import numpy as np
 
-from mangrove.lines import fit_lines
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import broaden, match_line_spread
-from mangrove.wavelengths import C_KMS
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.ssp.loading import load_library
 
 Z = 0.04
 #: The pixels of the library at the redshift: spectra are made without interpolation, which would broaden them.

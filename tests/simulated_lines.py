@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from one_spectrum import LINES, LSF, SETTINGS, SIGMA_STAR, V_STAR, WAVE, Z, fit, stars
 
-from mangrove.lines import BROAD_LINES
-from mangrove.spectra.templates import broaden
-from mangrove.wavelengths import C_KMS
+from mangrove.physics.lines import BROAD_LINES
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.templates import broaden
 
 #: Whether samples are large enough to state rates: 'make validate'.
 IN_FULL = bool(os.environ.get("MANGROVE_VALIDATE"))

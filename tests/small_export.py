@@ -7,10 +7,10 @@ from mangrove import artefacts
 from mangrove.config_files import validate
 from mangrove.data_model import KINDS, LABELS
 from mangrove.export.products import export_run
-from mangrove.lines import fit_lines
-from mangrove.spectra import fit_results
-from mangrove.spectra.label_table import galaxy_labels, merge
-from mangrove.ssp import load_mastar
+from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.labels.table import galaxy_labels, merge
+from mangrove.ssp.library import load_mastar
 from mangrove.survey.sample import Galaxy, write_sheet
 
 NAME, LINES = "8485-1901", fit_lines()

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from mangrove.lines import LineList
-from mangrove.spectra import fit_results, fit_solution, line_measures
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.spectrum import Spectrum
-from mangrove.spectra.templates import StellarTemplates, gas_templates
-from mangrove.wavelengths import C_KMS
+from mangrove.physics.lines import LineList
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit import line_measurements as line_measures
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.fit import solution as fit_solution
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.templates import StellarTemplates, gas_templates
 
 
 def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList, settings: FitSettings):

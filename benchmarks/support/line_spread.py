@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from mangrove.spectra.templates import broaden, match_line_spread
-from mangrove.ssp import SspLibrary
-from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum
+from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.ssp.library import SspLibrary
 
 #: Rest frame, vacuum, Angstrom.
 WINDOWS = ((4000.0, 4400.0), (4400.0, 4850.0), (4850.0, 5450.0), (5450.0, 6100.0), (6100.0, 6700.0))

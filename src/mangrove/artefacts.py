@@ -178,7 +178,7 @@ def line_labels(names) -> list[str]:
 
 
 def line_names(dataset: h5py.Dataset) -> list[str]:
-    """Names of lines as :mod:`mangrove.lines` has them, from the dataset ``line`` of an open artefact."""
+    """Names of lines as :mod:`mangrove.physics.lines` has them, from the dataset ``line`` of an open artefact."""
     return [str(label).replace("_", "-") for label in dataset.asstr()[...]] if dataset.size else []
 
 

@@ -147,7 +147,7 @@ def predict_lines(
     force: ForceOption = False,
 ):
     """Predict the emission lines of the galaxies of a table (docs/emulator.md)."""
-    from mangrove.models.line_files import is_prediction, predict_file
+    from mangrove.models.emulator.prediction_files import is_prediction, predict_file
 
     outputs.check(out, is_prediction, "a table as written by mangrove predict-lines", [table], force)
     written = predict_file(model, table, out)
@@ -168,7 +168,7 @@ def desi_table(
     force: ForceOption = False,
 ):
     """Make the emulator's table from DESI spectra and their FastSpecFit catalogue."""
-    from mangrove.models.desi_files import write_desi_table
+    from mangrove.models.emulator.desi_table import write_desi_table
 
     if out.suffix != ".h5":
         raise OutputError(

@@ -21,7 +21,7 @@ class Field:
     """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not.
 
     Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
-    have them, and read as :mod:`mangrove.lines` has them (Halpha-6565).
+    have them, and read as :mod:`mangrove.physics.lines` has them (Halpha-6565).
     """
 
     dims: tuple[str, ...]

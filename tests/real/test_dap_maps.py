@@ -5,7 +5,7 @@ import pytest
 from astropy.io import fits
 
 from mangrove.data_model import KINDS
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
 
 pytestmark = pytest.mark.real
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from mangrove import config_files
-from mangrove.analysis import emulator_quality as quality
-from mangrove.models.emulator import predict_table
-from mangrove.models.emulator_training import EmulatorSettings, train_emulator
-from mangrove.models.line_table import TEST_SHARE, StoredTable, read_desi, split
+from mangrove.models.emulator.emulator import predict_table
+from mangrove.models.emulator.line_table import TEST_SHARE, StoredTable, read_desi, split
+from mangrove.models.emulator.training import EmulatorSettings, train_emulator
+from mangrove.validation import emulator_quality as quality
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.usefixtures("strict_jax")]
 

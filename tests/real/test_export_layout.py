@@ -6,7 +6,7 @@ from astropy.io import fits
 from small_export import make_run
 
 from mangrove.export.dap_names import channel_name
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
 
 pytestmark = pytest.mark.real
 

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from mangrove.analysis.label_truth import other_library, recover
-from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.validation.known_populations import other_library, recover
 
 N = 400 if os.environ.get("MANGROVE_VALIDATE") else 16
 

@@ -8,19 +8,19 @@ import pytest
 from astropy.io import fits
 
 from mangrove.artefacts import Artefact
-from mangrove.lines import fit_lines
-from mangrove.spectra import fit_results
-from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, prepare_galaxy
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.flags import LabelFlag
-from mangrove.spectra.labels import baxel_labels
-from mangrove.spectra.libraries import load_library, younger_than
-from mangrove.spectra.populations import template_table
-from mangrove.spectra.templates import match_line_spread
-from mangrove.survey.readers import read_cube
-from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
+from mangrove.physics.cosmology import universe_age
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.labels.galaxy_labels import baxel_labels
+from mangrove.spectra.labels.label import LabelFlag
+from mangrove.spectra.labels.populations import template_table
+from mangrove.ssp.loading import load_library, younger_than
+from mangrove.survey.readers.reading import read_cube
 
 LINES = fit_lines()
 SETTINGS = FitSettings()

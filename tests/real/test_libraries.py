@@ -9,11 +9,11 @@ from astropy.table import Table
 from scipy.interpolate import RegularGridInterpolator
 from support.line_spread import compare
 
-from mangrove.spectra.libraries import load_library, younger_than
-from mangrove.spectra.populations import population_values, template_table
-from mangrove.spectra.templates import broaden, match_line_spread
-from mangrove.ssp import load_mastar
-from mangrove.wavelengths import SIGMA_TO_FWHM
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM
+from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.labels.populations import population_values, template_table
+from mangrove.ssp.library import load_mastar
+from mangrove.ssp.loading import load_library, younger_than
 
 pytestmark = pytest.mark.real
 

@@ -8,14 +8,14 @@ import pytest
 
 from mangrove import artefacts, config_files
 from mangrove.artefacts import Artefact
-from mangrove.lines import fit_lines
-from mangrove.spectra.fit_galaxy import prepare_galaxy
-from mangrove.spectra.fit_results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN, ONE_GAUSSIAN, TWO_GAUSSIANS
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.model import fitted_spectra, stored_model
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM
+from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN, ONE_GAUSSIAN, TWO_GAUSSIANS
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.survey.sample import read_sheet
-from mangrove.wavelengths import SIGMA_TO_FWHM
 
 from .conftest import ROOT
 

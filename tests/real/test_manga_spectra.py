@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts, config_files
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
 from mangrove.survey.sample import read_sheet
 
 from .conftest import ROOT

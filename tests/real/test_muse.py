@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts, config_files
-from mangrove.lines import fit_lines
-from mangrove.spectra.extract import coadd
-from mangrove.spectra.fit_galaxy import prepare_galaxy
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.survey.readers import read_cube
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import velocity_to_redshift
+from mangrove.spectra.binning.extraction import coadd
+from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.sample import read_sheet
-from mangrove.wavelengths import velocity_to_redshift
 
 from .conftest import ROOT
 

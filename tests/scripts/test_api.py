@@ -14,7 +14,7 @@ from mangrove.config import Fit
 from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
 from mangrove.notebook.inputs import observed_spectrum
-from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fit.settings import FitSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 #: A galaxy of the simulated survey with an active nucleus, and one too faint for any baxel.

@@ -5,7 +5,7 @@ import pytest
 
 from mangrove import artefacts
 from mangrove.config_files import validate
-from mangrove.lines import window_lines
+from mangrove.physics.lines import window_lines
 
 CONFIG = validate({"run": "none"})
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts, staleness
-from mangrove.analysis import emulator_record as record
-from mangrove.analysis.emulator_quality import QualityRow
-from mangrove.models.continuum import Bins
-from mangrove.models.emission_lines import LINES
-from mangrove.models.emulator import load
-from mangrove.models.line_table import LineTable, read_stored, split, stored
+from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.emission_lines import LINES
+from mangrove.models.emulator.emulator import load
+from mangrove.models.emulator.line_table import LineTable, read_stored, split, stored
+from mangrove.validation import emulator_record as record
+from mangrove.validation.emulator_quality import QualityRow
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 
@@ -195,13 +195,13 @@ def test_a_killed_training_goes_on_and_an_edited_one_starts_anew(finished, scrip
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("mangrove.models.emulator_training.line_correlation", killed)
+        patch.setattr("mangrove.models.emulator.training.line_correlation", killed)
         with pytest.raises(KeyboardInterrupt):
             module.main(Params(files), Params(files), Params(TRAINING))
     (left,) = (tmp_path / "checkpoints").iterdir()
     before = (left / "metrics.jsonl").read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr("mangrove.models.emulator_training.line_correlation", killed)
+        patch.setattr("mangrove.models.emulator.training.line_correlation", killed)
         with pytest.raises(KeyboardInterrupt):
             module.main(Params(files), Params(files), Params({**TRAINING, "code": "edited"}))
     assert len(list((tmp_path / "checkpoints").iterdir())) == 2

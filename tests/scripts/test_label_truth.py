@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from mangrove.analysis.label_truth import Case, matched, other_dust, recover
-from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.validation.known_populations import Case, matched, other_dust, recover
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
 

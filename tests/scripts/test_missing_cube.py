@@ -6,8 +6,8 @@ from archive_server import answer, serving
 
 from mangrove import artefacts
 from mangrove.config import Fit
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.survey.missing import reason_missing_in
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.survey.readers.missing import reason_missing_in
 
 PATH = "sas/manga-8485-1901-LOGCUBE.fits.gz"
 DOWNLOAD = {"plateifu": "8485-1901", "link": False, "drpver": "v3_1_1", "mirror": "", "timeout": 5.0}

@@ -11,11 +11,9 @@ import pandas as pd
 import pytest
 
 from mangrove import artefacts
-from mangrove.analysis.label_recovery import BPT, Checked
-from mangrove.analysis.recovery import Comparison
 from mangrove.config_files import validate
 from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
-from mangrove.lines import fit_lines, window_lines
+from mangrove.physics.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
 from mangrove.report import survey as survey_tables
@@ -24,12 +22,14 @@ from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
 from mangrove.report.survey import MEANING
 from mangrove.report.truth import label_figure
-from mangrove.spectra import fitting
-from mangrove.spectra.flags import LabelFlag
-from mangrove.spectra.label_table import galaxy_labels
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.model import fitted_spectra, stored_model
-from mangrove.spectra.templates import broaden
+from mangrove.spectra.fit import ppxf_fit as fitting
+from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
+from mangrove.spectra.fit.templates import broaden
+from mangrove.spectra.labels.label import LabelFlag
+from mangrove.spectra.labels.table import galaxy_labels
+from mangrove.ssp.loading import load_library
+from mangrove.validation.label_recovery import BPT, Checked
+from mangrove.validation.recovery import Comparison
 
 Z = 0.03
 WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))
@@ -673,7 +673,7 @@ def test_digest_counts_times_and_tracebacks(script, Params, tmp_path):
     assert failure["rule"] == "fit"
     assert int(failure["count"]) == 2
     assert failure["message"] == "ValueError: no data for 9001-1901 (and 1 more like it)"
-    assert failure["place"] == "fitting.py:12 fit_spectrum"
+    assert failure["place"] == "ppxf_fit.py:12 fit_spectrum"
 
 
 def test_digest_of_a_run_without_failures_is_a_table_without_rows(script, Params, tmp_path):
@@ -703,5 +703,5 @@ def write_text(path, text):
 def traceback_text(last):
     return (
         "INFO start\nERROR root: failed\nTraceback (most recent call last):\n"
-        '  File "/somewhere/mangrove/spectra/fitting.py", line 12, in fit_spectrum\n    raise\n' + last + "\n"
+        '  File "/somewhere/mangrove/spectra/fit/ppxf_fit.py", line 12, in fit_spectrum\n    raise\n' + last + "\n"
     )

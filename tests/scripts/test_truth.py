@@ -6,8 +6,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mangrove.analysis.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, label_truth, limits_of
-from mangrove.analysis.recovery import (
+from mangrove.artefacts import Artefact
+from mangrove.physics.cosmology import universe_age
+from mangrove.spectra.binning.extraction import baxel_snr, coadd
+from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.labels.galaxy_labels import baxel_labels, bpt_classes
+from mangrove.spectra.labels.populations import template_table
+from mangrove.ssp.library import load_mastar
+from mangrove.ssp.loading import load_library, younger_than
+from mangrove.survey.readers.reading import read_cube
+from mangrove.survey.simulation.cubes import write_logcube
+from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.simulate import simulate_galaxy
+from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, label_truth, limits_of
+from mangrove.validation.recovery import (
     ALL_LINES,
     MEAN_LIMIT,
     STRONG_LINES,
@@ -17,19 +30,6 @@ from mangrove.analysis.recovery import (
     pool,
     robust_width,
 )
-from mangrove.artefacts import Artefact
-from mangrove.spectra.cosmology import universe_age
-from mangrove.spectra.extract import baxel_snr, coadd
-from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.labels import baxel_labels, bpt_classes
-from mangrove.spectra.libraries import load_library, younger_than
-from mangrove.spectra.populations import template_table
-from mangrove.ssp import load_mastar
-from mangrove.survey.readers import read_cube
-from mangrove.survey.simulation.cubes import write_logcube
-from mangrove.survey.simulation.galaxies import design_galaxy
-from mangrove.survey.simulation.simulate import simulate_galaxy
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import label
 
-from mangrove.spectra.binning import bin_snr, bin_spaxels, covariance_factor
+from mangrove.spectra.binning.voronoi import bin_snr, bin_spaxels, covariance_factor
 
 TARGET = 20.0
 #: Central signal to noise of exponential discs with a scale length of 14 spaxels.

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from mangrove.spectra import bpt
-from mangrove.spectra.flags import LabelFlag
+from mangrove.physics import bpt
+from mangrove.spectra.labels.d_bpt import d_bpt
+from mangrove.spectra.labels.label import LabelFlag
 
 NAMES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
 
@@ -84,15 +85,15 @@ def test_distance_where_three_points_of_the_curve_meet():
 def test_error_of_the_distance_matches_draws():
     rng = np.random.default_rng(5)
     flux, error = np.array([1.0, 1.5, 3.0, 1.2]), np.array([0.03, 0.05, 0.06, 0.05])
-    out = bpt.d_bpt(flux[None], error[None], NAMES)
-    draws = bpt.d_bpt(flux + error * rng.normal(size=(4000, 4)), np.tile(error, (4000, 1)), NAMES)
+    out = d_bpt(flux[None], error[None], NAMES)
+    draws = d_bpt(flux + error * rng.normal(size=(4000, 4)), np.tile(error, (4000, 1)), NAMES)
     assert out.error[0] == pytest.approx(draws.value.std(), rel=0.05)
     assert out.flag[0] == 0
 
 
 def test_faint_missing_and_negative_lines_are_flagged():
     flux = np.array([[1.0, 2.0, 10.0, 1.0], [1.0, 2.0, 10.0, 0.1], [np.nan, 2.0, 10.0, 1.0], [-1.0, 2.0, 10.0, 1.0]])
-    out = bpt.d_bpt(flux, np.full((4, 4), 0.1), NAMES)
+    out = d_bpt(flux, np.full((4, 4), 0.1), NAMES)
     np.testing.assert_array_equal(np.isnan(out.value), [False, False, True, True])
     np.testing.assert_array_equal(np.isnan(out.error), [False, False, True, True])
     low, missing, negative = LabelFlag.LOW_SNR, LabelFlag.LINE_MISSING, LabelFlag.LINE_NEGATIVE

@@ -19,7 +19,9 @@ from mangrove.survey.simulation.galaxies import design_galaxy, survey_plateifus
 from mangrove.verification import verify_run
 
 ROOT = Path(__file__).parents[2]
-TRACEBACK = 'Traceback (most recent call last):\n  File "/x/mangrove/spectra/fitting.py", line 12, in fit\n    raise\n'
+TRACEBACK = (
+    'Traceback (most recent call last):\n  File "/x/mangrove/spectra/fit/ppxf_fit.py", line 12, in fit\n    raise\n'
+)
 
 
 def invoke(*arguments):
@@ -110,7 +112,7 @@ def test_a_folder_without_artefacts_is_no_run(command, here):
 
 def test_digest_shows_failures_before_the_first_artefact(here):
     write_log(here / "results/mine/logs/fit/9001-1901.log", "CubeError: no cube; set survey.base")
-    assert "1 FAILED fit: CubeError: no cube; set survey.base  [fitting.py:12 fit]" in invoke("digest", "mine").output
+    assert "1 FAILED fit: CubeError: no cube; set survey.base  [ppxf_fit.py:12 fit]" in invoke("digest", "mine").output
 
 
 def test_digest_counts_artefacts_that_cannot_be_read(here):
@@ -145,7 +147,7 @@ def test_verify_names_each_file_once_and_goes_on(here):
 def test_a_failure_keeps_its_words(tmp_path):
     text = "ConfigError: fit.rest_range 3600-7400 is too wide; set it in configs/mine.yaml"
     write_log(tmp_path / "fit/9001-1901.log", text)
-    assert dict(logs.failures(tmp_path)) == {("fit", text, "fitting.py:12 fit"): 1}
+    assert dict(logs.failures(tmp_path)) == {("fit", text, "ppxf_fit.py:12 fit"): 1}
 
 
 def test_failures_that_differ_in_galaxy_and_path_are_one(tmp_path):

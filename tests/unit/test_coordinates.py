@@ -7,9 +7,9 @@ import xarray as xr
 
 from mangrove import artefacts
 from mangrove.data_model import KINDS
-from mangrove.lines import fit_lines, window_lines
-from mangrove.models.emission_lines import LINES as EMULATOR_LINES
-from mangrove.models.emission_lines import labels_of, lines_of
+from mangrove.models.emulator.emission_lines import LINES as EMULATOR_LINES
+from mangrove.models.emulator.emission_lines import labels_of, lines_of
+from mangrove.physics.lines import fit_lines, window_lines
 
 LINES = np.array(fit_lines().name[-6:])
 #: As files have them.

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mangrove import artefacts
-from mangrove.spectra import extract as spectra
+from mangrove.spectra.binning import extraction as spectra
 
 STATUSES = {"ok", "too_faint", "all_masked", "critical"}
 LAST_DATA = "ZIMG"

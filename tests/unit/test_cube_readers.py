@@ -9,8 +9,8 @@ import small_cubes
 from astropy.io import fits
 
 from mangrove.errors import CubeError
-from mangrove.survey.fits_stream import read_hdus
-from mangrove.survey.readers import read_cube
+from mangrove.files.fits_stream import read_hdus
+from mangrove.survey.readers.reading import read_cube
 
 
 @pytest.mark.parametrize("release", ["dr15", "dr17"])

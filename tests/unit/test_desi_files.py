@@ -5,9 +5,10 @@ import pytest
 from astropy.io import fits
 
 from mangrove.errors import CatalogueError
-from mangrove.models.desi_files import desi_sample, read_coadd
-from mangrove.models.emission_lines import LINES
-from mangrove.models.fastspecfit import COLUMNS, read_fastspecfit
+from mangrove.models.emulator.desi_table import desi_sample
+from mangrove.models.emulator.emission_lines import LINES
+from mangrove.survey.desi import read_coadd
+from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
 
 HALPHA = LINES.index("Halpha")
 

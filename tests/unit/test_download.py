@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from mangrove import artefacts
 from mangrove.errors import DownloadError, MissingError
-from mangrove.survey.download import fetch
-from mangrove.survey.integrity import Damaged, Wanted, check
-from mangrove.survey.missing import reason_missing_in, write_placeholder
-from mangrove.survey.transfer import MAX_RETRY_AFTER, Patience
+from mangrove.survey.archive.download import fetch
+from mangrove.survey.archive.integrity import Damaged, Wanted, check
+from mangrove.survey.archive.transfer import MAX_RETRY_AFTER, Patience
+from mangrove.survey.readers.missing import reason_missing_in, write_placeholder
 
 NAME = "manga-8485-1901-LOGCUBE.fits.gz"
 PATH = f"sas/dr17/{NAME}"
@@ -310,7 +310,7 @@ def test_wrong_sums_of_a_file_of_the_users_own_are_a_warning(target, tmp_path, c
 
 KILLED = """\
 import sys
-from mangrove.survey.download import fetch
+from mangrove.survey.archive.download import fetch
 fetch(sys.argv[1], sys.argv[2], "8485-1901")
 """
 

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from mangrove import artefacts
+from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report import training
 from mangrove.report.drawing import beyond, counted, fenced_limits, sign_apart, signed
 from mangrove.report.galaxy import flux_title
@@ -12,7 +13,6 @@ from mangrove.report.galaxy_panels import colour_image
 from mangrove.report.line_names import line_title, tex
 from mangrove.report.sky_marks import bar_length, effective_ellipse, marks_in_words
 from mangrove.report.trend import local_regression
-from mangrove.spectra.cosmology import kpc_per_arcsec
 
 
 def test_one_odd_galaxy_sets_no_scale():

@@ -12,9 +12,10 @@ from scipy.stats import norm, truncnorm
 
 from mangrove.config import Config
 from mangrove.errors import CatalogueError, ModelError, TrainingError
-from mangrove.models import continuum
-from mangrove.models.continuum import Bins
-from mangrove.models.emulator import (
+from mangrove.models.emulator import continuum_features as continuum
+from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.distribution import LineMixture, pooled
+from mangrove.models.emulator.emulator import (
     BAD_FLUX,
     BAD_LUMINOSITY,
     FAINT_OR_LUMINOUS,
@@ -22,10 +23,9 @@ from mangrove.models.emulator import (
     load,
     predict_table,
 )
-from mangrove.models.emulator_training import EmulatorSettings, train_emulator
-from mangrove.models.line_distribution import LineMixture, pooled
-from mangrove.models.line_network import Architecture, LineNetwork
-from mangrove.models.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.network import Architecture, LineNetwork
+from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 

@@ -9,13 +9,13 @@ import os
 import numpy as np
 import pytest
 
-from mangrove.analysis.emulator_mock import mock_table
-from mangrove.analysis.emulator_quality import spearman
-from mangrove.models.emission_lines import LINES
-from mangrove.models.emulator import predict_table
-from mangrove.models.emulator_training import EmulatorSettings, train_emulator
-from mangrove.models.line_network import Architecture
-from mangrove.models.line_table import split
+from mangrove.models.emulator.emission_lines import LINES
+from mangrove.models.emulator.emulator import predict_table
+from mangrove.models.emulator.line_table import split
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.training import EmulatorSettings, train_emulator
+from mangrove.validation.emulator_mock import mock_table
+from mangrove.validation.emulator_quality import spearman
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
 

@@ -5,15 +5,15 @@ import pytest
 from matplotlib.axes import Axes
 from scipy.stats import spearmanr
 
-from mangrove.analysis import emulator_quality as quality
-from mangrove.analysis.emulator_baselines import local_linear, run_baselines
-from mangrove.analysis.emulator_learning import LearningPoint
-from mangrove.analysis.emulator_quality import Evaluation, QualityRow
-from mangrove.models.continuum import Bins
-from mangrove.models.line_table import LineTable
+from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.line_table import LineTable
 from mangrove.report import emulator as figures
 from mangrove.report.drawing import new_figure
 from mangrove.report.emulator_calibration import bias_limits, calibration_figure
+from mangrove.validation import emulator_quality as quality
+from mangrove.validation.emulator_baselines import local_linear, run_baselines
+from mangrove.validation.emulator_learning import LearningPoint
+from mangrove.validation.emulator_quality import Evaluation, QualityRow
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
 

@@ -18,20 +18,22 @@ from typer.testing import CliRunner
 from mangrove import artefacts
 from mangrove.cli import app
 from mangrove.errors import CatalogueError, ModelError
-from mangrove.lines import fit_lines
-from mangrove.models import model_folder
-from mangrove.models.baxel_lines import line_widths
-from mangrove.models.continuum import Bins
-from mangrove.models.desi_files import COLUMNS, desi_table, read_coadd, read_fastspecfit
-from mangrove.models.emission_lines import LINES
-from mangrove.models.emulator import BAD_FLUX, BAD_LUMINOSITY, load
-from mangrove.models.emulator_training import EmulatorSettings, untrained
-from mangrove.models.line_files import predict_file
-from mangrove.models.line_network import Architecture
-from mangrove.models.line_profiles import add_lines
-from mangrove.models.line_table import LineTable, luminosity_of, read_desi, read_stored
-from mangrove.models.rest_continuum import bin_continuum
-from mangrove.wavelengths import SIGMA_TO_FWHM
+from mangrove.models.emulator.baxel_table import line_widths
+from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.desi_table import desi_table
+from mangrove.models.emulator.emission_lines import LINES
+from mangrove.models.emulator.emulator import BAD_FLUX, BAD_LUMINOSITY, load
+from mangrove.models.emulator.line_spectra import add_lines
+from mangrove.models.emulator.line_table import LineTable, luminosity_of, read_desi, read_stored
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.prediction_files import predict_file
+from mangrove.models.emulator.rest_continuum import bin_continuum
+from mangrove.models.emulator.training import EmulatorSettings, untrained
+from mangrove.models.training import model_folder
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM
+from mangrove.survey.desi import read_coadd
+from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 

@@ -20,8 +20,8 @@ from mangrove.export.maps import NO_BAXEL
 from mangrove.export.products import export_run
 from mangrove.export.quality import BaxelQuality, GalaxyQuality
 from mangrove.export.source import recorded_config
-from mangrove.lines import fit_lines
-from mangrove.spectra.flags import LabelFlag
+from mangrove.physics.lines import fit_lines
+from mangrove.spectra.labels.label import LabelFlag
 from mangrove.survey.sample import Galaxy, write_sheet
 
 #: Whoever reads or writes these files sees no warning.

@@ -17,7 +17,7 @@ from mangrove.data_model import KINDS, LABELS
 from mangrove.export import dap_names
 from mangrove.export.dap_names import DapPixel as Bit
 from mangrove.export.products import export_run
-from mangrove.spectra.flags import LabelFlag
+from mangrove.spectra.labels.label import LabelFlag
 
 #: Whoever writes or reads these files sees no warning.
 pytestmark = pytest.mark.filterwarnings("error")

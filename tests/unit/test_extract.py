@@ -5,9 +5,10 @@ import pytest
 from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
-from mangrove.lines import window_lines
-from mangrove.spectra import extract
-from mangrove.spectra.line_windows import crop, line_windows
+from mangrove.physics.lines import window_lines
+from mangrove.spectra.binning import extraction as extract
+from mangrove.spectra.linecubes.crop import crop
+from mangrove.spectra.linecubes.windows import line_windows
 from mangrove.survey.cube import Cube
 from mangrove.survey.sample import Galaxy
 

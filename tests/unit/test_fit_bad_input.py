@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from mangrove.errors import TemplateError
-from mangrove.lines import fit_lines
-from mangrove.spectra import fit_results
-from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns
-from mangrove.spectra.fit_results import FitResult
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.flags import LabelFlag, is_clean
-from mangrove.spectra.labels import baxel_labels, dispersion_flag, line_flag
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.populations import template_table
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import broaden, gas_templates, match_line_spread
+from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.results import FitResult
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import broaden, gas_templates, match_line_spread
+from mangrove.spectra.labels.galaxy_labels import baxel_labels, dispersion_flag, line_flag
+from mangrove.spectra.labels.label import LabelFlag, is_clean
+from mangrove.spectra.labels.populations import template_table
+from mangrove.ssp.loading import load_library
 
 Z = 0.03
 LIBRARY = load_library("mastar")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from one_spectrum import FLUX, LINES, SETTINGS, WAVE, Z, fit, noisy, stars
 
-from mangrove.spectra import fit_results
-from mangrove.spectra.dust_curves import calzetti
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.populations import population_labels, scatter, template_table
-from mangrove.wavelengths import C_KMS
+from mangrove.physics.dust import calzetti
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.labels.populations import population_labels, scatter, template_table
+from mangrove.ssp.loading import load_library
 
 REST = WAVE / (1 + Z)
 

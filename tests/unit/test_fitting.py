@@ -21,14 +21,14 @@ from one_spectrum import (
 from peers.plain_ppxf import plain_ppxf
 
 from mangrove.artefacts import Artefact
-from mangrove.spectra import fit_results
-from mangrove.spectra.fit_galaxy import as_columns, fit_all, prepare_galaxy
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum, model_spectrum
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import broaden, match_line_spread
-from mangrove.wavelengths import C_KMS
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum, model_spectrum
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.ssp.loading import load_library
 
 #: As one call of pPXF with its multiplicative polynomial.
 PLAIN = FitSettings(attenuation="polynomial", clip_sigma=0.0)
@@ -221,7 +221,7 @@ def test_the_number_of_processes_changes_nothing():
 
 
 def test_galactic_extinction_is_removed():
-    from mangrove.spectra.extinction import galactic_transmission
+    from mangrove.physics.galactic_extinction import galactic_transmission
 
     flux, error = noisy(200.0)
     transmission = galactic_transmission(WAVE, 0.3)

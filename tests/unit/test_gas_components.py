@@ -19,11 +19,11 @@ from simulated_lines import (
     starlight,
 )
 
-from mangrove.lines import BROAD_LINES
-from mangrove.spectra.fit_results import ONE_AND_BROAD, ONE_GAUSSIAN, TWO_AND_BROAD, TWO_GAUSSIANS
-from mangrove.spectra.fitting import model_spectrum
-from mangrove.spectra.templates import BROAD as BROAD_ROW
-from mangrove.spectra.templates import MAIN, SECOND
+from mangrove.physics.lines import BROAD_LINES
+from mangrove.spectra.fit.ppxf_fit import model_spectrum
+from mangrove.spectra.fit.results import ONE_AND_BROAD, ONE_GAUSSIAN, TWO_AND_BROAD, TWO_GAUSSIANS
+from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
+from mangrove.spectra.fit.templates import MAIN, SECOND
 
 ALL = SETTINGS._replace(gas_components=2, broad_lines=True)
 #: Starlight of S/N 30, the line of 100.

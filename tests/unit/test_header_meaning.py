@@ -10,8 +10,8 @@ from astropy.coordinates import FK4, SkyCoord
 from astropy.io import fits
 
 from mangrove.errors import CubeError
-from mangrove.survey.readers import read_cube
-from mangrove.wavelengths import air_to_vacuum
+from mangrove.physics.wavelengths import air_to_vacuum
+from mangrove.survey.readers.reading import read_cube
 
 WAVE_AIR = 4750.0 + 1.25 * np.arange(1200)
 FLUX, ERROR = 8.0, 0.5

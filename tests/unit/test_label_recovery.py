@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from mangrove.analysis.label_recovery import (
+from mangrove.artefacts import Artefact
+from mangrove.data_model import LABEL
+from mangrove.physics.bpt import AGN, COMPOSITE, NONE, STAR_FORMING, bpt_distance
+from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
+from mangrove.spectra.labels.label import LabelFlag as F
+from mangrove.validation.label_recovery import (
     BPT,
     BPT_FAR,
     REASONS,
@@ -17,12 +22,7 @@ from mangrove.analysis.label_recovery import (
     pool_labels,
     why_left,
 )
-from mangrove.analysis.recovery import TRUTH_DATASETS, Comparison
-from mangrove.artefacts import Artefact
-from mangrove.data_model import LABEL
-from mangrove.spectra.bpt import AGN, COMPOSITE, NONE, STAR_FORMING, bpt_distance
-from mangrove.spectra.cosmology import kpc_per_arcsec, luminosity_distance
-from mangrove.spectra.flags import LabelFlag as F
+from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
 
 LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from mangrove.data_model import BPT_CLASS, LABEL, LABEL_FLAG
-from mangrove.spectra import bpt, fit_results
-from mangrove.spectra.bpt import NONE, STAR_FORMING
-from mangrove.spectra.dust_curves import calzetti
-from mangrove.spectra.fit_solution import SIGMA_GAS_BOUND
-from mangrove.spectra.flags import MAX_ERROR, MAX_MOTION_ERROR, LabelFlag, is_clean
-from mangrove.spectra.labels import (
+from mangrove.physics import bpt
+from mangrove.physics.bpt import NONE, STAR_FORMING
+from mangrove.physics.dust import calzetti
+from mangrove.physics.photometry import SOLAR_LUMINOSITY, r_band_flux, solar_r_luminosity
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.fit.solution import SIGMA_GAS_BOUND
+from mangrove.spectra.labels.galaxy_labels import (
     MIN_SIGMA_GAS,
     baxel_labels,
     bpt_classes,
@@ -19,10 +20,10 @@ from mangrove.spectra.labels import (
     motion_flags,
     width_flag,
 )
-from mangrove.spectra.photometry import SOLAR_LUMINOSITY, r_band_flux, solar_r_luminosity
-from mangrove.spectra.physics import kpc_per_arcsec, luminosity_distance, r_attenuation
-from mangrove.spectra.populations import population_values, template_table
-from mangrove.ssp import load_mastar
+from mangrove.spectra.labels.label import MAX_ERROR, MAX_MOTION_ERROR, LabelFlag, is_clean
+from mangrove.spectra.labels.populations import population_values, template_table
+from mangrove.spectra.labels.surface_densities import kpc_per_arcsec, luminosity_distance, r_attenuation
+from mangrove.ssp.library import load_mastar
 
 MASTAR = load_mastar()
 TABLE = template_table(MASTAR)

@@ -6,13 +6,13 @@ import pytest
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
-from mangrove.spectra.libraries import load_library, younger_than
-from mangrove.spectra.library_files import emiles_fwhm, interpolate_mass_loss
-from mangrove.spectra.miles_names import parse_miles_name
-from mangrove.spectra.photometry import SOLAR_LUMINOSITY, SUN_R, r_pivot, r_response
-from mangrove.spectra.templates import match_line_spread
-from mangrove.ssp import load_mastar
-from mangrove.wavelengths import SIGMA_TO_FWHM, air_to_vacuum
+from mangrove.physics.photometry import SOLAR_LUMINOSITY, SUN_R, r_pivot, r_response
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM, air_to_vacuum
+from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.ssp.library import load_mastar
+from mangrove.ssp.loading import load_library, younger_than
+from mangrove.ssp.miles_names import parse_miles_name
+from mangrove.ssp.single_files import emiles_fwhm, interpolate_mass_loss
 
 STEP = 1e-4 * np.log(10.0)
 AIR = 3500.2 + 0.9 * np.arange(6200)

@@ -6,10 +6,10 @@ import pytest
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.library_files import emiles_fwhm
-from mangrove.spectra.miles_names import MilesVariant, parse_variant
-from mangrove.wavelengths import air_to_vacuum
+from mangrove.physics.wavelengths import air_to_vacuum
+from mangrove.ssp.loading import load_library
+from mangrove.ssp.miles_names import MilesVariant, parse_variant
+from mangrove.ssp.single_files import emiles_fwhm
 
 AIR = 3540.2 + 0.9 * np.arange(4300)
 AGE, METALLICITY = np.array([1.0, 10.0]), np.array([-0.4, 0.0])

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from mangrove.lines import EW_HALF_WIDTH, fit_lines
-from mangrove.spectra.fit_results import LINE_MASKED, LINE_OK
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.fitting import fit_spectrum
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import broaden, match_line_spread
-from mangrove.wavelengths import C_KMS
+from mangrove.physics.lines import EW_HALF_WIDTH, fit_lines
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.results import LINE_MASKED, LINE_OK
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.ssp.loading import load_library
 
 Z = 0.03
 RANGE = (4700.0, 5200.0)

@@ -21,8 +21,8 @@ from simulated_lines import (
     starlight,
 )
 
-from mangrove.spectra.fit_results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
-from mangrove.spectra.residuals import scatter_of_sums
+from mangrove.spectra.fit.residuals import scatter_of_sums
+from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
 
 #: Copies per case.
 N, N_OTHER = (14, 24) if IN_FULL else (2, 4)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mangrove.lines import fit_lines, window_lines
+from mangrove.physics.lines import fit_lines, window_lines
 
 
 def test_the_windows_are_the_19_lines_of_the_paper():

@@ -5,9 +5,9 @@ import pytest
 from astropy.io import fits
 
 from mangrove.errors import CubeError
-from mangrove.survey import muse
-from mangrove.survey.readers import read_cube
-from mangrove.wavelengths import air_to_vacuum, log_edges
+from mangrove.physics.wavelengths import air_to_vacuum, log_edges
+from mangrove.survey.readers import muse
+from mangrove.survey.readers.reading import read_cube
 
 WAVE_AIR = 4750.0 + 1.25 * np.arange(3681)
 

@@ -13,9 +13,9 @@ import small_cubes
 from astropy.io import fits
 
 from mangrove.errors import CubeError, DownloadError, TemplateError
-from mangrove.spectra.libraries import load_library
-from mangrove.survey.download import fetch
-from mangrove.survey.readers import read_cube
+from mangrove.ssp.loading import load_library
+from mangrove.survey.archive.download import fetch
+from mangrove.survey.readers.reading import read_cube
 
 CONTENT = small_cubes.as_bytes(small_cubes.logcube())
 

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from mangrove.spectra import cosmology, physics
-from mangrove.spectra.attenuation import balmer_curve, cardelli, corrected_halpha, gas_ebv
-from mangrove.spectra.dust_curves import calzetti, polynomial_ebv
-from mangrove.spectra.flags import Label, LabelFlag
-from mangrove.spectra.photometry import r_band_flux, r_pivot, r_weights, solar_r_luminosity
+from mangrove.physics import cosmology
+from mangrove.physics.dust import calzetti, cardelli, polynomial_ebv
+from mangrove.physics.photometry import r_band_flux, r_pivot, r_weights, solar_r_luminosity
+from mangrove.spectra.labels import surface_densities as physics
+from mangrove.spectra.labels.balmer_decrement import balmer_curve, corrected_halpha, gas_ebv
+from mangrove.spectra.labels.label import Label, LabelFlag
 
 Z, PIXEL = 0.03, 0.5
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mangrove.errors import TemplateError
-from mangrove.spectra.flags import LabelFlag
-from mangrove.spectra.populations import (
+from mangrove.spectra.labels.label import LabelFlag
+from mangrove.spectra.labels.populations import (
     MASS_LABELS,
     TemplateTable,
     population_labels,
@@ -13,7 +13,7 @@ from mangrove.spectra.populations import (
     scatter,
     template_table,
 )
-from mangrove.ssp import load_mastar
+from mangrove.ssp.library import load_mastar
 
 #: A bright young and a faint old population: light 4 to 1, masses formed 1 to 1.
 TABLE = TemplateTable(

@@ -5,9 +5,9 @@ from collections import defaultdict
 import numpy as np
 import pytest
 
-from mangrove.analysis import recovery
 from mangrove.artefacts import Artefact
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
+from mangrove.validation import recovery
 
 LINES = fit_lines().name
 N_BAXEL = 600

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mangrove.spectra import rest_frame
-from mangrove.wavelengths import log_grid
+from mangrove.physics.wavelengths import log_grid
+from mangrove.spectra.training import rest_frame
 
 WAVE = 10 ** (np.log10(3621.59598486) + 1e-4 * np.arange(4563))
 SETTINGS = {

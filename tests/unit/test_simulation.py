@@ -11,9 +11,10 @@ from astropy.wcs import WCS
 
 from mangrove.artefacts import read
 from mangrove.errors import SampleError
-from mangrove.lines import fit_lines
-from mangrove.spectra.binning import bin_spaxels
-from mangrove.ssp import load_mastar
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, log_edges
+from mangrove.spectra.binning.voronoi import bin_spaxels
+from mangrove.ssp.library import load_mastar
 from mangrove.survey.releases import release
 from mangrove.survey.simulation import truth as true
 from mangrove.survey.simulation.cubes import write_drpall, write_logcube
@@ -33,7 +34,6 @@ from mangrove.survey.simulation.instrument import (
 from mangrove.survey.simulation.maps import galaxy_maps
 from mangrove.survey.simulation.simulate import simulate_galaxy, simulate_survey
 from mangrove.survey.simulation.stars import calzetti, interpolate, populations, stellar_spectra
-from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, log_edges
 
 NOCOV, FORESTAR, DONOTUSE = 1, 8, 1024
 SEED = 1

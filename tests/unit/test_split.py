@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mangrove.spectra.split import TEST, split_of
+from mangrove.survey.split import TEST, split_of
 
 
 def test_the_split_depends_on_the_galaxy_alone_and_has_the_right_sizes():

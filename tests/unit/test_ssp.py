@@ -8,7 +8,7 @@ import pytest
 
 from mangrove.errors import TemplateError
 from mangrove.resources import resource
-from mangrove.ssp import check_library, load_mastar
+from mangrove.ssp.library import check_library, load_mastar
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ import pytest
 from flax import nnx
 
 from mangrove.errors import ModelError, TrainingError
-from mangrove.models import model_folder
-from mangrove.models.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
-from mangrove.models.training import TrainSettings, train
+from mangrove.models.training import model_folder
+from mangrove.models.training.loop import TrainSettings, train
+from mangrove.models.training.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 
 pytestmark = pytest.mark.usefixtures("strict_jax")
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from mangrove.lines import fit_lines
-from mangrove.spectra import fit_results
-from mangrove.spectra.fit_galaxy import GalaxyFit
-from mangrove.spectra.fit_results import no_fit
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.libraries import load_library
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.templates import StellarTemplates, broaden, match_line_spread
-from mangrove.spectra.two_steps import fit_baxels, gradients, nearest
+from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit import results as fit_results
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.results import no_fit
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.templates import StellarTemplates, broaden, match_line_spread
+from mangrove.spectra.fit.two_steps import fit_baxels, gradients, nearest
+from mangrove.ssp.loading import load_library
 
 Z = 0.03
 RANGE = (4800.0, 6800.0)

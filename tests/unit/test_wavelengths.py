@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mangrove import wavelengths as w
+from mangrove.physics import wavelengths as w
 
 
 def test_air_and_vacuum_agree_with_tabulated_lines():

@@ -21,13 +21,13 @@ import jax
 import mangrove
 from astropy.table import Table
 from mangrove.api import fit_spectrum
-from mangrove.models.continuum import Bins
-from mangrove.models.emission_lines import LINES
-from mangrove.models.emulator_training import EmulatorSettings, untrained
-from mangrove.models.line_files import predict_file
-from mangrove.models.line_network import Architecture
-from mangrove.models.line_table import LineTable
-from mangrove.ssp import load_mastar
+from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.emission_lines import LINES
+from mangrove.models.emulator.training import EmulatorSettings, untrained
+from mangrove.models.emulator.prediction_files import predict_file
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.line_table import LineTable
+from mangrove.ssp.library import load_mastar
 from mangrove.survey.simulation.spectra import mock_spectra
 
 jax.config.update("jax_disable_most_optimizations", True)

@@ -38,7 +38,7 @@ def test_another_target_snr_extracts_again_but_downloads_nothing(finished):
 
 
 def test_an_edited_library_function_reruns_what_uses_it(finished):
-    with finished.edited("src/mangrove/spectra/binning.py", code_edit):
+    with finished.edited("src/mangrove/spectra/binning/voronoi.py", code_edit):
         rules = finished.planned().rules
     assert rules["extract"] == 2
     assert set(rules) >= AFTER_EXTRACT
@@ -46,7 +46,8 @@ def test_an_edited_library_function_reruns_what_uses_it(finished):
 
 
 @pytest.mark.parametrize(
-    "name", ["src/mangrove/spectra/binning.py", "src/mangrove/wavelengths.py", "workflow/scripts/extract.py"]
+    "name",
+    ["src/mangrove/spectra/binning/voronoi.py", "src/mangrove/physics/wavelengths.py", "workflow/scripts/extract.py"],
 )
 def test_edited_words_rerun_nothing(finished, name):
     with finished.edited(name, words_edit):
@@ -54,21 +55,21 @@ def test_edited_words_rerun_nothing(finished, name):
 
 
 def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
-    with finished.edited("src/mangrove/spectra/fitting.py", code_edit):
+    with finished.edited("src/mangrove/spectra/fit/ppxf_fit.py", code_edit):
         rules = finished.planned().rules
     assert rules["fit"] == 2
     assert set(rules) <= {"fit", "labels"} | set(rules_of("report")) | set(rules_of("emulator"))
 
 
 def test_edited_label_physics_never_refits(finished):
-    with finished.edited("src/mangrove/spectra/physics.py", code_edit):
+    with finished.edited("src/mangrove/spectra/labels/surface_densities.py", code_edit):
         rules = finished.planned().rules
     assert rules["labels"] == 1
     assert set(rules) <= {"labels"} | set(rules_of("report")) | set(rules_of("emulator"))
 
 
 def test_an_edited_training_never_refits(finished):
-    with finished.edited("src/mangrove/models/training.py", code_edit):
+    with finished.edited("src/mangrove/models/training/loop.py", code_edit):
         rules = finished.planned().rules
     assert rules["emulator_train"] == 1
     assert "emulator_table" not in rules

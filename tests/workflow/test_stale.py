@@ -41,7 +41,7 @@ EXTRACTS = {f"spectra/extract/{name}.h5": "target_snr 30.0 (was 40.0)" for name 
 EDITS = {
     "key": (CONFIG, edit_snr, EXTRACTS, "2 x extract: target_snr 30.0 (was 40.0)"),
     "constant": (
-        "src/mangrove/spectra/populations.py",
+        "src/mangrove/spectra/labels/populations.py",
         lambda text: text.replace("LIGHT_BAND = (5000.0, 6000.0)", "LIGHT_BAND = (5000.0, 6100.0)"),
         {"spectra/labels.h5": "code"},
         "1 x labels: code",

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from mangrove.analysis import emulator_record as record
-from mangrove.analysis.emulator_learning import LearningPoint
-from mangrove.analysis.emulator_quality import evaluate
 from mangrove.logs import rule_log
-from mangrove.models.emulator import Emulator, load
-from mangrove.models.line_table import StoredTable, read_stored
+from mangrove.models.emulator.emulator import Emulator, load
+from mangrove.models.emulator.line_table import StoredTable, read_stored
 from mangrove.report import emulator as figures
 from mangrove.report.drawing import new_figure, note, save_png
 from mangrove.report.emulator_calibration import calibration_figure
+from mangrove.validation import emulator_record as record
+from mangrove.validation.emulator_learning import LearningPoint
+from mangrove.validation.emulator_quality import evaluate
 
 
 def main(inputs, outputs, params, log=None, threads=1):

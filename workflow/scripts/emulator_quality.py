@@ -8,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from mangrove import artefacts
-from mangrove.analysis import emulator_quality as quality
-from mangrove.analysis import emulator_record as record
-from mangrove.analysis.emulator_baselines import baseline_table
-from mangrove.analysis.emulator_learning import LearningPoint, learning_curve
 from mangrove.logs import rule_log
-from mangrove.models.emulator import Emulator, load
-from mangrove.models.emulator_training import EmulatorSettings
-from mangrove.models.line_table import LineTable, Split, read_stored
-from mangrove.models.model_folder import reason_if_empty
+from mangrove.models.emulator.emulator import Emulator, load
+from mangrove.models.emulator.line_table import LineTable, Split, read_stored
+from mangrove.models.emulator.training import EmulatorSettings
+from mangrove.models.training.model_folder import reason_if_empty
+from mangrove.validation import emulator_quality as quality
+from mangrove.validation import emulator_record as record
+from mangrove.validation.emulator_baselines import baseline_table
+from mangrove.validation.emulator_learning import LearningPoint, learning_curve
 
 logger = logging.getLogger("mangrove.emulator_quality")
 #: What stands in the table of the learning curve where the configuration wants none.

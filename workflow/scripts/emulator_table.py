@@ -4,9 +4,9 @@ import logging
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.models.baxel_lines import Continuum, baxel_table
-from mangrove.models.continuum import Bins
-from mangrove.models.line_table import LineTable, read_desi, split, stored
+from mangrove.models.emulator.baxel_table import Continuum, baxel_table
+from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.line_table import LineTable, read_desi, split, stored
 
 logger = logging.getLogger("mangrove.emulator_table")
 

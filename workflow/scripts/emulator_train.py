@@ -7,10 +7,10 @@ import shutil
 from pathlib import Path
 
 from mangrove.logs import rule_log
-from mangrove.models import model_folder
-from mangrove.models.emulator_training import EmulatorSettings, shortfall, train_emulator, trainable
-from mangrove.models.line_network import Architecture
-from mangrove.models.line_table import StoredTable, read_stored
+from mangrove.models.emulator.line_table import StoredTable, read_stored
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.training import EmulatorSettings, shortfall, train_emulator, trainable
+from mangrove.models.training import model_folder
 
 logger = logging.getLogger("mangrove.emulator_train")
 

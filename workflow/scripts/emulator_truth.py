@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 
 from mangrove import artefacts
-from mangrove.analysis.emulator_record import read
-from mangrove.analysis.emulator_truth import TruthRow, baxel_widths, truth_table
 from mangrove.logs import rule_log
+from mangrove.validation.emulator_record import read
+from mangrove.validation.emulator_truth import TruthRow, baxel_widths, truth_table
 
 
 def main(inputs, outputs, params, log=None, threads=1):

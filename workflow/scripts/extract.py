@@ -8,15 +8,15 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.errors import CubeError
-from mangrove.lines import window_lines
 from mangrove.logs import rule_log
-from mangrove.spectra import extract
-from mangrove.spectra.line_windows import line_windows
+from mangrove.physics.lines import window_lines
+from mangrove.spectra.binning import extraction as extract
+from mangrove.spectra.linecubes.windows import line_windows
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.cube import Cube
 from mangrove.survey.galaxy import MISSING, PLATEIFU, Galaxy, check_galaxy
-from mangrove.survey.missing import empty_cube, reason_missing_in
-from mangrove.survey.readers import advice, read_cube
+from mangrove.survey.readers.missing import empty_cube, reason_missing_in
+from mangrove.survey.readers.reading import advice, read_cube
 
 logger = logging.getLogger("mangrove.extract")
 

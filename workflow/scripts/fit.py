@@ -7,9 +7,9 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import FIT_STATUS, PLACE, SPAXEL_STATUS
 from mangrove.logs import rule_log
-from mangrove.spectra.fit_galaxy import as_columns, prepare_galaxy
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.two_steps import fit_baxels
+from mangrove.spectra.fit.galaxy_fit import as_columns, prepare_galaxy
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.two_steps import fit_baxels
 
 SPECTRA = ("wave", "flux", "ivar", "mask", "lsf", "snr")
 ABOUT = ("status", "reason", "plateifu", "mangaid", "z", "instrument", "pixel_scale")

@@ -4,7 +4,7 @@ from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.report import galaxy, galaxy_spectra, label_maps, summary
 from mangrove.report.drawing import save_png
-from mangrove.spectra.label_table import galaxy_labels
+from mangrove.spectra.labels.table import galaxy_labels
 
 
 def main(inputs, outputs, params, log=None, threads=1):

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 
 from mangrove import artefacts
-from mangrove.analysis import label_recovery, recovery
 from mangrove.data_model import LABELS
 from mangrove.logs import rule_log
 from mangrove.report.drawing import save_png
 from mangrove.report.truth import label_figure
+from mangrove.validation import label_recovery, recovery
 
 logger = logging.getLogger("mangrove.label_recovery")
 

@@ -4,9 +4,9 @@ import logging
 
 import pandas as pd
 
-from mangrove.analysis import label_truth
 from mangrove.logs import rule_log
-from mangrove.spectra.fit_settings import FitSettings
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.validation import known_populations as label_truth
 
 logger = logging.getLogger("mangrove.label_truth")
 

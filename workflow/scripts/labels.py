@@ -6,7 +6,7 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.spectra.label_table import GalaxyLabels, galaxy_labels, merge
+from mangrove.spectra.labels.table import GalaxyLabels, galaxy_labels, merge
 
 logger = logging.getLogger("mangrove.labels")
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.spectra.line_windows import crop
+from mangrove.spectra.linecubes.crop import crop
 
 
 def main(inputs, outputs, params, log=None, threads=1):

@@ -1,9 +1,9 @@
 """Merge the emission-line cubes of all galaxies that have one."""
 
 from mangrove import artefacts
-from mangrove.lines import window_lines
 from mangrove.logs import rule_log
-from mangrove.spectra.split import split_of
+from mangrove.physics.lines import window_lines
+from mangrove.survey.split import split_of
 
 
 def main(inputs, outputs, params, log=None, threads=1):

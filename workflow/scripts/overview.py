@@ -9,7 +9,7 @@ from mangrove.logs import rule_log
 from mangrove.report import galaxy, overview
 from mangrove.report.drawing import save_png
 from mangrove.report.galaxy_panels import view
-from mangrove.spectra.label_table import galaxy_labels
+from mangrove.spectra.labels.table import galaxy_labels
 
 
 def main(inputs, outputs, params, log=None, threads=1):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 import pandas as pd
 
 from mangrove import artefacts
-from mangrove.analysis import recovery
 from mangrove.logs import rule_log
 from mangrove.report.drawing import save_png
 from mangrove.report.truth import recovery_figure
+from mangrove.validation import recovery
 
 logger = logging.getLogger("mangrove.recovery")
 

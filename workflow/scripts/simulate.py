@@ -1,7 +1,7 @@
 """One galaxy of the simulated survey: its cube in the archive, its truth beside it."""
 
 from mangrove.logs import rule_log
-from mangrove.ssp import load_mastar
+from mangrove.ssp.library import load_mastar
 from mangrove.survey.simulation.cubes import write_logcube
 from mangrove.survey.simulation.galaxies import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy, write_truth

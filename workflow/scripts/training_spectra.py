@@ -7,9 +7,9 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import TRAINING_CUT
 from mangrove.logs import rule_log
-from mangrove.spectra import rest_frame
-from mangrove.spectra.training_set import candidates, fill, rows_in_hashed_order
-from mangrove.wavelengths import log_grid
+from mangrove.physics.wavelengths import log_grid
+from mangrove.spectra.training import rest_frame
+from mangrove.spectra.training.merge import candidates, fill, rows_in_hashed_order
 
 logger = logging.getLogger("mangrove.training_spectra")
 

@@ -6,7 +6,7 @@ from enum import IntFlag
 import numpy as np
 
 from mangrove.data_model import SPAXEL_STATUS
-from mangrove.spectra.flags import LabelFlag
+from mangrove.spectra.labels.label import LabelFlag
 
 #: Name of the DAP's mask bits, card MASKNAME.
 MASKNAME = "MANGA_DAPPIXMASK"
@@ -65,7 +65,7 @@ def baxel_mask(flag, value) -> np.ndarray:
     Parameters
     ----------
     flag : ndarray of int, shape (...)
-        Bits of :class:`mangrove.spectra.flags.LabelFlag`.
+        Bits of :class:`mangrove.spectra.labels.label.LabelFlag`.
     value : ndarray, shape (...)
         Not to be used where it is not finite.
     """

@@ -8,7 +8,7 @@ from mangrove.export.columns import error_unit
 from mangrove.export.fits_files import add_bits, add_codes
 from mangrove.export.images import celestial_frame, image_hdu, primary_hdu, spaxels_of, spread
 from mangrove.export.source import Source
-from mangrove.spectra.flags import LabelFlag
+from mangrove.spectra.labels.label import LabelFlag
 
 #: Bit of the flag images where a spaxel is in no baxel; no label has it.
 NO_BAXEL = 1 << 12

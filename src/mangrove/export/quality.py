@@ -6,8 +6,8 @@ from enum import IntFlag
 import numpy as np
 
 from mangrove.data_model import FIT_STATUS
-from mangrove.spectra.flags import LabelFlag
-from mangrove.spectra.labels import fit_flag
+from mangrove.spectra.labels.galaxy_labels import fit_flag
+from mangrove.spectra.labels.label import LabelFlag
 
 
 class GalaxyQuality(IntFlag):

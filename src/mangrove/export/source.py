@@ -15,7 +15,7 @@ from mangrove.data_model import EXTRACT, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError, TemplateError
 from mangrove.export.fits_files import fits_text
 from mangrove.export.quality import baxel_quality, galaxy_quality
-from mangrove.spectra.libraries import load_library
+from mangrove.ssp.loading import load_library
 from mangrove.survey.sample import Galaxy, read_sheet
 from mangrove.verification import check_chain
 

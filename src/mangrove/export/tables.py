@@ -12,7 +12,7 @@ from mangrove.export import columns as col
 from mangrove.export.fits_files import add_bits, add_codes, table_hdu
 from mangrove.export.quality import BAXEL_MEANINGS, GALAXY_MEANINGS, BaxelQuality, GalaxyQuality
 from mangrove.export.source import Source
-from mangrove.spectra.flags import LabelFlag
+from mangrove.spectra.labels.label import LabelFlag
 from mangrove.survey.sample import MISSING
 
 

@@ -1,1 +1,0 @@
-"""Networks and how they are trained."""

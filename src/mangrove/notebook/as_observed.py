@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from mangrove.spectra.fitting import Model
-from mangrove.spectra.spectrum import Spectrum
+from mangrove.spectra.fit.ppxf_fit import Model
+from mangrove.spectra.fit.spectrum import Spectrum
 
 
 def as_observed(wave, z: float, transmission, ready: Spectrum, model: Model | None) -> dict[str, np.ndarray]:

@@ -6,8 +6,8 @@ import numpy as np
 from astropy import units as u
 
 from mangrove.errors import SpectrumError
-from mangrove.spectra.preparation import fill_line_spread
-from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
+from mangrove.spectra.fit.preparation import fill_line_spread
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 

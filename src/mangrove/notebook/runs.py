@@ -14,9 +14,9 @@ from mangrove.config import Fit
 from mangrove.data_model import EXTRACT, FIT, FIT_STATUS, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
-from mangrove.spectra.extinction import galactic_transmission
-from mangrove.spectra.fit_galaxy import shared_line_spread
-from mangrove.spectra.model import fitted_spectra, stored_model
+from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.spectra.fit.galaxy_fit import shared_line_spread
+from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.verification import check_chain
 
 _SPECTRA = ("wave", "flux", "ivar", "mask", "lsf")

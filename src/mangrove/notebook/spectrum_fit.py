@@ -14,16 +14,16 @@ from mangrove.artefacts import Artefact, line_labels
 from mangrove.config import Fit
 from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
 from mangrove.errors import SpectrumError
-from mangrove.lines import fit_lines
 from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
-from mangrove.spectra.extinction import galactic_transmission
-from mangrove.spectra.fit_galaxy import GalaxyFit, as_columns, draw_seed, fit_all, shared_line_spread, templates_at
-from mangrove.spectra.fit_settings import FitSettings
-from mangrove.spectra.label_table import label_columns
-from mangrove.spectra.model import stored_model
-from mangrove.spectra.preparation import prepare
-from mangrove.spectra.spectrum import Spectrum
+from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_line_spread, templates_at
+from mangrove.spectra.fit.preparation import prepare
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.stored_model import stored_model
+from mangrove.spectra.labels.table import label_columns
 
 #: Labels per area on the sky: without the area of the spectrum there is none.
 _PER_AREA = ("log_sfr_density", "log_mass_density")

@@ -3,9 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from mangrove.physics.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
 from mangrove.report.drawing import BLUE, ORANGE, fenced_limits
 from mangrove.report.line_names import HALPHA, HBETA, NII, OIII
-from mangrove.spectra.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
 
 #: Told apart by readers with any colour vision, and in grey.
 BPT_COLOURS = {"star-forming": BLUE, "composite": ORANGE, "AGN": "#882255"}

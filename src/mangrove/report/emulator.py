@@ -7,10 +7,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.analysis.emulator_learning import LearningPoint
-from mangrove.analysis.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
-from mangrove.models.emulator import Emulator
-from mangrove.models.line_table import LineTable
+from mangrove.models.emulator.emulator import Emulator
+from mangrove.models.emulator.line_table import LineTable
 from mangrove.report.bpt_panel import bpt_axes
 from mangrove.report.drawing import (
     BLUE,
@@ -29,6 +27,8 @@ from mangrove.report.drawing import (
     whole_numbers,
 )
 from mangrove.report.line_names import line_title
+from mangrove.validation.emulator_learning import LearningPoint
+from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 
 #: Lines of the BPT diagram, as tables of DESI name them.
 BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")

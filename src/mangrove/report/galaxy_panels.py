@@ -11,7 +11,8 @@ from matplotlib.patches import Patch
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
-from mangrove.lines import fit_lines
+from mangrove.physics.bpt import BPT_CLASS, MIN_LINE_SNR, NONE, bpt_ratios
+from mangrove.physics.lines import fit_lines
 from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
 from mangrove.report.drawing import (
     BAD_COLOUR,
@@ -30,7 +31,6 @@ from mangrove.report.label_style import STYLE, has_gas, is_shown, shown_limits, 
 from mangrove.report.line_names import HALPHA
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
 from mangrove.report.sky_marks import draw_marks
-from mangrove.spectra.bpt import BPT_CLASS, MIN_LINE_SNR, NONE, bpt_ratios
 
 #: Smallest S/N of a line that is shown in a map.
 MAP_SNR = 2.0

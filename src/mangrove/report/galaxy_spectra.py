@@ -9,13 +9,13 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, note, signed
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.line_names import tex
-from mangrove.spectra.fitting import Model
-from mangrove.spectra.model import fitted_spectra, stored_model
-from mangrove.spectra.spectrum import Spectrum
+from mangrove.spectra.fit.ppxf_fit import Model
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 
 #: Smallest S/N of a line that is named.
 NAMED_SNR = 3.0

@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
+from mangrove.physics.bpt import AGN, BPT_CLASS, COMPOSITE, MIN_LINE_SNR, NONE, STAR_FORMING, bpt_ratios
 from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
 from mangrove.report.drawing import (
     BLUE,
@@ -17,7 +18,6 @@ from mangrove.report.drawing import (
     note,
 )
 from mangrove.report.label_style import STYLE, is_shown
-from mangrove.spectra.bpt import AGN, BPT_CLASS, COMPOSITE, MIN_LINE_SNR, NONE, STAR_FORMING, bpt_ratios
 
 #: Labels of the axes of the planes.
 PLANES = (("log_age_lw", "metallicity_lw"), ("log_age_lw", "log_ml_r"), ("metallicity_lw", "log_ml_r"))

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.data_model import FIT_STATUS
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import FLUX_UNIT, KMS, new_figure, note
 from mangrove.report.galaxy_panels import MOTION_TITLE
 from mangrove.report.label_style import STYLE, is_shown

@@ -8,8 +8,8 @@ from matplotlib.patches import Circle, Polygon
 from matplotlib.patheffects import withStroke
 
 from mangrove.artefacts import Artefact
+from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report.sky import SkyFrame, sky_offsets
-from mangrove.spectra.cosmology import kpc_per_arcsec
 
 #: Longest bar, in widths of the map.
 _LONGEST_BAR = 0.34

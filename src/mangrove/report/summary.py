@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
+from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report import galaxy_panels as panels
 from mangrove.report import single
 from mangrove.report.drawing import DPI, Place, axes_at, counted
@@ -14,7 +15,6 @@ from mangrove.report.galaxy import flux_title, reason_figure
 from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.sky import label_grid
 from mangrove.report.sky_marks import known, marks_in_words
-from mangrove.spectra.cosmology import kpc_per_arcsec
 
 _ROWS, _COLUMNS = 3, 4
 #: Inches: side of a panel, from one to the next, left and upper edge of the first, height of the page.

@@ -6,11 +6,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.analysis.label_recovery import BPT, BPT_FAR, Checked
-from mangrove.analysis.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
 from mangrove.report.drawing import BLUE, FLUX_UNIT, KMS, beyond, fenced_limits, legend_above, new_figure, note, signed
 from mangrove.report.galaxy_panels import MOTION_TITLE
 from mangrove.report.label_style import STYLE
+from mangrove.validation.label_recovery import BPT, BPT_FAR, Checked
+from mangrove.validation.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
 
 #: Titles and units of what the figure of the fits shows.
 _FITS = {name: (title, KMS) for name, title in MOTION_TITLE.items()}
@@ -27,7 +27,7 @@ def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
     Parameters
     ----------
     pooled : mapping
-        From :func:`mangrove.analysis.recovery.pool`.
+        From :func:`mangrove.validation.recovery.pool`.
     """
     figure = new_figure(4.2 * len(_FITS), 8.4)
     for (upper, lower), (name, (title, unit)) in zip(figure.subplots(2, len(_FITS)).T, _FITS.items(), strict=True):
@@ -48,7 +48,7 @@ def label_figure(pooled: Mapping[str, Checked]) -> Figure:
     Parameters
     ----------
     pooled : mapping
-        From :func:`mangrove.analysis.label_recovery.pool_labels`.
+        From :func:`mangrove.validation.label_recovery.pool_labels`.
     """
     names = [name for name in pooled if name not in (BPT, BPT_FAR)]
     rows = -(-len(names) // _COLUMNS)

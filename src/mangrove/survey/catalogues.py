@@ -14,10 +14,10 @@ from mangrove import paths
 from mangrove.config import Survey
 from mangrove.errors import CatalogueError
 from mangrove.survey import tables
-from mangrove.survey.download import fetch, in_mirror, local_path
+from mangrove.survey.archive.download import fetch, in_mirror, local_path
+from mangrove.survey.archive.transfer import Patience
 from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.releases import Release
-from mangrove.survey.transfer import Patience
 
 #: Column of the AGN catalogue (Comerford et al. 2020) by column of the sample sheet.
 _AGN_FLAGS = {

@@ -1,4 +1,4 @@
-"""A data cube as the rest of mangrove sees it, whatever the instrument (mangrove.survey.readers reads files)."""
+"""A data cube as the rest of mangrove sees it, whatever the instrument (mangrove.survey.readers.reading reads files)."""
 
 from dataclasses import dataclass, field
 

@@ -10,6 +10,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Table
 
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.survey.releases import release as find_release
 from mangrove.survey.releases import split_plateifu
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy, random_generator
@@ -21,7 +22,6 @@ from mangrove.survey.simulation.instrument import (
     noise_correlation,
     spaxel_offsets,
 )
-from mangrove.wavelengths import SIGMA_TO_FWHM
 
 _FLUX_UNIT = "1E-17 erg/s/cm^2/Ang/spaxel"
 _IVAR_UNIT = "1/(1E-17 erg/s/cm^2/Ang/spaxel)^2"

@@ -5,9 +5,9 @@ import numpy as np
 from dust_extinction.parameter_averages import CCM89
 from scipy.special import ndtr
 
-from mangrove.lines import fit_lines
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import C_KMS, log_edges
 from mangrove.survey.simulation.instrument import LOG_STEP, WAVE, lsf_sigma, lsf_sigma_before_pixels
-from mangrove.wavelengths import C_KMS, log_edges
 
 #: E(B-V) of the stars over that of the gas (Calzetti et al. 2000).
 STARS_OVER_GAS = 0.44
@@ -62,7 +62,7 @@ def line_fluxes(halpha: dict[str, np.ndarray], oxygen: np.ndarray, ebv_gas: np.n
     Returns
     -------
     ndarray, shape (n_line, ...)
-        In the unit of ``halpha``, in the order of :func:`mangrove.lines.fit_lines`. Ratios that the line
+        In the unit of ``halpha``, in the order of :func:`mangrove.physics.lines.fit_lines`. Ratios that the line
         table fixes hold after dust.
     """
     lines = fit_lines()

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
 
 #: Vacuum wavelength of the LOGCUBE pixels, Angstrom, shape (4563,).
 WAVE = np.logspace(np.log10(3621.59598486), np.log10(10353.80544415), 4563)

@@ -11,9 +11,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import gamma, i0e
 
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy
 from mangrove.survey.simulation.instrument import SPAXEL, spaxel_offsets
-from mangrove.wavelengths import SIGMA_TO_FWHM
 
 _OVERSAMPLING = 3
 _MARGIN = 10

@@ -10,8 +10,8 @@ from dust_extinction.parameter_averages import F99
 
 from mangrove.artefacts import Provenance
 from mangrove.artefacts import write as write_artefact
-from mangrove.lines import fit_lines
-from mangrove.ssp import SspLibrary, load_mastar
+from mangrove.physics.lines import fit_lines
+from mangrove.ssp.library import SspLibrary, load_mastar
 from mangrove.survey.releases import release as find_release
 from mangrove.survey.simulation import truth as true
 from mangrove.survey.simulation.cubes import SimulatedCube, write_drpall, write_logcube
@@ -71,7 +71,7 @@ def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> t
     cube : SimulatedCube
     truth : dict of ndarray
         The datasets of the artefact ``truth``; NaN outside the field. Lines are in the order of
-        :func:`mangrove.lines.fit_lines`, their fluxes as left by the galaxy's own dust, without Galactic
+        :func:`mangrove.physics.lines.fit_lines`, their fluxes as left by the galaxy's own dust, without Galactic
         extinction. Equivalent widths are over the stars' mean flux within 500 km/s of the line.
     """
     maps = galaxy_maps(galaxy)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.ssp import SspLibrary
+from mangrove.ssp.library import SspLibrary
 from mangrove.survey.simulation.instrument import WAVE, lsf_sigma, noise_sigma
 from mangrove.survey.simulation.stars import calzetti, populations, stellar_spectra
 from mangrove.survey.simulation.truth import stellar_labels

@@ -5,9 +5,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft, rfftfreq
 
-from mangrove.ssp import SspLibrary
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
+from mangrove.ssp.library import SspLibrary
 from mangrove.survey.simulation.instrument import LOG_STEP, PIXEL_KMS, WAVE, lsf_sigma
-from mangrove.wavelengths import C_KMS, SIGMA_TO_FWHM
 
 #: Rest-frame band, Angstrom, in which light weights are flux.
 LIGHT_BAND = (5000.0, 6000.0)

@@ -3,10 +3,10 @@
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
-from mangrove.lines import EW_HALF_WIDTH, fit_lines
+from mangrove.physics.lines import EW_HALF_WIDTH, fit_lines
+from mangrove.physics.wavelengths import C_KMS
 from mangrove.survey.simulation.instrument import WAVE
 from mangrove.survey.simulation.stars import StellarSpectra, r_band
-from mangrove.wavelengths import C_KMS
 
 #: Observed range of the continuum level, Angstrom.
 CONTINUUM_RANGE = (5600.0, 6750.0)
@@ -48,7 +48,7 @@ def bpt_class(line_flux, ew_halpha):
 
 
 def line_continua(flux, velocity, redshift: float):
-    """Mean flux of the stars within :data:`mangrove.lines.EW_HALF_WIDTH` of each line, shape (n_line, n)."""
+    """Mean flux of the stars within :data:`mangrove.physics.lines.EW_HALF_WIDTH` of each line, shape (n_line, n)."""
     centre = np.log(fit_lines().wave * (1 + redshift))
     half = EW_HALF_WIDTH / C_KMS
     cumulative = np.concatenate([np.zeros((len(flux), 1)), np.cumsum(flux, axis=1, dtype=float)], axis=1)

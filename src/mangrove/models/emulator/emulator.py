@@ -1,0 +1,331 @@
+"""The emulator: emission lines from the shape of the starlight.
+
+``model = load(folder)``; ``model(flux_bins, log_luminosity)`` is pure: it can be compiled, mapped and differentiated.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax.scipy.special import ndtr
+
+from mangrove.errors import ModelError
+from mangrove.models.emulator.continuum_features import Bins, colours
+from mangrove.models.emulator.distribution import LineMixture, pooled
+from mangrove.models.emulator.network import Architecture, LineNetwork, NetworkOutput, in_asinh_ew
+from mangrove.models.training import model_folder
+
+KIND = "emulator"
+#: Bits of :attr:`LinePrediction.flag`.
+BAD_FLUX, BAD_LUMINOSITY, FAINT_OR_LUMINOUS, STRANGE_COLOUR = 1, 2, 4, 8
+#: Bits of the flag and what they mean.
+FLAG_MEANING = {
+    BAD_FLUX: "a bin's flux is not finite or not positive: no prediction",
+    BAD_LUMINOSITY: "the luminosity is not finite: no prediction",
+    FAINT_OR_LUMINOUS: "luminosity outside the range of the training: extrapolation",
+    STRANGE_COLOUR: "a colour outside the range of the training: extrapolation",
+}
+_NO_PREDICTION = BAD_FLUX | BAD_LUMINOSITY
+#: Standardised features are bent towards this limit, so that odd input cannot blow up the network.
+_FEATURE_LIMIT = 8.0
+_LEAST_PROBABILITY = 1e-6
+#: Rows that are predicted at once where a table is large.
+BLOCK = 1 << 16
+
+
+class LinePrediction(NamedTuple):
+    """What the emulator says about the lines of n continua.
+
+    Attributes
+    ----------
+    observed : Array, shape (..., n_line)
+        asinh(EW / Angstrom) that a survey like the training one would list, its noise and its cut at EW > 0
+        included; compare this one with a catalogue. NaN where the flag forbids a prediction.
+    mixture : LineMixture of shape (..., n_component, n_line)
+        The galaxies' own distribution of asinh(EW), noise taken out; add lines with this one.
+    flag : Array of int32, shape (...)
+        Bits, see :data:`FLAG_MEANING`.
+    """
+
+    observed: jax.Array
+    mixture: LineMixture
+    flag: jax.Array
+
+    @property
+    def ew(self) -> jax.Array:
+        """EW that a survey like the training one would list, Angstrom, shape (..., n_line)."""
+        return jnp.sinh(self.observed)
+
+
+class Normalisation(NamedTuple):
+    """What inputs and outputs are scaled with, and the ranges of the training.
+
+    Attributes
+    ----------
+    feature_median, feature_std : ndarray of float32, shape (n_feature,)
+    feature_low, feature_high : ndarray of float32, shape (n_feature,)
+        Range of the training; features are the colours and, as the last one, the log luminosity where it is used.
+    line_mean, line_std : ndarray of float32, shape (n_line,)
+        Of asinh(EW).
+    """
+
+    feature_median: np.ndarray
+    feature_std: np.ndarray
+    feature_low: np.ndarray
+    feature_high: np.ndarray
+    line_mean: np.ndarray
+    line_std: np.ndarray
+
+
+class LineCorrelation(NamedTuple):
+    """Correlation of the normal scores of the lines at given continuum, by strength of the lines.
+
+    Attributes
+    ----------
+    matrix : ndarray of float32, shape (n_group, n_line, n_line)
+        Positive definite.
+    edges : ndarray of float32, shape (n_group - 1,)
+        Borders of the groups in the mean over lines of :attr:`LinePrediction.observed`.
+    """
+
+    matrix: np.ndarray
+    edges: np.ndarray
+
+    @classmethod
+    def none(cls, n_line: int) -> "LineCorrelation":
+        """Independent lines."""
+        return cls(np.eye(n_line, dtype=np.float32)[None], np.empty((0,), np.float32))
+
+
+class Emulator:
+    """A trained emulator.
+
+    Parameters
+    ----------
+    bins : Bins
+    lines : sequence of str
+    uses_luminosity : bool
+    architecture : Architecture
+    normalisation : Normalisation
+    state : nnx.State
+        Of the network; its first values where it is still to be trained (see :meth:`first_state`).
+    correlation : LineCorrelation, optional
+        None by default.
+    """
+
+    def __init__(
+        self,
+        bins: Bins,
+        lines: Sequence[str],
+        uses_luminosity: bool,
+        architecture: Architecture,
+        normalisation: Normalisation,
+        state: nnx.State,
+        correlation: LineCorrelation | None = None,
+    ) -> None:
+        self.bins, self.lines, self.uses_luminosity = bins, tuple(lines), uses_luminosity
+        self.architecture, self.normalisation, self.state = architecture, normalisation, state
+        self.correlation = correlation or LineCorrelation.none(len(self.lines))
+        n_feature = bins.n_bin - 1 + uses_luminosity
+        self._graph = _abstract(architecture, n_feature, len(self.lines))[0]
+        self._compiled = jax.jit(self._flat)
+
+    @staticmethod
+    def first_state(architecture: Architecture, n_feature: int, n_line: int, seed: int) -> nnx.State:
+        """State of a network before training."""
+        return jax.jit(lambda: nnx.split(_network(architecture, n_feature, n_line, seed))[1])()
+
+    def __call__(
+        self, flux_bins: jax.Array, log_luminosity: jax.Array | None = None, *, bins: Bins | None = None
+    ) -> LinePrediction:
+        """Predict; pure, for any leading dims.
+
+        Parameters
+        ----------
+        flux_bins : Array, shape (..., n_bin)
+            Mean flux of the continuum without lines in ``self.bins``; any unit where the model takes no luminosity,
+            as colours have none.
+        log_luminosity : Array, shape (...), optional
+            See :func:`mangrove.models.emulator.continuum_features.log_luminosity`; needed if and only if the model uses it.
+        bins : Bins, optional
+            The bins of ``flux_bins``, to be checked against the model's.
+
+        Raises
+        ------
+        ModelError
+            If the bins, their number, or the presence of the luminosity do not fit the model.
+        """
+        self._check(np.shape(flux_bins), log_luminosity, bins)
+        flux_bins = jnp.asarray(flux_bins, jnp.float32)
+        lead = flux_bins.shape[:-1]
+        flat = flux_bins.reshape(-1, self.bins.n_bin)
+        luminosity = None
+        if log_luminosity is not None:
+            luminosity = jnp.broadcast_to(jnp.asarray(log_luminosity, jnp.float32), lead).reshape(-1)
+        return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), self._compiled(self.state, flat, luminosity))
+
+    def features(self, flux_bins: jax.Array, log_luminosity: jax.Array | None) -> jax.Array:
+        """Features before scaling: colours and, where the model uses it, the log luminosity; (n, n_feature)."""
+        shape = colours(flux_bins)
+        if log_luminosity is None:
+            return shape
+        return jnp.concatenate([shape, log_luminosity[:, None]], axis=1)
+
+    def output(self, state: nnx.State, features: jax.Array) -> NetworkOutput:
+        """Output of every member in asinh(EW), from features before scaling; for training."""
+        scaled = (features - self._row("feature_median")) / self._row("feature_std")
+        network = nnx.merge(self._graph, state)
+        bent = _FEATURE_LIMIT * jnp.tanh(scaled / _FEATURE_LIMIT)
+        line_mean, line_std = jnp.asarray(self.normalisation.line_mean), jnp.asarray(self.normalisation.line_std)
+        return in_asinh_ew(network(bent), line_mean, line_std)
+
+    @property
+    def noise_factor(self) -> np.ndarray:
+        """Error of each line over the stated one, as the training found it, shape (n_line,)."""
+        return np.exp(np.asarray(self.state["log_noise_factor"][...]))
+
+    def line(self, name: str) -> int:
+        """Index of a line.
+
+        Raises
+        ------
+        ModelError
+            If the model does not know it.
+        """
+        if name not in self.lines:
+            raise ModelError(f"the model does not know the line '{name}'; it knows {', '.join(self.lines)}.")
+        return self.lines.index(name)
+
+    def sample(self, prediction: LinePrediction, key: jax.Array, ew_error: jax.Array | None = None) -> jax.Array:
+        """A draw of asinh(EW), lines correlated.
+
+        Parameters
+        ----------
+        prediction : LinePrediction of shape (..., n_line)
+        key : Array
+            JAX random key.
+        ew_error : Array, shape (..., n_line), optional
+            Errors as a survey states them, Angstrom: the draw is then of what the survey would list, its noise and its
+            cut at EW > 0 included, instead of the galaxies' own EW.
+
+        Returns
+        -------
+        Array, shape (..., n_line)
+        """
+        keys = jax.random.split(key)
+        roots = jnp.asarray(np.linalg.cholesky(self.correlation.matrix.astype(float)), jnp.float32)
+        group = jnp.searchsorted(jnp.asarray(self.correlation.edges), prediction.observed.mean(axis=-1))
+        independent = jax.random.normal(keys[0], prediction.observed.shape, jnp.float32)
+        scores = jnp.einsum("...ij,...j->...i", roots[group], independent)
+        mixture = prediction.mixture
+        if ew_error is not None:
+            noisy = mixture.measured(ew_error * self._factors(ew_error.ndim))
+            share = mixture.variance() / noisy.variance()
+            noise = jax.random.normal(keys[1], scores.shape, jnp.float32)
+            scores, mixture = jnp.sqrt(share) * scores + jnp.sqrt(1 - share) * noise, noisy
+        return mixture.quantile(jnp.clip(ndtr(scores), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY))
+
+    def save(self, folder: Path, training: Mapping[str, Any]) -> None:
+        """Write the model folder; ``training`` are plain values: how, and on what, it was trained."""
+        description = {
+            "bins": list(self.bins.edges),
+            "lines": list(self.lines),
+            "uses_luminosity": self.uses_luminosity,
+            "architecture": self.architecture._asdict(),
+            "training": dict(training),
+        }
+        arrays = {f"network/{name}": values for name, values in model_folder.named_arrays(self.state).items()}
+        arrays |= {f"normalisation/{name}": values for name, values in self.normalisation._asdict().items()}
+        arrays |= {f"correlation/{name}": values for name, values in self.correlation._asdict().items()}
+        model_folder.save(folder, KIND, description, arrays)
+
+    def _check(self, shape: tuple[int, ...], log_luminosity, bins: Bins | None) -> None:
+        if not shape or shape[-1] != self.bins.n_bin:
+            raise ModelError(
+                f"flux_bins has shape {shape}; the model needs {self.bins.n_bin} bins: {self._bins_text()}"
+            )
+        if bins is not None and not np.allclose(bins.edges, self.bins.edges, rtol=0, atol=1e-3):
+            raise ModelError(f"the bins {list(bins.edges)} are not those of the model: {self._bins_text()}")
+        if self.uses_luminosity != (log_luminosity is not None):
+            needs = "needs a log luminosity" if self.uses_luminosity else "was trained on colours only: leave it out"
+            raise ModelError(f"wrong luminosity: the model {needs}.")
+
+    def _bins_text(self) -> str:
+        return f"edges {list(self.bins.edges)} Angstrom, rest frame."
+
+    def _factors(self, n_dim: int) -> jax.Array:
+        return jnp.asarray(self.noise_factor).reshape(*(1,) * (n_dim - 1), -1)
+
+    def _row(self, name: str) -> jax.Array:
+        return jnp.asarray(getattr(self.normalisation, name))[None, :]
+
+    def _flat(self, state: nnx.State, flux_bins: jax.Array, log_luminosity: jax.Array | None) -> LinePrediction:
+        good_flux = (jnp.isfinite(flux_bins) & (flux_bins > 0)).all(axis=1)
+        # Bad rows get harmless input first: NaN would poison gradients even where the result is thrown away.
+        flux_bins = jnp.where(good_flux[:, None], flux_bins, jnp.ones_like(flux_bins))
+        flag = jnp.where(good_flux, 0, BAD_FLUX)
+        if log_luminosity is not None:
+            good = jnp.isfinite(log_luminosity)
+            flag |= jnp.where(good, 0, BAD_LUMINOSITY)
+            log_luminosity = jnp.where(good, log_luminosity, self.normalisation.feature_median[-1])
+        features = self.features(flux_bins, log_luminosity)
+        flag = jnp.where(flag == 0, self._extrapolation(features), flag).astype(jnp.int32)
+        output = self.output(state, features)
+        bad = ((flag & _NO_PREDICTION) > 0)[:, None]
+        observed = jnp.maximum(output.observed.mean(axis=0), 0.0)
+        mixture = pooled(output.mixture)
+        mean = jnp.where(bad[:, :, None], jnp.nan, mixture.mean)
+        return LinePrediction(jnp.where(bad, jnp.nan, observed), mixture._replace(mean=mean), flag)
+
+    def _extrapolation(self, features: jax.Array) -> jax.Array:
+        outside = (features < self._row("feature_low")) | (features > self._row("feature_high"))
+        n_colour = self.bins.n_bin - 1
+        strange = jnp.where(outside[:, :n_colour].any(axis=1), STRANGE_COLOUR, 0)
+        return strange | jnp.where(outside[:, n_colour:].any(axis=1), FAINT_OR_LUMINOUS, 0)
+
+
+def load(folder) -> Emulator:
+    """Read a model folder written by :meth:`Emulator.save`.
+
+    Raises
+    ------
+    ModelError
+        If the folder is incomplete, was altered, or is of another model.
+    """
+    folder = Path(folder)
+    description, arrays = model_folder.load(folder, KIND)
+    shape = dict(description["architecture"])
+    architecture = Architecture(**shape | {"hidden": tuple(shape["hidden"])})
+    bins, lines = Bins(tuple(description["bins"])), description["lines"]
+    n_feature = bins.n_bin - 1 + description["uses_luminosity"]
+    state = model_folder.fill(_abstract(architecture, n_feature, len(lines))[1], _part(arrays, "network"))
+    normalisation = Normalisation(**_part(arrays, "normalisation"))
+    correlation = LineCorrelation(**_part(arrays, "correlation"))
+    return Emulator(bins, lines, description["uses_luminosity"], architecture, normalisation, state, correlation)
+
+
+def predict_table(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.ndarray | None) -> LinePrediction:
+    """Predict a large table block by block; NumPy arrays, shape (n, ...)."""
+    starts = range(0, max(len(flux_bins), 1), BLOCK)
+    parts = [
+        model(flux_bins[i : i + BLOCK], None if log_luminosity is None else log_luminosity[i : i + BLOCK])
+        for i in starts
+    ]
+    return jax.tree.map(lambda *blocks: np.concatenate([np.asarray(block) for block in blocks]), *parts)
+
+
+def _network(architecture: Architecture, n_feature: int, n_line: int, seed: int) -> LineNetwork:
+    return LineNetwork(architecture, n_feature, n_line, nnx.Rngs(seed))
+
+
+def _abstract(architecture: Architecture, n_feature: int, n_line: int) -> tuple[nnx.GraphDef, nnx.State]:
+    """Graph of a network, and its state without values."""
+    return nnx.split(nnx.eval_shape(lambda: _network(architecture, n_feature, n_line, 0)))
+
+
+def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:
+    return {name.removeprefix(f"{prefix}/"): v for name, v in arrays.items() if name.startswith(f"{prefix}/")}

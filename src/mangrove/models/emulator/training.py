@@ -1,0 +1,289 @@
+"""Train the emulator: likelihood with measurement errors, missing lines masked."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.scipy.special import ndtri
+
+from mangrove.errors import TrainingError
+from mangrove.models.emulator.distribution import pooled
+from mangrove.models.emulator.emulator import BLOCK, Emulator, LineCorrelation, Normalisation
+from mangrove.models.emulator.line_table import LineTable, Split
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.training.loop import Trained, TrainSettings, train
+from mangrove.models.training.rows import DeviceRows
+
+#: A line needs as many measured training rows as this.
+MIN_MEASURED = 50
+#: Where the loss of the observed EW turns from square to absolute, in standard deviations of the line: the fit is
+#: that of a median, made smooth.
+_SMOOTH = 0.03
+_OBSERVED_WEIGHT = 4.0
+_MAX_GRADIENT = 1.0
+_MAX_STEPS_PER_CALL, _CHECKPOINT_CALLS = 200, 5
+_WARM_UP = 0.02
+_MAX_CORRELATION = 0.99
+_ROWS_PER_GROUP, _MAX_GROUPS = 1000, 6
+_MIN_EIGENVALUE, _LEAST_PROBABILITY = 1e-3, 1e-5
+
+
+@dataclass(frozen=True)
+class EmulatorSettings:
+    """What is trained, and how.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    use_luminosity : bool
+    batch_size, epochs, seed : int
+    learning_rate, weight_decay : float
+        Of AdamW; the rate falls to zero along a cosine.
+    patience : int or None
+    keep_best : bool
+        See :class:`mangrove.models.training.loop.TrainSettings`.
+    """
+
+    architecture: Architecture = field(default_factory=Architecture)
+    use_luminosity: bool = True
+    batch_size: int = 512
+    epochs: int = 20
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-4
+    seed: int = 1
+    patience: int | None = None
+    keep_best: bool = True
+
+    @classmethod
+    def from_params(
+        cls, params: Mapping[str, Any], architecture: Architecture, use_luminosity: bool
+    ) -> "EmulatorSettings":
+        """The settings of a rule, whose params have the names of these; what is trained is given."""
+        given = ("architecture", "use_luminosity")
+        return cls(architecture, use_luminosity, **{f.name: params[f.name] for f in fields(cls) if f.name not in given})
+
+    def loop(self, n_row: int) -> TrainSettings:
+        """Settings of the training loop; where it can be, an epoch is one host call, which saves a compilation."""
+        batch_size = min(self.batch_size, n_row)
+        return TrainSettings(
+            batch_size,
+            self.epochs,
+            steps_per_call=min(n_row // batch_size, _MAX_STEPS_PER_CALL),
+            seed=self.seed,
+            patience=self.patience,
+            keep_best=self.keep_best,
+            checkpoint_calls=_CHECKPOINT_CALLS,
+        )
+
+
+def shortfall(table: LineTable, parts: Split) -> str:
+    """Why a table is too small to train on and to judge by; empty where it is not."""
+    if not (table.take(parts.train).measured.sum(axis=0) >= MIN_MEASURED).any():
+        return f"no line is measured in {MIN_MEASURED} training rows"
+    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
+    return f"no galaxy for {' and '.join(empty)}" if empty else ""
+
+
+def trainable(table: LineTable, parts: Split) -> LineTable:
+    """The table of those lines that enough training rows measure."""
+    counts = table.take(parts.train).measured.sum(axis=0)
+    return table.with_lines([line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED])
+
+
+def train_emulator(
+    table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
+) -> tuple[Emulator, Trained]:
+    """Train on a table, write the model to ``folder/model``.
+
+    Parameters
+    ----------
+    table : LineTable
+    parts : Split
+        Only ``train`` and ``validation`` are looked at.
+    settings : EmulatorSettings
+    folder : Path
+        Gets ``model``, ``metrics.jsonl`` and ``checkpoints``; a killed training goes on from these.
+    provenance : mapping
+        Plain values to be kept with the model.
+
+    Raises
+    ------
+    TrainingError
+        If a line has too few measurements, or the training fails.
+    """
+    model = untrained(table.take(parts.train), settings)
+    sources = [DeviceRows(training_arrays(table, rows, model), rows) for rows in (parts.train, parts.validation)]
+    loop = settings.loop(len(parts.train))
+    trained = train(
+        emulator_loss(model),
+        model.state,
+        optimiser(settings, loop.total_steps(sources[0].n_row)),
+        sources[0],
+        loop,
+        folder,
+        validation=sources[1],
+        identity={"emulator": asdict(settings), "table": _table_hash(table)},
+    )
+    model = _with(model, state=trained.params)
+    model = _with(model, correlation=line_correlation(model, training_arrays(table, parts.train, model)))
+    model.save(folder / "model", {"settings": asdict(settings), "table": _table_hash(table), **provenance})
+    return model, trained
+
+
+def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
+    """An emulator with the normalisation of a table and a network before training.
+
+    Parameters
+    ----------
+    table : LineTable
+        Training rows only.
+    settings : EmulatorSettings
+
+    Raises
+    ------
+    TrainingError
+        If too few rows measure a line, or the settings want a luminosity that the table has not.
+    """
+    counts = table.measured.sum(axis=0)
+    few = [f"{line} ({n})" for line, n in zip(table.lines, counts, strict=True) if n < MIN_MEASURED]
+    if few:
+        raise TrainingError(
+            f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
+            "LineTable.with_lines, or let trainable(table, parts) do it."
+        )
+    luminosity = table.log_luminosity if settings.use_luminosity else None
+    if settings.use_luminosity and luminosity is None:
+        raise TrainingError("the table has no luminosity: set emulator.luminosity to false.")
+    bare = np.empty((0,), np.float32)
+    n_feature = table.bins.n_bin - 1 + settings.use_luminosity
+    state = Emulator.first_state(settings.architecture, n_feature, len(table.lines), settings.seed)
+    model = Emulator(
+        table.bins, table.lines, settings.use_luminosity, settings.architecture, Normalisation(*[bare] * 6), state
+    )
+    features = _features(model, table.flux_bins, luminosity)
+    y = np.arcsinh(np.where(table.measured, table.ew, np.nan))
+    scales = (
+        np.median(features, 0),
+        features.std(0),
+        features.min(0),
+        features.max(0),
+        np.nanmean(y, 0),
+        np.nanstd(y, 0),
+    )
+    return _with(model, normalisation=Normalisation(*(x.astype(np.float32) for x in scales)))
+
+
+def training_arrays(table: LineTable, rows: np.ndarray, model: Emulator) -> dict[str, np.ndarray]:
+    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row of the table's part."""
+    part = table.take(rows)
+    measured = part.measured
+    return {
+        "features": _features(model, part.flux_bins, part.log_luminosity if model.uses_luminosity else None),
+        "y": np.arcsinh(np.where(measured, part.ew, 1)).astype(np.float32),
+        "ew_error": np.where(measured, part.ew_error, 1).astype(np.float32),
+        "measured": measured,
+    }
+
+
+def emulator_loss(model: Emulator):
+    """Loss for :func:`mangrove.models.training.loop.train`: mean over members and measured lines.
+
+    Two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
+    absolute deviation of the EW as listed.
+    """
+    line_std = jnp.asarray(model.normalisation.line_std)
+
+    def loss(params, batch, key, step):
+        output = model.output(params, batch["features"])
+        factor = jnp.exp(params["log_noise_factor"][...])
+        error = (batch["ew_error"] * factor[None, :])[None]
+        y, measured = batch["y"][None], batch["measured"][None]
+        surprise = -output.mixture.measured(error).log_density(jnp.broadcast_to(y, output.observed.shape))
+        offset = (output.observed - y) / line_std[None, None, :]
+        deviation = jnp.sqrt(offset**2 + _SMOOTH**2) - _SMOOTH
+        count = jnp.maximum(measured.sum().astype(jnp.float32), 1.0) * output.observed.shape[0]
+        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (surprise, deviation)]
+        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"surprise": terms[0], "deviation": terms[1]}
+
+    return loss
+
+
+def optimiser(settings: EmulatorSettings, n_step: int) -> optax.GradientTransformation:
+    """AdamW with a short warm-up, a cosine decay and clipped gradients."""
+    warm_up = max(1, int(_WARM_UP * n_step))
+    rate = optax.warmup_cosine_decay_schedule(0.0, settings.learning_rate, warm_up, max(n_step, warm_up + 1))
+    return optax.chain(optax.clip_by_global_norm(_MAX_GRADIENT), optax.adamw(rate, weight_decay=settings.weight_decay))
+
+
+def line_correlation(model: Emulator, arrays: Mapping[str, np.ndarray]) -> LineCorrelation:
+    """Correlation of the lines at given continuum, what noise takes from it given back.
+
+    Star-forming galaxies lie on tight relations that quiescent ones do not know: hence one matrix per group of line
+    strength.
+
+    Parameters
+    ----------
+    arrays : mapping
+        See :func:`training_arrays`.
+    """
+    scores = jax.jit(partial(_scores, model))
+    parts = [scores(block["features"], block["ew_error"], block["y"]) for block in _blocks(arrays)]
+    score, share, strength = (np.concatenate(part).astype(float) for part in zip(*parts, strict=True))
+    score, share = (np.where(arrays["measured"], values, 0) for values in (score, share))
+    n_group = int(np.clip(len(score) // _ROWS_PER_GROUP, 1, _MAX_GROUPS))
+    edges = np.quantile(strength, np.linspace(0, 1, n_group + 1)[1:-1]).astype(np.float32)
+    group = np.searchsorted(edges, strength)
+    matrices = [_correlation(score[group == k], share[group == k]) for k in range(n_group)]
+    return LineCorrelation(np.array(matrices, np.float32), edges)
+
+
+def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Correlation of what the scores hold of the galaxies' own scatter, made positive definite.
+
+    A score is sqrt(share) * own + noise, so that the product of two has the mean of the roots' product times theirs.
+    """
+    correlation = np.clip((score.T @ score) / np.maximum(share.T @ share, 1e-6), -_MAX_CORRELATION, _MAX_CORRELATION)
+    np.fill_diagonal(correlation, 1)
+    values, vectors = np.linalg.eigh(correlation)
+    positive = (vectors * np.maximum(values, _MIN_EIGENVALUE)) @ vectors.T
+    scale = np.sqrt(np.diag(positive))
+    return positive / scale[:, None] / scale[None, :]
+
+
+def _scores(model: Emulator, features: jax.Array, ew_error: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
+    """Normal scores of the measured EW, root of the share of their variance that is the galaxies' own, strength."""
+    output = model.output(model.state, features)
+    mixture = pooled(output.mixture)
+    noisy = mixture.measured(ew_error * jnp.asarray(model.noise_factor)[None, :])
+    probability = jnp.clip(noisy.cdf(y), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    strength = jnp.maximum(output.observed.mean(axis=0), 0.0).mean(axis=-1)
+    return ndtri(probability), jnp.sqrt(mixture.variance() / noisy.variance()), strength
+
+
+def _blocks(arrays: Mapping[str, np.ndarray]):
+    for start in range(0, len(arrays["y"]), BLOCK):
+        yield {name: values[start : start + BLOCK] for name, values in arrays.items()}
+
+
+def _features(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.ndarray | None) -> np.ndarray:
+    luminosity = None if log_luminosity is None else jnp.asarray(log_luminosity)
+    return np.asarray(model.features(jnp.asarray(flux_bins), luminosity))
+
+
+def _with(model: Emulator, **changed) -> Emulator:
+    names = ("bins", "lines", "uses_luminosity", "architecture", "normalisation", "state", "correlation")
+    return Emulator(**{name: getattr(model, name) for name in names} | changed)
+
+
+def _table_hash(table: LineTable) -> str:
+    digest = hashlib.sha256()
+    for values in (table.flux_bins, table.log_luminosity, table.ew, table.ew_ivar):
+        digest.update(b"" if values is None else np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,98 @@
+"""Two fits that alternate: the composition at fixed motions, and the motions by pPXF (Cappellari 2017, 2023)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.composition import CHI2_TOLERANCE, Composition, LinearProblem
+from mangrove.spectra.fit.settings import FitSettings, Guide
+from mangrove.spectra.fit.shape import continuum_shape
+from mangrove.spectra.fit.solution import SIGMA_COMPONENT_BOUND, Solution, star_bounds
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
+
+_ROUNDS = 10
+_FTOL = 1e-4
+
+
+class Task(NamedTuple):
+    """A spectrum, the stars that are fitted to it, and how."""
+
+    spectrum: Spectrum
+    stars: StellarTemplates
+    settings: FitSettings
+    guide: Guide | None
+
+
+def solve(task: Task, gas: GasTemplates, motions, theta=None) -> Solution:
+    """The best composition and motions (see :func:`mangrove.spectra.fit.ppxf_fit.fit_spectrum`).
+
+    Parameters
+    ----------
+    motions : array_like, shape (1 + n_component, 2)
+        Velocity and dispersion, km/s, from which the stars and each of ``gas.components`` start.
+    theta : ndarray, optional
+        The shape of the starlight from which it starts.
+    """
+    spectrum, stars, settings, _ = task
+    motions, errors, reached = np.asarray(motions, float), None, np.inf
+    for turn in range(_ROUNDS + 1):
+        problem = LinearProblem(spectrum, stars, gas, settings.continuum, motions)
+        composition = problem.solve(theta)
+        if turn == _ROUNDS or composition.chi2 > reached - CHI2_TOLERANCE:
+            break
+        theta = composition.theta
+        motions, errors, chi2 = _moved(task, gas, composition, motions)
+        reached = chi2 + problem.penalty(theta)
+    return Solution(gas, motions, errors, problem, composition)
+
+
+def _moved(task: Task, gas: GasTemplates, composition: Composition, motions) -> tuple[np.ndarray, np.ndarray, float]:
+    """Velocities and dispersions with the shape frozen into the templates, their formal errors, and chi2.
+
+    pPXF broadens and shifts templates that have their shape already; so that it lies at the pixels of the data where
+    :func:`mangrove.spectra.fit.spectrum.shaped_starlight` has it, it is taken back by the velocity of the stars.
+    """
+    spectrum, stars = task.spectrum, task.stars
+    active = np.flatnonzero(composition.weights > 0)
+    if not active.size:
+        active = np.arange(stars.flux.shape[1])
+    seen_at = stars.wave * np.exp(motions[0, 0] / C_KMS)
+    shape = np.interp(seen_at, spectrum.wave, continuum_shape(composition.theta, spectrum.wave))
+    pp = _ppxf(task, stars.flux[:, active] * shape[:, None], gas, motions)
+    found, errors = (np.array([pair[:2] for pair in pairs]) for pairs in (pp.sol, pp.error))
+    return found, errors, float(np.sum(((pp.galaxy - pp.bestfit) / pp.noise)[spectrum.good] ** 2))
+
+
+def _ppxf(task: Task, shaped, gas: GasTemplates, motions):
+    from ppxf.ppxf import ppxf
+
+    spectrum, stars, settings, guide = task
+    norm = float(np.median(np.abs(spectrum.flux[spectrum.good])))
+    kind = np.searchsorted(gas.components, gas.component)
+    component = np.append(np.zeros(shaped.shape[1], int), 1 + kind)
+    v = (-settings.velocity_bound, settings.velocity_bound)
+    fixed = guide is not None and guide.half_width == 0
+    n = len(gas.components)
+    # At a perfect minimum capfit divides a reduction of zero by zero.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return ppxf(
+            np.hstack([shaped, gas.flux]),
+            spectrum.flux / norm,
+            spectrum.error / norm,
+            C_KMS * spectrum.log_step,
+            motions.tolist(),
+            bounds=[star_bounds(settings, guide), *([v, SIGMA_COMPONENT_BOUND[c]] for c in gas.components)],
+            fixed=[[fixed, fixed], *[[False, False]] * n],
+            moments=[2] * (1 + n),
+            component=component,
+            gas_component=component > 0,
+            gas_names=np.arange(gas.component.size).astype(str),
+            degree=-1,
+            goodpixels=np.flatnonzero(spectrum.good),
+            lam=spectrum.wave,
+            lam_temp=stars.wave,
+            ftol=_FTOL,
+            quiet=True,
+        )

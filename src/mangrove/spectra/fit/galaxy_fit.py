@@ -1,0 +1,180 @@
+"""All baxels of one galaxy: templates once, then every spectrum in worker processes."""
+
+import hashlib
+import logging
+import multiprocessing
+import sys
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from mangrove.artefacts import Artefact
+from mangrove.physics.cosmology import universe_age
+from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.physics.lines import LineList, fit_lines
+from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.preparation import fill_line_spread, prepare
+from mangrove.spectra.fit.results import FitResult, no_fit
+from mangrove.spectra.fit.settings import FitSettings, Guide
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.templates import COMPONENTS, StellarTemplates, match_line_spread
+from mangrove.ssp.loading import load_library, younger_than
+
+logger = logging.getLogger(__name__)
+
+
+class GalaxyFit(NamedTuple):
+    """What the fits of a galaxy share."""
+
+    z: float
+    stars: StellarTemplates
+    lines: LineList
+    settings: FitSettings
+
+
+def prepare_galaxy(
+    extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings, seed: int = 0
+) -> tuple[GalaxyFit, list[Spectrum]]:
+    """Templates at the galaxy's line spread, and the spectra of its baxels ready to fit.
+
+    Parameters
+    ----------
+    extract : Artefact
+        Of kind 'extract'.
+    z : float
+        Catalogue redshift.
+    ebv : float
+        Galactic E(B-V) to remove, mag.
+    templates : str
+        Library (:func:`mangrove.ssp.loading.load_library`).
+    seed : int
+        Of the draws; with the galaxy's name it makes each baxel's own.
+    """
+    wave = extract["wave"]
+    transmission = galactic_transmission(wave, ebv) if ebv > 0 else np.ones_like(wave)
+    spectra = [
+        prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs.get("plateifu", ""), i))
+        for i, columns in enumerate(zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True))
+    ]
+    stars = templates_at(wave, shared_line_spread(wave, extract["lsf"]), z, templates, settings)
+    return GalaxyFit(z, stars, fit_lines(), settings), spectra
+
+
+def shared_line_spread(wave, lsf) -> np.ndarray:
+    """The line spread that a galaxy's templates take, shape (n_wave,): the median of its baxels; 0 if none is known.
+
+    It differs by a per cent between the baxels of a galaxy; the correction of each dispersion takes its own.
+
+    Parameters
+    ----------
+    lsf : ndarray, shape (n_baxel, n_wave)
+    """
+    known = [fill_line_spread(wave, row) for row in lsf if np.any(row > 0)]
+    return np.median(known, axis=0) if known else np.zeros_like(wave)
+
+
+def templates_at(wave, lsf, z: float, templates: str, settings: FitSettings) -> StellarTemplates:
+    """The templates of a library on the pixels and at the line spread of data at redshift z.
+
+    Parameters
+    ----------
+    wave, lsf : ndarray, shape (n_wave,)
+        Observed wavelength, and the line spread there (Gaussian sigma), Angstrom.
+    templates : str
+        Library (:func:`mangrove.ssp.loading.load_library`).
+    """
+    library = load_library(templates)
+    if settings.age_limit:
+        library = younger_than(library, universe_age(z))
+    step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
+    return match_line_spread(library, step, wave / (1.0 + z), lsf / (1.0 + z), settings.rest_range)
+
+
+def draw_seed(seed: int, name: str, baxel: int) -> int:
+    """Seed of a baxel's draws: it depends on nothing but the run's seed, the galaxy's name and the baxel."""
+    return int.from_bytes(hashlib.sha256(f"{seed} {name} {baxel}".encode()).digest()[:8], "big")
+
+
+def fit_all(
+    galaxy: GalaxyFit, spectra: Sequence[Spectrum], n_process: int, guides: Sequence[Guide | None] | None = None
+) -> list[FitResult]:
+    """Fit every spectrum, in order; the result does not depend on the number of processes.
+
+    Each process uses one thread for linear algebra. Progress shows as a bar on a terminal and as lines in the log.
+
+    Parameters
+    ----------
+    guides : sequence of Guide or None, optional
+        Stellar kinematics of each spectrum where they are known.
+    """
+    tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
+    with _map(galaxy, min(n_process, len(tasks))) as mapped:
+        bar = tqdm(mapped(tasks), total=len(tasks), unit="fit", disable=not sys.stderr.isatty())
+        return list(_logged(bar, len(tasks)))
+
+
+def _logged(results, total: int) -> Iterator[FitResult]:
+    """The results, with a line in the log at every tenth of them."""
+    for done, result in enumerate(results, start=1):
+        if done * 10 // total > (done - 1) * 10 // total:
+            logger.info("%d of %d spectra fitted", done, total)
+        yield result
+
+
+def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'fit'."""
+    none = no_fit(0, 0, galaxy.stars, galaxy.lines, galaxy.settings)
+    columns = {}
+    for name in FitResult._fields:
+        empty = np.zeros((0, *np.shape(getattr(none, name))))
+        columns[name] = np.array([getattr(r, name) for r in results]) if results else empty
+    columns |= {"line": np.array(galaxy.lines.name), "line_wave": galaxy.lines.wave, "snr": snr}
+    columns["component"] = np.array(COMPONENTS[: galaxy.settings.n_component])
+    return columns | {"template_age": galaxy.stars.age, "template_metallicity": galaxy.stars.metallicity}
+
+
+class _map:
+    """Context that gives a function from spectra to results, in this process or in a pool."""
+
+    def __init__(self, galaxy: GalaxyFit, n_process: int):
+        self.galaxy = galaxy
+        self.pool = _pool(galaxy, n_process) if n_process > 1 else nullcontext()
+        self.limit = threadpool_limits(1)
+
+    def __enter__(self):
+        pool = self.pool.__enter__()
+        return self._here if pool is None else lambda tasks: pool.map(_fit_one, tasks, chunksize=1)
+
+    def __exit__(self, *error):
+        self.limit.restore_original_limits()
+        return self.pool.__exit__(*error)
+
+    def _here(self, tasks) -> Iterator[FitResult]:
+        return (fit_spectrum(spectrum, *self.galaxy, guide) for spectrum, guide in tasks)
+
+
+_shared: GalaxyFit
+
+
+def _pool(galaxy: GalaxyFit, n_process: int) -> ProcessPoolExecutor:
+    # A forked worker shares the templates; where there is no fork they are sent once.
+    method = "fork" if "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin" else "spawn"
+    return ProcessPoolExecutor(
+        n_process, mp_context=multiprocessing.get_context(method), initializer=_start_worker, initargs=(galaxy,)
+    )
+
+
+def _start_worker(galaxy: GalaxyFit) -> None:
+    global _shared
+    threadpool_limits(1)
+    _shared = galaxy
+
+
+def _fit_one(task: tuple[Spectrum, Guide | None]) -> FitResult:
+    spectrum, guide = task
+    return fit_spectrum(spectrum, *_shared, guide)

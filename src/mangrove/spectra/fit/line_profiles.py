@@ -1,0 +1,149 @@
+"""Whether the lines have the profile that was fitted: local residuals, direct sums, and the ratios of tied doublets."""
+
+import numpy as np
+from scipy.stats import chi2 as chi2_distribution
+
+from mangrove.physics.lines import BROAD_LINES, distance_to_lines
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
+from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
+from mangrove.spectra.fit.solution import Fit
+from mangrove.spectra.fit.templates import BROAD
+
+#: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s: for
+#: chi2, which pixels without a line dilute, and for sums, which must hold the wings.
+WINDOW_SIGMA, LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH = 3.0, 400.0, 800.0
+#: The same of the windows of the lines that may be broad, km/s.
+WIDE_HALF_WIDTHS = (1500.0, 3500.0)
+#: A residual is significant beyond so many errors of the sum (its own scatter is 0.6-0.7 of that, since the fit has
+#: followed the noise), and where chi2 of the window is less probable than this; a ratio beyond so many errors.
+MAX_RESIDUAL, MIN_PROBABILITY, MAX_RATIO_RESIDUAL = 2.5, 1e-3, 4.0
+#: What is taken as known of a line's flux, and of its profile pixel by pixel: the line spread of no spectrograph is
+#: known better.
+FLUX_FLOOR, PROFILE_FLOOR = 0.01, 0.03
+#: Only lines whose direct sum is above so many of its errors are judged.
+DETECTED = 5.0
+
+
+def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
+    """What the residuals about each line say, shape (n_line,) each; NaN, and no bit, where a line is not seen.
+
+    Parameters
+    ----------
+    seen : ndarray of bool, shape (n_line,)
+        Lines with a flux.
+    parts : ndarray, shape (n_component, n_line)
+        Fluxes of their components, NaN for none.
+    flux : ndarray, shape (n_line,)
+        Their sums.
+
+    Returns
+    -------
+    line_flux_sum, line_flux_sum_err
+        The flux without its profile: data minus starlight minus the other lines, summed over the good pixels of the
+        window; the fitted profile stands in for the others.
+    line_residual
+        ``line_flux_sum`` minus the flux, over the error.
+    line_chi2
+        Mean square of the residual over the error in the window.
+    line_shape
+        Bits NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
+    """
+    data = _Residuals(fit)
+    core, whole, *wide = _windows(fit)
+    excess, error = data.sums(whole)
+    error_of_flux = np.hypot(error, FLUX_FLOOR * flux)
+    is_line = seen & (flux + excess > DETECTED * error)
+    chi2, n_pixel = data.chi2(core)
+    odd = (np.abs(excess) > MAX_RESIDUAL * error_of_flux) | (chi2_distribution.sf(chi2, n_pixel) < MIN_PROBABILITY)
+    for windows in wide:
+        wings, wings_error = data.sums(windows)
+        odd |= np.abs(wings) > MAX_RESIDUAL * np.hypot(wings_error, FLUX_FLOOR * flux)
+    rejected = _rejected_ratios(fit, data, parts, flux)
+    rejected &= is_line[fit.lines.partner]
+    bits = NOT_ONE_GAUSSIAN * (odd & is_line) + DOUBLET_RATIO_REJECTED * rejected
+    columns = {
+        "line_flux_sum": flux + excess,
+        "line_flux_sum_err": error,
+        "line_residual": excess / error_of_flux,
+        "line_chi2": chi2 / np.maximum(n_pixel, 1),
+    }
+    columns = {name: np.where(seen, values, np.nan) for name, values in columns.items()}
+    return columns | {"line_shape": bits.astype(np.uint8)}
+
+
+class _Residuals:
+    """Data minus model of a fit, and what sums of it over windows tell."""
+
+    def __init__(self, fit: Fit):
+        spectrum = fit.spectrum
+        self.good, self.emission = spectrum.good, fit.emission
+        self.value = np.where(self.good, spectrum.flux - fit.starlight - self.emission, 0.0)
+        # Formal errors that are too small for the continuum are so for the lines.
+        self.error = spectrum.error * max(robust_rms(fit.solution.residual), 1.0)
+        #: Width of the pixels in the frame of the fluxes, Angstrom.
+        self.width = spectrum.wave * (1.0 + fit.z) * spectrum.log_step
+        away = distance_to_lines(spectrum.wave, fit.lines, fit.gas_motion[0])
+        self.free = self.good & (away > LEAST_SUM_HALF_WIDTH)
+
+    def sums(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """Flux of the residual in each window, and its error, shape (n_window,)."""
+        use = windows & self.good
+        total, variance = use @ (self.value * self.width), use @ (self.error * self.width) ** 2
+        sizes = use.sum(axis=1)
+        size = int(np.median(sizes[sizes > 0])) if sizes.any() else 1
+        return total, np.sqrt(variance) * self.scatter(size)
+
+    def scatter(self, size: int) -> float:
+        """Scatter of sums over so many pixels without lines over what their errors say."""
+        return scatter_of_sums(self.value / self.error, self.free, size)
+
+    def chi2(self, windows) -> tuple[np.ndarray, np.ndarray]:
+        """chi2 of each window, with :data:`PROFILE_FLOOR` of the lines in the error, and its pixels, shape (n_window,)."""
+        use = windows & self.good
+        return use @ (self.value**2 / (self.error**2 + (PROFILE_FLOOR * self.emission) ** 2)), use.sum(axis=1)
+
+
+def _windows(fit: Fit) -> list[np.ndarray]:
+    """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
+    wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_motion
+    spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.sigma) / lines.wave
+    half = np.zeros(len(lines.name))
+    for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True):
+        if component != BROAD:
+            half = np.maximum(half, abs(v - velocity) + WINDOW_SIGMA * np.hypot(sigma, spread))
+    away = np.abs(C_KMS * np.log(wave / lines.wave[:, None]) - velocity)
+    broad = np.isin(lines.name, BROAD_LINES)[:, None]
+    near = [away < np.maximum(half, least)[:, None] for least in (LEAST_HALF_WIDTH, LEAST_SUM_HALF_WIDTH)]
+    return near + [broad & (away < width) for width in WIDE_HALF_WIDTHS]
+
+
+def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
+    """Whether the lines of a doublet ask for another ratio than the one that ties them, shape (n_line,)."""
+    lines, motions = fit.lines, dict(zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True))
+    rejected = np.zeros(len(lines.name), bool)
+    tied = np.flatnonzero((lines.partner != np.arange(rejected.size)) & np.isfinite(flux) & (flux > 0))
+    for weak in tied:
+        strong = lines.partner[weak]
+        (low, low_err), (high, high_err) = (_missing(fit, data, parts[:, i], motions, i) for i in (weak, strong))
+        error = np.sqrt(low_err**2 + (lines.ratio[weak] * high_err) ** 2 + (FLUX_FLOOR * flux[weak]) ** 2)
+        rejected[[weak, strong]] |= abs(low - lines.ratio[weak] * high) > MAX_RATIO_RESIDUAL * error
+    return rejected
+
+
+def _missing(fit: Fit, data: _Residuals, parts, motions, line: int) -> tuple[float, float]:
+    """Flux of a line's own profile in the residual, and its error."""
+    wave, centre = fit.spectrum.wave, fit.lines.wave[line]
+    spread = np.interp(centre, wave, fit.spectrum.sigma) / centre * C_KMS
+    velocity = C_KMS * np.log(wave / centre)
+    profile = np.zeros(wave.size)
+    for component, (v, sigma) in motions.items():
+        width = np.hypot(sigma, spread)
+        profile += np.nan_to_num(parts[component]) / width * np.exp(-0.5 * ((velocity - v) / width) ** 2)
+    profile /= np.sum(profile * data.width)
+    weight = np.where(data.good, profile / data.error**2, 0.0)
+    information = weight @ profile
+    if information == 0.0:
+        return 0.0, np.inf
+    size = max(int(np.sum(profile) ** 2 / np.sum(profile**2)), 1)
+    return float(weight @ data.value / information), float(information**-0.5) * data.scatter(size)

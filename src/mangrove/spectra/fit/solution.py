@@ -1,0 +1,128 @@
+"""The solution of one spectrum, what it is of, and the limits of its motions."""
+
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.physics.lines import LineList
+from mangrove.spectra.fit.composition import Composition, LinearProblem
+from mangrove.spectra.fit.settings import FitSettings, Guide
+from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_starlight
+from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
+
+#: Bounds of the dispersions, km/s: of the stars, and of each component of the gas.
+SIGMA_STAR_BOUND = (1.0, 600.0)
+SIGMA_GAS_BOUND = (1.0, 350.0)
+SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
+START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
+#: pPXF stops within this part of a bound.
+NEAR_BOUND = 0.999
+
+#: Starlight below this part of the median flux is the rounding error of a difference.
+_ROUNDING = 1e-9
+
+
+class Solution(NamedTuple):
+    """What the two fits that alternate end with.
+
+    Attributes
+    ----------
+    gas : GasTemplates
+        Of the components that it has.
+    motions, errors : ndarray, shape (1 + n_component, 2)
+        Velocity and dispersion of the stars and of each of ``gas.components``, km/s, and pPXF's formal errors.
+    problem, composition
+        At these motions: the model of the fit.
+    """
+
+    gas: GasTemplates
+    motions: np.ndarray
+    errors: np.ndarray
+    problem: LinearProblem
+    composition: Composition
+
+    @property
+    def residual(self) -> np.ndarray:
+        """Data minus model over the errors on the good pixels, shape (n_good,)."""
+        return self.problem.data - self.problem.model(self.composition)
+
+    def residual_on(self, spectrum: Spectrum) -> np.ndarray:
+        """The same on all pixels of the spectrum that was fitted, 0 where they are not good, shape (n_wave,)."""
+        whole = np.zeros(spectrum.wave.size)
+        whole[spectrum.good] = self.residual
+        return whole
+
+    @property
+    def n_free(self) -> int:
+        """Weights that are positive, motions of the gas, and the coefficients of the polynomial."""
+        weights = np.count_nonzero(self.composition.weights) + np.count_nonzero(self.composition.gas)
+        return weights + 2 * len(self.gas.components) + self.composition.theta.size - 1
+
+
+class Fit:
+    """A solution and what it is of."""
+
+    def __init__(
+        self,
+        solution: Solution,
+        spectrum: Spectrum,
+        z: float,
+        stars: StellarTemplates,
+        lines: LineList,
+        settings: FitSettings,
+        guide: Guide | None,
+    ):
+        self.solution, self.spectrum, self.z = solution, spectrum, z
+        self.stars, self.lines, self.settings, self.guide = stars, lines, settings, guide
+
+    @property
+    def star_motion(self) -> tuple[float, float]:
+        """Velocity and broadening of the stars, km/s."""
+        return tuple(self.solution.motions[0])
+
+    @property
+    def gas_motion(self) -> tuple[float, float]:
+        """Velocity and dispersion of the first component of the gas, km/s."""
+        return tuple(self.solution.motions[1])
+
+    @cached_property
+    def starlight(self) -> np.ndarray:
+        """Of the best fit, shape (n_wave,)."""
+        best = self.solution.composition
+        starlight = shaped_starlight(
+            self.stars.flux @ best.weights, best.theta, self.spectrum, self.stars, *self.star_motion
+        )
+        norm = np.median(np.abs(self.spectrum.flux[self.spectrum.good]))
+        return np.where(np.abs(starlight) < _ROUNDING * norm, 0.0, starlight)
+
+    @cached_property
+    def emission(self) -> np.ndarray:
+        """All lines of the best fit, shape (n_wave,)."""
+        return self.emission_of(self.solution.motions[1:])
+
+    def emission_of(self, motions) -> np.ndarray:
+        """The lines as they were if they moved so, shape (n_wave,); ``motions`` of shape (n_component, 2), km/s."""
+        return total_emission(self.solution.gas, self.solution.composition.gas, self.spectrum, self.stars, motions)
+
+
+def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: StellarTemplates, motions) -> np.ndarray:
+    """Gas templates times weights on the pixels of the data, shape (n_wave,).
+
+    Parameters
+    ----------
+    motions : array_like, shape (n_component, 2)
+        Velocity and dispersion of each of ``gas.components``, km/s.
+    """
+    sums = [gas.flux @ np.where(gas.component == component, weights, 0.0) for component in gas.components]
+    one_each = GasTemplates(np.column_stack(sums), np.zeros(len(sums), int), np.array(gas.components))
+    return moving_gas(one_each, spectrum, stars, motions).sum(axis=1)
+
+
+def star_bounds(settings: FitSettings, guide: Guide | None) -> list[tuple[float, float]]:
+    """Limits of the stars' velocity and dispersion, km/s."""
+    limits = [(-settings.velocity_bound, settings.velocity_bound), SIGMA_STAR_BOUND]
+    if guide is None or guide.half_width == 0:
+        return limits
+    around = zip((guide.v, guide.sigma), limits, strict=True)
+    return [(max(low, x - guide.half_width), min(high, x + guide.half_width)) for x, (low, high) in around]

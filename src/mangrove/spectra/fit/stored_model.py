@@ -1,0 +1,73 @@
+"""A finished fit read back: its settings, and what its model spectra need."""
+
+import json
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.artefacts import Artefact
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, prepare_galaxy
+from mangrove.spectra.fit.ppxf_fit import Model, model_spectrum
+from mangrove.spectra.fit.settings import FitSettings
+from mangrove.spectra.fit.spectrum import Spectrum
+
+
+class StoredFit(NamedTuple):
+    """Parameters of one baxel that :func:`mangrove.spectra.fit.ppxf_fit.model_spectrum` needs.
+
+    Attributes
+    ----------
+    v_star, sigma_star_fit : float
+        km/s.
+    weights : ndarray, shape (n_template,)
+    ebv_star, ebv_polynomial : float
+        Mag.
+    polynomial : ndarray, shape (n_coefficient,)
+    component_v, component_sigma : ndarray, shape (n_component,)
+        km/s.
+    component_flux : ndarray, shape (n_component, n_line)
+        1e-17 erg/s/cm2/spaxel.
+    """
+
+    v_star: float
+    sigma_star_fit: float
+    weights: np.ndarray
+    ebv_star: float
+    ebv_polynomial: float
+    polynomial: np.ndarray
+    component_v: np.ndarray
+    component_sigma: np.ndarray
+    component_flux: np.ndarray
+
+
+def stored_fit(fit: Artefact, i: int) -> StoredFit:
+    """The fit of baxel ``i`` from the artefact 'fit'."""
+    return StoredFit(**{name: fit[name][i] for name in StoredFit._fields})
+
+
+def stored_settings(fit: Artefact) -> FitSettings:
+    """The settings with which an artefact 'fit' was made."""
+    params = json.loads(fit.attrs["params"])
+    chosen = {name: params[name] for name in FitSettings._fields}
+    return FitSettings(**chosen | {"rest_range": tuple(params["rest_range"])})
+
+
+def fitted_spectra(extract: Artefact, fit: Artefact) -> tuple[GalaxyFit, list[Spectrum]]:
+    """Templates and spectra as the fit saw them (see :func:`mangrove.spectra.fit.galaxy_fit.prepare_galaxy`).
+
+    Parameters
+    ----------
+    extract, fit : Artefact
+        Of one galaxy; ``extract`` with wave, flux, ivar, mask and lsf.
+    """
+    params = json.loads(fit.attrs["params"])
+    ebv = params["ebv"] * params["ebv_scale"]
+    return prepare_galaxy(extract, params["z"], ebv, params["templates"], stored_settings(fit))
+
+
+def stored_model(fit: Artefact, i: int, galaxy: GalaxyFit, spectrum: Spectrum) -> Model | None:
+    """Stars and gas, shape (n_wave,) each, of baxel ``i`` on the wavelengths of its spectrum; None if it has no fit."""
+    stored = stored_fit(fit, i)
+    if not np.isfinite(stored.v_star):
+        return None
+    return model_spectrum(spectrum, galaxy.z, stored, galaxy.stars, galaxy.lines)

@@ -1,0 +1,119 @@
+"""Training spectra: rest frame, common bins, normalised, with the cuts of Teimoorinia et al. (2022)."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.physics.lines import fit_lines
+from mangrove.physics.night_sky import night_sky
+from mangrove.physics.wavelengths import log_edges, log_grid, overlap_matrix
+
+KEPT, TOO_FEW_GOOD, LOW_SNR, NO_NORM, LOWEST_MINIMUM, HIGHEST_MAXIMUM = range(6)
+#: Largest part of a rebinned bin that may come from bad pixels.
+_BAD_FRACTION = 0.5
+#: Half width around known emission lines where a high pixel is a line and not a fault, km/s over c.
+_LINE_HALF_WIDTH = 1000.0 / 299792.458
+
+
+class RestSpectra(NamedTuple):
+    """Rest-frame spectra of one galaxy.
+
+    Attributes
+    ----------
+    flux : ndarray of float32, shape (n_baxel, n_wave)
+        Over its mean in the normalisation band; masked bins interpolated.
+    mask : ndarray of bool, shape (n_baxel, n_wave)
+        Where flux is interpolated.
+    norm : ndarray, shape (n_baxel,)
+        Mean flux in the band, the unit of the input.
+    cut : ndarray of int, shape (n_baxel,)
+        KEPT or the first cut of the galaxy's own (not of the sample's percentiles) that removes the baxel.
+    """
+
+    flux: np.ndarray
+    mask: np.ndarray
+    norm: np.ndarray
+    cut: np.ndarray
+
+
+def rest_spectra(wave, flux, mask, snr, z: float, settings: dict) -> RestSpectra:
+    """De-redshift, mask the night sky, rebin flux-conserving, normalise.
+
+    Parameters
+    ----------
+    wave : ndarray, shape (n_in,)
+        Observed, vacuum, Angstrom, log-linear.
+    flux, mask : ndarray, shape (n_baxel, n_in)
+    snr : ndarray, shape (n_baxel,)
+    z : float
+    settings : dict
+        rest_range, n_wave, norm_band, sky_half_width, min_good_fraction, min_snr.
+    """
+    grid = log_grid(*settings["rest_range"], settings["n_wave"])
+    matrix = overlap_matrix(log_edges(wave) / (1.0 + z), log_edges(grid))
+    sky = night_sky(wave, settings["sky_half_width"])
+    good = (np.asarray(mask) == 0) & ~sky & np.isfinite(flux)
+    covered = (matrix @ good.T.astype(float)).T
+    # Bad pixels give no flux; what is left is the mean over the good part of the bin.
+    total = (matrix @ np.where(good, flux, 0.0).T).T
+    bad = covered < 1.0 - _BAD_FRACTION
+    out = np.divide(total, covered, out=np.zeros_like(total), where=~bad)
+    norm = band_mean(grid, out, bad, settings["norm_band"])
+    cut = np.full(len(out), KEPT, np.int8)
+    cut[~(norm > 0)] = NO_NORM
+    cut[np.asarray(snr) < settings["min_snr"]] = LOW_SNR
+    cut[(~bad).mean(axis=1) < settings["min_good_fraction"]] = TOO_FEW_GOOD
+    out = out / np.where(norm > 0, norm, 1.0)[:, None]
+    return RestSpectra(interpolate_masked(out, bad).astype(np.float32), bad, norm, cut)
+
+
+def band_mean(grid, flux, bad, band) -> np.ndarray:
+    """Mean flux, shape (n_baxel,), of the good bins in a band; NaN without any."""
+    inside = (grid >= band[0]) & (grid <= band[1])
+    good = ~bad[:, inside]
+    count = good.sum(axis=1)
+    return np.divide(
+        np.where(good, flux[:, inside], 0.0).sum(axis=1), count, out=np.full(len(flux), np.nan), where=count > 0
+    )
+
+
+def interpolate_masked(flux, bad) -> np.ndarray:
+    """Flux, shape (n_baxel, n_wave), with bad bins interpolated linearly, constant at the ends; 0 if all are bad."""
+    out, index = np.array(flux, float), np.arange(flux.shape[1])
+    for row, hole in zip(out, bad, strict=True):
+        if hole.all():
+            row[:] = 0.0
+        elif hole.any():
+            row[hole] = np.interp(index[hole], index[~hole], row[~hole])
+    return out
+
+
+def extremes(grid, spectra: RestSpectra) -> tuple[np.ndarray, np.ndarray]:
+    """Minimum and maximum of each spectrum, shape (n_baxel,): over good bins; the maximum away from emission lines.
+
+    A high pixel on a known emission line is no fault, so those pixels do not count in the maximum.
+    """
+    away = np.all(np.abs(np.log(grid[:, None] / fit_lines().wave)) > _LINE_HALF_WIDTH, axis=1)
+    low = np.where(spectra.mask, np.inf, spectra.flux).min(axis=1, initial=np.inf)
+    high = np.where(spectra.mask | ~away, -np.inf, spectra.flux).max(axis=1, initial=-np.inf)
+    return low, high
+
+
+def percentile_cuts(low, high, cut, percentile: float) -> np.ndarray:
+    """Cuts, shape (n_baxel,), with the lowest minima and highest maxima of the kept ones removed.
+
+    Parameters
+    ----------
+    low, high : ndarray, shape (n_baxel,)
+        Of all baxels of the sample (see :func:`extremes`).
+    cut : ndarray, shape (n_baxel,)
+        Cuts so far; the percentiles are those of the baxels still kept.
+    percentile : float
+        Removed at either end, per cent; strictly beyond it, so that 0 removes nothing.
+    """
+    out, kept = np.array(cut), np.asarray(cut) == KEPT
+    if not kept.any():
+        return out
+    out[kept & (high > np.percentile(high[kept], 100.0 - percentile))] = HIGHEST_MAXIMUM
+    out[kept & (low < np.percentile(low[kept], percentile))] = LOWEST_MINIMUM
+    return out

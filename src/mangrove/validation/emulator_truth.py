@@ -1,0 +1,78 @@
+"""The emulator of a simulated survey against the truth of its baxels."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.artefacts import Artefact
+from mangrove.models.emulator.emission_lines import PARTS
+from mangrove.validation.emulator_quality import spearman
+from mangrove.validation.recovery import weighted_mean
+
+#: Fewer galaxies than this give no verdict: baxels of one galaxy share its strength of the lines.
+FEW_GALAXIES = 20
+
+
+class TruthRow(NamedTuple):
+    """A line: Spearman correlations with the true EW over the test baxels.
+
+    ``rho_own`` is of the emulator's median, ``rho_predicted`` of its EW as listed, ``rho_fit`` of the fits themselves.
+    """
+
+    line: str
+    n_baxel: int
+    n_galaxy: int
+    rho_own: float
+    rho_predicted: float
+    rho_fit: float
+    verdict: str
+
+
+def baxel_widths(extract: Artefact, truth: Artefact, lines: Sequence[str]) -> np.ndarray:
+    """True EW of the baxels of a galaxy, Angstrom, rest frame, shape (n_baxel, n_line).
+
+    Parameters
+    ----------
+    extract : Artefact
+        With bin_id and snr.
+    truth : Artefact
+        With line, line_flux and line_ew.
+    lines : sequence of str
+        Of the emulator.
+    """
+    inside = extract["bin_id"] >= 0
+    bins, n = extract["bin_id"][inside], len(extract["snr"])
+    names = [str(name) for name in truth["line"]]
+    columns = []
+    for line in lines:
+        ew = np.zeros(n)
+        for part in PARTS[line]:
+            flux, width = (truth[name][names.index(part)][inside].astype(float) for name in ("line_flux", "line_ew"))
+            # The continuum at the line; a mean of EW weighted by it is flux over continuum of the whole baxel.
+            continuum = np.divide(flux, width, out=np.zeros_like(flux), where=width > 0)
+            ew += weighted_mean(bins, n, continuum, width)
+        columns.append(ew)
+    return np.column_stack(columns)
+
+
+def truth_table(
+    lines: Sequence[str], true: np.ndarray, predictions: Mapping[str, np.ndarray], galaxy: np.ndarray
+) -> list[TruthRow]:
+    """Rows of the table.
+
+    Parameters
+    ----------
+    true : ndarray, shape (n, n_line)
+        True asinh(EW) of the test baxels.
+    predictions : mapping of str to ndarray, shape (n, n_line)
+        ``own_median``, ``predicted`` and ``measured``.
+    galaxy : ndarray of str, shape (n,)
+    """
+    n_galaxy = np.unique(galaxy).size
+    verdict = f"none: {n_galaxy} galaxies" if n_galaxy < FEW_GALAXIES else ""
+    rows = []
+    for i, line in enumerate(lines):
+        rho = [spearman(true[:, i], predictions[name][:, i]) for name in ("own_median", "predicted", "measured")]
+        rows.append(TruthRow(line, int(np.isfinite(true[:, i]).sum()), n_galaxy, *rho, verdict))
+    return rows

@@ -1,0 +1,309 @@
+"""How well the labels recover the truth of the simulated survey."""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.artefacts import Artefact
+from mangrove.data_model import LABEL
+from mangrove.physics.bpt import COMPOSITE_WIDTH, NONE, bpt_class, bpt_distance, bpt_ratios
+from mangrove.spectra.labels.balmer_decrement import balmer_curve
+from mangrove.spectra.labels.label import LabelFlag
+from mangrove.spectra.labels.surface_densities import luminosity, spaxel_area, star_formation_rate
+from mangrove.validation.recovery import (
+    FAIL_ERRORS,
+    Comparison,
+    baxel_truth,
+    clustered_error,
+    comparison,
+    join,
+    robust_width,
+    robust_width_error,
+    weighted_mean,
+)
+
+#: Datasets of the truth beside those of :mod:`mangrove.validation.recovery`.
+TRUTH_DATASETS = ["log_mass"]
+BPT = "BPT class"
+BPT_FAR = "BPT class, over 2 sigma from a curve"
+#: Ranges of S/N per pixel of the baxels: every baxel is in one.
+SNR_RANGES = {"20-40": (20.0, 40.0), "above 40": (40.0, np.inf), "10-20": (10.0, 20.0), "below 10": (-np.inf, 10.0)}
+#: Why a baxel does not count in a label's row, and the flags that say so; the first that holds is the one.
+REASONS = {
+    "no_fit": LabelFlag.NO_FIT,
+    "poor_fit": LabelFlag.POOR_FIT,
+    "at_bound": LabelFlag.AT_BOUND,
+    "upper_limit": LabelFlag.UPPER_LIMIT,
+    "low_snr": LabelFlag.LOW_SNR,
+    "no_value": LabelFlag(0),
+    "near_a_curve": LabelFlag(0),
+    "no_truth": LabelFlag(0),
+}
+_POPULATIONS = ("log_age_lw", "metallicity_lw")
+_FROM_LINES = ("ebv_gas", "log_sfr_density", "log_ssfr")
+_COUNTS = -1
+_FEW = 10
+
+
+class Limits(NamedTuple):
+    """What a row must keep to; NaN for no limit.
+
+    Attributes
+    ----------
+    bias, rms : float
+        Largest absolute mean and root mean square of measured minus true, in the label's unit.
+    width_low, width_high : float
+        Of the robust width of the pulls.
+    fraction : float
+        The fraction of right classes is larger.
+    """
+
+    bias: float = np.nan
+    rms: float = np.nan
+    width_low: float = np.nan
+    width_high: float = np.nan
+    fraction: float = np.nan
+
+
+class Checked(NamedTuple):
+    """A label of baxels against its truth.
+
+    Attributes
+    ----------
+    found : Comparison
+        Of those that count.
+    snr : ndarray, shape (n_baxel,)
+        Of all of them.
+    reason : ndarray of int, shape (n_baxel,)
+        Index in :data:`REASONS` of why one does not count; -1 if it does.
+    """
+
+    found: Comparison
+    snr: np.ndarray
+    reason: np.ndarray
+
+
+class LabelRow(NamedTuple):
+    """One row of the table: a label in a range of S/N per pixel of the baxels; offsets in ``unit``.
+
+    ``n_baxel`` is the number of baxels in the range: ``n_value`` that count, and those that do not, by
+    :data:`REASONS`. ``holds``: yes, within the limits; no, beyond one (bias and width: by more than
+    :data:`mangrove.validation.recovery.FAIL_ERRORS` of their errors, which come from the scatter between galaxies);
+    "within its error", between the two; "too few" values.
+    """
+
+    label: str
+    unit: str
+    snr_per_pixel: str
+    n_baxel: int
+    n_value: int
+    n_galaxy: int
+    bias: float
+    bias_error: float
+    rms: float
+    mean_pull: float
+    robust_width: float
+    robust_width_error: float
+    fraction_right: float
+    limit_bias: float
+    limit_rms: float
+    limit_width_low: float
+    limit_width_high: float
+    limit_fraction: float
+    holds: str
+    left_no_fit: int
+    left_poor_fit: int
+    left_at_bound: int
+    left_upper_limit: int
+    left_low_snr: int
+    left_no_value: int
+    left_near_a_curve: int
+    left_no_truth: int
+
+
+def limits_of(label: str, snr_range: str) -> Limits:
+    """The limits of a label in a range of S/N."""
+    if snr_range in ("10-20", "below 10"):
+        return Limits()
+    if label in _POPULATIONS:
+        return Limits(bias=0.05, rms=0.12 if snr_range == "20-40" else 0.08)
+    if label == "log_ml_r":
+        return Limits(rms=0.10)
+    if label == "ebv_star":
+        return Limits(rms=0.03)
+    if label in _FROM_LINES:
+        # The masses of specific rates are biased high with the ages (docs/labels.md).
+        bias = {"log_sfr_density": 0.05, "log_ssfr": 0.10}.get(label, np.nan)
+        return Limits(bias=bias, width_low=0.8, width_high=1.4)
+    return Limits(fraction={BPT: 0.95, BPT_FAR: 0.98}.get(label, np.nan))
+
+
+def label_truth(extract: Artefact, truth: Artefact, z: float, pixel_scale: float) -> dict[str, np.ndarray]:
+    """True labels of the baxels of a galaxy, shape (n_baxel,), for each of :data:`mangrove.data_model.LABEL`.
+
+    Means over light for the stars, over Halpha for the dust of the gas; star formation, masses and the BPT diagram
+    from sums over spaxels.
+
+    Parameters
+    ----------
+    z : float
+        Redshift, for luminosities and areas.
+    pixel_scale : float
+        Side of a spaxel, arcsec.
+    """
+    true = baxel_truth(extract, truth)
+    inside = extract["bin_id"] >= 0
+    bins, n = extract["bin_id"][inside], len(extract["snr"])
+    names = [str(name) for name in truth["line"]]
+    halpha, ebv = truth["line_flux"][names.index("Halpha-6565")][inside].astype(float), truth["ebv_gas"][inside]
+    true["ebv_gas"] = weighted_mean(bins, n, halpha, ebv)
+    before_dust = np.bincount(bins, np.nan_to_num(halpha * 10.0 ** (0.4 * balmer_curve()[0] * ebv)), minlength=n)
+    mass = np.bincount(bins, 10.0 ** truth["log_mass"][inside].astype(float), minlength=n)
+    log_area = np.log10(np.bincount(bins, minlength=n) * spaxel_area(z, pixel_scale))
+    with np.errstate(divide="ignore"):
+        log_sfr, log_mass = np.log10(star_formation_rate(luminosity(before_dust, z))), np.log10(mass)
+    true["log_sfr_density"], true["log_mass_density"] = log_sfr - log_area, log_mass - log_area
+    true["log_ssfr"] = log_sfr - log_mass
+    ratios = bpt_ratios(true["line_flux"], np.full(true["line_flux"].shape, 1e-9), names, 0.0)
+    return true | {"d_bpt": bpt_distance(*ratios), "bpt_class": bpt_class(*ratios)}
+
+
+def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
+    """Labels against truth, by name, of the baxels of a galaxy.
+
+    A label counts where its flag is 0 or only qualifies what is measured: ``negative_decrement``, no dust was assumed;
+    ``not_star_forming``, since the truth is that of Halpha by the same formula, whatever lights the gas.
+
+    Parameters
+    ----------
+    labels : mapping of str to ndarray
+        Columns of the artefact 'labels' for the baxels of this galaxy.
+    true : mapping
+        From :func:`label_truth`.
+    snr : ndarray, shape (n_baxel,)
+
+    Returns
+    -------
+    dict of Checked
+        For the BPT classes, measured and truth are class numbers and the error is 1.
+    """
+    found = {}
+    for name in LABEL:
+        value, error = labels[name], labels[f"{name}_err"]
+        reason = why_left(labels[f"{name}_flag"], np.isfinite(value) & (error > 0), np.isfinite(true[name]))
+        found[name] = _checked(value, error, true[name], snr, reason)
+    # The class is that of d_bpt, and counts where that does.
+    reason = why_left(labels["d_bpt_flag"], labels["bpt_class"] != NONE, true["bpt_class"] != NONE)
+    near = (reason == _COUNTS) & ~(curve_distance(labels["d_bpt"]) > 2.0 * labels["d_bpt_err"])
+    for name, why in ((BPT, reason), (BPT_FAR, np.where(near, list(REASONS).index("near_a_curve"), reason))):
+        found[name] = _checked(labels["bpt_class"], np.ones(len(snr)), true["bpt_class"], snr, why)
+    return found
+
+
+def why_left(flag, has_value, has_truth) -> np.ndarray:
+    """Index in :data:`REASONS` of why baxels do not count, -1 where they do; all arguments of shape (n_baxel,)."""
+    without = {"no_value": ~np.asarray(has_value), "no_truth": ~np.asarray(has_truth)}
+    flagged = {name: (np.asarray(flag) & np.uint32(bits)) > 0 for name, bits in REASONS.items()}
+    holds = np.stack([without.get(name, bits) for name, bits in flagged.items()])
+    return np.where(holds.any(axis=0), np.argmax(holds, axis=0), _COUNTS)
+
+
+def curve_distance(d_bpt) -> np.ndarray:
+    """Distance, dex, of d_BPT from the nearer border of a class: 0 and 0.3."""
+    return np.minimum(np.abs(d_bpt), np.abs(np.asarray(d_bpt) - COMPOSITE_WIDTH))
+
+
+def pool_labels(galaxies: Iterable[Mapping[str, Checked]]) -> dict[str, Checked]:
+    """Comparisons of all galaxies joined."""
+    parts: dict[str, list[Checked]] = {}
+    for i, galaxy in enumerate(galaxies):
+        for name, one in galaxy.items():
+            found = one.found._replace(galaxy=np.full(one.found.snr.size, i))
+            parts.setdefault(name, []).append(one._replace(found=found))
+    return {name: _joined(found) for name, found in parts.items()}
+
+
+def label_table(pooled: Mapping[str, Checked]) -> list[LabelRow]:
+    """Bias, scatter and pulls of each label in each range of S/N, and whether they keep to the limits."""
+    return [_row(name, text, pooled[name]) for text in SNR_RANGES for name in pooled]
+
+
+def _checked(measured, error, truth, snr, reason) -> Checked:
+    return Checked(comparison(measured, error, truth, snr, reason == _COUNTS), np.asarray(snr, float), reason)
+
+
+def _joined(parts: list[Checked]) -> Checked:
+    found, snr, reason = zip(*parts, strict=True)
+    return Checked(join(list(found)), np.concatenate(snr), np.concatenate(reason))
+
+
+def _row(name: str, snr_range: str, checked: Checked) -> LabelRow:
+    low, high = SNR_RANGES[snr_range]
+    found = checked.found.between(low, high)
+    numbers = _class_numbers(found) if name in (BPT, BPT_FAR) else _numbers(found)
+    limits = limits_of(name, snr_range)
+    inside = (checked.snr >= low) & (checked.snr < high)
+    left = np.bincount(checked.reason[inside & (checked.reason != _COUNTS)], minlength=len(REASONS))
+    return LabelRow(
+        name,
+        "1" if name in (BPT, BPT_FAR) else LABEL[name][0],
+        snr_range,
+        int(inside.sum()),
+        found.snr.size,
+        np.unique(found.galaxy).size,
+        *numbers,
+        *limits,
+        _verdict(found.snr.size, numbers, limits),
+        *left.tolist(),
+    )
+
+
+class _Numbers(NamedTuple):
+    """What a row measures; NaN where it does not."""
+
+    bias: float = np.nan
+    bias_error: float = np.nan
+    rms: float = np.nan
+    pull: float = np.nan
+    width: float = np.nan
+    width_error: float = np.nan
+    fraction: float = np.nan
+
+
+def _numbers(found: Comparison) -> _Numbers:
+    if not found.snr.size:
+        return _Numbers()
+    offset, galaxy = found.measured - found.truth, found.galaxy
+    return _Numbers(
+        bias=float(np.mean(offset)),
+        bias_error=clustered_error(offset, galaxy),
+        rms=float(np.sqrt(np.mean(offset**2))),
+        pull=float(np.mean(found.pull)),
+        width=robust_width(found.pull),
+        width_error=robust_width_error(found.pull, galaxy),
+    )
+
+
+def _class_numbers(found: Comparison) -> _Numbers:
+    return _Numbers(fraction=float(np.mean(found.measured == found.truth)) if found.snr.size else np.nan)
+
+
+def _verdict(n: int, numbers: _Numbers, limits: Limits) -> str:
+    if np.all(np.isnan(limits)):
+        return "no limit"
+    if n < _FEW:
+        return "too few"
+    beyond = np.array(
+        [
+            abs(numbers.bias) - limits.bias,
+            limits.width_low - numbers.width,
+            numbers.width - limits.width_high,
+            numbers.rms - limits.rms,
+            limits.fraction - numbers.fraction,
+        ]
+    )
+    if not np.any(beyond > 0):
+        return "yes"
+    errors = np.nan_to_num([numbers.bias_error, numbers.width_error, numbers.width_error, 0.0, 0.0])
+    return "no" if np.any(beyond > FAIL_ERRORS * errors) else "within its error"
