@@ -1,34 +1,22 @@
 """The one training loop: any loss over a tree of parameters, several steps per host call, exact resume."""
 
-import json
-import logging
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
-from tqdm import tqdm
 
 from mangrove.errors import TrainingError
+from mangrove.models.training import reporting
 from mangrove.models.training.checkpoint import Checkpoints, environment
 from mangrove.models.training.rows import Chunk, EpochPlan, Rows
-
-log = logging.getLogger(__name__)
-
-Params = Any
-#: ``loss(params, batch, key, step)`` gives the mean loss of a batch and further scalars to record. The key is new at
-#: every step; ``step`` counts from 0 (for weights and temperatures that change).
-Loss = Callable[[Params, Mapping[str, jax.Array], jax.Array, jax.Array], tuple[jax.Array, Mapping[str, jax.Array]]]
+from mangrove.models.training.steps import Loss, Params, State, compiled, first_state
 
 _AXIS = "data"
-_NAMED_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -70,25 +58,6 @@ class TrainSettings:
         return self.epochs * (n_row // self.batch_size)
 
 
-class State(NamedTuple):
-    """What a step changes, and the best parameters so far; all arrays.
-
-    Attributes
-    ----------
-    params, best : tree of arrays
-    opt_state : tree of arrays
-    step : int32 scalar
-    key : uint32 array
-        ``jax.random.key_data`` of the run's key.
-    """
-
-    params: Params
-    best: Params
-    opt_state: Any
-    step: jax.Array
-    key: jax.Array
-
-
 @dataclass
 class Position:
     """Where a run stands: host call within the epoch, running sums of the epoch, course of the validation loss."""
@@ -109,11 +78,15 @@ class Trained(NamedTuple):
     ----------
     params : tree of arrays
         Those of the lowest validation loss; of the last step where there is no validation.
+    best_loss : float or None
+        The lowest validation loss; None without validation.
     history : list of dict
-        One per epoch: epoch, step, loss, validation_loss, what else the loss records, seconds.
+        For people, never to compute with; one per epoch: epoch, step, loss, validation_loss, what else the loss
+        records, seconds.
     """
 
     params: Params
+    best_loss: float | None
     history: list[dict[str, float]]
 
 
@@ -137,7 +110,7 @@ def train(
     Parameters
     ----------
     loss : callable
-        See :data:`Loss`.
+        See :data:`mangrove.models.training.steps.Loss`.
     params : tree of float32 arrays
     optimiser : optax.GradientTransformation
     rows, validation : Rows
@@ -162,7 +135,7 @@ def train(
     _check(rows, settings, len(devices))
     mesh = Mesh(np.array(devices), (_AXIS,))
     everywhere = NamedSharding(mesh, PartitionSpec())
-    state = jax.device_put(_first_state(params, optimiser, settings.seed), everywhere)
+    state = jax.device_put(first_state(params, optimiser, settings.seed), everywhere)
     known = {"settings": asdict(settings), "n_row": rows.n_row, **(identity or {})}
     folder.mkdir(parents=True, exist_ok=True)
     with Checkpoints(folder / "checkpoints", known) as checkpoints:
@@ -178,32 +151,29 @@ class _Run:
         self._folder, self._checkpoints = folder, checkpoints
         self._everywhere = NamedSharding(mesh, PartitionSpec())
         self._over_batch = NamedSharding(mesh, PartitionSpec(None, _AXIS))
-        self._steps, self._evaluate = _compiled(loss, optimiser)
+        self._steps, self._evaluate = compiled(loss, optimiser)
         self._unsaved = 0
 
     def go(self, state: State, position: Position) -> Trained:
         """Train from a position to the end."""
-        metrics = Metrics(self._folder / "metrics.jsonl", position.epoch)
+        self._reporter = reporting.Reporter(self._folder, position.epoch)
         while not position.finished:
-            started = time.perf_counter()
             state = self._epoch(state, position)
             row = {"epoch": position.epoch, "step": int(state.step)}
             row |= {name: total / position.n_step for name, total in position.sums.items()}
             state = self._judge(state, position, row)
-            metrics.add(row | {"seconds": round(time.perf_counter() - started, 3)})
+            self._reporter.epoch(row)
             position.epoch, position.call, position.sums, position.n_step = position.epoch + 1, 0, {}, 0
             position.finished |= position.epoch >= self._settings.epochs
             if position.finished or self._unsaved >= self._settings.checkpoint_calls:
                 self._save(state, position)
         keep_best = self._settings.keep_best and self._validation is not None
-        return Trained(state.best if keep_best else state.params, metrics.rows)
+        return Trained(state.best if keep_best else state.params, position.best_loss, self._reporter.history)
 
     def _epoch(self, state: State, position: Position) -> State:
         settings, calls = self._settings, self._settings.plan.calls(self._rows.n_row)
         chunks = self._rows.chunks(settings.plan, position.epoch, position.call, self._place)
-        title = f"epoch {position.epoch + 1}/{settings.epochs}"
-        # tqdm is silent where there is no terminal (disable=None); the log has a line per epoch.
-        with tqdm(total=calls, initial=position.call, desc=title, leave=False, disable=None) as bar:
+        with self._reporter.bar(position.epoch, settings.epochs, calls, position.call) as bar:
             for chunk in chunks:
                 index = jax.device_put(chunk.index, self._over_batch)
                 new, recorded = self._steps(state, chunk.arrays, index)
@@ -211,8 +181,7 @@ class _Run:
                 self._demand_finite(state, chunk, recorded["loss"])
                 state = new
                 self._count(position, recorded)
-                bar.set_postfix(loss=f"{recorded['loss'].mean():.4g}")
-                bar.update()
+                bar.step(recorded["loss"])
                 if self._unsaved >= settings.checkpoint_calls and position.call < calls:
                     self._save(state, position)
         return state
@@ -238,7 +207,7 @@ class _Run:
             return state._replace(best=state.params)
         patience = self._settings.patience
         if patience is not None and position.epoch - position.best_epoch >= patience:
-            log.info("stop after epoch %d: no lower validation loss for %d epochs", position.epoch + 1, patience)
+            reporting.stopped_early(position.epoch, patience)
             position.finished = True
         return state
 
@@ -261,42 +230,8 @@ class _Run:
         bad = np.flatnonzero(~np.isfinite(losses))
         if not bad.size:
             return
-        step = int(before.step) + int(bad[0])
         rows = np.sort(chunk.rows[chunk.index[bad[0]]]).tolist()
-        record = {"step": step, "rows": rows, "checkpoint": self._checkpoints.latest}
-        (self._folder / "failure.json").write_text(json.dumps(record) + "\n", encoding="utf-8")
-        shown = ", ".join(map(str, rows[:_NAMED_ROWS])) + (", ..." if len(rows) > _NAMED_ROWS else "")
-        kept = "there is no checkpoint yet" if record["checkpoint"] is None else f"step {record['checkpoint']} is kept"
-        raise TrainingError(
-            f"the loss is not finite at step {step}, on the rows {shown} (all in {self._folder / 'failure.json'}). "
-            f"Look at these rows, or lower the learning rate; of the checkpoints, {kept}."
-        )
-
-
-class Metrics:
-    """The JSON-lines file of a run: one line per epoch. Lines from the epoch on that a resumed run repeats go."""
-
-    def __init__(self, path: Path, first_epoch: int) -> None:
-        old = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        self.rows = [row for row in _whole_lines(old) if row["epoch"] < first_epoch]
-        self._path = path
-        path.write_text("".join(json.dumps(row) + "\n" for row in self.rows), encoding="utf-8")
-
-    def add(self, row: Mapping[str, float]) -> None:
-        """Add the line of an epoch, here and in the log."""
-        self.rows.append(dict(row))
-        with self._path.open("a", encoding="utf-8") as f:
-            f.write(json.dumps(row) + "\n")
-        log.info(" ".join(f"{name} {value:.6g}" for name, value in row.items()))
-
-
-def _whole_lines(lines: list[str]) -> Iterator[dict[str, float]]:
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            # A killed run may leave half a line; the resumed run writes it anew.
-            return
+        raise self._reporter.not_finite(int(before.step) + int(bad[0]), rows, self._checkpoints.latest)
 
 
 def _check(rows: Rows, settings: TrainSettings, n_device: int) -> None:
@@ -311,44 +246,12 @@ def _check(rows: Rows, settings: TrainSettings, n_device: int) -> None:
         )
 
 
-def _first_state(params: Params, optimiser: optax.GradientTransformation, seed: int) -> State:
-    key = jax.random.key_data(jax.random.key(seed))
-    return State(params, params, optimiser.init(params), jnp.zeros((), jnp.int32), key)
-
-
 def _resumed(checkpoints: Checkpoints, state: State) -> tuple[State, Position]:
     found = checkpoints.restore(state)
     if found is None:
         return state, Position()
     if found.environment != environment():
-        log.warning("the checkpoint is of another machine (%s): the same bits are not assured", found.environment)
+        reporting.other_machine(found.environment)
     position = Position(**found.position)
-    log.info("resume at epoch %d, host call %d", position.epoch + 1, position.call)
+    reporting.resumed(position.epoch, position.call)
     return found.arrays, position
-
-
-@lru_cache(maxsize=4)
-def _compiled(loss: Loss, optimiser: optax.GradientTransformation):
-    """The compiled steps and loss; kept, as a second run of the same loss need not be compiled again."""
-    return jax.jit(_many_steps(loss, optimiser)), jax.jit(loss)
-
-
-def _many_steps(loss: Loss, optimiser: optax.GradientTransformation):
-    """A function (state, arrays, index of shape (n_step, batch)) -> (state, what each step recorded)."""
-    gradient = jax.value_and_grad(loss, has_aux=True)
-
-    def run(state: State, arrays: Mapping[str, jax.Array], index: jax.Array):
-        def one(state: State, rows: jax.Array):
-            key = jax.random.fold_in(jax.random.wrap_key_data(state.key), state.step)
-            batch = {name: values[rows] for name, values in arrays.items()}
-            (value, recorded), grads = gradient(state.params, batch, key, state.step)
-            # optax itself does not keep to strict promotion, which callers may ask for.
-            with jax.numpy_dtype_promotion("standard"):
-                updates, opt_state = optimiser.update(grads, state.opt_state, state.params)
-                params = optax.apply_updates(state.params, updates)
-            state = state._replace(params=params, opt_state=opt_state, step=state.step + 1)
-            return state, {"loss": value, **recorded}
-
-        return jax.lax.scan(one, state, index)
-
-    return run

@@ -1,0 +1,118 @@
+"""What a training run tells people: progress bar, metrics file, log. Nothing is computed from any of it.
+
+The module is a leaf of the code hash (:data:`mangrove.codehash.LEAVES`): an edit here trains nothing anew. What decides
+something (which epoch is best, when to stop) belongs into :mod:`mangrove.models.training.loop`.
+"""
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from mangrove.errors import TrainingError
+
+log = logging.getLogger(__name__)
+
+_NAMED_ROWS = 20
+
+
+class Reporter:
+    """The reports of one run: ``metrics.jsonl`` and, where the loss fails, ``failure.json`` in its folder.
+
+    Parameters
+    ----------
+    folder : Path
+    first_epoch : int
+        Where the run starts or resumes; what the file holds of this epoch and later ones goes.
+
+    Attributes
+    ----------
+    history : list of dict
+        One per epoch, as the lines of the file have it.
+    """
+
+    def __init__(self, folder: Path, first_epoch: int) -> None:
+        self._folder, self._path = folder, folder / "metrics.jsonl"
+        old = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        self.history = [row for row in _whole_lines(old) if row["epoch"] < first_epoch]
+        self._path.write_text("".join(json.dumps(row) + "\n" for row in self.history), encoding="utf-8")
+        self._started = time.perf_counter()
+
+    def bar(self, epoch: int, epochs: int, calls: int, done: int) -> "Bar":
+        """Start the clock of an epoch (from 0) and give the bar of its host calls, ``done`` of which are over."""
+        self._started = time.perf_counter()
+        return Bar(f"epoch {epoch + 1}/{epochs}", calls, done)
+
+    def epoch(self, row: Mapping[str, float]) -> None:
+        """Add an epoch, with its wall time, to the file and to the log."""
+        row = {**row, "seconds": round(time.perf_counter() - self._started, 3)}
+        self.history.append(row)
+        with self._path.open("a", encoding="utf-8") as f:
+            f.write(json.dumps(row) + "\n")
+        log.info(" ".join(f"{name} {value:.6g}" for name, value in row.items()))
+
+    def not_finite(self, step: int, rows: list[int], checkpoint: int | None) -> TrainingError:
+        """Write ``failure.json`` and give the error to raise.
+
+        Parameters
+        ----------
+        rows : list of int
+            Of the batch, as they stand in their source.
+        checkpoint : int or None
+            Step of the newest checkpoint.
+        """
+        path = self._folder / "failure.json"
+        path.write_text(json.dumps({"step": step, "rows": rows, "checkpoint": checkpoint}) + "\n", encoding="utf-8")
+        shown = ", ".join(map(str, rows[:_NAMED_ROWS])) + (", ..." if len(rows) > _NAMED_ROWS else "")
+        kept = "there is no checkpoint yet" if checkpoint is None else f"step {checkpoint} is kept"
+        return TrainingError(
+            f"the loss is not finite at step {step}, on the rows {shown} (all in {path}). "
+            f"Look at these rows, or lower the learning rate; of the checkpoints, {kept}."
+        )
+
+
+class Bar:
+    """The progress bar of an epoch; silent where there is no terminal, as the log has a line per epoch."""
+
+    def __init__(self, title: str, calls: int, done: int) -> None:
+        self._bar = tqdm(total=calls, initial=done, desc=title, leave=False, disable=None)
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self._bar.close()
+
+    def step(self, losses: np.ndarray) -> None:
+        """A host call is over; ``losses`` are those of its steps."""
+        self._bar.set_postfix(loss=f"{losses.mean():.4g}")
+        self._bar.update()
+
+
+def stopped_early(epoch: int, patience: int) -> None:
+    """Say that patience ended after an epoch (from 0)."""
+    log.info("stop after epoch %d: no lower validation loss for %d epochs", epoch + 1, patience)
+
+
+def resumed(epoch: int, call: int) -> None:
+    """Say where a run goes on."""
+    log.info("resume at epoch %d, host call %d", epoch + 1, call)
+
+
+def other_machine(environment: Mapping[str, Any]) -> None:
+    """Warn that a checkpoint is of another machine."""
+    log.warning("the checkpoint is of another machine (%s): the same bits are not assured", environment)
+
+
+def _whole_lines(lines: list[str]) -> Iterator[dict[str, float]]:
+    for line in lines:
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError:
+            # A killed run may leave half a line; the resumed run writes it anew.
+            return
