@@ -5,6 +5,33 @@ MODEL = f"{RESULTS}/emulator/model"
 # The bits of a training depend on the number of cores that it may use: two wherever there is real work, so that a
 # table gives the same model on every workstation; one on a simulated survey, whose small tables gain nothing by more.
 EMULATOR_THREADS = 1 if SIMULATED else 2
+# What makes the table of a run's own baxels. A prepared table has its bins, its corrections and its split already.
+BAXELS = dict(
+    bin_range=CONFIG.emulator.bin_range,
+    n_bin=CONFIG.emulator.n_bin,
+    ebv_scale=CONFIG.fit.ebv_scale,
+    sky_half_width=CONFIG.fit.sky_half_width,
+    validation_fraction=CONFIG.training_spectra.validation_fraction,
+    test_fraction=CONFIG.training_spectra.test_fraction,
+    seed=CONFIG.seed,
+)
+# Baxels have no luminosity.
+LUMINOSITY = dict(luminosity=CONFIG.emulator.luminosity) if DESI else {}
+# The published networks have a shape of their own.
+SHAPE = dict(hidden=CONFIG.emulator.hidden, n_component=CONFIG.emulator.n_component)
+# How a network is trained.
+TRAINING = dict(
+    architecture=CONFIG.emulator.architecture,
+    **(SHAPE if CONFIG.emulator.architecture == "shared" else {}),
+    **LUMINOSITY,
+    batch_size=CONFIG.emulator.batch_size,
+    epochs=CONFIG.emulator.epochs,
+    learning_rate=CONFIG.emulator.learning_rate,
+    weight_decay=CONFIG.emulator.weight_decay,
+    patience=CONFIG.emulator.patience,
+    keep_best=CONFIG.emulator.keep_best,
+    seed=CONFIG.seed,
+)
 
 
 rule emulator_table:
@@ -25,14 +52,8 @@ rule emulator_table:
     resources:
         mem_mb=4000,
     params:
+        **({} if DESI else BAXELS),
         source=CONFIG.emulator.source,
-        bin_range=CONFIG.emulator.bin_range,
-        n_bin=CONFIG.emulator.n_bin,
-        ebv_scale=CONFIG.fit.ebv_scale,
-        sky_half_width=CONFIG.fit.sky_half_width,
-        validation_fraction=CONFIG.training_spectra.validation_fraction,
-        test_fraction=CONFIG.training_spectra.test_fraction,
-        seed=CONFIG.seed,
         code=code("emulator_table"),
     message:
         "table of continua and lines"
@@ -59,18 +80,8 @@ rule emulator_train:
         mem_mb=4000,
         gpu=1,
     params:
-        architecture=CONFIG.emulator.architecture,
-        hidden=CONFIG.emulator.hidden,
-        n_component=CONFIG.emulator.n_component,
+        **TRAINING,
         members=CONFIG.emulator.members,
-        luminosity=CONFIG.emulator.luminosity,
-        batch_size=CONFIG.emulator.batch_size,
-        epochs=CONFIG.emulator.epochs,
-        learning_rate=CONFIG.emulator.learning_rate,
-        weight_decay=CONFIG.emulator.weight_decay,
-        patience=CONFIG.emulator.patience,
-        keep_best=CONFIG.emulator.keep_best,
-        seed=CONFIG.seed,
         code=code("emulator_train"),
     message:
         "train the emulator of emission lines"
@@ -97,12 +108,6 @@ rule emulator_quality:
             "Emulator",
             table="baselines",
         ),
-        learning=figure(
-            f"{REPORT}/emulator/learning.csv",
-            "emulator_learning",
-            "Emulator",
-            table="learning curve",
-        ),
     log:
         f"{LOGS}/emulator_quality.log",
     benchmark:
@@ -115,19 +120,69 @@ rule emulator_quality:
         mem_mb=6000,
         gpu=1,
     params:
-        batch_size=CONFIG.emulator.batch_size,
-        epochs=CONFIG.emulator.epochs,
-        learning_rate=CONFIG.emulator.learning_rate,
-        weight_decay=CONFIG.emulator.weight_decay,
-        patience=CONFIG.emulator.patience,
-        keep_best=CONFIG.emulator.keep_best,
-        learning_curve=CONFIG.emulator.learning_curve,
         seed=CONFIG.seed,
         code=code("emulator_quality"),
     message:
         "judge the emulator"
     script:
         "../workflow/scripts/emulator_quality.py"
+
+
+rule emulator_learning_curve:
+    input:
+        table=rules.emulator_table.output.table,
+    output:
+        curve=f"{RESULTS}/emulator/learning_curve.h5",
+        table=figure(
+            f"{REPORT}/emulator/learning.csv",
+            "emulator_learning",
+            "Emulator",
+            table="learning curve",
+        ),
+    log:
+        f"{LOGS}/emulator_learning_curve.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_learning_curve.tsv"
+    priority: LONGEST_WAY
+    conda:
+        "../envs/mangrove.yaml"
+    threads: EMULATOR_THREADS
+    resources:
+        mem_mb=4000,
+        gpu=1,
+    params:
+        **(TRAINING if CONFIG.emulator.learning_curve else {}),
+        learning_curve=CONFIG.emulator.learning_curve,
+        code=code("emulator_learning_curve"),
+    message:
+        "train on parts of the table"
+    script:
+        "../workflow/scripts/emulator_learning_curve.py"
+
+
+rule emulator_embedding:
+    input:
+        table=rules.emulator_table.output.table,
+    output:
+        embedding=f"{RESULTS}/emulator/embedding.h5",
+    log:
+        f"{LOGS}/emulator_embedding.log",
+    benchmark:
+        f"{BENCHMARKS}/emulator_embedding.tsv"
+    priority: LONGEST_WAY
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        **LUMINOSITY,
+        seed=CONFIG.seed,
+        code=code("emulator_embedding"),
+    message:
+        "map of the emulator's inputs"
+    script:
+        "../workflow/scripts/emulator_embedding.py"
 
 
 rule emulator_figures:
@@ -137,7 +192,8 @@ rule emulator_figures:
         arrays=rules.emulator_train.output.arrays,
         metrics=rules.emulator_train.output.metrics,
         quality=rules.emulator_quality.output.quality,
-        learning=rules.emulator_quality.output.learning,
+        learning=rules.emulator_learning_curve.output.curve,
+        embedding=rules.emulator_embedding.output.embedding,
     output:
         **{
             name: figure(

@@ -444,6 +444,28 @@ EMULATOR_QUALITY = Kind(
     },
 )
 
+EMULATOR_LEARNING_CURVE = Kind(
+    "emulator/learning_curve.h5",
+    "What single networks of the emulator reach that are trained on parts of the training rows.",
+    {
+        "fraction": Field(("fraction",), "f8", "1", "part of the training rows (emulator.learning_curve)"),
+        "n_train": Field(("fraction",), "i4", "1", "training rows"),
+        "rho": Field(("fraction",), "f8", "1", "Spearman correlation on the test rows, mean over the lines"),
+        "loss": Field(("fraction",), "f8", "1", "lowest validation loss"),
+    },
+)
+
+EMULATOR_EMBEDDING = Kind(
+    "emulator/embedding.h5",
+    "UMAP of the emulator's inputs (colours, luminosity): the test rows of its table; all rows where these are too few.",
+    {
+        "row": Field(("object",), "i4", "1", "row of the table; in random order, 5000 at most"),
+        "identifier": Field(("object",), "str", "1", "galaxy"),
+        "split": Field(("object",), "i1", "1", "side of the split, by identifier", SPLIT),
+        "place": Field(("object", "axis"), "f4", "1", "coordinates"),
+    },
+)
+
 
 def _in_rows(kind: Kind) -> Kind:
     """The same kind where the baxels of many galaxies are rows of one table."""
@@ -464,4 +486,6 @@ KINDS: dict[str, Kind] = {
     "line_cube_set": LINE_CUBE_SET,
     "emulator_table": EMULATOR_TABLE,
     "emulator_quality": EMULATOR_QUALITY,
+    "emulator_learning_curve": EMULATOR_LEARNING_CURVE,
+    "emulator_embedding": EMULATOR_EMBEDDING,
 }

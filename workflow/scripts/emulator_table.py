@@ -1,14 +1,11 @@
 """The table that the emulator learns from: a prepared table of DESI galaxies, or the run's own baxels."""
 
-import logging
-
 from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.models.emulator.baxel_table import Continuum, baxel_table
 from mangrove.models.emulator.continuum_features import Bins
-from mangrove.models.emulator.line_table import LineTable, read_desi, split, stored
-
-logger = logging.getLogger("mangrove.emulator_table")
+from mangrove.models.emulator.line_table import outcome, stored
+from mangrove.models.emulator.prepared_table import read_prepared
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -16,36 +13,22 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         if params["source"] == "desi":
             files = [inputs.desi]
-            table, published = read_desi(inputs.desi)
-            data = stored(table, split(table).sides(len(table.identifier)), published)
+            table, parts, published = read_prepared(inputs.desi)
+            data = stored(table, parts.sides(len(table.identifier)), published)
         else:
             files = [*inputs.extracts, inputs.labels]
-            table, data = from_baxels(inputs, params)
+            found = from_baxels(inputs, params)
+            table = found.table
+            data = stored(table, found.side) | {"plateifu": found.plateifu, "baxel": found.baxel}
         prov = artefacts.provenance(outputs.table, dict(params.items()), files)
         artefacts.write(outputs.table, "emulator_table", data, prov, outcome(table))
-        log_counts(table)
 
 
-def from_baxels(inputs, params) -> tuple[LineTable, dict]:
-    """The table of the run's baxels, and its datasets."""
+def from_baxels(inputs, params):
+    """The table of the run's baxels."""
     how = Continuum(Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"])
     fractions = params["validation_fraction"], params["test_fraction"]
-    found = baxel_table(list(inputs.extracts), inputs.labels, how, params["seed"], *fractions)
-    return found.table, stored(found.table, found.side) | {"plateifu": found.plateifu, "baxel": found.baxel}
-
-
-def outcome(table: LineTable) -> dict[str, str]:
-    """Status and reason of the table."""
-    if table.usable.any():
-        return {"status": "ok", "reason": ""}
-    return {"status": "empty", "reason": "no row has a continuum in every bin"}
-
-
-def log_counts(table: LineTable) -> None:
-    """How much there is, in the log."""
-    logger.info("%d rows, %d with a continuum in all %d bins", len(table.ew), table.usable.sum(), table.bins.n_bin)
-    for line, n in zip(table.lines, table.measured.sum(axis=0), strict=True):
-        logger.info("%s: %d rows", line, n)
+    return baxel_table(list(inputs.extracts), inputs.labels, how, params["seed"], *fractions)
 
 
 if "snakemake" in globals():

@@ -32,12 +32,6 @@ from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, Quality
 
 #: Lines of the BPT diagram, as tables of DESI name them.
 BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
-#: Rows that the UMAP is made of, at most.
-UMAP_ROWS = 5000
-#: Fewest rows that make one.
-UMAP_LEAST = 200
-#: With fewer rows more neighbours join what would be islands.
-_UMAP_FEW, _NEIGHBOURS = 2000, 30
 _UMAP_INK = 9000.0
 #: Lines shown on it.
 UMAP_LINES = ("Halpha", "OIII_5008", "NII_6585")
@@ -123,30 +117,6 @@ def histogram_figure(result: Evaluation) -> Figure:
     return figure
 
 
-def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """2-D UMAP of the inputs of a random part of the rows.
-
-    Parameters
-    ----------
-    features : ndarray, shape (n, n_feature)
-
-    Returns
-    -------
-    rows : ndarray of int, shape (m,)
-    place : ndarray, shape (m, 2)
-    """
-    from umap import UMAP  # takes seconds to import
-
-    rows = np.random.default_rng(seed).permutation(len(features))[:UMAP_ROWS]
-    x = features[rows]
-    low, high = np.percentile(x, [0.5, 99.5], axis=0)
-    x = (np.clip(x, low, high) - np.median(x, axis=0)) / x.std(axis=0)
-    few = len(x) < _UMAP_FEW
-    neighbours = min(_NEIGHBOURS * _UMAP_FEW // len(x), len(x) // 2) if few else _NEIGHBOURS
-    spread = {"n_neighbors": neighbours, "min_dist": 0.5 if few else 0.1}
-    return rows, UMAP(**spread, random_state=seed, n_jobs=1).fit_transform(x)
-
-
 def umap_figure(
     result: Evaluation, rows: np.ndarray, place: np.ndarray, lines: Sequence[str], title: str = "test rows"
 ) -> Figure:
@@ -154,8 +124,10 @@ def umap_figure(
 
     Parameters
     ----------
-    rows, place : ndarray
-        From :func:`umap_coordinates`.
+    rows : ndarray of int, shape (n,)
+        Of ``result``.
+    place : ndarray, shape (n, 2)
+        Where they lie on the map (:class:`mangrove.analysis.emulator_inputs.InputMap`).
     lines : sequence of str
     title : str
         Which rows of the table ``result`` is of.

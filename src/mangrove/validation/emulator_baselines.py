@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LinearRegression
@@ -53,7 +52,8 @@ def baseline_table(model: Emulator, table: LineTable, parts: Split) -> list[dict
     """
     train, test = table.take(np.concatenate([parts.train, parts.validation])), table.take(parts.test)
     known = _asinh_ew(test)
-    found = [_emulator(model, test), *run_baselines(_features(model, train), _asinh_ew(train), _features(model, test))]
+    x_train, x_test = (part.features(model.uses_luminosity) for part in (train, test))
+    found = [_emulator(model, test), *run_baselines(x_train, _asinh_ew(train), x_test)]
     return [_row(one, known, table.lines) for one in found]
 
 
@@ -156,8 +156,3 @@ def _row(one: Baseline, known: np.ndarray, lines) -> dict[str, str | float]:
 
 def _asinh_ew(table: LineTable) -> np.ndarray:
     return np.where(table.measured, np.arcsinh(np.where(table.measured, table.ew, 0)), np.nan)
-
-
-def _features(model: Emulator, table: LineTable) -> np.ndarray:
-    luminosity = jnp.asarray(table.log_luminosity) if model.uses_luminosity else None
-    return np.asarray(model.features(jnp.asarray(table.flux_bins), luminosity))

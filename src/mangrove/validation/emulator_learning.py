@@ -1,46 +1,133 @@
-"""Learning curve of the emulator: quality by number of galaxies to learn from."""
+"""Learning curve of the emulator: quality by number of rows to learn from."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from mangrove import artefacts
 from mangrove.models.emulator.emulator import predict_table
-from mangrove.models.emulator.line_table import LineTable, Split
-from mangrove.models.emulator.training import EmulatorSettings, train_emulator
+from mangrove.models.emulator.line_table import LineTable, Split, read_stored
+from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, train_emulator, trainable
+from mangrove.models.training.resumable import work_folder
 from mangrove.validation.emulator_quality import spearman
 
+log = logging.getLogger(__name__)
+
 FRACTIONS = (0.03, 0.1, 0.3, 1.0)
+#: Why there is no curve where the configuration names no fraction.
+NO_CURVE = "no learning curve asked for: emulator.learning_curve is empty"
 _BATCHES, _SMALLEST_BATCH = 60, 32
 
 
 class LearningPoint(NamedTuple):
-    """Quality of an emulator trained on ``n_train`` rows: mean over the lines of rho on the test rows, best
-    validation loss."""
+    """Quality of an emulator trained on a part of the training rows.
 
+    Attributes
+    ----------
+    fraction : float
+    n_train : int
+        Rows.
+    rho : float
+        Mean over the lines of Spearman's rank correlation on the test rows.
+    loss : float
+        Lowest validation loss.
+    """
+
+    fraction: float
     n_train: int
     rho: float
     loss: float
 
 
+class LearningCurve(NamedTuple):
+    """Points by fraction; without any, the reason."""
+
+    points: list[LearningPoint]
+    reason: str
+
+
+def run_learning_curve(table_path, params: Mapping[str, Any], place: Path) -> LearningCurve:
+    """The learning curve of a run; a killed job goes on with what it left under ``place``.
+
+    Parameters
+    ----------
+    table_path : path-like
+        The artefact 'emulator_table'.
+    params : mapping
+        Those of the rule, plain values: ``learning_curve`` (fractions), and what
+        :meth:`mangrove.models.emulator.training.EmulatorSettings.from_params` needs.
+    place : Path
+        For checkpoints: :func:`mangrove.models.training.resumable.remove` it when the result is written.
+
+    Raises
+    ------
+    ArtefactError
+        If the table is missing, damaged or of another kind.
+    TrainingError
+        If a training fails.
+    """
+    stored = read_stored(table_path)
+    table, reason = trainable(stored.table, stored.parts)
+    reason = reason or ("" if params["learning_curve"] else NO_CURVE)
+    if reason:
+        return LearningCurve([], reason)
+    settings = EmulatorSettings.from_params(params, stored.table)
+    work = work_folder(place, {"table": stored.content_hash, "params": dict(params)})
+    points = learning_curve(table, stored.parts, settings, work, params["learning_curve"])
+    return LearningCurve(points, "" if points else "every fraction leaves too few rows to learn from")
+
+
 def learning_curve(
     table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, fractions: Sequence[float] = FRACTIONS
 ) -> list[LearningPoint]:
-    """Train single networks on growing parts of the training rows; the smaller a part, the smaller its batches."""
+    """Train single networks on growing parts of the training rows; the smaller a part, the smaller its batches.
+
+    Fractions that leave a line too few measured rows to learn from are left out.
+    """
     order = np.random.default_rng(settings.seed).permutation(parts.train)
-    return [
-        _point(table, parts, order[: max(1, round(f * len(order)))], settings, folder / f"{f:g}") for f in fractions
-    ]
+    points = []
+    for fraction in fractions:
+        rows = np.sort(order[: max(1, round(fraction * len(order)))])
+        if table.take(rows).measured.sum(axis=0).min() < MIN_MEASURED:
+            log.info("fraction %g left out: a line is measured in fewer than %d rows", fraction, MIN_MEASURED)
+            continue
+        rho, loss = _quality(table, parts._replace(train=rows), settings, folder / f"{fraction:g}")
+        points.append(LearningPoint(fraction=fraction, n_train=len(rows), rho=rho, loss=loss))
+    return points
 
 
-def _point(table: LineTable, parts: Split, rows: np.ndarray, settings: EmulatorSettings, folder: Path) -> LearningPoint:
-    batch = int(np.clip(len(rows) // _BATCHES, _SMALLEST_BATCH, settings.batch_size))
+def write_curve(path, curve: LearningCurve, params: Mapping[str, Any], inputs: list) -> None:
+    """Write the artefact 'emulator_learning_curve'."""
+    columns = zip(*curve.points, strict=True) if curve.points else [()] * len(LearningPoint._fields)
+    data = {name: np.array(column) for name, column in zip(LearningPoint._fields, columns, strict=True)}
+    status = {"status": "empty" if curve.reason else "ok", "reason": curve.reason}
+    artefacts.write(path, "emulator_learning_curve", data, artefacts.provenance(path, params, inputs), status)
+
+
+def read_curve(path) -> LearningCurve:
+    """Read the artefact 'emulator_learning_curve'.
+
+    Raises
+    ------
+    ArtefactError
+        If it is missing, damaged or of another kind.
+    """
+    found = artefacts.read(path, "emulator_learning_curve")
+    rows = zip(*(found[name].tolist() for name in LearningPoint._fields), strict=True)
+    return LearningCurve([LearningPoint(*row) for row in rows], str(found.attrs["reason"]))
+
+
+def _quality(table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path) -> tuple[float, float]:
+    """Mean rank correlation on the test rows and lowest validation loss of a single network."""
+    batch = int(np.clip(len(parts.train) // _BATCHES, _SMALLEST_BATCH, settings.batch_size))
     single = replace(settings, batch_size=batch, architecture=settings.architecture._replace(n_member=1))
-    model, trained = train_emulator(table, parts._replace(train=np.sort(rows)), single, folder, {})
+    model, trained = train_emulator(table, parts, single, folder, {})
     test = table.take(parts.test)
     found = predict_table(model, test.flux_bins, test.log_luminosity if model.uses_luminosity else None)
     measured = np.where(test.measured, np.arcsinh(np.where(test.measured, test.ew, 0)), np.nan)
     rho = [spearman(measured[:, i], found.observed[:, i]) for i in range(len(table.lines))]
-    return LearningPoint(len(rows), float(np.mean(rho)), min(row["validation_loss"] for row in trained.history))
+    return float(np.mean(rho)), trained.best_loss

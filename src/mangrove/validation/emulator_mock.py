@@ -164,4 +164,12 @@ def _observed(spaxels: _Spaxels, stars, flux, true, snr: float, rng) -> LineTabl
         ratio = true[:, i] / true[:, k]
         ew[:, i], error[:, i] = ratio * ew[:, k], ratio * error[:, k]
     names = np.array([f"mock-{i}" for i in spaxels.galaxy])
-    return LineTable(bins, LINES, names, means, None, ew.astype(np.float32), (error**-2).astype(np.float32))
+    return LineTable(
+        bins=bins,
+        lines=LINES,
+        identifier=names,
+        flux_bins=means,
+        log_luminosity=None,
+        ew=ew.astype(np.float32),
+        ew_ivar=(error**-2).astype(np.float32),
+    )

@@ -105,7 +105,13 @@ def evaluate(model: Emulator, table: LineTable, seed: int = 0) -> Evaluation:
     colour = np.log10(table.flux_bins[:, 1] / table.flux_bins[:, 0])
     luminosity = colour if table.log_luminosity is None else table.log_luminosity
     return Evaluation(
-        table.lines, y + blank, prediction.observed, median, noisy + blank, pit + blank, np.asarray(luminosity)
+        lines=table.lines,
+        measured=y + blank,
+        predicted=prediction.observed,
+        own_median=median,
+        noisy=noisy + blank,
+        pit=pit + blank,
+        luminosity=np.asarray(luminosity),
     )
 
 
@@ -173,9 +179,14 @@ def median_with_error(values: np.ndarray) -> tuple[float, float]:
 
 
 def bias_by_decile(result: Evaluation) -> tuple[np.ndarray, np.ndarray]:
-    """Median measured asinh(EW) and median residual by decile of the prediction, shape (n_line, 10) each.
+    """Median prediction and median of predicted minus measured asinh(EW) by decile of the prediction.
 
     By the prediction, as a choice by the noisy measurement makes a bias by itself.
+
+    Returns
+    -------
+    centre, offset : ndarray, shape (n_line, 10)
+        NaN in deciles without a row.
     """
     centre, offset = (np.full((len(result.lines), N_DECILE), np.nan) for _ in range(2))
     for i in range(len(result.lines)):
@@ -243,19 +254,18 @@ def _quality_row(result: Evaluation, published: np.ndarray, quartile: np.ndarray
     residual = (predicted - measured)[known]
     gain, gain_error = paired_gain(measured, predicted, published, seed)
     bias = [median_with_error((predicted - measured)[known & (quartile == k)]) for k in range(N_QUARTILE)]
-    rho_published = spearman(measured, published)
     return QualityRow(
-        result.lines[i],
-        int(known.sum()),
-        spearman(measured, predicted),
-        rho_published,
-        gain,
-        gain_error,
-        spearman(measured, result.own_median[:, i]),
-        normalised_mad(residual),
-        tuple(value for value, _ in bias),
-        tuple(error for _, error in bias),
-        float((np.abs(result.pit[known, i] - 0.5) < INTERVAL / 2).mean()),
+        line=result.lines[i],
+        n=int(known.sum()),
+        rho=spearman(measured, predicted),
+        rho_published=spearman(measured, published),
+        gain=gain,
+        gain_error=gain_error,
+        rho_own=spearman(measured, result.own_median[:, i]),
+        nmad=normalised_mad(residual),
+        bias=tuple(value for value, _ in bias),
+        bias_error=tuple(error for _, error in bias),
+        coverage=float((np.abs(result.pit[known, i] - 0.5) < INTERVAL / 2).mean()),
     )
 
 

@@ -71,8 +71,10 @@ def read(path) -> Record:
     """
     found = artefacts.read(path, "emulator_quality")
     lines = lines_of(found["line"])
-    result = Evaluation(lines, *(found[name] for name in (*_PER_ROW, "luminosity")))
-    rows = [QualityRow(line, *(_plain(found[name][i]) for name in _PER_LINE)) for i, line in enumerate(lines)]
+    result = Evaluation(lines=lines, **{name: found[name] for name in (*_PER_ROW, "luminosity")})
+    rows = [
+        QualityRow(line=line, **{name: _plain(found[name][i]) for name in _PER_LINE}) for i, line in enumerate(lines)
+    ]
     return Record(result, rows, found["row"], str(found.attrs["reason"]))
 
 

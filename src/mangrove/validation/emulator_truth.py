@@ -1,13 +1,16 @@
 """The emulator of a simulated survey against the truth of its baxels."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.models.emulator.emission_lines import PARTS
 from mangrove.validation.emulator_quality import spearman
+from mangrove.validation.emulator_record import read
 from mangrove.validation.recovery import weighted_mean
 
 #: Fewer galaxies than this give no verdict: baxels of one galaxy share its strength of the lines.
@@ -27,6 +30,32 @@ class TruthRow(NamedTuple):
     rho_predicted: float
     rho_fit: float
     verdict: str
+
+
+def compare(table_path, quality_path, extracts: Sequence, truths: Sequence) -> list[TruthRow]:
+    """Rows of the table of a run; none where nothing was trained.
+
+    Parameters
+    ----------
+    table_path, quality_path : path-like
+        The artefacts 'emulator_table' and 'emulator_quality'.
+    extracts, truths : sequence of path-like
+        The artefacts 'extract' and 'truth' of the same galaxies; the first are named after these.
+    """
+    record = read(quality_path)
+    if record.reason:
+        return []
+    table = artefacts.read(table_path, "emulator_table", ["plateifu", "baxel"])
+    galaxy, baxel = (table[name][record.table_row] for name in ("plateifu", "baxel"))
+    result = record.result
+    true = np.full(result.predicted.shape, np.nan)
+    for extract_path, truth_path in zip(extracts, truths, strict=True):
+        rows = np.flatnonzero(galaxy == Path(extract_path).stem)
+        if rows.size:
+            extract = artefacts.read(extract_path, "extract", ["bin_id", "snr"])
+            truth = artefacts.read(truth_path, "truth", ["line", "line_flux", "line_ew"])
+            true[rows] = baxel_widths(extract, truth, result.lines)[baxel[rows]]
+    return truth_table(result.lines, np.arcsinh(true), result._asdict(), galaxy)
 
 
 def baxel_widths(extract: Artefact, truth: Artefact, lines: Sequence[str]) -> np.ndarray:
@@ -73,6 +102,14 @@ def truth_table(
     verdict = f"none: {n_galaxy} galaxies" if n_galaxy < FEW_GALAXIES else ""
     rows = []
     for i, line in enumerate(lines):
-        rho = [spearman(true[:, i], predictions[name][:, i]) for name in ("own_median", "predicted", "measured")]
-        rows.append(TruthRow(line, int(np.isfinite(true[:, i]).sum()), n_galaxy, *rho, verdict))
+        row = TruthRow(
+            line=line,
+            n_baxel=int(np.isfinite(true[:, i]).sum()),
+            n_galaxy=n_galaxy,
+            rho_own=spearman(true[:, i], predictions["own_median"][:, i]),
+            rho_predicted=spearman(true[:, i], predictions["predicted"][:, i]),
+            rho_fit=spearman(true[:, i], predictions["measured"][:, i]),
+            verdict=verdict,
+        )
+        rows.append(row)
     return rows

@@ -95,7 +95,15 @@ def baxel_table(
         ivar = (1 / error**2).astype(np.float32)
     of = labels["galaxy"]
     sides = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
-    table = LineTable(bins, LINES, labels["mangaid"][of], flux, None, ew, ivar)
+    table = LineTable(
+        bins=bins,
+        lines=LINES,
+        identifier=labels["mangaid"][of],
+        flux_bins=flux,
+        log_luminosity=None,
+        ew=ew,
+        ew_ivar=ivar,
+    )
     return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(sides, np.int8)[of])
 
 

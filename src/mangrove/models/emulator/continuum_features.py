@@ -117,6 +117,24 @@ def colours(flux_bins: jax.Array) -> jax.Array:
     return log_flux[..., 1:] - log_flux[..., :-1]
 
 
+def features(flux_bins: jax.Array, log_luminosity: jax.Array | None) -> jax.Array:
+    """Inputs of the networks before scaling: colours and, where it is given, the log luminosity as the last one.
+
+    Parameters
+    ----------
+    flux_bins : Array, shape (n, n_bin)
+    log_luminosity : Array, shape (n,), or None
+
+    Returns
+    -------
+    Array, shape (n, n_feature)
+    """
+    shape = colours(flux_bins)
+    if log_luminosity is None:
+        return shape
+    return jnp.concatenate([shape, log_luminosity[:, None]], axis=1)
+
+
 def log_luminosity(flux_bins: jax.Array, redshift: jax.Array, log_distance: jax.Array) -> jax.Array:
     """Log of the continuum luminosity 4 pi d_L^2 (1 + z) <flux>, erg/s/Angstrom.
 
@@ -138,3 +156,16 @@ def log_luminosity(flux_bins: jax.Array, redshift: jax.Array, log_distance: jax.
 def log_luminosity_distance(redshift: np.ndarray) -> np.ndarray:
     """log10 of the luminosity distance in cm (H0 = 70, Omega_m = 0.3, flat), shape of ``redshift``; NumPy."""
     return np.log10(COSMOLOGY.luminosity_distance(np.asarray(redshift, float)).to_value("cm"))
+
+
+def luminosity_of(flux_bins: np.ndarray, redshift: np.ndarray) -> np.ndarray:
+    """Log luminosity of the continuum of a table's rows, erg/s/Angstrom, shape (n,) float32; NumPy.
+
+    Parameters
+    ----------
+    flux_bins : ndarray of float32, shape (n, n_bin)
+        1e-17 erg/s/cm2/Angstrom.
+    redshift : ndarray of float32, shape (n,)
+    """
+    distance = jnp.asarray(log_luminosity_distance(redshift), jnp.float32)
+    return np.asarray(log_luminosity(jnp.asarray(flux_bins), jnp.asarray(redshift), distance))

@@ -9,9 +9,10 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.errors import CatalogueError
-from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.line_table import LineTable, luminosity_of, split, stored
+from mangrove.models.emulator.line_table import LineTable, stored
+from mangrove.models.emulator.prepared_table import split
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.survey.desi import Coadd, read_coadd
@@ -92,8 +93,16 @@ def desi_sample(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None,
     chosen, means = np.concatenate(rows), np.concatenate(flux)
     redshift = catalogue.redshift[chosen].astype(np.float32)
     identifier = catalogue.target_id[chosen].astype(str)
-    columns = means, luminosity_of(means, redshift), catalogue.ew[chosen], catalogue.ew_ivar[chosen]
-    return DesiTable(LineTable(bins, LINES, identifier, *columns), removed)
+    table = LineTable(
+        bins=bins,
+        lines=LINES,
+        identifier=identifier,
+        flux_bins=means,
+        log_luminosity=luminosity_of(means, redshift),
+        ew=catalogue.ew[chosen],
+        ew_ivar=catalogue.ew_ivar[chosen],
+    )
+    return DesiTable(table, removed)
 
 
 def write_desi_table(catalogue_path, coadd_paths: Sequence, out, ebv_scale: float = 1.0) -> DesiTable:

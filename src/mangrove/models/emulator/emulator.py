@@ -14,9 +14,10 @@ from flax import nnx
 from jax.scipy.special import ndtr
 
 from mangrove.errors import ModelError
-from mangrove.models.emulator.continuum_features import Bins, colours
+from mangrove.models.emulator.continuum_features import Bins, features
 from mangrove.models.emulator.distribution import LineMixture, pooled
-from mangrove.models.emulator.network import Architecture, LineNetwork, NetworkOutput, in_asinh_ew
+from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.scaled_network import Normalisation, ScaledNetwork, noise_factor
 from mangrove.models.training import model_folder
 
 KIND = "emulator"
@@ -30,8 +31,6 @@ FLAG_MEANING = {
     STRANGE_COLOUR: "a colour outside the range of the training: extrapolation",
 }
 _NO_PREDICTION = BAD_FLUX | BAD_LUMINOSITY
-#: Standardised features are bent towards this limit, so that odd input cannot blow up the network.
-_FEATURE_LIMIT = 8.0
 _LEAST_PROBABILITY = 1e-6
 #: Rows that are predicted at once where a table is large.
 BLOCK = 1 << 16
@@ -61,26 +60,6 @@ class LinePrediction(NamedTuple):
         return jnp.sinh(self.observed)
 
 
-class Normalisation(NamedTuple):
-    """What inputs and outputs are scaled with, and the ranges of the training.
-
-    Attributes
-    ----------
-    feature_median, feature_std : ndarray of float32, shape (n_feature,)
-    feature_low, feature_high : ndarray of float32, shape (n_feature,)
-        Range of the training; features are the colours and, as the last one, the log luminosity where it is used.
-    line_mean, line_std : ndarray of float32, shape (n_line,)
-        Of asinh(EW).
-    """
-
-    feature_median: np.ndarray
-    feature_std: np.ndarray
-    feature_low: np.ndarray
-    feature_high: np.ndarray
-    line_mean: np.ndarray
-    line_std: np.ndarray
-
-
 class LineCorrelation(NamedTuple):
     """Correlation of the normal scores of the lines at given continuum, by strength of the lines.
 
@@ -108,11 +87,10 @@ class Emulator:
     ----------
     bins : Bins
     lines : sequence of str
-    uses_luminosity : bool
-    architecture : Architecture
-    normalisation : Normalisation
+    network : ScaledNetwork
+        Of one feature per colour, and one more if the model uses the luminosity.
     state : nnx.State
-        Of the network; its first values where it is still to be trained (see :meth:`first_state`).
+        The weights of the network.
     correlation : LineCorrelation, optional
         None by default.
     """
@@ -121,23 +99,19 @@ class Emulator:
         self,
         bins: Bins,
         lines: Sequence[str],
-        uses_luminosity: bool,
-        architecture: Architecture,
-        normalisation: Normalisation,
+        network: ScaledNetwork,
         state: nnx.State,
         correlation: LineCorrelation | None = None,
     ) -> None:
-        self.bins, self.lines, self.uses_luminosity = bins, tuple(lines), uses_luminosity
-        self.architecture, self.normalisation, self.state = architecture, normalisation, state
+        self.bins, self.lines, self.state = bins, tuple(lines), state
         self.correlation = correlation or LineCorrelation.none(len(self.lines))
-        n_feature = bins.n_bin - 1 + uses_luminosity
-        self._graph = _abstract(architecture, n_feature, len(self.lines))[0]
+        self._network = network
         self._compiled = jax.jit(self._flat)
 
-    @staticmethod
-    def first_state(architecture: Architecture, n_feature: int, n_line: int, seed: int) -> nnx.State:
-        """State of a network before training."""
-        return jax.jit(lambda: nnx.split(_network(architecture, n_feature, n_line, seed))[1])()
+    @property
+    def uses_luminosity(self) -> bool:
+        """Whether the log luminosity is an input beside the colours."""
+        return self._network.n_feature == self.bins.n_bin
 
     def __call__(
         self, flux_bins: jax.Array, log_luminosity: jax.Array | None = None, *, bins: Bins | None = None
@@ -168,25 +142,10 @@ class Emulator:
             luminosity = jnp.broadcast_to(jnp.asarray(log_luminosity, jnp.float32), lead).reshape(-1)
         return jax.tree.map(lambda x: x.reshape(*lead, *x.shape[1:]), self._compiled(self.state, flat, luminosity))
 
-    def features(self, flux_bins: jax.Array, log_luminosity: jax.Array | None) -> jax.Array:
-        """Features before scaling: colours and, where the model uses it, the log luminosity; (n, n_feature)."""
-        shape = colours(flux_bins)
-        if log_luminosity is None:
-            return shape
-        return jnp.concatenate([shape, log_luminosity[:, None]], axis=1)
-
-    def output(self, state: nnx.State, features: jax.Array) -> NetworkOutput:
-        """Output of every member in asinh(EW), from features before scaling; for training."""
-        scaled = (features - self._row("feature_median")) / self._row("feature_std")
-        network = nnx.merge(self._graph, state)
-        bent = _FEATURE_LIMIT * jnp.tanh(scaled / _FEATURE_LIMIT)
-        line_mean, line_std = jnp.asarray(self.normalisation.line_mean), jnp.asarray(self.normalisation.line_std)
-        return in_asinh_ew(network(bent), line_mean, line_std)
-
     @property
     def noise_factor(self) -> np.ndarray:
         """Error of each line over the stated one, as the training found it, shape (n_line,)."""
-        return np.exp(np.asarray(self.state["log_noise_factor"][...]))
+        return noise_factor(self.state)
 
     def line(self, name: str) -> int:
         """Index of a line.
@@ -235,11 +194,11 @@ class Emulator:
             "bins": list(self.bins.edges),
             "lines": list(self.lines),
             "uses_luminosity": self.uses_luminosity,
-            "architecture": self.architecture._asdict(),
+            "architecture": self._network.architecture._asdict(),
             "training": dict(training),
         }
         arrays = {f"network/{name}": values for name, values in model_folder.named_arrays(self.state).items()}
-        arrays |= {f"normalisation/{name}": values for name, values in self.normalisation._asdict().items()}
+        arrays |= {f"normalisation/{name}": values for name, values in self._network.normalisation._asdict().items()}
         arrays |= {f"correlation/{name}": values for name, values in self.correlation._asdict().items()}
         model_folder.save(folder, KIND, description, arrays)
 
@@ -260,9 +219,6 @@ class Emulator:
     def _factors(self, n_dim: int) -> jax.Array:
         return jnp.asarray(self.noise_factor).reshape(*(1,) * (n_dim - 1), -1)
 
-    def _row(self, name: str) -> jax.Array:
-        return jnp.asarray(getattr(self.normalisation, name))[None, :]
-
     def _flat(self, state: nnx.State, flux_bins: jax.Array, log_luminosity: jax.Array | None) -> LinePrediction:
         good_flux = (jnp.isfinite(flux_bins) & (flux_bins > 0)).all(axis=1)
         # Bad rows get harmless input first: NaN would poison gradients even where the result is thrown away.
@@ -271,18 +227,18 @@ class Emulator:
         if log_luminosity is not None:
             good = jnp.isfinite(log_luminosity)
             flag |= jnp.where(good, 0, BAD_LUMINOSITY)
-            log_luminosity = jnp.where(good, log_luminosity, self.normalisation.feature_median[-1])
-        features = self.features(flux_bins, log_luminosity)
-        flag = jnp.where(flag == 0, self._extrapolation(features), flag).astype(jnp.int32)
-        output = self.output(state, features)
+            log_luminosity = jnp.where(good, log_luminosity, self._network.normalisation.feature_median[-1])
+        inputs = features(flux_bins, log_luminosity)
+        flag = jnp.where(flag == 0, self._extrapolation(inputs), flag).astype(jnp.int32)
+        output = self._network.output(state, inputs)
         bad = ((flag & _NO_PREDICTION) > 0)[:, None]
         observed = jnp.maximum(output.observed.mean(axis=0), 0.0)
         mixture = pooled(output.mixture)
         mean = jnp.where(bad[:, :, None], jnp.nan, mixture.mean)
         return LinePrediction(jnp.where(bad, jnp.nan, observed), mixture._replace(mean=mean), flag)
 
-    def _extrapolation(self, features: jax.Array) -> jax.Array:
-        outside = (features < self._row("feature_low")) | (features > self._row("feature_high"))
+    def _extrapolation(self, inputs: jax.Array) -> jax.Array:
+        outside = (inputs < self._network.row("feature_low")) | (inputs > self._network.row("feature_high"))
         n_colour = self.bins.n_bin - 1
         strange = jnp.where(outside[:, :n_colour].any(axis=1), STRANGE_COLOUR, 0)
         return strange | jnp.where(outside[:, n_colour:].any(axis=1), FAINT_OR_LUMINOUS, 0)
@@ -300,12 +256,14 @@ def load(folder) -> Emulator:
     description, arrays = model_folder.load(folder, KIND)
     shape = dict(description["architecture"])
     architecture = Architecture(**shape | {"hidden": tuple(shape["hidden"])})
-    bins, lines = Bins(tuple(description["bins"])), description["lines"]
-    n_feature = bins.n_bin - 1 + description["uses_luminosity"]
-    state = model_folder.fill(_abstract(architecture, n_feature, len(lines))[1], _part(arrays, "network"))
-    normalisation = Normalisation(**_part(arrays, "normalisation"))
-    correlation = LineCorrelation(**_part(arrays, "correlation"))
-    return Emulator(bins, lines, description["uses_luminosity"], architecture, normalisation, state, correlation)
+    network = ScaledNetwork(architecture, Normalisation(**_part(arrays, "normalisation")))
+    return Emulator(
+        bins=Bins(tuple(description["bins"])),
+        lines=description["lines"],
+        network=network,
+        state=model_folder.fill(network.abstract_state, _part(arrays, "network")),
+        correlation=LineCorrelation(**_part(arrays, "correlation")),
+    )
 
 
 def predict_table(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.ndarray | None) -> LinePrediction:
@@ -316,15 +274,6 @@ def predict_table(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.nda
         for i in starts
     ]
     return jax.tree.map(lambda *blocks: np.concatenate([np.asarray(block) for block in blocks]), *parts)
-
-
-def _network(architecture: Architecture, n_feature: int, n_line: int, seed: int) -> LineNetwork:
-    return LineNetwork(architecture, n_feature, n_line, nnx.Rngs(seed))
-
-
-def _abstract(architecture: Architecture, n_feature: int, n_line: int) -> tuple[nnx.GraphDef, nnx.State]:
-    """Graph of a network, and its state without values."""
-    return nnx.split(nnx.eval_shape(lambda: _network(architecture, n_feature, n_line, 0)))
 
 
 def _part(arrays: Mapping[str, np.ndarray], prefix: str) -> dict[str, np.ndarray]:

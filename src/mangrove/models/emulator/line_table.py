@@ -1,22 +1,17 @@
 """Tables that the emulator learns from: continuum in bins beside measured equivalent widths."""
 
-import hashlib
-from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
-import h5py
 import jax.numpy as jnp
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.errors import CatalogueError
-from mangrove.models.emulator.continuum_features import Bins, log_luminosity, log_luminosity_distance
+from mangrove.models.emulator.continuum_features import Bins, features
 from mangrove.models.emulator.emission_lines import labels_of, lines_of
 
-#: One galaxy of so many is for tests; one of so many of the others is for validation.
-TEST_SHARE, VALIDATION_SHARE = 5, 10
-_HEX = 8
+log = logging.getLogger(__name__)
 
 
 class LineTable(NamedTuple):
@@ -60,6 +55,15 @@ class LineTable(NamedTuple):
     def ew_error(self) -> np.ndarray:
         """Stated error of the EW, Angstrom, shape (n, n_line); NaN where not measured."""
         return np.where(self.measured, 1 / np.sqrt(np.where(self.measured, self.ew_ivar, 1)), np.nan)
+
+    def features(self, use_luminosity: bool) -> np.ndarray:
+        """Inputs of the networks before scaling, float32, shape (n, n_feature): colours, and the luminosity if used."""
+        luminosity = jnp.asarray(self.log_luminosity) if use_luminosity else None
+        return np.asarray(features(jnp.asarray(self.flux_bins), luminosity))
+
+    def sees_luminosity(self, params: Mapping[str, Any]) -> bool:
+        """Whether networks are to use the luminosity: where the table has one and a rule's ``luminosity`` wants it."""
+        return self.log_luminosity is not None and params["luminosity"]
 
     def take(self, rows: np.ndarray) -> "LineTable":
         """The table of some rows."""
@@ -110,21 +114,6 @@ class StoredTable(NamedTuple):
     content_hash: str
 
 
-def split(table: LineTable, fold: int = 0) -> Split:
-    """Parts of a table's usable rows, by the sha256 of the identifiers alone.
-
-    Parameters
-    ----------
-    fold : int
-        Which fifth of the galaxies is the test: 0 in the project's own split, 1 to 4 to hold out the others in turn.
-    """
-    digests = [hashlib.sha256(str(name).encode()).hexdigest() for name in table.identifier]
-    test = np.array([int(digest[:_HEX], 16) % TEST_SHARE == fold for digest in digests])
-    validation = np.array([int(digest[_HEX : 2 * _HEX], 16) % VALIDATION_SHARE == 0 for digest in digests])
-    parts = (~test & ~validation, ~test & validation, test)
-    return Split(*(np.flatnonzero(part & table.usable) for part in parts))
-
-
 def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
     data = {
@@ -141,6 +130,16 @@ def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = No
     return data | {name: values for name, values in options.items() if values is not None}
 
 
+def outcome(table: LineTable) -> dict[str, str]:
+    """Status and reason of the artefact 'emulator_table'; how much there is goes to the log."""
+    log.info("%d rows, %d with a continuum in all %d bins", len(table.ew), table.usable.sum(), table.bins.n_bin)
+    for line, n in zip(table.lines, table.measured.sum(axis=0), strict=True):
+        log.info("%s: %d rows", line, n)
+    if table.usable.any():
+        return {"status": "ok", "reason": ""}
+    return {"status": "empty", "reason": "no row has a continuum in every bin"}
+
+
 def read_stored(path) -> StoredTable:
     """Read the artefact 'emulator_table'.
 
@@ -152,60 +151,13 @@ def read_stored(path) -> StoredTable:
     found = artefacts.read(path, "emulator_table")
     data = found.data
     table = LineTable(
-        Bins(tuple(float(edge) for edge in data["bin_edge"])),
-        lines_of(data["line"]),
-        data["identifier"],
-        data["flux_bins"],
-        data.get("log_luminosity"),
-        data["ew"],
-        data["ew_ivar"],
+        bins=Bins(tuple(float(edge) for edge in data["bin_edge"])),
+        lines=lines_of(data["line"]),
+        identifier=data["identifier"],
+        flux_bins=data["flux_bins"],
+        log_luminosity=data.get("log_luminosity"),
+        ew=data["ew"],
+        ew_ivar=data["ew_ivar"],
     )
     parts = Split(*(np.flatnonzero((data["split"] == side) & table.usable) for side in range(3)))
     return StoredTable(table, parts, data.get("published_ew"), found.content_hash)
-
-
-def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
-    """Read a prepared table of DESI galaxies, or an artefact 'emulator_table'.
-
-    Returns
-    -------
-    LineTable
-    ndarray of float32, shape (n, n_line), or None
-        EW that the published networks predict, Angstrom, where the file has them.
-
-    Raises
-    ------
-    CatalogueError
-        If the file is missing or lacks a dataset.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CatalogueError(
-            f"{path} does not exist; emulator.desi_file must name the prepared table of DESI galaxies."
-        )
-    with h5py.File(path, "r") as f:
-        own = f.attrs.get("kind") == "emulator_table"
-    if own:
-        found = read_stored(path)
-        return found.table, found.published
-    with h5py.File(path, "r") as f:
-        missing = [name for name in ("continuum_flux", "redshift", "ew", "ew_ivar", "target_id") if name not in f]
-        if missing:
-            raise CatalogueError(
-                f"{path} lacks the dataset(s) {', '.join(missing)}. emulator.desi_file must name the prepared table, or "
-                "one that 'mangrove desi-table' wrote."
-            )
-        flux, redshift = f["continuum_flux"][...], f["redshift"][...]
-        lines = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"])
-        ew, ivar = f["ew"][...], f["ew_ivar"][...]
-        identifier = f["target_id"][...].astype(str)
-        published = f["published_ew"][...] if "published_ew" in f else None
-    luminosity = luminosity_of(flux, redshift)
-    bins = Bins.equal(n_bin=flux.shape[1])
-    return LineTable(bins, lines, identifier, flux, luminosity, ew, ivar), published
-
-
-def luminosity_of(flux_bins: np.ndarray, redshift: np.ndarray) -> np.ndarray:
-    """Log luminosity of the continuum of a table's rows, erg/s/Angstrom, shape (n,) float32."""
-    distance = jnp.asarray(log_luminosity_distance(redshift), jnp.float32)
-    return np.asarray(log_luminosity(jnp.asarray(flux_bins), jnp.asarray(redshift), distance))

@@ -13,10 +13,9 @@ from astropy.table import Table
 
 from mangrove import outputs
 from mangrove.errors import CatalogueError, ModelError
-from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.distribution import LineMixture
 from mangrove.models.emulator.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
-from mangrove.models.emulator.line_table import luminosity_of
 from mangrove.survey import tables, text_tables
 
 #: Names under which a table holds the fluxes of all bins in one column, ...

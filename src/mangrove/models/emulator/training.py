@@ -1,8 +1,8 @@
 """Train the emulator: likelihood with measurement errors, missing lines masked."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import nnx
 from jax.scipy.special import ndtri
 
 from mangrove.errors import TrainingError
 from mangrove.models.emulator.distribution import pooled
-from mangrove.models.emulator.emulator import BLOCK, Emulator, LineCorrelation, Normalisation
+from mangrove.models.emulator.emulator import BLOCK, Emulator, LineCorrelation
 from mangrove.models.emulator.line_table import LineTable, Split
-from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.network import PER_LINE, Architecture
+from mangrove.models.emulator.scaled_network import Normalisation, ScaledNetwork, noise_factor
 from mangrove.models.training.loop import Trained, TrainSettings, train
 from mangrove.models.training.rows import DeviceRows
 
@@ -62,12 +64,22 @@ class EmulatorSettings:
     keep_best: bool = True
 
     @classmethod
-    def from_params(
-        cls, params: Mapping[str, Any], architecture: Architecture, use_luminosity: bool
-    ) -> "EmulatorSettings":
-        """The settings of a rule, whose params have the names of these; what is trained is given."""
-        given = ("architecture", "use_luminosity")
-        return cls(architecture, use_luminosity, **{f.name: params[f.name] for f in fields(cls) if f.name not in given})
+    def from_params(cls, params: Mapping[str, Any], table: LineTable) -> "EmulatorSettings":
+        """The settings of a rule for a table, from params that have the names of the configuration's keys.
+
+        Keys that do nothing may be missing: ``hidden`` and ``n_component`` of networks per line, ``luminosity`` for a
+        table without; without ``members`` it is a single network.
+        """
+        if params["architecture"] == PER_LINE:
+            architecture = Architecture.published()
+        else:
+            architecture = Architecture(hidden=tuple(params["hidden"]), n_component=params["n_component"])
+        own = ("batch_size", "epochs", "learning_rate", "weight_decay", "seed", "patience", "keep_best")
+        return cls(
+            architecture._replace(n_member=params.get("members", 1)),
+            table.sees_luminosity(params),
+            **{name: params[name] for name in own},
+        )
 
     def loop(self, n_row: int) -> TrainSettings:
         """Settings of the training loop; where it can be, an epoch is one host call, which saves a compilation."""
@@ -83,18 +95,17 @@ class EmulatorSettings:
         )
 
 
-def shortfall(table: LineTable, parts: Split) -> str:
-    """Why a table is too small to train on and to judge by; empty where it is not."""
-    if not (table.take(parts.train).measured.sum(axis=0) >= MIN_MEASURED).any():
-        return f"no line is measured in {MIN_MEASURED} training rows"
-    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
-    return f"no galaxy for {' and '.join(empty)}" if empty else ""
+def trainable(table: LineTable, parts: Split) -> tuple[LineTable, str]:
+    """The table of those lines that enough training rows measure, and why that is too little; empty where it is not.
 
-
-def trainable(table: LineTable, parts: Split) -> LineTable:
-    """The table of those lines that enough training rows measure."""
+    Too little to train on and to judge by, that is: without any line, or without a galaxy for validation or test.
+    """
     counts = table.take(parts.train).measured.sum(axis=0)
-    return table.with_lines([line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED])
+    lines = [line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED]
+    if not lines:
+        return table.with_lines([]), f"no line is measured in {MIN_MEASURED} training rows"
+    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
+    return table.with_lines(lines), f"no galaxy for {' and '.join(empty)}" if empty else ""
 
 
 def train_emulator(
@@ -116,92 +127,57 @@ def train_emulator(
     Raises
     ------
     TrainingError
-        If a line has too few measurements, or the training fails.
+        If a line has too few measurements, the settings want a luminosity that the table has not, or the training fails.
     """
-    model = untrained(table.take(parts.train), settings)
-    sources = [DeviceRows(training_arrays(table, rows, model), rows) for rows in (parts.train, parts.validation)]
-    loop = settings.loop(len(parts.train))
+    if settings.use_luminosity and table.log_luminosity is None:
+        raise TrainingError("the table has no luminosity: set emulator.luminosity to false.")
+    arrays = training_arrays(table.take(parts.train), settings.use_luminosity)
+    _demand_measured(table.lines, arrays["measured"])
+    network = ScaledNetwork(settings.architecture, normalisation(arrays))
+    rows = DeviceRows(arrays, parts.train)
+    loop = settings.loop(rows.n_row)
     trained = train(
-        emulator_loss(model),
-        model.state,
-        optimiser(settings, loop.total_steps(sources[0].n_row)),
-        sources[0],
+        emulator_loss(network),
+        network.first_state(settings.seed),
+        optimiser(settings, loop.total_steps(rows.n_row)),
+        rows,
         loop,
         folder,
-        validation=sources[1],
+        validation=DeviceRows(training_arrays(table.take(parts.validation), settings.use_luminosity), parts.validation),
         identity={"emulator": asdict(settings), "table": _table_hash(table)},
     )
-    model = _with(model, state=trained.params)
-    model = _with(model, correlation=line_correlation(model, training_arrays(table, parts.train, model)))
+    correlation = line_correlation(network, trained.params, arrays)
+    model = Emulator(table.bins, table.lines, network, trained.params, correlation)
     model.save(folder / "model", {"settings": asdict(settings), "table": _table_hash(table), **provenance})
     return model, trained
 
 
-def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
-    """An emulator with the normalisation of a table and a network before training.
-
-    Parameters
-    ----------
-    table : LineTable
-        Training rows only.
-    settings : EmulatorSettings
-
-    Raises
-    ------
-    TrainingError
-        If too few rows measure a line, or the settings want a luminosity that the table has not.
-    """
-    counts = table.measured.sum(axis=0)
-    few = [f"{line} ({n})" for line, n in zip(table.lines, counts, strict=True) if n < MIN_MEASURED]
-    if few:
-        raise TrainingError(
-            f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
-            "LineTable.with_lines, or let trainable(table, parts) do it."
-        )
-    luminosity = table.log_luminosity if settings.use_luminosity else None
-    if settings.use_luminosity and luminosity is None:
-        raise TrainingError("the table has no luminosity: set emulator.luminosity to false.")
-    bare = np.empty((0,), np.float32)
-    n_feature = table.bins.n_bin - 1 + settings.use_luminosity
-    state = Emulator.first_state(settings.architecture, n_feature, len(table.lines), settings.seed)
-    model = Emulator(
-        table.bins, table.lines, settings.use_luminosity, settings.architecture, Normalisation(*[bare] * 6), state
-    )
-    features = _features(model, table.flux_bins, luminosity)
-    y = np.arcsinh(np.where(table.measured, table.ew, np.nan))
-    scales = (
-        np.median(features, 0),
-        features.std(0),
-        features.min(0),
-        features.max(0),
-        np.nanmean(y, 0),
-        np.nanstd(y, 0),
-    )
-    return _with(model, normalisation=Normalisation(*(x.astype(np.float32) for x in scales)))
-
-
-def training_arrays(table: LineTable, rows: np.ndarray, model: Emulator) -> dict[str, np.ndarray]:
-    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row of the table's part."""
-    part = table.take(rows)
-    measured = part.measured
+def training_arrays(table: LineTable, use_luminosity: bool) -> dict[str, np.ndarray]:
+    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row of the table."""
+    measured = table.measured
     return {
-        "features": _features(model, part.flux_bins, part.log_luminosity if model.uses_luminosity else None),
-        "y": np.arcsinh(np.where(measured, part.ew, 1)).astype(np.float32),
-        "ew_error": np.where(measured, part.ew_error, 1).astype(np.float32),
+        "features": table.features(use_luminosity),
+        "y": np.arcsinh(np.where(measured, table.ew, 1)).astype(np.float32),
+        "ew_error": np.where(measured, table.ew_error, 1).astype(np.float32),
         "measured": measured,
     }
 
 
-def emulator_loss(model: Emulator):
+def normalisation(arrays: Mapping[str, np.ndarray]) -> Normalisation:
+    """That of the training rows (see :func:`training_arrays`)."""
+    return Normalisation.of(arrays["features"], np.where(arrays["measured"], arrays["y"], np.nan))
+
+
+def emulator_loss(network: ScaledNetwork):
     """Loss for :func:`mangrove.models.training.loop.train`: mean over members and measured lines.
 
     Two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
     absolute deviation of the EW as listed.
     """
-    line_std = jnp.asarray(model.normalisation.line_std)
+    line_std = jnp.asarray(network.normalisation.line_std)
 
     def loss(params, batch, key, step):
-        output = model.output(params, batch["features"])
+        output = network.output(params, batch["features"])
         factor = jnp.exp(params["log_noise_factor"][...])
         error = (batch["ew_error"] * factor[None, :])[None]
         y, measured = batch["y"][None], batch["measured"][None]
@@ -222,7 +198,7 @@ def optimiser(settings: EmulatorSettings, n_step: int) -> optax.GradientTransfor
     return optax.chain(optax.clip_by_global_norm(_MAX_GRADIENT), optax.adamw(rate, weight_decay=settings.weight_decay))
 
 
-def line_correlation(model: Emulator, arrays: Mapping[str, np.ndarray]) -> LineCorrelation:
+def line_correlation(network: ScaledNetwork, state: nnx.State, arrays: Mapping[str, np.ndarray]) -> LineCorrelation:
     """Correlation of the lines at given continuum, what noise takes from it given back.
 
     Star-forming galaxies lie on tight relations that quiescent ones do not know: hence one matrix per group of line
@@ -230,10 +206,12 @@ def line_correlation(model: Emulator, arrays: Mapping[str, np.ndarray]) -> LineC
 
     Parameters
     ----------
+    network, state
+        As trained.
     arrays : mapping
-        See :func:`training_arrays`.
+        Of the training rows, see :func:`training_arrays`.
     """
-    scores = jax.jit(partial(_scores, model))
+    scores = jax.jit(partial(_scores, network, state))
     parts = [scores(block["features"], block["ew_error"], block["y"]) for block in _blocks(arrays)]
     score, share, strength = (np.concatenate(part).astype(float) for part in zip(*parts, strict=True))
     score, share = (np.where(arrays["measured"], values, 0) for values in (score, share))
@@ -257,11 +235,13 @@ def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
     return positive / scale[:, None] / scale[None, :]
 
 
-def _scores(model: Emulator, features: jax.Array, ew_error: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
+def _scores(
+    network: ScaledNetwork, state: nnx.State, features: jax.Array, ew_error: jax.Array, y: jax.Array
+) -> tuple[jax.Array, ...]:
     """Normal scores of the measured EW, root of the share of their variance that is the galaxies' own, strength."""
-    output = model.output(model.state, features)
+    output = network.output(state, features)
     mixture = pooled(output.mixture)
-    noisy = mixture.measured(ew_error * jnp.asarray(model.noise_factor)[None, :])
+    noisy = mixture.measured(ew_error * jnp.asarray(noise_factor(state))[None, :])
     probability = jnp.clip(noisy.cdf(y), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
     strength = jnp.maximum(output.observed.mean(axis=0), 0.0).mean(axis=-1)
     return ndtri(probability), jnp.sqrt(mixture.variance() / noisy.variance()), strength
@@ -272,14 +252,13 @@ def _blocks(arrays: Mapping[str, np.ndarray]):
         yield {name: values[start : start + BLOCK] for name, values in arrays.items()}
 
 
-def _features(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.ndarray | None) -> np.ndarray:
-    luminosity = None if log_luminosity is None else jnp.asarray(log_luminosity)
-    return np.asarray(model.features(jnp.asarray(flux_bins), luminosity))
-
-
-def _with(model: Emulator, **changed) -> Emulator:
-    names = ("bins", "lines", "uses_luminosity", "architecture", "normalisation", "state", "correlation")
-    return Emulator(**{name: getattr(model, name) for name in names} | changed)
+def _demand_measured(lines: Sequence[str], measured: np.ndarray) -> None:
+    few = [f"{line} ({n})" for line, n in zip(lines, measured.sum(axis=0), strict=True) if n < MIN_MEASURED]
+    if few:
+        raise TrainingError(
+            f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
+            "LineTable.with_lines, or let trainable(table, parts) do it."
+        )
 
 
 def _table_hash(table: LineTable) -> str:

@@ -1,0 +1,42 @@
+"""Folders of trainings in progress: a killed job goes on from them, a finished one leaves its results and nothing else."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def work_folder(place: Path, made_from: Mapping[str, Any]) -> Path:
+    """The folder of a training under ``place``; its name says what it is made from: other code or settings start anew.
+
+    Parameters
+    ----------
+    made_from : mapping
+        Plain values: the params of the rule, with its code hash, and the content hashes of its inputs.
+    """
+    return place / hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def publish(work: Path, folder: Path, metrics: Path) -> None:
+    """Put model and metrics of a finished training in their places, and remove its folder and those beside it.
+
+    A kill at any point loses nothing: until the checkpoints go as a whole, what lacks is made from them again.
+    """
+    shutil.copyfile(work / "metrics.jsonl", metrics)
+    shutil.rmtree(folder, ignore_errors=True)
+    (work / "model").rename(folder)
+    remove(work.parent)
+
+
+def remove(place: Path) -> None:
+    """Remove the folders of trainings under ``place``, if it is there.
+
+    Half-removed ones could not be read: they lose their name first.
+    """
+    done = place.with_name(f"{place.name}.done")
+    shutil.rmtree(done, ignore_errors=True)
+    if place.is_dir():
+        place.rename(done)
+        shutil.rmtree(done)
