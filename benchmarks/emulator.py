@@ -18,8 +18,9 @@ from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.models.emulator.emulator import Emulator, predict_table
-from mangrove.models.emulator.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.prepared_table import read_prepared
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation.emulator_baselines import nearest_neighbours
 
@@ -35,8 +36,7 @@ def main() -> int:
     """Print the results as JSON lines; 1 where a limit is not kept."""
     kept = []
     path = Path(os.environ.get("REAL_DATA", "../shared/data")) / "desi" / "desi_sv3_continuum_ew.h5"
-    table, _ = read_desi(path)
-    parts = split(table)
+    table, parts, _ = read_prepared(path)
     train = table.take(np.concatenate([parts.train, parts.validation]))
     batch = resampled(table.take(parts.test), N_PREDICT)
     models = {}
@@ -67,9 +67,7 @@ def predict(model: Emulator, table: LineTable):
 
 def neighbour_seconds(model: Emulator, train: LineTable, batch: LineTable) -> float:
     """Time of the nearest neighbours of a batch, all rows for training, two threads, the tree already built."""
-    x, test = (
-        np.asarray(model.features(jnp.asarray(t.flux_bins), jnp.asarray(t.log_luminosity))) for t in (train, batch)
-    )
+    x, test = (t.features(model.uses_luminosity) for t in (train, batch))
     centre, scale = np.median(x, 0), x.std(0)
     y = np.where(train.measured, np.arcsinh(train.ew), np.nan)
     with threadpool_limits(THREADS):

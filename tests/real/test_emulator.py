@@ -12,7 +12,7 @@ import pytest
 
 from mangrove import config_files
 from mangrove.models.emulator.emulator import predict_table
-from mangrove.models.emulator.line_table import TEST_SHARE, StoredTable, read_desi, split
+from mangrove.models.emulator.prepared_table import TEST_SHARE, read_prepared, split
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation import emulator_quality as quality
 
@@ -24,18 +24,17 @@ FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 
 @pytest.fixture(scope="module")
 def desi(real_data, absent):
-    """The table, and the published predictions."""
+    """The table, its split, and the published predictions."""
     path = real_data / "desi/desi_sv3_continuum_ew.h5"
     if not path.is_file():
         absent("real", f"no table of DESI galaxies: {path}")
-    return read_desi(path)
+    return read_prepared(path)
 
 
 @pytest.fixture(scope="module")
 def judged(desi, tmp_path_factory):
     """Quality by line."""
-    table, published = desi
-    parts = split(table)
+    table, parts, published = desi
     settings = EmulatorSettings(epochs=10)
     model, _ = train_emulator(table, parts, settings, tmp_path_factory.mktemp("desi"), {})
     result = quality.evaluate(model, table.take(parts.test))
@@ -55,12 +54,10 @@ def test_every_line_is_better_than_published(judged):
 
 
 @pytest.fixture(scope="module")
-def run_settings(desi, script):
+def run_settings(desi):
     """How run 'desi' trains: the ensemble, by the rule's own reading of the configuration."""
     run = config_files.load([ROOT / "config.yaml", ROOT / "configs/desi.yaml"])
-    table, published = desi
-    stored = StoredTable(table, split(table), published, "")
-    return script("emulator_train").settings(run.emulator.model_dump() | {"seed": run.seed}, stored)
+    return EmulatorSettings.from_params(run.emulator.model_dump() | {"seed": run.seed}, desi.table)
 
 
 @pytest.mark.skipif(not FULL, reason="the ensemble's training: set MANGROVE_VALIDATE=1")
@@ -71,8 +68,7 @@ def test_the_ensemble_of_run_desi_reaches_the_aims(desi, run_settings, tmp_path)
     beyond 0.02 by chance: here the bias counts in the mean over the lines, and single cells are judged with every
     galaxy held out once (:func:`test_no_line_is_biased_in_any_luminosity_quartile`).
     """
-    table, published = desi
-    parts = split(table)
+    table, parts, published = desi
     model, _ = train_emulator(table, parts, run_settings, tmp_path, {})
     rows = quality.quality_table(quality.evaluate(model, table.take(parts.test)), published[parts.test])
     assert quality.failures(rows) == []
@@ -94,7 +90,7 @@ def test_intervals_cover_and_bias_is_small(judged):
 @pytest.mark.skipif(not FULL, reason="five trainings: set MANGROVE_VALIDATE=1")
 def test_no_line_is_biased_in_any_luminosity_quartile(desi, run_settings, tmp_path):
     """Every galaxy is held out once: five times the test galaxies halve the error of a median, to 0.005 at most."""
-    table, _ = desi
+    table = desi.table
     predicted = np.full(table.ew.shape, np.nan)
     for k in range(TEST_SHARE):
         parts = split(table, k)

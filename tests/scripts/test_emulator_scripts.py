@@ -9,11 +9,17 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts, staleness
+from mangrove.analysis.emulator_inputs import embed_inputs, read_map
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.emulator import load
-from mangrove.models.emulator.line_table import LineTable, read_stored, split, stored
-from mangrove.validation import emulator_record as record
+from mangrove.models.emulator.line_table import LineTable, read_stored, stored
+from mangrove.models.emulator.prepared_table import split
+from mangrove.models.training import resumable
+from mangrove.report import emulator_run
+from mangrove.validation import emulator_learning as learning
+from mangrove.validation.emulator_judgement import with_verdict
+from mangrove.validation.emulator_learning import read_curve
 from mangrove.validation.emulator_quality import QualityRow
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
@@ -24,7 +30,6 @@ TRAINING = {
     "hidden": [8],
     "n_component": 1,
     "members": 1,
-    "luminosity": True,
     "batch_size": 64,
     "epochs": 40,
     "learning_rate": 1e-2,
@@ -34,7 +39,8 @@ TRAINING = {
     "seed": 1,
     "code": "test",
 }
-QUALITY = {**TRAINING, "learning_curve": [1.0]}
+QUALITY = {"seed": 1, "code": "test"}
+CURVE = {**TRAINING, "learning_curve": [0.1, 1.0]}
 FIGURES = ("predicted", "histograms", "bpt", "calibration", "spectrum", "learning", "umap")
 
 
@@ -51,10 +57,10 @@ def table_of(n):
 
 
 def files_of(folder):
-    """Inputs and outputs of all four scripts."""
+    """Inputs and outputs of the scripts."""
     model = folder / "model"
-    names = {"table": "table.h5", "metrics": "metrics.jsonl", "quality": "quality.h5", "learning": "learning.csv"}
-    found = {key: str(folder / name) for key, name in names.items()}
+    found = {key: str(folder / f"{key}.h5") for key in ("table", "quality", "learning", "embedding")}
+    found["metrics"] = str(folder / "metrics.jsonl")
     return found | {"description": str(model / "model.json"), "arrays": str(model / "arrays.npz")}
 
 
@@ -66,18 +72,30 @@ def write_table(folder, n):
     return table
 
 
+def first_features(features, seed):
+    """Stands for the UMAP, which takes half a minute, most of it to compile."""
+    return np.random.default_rng(seed).permutation(len(features)), features[:, :2]
+
+
+def run_curve(script, Params, folder, params):
+    """Make the learning curve; gives its outputs."""
+    outputs = Params(curve=str(folder / "learning.h5"), table=str(folder / "learning.csv"))
+    script("emulator_learning_curve").main(Params(files_of(folder)), outputs, Params(params))
+    return outputs
+
+
 def run_all(script, Params, folder):
     """Train, judge and draw; gives the paths."""
     files = files_of(folder)
     script("emulator_train").main(Params(files), Params(files), Params(TRAINING))
-    reports = {name: str(folder / f"{name}.csv") for name in ("baselines", "learning")}
-    outputs = files | reports | {"table": str(folder / "quality.csv")}
+    outputs = files | {"baselines": str(folder / "baselines.csv"), "table": str(folder / "quality.csv")}
     script("emulator_quality").main(Params(files), Params(outputs), Params(QUALITY))
-    drawn = {name: str(folder / f"{name}.png") for name in FIGURES}
+    run_curve(script, Params, folder, CURVE)
     with pytest.MonkeyPatch.context() as patch:
-        # The UMAP itself takes half a minute, most of it to compile.
-        patch.setattr("mangrove.report.emulator.umap_coordinates", lambda x, seed: (np.arange(len(x)), x[:, :2]))
-        script("emulator_figures").main(Params(files), Params(drawn), Params(seed=1, keep_best=True))
+        patch.setattr("mangrove.analysis.embedding.umap_coordinates", first_features)
+        script("emulator_embedding").main(Params(files), Params(files), Params(seed=1))
+    drawn = {name: str(folder / f"{name}.png") for name in FIGURES}
+    script("emulator_figures").main(Params(files), Params(drawn), Params(seed=1, keep_best=True))
     assert all((folder / f"{name}.png").stat().st_size > 5000 for name in FIGURES)
     return files
 
@@ -113,7 +131,7 @@ def test_model_and_quality_tell_with_what_they_were_made(finished):
     for name, params in {"model/model.json": TRAINING, "quality.h5": QUALITY}.items():
         recorded = staleness.recorded_params(finished / name)
         assert recorded is not None and staleness.differences(recorded, params) == ()
-        assert staleness.differences(recorded, {**params, "epochs": 999}) == (f"epochs 999 (was {params['epochs']})",)
+        assert staleness.differences(recorded, {**params, "seed": 999}) == ("seed 999 (was 1)",)
 
 
 def test_too_few_test_galaxies_give_no_verdict(finished):
@@ -121,10 +139,10 @@ def test_too_few_test_galaxies_give_no_verdict(finished):
     assert {row["holds"] for row in rows(finished / "quality.csv")} == {"too few"}
 
 
-def test_shortfalls_are_logged_and_stand_in_the_table(script, caplog):
+def test_shortfalls_are_logged_and_stand_in_the_table(caplog):
     row = QualityRow("Halpha", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
-    with caplog.at_level("INFO", "mangrove.emulator_quality"):
-        table = script("emulator_quality").with_verdict([row, row._replace(line="Hbeta", n=20)], 900)
+    with caplog.at_level("INFO", "mangrove"):
+        table = with_verdict([row, row._replace(line="Hbeta", n=20)], 900)
     assert [(one["line"], one["holds"]) for one in table] == [("Halpha", "no"), ("Hbeta", "too few")]
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
@@ -135,41 +153,80 @@ def test_shortfalls_are_logged_and_stand_in_the_table(script, caplog):
 
 
 def test_a_learning_curve_that_was_not_asked_for_is_named_so(finished, script, Params, tmp_path):
-    files = files_of(finished)
-    names = ("quality.h5", "quality.csv", "baselines.csv", "learning.csv")
-    outputs = dict(zip(("quality", "table", "baselines", "learning"), (str(tmp_path / n) for n in names), strict=True))
-    script("emulator_quality").main(Params(files), Params(outputs), Params({**QUALITY, "learning_curve": []}))
-    assert (tmp_path / "learning.csv").read_text().startswith("no learning curve asked for")
+    shutil.copy(finished / "table.h5", tmp_path)
+    outputs = run_curve(script, Params, tmp_path, {"learning_curve": [], "code": "test"})
+    assert Path(outputs.table).read_text().startswith("no learning curve asked for")
+    curve = read_curve(outputs.curve)
+    assert curve.points == [] and curve.reason.startswith("no learning curve asked for")
 
 
-def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, script, Params, monkeypatch):
-    module, drawn = script("emulator_figures"), []
+def test_a_killed_learning_curve_trains_no_part_again(finished, script, Params, tmp_path, monkeypatch):
+    """Killed before its last part is judged; then run again."""
+    shutil.copy(finished / "table.h5", tmp_path)
+    fractions, judged = {"learning_curve": [0.5, 1.0]}, iter(range(10))
 
-    def coordinates(features, seed):
-        drawn.append(len(features))
-        return np.arange(len(features)), features[:, :2]
+    def killed(*args):
+        if next(judged) == 1:
+            raise Stopped
+        return predict(*args)
 
-    monkeypatch.setattr("mangrove.report.emulator.umap_coordinates", coordinates)
-    found = record.read(finished / "quality.h5")
-    stored, model = read_stored(finished / "table.h5"), load(finished / "model")
-    title = module.umap(model, stored, found, 1).get_suptitle()
-    n_test = stored.parts.test.size
-    assert drawn == [500] and f"all 500 rows, those of the training too ({n_test} test rows" in title
-    monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", n_test)
-    assert module.umap(model, stored, found, 1).get_suptitle() == "test rows" and drawn == [500, n_test]
-    monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", 501)
-    (axes,) = module.umap(model, stored, found, 1).axes
+    predict = learning.predict_table
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(learning, "predict_table", killed)
+        run_curve(script, Params, tmp_path, CURVE | fractions)
+    (left,) = (tmp_path / "learning_checkpoints").iterdir()
+    before = {path.parent.name: path.read_bytes() for path in left.rglob("metrics.jsonl")}
+    assert set(before) == {"0.5", "1"}
+    with monkeypatch.context() as patch:
+        patch.setattr(resumable, "remove", lambda place: None)
+        outputs = run_curve(script, Params, tmp_path, CURVE | fractions)
+    # Wall times stand in the metrics: equal bytes mean that no epoch was trained again.
+    assert {path.parent.name: path.read_bytes() for path in left.rglob("metrics.jsonl")} == before
+    assert [point.fraction for point in read_curve(outputs.curve).points] == [0.5, 1.0]
+
+
+def run_of(folder, **changed):
+    """What the figures show, read from a folder."""
+    seen = {}
+    files = type("Paths", (), files_of(folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(emulator_run, "draw", lambda run, seed, keep_best: seen.setdefault("run", run))
+        emulator_run.run_figures(files, 1, True)
+    return seen["run"]._replace(**changed)
+
+
+def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, monkeypatch):
+    monkeypatch.setattr("mangrove.analysis.embedding.umap_coordinates", first_features)
+    run = run_of(finished)
+    n_test = run.stored.parts.test.size
+    title = emulator_run.umap(run, 1).get_suptitle()
+    assert f"all 500 rows, those of the training too ({n_test} test rows" in title
+    assert sorted(run.inputs.row) == list(range(500))
+    monkeypatch.setattr("mangrove.analysis.embedding.LEAST_ROWS", n_test)
+    of_test = embed_inputs(run.stored, False, 1)
+    assert sorted(of_test.row) == run.stored.parts.test.tolist()
+    assert emulator_run.umap(run._replace(inputs=of_test), 1).get_suptitle() == "test rows"
+    monkeypatch.setattr("mangrove.analysis.embedding.LEAST_ROWS", 501)
+    (axes,) = emulator_run.umap(run._replace(inputs=embed_inputs(run.stored, False, 1)), 1).axes
     assert "500 rows are too few" in axes.texts[0].get_text()
 
 
-def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Params, monkeypatch):
-    monkeypatch.setattr("mangrove.report.emulator.umap_coordinates", lambda x, seed: (np.arange(len(x)), x[:, :2]))
-    files, found = files_of(finished), record.read(finished / "quality.h5")
-    inputs = Params(files | {"learning": str(finished / "learning.csv")})
-    stored = read_stored(finished / "table.h5")
-    sides = (stored.parts.train, stored.parts.test)
-    sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
-    for make in script("emulator_figures").draw(inputs, found, 1, True).values():
+def test_the_map_of_the_inputs_is_kept_with_its_rows(finished):
+    """A row lies where its colours are: the stand-in of the UMAP gives the first two."""
+    stored, found = read_stored(finished / "table.h5"), read_map(finished / "embedding.h5")
+    data = artefacts.read(finished / "embedding.h5", "emulator_embedding")
+    assert (data["identifier"] == stored.table.identifier[found.row]).all() and not found.test_only
+    test = np.isin(found.row, stored.parts.test)
+    assert (data["split"] == 2).tolist() == test.tolist()
+    # The stand-in gives the places in the order of the rows that it was given.
+    np.testing.assert_array_equal(found.place, stored.table.features(False)[:, :2])
+
+
+def test_every_figure_says_how_many_galaxies_it_rests_on(finished):
+    run = run_of(finished)
+    sides = (run.stored.parts.train, run.stored.parts.test)
+    sizes = [f"{np.unique(run.stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
+    for make in emulator_run.draw(run, 1, True).values():
         assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
 
@@ -177,12 +234,16 @@ def test_baselines_and_learning_curve_stand_beside(finished):
     methods = {row["method"]: row for row in rows(finished / "baselines.csv")}
     assert len(methods) == 4 and all(float(row["rho"]) > 0.5 for row in methods.values())
     assert float(methods["emulator"]["predict_s"]) > 0
-    (point,) = rows(finished / "learning.csv")
-    assert int(point["n_train"]) == read_stored(finished / "table.h5").parts.train.size
+    n_train = read_stored(finished / "table.h5").parts.train.size
+    # A tenth of the rows measures no line often enough.
+    (point,) = read_curve(finished / "learning.h5").points
+    assert (point.fraction, point.n_train) == (1.0, n_train) and point.rho > 0.5
+    (row,) = rows(finished / "learning.csv")
+    assert int(row["n_train"]) == n_train and float(row["loss"]) == pytest.approx(point.loss, rel=1e-3)
 
 
 def test_training_leaves_no_checkpoints_and_a_loss_per_epoch(finished):
-    assert not (finished / "checkpoints").exists()
+    assert not list(finished.glob("*checkpoints*"))
     losses = [json.loads(line)["validation_loss"] for line in (finished / "metrics.jsonl").read_text().splitlines()]
     assert len(losses) == TRAINING["epochs"] and losses[-1] < losses[0]
 
@@ -238,7 +299,7 @@ def unpublished(finished, script, Params, tmp_path_factory):
     shutil.copy(finished / "table.h5", folder)
     module, files = script("emulator_train"), files_of(folder)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr(module, "publish", stopping(0)(module.publish))
+        patch.setattr("mangrove.models.emulator.run.publish", stopping(0)(resumable.publish))
         module.main(Params(files), Params(files), Params(TRAINING))
     return folder
 
@@ -251,15 +312,15 @@ def test_a_kill_while_publishing_loses_nothing(unpublished, finished, script, Pa
     module, files = script("emulator_train"), files_of(folder)
     (work,) = (folder / "checkpoints").iterdir()
     course = (work / "metrics.jsonl").read_bytes()
-    publish, wrap = module.publish, stopping(at)
+    publish, wrap = resumable.publish, stopping(at)
     with monkeypatch.context() as patch:
         for where, name in ((shutil, "copyfile"), (shutil, "rmtree"), (Path, "rename")):
             patch.setattr(where, name, wrap(getattr(where, name)))
         if at < 6:
             with pytest.raises(Stopped):
-                publish(work, folder / "model", files["metrics"])
+                publish(work, folder / "model", Path(files["metrics"]))
         else:
-            publish(work, folder / "model", files["metrics"])
+            publish(work, folder / "model", Path(files["metrics"]))
     if at < 6:
         # The workflow removes the outputs of a killed job.
         shutil.rmtree(folder / "model", ignore_errors=True)
@@ -278,8 +339,11 @@ def test_too_few_rows_give_empty_products_with_the_reason(script, Params, tmp_pa
     found = artefacts.read(tmp_path / "quality.h5", "emulator_quality")
     assert (found.attrs["status"], found["predicted"].size) == ("empty", 0)
     assert found.attrs["reason"] == "no line is measured in 50 training rows"
-    for name in ("quality", "baselines", "learning"):
+    for name in ("quality", "baselines"):
         assert (tmp_path / f"{name}.csv").read_text().strip() == "nothing trained"
+    curve = artefacts.read(tmp_path / "learning.h5", "emulator_learning_curve")
+    assert (curve.attrs["status"], curve.attrs["reason"]) == ("empty", found.attrs["reason"])
+    assert (tmp_path / "learning.csv").read_text().strip() == found.attrs["reason"]
 
 
 def test_the_table_of_a_desi_file_keeps_the_published_predictions(script, Params, tmp_path):

@@ -23,8 +23,9 @@ from mangrove.models.emulator.emulator import (
     load,
     predict_table,
 )
-from mangrove.models.emulator.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.network import Architecture, LineNetwork
+from mangrove.models.emulator.prepared_table import read_prepared, split
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
@@ -336,4 +337,4 @@ def test_the_split_goes_by_the_hash_of_the_identifier(tmp_path):
     assert parts.test.tolist() == expected
     assert sorted(np.concatenate(parts)) == list(range(300))
     with pytest.raises(CatalogueError, match="does not exist"):
-        read_desi(tmp_path / "none.h5")
+        read_prepared(tmp_path / "none.h5")

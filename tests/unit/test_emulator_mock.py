@@ -11,8 +11,8 @@ import pytest
 
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.emulator import predict_table
-from mangrove.models.emulator.line_table import split
 from mangrove.models.emulator.network import Architecture
+from mangrove.models.emulator.prepared_table import split
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation.emulator_mock import mock_table
 from mangrove.validation.emulator_quality import spearman

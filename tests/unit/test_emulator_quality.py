@@ -126,7 +126,7 @@ def test_the_losses_name_the_epoch_that_was_kept(keep_best, kept):
 def test_every_figure_is_drawn(result):
     rows = quality.quality_table(result)
     place = np.random.default_rng(0).standard_normal((500, 2))
-    points = [LearningPoint(100, 0.7, 1.5), LearningPoint(1000, 0.8, 1.2)]
+    points = [LearningPoint(0.1, 100, 0.7, 1.5), LearningPoint(1, 1000, 0.8, 1.2)]
     history = [{"epoch": 0, "loss": 2.0, "validation_loss": 2.1}, {"epoch": 1, "loss": 1.5, "validation_loss": 1.7}]
     drawn = [
         figures.predicted_figure(result, rows),

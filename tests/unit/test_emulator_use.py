@@ -19,16 +19,18 @@ from mangrove import artefacts
 from mangrove.cli import app
 from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.emulator.baxel_table import line_widths
-from mangrove.models.emulator.continuum_features import Bins
+from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.desi_table import desi_table
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.emulator import BAD_FLUX, BAD_LUMINOSITY, load
+from mangrove.models.emulator.emulator import BAD_FLUX, BAD_LUMINOSITY, Emulator, load
 from mangrove.models.emulator.line_spectra import add_lines
-from mangrove.models.emulator.line_table import LineTable, luminosity_of, read_desi, read_stored
+from mangrove.models.emulator.line_table import LineTable, read_stored
 from mangrove.models.emulator.network import Architecture
 from mangrove.models.emulator.prediction_files import predict_file
+from mangrove.models.emulator.prepared_table import read_prepared
 from mangrove.models.emulator.rest_continuum import bin_continuum
-from mangrove.models.emulator.training import EmulatorSettings, untrained
+from mangrove.models.emulator.scaled_network import ScaledNetwork
+from mangrove.models.emulator.training import normalisation, training_arrays
 from mangrove.models.training import model_folder
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
@@ -51,8 +53,9 @@ def rows_of(bins, luminosity):
 
 def saved(folder, bins, luminosity):
     """A model folder; a network before training is as good as any here."""
-    settings = EmulatorSettings(Architecture(hidden=(8,)), use_luminosity=luminosity)
-    untrained(rows_of(bins, luminosity), settings).save(folder, {})
+    table = rows_of(bins, luminosity)
+    network = ScaledNetwork(Architecture(hidden=(8,)), normalisation(training_arrays(table, luminosity)))
+    Emulator(table.bins, table.lines, network, network.first_state(seed=1)).save(folder, {})
     return folder
 
 
@@ -266,10 +269,11 @@ def test_the_table_of_desi_files_can_be_learnt_from(desi_files):
     names = [str(folder / name) for name in ("fastspec.fits", "table.h5", "coadd-a.fits")]
     done = CliRunner().invoke(app, ["desi-table", *names])
     assert done.exit_code == 0 and "3 galaxies" in done.stdout
-    table, published = read_desi(folder / "table.h5")
+    table, parts, published = read_prepared(folder / "table.h5")
     assert published is None and table.identifier.tolist() == target_id[:3].astype(str).tolist()
     stored = read_stored(folder / "table.h5")
-    assert sum(part.size for part in stored.parts) == 3
+    assert [part.tolist() for part in stored.parts] == [part.tolist() for part in parts]
+    assert sum(part.size for part in parts) == 3
     assert artefacts.read(folder / "table.h5", "emulator_table")["bin_edge"][0] == 3400
 
 

@@ -15,6 +15,7 @@ HEIGHT = {
     "spectra": 4,
     "models": 5,
     "validation": 6,
+    "analysis": 6,
     "report": 7,
     "export": 7,
     "notebook": 8,
@@ -60,7 +61,9 @@ def test_rooms_are_those_of_the_tree():
     page = (PACKAGE.parents[1] / "docs" / "developing.md").read_text(encoding="utf-8")
     tree = page.split("```")[1]
     folders = {p.parent.name for p in MODULES if len(p.parts) > 1}
-    assert {line.split()[0].rstrip("/") for line in tree.splitlines()[2:] if "/  " in line or line.endswith("/")} == folders
+    assert {
+        line.split()[0].rstrip("/") for line in tree.splitlines()[2:] if "/  " in line or line.endswith("/")
+    } == folders
 
 
 def test_packages_import_nothing():

@@ -23,7 +23,9 @@ from astropy.table import Table
 from mangrove.api import fit_spectrum
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.training import EmulatorSettings, untrained
+from mangrove.models.emulator.emulator import Emulator
+from mangrove.models.emulator.scaled_network import ScaledNetwork
+from mangrove.models.emulator.training import normalisation, training_arrays
 from mangrove.models.emulator.prediction_files import predict_file
 from mangrove.models.emulator.network import Architecture
 from mangrove.models.emulator.line_table import LineTable
@@ -37,7 +39,8 @@ bins = Bins.equal(3700, 7000, 11)
 flux = np.random.default_rng(1).uniform(1.0, 2.0, (60, bins.n_bin)).astype(np.float32)
 ew = np.full((60, len(LINES)), 25.0, np.float32)
 table = LineTable(bins, LINES, np.arange(60).astype(str), flux, None, ew, ew)
-untrained(table, EmulatorSettings(Architecture(hidden=(8,)), use_luminosity=False)).save(Path("model"), {})
+network = ScaledNetwork(Architecture(hidden=(8,)), normalisation(training_arrays(table, False)))
+Emulator(bins, LINES, network, network.first_state(seed=1)).save(Path("model"), {})
 columns = Table({"flux_bins": flux}, meta={"bin_edge": list(bins.edges)})
 columns.write("in.ecsv", overwrite=True)
 found = predict_file(Path("model"), Path("in.ecsv"), Path("out.ecsv"))
