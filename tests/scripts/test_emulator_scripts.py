@@ -18,8 +18,8 @@ from mangrove.models.emulator.prepared_table import split
 from mangrove.models.training import resumable
 from mangrove.report import emulator_run
 from mangrove.validation import emulator_learning as learning
+from mangrove.validation.emulator_curve import read_curve
 from mangrove.validation.emulator_judgement import with_verdict
-from mangrove.validation.emulator_learning import read_curve
 from mangrove.validation.emulator_quality import QualityRow
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
@@ -339,6 +339,7 @@ def test_too_few_rows_give_empty_products_with_the_reason(script, Params, tmp_pa
     found = artefacts.read(tmp_path / "quality.h5", "emulator_quality")
     assert (found.attrs["status"], found["predicted"].size) == ("empty", 0)
     assert found.attrs["reason"] == "no line is measured in 50 training rows"
+    assert staleness.recorded_params(tmp_path / "model/model.json") == TRAINING
     for name in ("quality", "baselines"):
         assert (tmp_path / f"{name}.csv").read_text().strip() == "nothing trained"
     curve = artefacts.read(tmp_path / "learning.h5", "emulator_learning_curve")

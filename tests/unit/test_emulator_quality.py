@@ -12,7 +12,7 @@ from mangrove.report.drawing import new_figure
 from mangrove.report.emulator_calibration import bias_limits, calibration_figure
 from mangrove.validation import emulator_quality as quality
 from mangrove.validation.emulator_baselines import local_linear, run_baselines
-from mangrove.validation.emulator_learning import LearningPoint
+from mangrove.validation.emulator_curve import LearningPoint
 from mangrove.validation.emulator_quality import Evaluation, QualityRow
 
 pytestmark = pytest.mark.usefixtures("strict_jax")

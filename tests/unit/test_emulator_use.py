@@ -135,7 +135,7 @@ def test_tables_that_do_not_fit_the_model_are_refused(full_model, colour_model, 
 
 
 def test_a_folder_without_a_model_says_why(tmp_path):
-    model_folder.save_empty(tmp_path / "model", "no galaxy for test")
+    model_folder.save_empty(tmp_path / "model", "no galaxy for test", {})
     assert model_folder.reason_if_empty(tmp_path / "model") == "no galaxy for test"
     with pytest.raises(ModelError, match="holds no model: no galaxy for test"):
         load(tmp_path / "model")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import optax
 import pytest
 from flax import nnx
 
+from mangrove import codehash
 from mangrove.errors import ModelError, TrainingError
 from mangrove.models.training import model_folder
 from mangrove.models.training.loop import TrainSettings, train
@@ -186,6 +188,25 @@ def test_the_best_epoch_is_kept_or_the_last(tmp_path, keep_best, epochs):
     kept = run(tmp_path / "kept", settings, validation=validation)
     assert int(np.argmin([row["validation_loss"] for row in kept.history])) == 0
     assert bits(kept) == bits(run(tmp_path / "alone", TrainSettings(epochs=epochs, **plan)))
+
+
+@pytest.mark.parametrize(("module", "counts"), [("reporting", False), ("loop", True), ("steps", True)])
+def test_what_a_training_tells_is_not_in_the_hash_of_its_code(tmp_path, module, counts):
+    """Of a copy of the package, so that the edit is no one else's."""
+    package = Path(codehash.__file__).parent
+    copy = shutil.copytree(package, tmp_path / "mangrove", ignore=shutil.ignore_patterns("__pycache__"))
+    script = package.parents[1] / "workflow/scripts/emulator_train.py"
+    before = codehash.code_hash(script, copy)
+    edited = copy / f"models/training/{module}.py"
+    edited.write_text(edited.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
+    codehash.essential_source.cache_clear()
+    assert (codehash.code_hash(script, copy) != before) == counts
+
+
+def test_the_lowest_validation_loss_is_that_of_the_history(tmp_path):
+    trained = run(tmp_path / "with", validation=DeviceRows(arrays(40)))
+    assert trained.best_loss == min(row["validation_loss"] for row in trained.history)
+    assert run(tmp_path / "without").best_loss is None
 
 
 def test_rows_that_fill_no_batch_are_refused(tmp_path):

@@ -76,6 +76,11 @@ def test_an_edited_training_never_refits(finished):
     assert set(rules) <= set(rules_of("emulator")) | {"digest", "overview", "provenance"}
 
 
+def test_edited_reports_of_a_training_train_nothing(finished):
+    with finished.edited("src/mangrove/models/training/reporting.py", code_edit):
+        assert finished.planned().rules == {}
+
+
 def test_an_edited_figure_of_the_emulator_is_drawn_again_without_training(finished):
     with finished.edited("src/mangrove/report/emulator.py", code_edit):
         rules = finished.planned().rules
@@ -85,6 +90,8 @@ def test_an_edited_figure_of_the_emulator_is_drawn_again_without_training(finish
 def test_other_settings_of_the_training_train_alone(finished):
     rules = finished.planned("--config", "emulator={'epochs': 2}").rules
     assert rules["emulator_train"] == 1
+    # Nor a learning curve that nobody asked for, nor the map of the inputs, which knows of no training.
+    assert not {"emulator_learning_curve", "emulator_embedding"} & set(rules)
     assert set(rules) <= set(rules_of("emulator")) - {"emulator_table"} | {"digest", "overview", "provenance"}
 
 

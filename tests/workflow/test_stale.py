@@ -49,8 +49,8 @@ EDITS = {
     "emulator": (
         CONFIG,
         lambda text: text.replace("epochs: 1", "epochs: 2"),
-        {"emulator/quality.h5": "epochs 2 (was 1)"},
-        "1 x emulator_quality: epochs 2 (was 1)",
+        {"emulator/model/model.json": "epochs 2 (was 1)"},
+        "1 x emulator_train: epochs 2 (was 1)",
     ),
     "galaxy": (
         "samples/tiny.tsv",

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, rules_of
+from conftest import CONFIG, ROOT, rules_of
+
+from mangrove.staleness import ask_workflow
 
 WALK = Path(__file__).with_name("walk_params.py")
 SNAKEFILES = ["Snakefile", "rules"]
@@ -59,6 +61,28 @@ def test_a_run_without_cubes_is_the_emulator_alone(fresh):
     )
     rules = fresh.planned(config="configs/alone.yaml").rules
     assert set(rules) == {*rules_of("emulator"), "digest", "overview", "provenance"} - {"emulator_truth"}
+
+
+def test_a_prepared_table_is_taken_as_it_is_whatever_the_run_says_of_baxels(fresh):
+    """Bins, corrections and split are the table's own: no params, so that other values of them rerun nothing."""
+    fresh.write("table.h5", "")
+    alone = "run: alone\nsurvey: {source: none}\nemulator: {source: desi, desi_file: table.h5}\n"
+    fresh.write("configs/alone.yaml", alone)
+    desi = {one.rule: set(one.params) for one in ask_workflow(fresh.folder, [fresh.folder / "configs/alone.yaml"])}
+    baxels = {one.rule: set(one.params) for one in ask_workflow(fresh.folder, [fresh.folder / "configs/tiny.yaml"])}
+    assert desi["emulator_table"] == {"source", "code"}
+    own = {"bin_range", "n_bin", "ebv_scale", "sky_half_width", "validation_fraction", "test_fraction", "seed"}
+    assert baxels["emulator_table"] == desi["emulator_table"] | own
+    # Baxels have no luminosity.
+    assert desi["emulator_train"] - baxels["emulator_train"] == {"luminosity"}
+    assert desi["emulator_embedding"] == {"luminosity", "seed", "code"}
+
+
+def test_params_of_a_learning_curve_and_of_published_networks_are_those_that_count(fresh):
+    fresh.write("configs/lines.yaml", CONFIG.replace("emulator:\n", "emulator:\n  architecture: per_line\n"))
+    found = {one.rule: set(one.params) for one in ask_workflow(fresh.folder, [fresh.folder / "configs/lines.yaml"])}
+    assert found["emulator_learning_curve"] == {"learning_curve", "code"}
+    assert not {"hidden", "n_component"} & found["emulator_train"]
 
 
 def test_a_run_without_cubes_and_without_a_table_is_refused(fresh):

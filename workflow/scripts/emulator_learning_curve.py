@@ -4,7 +4,8 @@ from pathlib import Path
 
 from mangrove.logs import rule_log
 from mangrove.models.training.resumable import remove
-from mangrove.validation.emulator_learning import run_learning_curve, write_curve
+from mangrove.validation.emulator_curve import write_curve
+from mangrove.validation.emulator_learning import run_learning_curve
 from mangrove.validation.tables import write_rows
 
 

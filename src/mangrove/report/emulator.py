@@ -27,7 +27,7 @@ from mangrove.report.drawing import (
     whole_numbers,
 )
 from mangrove.report.line_names import line_title
-from mangrove.validation.emulator_learning import LearningPoint
+from mangrove.validation.emulator_curve import LearningPoint
 from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 
 #: Lines of the BPT diagram, as tables of DESI name them.

@@ -15,7 +15,7 @@ from mangrove.report import emulator as figures
 from mangrove.report.drawing import new_figure, note
 from mangrove.report.emulator_calibration import calibration_figure
 from mangrove.validation import emulator_record as record
-from mangrove.validation.emulator_learning import LearningPoint, read_curve
+from mangrove.validation.emulator_curve import LearningPoint, read_curve
 from mangrove.validation.emulator_quality import evaluate
 
 #: The figures by name.

@@ -4,15 +4,15 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from mangrove import artefacts
 from mangrove.models.emulator.emulator import predict_table
 from mangrove.models.emulator.line_table import LineTable, Split, read_stored
 from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, train_emulator, trainable
 from mangrove.models.training.resumable import work_folder
+from mangrove.validation.emulator_curve import LearningCurve, LearningPoint
 from mangrove.validation.emulator_quality import spearman
 
 log = logging.getLogger(__name__)
@@ -21,33 +21,6 @@ FRACTIONS = (0.03, 0.1, 0.3, 1.0)
 #: Why there is no curve where the configuration names no fraction.
 NO_CURVE = "no learning curve asked for: emulator.learning_curve is empty"
 _BATCHES, _SMALLEST_BATCH = 60, 32
-
-
-class LearningPoint(NamedTuple):
-    """Quality of an emulator trained on a part of the training rows.
-
-    Attributes
-    ----------
-    fraction : float
-    n_train : int
-        Rows.
-    rho : float
-        Mean over the lines of Spearman's rank correlation on the test rows.
-    loss : float
-        Lowest validation loss.
-    """
-
-    fraction: float
-    n_train: int
-    rho: float
-    loss: float
-
-
-class LearningCurve(NamedTuple):
-    """Points by fraction; without any, the reason."""
-
-    points: list[LearningPoint]
-    reason: str
 
 
 def run_learning_curve(table_path, params: Mapping[str, Any], place: Path) -> LearningCurve:
@@ -98,27 +71,6 @@ def learning_curve(
         rho, loss = _quality(table, parts._replace(train=rows), settings, folder / f"{fraction:g}")
         points.append(LearningPoint(fraction=fraction, n_train=len(rows), rho=rho, loss=loss))
     return points
-
-
-def write_curve(path, curve: LearningCurve, params: Mapping[str, Any], inputs: list) -> None:
-    """Write the artefact 'emulator_learning_curve'."""
-    columns = zip(*curve.points, strict=True) if curve.points else [()] * len(LearningPoint._fields)
-    data = {name: np.array(column) for name, column in zip(LearningPoint._fields, columns, strict=True)}
-    status = {"status": "empty" if curve.reason else "ok", "reason": curve.reason}
-    artefacts.write(path, "emulator_learning_curve", data, artefacts.provenance(path, params, inputs), status)
-
-
-def read_curve(path) -> LearningCurve:
-    """Read the artefact 'emulator_learning_curve'.
-
-    Raises
-    ------
-    ArtefactError
-        If it is missing, damaged or of another kind.
-    """
-    found = artefacts.read(path, "emulator_learning_curve")
-    rows = zip(*(found[name].tolist() for name in LearningPoint._fields), strict=True)
-    return LearningCurve([LearningPoint(*row) for row in rows], str(found.attrs["reason"]))
 
 
 def _quality(table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path) -> tuple[float, float]:

@@ -35,13 +35,13 @@ def train_run(table_path, params: Mapping[str, Any], folder: Path, metrics: Path
         If the training fails.
     """
     stored = read_stored(table_path)
+    made_from = {"table": stored.content_hash, "params": dict(params)}
     table, reason = trainable(stored.table, stored.parts)
     if reason:
         log.warning("nothing trained: %s", reason)
-        model_folder.save_empty(folder, reason)
+        model_folder.save_empty(folder, reason, {"made_from": made_from})
         metrics.write_text("", encoding="utf-8")
         return
-    made_from = {"table": stored.content_hash, "params": dict(params)}
     work = work_folder(folder.parent / "checkpoints", made_from)
     settings = EmulatorSettings.from_params(params, stored.table)
     train_emulator(table, stored.parts, settings, work, {"made_from": made_from})

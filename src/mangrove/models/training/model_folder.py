@@ -53,9 +53,9 @@ def save(folder: Path, kind: str, description: Mapping[str, Any], arrays: Mappin
         shutil.rmtree(part, ignore_errors=True)
 
 
-def save_empty(folder: Path, reason: str) -> None:
-    """Write a folder that says why there is no model."""
-    save(folder, EMPTY, {"reason": reason}, {})
+def save_empty(folder: Path, reason: str, training: Mapping[str, Any]) -> None:
+    """Write a folder that says why there is no model, and from what it would have been made (plain values)."""
+    save(folder, EMPTY, {"reason": reason, "training": dict(training)}, {})
 
 
 def reason_if_empty(folder: Path) -> str:
