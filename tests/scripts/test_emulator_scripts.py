@@ -215,7 +215,7 @@ def test_the_map_of_the_inputs_is_kept_with_its_rows(finished):
     """A row lies where its colours are: the stand-in of the UMAP gives the first two."""
     stored, found = read_stored(finished / "table.h5"), read_map(finished / "embedding.h5")
     data = artefacts.read(finished / "embedding.h5", "emulator_embedding")
-    assert (data["identifier"] == stored.table.identifier[found.row]).all() and not found.test_only
+    assert (data["identifier"] == stored.table.identifier[found.row]).all()
     test = np.isin(found.row, stored.parts.test)
     assert (data["split"] == 2).tolist() == test.tolist()
     # The stand-in gives the places in the order of the rows that it was given.
@@ -331,6 +331,18 @@ def test_a_kill_while_publishing_loses_nothing(unpublished, finished, script, Pa
     with np.load(folder / "model/arrays.npz") as new, np.load(finished / "model/arrays.npz") as old:
         assert all(np.array_equal(new[name], old[name]) for name in old.files)
     assert not list(folder.glob("checkpoints*"))
+
+
+def test_a_table_with_a_split_keeps_it(script, Params, tmp_path):
+    """Whatever the identifiers say: results on a table can be compared."""
+    table = table_of(30)
+    split_of_file = np.arange(30) % 3
+    prov = artefacts.provenance(tmp_path / "given.h5", {}, [])
+    ok = {"status": "ok", "reason": ""}
+    artefacts.write(tmp_path / "given.h5", "emulator_table", stored(table, split_of_file), prov, ok)
+    outputs = Params(table=str(tmp_path / "table.h5"))
+    script("emulator_table").main(Params(desi=str(tmp_path / "given.h5")), outputs, Params(source="desi"))
+    assert artefacts.read(outputs.table, "emulator_table")["split"].tolist() == split_of_file.tolist()
 
 
 def test_too_few_rows_give_empty_products_with_the_reason(script, Params, tmp_path):

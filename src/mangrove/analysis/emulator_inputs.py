@@ -18,28 +18,25 @@ class InputMap(NamedTuple):
     row : ndarray of int, shape (n,)
         Rows of the table, in random order.
     place : ndarray of float32, shape (n, 2)
-    test_only : bool
-        Whether it is of test rows alone; else these are too few, and it is of all usable rows.
     reason : str
         Why there is no map; empty where there is one.
     """
 
     row: np.ndarray
     place: np.ndarray
-    test_only: bool
     reason: str
 
 
 def embed_inputs(stored: StoredTable, use_luminosity: bool, seed: int) -> InputMap:
     """The map of the test rows of a table; of all usable rows where the test rows are too few."""
-    rows, test_only = stored.parts.test, True
+    rows = stored.parts.test
     if len(rows) < embedding.LEAST_ROWS:
-        rows, test_only = np.sort(np.concatenate(stored.parts)), False
+        rows = np.sort(np.concatenate(stored.parts))
     if len(rows) < embedding.LEAST_ROWS:
         reason = f"{len(rows)} rows are too few for a UMAP"
-        return InputMap(row=np.empty(0, int), place=np.empty((0, 2), np.float32), test_only=test_only, reason=reason)
+        return InputMap(row=np.empty(0, int), place=np.empty((0, 2), np.float32), reason=reason)
     chosen, place = embedding.umap_coordinates(stored.table.take(rows).features(use_luminosity), seed)
-    return InputMap(row=rows[chosen], place=place, test_only=test_only, reason="")
+    return InputMap(row=rows[chosen], place=place, reason="")
 
 
 def write_map(path, found: InputMap, stored: StoredTable, params: Mapping[str, Any], inputs: list) -> None:
@@ -50,7 +47,7 @@ def write_map(path, found: InputMap, stored: StoredTable, params: Mapping[str, A
         "identifier": stored.table.identifier[found.row],
         "split": stored.parts.sides(len(stored.table.identifier))[found.row],
     }
-    attrs = {"status": "empty" if found.reason else "ok", "reason": found.reason, "test_only": found.test_only}
+    attrs = {"status": "empty" if found.reason else "ok", "reason": found.reason}
     artefacts.write(path, "emulator_embedding", data, artefacts.provenance(path, params, inputs), attrs)
 
 
@@ -63,9 +60,4 @@ def read_map(path) -> InputMap:
         If it is missing, damaged or of another kind.
     """
     found = artefacts.read(path, "emulator_embedding")
-    return InputMap(
-        row=found["row"],
-        place=found["place"],
-        test_only=bool(found.attrs["test_only"]),
-        reason=str(found.attrs["reason"]),
-    )
+    return InputMap(row=found["row"], place=found["place"], reason=str(found.attrs["reason"]))

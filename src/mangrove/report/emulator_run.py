@@ -106,7 +106,7 @@ def umap(run: EmulatorRun, seed: int) -> Figure:
     if run.inputs.reason:
         return noted(run.inputs.reason)
     rows, result, title = run.judged.table_row, run.judged.result, "test rows"
-    if not run.inputs.test_only:
+    if not np.isin(run.inputs.row, rows).all():
         n_test, rows = len(rows), np.sort(np.concatenate(run.stored.parts))
         title = f"all {len(rows)} rows, those of the training too ({n_test} test rows are too few)"
         result = evaluate(run.model, run.stored.table.with_lines(run.model.lines).take(rows), seed)
