@@ -15,12 +15,12 @@ import numpy as np
 from support.line_spread import compare, elodie, mastar_stars
 from support.results import print_result
 
+from mangrove.codes import FitStatus
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
 from mangrove.spectra.fit.preparation import prepare
-from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_line_spread
 from mangrove.spectra.labels.populations import population_labels, template_table
@@ -100,7 +100,7 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
         for f, e in zip(mock.flux, mock.error, strict=True)
     ]
     results = fit_all(GalaxyFit(REDSHIFT, stars, LINES, SETTINGS), spectra, 1)
-    good = np.isin([r.status for r in results], (OK, GAS_AT_BOUND))
+    good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results])[good] for name in NEEDED}
     kinds = {kind: np.flatnonzero(good) % 2 == i for i, kind in enumerate(("late types", "early types"))}
     true = {name: values[good] for name, values in mock.truth.items()}

@@ -4,11 +4,11 @@ import numpy as np
 from astropy.wcs import WCS
 
 from mangrove import artefacts
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.config_files import validate
 from mangrove.data_model import KINDS, LABELS
 from mangrove.export.products import export_run
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.labels.table import galaxy_labels, merge
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.sample import Galaxy, write_sheet
@@ -19,7 +19,7 @@ BINS = np.array([[0, 0, 1], [2, -1, 1], [2, 3, -1], [-1, -1, 4]])
 STATUS = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 2], [3, 4, 0]])
 N_BAXEL, N_LINE = 5, len(LINES.name)
 #: Outcomes of the five fits; the third has no numbers.
-OUTCOME = [fit_results.OK, fit_results.GAS_AT_BOUND, fit_results.NOT_CONVERGED, fit_results.OK, fit_results.OK]
+OUTCOME = [FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.NOT_CONVERGED, FitStatus.OK, FitStatus.OK]
 HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
 FRAME = WCS(naxis=2)
 FRAME.wcs.ctype, FRAME.wcs.cunit = ["RA---TAN", "DEC--TAN"], ["deg", "deg"]
@@ -53,8 +53,8 @@ def fit_data():
     for name in lines:
         if name.endswith("_err"):
             data[name] /= 100.0
-    data["line_status"][2] = fit_results.LINE_NO_FIT
-    data["line_status"][3, HALPHA] = fit_results.LINE_MASKED
+    data["line_status"][2] = LineStatus.NO_FIT
+    data["line_status"][3, HALPHA] = LineStatus.MASKED
     for name in lines:
         data[name][3, HALPHA] = np.nan
     data["line_continuum"][3, HBETA] = data["line_ew"][3, HBETA] = data["line_ew_err"][3, HBETA] = np.nan

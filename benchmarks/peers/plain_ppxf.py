@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from mangrove.codes import LineStatus
 from mangrove.physics.lines import LineList
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit import line_measurements as line_measures
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit import solution as fit_solution
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
@@ -22,7 +22,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
     """
     from ppxf.ppxf import ppxf
 
-    inside = line_measures.line_status_of(spectrum, lines) != fit_results.LINE_OUTSIDE
+    inside = line_measures.line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
     gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
     component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
     velocity = (-settings.velocity_bound, settings.velocity_bound)

@@ -268,9 +268,9 @@ def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str
         )
         dataset = f.create_dataset(name, shape=shape, dtype=_stored_type(spec), **packed)
         dataset.attrs["units"], dataset.attrs["long_name"] = spec.unit, spec.meaning
-        if spec.flags:
-            dataset.attrs["flag_values"] = np.array(list(spec.flags), spec.dtype)
-            dataset.attrs["flag_meanings"] = " ".join(spec.flags.values())
+        if spec.codes:
+            dataset.attrs["flag_values"] = np.array(list(spec.codes), spec.dtype)
+            dataset.attrs["flag_meanings"] = " ".join(code.word for code in spec.codes)
         if name in coordinates:
             dataset.make_scale(name)
             continue

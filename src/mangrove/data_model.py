@@ -5,7 +5,20 @@ dimension is that dimension's coordinate, by which xarray selects: ``sel(line="H
 give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+
+from mangrove.codes import (
+    BptClass,
+    Enumeration,
+    FitStatus,
+    GasModel,
+    LabelFlag,
+    LineShape,
+    LineStatus,
+    SpaxelStatus,
+    Split,
+    TrainingCut,
+)
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
 SCHEMA_VERSION = 4
@@ -18,7 +31,7 @@ KMS = "km s-1"
 
 @dataclass(frozen=True)
 class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not.
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, codes of its values, packed by gzip or not.
 
     Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
     have them, and read as :mod:`mangrove.physics.lines` has them (Halpha-6565).
@@ -28,7 +41,7 @@ class Field:
     dtype: str
     unit: str
     meaning: str
-    flags: dict[int, str] = field(default_factory=dict)
+    codes: Enumeration | None = None
     packed: bool = False
     optional: bool = False
     lines: bool = False
@@ -43,40 +56,7 @@ class Kind:
     fields: dict[str, Field]
 
 
-SPAXEL_STATUS = {0: "binned", 1: "outside_field", 2: "foreground_star", 3: "masked", 4: "below_min_snr"}
-
-#: One status per fitted baxel; the meanings stand in docs/data-model.md.
-FIT_STATUS = {
-    0: "ok",
-    1: "too_few_pixels",
-    2: "all_masked",
-    3: "not_converged",
-    4: "velocity_at_bound",
-    5: "sigma_star_at_bound",
-    6: "sigma_below_line_spread",
-    7: "no_stellar_continuum",
-    8: "gas_at_bound",
-}
-
-#: What the gas of a baxel is made of (fit.gas_components, fit.broad_lines).
-GAS_MODEL = {0: "none", 1: "one_gaussian", 2: "two_gaussians", 3: "one_and_broad", 4: "two_and_broad"}
-
-#: Bits: what the data say against the profile of a line (docs/labels.md).
-LINE_SHAPE = {1: "not_one_gaussian", 2: "doublet_ratio_rejected"}
-
-LINE_STATUS = {0: "ok", 1: "outside_range", 2: "masked", 3: "no_fit"}
-
-TRAINING_CUT = {
-    0: "kept",
-    1: "too_few_good_pixels",
-    2: "low_snr",
-    3: "no_normalisation",
-    4: "lowest_minimum",
-    5: "highest_maximum",
-}
-
-SPLIT = {0: "train", 1: "validation", 2: "test"}
-
+_SPAXEL_COUNT = f"spaxels by status: {', '.join(status.word for status in SpaxelStatus)}"
 _MAP = ("spaxel_y", "spaxel_x")
 _BAXEL = ("baxel",)
 _SPECTRA = ("baxel", "wave")
@@ -86,16 +66,16 @@ _COMPONENT_LINE = ("baxel", "component", "line")
 _WINDOW = ("line", "window_pixel", *_MAP)
 
 
-def _baxel(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
-    return Field(_BAXEL, dtype, unit, meaning, flags or {})
+def _baxel(unit: str, meaning: str, dtype: str = "f4", codes: Enumeration | None = None) -> Field:
+    return Field(_BAXEL, dtype, unit, meaning, codes)
 
 
 def _lines(meaning: str) -> Field:
     return Field(("line",), "str", "1", meaning, lines=True)
 
 
-def _map(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
-    return Field(_MAP, dtype, unit, meaning, flags or {}, packed=True)
+def _map(unit: str, meaning: str, dtype: str = "f4", codes: Enumeration | None = None) -> Field:
+    return Field(_MAP, dtype, unit, meaning, codes, packed=True)
 
 
 EXTRACT = Kind(
@@ -104,7 +84,7 @@ EXTRACT = Kind(
     {
         "wave": Field(("wave",), "f8", "Angstrom", "observed wavelength, vacuum"),
         "bin_id": _map("1", "baxel of each spaxel, -1 if in none", "i4"),
-        "spaxel_status": _map("1", "what became of each spaxel", "i1", SPAXEL_STATUS),
+        "spaxel_status": _map("1", "what became of each spaxel", "i1", SpaxelStatus),
         "signal": _map(FLUX, "median flux over the continuum range"),
         "noise": _map(FLUX, "median 1/sqrt(ivar) over the continuum range"),
         "image": Field(("band", *_MAP), "f4", "as in the cube", "broad-band images", packed=True),
@@ -144,8 +124,8 @@ FIT = Kind(
     "Stars and gas of every baxel from one pPXF fit. Spectra of the model are not kept: weights and parameters give them.",
     {
         **{name: EXTRACT.fields[name] for name in PLACE},
-        "spaxel_count": Field(("spaxel_status",), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"),
-        "status": _baxel("1", "outcome of the fit", "i1", FIT_STATUS),
+        "spaxel_count": Field(("spaxel_status",), "i4", "1", _SPAXEL_COUNT),
+        "status": _baxel("1", "outcome of the fit", "i1", FitStatus),
         "v_star": _baxel(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
         "v_star_err": _baxel(KMS, "its error"),
         "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for line spread"),
@@ -163,7 +143,7 @@ FIT = Kind(
         "sigma_gas_err": _baxel(KMS, "its error"),
         "line": _lines("names of the fitted lines"),
         "line_wave": Field(("line",), "f8", "Angstrom", "rest wavelength, vacuum"),
-        "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LINE_STATUS),
+        "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LineStatus),
         "line_flux": Field(
             _LINE, "f4", LINE_FLUX, "flux of all components, Galactic extinction removed; NaN unless line_status is ok"
         ),
@@ -174,8 +154,8 @@ FIT = Kind(
         "line_flux_sum_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_residual": Field(_LINE, "f4", "1", "line_flux_sum minus line_flux, in units of its error"),
         "line_chi2": Field(_LINE, "f4", "1", "mean square of residual over error about the line"),
-        "line_shape": Field(_LINE, "u1", "1", "bits: what the data say against the profile of the line", LINE_SHAPE),
-        "gas_model": _baxel("1", "components of the gas in the model", "i1", GAS_MODEL),
+        "line_shape": Field(_LINE, "u1", "1", "bits: what the data say against the profile of the line", LineShape),
+        "gas_model": _baxel("1", "components of the gas in the model", "i1", GasModel),
         "gas_bic_gain": _baxel("1", "by how much they lower the Bayesian information criterion against one Gaussian"),
         "component": Field(("component",), "str", "1", "names of the components that the settings allow"),
         "component_v": Field(_COMPONENT, "f4", KMS, "velocity, as v_gas; NaN if the component is not in the model"),
@@ -220,27 +200,6 @@ FIT = Kind(
     },
 )
 
-LABEL_FLAG = {
-    1: "no_fit",
-    2: "no_weights",
-    4: "no_masses",
-    8: "line_missing",
-    16: "line_negative",
-    32: "zero_continuum",
-    64: "no_coverage",
-    128: "low_snr",
-    256: "poor_fit",
-    512: "negative_decrement",
-    1024: "below_line_spread",
-    2048: "at_bound",
-    8192: "not_star_forming",
-    16384: "upper_limit",
-    32768: "not_one_gaussian",
-    65536: "doublet_ratio_rejected",
-}
-
-BPT_CLASS = {0: "none", 1: "star_forming", 2: "composite", 3: "agn"}
-
 #: Unit and meaning of every label; each comes with its error and flags (docs/labels.md).
 LABEL = {
     "log_age_lw": ("dex(yr)", "light-weighted mean of log10 age"),
@@ -262,7 +221,7 @@ def _label_fields() -> dict[str, Field]:
     for name, (unit, meaning) in LABEL.items():
         fields[name] = _baxel(unit, meaning)
         fields[f"{name}_err"] = _baxel(unit, "its error")
-        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u4", LABEL_FLAG)
+        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u4", LabelFlag)
     return fields
 
 
@@ -283,22 +242,25 @@ LABELS = Kind(
         "galaxy_reason": Field(("plateifu",), "str", "1", "its reason, where it is not ok"),
         "n_baxel_of_galaxy": Field(("plateifu",), "i4", "1", "number of baxels; rows lie galaxy by galaxy"),
         "spaxel_count": Field(
-            ("plateifu", "spaxel_status"), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
+            ("plateifu", "spaxel_status"),
+            "i4",
+            "1",
+            _SPAXEL_COUNT,
         ),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         **{name: EXTRACT.fields[name] for name in PLACE},
         **{name: FIT.fields[name] for name in _FROM_FIT},
         **{
-            f"{name}_flag": _baxel("1", f"bits: why {name} is missing or not to be trusted", "u4", LABEL_FLAG)
+            f"{name}_flag": _baxel("1", f"bits: why {name} is missing or not to be trusted", "u4", LabelFlag)
             for name in ("v_star", "sigma_star", "v_gas", "sigma_gas")
         },
-        "line_flag": Field(_LINE, "u4", "1", "bits of each line, and of its equivalent width", LABEL_FLAG),
+        "line_flag": Field(_LINE, "u4", "1", "bits of each line, and of its equivalent width", LabelFlag),
         **_label_fields(),
         "log_sfr_density_limit": _baxel(
             LABEL["log_sfr_density"][0], "2 sigma upper limit before dust where Halpha is not detected, NaN elsewhere"
         ),
-        "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BPT_CLASS),
+        "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BptClass),
     },
 )
 
@@ -325,12 +287,12 @@ TRAINING_SPECTRA = Kind(
         "snr": _baxel("1", "signal to noise per native pixel"),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
-        "split": _baxel("1", "side of the split, by galaxy", "i1", SPLIT),
+        "split": _baxel("1", "side of the split, by galaxy", "i1", Split),
         "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "candidate_galaxy": Field(("candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
         "candidate_baxel": Field(("candidate",), "i4", "1", "index of the baxel in its galaxy"),
-        "candidate_cut": Field(("candidate",), "i1", "1", "the cut that removed it", TRAINING_CUT),
+        "candidate_cut": Field(("candidate",), "i1", "1", "the cut that removed it", TrainingCut),
     },
 )
 
@@ -346,7 +308,7 @@ LINE_CUBE_SET = Kind(
         "plateifu": Field(("plateifu",), "str", "1", "galaxies"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
-        "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", SPLIT),
+        "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", Split),
         "line": _lines("names of the lines"),
     },
 )
@@ -394,7 +356,7 @@ EMULATOR_TABLE = Kind(
         "wave": Field(("wave",), "f8", "Angstrom", "middle of the bins"),
         "line": Field(_PER_LINE, "str", "1", "names of the lines"),
         "identifier": Field(("object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
-        "split": Field(("object",), "i1", "1", "side of the split, by identifier", SPLIT),
+        "split": Field(("object",), "i1", "1", "side of the split, by identifier", Split),
         "flux_bins": Field(
             ("object", "wave"),
             "f4",

@@ -10,8 +10,9 @@ from matplotlib import pyplot as plt
 
 from mangrove import artefacts
 from mangrove.api import fit_spectrum, open_run
+from mangrove.codes import FitStatus, LabelFlag
 from mangrove.config import Fit
-from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
+from mangrove.data_model import LABEL, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
 from mangrove.notebook.inputs import observed_spectrum
 from mangrove.spectra.fit.settings import FitSettings
@@ -88,7 +89,7 @@ def test_a_spectrum_fitted_alone_gives_what_the_workflow_stored(run, stored):
 
 def test_results_have_names_and_units(plain, stored):
     fit, labels = stored
-    assert plain.status == FIT_STATUS[int(fit["status"][0])] == "ok" and plain.ok
+    assert plain.status == FitStatus(fit["status"][0]).word == "ok" and plain.ok
     assert plain["v_star"].unit == u.km / u.s and plain["v_star"].value == fit["v_star"][0]
     assert plain["r_flux"].unit == FLUX and plain["ebv_star"].unit == u.mag
     line = plain.lines.loc["OIII_5008"]
@@ -100,7 +101,7 @@ def test_results_have_names_and_units(plain, stored):
     assert age.value.physical.to_value(u.Gyr) == pytest.approx(10 ** (labels["log_age_lw"][0] - 9), rel=1e-6)
     assert age.error.unit == u.dex
     for name, label in plain.labels.items():
-        assert sum(bit for bit, text in LABEL_FLAG.items() if text in label.flags) == labels[f"{name}_flag"][0]
+        assert sum(bit for bit in LabelFlag if bit.word in label.flags) == labels[f"{name}_flag"][0]
 
 
 def test_without_an_area_there_are_no_surface_densities(arguments):

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from mangrove import artefacts
+from mangrove.codes import LabelFlag
 from mangrove.config_files import validate
-from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.data_model import LABEL, PLACE
 from mangrove.physics.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
@@ -20,12 +21,10 @@ from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
-from mangrove.report.survey import MEANING
 from mangrove.report.truth import label_figure
 from mangrove.spectra.fit import ppxf_fit as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
 from mangrove.validation.label_recovery import BPT, Checked
@@ -609,18 +608,6 @@ def test_picture_of_the_first_page_has_maps_of_cubes_and_spectra_of_single_ones(
     assert titles[:4] == ["continuum", "stellar velocity $V_*$", r"H$\alpha$ flux", "light-weighted age"]
     assert titled_left(figure, "baxel 0    S/N 25.0").lines
     assert [text.get_text().split()[0] for text in figure.texts] == ["regular", "single"]
-
-
-def test_every_status_has_a_meaning():
-    enumerations = {
-        "spaxel": SPAXEL_STATUS,
-        "baxel": FIT_STATUS,
-        "line": LINE_STATUS,
-        "training spectrum": TRAINING_CUT,
-    }
-    assert {what: set(names.values()) for what, names in enumerations.items()} == {
-        w: set(m) for w, m in MEANING.items()
-    }
 
 
 def test_recovery(paths, script, Params, tmp_path):

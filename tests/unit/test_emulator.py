@@ -10,16 +10,13 @@ from flax import nnx
 from scipy import integrate
 from scipy.stats import norm, truncnorm
 
+from mangrove.codes import PredictionFlag
 from mangrove.config import Config
 from mangrove.errors import CatalogueError, ModelError, TrainingError
 from mangrove.models.emulator import continuum_features as continuum
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.distribution import LineMixture, pooled
 from mangrove.models.emulator.emulator import (
-    BAD_FLUX,
-    BAD_LUMINOSITY,
-    FAINT_OR_LUMINOUS,
-    STRANGE_COLOUR,
     load,
     predict_table,
 )
@@ -235,7 +232,7 @@ def test_bad_flux_gives_no_prediction_and_spoils_no_neighbour(trained, bad):
     flux = table.flux_bins[:3].copy()
     flux[1, 2] = bad
     found = model(flux, table.log_luminosity[:3])
-    assert int(found.flag[1]) == BAD_FLUX and np.isnan(found.observed[1]).all()
+    assert int(found.flag[1]) == PredictionFlag.BAD_FLUX and np.isnan(found.observed[1]).all()
     clean = model(table.flux_bins[:3], table.log_luminosity[:3])
     np.testing.assert_array_equal(found.observed[::2], clean.observed[::2])
     assert np.isnan(found.mixture.median()[1]).all()
@@ -246,7 +243,12 @@ def test_odd_luminosity_and_colours_are_flagged(trained):
     flux = np.repeat(np.ones((1, BINS.n_bin), np.float32), 4, 0)
     flux[3, 0] = 1e4
     found = model(flux, np.array([40.0, 60.0, np.nan, 40.0], np.float32))
-    assert found.flag.tolist() == [0, FAINT_OR_LUMINOUS, BAD_LUMINOSITY, STRANGE_COLOUR]
+    assert found.flag.tolist() == [
+        0,
+        PredictionFlag.FAINT_OR_LUMINOUS,
+        PredictionFlag.BAD_LUMINOSITY,
+        PredictionFlag.STRANGE_COLOUR,
+    ]
     observed = np.asarray(found.observed)
     assert np.isfinite(observed[[0, 1, 3]]).all() and np.isnan(observed[2]).all()
 

@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 
 from mangrove import artefacts
 from mangrove.cli import app
+from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.emulator.baxel_table import line_widths
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.desi_table import desi_table
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.emulator import BAD_FLUX, BAD_LUMINOSITY, load
+from mangrove.models.emulator.emulator import load
 from mangrove.models.emulator.line_spectra import add_lines
 from mangrove.models.emulator.line_table import LineTable, luminosity_of, read_desi, read_stored
 from mangrove.models.emulator.network import Architecture
@@ -95,7 +96,7 @@ def test_rows_without_a_prediction_are_flagged(full_model, tmp_path):
     columns = {f"flux_{i + 1}": table.flux_bins[:, i] for i in range(12)} | {"redshift": redshift}
     Table(columns).write(tmp_path / "in.ecsv")
     found = predict_file(full_model, tmp_path / "in.ecsv", tmp_path / "out.ecsv")
-    assert found["flag"][0] == BAD_FLUX and found["flag"][1] == BAD_LUMINOSITY
+    assert found["flag"][0] == PredictionFlag.BAD_FLUX and found["flag"][1] == PredictionFlag.BAD_LUMINOSITY
     assert np.isnan(found["OII_3728_ew"][:2]).all() and np.isfinite(found["OII_3728_ew"][2:]).all()
 
 
@@ -387,7 +388,7 @@ def test_units_and_unknown_values_of_tables_to_predict(full_model, tmp_path):
     found = predict_file(full_model, tmp_path / "units.ecsv", tmp_path / "out.ecsv")
     others = np.arange(N) != 2
     np.testing.assert_allclose(found["Halpha_ew"][others], expected[others], rtol=1e-4)
-    assert found["flag"][2] == BAD_LUMINOSITY and np.isnan(found["Halpha_ew"][2])
+    assert found["flag"][2] == PredictionFlag.BAD_LUMINOSITY and np.isnan(found["Halpha_ew"][2])
     kinds = {"flux_bins": u.Jy, "redshift": u.km / u.s, "log_luminosity": u.L_sun}
     for name, unit in kinds.items():
         columns = plain | ({"log_luminosity": np.full(N, 40.0)} if name == "log_luminosity" else {})

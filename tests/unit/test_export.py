@@ -12,16 +12,14 @@ from astropy.wcs import WCS
 from typer.testing import CliRunner
 
 from mangrove import artefacts, cli
+from mangrove.codes import BaxelQuality, GalaxyQuality, LabelFlag
 from mangrove.config_files import validate
-from mangrove.data_model import KINDS, LABEL, LABEL_FLAG, LABELS
+from mangrove.data_model import KINDS, LABEL, LABELS
 from mangrove.errors import ArtefactError, ConfigError, SampleError
 from mangrove.export.columns import fits_unit
-from mangrove.export.maps import NO_BAXEL
 from mangrove.export.products import export_run
-from mangrove.export.quality import BaxelQuality, GalaxyQuality
 from mangrove.export.source import recorded_config
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.survey.sample import Galaxy, write_sheet
 
 #: Whoever reads or writes these files sees no warning.
@@ -92,7 +90,7 @@ def write_run(run):
 def write_labels(run, fits):
     """The artefact 'labels' of the three galaxies."""
     n_baxel = [int(bins.max() + 1) for bins in BINS.values()]
-    flags = {f"{label}_flag": np.full(6, max(LABEL_FLAG)) for label in LABEL}
+    flags = {f"{label}_flag": np.full(6, max(LabelFlag)) for label in LABEL}
     data = fill(
         "labels",
         {"plateifu": 3, "row": 6, "line": len(LINES)},
@@ -221,9 +219,9 @@ def test_quality_bits(run):
     poor, lost = BaxelQuality.POOR_FIT, BaxelQuality.FIT_NOT_OK | BaxelQuality.NO_FIT
     outside = BaxelQuality.CENTRE_OUTSIDE_FIELD
     assert list(baxels["quality"]) == [0, poor, lost, 0, outside | BaxelQuality.WIDE, outside]
-    assert baxels.meta["QBIT2"] == "POOR_FIT" and poor == 1 << 2
+    assert baxels.meta["QBIT8"] == baxels.meta["FBIT8"] == "POOR_FIT" and poor == 1 << 8
     assert galaxies.meta["QBIT5"] == "CENTRE_OUTSIDE_FIELD"
-    assert baxels.meta["STAT3"] == "not_converged" and baxels.meta["FBIT8"] == "POOR_FIT"
+    assert baxels.meta["STAT3"] == "not_converged"
 
 
 def test_tables_join_by_plateifu_and_by_mangaid(run):
@@ -268,7 +266,6 @@ def test_maps_hold_the_values_of_the_baxels(run, i):
             assert u.Unit(maps[f"{label.upper()}_ERR"].header["BUNIT"]) == (u.mag if unit == "mag" else u.dex)
         assert maps["D_BPT_FLAG"].header["FBIT12"] == "NO_BAXEL"
         assert maps["D_BPT_FLAG"].header["FBIT13"] == "NOT_STAR_FORMING"
-        assert not any(flag & NO_BAXEL for flag in LabelFlag)
         limit = maps["LOG_SFR_DENSITY_LIMIT"].data[bins >= 0]
         np.testing.assert_array_equal(limit, labels["log_sfr_density_limit"][start + bins[bins >= 0]])
         assert maps["BPT_CLASS"].data[bins == 0].tolist() == [labels["bpt_class"][start]] * np.sum(bins == 0)

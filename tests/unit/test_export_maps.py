@@ -13,11 +13,11 @@ from astropy.wcs import WCS
 from small_export import BINS, FRAME, HALPHA, HBETA, LINES, N_BAXEL, N_LINE, NAME, config_of, make_run
 
 from mangrove import artefacts
+from mangrove.codes import LabelFlag
 from mangrove.data_model import KINDS, LABELS
 from mangrove.export import dap_names
 from mangrove.export.dap_names import DapPixel as Bit
 from mangrove.export.products import export_run
-from mangrove.spectra.labels.label import LabelFlag
 
 #: Whoever writes or reads these files sees no warning.
 pytestmark = pytest.mark.filterwarnings("error")

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
+from mangrove.codes import SpaxelStatus
 from mangrove.errors import CubeError
 from mangrove.physics.lines import window_lines
 from mangrove.spectra.binning import extraction as extract
@@ -72,8 +73,8 @@ def test_spaxel_status_names_what_became_of_each():
     data = cube(flux=flux, good=good)
     data.foreground[0, 3] = True
     status = extract.spaxel_snr(data, [5600, 6750], 2.0).status
-    named = [extract.OUTSIDE, extract.MASKED, extract.BELOW_MIN_SNR, extract.FOREGROUND, extract.BINNED]
-    assert list(status[0, :5]) == named
+    outside, masked, faint = SpaxelStatus.OUTSIDE_FIELD, SpaxelStatus.MASKED, SpaxelStatus.BELOW_MIN_SNR
+    assert list(status[0, :5]) == [outside, masked, faint, SpaxelStatus.FOREGROUND_STAR, SpaxelStatus.BINNED]
 
 
 def test_signal_and_noise_are_medians_over_the_range():

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from one_spectrum import FLUX, LINES, SETTINGS, WAVE, Z, fit, noisy, stars
 
+from mangrove.codes import FitStatus
 from mangrove.physics.dust import calzetti
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.labels.populations import population_labels, scatter, template_table
 from mangrove.ssp.loading import load_library
 
@@ -89,7 +89,7 @@ def test_polynomials_shrink_with_the_prior(usual):
 def test_dust_from_the_polynomial_alone(ebv):
     """Within 0.01 mag plus three errors; nothing but the curve bends the spectrum."""
     result = fitted(*behind_dust(noisy(response=0.0), ebv), attenuation="polynomial")
-    assert result.status == fit_results.OK
+    assert result.status == FitStatus.OK
     assert result.ebv_star == pytest.approx(ebv, abs=0.01 + 3 * scatter(result.ebv_draw))
     assert scatter(result.ebv_draw) < 0.01
 

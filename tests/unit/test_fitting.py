@@ -21,8 +21,8 @@ from one_spectrum import (
 from peers.plain_ppxf import plain_ppxf
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum, model_spectrum
 from mangrove.spectra.fit.preparation import prepare
@@ -41,7 +41,7 @@ def fitted():
 
 def test_kinematics_come_back(fitted):
     result = fitted[1]
-    assert result.status == fit_results.OK
+    assert result.status == FitStatus.OK
     for name, true in [("v_star", V_STAR), ("sigma_star", SIGMA_STAR), ("v_gas", V_GAS), ("sigma_gas", SIGMA_GAS)]:
         value, error = getattr(result, name), getattr(result, f"{name}_err")
         assert abs(value - true) < 3.5 * error < 25, name
@@ -151,10 +151,10 @@ def test_the_night_sky_does_not_count():
 def test_what_cannot_be_fitted_says_why():
     flux, error = noisy()
     masked = fit(flux, error, np.ones(WAVE.size))[1]
-    assert masked.status == fit_results.ALL_MASKED
-    assert np.isnan(masked.v_star) and np.all(masked.line_status == fit_results.LINE_NO_FIT)
-    assert fit(flux, error, WAVE > 4500)[1].status == fit_results.TOO_FEW_PIXELS
-    assert fit(np.zeros(WAVE.size), error)[1].status == fit_results.NO_CONTINUUM
+    assert masked.status == FitStatus.ALL_MASKED
+    assert np.isnan(masked.v_star) and np.all(masked.line_status == LineStatus.NO_FIT)
+    assert fit(flux, error, WAVE > 4500)[1].status == FitStatus.TOO_FEW_PIXELS
+    assert fit(np.zeros(WAVE.size), error)[1].status == FitStatus.NO_STELLAR_CONTINUUM
 
 
 def test_masked_lines_are_named_and_not_measured():
@@ -162,15 +162,15 @@ def test_masked_lines_are_named_and_not_measured():
     mask = np.abs(WAVE / (1 + Z) - 5008) < 8
     result = fit(flux, error, mask)[1]
     i = LINES.index("OIII-5008")
-    assert result.line_status[i] == fit_results.LINE_MASKED and np.isnan(result.line_flux[i])
-    assert result.line_status[LINES.index("Halpha-6565")] == fit_results.LINE_OK
+    assert result.line_status[i] == LineStatus.MASKED and np.isnan(result.line_flux[i])
+    assert result.line_status[LINES.index("Halpha-6565")] == LineStatus.OK
 
 
 def test_a_velocity_beyond_the_bound_is_flagged():
     flux, error = noisy()
     # The redshift is wrong by 430 km/s, so the stars move at about -310.
     result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0))[1]
-    assert result.status == fit_results.V_AT_BOUND
+    assert result.status == FitStatus.VELOCITY_AT_BOUND
 
 
 def test_wrong_formal_errors_are_rescaled_on_request():

@@ -19,9 +19,9 @@ from simulated_lines import (
     starlight,
 )
 
+from mangrove.codes import GasModel
 from mangrove.physics.lines import BROAD_LINES
 from mangrove.spectra.fit.ppxf_fit import model_spectrum
-from mangrove.spectra.fit.results import ONE_AND_BROAD, ONE_GAUSSIAN, TWO_AND_BROAD, TWO_GAUSSIANS
 from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
@@ -47,7 +47,7 @@ CLOSE = "150 km/s, 1:1"
 def test_totals_of_two_components_are_those_put_in(name):
     gas = TWO[name]
     results = fits(gas, N, 100, OIII, settings=ALL, seed=9)
-    assert [r.gas_model for r in results] == [TWO_GAUSSIANS] * N
+    assert [r.gas_model for r in results] == [GasModel.TWO_GAUSSIANS] * N
     for i in (OIII, HALPHA, HBETA):
         off = pulls(results, gas, i, OIII)
         # Three standard errors of the mean of N pulls.
@@ -78,7 +78,7 @@ def test_motions_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_fi
 def test_broad_balmer_lines_are_found_and_their_totals_right(name):
     gas = BROAD[name]
     results = fits(gas, N, 300, HALPHA, settings=ALL, seed=9)
-    assert [r.gas_model for r in results] == [ONE_AND_BROAD] * N
+    assert [r.gas_model for r in results] == [GasModel.ONE_AND_BROAD] * N
     # Starlight beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
     for i in (HALPHA, HBETA):
         found = np.mean([r.line_flux[i] for r in results])
@@ -91,14 +91,14 @@ def test_broad_balmer_lines_are_found_and_their_totals_right(name):
 
 def test_two_components_and_a_broad_one():
     results = fits(BOTH, N, 300, HALPHA, settings=ALL, seed=9)
-    assert [r.gas_model for r in results] == [TWO_AND_BROAD] * N
+    assert [r.gas_model for r in results] == [GasModel.TWO_AND_BROAD] * N
     for i in (HALPHA, OIII):
         assert np.mean([r.line_flux[i] for r in results]) == pytest.approx(true(BOTH, i, HALPHA, 300), rel=0.03)
 
 
 def test_a_single_gaussian_stays_one():
     results = [r for gas in ONE.values() for s in (10, 100, 300) for r in fits(gas, N, s, OIII, settings=ALL, seed=s)]
-    assert {r.gas_model for r in results} == {ONE_GAUSSIAN}
+    assert {r.gas_model for r in results} == {GasModel.ONE_GAUSSIAN}
     assert all(r.gas_bic_gain == 0.0 for r in results)
 
 
@@ -110,7 +110,11 @@ def test_each_component_is_used_only_where_it_is_asked_for():
         (r,) = fits(gas, 1, 300, HALPHA, settings=settings)
         models[components, broad] = r.gas_model
         assert r.component_v.shape == (3 if broad else components,)
-    assert models == {(1, False): ONE_GAUSSIAN, (2, False): TWO_GAUSSIANS, (1, True): ONE_AND_BROAD}
+    assert models == {
+        (1, False): GasModel.ONE_GAUSSIAN,
+        (2, False): GasModel.TWO_GAUSSIANS,
+        (1, True): GasModel.ONE_AND_BROAD,
+    }
 
 
 def test_the_model_of_several_components_is_stored_whole():

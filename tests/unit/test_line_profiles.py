@@ -21,8 +21,8 @@ from simulated_lines import (
     starlight,
 )
 
+from mangrove.codes import LineShape
 from mangrove.spectra.fit.residuals import scatter_of_sums
-from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
 
 #: Copies per case.
 N, N_OTHER = (14, 24) if IN_FULL else (2, 4)
@@ -39,7 +39,7 @@ MISSED = {
 
 
 def odd(results, i):
-    return np.mean([r.line_shape[i] & NOT_ONE_GAUSSIAN > 0 for r in results])
+    return np.mean([r.line_shape[i] & LineShape.NOT_ONE_GAUSSIAN > 0 for r in results])
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +106,7 @@ def test_a_doublet_whose_ratio_the_data_reject_is_flagged(factor, rejected):
     clean = starlight() + emission(gas, hbeta) + line(OIII_WEAK, *gas.components[0][:2], change)
     error = np.full(WAVE.size, 1 / 30)
     _, result = fit(clean + error * np.random.default_rng(4).standard_normal(WAVE.size), error)
-    bits = result.line_shape & DOUBLET_RATIO_REJECTED > 0
+    bits = result.line_shape & LineShape.DOUBLET_RATIO_REJECTED > 0
     assert bits[[OIII, OIII_WEAK]].tolist() == [rejected] * 2
     assert not bits[[HALPHA, HBETA, NII]].any()
 

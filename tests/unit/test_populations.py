@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import LabelFlag
 from mangrove.errors import TemplateError
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.populations import (
     MASS_LABELS,
     TemplateTable,

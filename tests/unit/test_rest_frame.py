@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import TrainingCut
 from mangrove.physics.wavelengths import log_grid
 from mangrove.spectra.training import rest_frame
 
@@ -63,19 +64,19 @@ def test_a_partly_bad_bin_is_the_mean_of_its_good_part():
 
 def test_cuts_are_named():
     flux = np.ones(WAVE.size)
-    assert rest(flux).cut[0] == rest_frame.KEPT
-    assert rest(flux, snr=9.9).cut[0] == rest_frame.LOW_SNR
-    assert rest(-flux).cut[0] == rest_frame.NO_NORM
-    assert rest(flux, WAVE > 7000).cut[0] == rest_frame.TOO_FEW_GOOD
+    assert rest(flux).cut[0] == TrainingCut.KEPT
+    assert rest(flux, snr=9.9).cut[0] == TrainingCut.LOW_SNR
+    assert rest(-flux).cut[0] == TrainingCut.NO_NORMALISATION
+    assert rest(flux, WAVE > 7000).cut[0] == TrainingCut.TOO_FEW_GOOD_PIXELS
 
 
 def test_percentile_cuts_remove_the_ends_of_the_kept():
     low, high = np.arange(1000.0), np.arange(1000.0)[::-1]
     cut = np.zeros(1000, int)
-    cut[:500] = rest_frame.LOW_SNR
+    cut[:500] = TrainingCut.LOW_SNR
     out = rest_frame.percentile_cuts(low, high, cut, 1.0)
-    assert list(np.flatnonzero(out == rest_frame.LOWEST_MINIMUM)) == [500, 501, 502, 503, 504]
-    assert np.all(out[:500] == rest_frame.LOW_SNR)
+    assert list(np.flatnonzero(out == TrainingCut.LOWEST_MINIMUM)) == [500, 501, 502, 503, 504]
+    assert np.all(out[:500] == TrainingCut.LOW_SNR)
     assert np.all(rest_frame.percentile_cuts(low, high, cut, 0.0) == cut)
 
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from mangrove.survey.split import TEST, split_of
+from mangrove.codes import Split
+from mangrove.survey.split import split_of
 
 
 def test_the_split_depends_on_the_galaxy_alone_and_has_the_right_sizes():
@@ -12,4 +13,4 @@ def test_the_split_depends_on_the_galaxy_alone_and_has_the_right_sizes():
     assert split_of("1-17", 1, 0.1, 0.2) == sides[17]
     # A larger test side keeps every galaxy that was on it.
     larger = np.array([split_of(f"1-{i}", 1, 0.1, 0.3) for i in range(5000)])
-    assert np.all(larger[sides == TEST] == TEST)
+    assert np.all(larger[sides == Split.TEST] == Split.TEST)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import no_fit
@@ -104,7 +104,7 @@ def test_bounded_stays_within_the_bounds(ways):
 def test_a_bounded_fit_at_its_bound_is_flagged():
     narrow = fitted(stellar_kinematics="bounded", kinematics_range=0.5)
     status = column(narrow, "status", FAINT)
-    assert np.all(np.isin(status, [fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND]))
+    assert np.all(np.isin(status, [FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND]))
 
 
 def test_guided_kinematics_are_nearer_to_the_truth(ways):
@@ -125,7 +125,7 @@ def test_populations_agree_with_those_of_the_free_fit_within_their_errors(ways):
 
 
 def test_a_baxel_without_light_is_no_guide_and_keeps_its_status(ways):
-    assert ways["fixed"].results[5].status == fit_results.NO_CONTINUUM
+    assert ways["fixed"].results[5].status == FitStatus.NO_STELLAR_CONTINUUM
 
 
 def test_a_galaxy_without_bright_baxels_is_fitted_freely():

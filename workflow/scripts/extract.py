@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from mangrove import artefacts
+from mangrove.codes import SpaxelStatus
 from mangrove.errors import CubeError
 from mangrove.logs import rule_log
 from mangrove.physics.lines import window_lines
@@ -101,7 +102,7 @@ def extract_galaxy(cube: Cube, galaxy: Galaxy, params) -> tuple[dict, dict]:
 
 def without_data(snr: extract.SpaxelSnr, cube: Cube) -> tuple[extract.SpaxelSnr, Cube]:
     """The same with no spaxel to bin and no good pixel; signal, noise and images stay for inspection."""
-    status = np.where(snr.status == extract.BINNED, extract.MASKED, snr.status)
+    status = np.where(snr.status == SpaxelStatus.BINNED, SpaxelStatus.MASKED, snr.status)
     return snr._replace(status=status), replace(cube, good=np.zeros_like(cube.good))
 
 
@@ -109,7 +110,7 @@ def outcome(spaxel_status, n_baxel: int, min_snr: float) -> tuple[str, str]:
     """Status and reason of a galaxy after binning."""
     if n_baxel:
         return "ok", ""
-    if np.any(spaxel_status == extract.BELOW_MIN_SNR):
+    if np.any(spaxel_status == SpaxelStatus.BELOW_MIN_SNR):
         return "too_faint", f"no spaxel reaches a signal to noise of {min_snr:g}"
     return "all_masked", "no spaxel has enough good pixels in the continuum range"
 

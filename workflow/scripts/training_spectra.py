@@ -5,7 +5,7 @@ import logging
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import TRAINING_CUT
+from mangrove.codes import TrainingCut
 from mangrove.logs import rule_log
 from mangrove.physics.wavelengths import log_grid
 from mangrove.spectra.training import rest_frame
@@ -22,8 +22,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         names = [str(g["plateifu"]) for g in galaxies]
         found = candidates(inputs.extracts, params, grid)
         cut = rest_frame.percentile_cuts(found.low, found.high, found.cut, params["cut_percentile"])
-        for code, name in TRAINING_CUT.items():
-            logger.info("%d baxels: %s", np.sum(cut == code), name)
+        for code in TrainingCut:
+            logger.info("%d baxels: %s", np.sum(cut == code), code.word)
         row = rows_in_hashed_order(found, cut, names)
         n_kept = int(np.sum(row >= 0))
         dims = {"wave": grid.size, "row": n_kept, "plateifu": len(names), "candidate": cut.size}

@@ -11,13 +11,13 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.artefacts import Artefact, line_names
+from mangrove.codes import LabelFlag
 from mangrove.data_model import EXTRACT, FLUX, KMS, LABELS
 from mangrove.export.columns import inverse_variance_unit
 from mangrove.export.dap_names import MASKNAME, baxel_mask, channel_name, outside_mask
 from mangrove.export.images import celestial_frame, image_hdu, primary_hdu, spaxels_of, spread
 from mangrove.export.source import Source
 from mangrove.spectra.labels.galaxy_labels import fit_flag
-from mangrove.spectra.labels.label import LabelFlag
 
 #: Columns of the table of labels that the maps show.
 _MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")

@@ -10,8 +10,9 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from mangrove import artefacts
+from mangrove.codes import FitStatus
 from mangrove.config import Fit
-from mangrove.data_model import EXTRACT, FIT, FIT_STATUS, LABELS
+from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.physics.galactic_extinction import galactic_transmission
@@ -155,7 +156,7 @@ class Run:
             "wave": ("wave", wave, _about(EXTRACT, "wave")),
             "rest_wave": ("wave", wave / (1.0 + galaxy.z), {"units": "Angstrom"}),
         }
-        status = FIT_STATUS[int(fit["status"][baxel])]
+        status = FitStatus(fit["status"][baxel]).word
         return xr.Dataset(found, coordinates, {"plateifu": plateifu, "baxel": baxel, "z": galaxy.z, "status": status})
 
     def fit_arguments(self, plateifu: str, baxel: int) -> dict:

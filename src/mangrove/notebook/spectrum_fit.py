@@ -11,8 +11,9 @@ from astropy.table import QTable
 
 from mangrove import config_files
 from mangrove.artefacts import Artefact, line_labels
+from mangrove.codes import BptClass, FitStatus, LabelFlag, LineStatus
 from mangrove.config import Fit
-from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
+from mangrove.data_model import EXTRACT, FIT, LABEL, LABELS
 from mangrove.errors import SpectrumError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
@@ -81,7 +82,7 @@ class SpectrumFit:
     @property
     def ok(self) -> bool:
         """Whether the fit can be trusted in all its numbers."""
-        return self.status == FIT_STATUS[0]
+        return self.status == FitStatus.OK.word
 
     def plot(self):
         """Draw data, model and its components, and the residuals; returns the matplotlib figure."""
@@ -225,11 +226,11 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
     values = {name: fit[name][0] * unit_of(field.unit) for name, field in numbers.items()}
     found = {name: LabelValue(*_label(name, labels)) for name in LABEL if name in labels}
     return SpectrumFit(
-        FIT_STATUS[int(fit["status"][0])],
+        FitStatus(fit["status"][0]).word,
         values,
         _line_table(fit),
         found,
-        BPT_CLASS[int(labels["bpt_class"][0])],
+        BptClass(labels["bpt_class"][0]).word,
         spectrum,
         {**fit.data, **labels},
     )
@@ -242,7 +243,7 @@ def unit_of(text: str) -> u.Unit:
 
 def flag_names(bits: int) -> tuple[str, ...]:
     """Names of the bits of a label's flag."""
-    return tuple(name for bit, name in LABEL_FLAG.items() if int(bits) & bit)
+    return tuple(bit.word for bit in LabelFlag if int(bits) & bit)
 
 
 def _label(name: str, labels) -> tuple:
@@ -254,7 +255,7 @@ def _label(name: str, labels) -> tuple:
 
 def _line_table(fit: Artefact) -> QTable:
     table = QTable({"line": line_labels(fit["line"]), "wave": fit["line_wave"] * u.Angstrom})
-    table["status"] = [LINE_STATUS[int(code)] for code in fit["line_status"][0]]
+    table["status"] = [LineStatus(code).word for code in fit["line_status"][0]]
     for name, field in FIT.fields.items():
         if field.dims == ("baxel", "line") and name in fit.data and name != "line_status":
             table[name.removeprefix("line_")] = fit[name][0] * unit_of(field.unit)

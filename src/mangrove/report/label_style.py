@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.report.drawing import robust_limits
-from mangrove.spectra.labels.label import LabelFlag
 
 #: Flags that the published maps leave out (a reduced chi2 of 2 and above, lines that are too faint), and star formation
 #: where other sources light the gas.

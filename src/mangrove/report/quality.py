@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from mangrove.artefacts import Artefact
-from mangrove.data_model import FIT_STATUS, LABEL_FLAG
+from mangrove.codes import FitStatus, LabelFlag
 from mangrove.report.drawing import (
     BARS,
     BLUE,
@@ -65,8 +65,8 @@ def failures_figure(table: Artefact, flags: Sequence[Mapping]) -> Figure:
     """
     figure = new_figure(21, 7)
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.4])
-    count_bars(left, FIT_STATUS, table["status"], "baxels by status of the fit", "baxels")
-    columns = ["shown", "without_value", *LABEL_FLAG.values()]
+    count_bars(left, FitStatus, table["status"], "baxels by status of the fit", "baxels")
+    columns = ["shown", "without_value", *(flag.word for flag in LabelFlag)]
     percent = np.array([[100.0 * row[name] / max(row["n_baxel"], 1) for name in columns] for row in flags])
     right.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for (i, j), value in np.ndenumerate(percent):

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove import artefacts
-from mangrove.data_model import SPLIT, TRAINING_CUT
+from mangrove.codes import Split, TrainingCut
 from mangrove.report.drawing import BLUE, GREEN, PURPLE, RED, count_bars, counted, legend_above, new_figure, note
 
 #: Rows that stand for all training spectra; they lie in hashed order, so the first are a random sample.
@@ -43,8 +43,8 @@ def training_figure(path: str) -> Figure:
     if len(flux):
         legend_above(upper)
         legend_above(middle)
-    count_bars(figure.add_subplot(grid[2, 0]), TRAINING_CUT, cut, "baxels by cut", "baxels")
-    count_bars(figure.add_subplot(grid[2, 1]), SPLIT, split, "training spectra by side of the split", "spectra")
+    count_bars(figure.add_subplot(grid[2, 0]), TrainingCut, cut, "baxels by cut", "baxels")
+    count_bars(figure.add_subplot(grid[2, 1]), Split, split, "training spectra by side of the split", "spectra")
     return figure
 
 

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from mangrove.codes import FitStatus
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.dust import calzetti, cardelli
 from mangrove.physics.lines import fit_lines
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, draw_seed, fit_all
 from mangrove.spectra.fit.preparation import prepare
-from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_line_spread
 from mangrove.spectra.labels.populations import population_labels, scatter, template_table
@@ -146,7 +146,7 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
     ]
     results = fit_all(GalaxyFit(REDSHIFT, stars, fit_lines(), settings), spectra, n_process)
     # No gas was put in: that its width is undetermined is no fault of the stars.
-    good = np.isin([r.status for r in results], (OK, GAS_AT_BOUND))
+    good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results]) for name in _NEEDED}
     labels = population_labels(
         columns["weights"], columns["weights_draw"], template_table(library, stars.age, stars.metallicity)

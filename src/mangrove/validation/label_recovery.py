@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import BptClass, LabelFlag
 from mangrove.data_model import LABEL
-from mangrove.physics.bpt import COMPOSITE_WIDTH, NONE, bpt_class, bpt_distance, bpt_ratios
+from mangrove.physics.bpt import COMPOSITE_WIDTH, bpt_class, bpt_distance, bpt_ratios
 from mangrove.spectra.labels.balmer_decrement import balmer_curve
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.surface_densities import luminosity, spaxel_area, star_formation_rate
 from mangrove.validation.recovery import (
     FAIL_ERRORS,
@@ -194,7 +194,7 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
         reason = why_left(labels[f"{name}_flag"], np.isfinite(value) & (error > 0), np.isfinite(true[name]))
         found[name] = _checked(value, error, true[name], snr, reason)
     # The class is that of d_bpt, and counts where that does.
-    reason = why_left(labels["d_bpt_flag"], labels["bpt_class"] != NONE, true["bpt_class"] != NONE)
+    reason = why_left(labels["d_bpt_flag"], labels["bpt_class"] != BptClass.NONE, true["bpt_class"] != BptClass.NONE)
     near = (reason == _COUNTS) & ~(curve_distance(labels["d_bpt"]) > 2.0 * labels["d_bpt_err"])
     for name, why in ((BPT, reason), (BPT_FAR, np.where(near, list(REASONS).index("near_a_curve"), reason))):
         found[name] = _checked(labels["bpt_class"], np.ones(len(snr)), true["bpt_class"], snr, why)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.results import OK
 
 #: Datasets of the artefacts that a comparison needs.
 EXTRACT_DATASETS = ["bin_id", "snr"]
@@ -178,7 +178,7 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
         Of one galaxy, with at least the datasets that this module lists.
     """
     true, names = baxel_truth(extract, truth), fit_lines().name
-    snr, ok = extract["snr"], fit["status"] == OK
+    snr, ok = extract["snr"], fit["status"] == FitStatus.OK
     line_snr = np.divide(
         true["line_flux"], fit["line_flux_err"], out=np.zeros_like(true["line_flux"]), where=_known(fit)
     )

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import FIT_STATUS, LINE_STATUS
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.errors import ModelError
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES, PARTS
@@ -30,10 +30,8 @@ _LABELS = (
     "line_ew",
     "line_ew_err",
 )
-_LINE_OK = next(code for code, name in LINE_STATUS.items() if name == "ok")
-_UNUSABLE = ("not_converged", "no_stellar_continuum", "velocity_at_bound")
 #: Fits that give no EW worth the name.
-_BAD_FITS = [code for code, name in FIT_STATUS.items() if name in _UNUSABLE]
+_BAD_FITS = (FitStatus.NOT_CONVERGED, FitStatus.NO_STELLAR_CONTINUUM, FitStatus.VELOCITY_AT_BOUND)
 
 
 class BaxelTable(NamedTuple):
@@ -136,7 +134,7 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
         The datasets line, line_status, line_ew, line_ew_err, status of the artefact 'labels'.
     """
     names = [str(name) for name in labels["line"]]
-    good = (labels["line_status"] == _LINE_OK) & ~np.isin(labels["status"], _BAD_FITS)[:, None]
+    good = (labels["line_status"] == LineStatus.OK) & ~np.isin(labels["status"], _BAD_FITS)[:, None]
     ew, error = (np.where(good, labels[name], np.nan) for name in ("line_ew", "line_ew_err"))
     columns = [[names.index(part) for part in PARTS[line]] for line in LINES]
     widths = np.column_stack([ew[:, parts].sum(axis=1) for parts in columns])

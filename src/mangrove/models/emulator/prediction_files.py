@@ -12,10 +12,11 @@ import numpy as np
 from astropy.table import Table
 
 from mangrove import outputs
+from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.distribution import LineMixture
-from mangrove.models.emulator.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
+from mangrove.models.emulator.emulator import BLOCK, Emulator, LinePrediction, load, predict_table
 from mangrove.models.emulator.line_table import luminosity_of
 from mangrove.survey import tables, text_tables
 
@@ -231,7 +232,7 @@ def _with_prediction(others: Table, model: Emulator, prediction: LinePrediction)
             out[f"{line}_{name}"] = np.asarray(values[:, i], np.float32)
             out[f"{line}_{name}"].unit = "Angstrom"
     out["flag"] = np.asarray(prediction.flag, np.int32)
-    out["flag"].description = "; ".join(f"{bit}: {text}" for bit, text in FLAG_MEANING.items())
+    out["flag"].description = "; ".join(f"{bit.value}: {bit.meaning}" for bit in PredictionFlag)
     return out
 
 

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import SpaxelStatus
 from mangrove.errors import CubeError
 from mangrove.spectra.binning.voronoi import bin_spaxels, covariance_factor
 from mangrove.survey.cube import Cube
 from mangrove.survey.galaxy import MISSING, Galaxy
 
-BINNED, OUTSIDE, FOREGROUND, MASKED, BELOW_MIN_SNR = range(5)
 _MIN_GOOD_IN_RANGE = 0.5
 _MIN_GOOD = 0.8
 #: Wavelengths taken at a time, which bounds the memory of copies in double precision.
@@ -74,18 +74,18 @@ def spaxel_snr(cube: Cube, continuum_range: list[float], min_snr: float) -> Spax
     signal[usable], noise[usable] = np.nanmedian(flux, axis=0), np.nanmedian(error, axis=0)
     usable &= np.isfinite(noise)
     signal[~usable], noise[~usable] = 0.0, 0.0
-    status = np.full(shape, BINNED, np.int8)
-    status[signal < min_snr * noise] = BELOW_MIN_SNR
-    status[~usable] = MASKED
-    status[~cube.good.any(axis=0)] = OUTSIDE
-    status[cube.foreground] = FOREGROUND
+    status = np.full(shape, SpaxelStatus.BINNED, np.int8)
+    status[signal < min_snr * noise] = SpaxelStatus.BELOW_MIN_SNR
+    status[~usable] = SpaxelStatus.MASKED
+    status[~cube.good.any(axis=0)] = SpaxelStatus.OUTSIDE_FIELD
+    status[cube.foreground] = SpaxelStatus.FOREGROUND_STAR
     return SpaxelSnr(signal, noise, status)
 
 
 def bin_cube(snr: SpaxelSnr, target_snr: float, covariance, engine: str) -> np.ndarray:
     """Bin of every spaxel, shape (ny, nx), -1 for none (see :func:`mangrove.spectra.binning.voronoi.bin_spaxels`)."""
     bin_id = np.full(snr.status.shape, -1, np.int32)
-    use = snr.status == BINNED
+    use = snr.status == SpaxelStatus.BINNED
     y, x = np.nonzero(use)
     bin_id[use] = bin_spaxels(x, y, snr.signal[use], snr.noise[use], target_snr, covariance, engine)
     return bin_id

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mangrove.codes import LineStatus
 from mangrove.physics.lines import EW_HALF_WIDTH, LineList
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.composition import Composition
 from mangrove.spectra.fit.line_errors import line_weight_factor
 from mangrove.spectra.fit.line_profiles import line_profiles
-from mangrove.spectra.fit.results import LINE_MASKED, LINE_OK, LINE_OUTSIDE
 from mangrove.spectra.fit.solution import START_SIGMA_GAS, Fit
 
 #: A line whose centre is nearer to an end of the range, pixels, lies outside.
@@ -32,8 +32,8 @@ def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dic
     v_gas, sigma_gas = fit.gas_motion
     status = line_status_of(fit.spectrum, fit.lines, v_gas, sigma_gas)
     # What had no template, as its partner seemed to lie outside, has no flux.
-    status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LINE_OUTSIDE
-    seen = status == LINE_OK
+    status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LineStatus.OUTSIDE_RANGE
+    seen = status == LineStatus.OK
     parts, part_errors, flux, flux_err = _fluxes(fit, factor)
     flux, flux_err = (np.where(seen, values, np.nan) for values in (flux, flux_err))
     windows = _ew_windows(fit.spectrum.wave, fit.lines.wave * np.exp(v_gas / C_KMS))
@@ -67,12 +67,12 @@ def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: floa
     offset = np.log(spectrum.wave[:, None] / centre)
     profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
     covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
-    status = np.where(covered >= _MIN_COVERED, LINE_OK, LINE_MASKED).astype(np.int8)
+    status = np.where(covered >= _MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
     place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
-    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LINE_OUTSIDE
+    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
     # A tied line is measured through its partner; without the partner there is nothing to tie it to.
-    partner_outside = status[lines.partner] == LINE_OUTSIDE
-    status[partner_outside] = LINE_OUTSIDE
+    partner_outside = status[lines.partner] == LineStatus.OUTSIDE_RANGE
+    status[partner_outside] = LineStatus.OUTSIDE_RANGE
     return status
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
+from mangrove.codes import LineShape
 from mangrove.physics.lines import BROAD_LINES, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
-from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
 from mangrove.spectra.fit.solution import Fit
 from mangrove.spectra.fit.templates import BROAD
 
@@ -47,7 +47,7 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
     line_chi2
         Mean square of the residual over the error in the window.
     line_shape
-        Bits NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
+        Bits of :class:`mangrove.codes.LineShape`.
     """
     data = _Residuals(fit)
     core, whole, *wide = _windows(fit)
@@ -61,7 +61,7 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
         odd |= np.abs(wings) > MAX_RESIDUAL * np.hypot(wings_error, FLUX_FLOOR * flux)
     rejected = _rejected_ratios(fit, data, parts, flux)
     rejected &= is_line[fit.lines.partner]
-    bits = NOT_ONE_GAUSSIAN * (odd & is_line) + DOUBLET_RATIO_REJECTED * rejected
+    bits = LineShape.NOT_ONE_GAUSSIAN * (odd & is_line) + LineShape.DOUBLET_RATIO_REJECTED * rejected
     columns = {
         "line_flux_sum": flux + excess,
         "line_flux_sum_err": error,

@@ -4,22 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mangrove.codes import FitStatus
 from mangrove.physics.dust import polynomial_ebv
 from mangrove.physics.photometry import r_band_flux
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.composition import Composition
 from mangrove.spectra.fit.line_measurements import measured_lines
 from mangrove.spectra.fit.residuals import robust_rms
-from mangrove.spectra.fit.results import (
-    GAS_AT_BOUND,
-    GAS_MODEL,
-    NO_CONTINUUM,
-    OK,
-    SIGMA_AT_BOUND,
-    SIGMA_BELOW_LSF,
-    V_AT_BOUND,
-    FitResult,
-)
+from mangrove.spectra.fit.results import GAS_MODEL, FitResult
 from mangrove.spectra.fit.shape import attenuation_at_pivot, polynomial_values
 from mangrove.spectra.fit.solution import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit
 from mangrove.spectra.fit.spectrum import shaped_starlight
@@ -52,8 +44,10 @@ def collect(fit: Fit, n_clipped: int, bic_gain: float) -> FitResult:
         fit.spectrum.wave, light, fit.spectrum.error * factor, fit.spectrum.good, fit.starlight
     )
     detected = bool(np.any(lines["line_flux"] > _DETECTED * lines["line_flux_err"]))
+    has_starlight = np.any(populations["weights"] > 0)
+    status = _status(fit, motions, detected) if has_starlight else FitStatus.NO_STELLAR_CONTINUUM
     return FitResult(
-        status=_status(fit, motions, detected) if np.any(populations["weights"] > 0) else NO_CONTINUUM,
+        status=status,
         n_clipped=n_clipped,
         gas_bic_gain=bic_gain,
         r_flux=r_flux,
@@ -163,25 +157,25 @@ def _line_spread_correction(fit: Fit) -> float:
     return float(np.sum(weight * difference[good]) / np.sum(weight)) if np.any(weight) else 0.0
 
 
-def _status(fit: Fit, motions: dict[str, float], detected: bool) -> int:
+def _status(fit: Fit, motions: dict[str, float], detected: bool) -> FitStatus:
     """Status of a fit with starlight."""
     (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_motion, fit.gas_motion
     bound, guide = fit.settings.velocity_bound, fit.guide
     # Starlight that does not tell its velocity within the bounds is none.
     if motions["v_star_err"] > bound:
-        return NO_CONTINUUM
+        return FitStatus.NO_STELLAR_CONTINUUM
     gas_at_bound = abs(v_gas) > NEAR_BOUND * bound
     if _NEARLY * abs(v_star) > NEAR_BOUND * bound or (gas_at_bound and detected):
-        return V_AT_BOUND
+        return FitStatus.VELOCITY_AT_BOUND
     if guide is not None and 0 < NEAR_BOUND * guide.half_width < abs(v_star - guide.v):
-        return V_AT_BOUND
+        return FitStatus.VELOCITY_AT_BOUND
     if guide is not None and 0 < NEAR_BOUND * guide.half_width < abs(sigma_fit - guide.sigma):
-        return SIGMA_AT_BOUND
+        return FitStatus.SIGMA_STAR_AT_BOUND
     if sigma_fit > NEAR_BOUND * SIGMA_STAR_BOUND[1]:
-        return SIGMA_AT_BOUND
+        return FitStatus.SIGMA_STAR_AT_BOUND
     if abs(motions["sigma_star_correction"]) > sigma_fit**2:
-        return SIGMA_BELOW_LSF
+        return FitStatus.SIGMA_BELOW_LINE_SPREAD
     # Of a galaxy without lines the motions of the gas are noise: no fault of the stars.
     if sigma_gas > NEAR_BOUND * SIGMA_GAS_BOUND[1] or gas_at_bound:
-        return GAS_AT_BOUND
-    return OK
+        return FitStatus.GAS_AT_BOUND
+    return FitStatus.OK

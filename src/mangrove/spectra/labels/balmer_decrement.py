@@ -2,9 +2,10 @@
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.physics.dust import cardelli
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where
+from mangrove.spectra.labels.label import Label, flag_where
 
 #: Halpha/Hbeta of case B at 10,000 K and 100 cm-3 (Osterbrock & Ferland 2006).
 INTRINSIC_DECREMENT = 2.86

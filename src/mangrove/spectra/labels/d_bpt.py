@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.physics.bpt import MIN_LINE_SNR, bpt_distance, bpt_lines, bpt_ratios, curve_normal
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where
+from mangrove.spectra.labels.label import Label, flag_where
 
 _LN10 = np.log(10.0)
 

@@ -4,32 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mangrove.physics.bpt import AGN, BPT_LINES, COMPOSITE, MIN_LINE_SNR, NONE, bpt_class, bpt_ratios
+from mangrove.codes import BptClass, FitStatus, LabelFlag, LineShape, LineStatus
+from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios
 from mangrove.spectra.fit.composition import MAX_EBV
-from mangrove.spectra.fit.results import (
-    ALL_MASKED,
-    DOUBLET_RATIO_REJECTED,
-    GAS_AT_BOUND,
-    LINE_OK,
-    NO_CONTINUUM,
-    NOT_CONVERGED,
-    NOT_ONE_GAUSSIAN,
-    SIGMA_AT_BOUND,
-    SIGMA_BELOW_LSF,
-    TOO_FEW_PIXELS,
-    V_AT_BOUND,
-)
 from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
-from mangrove.spectra.labels.label import (
-    MAX_ERROR,
-    MAX_MOTION_ERROR,
-    Label,
-    LabelFlag,
-    flag_where,
-    undetermined,
-    with_flag,
-)
+from mangrove.spectra.labels.label import MAX_ERROR, MAX_MOTION_ERROR, Label, flag_where, undetermined, with_flag
 from mangrove.spectra.labels.populations import TemplateTable, population_labels, population_values, scatter
 from mangrove.spectra.labels.surface_densities import (
     mass_surface_density,
@@ -49,12 +29,14 @@ _BALMER = ("Halpha-6565", "Hbeta-4863")
 #: Lines that the labels of the gas use.
 _LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
-_BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
+_BOUNDS = (FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
 #: Labels that come from emission lines: faint lines without a width are no fault of the stars.
 _OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 _OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _OF_YOUNG_STARS = ("log_sfr_density", "log_ssfr")
-_NOT_FITTED = (TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED)
+#: Classes whose Halpha is not from young stars alone.
+_OTHER_SOURCE = (BptClass.COMPOSITE, BptClass.AGN)
+_NOT_FITTED = (FitStatus.TOO_FEW_PIXELS, FitStatus.ALL_MASKED, FitStatus.NOT_CONVERGED)
 
 
 def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: float) -> dict[str, Label]:
@@ -83,9 +65,9 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     labels["log_mass_density"] = mass_surface_density(observed, fit["r_flux"], fit["r_flux_err"], z, pixel_scale)
     labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
-    other_source = flag_where(np.isin(bpt_classes(fit, labels["d_bpt"]), (COMPOSITE, AGN)), LabelFlag.NOT_STAR_FORMING)
+    other_source = flag_where(np.isin(bpt_classes(fit, labels["d_bpt"]), _OTHER_SOURCE), LabelFlag.NOT_STAR_FORMING)
     common = fit_flag(fit["status"], fit["chi2_reduced"])
-    gas = flag_where(np.equal(fit["status"], GAS_AT_BOUND), LabelFlag.AT_BOUND)
+    gas = flag_where(np.equal(fit["status"], FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND)
     dark = _dark(fit["status"])
     for name, label in labels.items():
         flag = label.flag | common | (gas if name in _OF_GAS else 0) | (other_source if name in _OF_YOUNG_STARS else 0)
@@ -102,9 +84,9 @@ def balmer_lines(fit: Mapping) -> list[np.ndarray]:
 
 
 def bpt_classes(fit: Mapping, d_bpt: Label) -> np.ndarray:
-    """BPT class of every baxel, int8, a key of BPT_CLASS; none where ``d_bpt`` has the flag LOW_SNR or no value."""
+    """BPT class of every baxel, int8, codes of BptClass; NONE where ``d_bpt`` has the flag LOW_SNR or no value."""
     kind = bpt_class(*bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], 0.0))
-    return np.where(d_bpt.flag & np.uint32(LabelFlag.LOW_SNR), NONE, kind).astype(np.int8)
+    return np.where(d_bpt.flag & np.uint32(LabelFlag.LOW_SNR), BptClass.NONE, kind).astype(np.int8)
 
 
 def fit_flag(status, chi2_reduced) -> np.ndarray:
@@ -113,7 +95,7 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
     Parameters
     ----------
     status : ndarray, shape (n,)
-        Codes of :mod:`mangrove.spectra.fit.results`.
+        Codes of :class:`mangrove.codes.FitStatus`.
     chi2_reduced : ndarray, shape (n,)
     """
     flag = flag_where(np.isin(status, _NOT_FITTED), LabelFlag.NO_FIT)
@@ -123,7 +105,7 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 def dispersion_flag(status) -> np.ndarray:
     """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight tells it."""
-    return _dark(status) | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
+    return _dark(status) | flag_where(np.equal(status, FitStatus.SIGMA_BELOW_LINE_SPREAD), LabelFlag.BELOW_LINE_SPREAD)
 
 
 def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
@@ -140,7 +122,7 @@ def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
         The artefact 'fit': status, chi2_reduced, line_flux, line_flux_err, and the four with their errors.
     """
     status, common = fit["status"], fit_flag(fit["status"], fit["chi2_reduced"])
-    gas = flag_where(np.equal(status, GAS_AT_BOUND), LabelFlag.AT_BOUND) | _faint_gas(fit)
+    gas = flag_where(np.equal(status, FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND) | _faint_gas(fit)
     beyond = {
         "v_star": _dark(status),
         "sigma_star": dispersion_flag(status),
@@ -152,7 +134,7 @@ def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
 
 def _dark(status) -> np.ndarray:
     """NO_WEIGHTS where the fit found no starlight."""
-    return flag_where(np.equal(status, NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
+    return flag_where(np.equal(status, FitStatus.NO_STELLAR_CONTINUUM), LabelFlag.NO_WEIGHTS)
 
 
 def _faint_gas(fit: Mapping) -> np.ndarray:
@@ -172,10 +154,10 @@ def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
     LINE_MISSING, ZERO_CONTINUUM (widths only), NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
     """
     line_status, line_continuum, line_shape = map(np.asarray, (line_status, line_continuum, line_shape))
-    missing = line_status != LINE_OK
+    missing = line_status != LineStatus.OK
     flag = flag_where(missing, LabelFlag.LINE_MISSING)
-    flag |= flag_where(line_shape & NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
-    flag |= flag_where(line_shape & DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
+    flag |= flag_where(line_shape & LineShape.NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
+    flag |= flag_where(line_shape & LineShape.DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
     return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
 
 
@@ -198,7 +180,7 @@ def _without(label: Label, flag: np.ndarray) -> Label:
 def _odd_line(fit: Mapping, lines) -> np.ndarray:
     """Whether one of some lines has not the profile that was fitted, shape (n,)."""
     shape = np.asarray(fit["line_shape"])[:, [_index(fit, line) for line in lines]]
-    return np.any(shape & NOT_ONE_GAUSSIAN, axis=1)
+    return np.any(shape & LineShape.NOT_ONE_GAUSSIAN, axis=1)
 
 
 def _index(fit: Mapping, line: str) -> int:

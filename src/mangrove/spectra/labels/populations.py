@@ -4,9 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.errors import TemplateError
 from mangrove.physics.photometry import r_weights
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where
+from mangrove.spectra.labels.label import Label, flag_where
 from mangrove.ssp.library import SspLibrary
 
 #: Rest-frame band, Angstrom, whose mean flux makes light weights.

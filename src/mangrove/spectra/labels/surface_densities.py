@@ -6,11 +6,12 @@ are per area on the sky at the galaxy's distance: no correction for inclination.
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
 from mangrove.physics.dust import calzetti
 from mangrove.physics.photometry import r_pivot, solar_r_luminosity
 from mangrove.spectra.labels.balmer_decrement import corrected_halpha
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where, with_flag
+from mangrove.spectra.labels.label import Label, flag_where, with_flag
 
 #: Unit of fluxes, erg/s/cm2.
 FLUX_UNIT = 1e-17

@@ -7,6 +7,7 @@ import h5py
 import numpy as np
 
 from mangrove import artefacts
+from mangrove.codes import TrainingCut
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.spectra.training import rest_frame
 from mangrove.survey.split import hash_fraction, split_of
@@ -20,7 +21,7 @@ class Candidates(NamedTuple):
     galaxy, baxel : ndarray of int, shape (n,)
         Index of the galaxy, and of the baxel in it.
     cut : ndarray of int, shape (n,)
-        Codes of TRAINING_CUT.
+        Codes of :class:`mangrove.codes.TrainingCut`.
     low, high : ndarray, shape (n,)
         Extremes of the normalised spectrum away from lines.
     """
@@ -56,7 +57,7 @@ def candidates(paths: Sequence, params: Mapping, grid: np.ndarray) -> Candidates
 
 def rows_in_hashed_order(found: Candidates, cut: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Row of each candidate in the training set, -1 where it is cut; the order is that of a hash of name and baxel."""
-    kept = np.flatnonzero(cut == rest_frame.KEPT)
+    kept = np.flatnonzero(cut == TrainingCut.KEPT)
     keys = [hash_fraction(f"{names[found.galaxy[i]]}:{found.baxel[i]}") for i in kept]
     row = np.full(cut.size, -1)
     row[kept[np.argsort(keys)]] = np.arange(kept.size)

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import TrainingCut
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.night_sky import night_sky
 from mangrove.physics.wavelengths import log_edges, log_grid, overlap_matrix
 
-KEPT, TOO_FEW_GOOD, LOW_SNR, NO_NORM, LOWEST_MINIMUM, HIGHEST_MAXIMUM = range(6)
 #: Largest part of a rebinned bin that may come from bad pixels.
 _BAD_FRACTION = 0.5
 #: Half width around known emission lines where a high pixel is a line and not a fault, km/s over c.
@@ -27,7 +27,7 @@ class RestSpectra(NamedTuple):
     norm : ndarray, shape (n_baxel,)
         Mean flux in the band, the unit of the input.
     cut : ndarray of int, shape (n_baxel,)
-        KEPT or the first cut of the galaxy's own (not of the sample's percentiles) that removes the baxel.
+        TrainingCut.KEPT or the first cut of the galaxy's own (not of the sample's percentiles) that removes the baxel.
     """
 
     flux: np.ndarray
@@ -59,10 +59,10 @@ def rest_spectra(wave, flux, mask, snr, z: float, settings: dict) -> RestSpectra
     bad = covered < 1.0 - _BAD_FRACTION
     out = np.divide(total, covered, out=np.zeros_like(total), where=~bad)
     norm = band_mean(grid, out, bad, settings["norm_band"])
-    cut = np.full(len(out), KEPT, np.int8)
-    cut[~(norm > 0)] = NO_NORM
-    cut[np.asarray(snr) < settings["min_snr"]] = LOW_SNR
-    cut[(~bad).mean(axis=1) < settings["min_good_fraction"]] = TOO_FEW_GOOD
+    cut = np.full(len(out), TrainingCut.KEPT, np.int8)
+    cut[~(norm > 0)] = TrainingCut.NO_NORMALISATION
+    cut[np.asarray(snr) < settings["min_snr"]] = TrainingCut.LOW_SNR
+    cut[(~bad).mean(axis=1) < settings["min_good_fraction"]] = TrainingCut.TOO_FEW_GOOD_PIXELS
     out = out / np.where(norm > 0, norm, 1.0)[:, None]
     return RestSpectra(interpolate_masked(out, bad).astype(np.float32), bad, norm, cut)
 
@@ -111,9 +111,9 @@ def percentile_cuts(low, high, cut, percentile: float) -> np.ndarray:
     percentile : float
         Removed at either end, per cent; strictly beyond it, so that 0 removes nothing.
     """
-    out, kept = np.array(cut), np.asarray(cut) == KEPT
+    out, kept = np.array(cut), np.asarray(cut) == TrainingCut.KEPT
     if not kept.any():
         return out
-    out[kept & (high > np.percentile(high[kept], 100.0 - percentile))] = HIGHEST_MAXIMUM
-    out[kept & (low < np.percentile(low[kept], percentile))] = LOWEST_MINIMUM
+    out[kept & (high > np.percentile(high[kept], 100.0 - percentile))] = TrainingCut.HIGHEST_MAXIMUM
+    out[kept & (low < np.percentile(low[kept], percentile))] = TrainingCut.LOWEST_MINIMUM
     return out
