@@ -184,17 +184,17 @@ class LabelFlag(Bits):
     - NO_FIT: too few or no good pixels, or no convergence
     - NO_WEIGHTS: no template has a positive weight
     - NO_MASSES: the template library has no masses (mass labels only)
-    - LINE_MISSING: a line lies outside the fitted range or is masked
-    - LINE_NEGATIVE: a line's flux is not positive: no logarithm
+    - LINE_MISSING: a line is outside the fitted range or masked
+    - LINE_NEGATIVE: a line's flux is not positive, so it has no logarithm
     - ZERO_CONTINUUM: no positive starlight at the line or in r
     - NO_COVERAGE: the spectrum covers less than 90 % of the r band
     - LOW_SNR: undetermined: lines too faint, or error too large
     - POOR_FIT: reduced chi2 of 2 or more
-    - NEGATIVE_DECREMENT: Halpha/Hbeta below 2.86: no dust assumed
-    - BELOW_LINE_SPREAD: the line-spread correction exceeds the measured dispersion (sigma_star only)
-    - AT_BOUND: velocity or dispersion, or E(B-V), at the end of its range
+    - NEGATIVE_DECREMENT: Halpha/Hbeta below 2.86: corrections assume no dust
+    - BELOW_LINE_SPREAD: the line spread correction exceeds the measured dispersion (sigma_star only)
+    - AT_BOUND: velocity, dispersion or E(B-V) at the end of its range
     - NOT_STAR_FORMING: the BPT class is composite or AGN (star formation and its specific rate)
-    - UPPER_LIMIT: Halpha is not above 2 sigma: no value, but a limit (star formation and its specific rate)
+    - UPPER_LIMIT: Halpha is not above 2 sigma: a limit instead of a value (star formation and its specific rate)
     - NOT_ONE_GAUSSIAN: the data reject the profile of the line, or of a line that the label uses
     - DOUBLET_RATIO_REJECTED: the data reject the fixed ratio of the line's doublet (lines only)
     """

@@ -1,6 +1,7 @@
-"""Files that are generated from code: config.yaml, its JSON schema, the tables in docs/."""
+"""Files that are generated from code: config.yaml, its JSON schema, pages and tables of codes in docs/."""
 
 import json
+import re
 import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ import yaml
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
-from mangrove import paths
+from mangrove import codes, paths
 from mangrove.config import RUN_NAME, Config, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
 
@@ -95,10 +96,43 @@ def data_model() -> str:
         lines += ["", f"## {name}", "", f"`results/<run>/{kind.path}`: {kind.description}", ""]
         lines += ["| dataset | dims | type | unit | meaning |", "|---|---|---|---|---|"]
         for key, f in kind.fields.items():
-            flags = "; ".join(f"{value} {meaning}" for value, meaning in f.flags.items())
-            meaning = f.meaning + (f" ({flags})" if flags else "")
-            lines.append(f"| `{key}` | {', '.join(f.dims)} | {f.dtype} | {f.unit} | {_cell(meaning)} |")
+            link = f" ([{f.codes.__name__}](#{f.codes.__name__.lower()}))" if f.codes else ""
+            lines.append(f"| `{key}` | {', '.join(f.dims)} | {f.dtype} | {f.unit} | {_cell(f.meaning)}{link} |")
+    lines += ["", "## Codes", "", "What the whole numbers of statuses, classes and flags stand for (`mangrove.codes`)."]
+    for used in dict.fromkeys(f.codes for kind in KINDS.values() for f in kind.fields.values() if f.codes):
+        lines += ["", f"### {used.__name__}", "", used.__doc__.partition("\n")[0], "", code_table(used)]
     return "\n".join(lines) + "\n"
+
+
+def code_table(kind: codes.Enumeration, as_cards: bool = False) -> str:
+    """A table of the members of an enumeration; of bits with their number, from 0.
+
+    Parameters
+    ----------
+    as_cards : bool
+        Whether the names are written as in the cards of FITS headers, in capitals.
+    """
+    of_bits = issubclass(kind, codes.Bits)
+    columns = ["value", "bit", "name", "meaning"] if of_bits else ["value", "name", "meaning"]
+    lines = [f"| {' | '.join(columns)} |", "|" + "---|" * len(columns)]
+    for code in kind:
+        number = f"{code.value} | {code.bit_length() - 1}" if of_bits else f"{code.value}"
+        lines.append(f"| {number} | `{code.name if as_cards else code.word}` | {_cell(code.meaning)} |")
+    return "\n".join(lines)
+
+
+def with_code_tables(page: str) -> str:
+    """A page with its tables of codes made anew, by the class that is named in the comment above each.
+
+    They stand between ``<!-- codes: LabelFlag -->``, or ``<!-- cards: LabelFlag -->`` for names as in FITS headers, and
+    ``<!-- end -->``.
+    """
+
+    def table(found: re.Match) -> str:
+        begin, way, name, end = found.groups()
+        return f"{begin}\n\n{code_table(getattr(codes, name), as_cards=way == 'cards')}\n\n{end}"
+
+    return _MARKED.sub(table, page)
 
 
 #: Words for checks that are functions or patterns, and for the types of keys.
@@ -109,6 +143,11 @@ _CHECKS = {
     RUN_NAME: "letters, digits, `_ . -`; a letter or digit first",
 }
 _TYPES = {bool: "true, false", int: "whole number", float: "number", str: "text", type(None): "null"}
+
+#: A table of codes in a page: class, and how names are written.
+_MARKED = re.compile(r"(<!-- (codes|cards): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
+#: Pages that people write, with tables of codes in them.
+WITH_CODE_TABLES = ("docs/labels.md", "docs/products.md", "docs/emulator.md")
 
 GENERATED: dict[str, Callable[[], str]] = {
     "config.yaml": default_config,
@@ -121,8 +160,10 @@ GENERATED: dict[str, Callable[[], str]] = {
 def generate(root: Path) -> list[str]:
     """Write all generated files under ``root``; returns the names of those that changed."""
     changed = []
-    for name, make in GENERATED.items():
-        path, text = root / name, make()
+    texts = {name: make() for name, make in GENERATED.items()}
+    texts |= {name: with_code_tables((root / name).read_text(encoding="utf-8")) for name in WITH_CODE_TABLES}
+    for name, text in texts.items():
+        path = root / name
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
