@@ -22,7 +22,10 @@ class _Described:
 
     @property
     def meaning(self) -> str:
-        """What it means, in one line of plain ASCII; empty where Python has dropped the docstrings (``-OO``)."""
+        """What it means, in plain ASCII, and short enough for a card of a FITS header where exported files name it.
+
+        Empty where Python has dropped the docstrings (``-OO``).
+        """
         return _meanings(type(self)).get(self.name, "")
 
 
@@ -68,11 +71,11 @@ class FitStatus(Code):
     - TOO_FEW_PIXELS: too few good pixels for a fit
     - ALL_MASKED: no good pixel in the fitted range
     - NOT_CONVERGED: the fit gave no finite solution
-    - VELOCITY_AT_BOUND: velocity of stars or gas at the bound: wrong redshift, or nothing to fit
+    - VELOCITY_AT_BOUND: velocity at the bound: wrong z, nothing to fit
     - SIGMA_STAR_AT_BOUND: stellar dispersion at its upper bound
-    - SIGMA_BELOW_LINE_SPREAD: stellar dispersion smaller than its correction for line spread
-    - NO_STELLAR_CONTINUUM: no template of stars has weight, or starlight too faint to tell a velocity
-    - GAS_AT_BOUND: gas velocity or dispersion at a bound: lines too faint or broad
+    - SIGMA_BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
+    - NO_STELLAR_CONTINUUM: no starlight, or too faint for a velocity
+    - GAS_AT_BOUND: gas at a bound: lines too faint or too broad
     """
 
     OK = 0
@@ -122,7 +125,7 @@ class LineShape(Bits):
     """What the data say against the profile of a line.
 
     - NOT_ONE_GAUSSIAN: the data reject the profile that was fitted
-    - DOUBLET_RATIO_REJECTED: the data reject the fixed ratio of the doublet to which the line belongs
+    - DOUBLET_RATIO_REJECTED: the data reject the fixed ratio of its doublet
     """
 
     NOT_ONE_GAUSSIAN = 1
@@ -135,7 +138,7 @@ class BptClass(Code):
     - NONE: one of the four lines is not above 2 sigma
     - STAR_FORMING: below the curve
     - COMPOSITE: up to 0.3 dex beyond the curve
-    - AGN: farther beyond the curve, or log [NII]/Halpha of 0.05 or more
+    - AGN: beyond that, or log [NII]/Halpha >= 0.05
     """
 
     NONE = 0
@@ -183,20 +186,20 @@ class LabelFlag(Bits):
 
     - NO_FIT: too few or no good pixels, or no convergence
     - NO_WEIGHTS: no template has a positive weight
-    - NO_MASSES: the template library has no masses (mass labels only)
+    - NO_MASSES: the template library has no masses
     - LINE_MISSING: a line is outside the fitted range or masked
-    - LINE_NEGATIVE: a line's flux is not positive, so it has no logarithm
+    - LINE_NEGATIVE: a line's flux is not positive: no logarithm
     - ZERO_CONTINUUM: no positive starlight at the line or in r
-    - NO_COVERAGE: the spectrum covers less than 90 % of the r band
-    - LOW_SNR: undetermined: lines too faint, or error too large
+    - NO_COVERAGE: less than 90 % of the r band is covered
+    - LOW_SNR: undetermined: too faint, or error too large
     - POOR_FIT: reduced chi2 of 2 or more
-    - NEGATIVE_DECREMENT: Halpha/Hbeta below 2.86: corrections assume no dust
-    - BELOW_LINE_SPREAD: the line spread correction exceeds the measured dispersion (sigma_star only)
-    - AT_BOUND: velocity, dispersion or E(B-V) at the end of its range
-    - NOT_STAR_FORMING: the BPT class is composite or AGN (star formation and its specific rate)
-    - UPPER_LIMIT: Halpha is not above 2 sigma: a limit instead of a value (star formation and its specific rate)
-    - NOT_ONE_GAUSSIAN: the data reject the profile of the line, or of a line that the label uses
-    - DOUBLET_RATIO_REJECTED: the data reject the fixed ratio of the line's doublet (lines only)
+    - NEGATIVE_DECREMENT: Halpha/Hbeta below 2.86: no dust assumed
+    - BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
+    - AT_BOUND: velocity, dispersion or E(B-V) at a bound
+    - NOT_STAR_FORMING: the BPT class is composite or AGN
+    - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
+    - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
+    - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet
     """
 
     NO_FIT = 1 << 0
@@ -235,7 +238,7 @@ class BaxelQuality(Bits):
     - NO_FIT: too few or no good pixels, or no convergence
     - POOR_FIT: reduced chi2 of 2 or more
     - FIT_NOT_OK: fit_status is not 0
-    - CENTRE_OUTSIDE_FIELD: the centre of its galaxy lies outside the field
+    - CENTRE_OUTSIDE_FIELD: its galaxy's centre is outside the field
     - NO_POSITION: ra, dec are unknown
     - WIDE: its spaxels spread over more than 0.5 R_e rms
     """

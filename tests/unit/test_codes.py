@@ -11,7 +11,7 @@ import pytest
 from astropy.io import fits
 
 from mangrove import codes
-from mangrove.codes import BaxelQuality, Bits, Code, LabelFlag, MapFlag
+from mangrove.codes import BaxelQuality, Bits, BptClass, Code, FitStatus, GalaxyQuality, LabelFlag, LineStatus, MapFlag
 from mangrove.data_model import KINDS
 from mangrove.export.fits_files import add_bits, add_codes
 from mangrove.generate import WITH_CODE_TABLES, code_table, with_code_tables
@@ -54,6 +54,8 @@ ENUMERATIONS = {
     for name, kind in vars(codes).items()
     if isinstance(kind, type) and issubclass(kind, Code | Bits) and kind not in (Code, Bits)
 }
+#: Those that headers of exported files name.
+EXPORTED = (FitStatus, LineStatus, BptClass, LabelFlag, MapFlag, BaxelQuality, GalaxyQuality)
 #: Modules with bits that others have defined: MaNGA's pipelines.
 NOT_OURS = {"survey/bitmasks.py", "export/dap_names.py"}
 
@@ -72,7 +74,7 @@ def test_numbers_never_change(kind):
 
 
 @each
-def test_every_member_has_a_meaning_of_its_own_that_fits_headers(kind):
+def test_every_member_has_a_meaning_of_its_own(kind):
     meanings = [member.meaning for member in kind]
     assert all(text and text.isascii() and "\n" not in text for text in meanings)
     assert len(set(meanings)) == len(meanings)
@@ -118,15 +120,12 @@ def test_a_better_wording_reruns_nothing():
 
 
 @pytest.mark.filterwarnings("error")
-@each
-def test_cards_of_headers_hold_names_and_what_fits_of_the_meanings(kind):
+@pytest.mark.parametrize("kind", EXPORTED)
+def test_cards_of_headers_hold_names_and_meanings(kind):
     header = fits.Header()
     (add_bits if issubclass(kind, Bits) else add_codes)(header, "LSTAT", kind)
-    for card, member in zip(header.cards, kind, strict=True):
-        assert len(str(card)) == 80 and card.value.lower() == member.word
-        assert member.meaning.startswith(card.comment.removesuffix(" ...")) and len(card.comment) >= min(
-            len(member.meaning), 20
-        )
+    cards = [fits.Card.fromstring(str(card)) for card in header.cards]
+    assert [(card.value.lower(), card.comment) for card in cards] == [(code.word, code.meaning) for code in kind]
 
 
 @pytest.mark.parametrize("name", WITH_CODE_TABLES)

@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import textwrap
 import uuid
 import warnings
 from collections.abc import Mapping
@@ -20,8 +19,6 @@ from mangrove.export.columns import Column, fits_unit, is_logarithm
 #: Card that announces CONTINUE cards.
 LONG_TEXTS = ("LONGSTRN", "OGIP 1.0", "long texts go on in CONTINUE cards")
 _WIDEST_CARD_TEXT = 68
-#: Characters of a card for value and comment together, and those that a quoted text takes at least.
-_CARD_COMMENT, _FIXED_VALUE = 80 - len("KEYWORD = ") - len(" / "), 20
 _GZIP_LEVEL = 6
 
 
@@ -79,18 +76,13 @@ def table_hdu(name: str, columns: list[Column], values: Mapping, n_row: int) -> 
 def add_bits(header: fits.Header, prefix: str, bits: type[Bits]) -> None:
     """Name the bits of a column: card ``QBIT0`` holds the name of bit 0 (value 1), its comment what it means."""
     for bit in bits:
-        header[f"{prefix}{bit.bit_length() - 1}"] = (bit.name, _comment(bit.name, bit.meaning))
+        header[f"{prefix}{bit.bit_length() - 1}"] = (bit.name, bit.meaning)
 
 
 def add_codes(header: fits.Header, prefix: str, codes: type[Code]) -> None:
     """Name the values of a column: card ``STAT3`` holds the name of the value 3, its comment what it means."""
     for code in codes:
-        header[f"{prefix}{code.value}"] = (code.word, _comment(code.word, code.meaning))
-
-
-def _comment(value: str, meaning: str) -> str:
-    """What of a meaning has room in the comment of a card with a text as its value."""
-    return textwrap.shorten(meaning, _CARD_COMMENT - max(len(value) + 2, _FIXED_VALUE), placeholder=" ...")
+        header[f"{prefix}{code.value}"] = (code.word, code.meaning)
 
 
 def fits_text(text: str) -> str:
