@@ -31,8 +31,7 @@ class _Described:
 
 @cache
 def _meanings(kind: type) -> dict[str, str]:
-    found = re.findall(r"^- (\w+): (.+(?:\n  .+)*)", cleandoc(kind.__doc__ or ""), re.MULTILINE)
-    return {name: " ".join(text.split()) for name, text in found}
+    return dict(re.findall(r"^- (\w+): (.+)$", cleandoc(kind.__doc__ or ""), re.MULTILINE))
 
 
 class Code(_Described, IntEnum):

@@ -11,6 +11,7 @@ import pytest
 from astropy.io import fits
 
 from mangrove import codes
+from mangrove.codehash import essential_source
 from mangrove.codes import BaxelQuality, Bits, BptClass, Code, FitStatus, GalaxyQuality, LabelFlag, LineStatus, MapFlag
 from mangrove.data_model import KINDS
 from mangrove.export.fits_files import add_bits, add_codes
@@ -113,7 +114,12 @@ def test_codes_are_plain_numbers_in_arrays_and_json():
 
 
 def test_a_better_wording_reruns_nothing():
-    """Meanings are docstrings, which the code hash leaves out; without them there are none, and no error."""
+    source = essential_source(PACKAGE / "codes.py")
+    assert "BELOW_MIN_SNR = 4" in source
+    assert not [member.meaning for kind in ENUMERATIONS.values() for member in kind if f": {member.meaning}" in source]
+
+
+def test_without_docstrings_there_are_no_meanings_and_no_error():
     command = "from mangrove.codes import FitStatus; print(repr(FitStatus.OK.meaning), FitStatus.OK.word)"
     done = subprocess.run([sys.executable, "-OO", "-c", command], capture_output=True, text=True, check=True)
     assert done.stdout == "'' ok\n"
