@@ -2,7 +2,7 @@
 
 import json
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Union, get_args, get_origin
 
@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from mangrove import paths
 from mangrove.config import RUN_NAME, Config, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
+from mangrove.data_model_attributes import OUTCOME, PROVENANCE, Attribute
 
 
 def default_config() -> str:
@@ -68,10 +69,9 @@ def data_model() -> str:
     lines = [
         "# Data model",
         "",
-        f"Schema version {SCHEMA_VERSION}. Generated from `src/mangrove/data_model.py` by `make generate`.",
-        "Every artefact is HDF5 with named dimensions, which h5py, xarray (engine h5netcdf) and netCDF4 read. Its",
-        "attributes hold `kind`, `schema_version`, `status` and `reason`, the rule's `params`, the hashes of its `inputs`",
-        "and its `content_hash`. An artefact whose `status` is not `ok` has no rows; `reason` says why.",
+        f"Schema version {SCHEMA_VERSION}. Generated from `src/mangrove/data_model.py` and `data_model_attributes.py` by",
+        "`make generate`. Every artefact is HDF5 with named dimensions, which h5py, xarray (engine h5netcdf) and netCDF4 read.",
+        "An artefact whose `status` is not `ok` has no rows; `reason` says why.",
         "",
         "A dimension is named after what lies along it. A dataset with the name of its only dimension (`wave`, `line`,",
         "`band`, `plateifu`) is the coordinate of that dimension, and xarray selects by its values:",
@@ -91,6 +91,15 @@ def data_model() -> str:
         "`window_pixel`, `template`, ... In HDF5 each of them is a dataset without values of that name, as netCDF asks.",
         "Where a docstring gives an axis the length `n_wave`, the dimension is `wave`; `(ny, nx)` are `spaxel_y`, `spaxel_x`.",
     ]
+    lines += [
+        "",
+        "## Attributes of all",
+        "",
+        "What there is one of is an attribute of the file, of the unit given here. Every artefact has these, and each kind has",
+        "its own besides:",
+        "",
+        *_attribute_table(OUTCOME | PROVENANCE),
+    ]
     for name, kind in KINDS.items():
         lines += ["", f"## {name}", "", f"`results/<run>/{kind.path}`: {kind.description}", ""]
         lines += ["| dataset | dims | type | unit | meaning |", "|---|---|---|---|---|"]
@@ -98,7 +107,16 @@ def data_model() -> str:
             flags = "; ".join(f"{value} {meaning}" for value, meaning in f.flags.items())
             meaning = f.meaning + (f" ({flags})" if flags else "")
             lines.append(f"| `{key}` | {', '.join(f.dims)} | {f.dtype} | {f.unit} | {_cell(meaning)} |")
+        lines += ["", *_attribute_table(kind.attributes)] if kind.attributes else []
     return "\n".join(lines) + "\n"
+
+
+def _attribute_table(attributes: Mapping[str, Attribute]) -> list[str]:
+    lines = ["| attribute | type | unit | meaning |", "|---|---|---|---|"]
+    for name, spec in attributes.items():
+        several = "".join(f" ({n})" for n in spec.shape)
+        lines.append(f"| `{name}` | {spec.dtype}{several} | {spec.unit} | {_cell(spec.meaning)} |")
+    return lines
 
 
 #: Words for checks that are functions or patterns, and for the types of keys.

@@ -12,7 +12,7 @@ from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.two_steps import fit_baxels
 
 SPECTRA = ("wave", "flux", "ivar", "mask", "lsf", "snr")
-ABOUT = ("status", "reason", "plateifu", "mangaid", "z", "instrument", "pixel_scale")
+ABOUT = ("status", "reason", "plateifu", "mangaid", "instrument", "pixel_scale")
 
 logger = logging.getLogger("mangrove.fit")
 
@@ -31,9 +31,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         data["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SPAXEL_STATUS))
         counts = np.bincount(data["status"].astype(int), minlength=len(FIT_STATUS))
         logger.info("%s: %s", extract.attrs["plateifu"], {FIT_STATUS[i]: int(n) for i, n in enumerate(counts) if n})
-        attrs = {key: extract.attrs[key] for key in ABOUT}
-        attrs["templates"] = params["templates"]
-        attrs["noise_rescaled"] = bool(params["rescale_noise"])
+        attrs = {key: extract.attrs[key] for key in ABOUT} | settings._asdict()
+        attrs |= {key: params[key] for key in ("z", "ebv_scale", "templates", "seed")} | {"ebv_galactic": params["ebv"]}
         prov = artefacts.provenance(outputs.fit, dict(params.items()), [inputs.extract])
         artefacts.write(outputs.fit, "fit", data, prov, attrs)
 
