@@ -82,6 +82,7 @@ def data_model() -> str:
         'extract = xr.open_dataset("results/demo/spectra/extract/9000-12701.h5")',
         'extract.flux.sel(wave=5000, method="nearest")  # of every baxel, observed wavelength',
         'extract.window_flux.sel(line="Halpha_6565")  # the native pixels around a line',
+        'extract.attrs["pixel_scale"]  # what there is one of: an attribute',
         'fit = xr.open_dataset("results/demo/spectra/fit/9000-12701.h5")',
         'fit.line_flux.sel(line="Halpha_6565", baxel=0)',
         "```",
