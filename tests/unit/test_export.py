@@ -69,7 +69,8 @@ def write_extract(run, name, seed=0):
     attrs = {} if ok else {"status": "missing", "reason": "no such file: 404"}
     attrs |= {"drpver": "v3_1_1" if ok else "", "centre_in_field": name != NAMES[2]}
     attrs |= {"wcs": FRAME.to_header_string() if ok else ""}
-    artefacts.write(path, "extract", fill("extract", sizes, seed, bin_id=bins), artefacts.Provenance(), attributes_of("extract", **attrs))
+    data = fill("extract", sizes, seed, bin_id=bins)
+    artefacts.write(path, "extract", data, artefacts.Provenance(), attributes_of("extract", **attrs))
     return path
 
 
