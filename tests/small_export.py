@@ -2,6 +2,7 @@
 
 import numpy as np
 from astropy.wcs import WCS
+from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.codes import FitStatus, LineStatus
@@ -69,12 +70,12 @@ def make_run(folder):
     sizes = {"baxel": N_BAXEL, "spaxel_y": BINS.shape[0], "spaxel_x": BINS.shape[1]}
     data = random_data("extract", sizes, bin_id=BINS, spaxel_status=STATUS)
     data["noise"][STATUS == 1] = 0.0
-    about = {"status": "ok", "reason": "", "plateifu": NAME, "mangaid": "1-1"}
+    about = {"plateifu": NAME, "mangaid": "1-1", "z": 0.03, "pixel_scale": 0.5}
     of_cube = {"drpver": "v3_1_1", "centre_in_field": True, "wcs": FRAME.to_header_string()}
-    artefacts.write(extract, "extract", data, artefacts.Provenance(), about | of_cube)
+    artefacts.write(extract, "extract", data, artefacts.Provenance(), attributes_of("extract", **about, **of_cube))
     fit = folder / KINDS["fit"].path.format(plateifu=NAME)
-    prov = artefacts.provenance(fit, {"templates": "mastar", "age_limit": False}, [extract])
-    artefacts.write(fit, "fit", fit_data(), prov, about | {"z": 0.03, "pixel_scale": 0.5})
+    of_fit = attributes_of("fit", **about, templates="mastar", age_limit=False)
+    artefacts.write(fit, "fit", fit_data(), artefacts.provenance(fit, {}, [extract]), of_fit)
     labels = folder / LABELS.path
     table = merge([galaxy_labels(fit)])
     artefacts.write(labels, "labels", table, artefacts.provenance(labels, {}, [fit]), {"status": "ok", "reason": ""})

@@ -11,7 +11,10 @@ from mangrove.data_model import SCHEMA_VERSION
 from mangrove.resources import resource
 
 #: Modules that do not change what a rule computes; the schema version stands for the artefact layout.
-LEAVES = frozenset(f"mangrove.{m}" for m in ("artefacts", "data_model", "config", "config_files", "logs", "errors"))
+LEAVES = frozenset(
+    f"mangrove.{m}"
+    for m in ("artefacts", "data_model", "data_model_attributes", "config", "config_files", "logs", "errors")
+)
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -1,5 +1,7 @@
 """Every dataset of every artefact: dims, type, unit and meaning. The data-model page is generated from this table.
 
+What there is one of is an attribute (:mod:`mangrove.data_model_attributes`).
+
 A dimension is named after what lies along it (``wave``, ``line``, ``baxel``). A dataset with the name of its only
 dimension is that dimension's coordinate, by which xarray selects: ``sel(line="Halpha_6565")``. An axis that docstrings
 give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
@@ -20,8 +22,11 @@ from mangrove.codes import (
     TrainingCut,
 )
 
+from mangrove import data_model_attributes as attributes
+from mangrove.data_model_attributes import Attribute
+
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -49,11 +54,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of artefact: where it lies in a run, what it is, and its datasets."""
+    """One kind of artefact: where it lies in a run, what it is, its datasets, and the attributes of its own.
+
+    All kinds have those of :data:`mangrove.data_model_attributes.PROVENANCE` and ``OUTCOME`` besides.
+    """
 
     path: str
     description: str
     fields: dict[str, Field]
+    attributes: dict[str, Attribute] = field(default_factory=dict)
 
 
 _SPAXEL_COUNT = f"spaxels by status: {', '.join(status.word for status in SpaxelStatus)}"
@@ -114,6 +123,7 @@ EXTRACT = Kind(
         "window_flux": Field(_WINDOW, "f4", FLUX, "native pixels around each line; 0 where invalid", packed=True),
         "window_ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
     },
+    attributes.EXTRACT,
 )
 
 #: Where a baxel lies: taken along from artefact to artefact, so that tables of a survey need one input per galaxy.
@@ -198,6 +208,7 @@ FIT = Kind(
         "template_age": Field(("template",), "f8", "Gyr", "age of each template"),
         "template_metallicity": Field(("template",), "f8", "dex", "[M/H] of each template"),
     },
+    attributes.FIT,
 )
 
 #: Unit and meaning of every label; each comes with its error and flags (docs/labels.md).
@@ -274,6 +285,7 @@ LINE_CUBE = Kind(
         "window_wave": EXTRACT.fields["window_wave"],
         "line": _lines("names of the lines"),
     },
+    attributes.LINE_CUBE,
 )
 
 TRAINING_SPECTRA = Kind(
@@ -294,6 +306,7 @@ TRAINING_SPECTRA = Kind(
         "candidate_baxel": Field(("candidate",), "i4", "1", "index of the baxel in its galaxy"),
         "candidate_cut": Field(("candidate",), "i1", "1", "the cut that removed it", TrainingCut),
     },
+    attributes.TRAINING_SPECTRA,
 )
 
 _WINDOWS = ("plateifu", *_WINDOW)
@@ -341,6 +354,7 @@ TRUTH = Kind(
         "continuum": _truth(FLUX, "mean noise-free flux over 5600-6750 Angstrom, observed"),
         "light_weight": _truth("1", "light of the stars, mean over 5000-6000 Angstrom rest frame"),
     },
+    attributes.TRUTH,
 )
 
 _OBJECT_LINE = ("object", "line")

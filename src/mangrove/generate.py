@@ -3,7 +3,7 @@
 import json
 import re
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Union, get_args, get_origin
 
@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 from mangrove import codes, paths
 from mangrove.config import RUN_NAME, Config, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
+from mangrove.data_model_attributes import OUTCOME, PROVENANCE, Attribute
 
 
 def default_config() -> str:
@@ -69,10 +70,9 @@ def data_model() -> str:
     lines = [
         "# Data model",
         "",
-        f"Schema version {SCHEMA_VERSION}. Generated from `src/mangrove/data_model.py` by `make generate`.",
-        "Every artefact is HDF5 with named dimensions, which h5py, xarray (engine h5netcdf) and netCDF4 read. Its",
-        "attributes hold `kind`, `schema_version`, `status` and `reason`, the rule's `params`, the hashes of its `inputs`",
-        "and its `content_hash`. An artefact whose `status` is not `ok` has no rows; `reason` says why.",
+        f"Schema version {SCHEMA_VERSION}. Generated from `src/mangrove/data_model.py` and `data_model_attributes.py` by",
+        "`make generate`. Every artefact is HDF5 with named dimensions, which h5py, xarray (engine h5netcdf) and netCDF4 read.",
+        "An artefact whose `status` is not `ok` has no rows; `reason` says why.",
         "",
         "A dimension is named after what lies along it. A dataset with the name of its only dimension (`wave`, `line`,",
         "`band`, `plateifu`) is the coordinate of that dimension, and xarray selects by its values:",
@@ -83,6 +83,7 @@ def data_model() -> str:
         'extract = xr.open_dataset("results/demo/spectra/extract/9000-12701.h5")',
         'extract.flux.sel(wave=5000, method="nearest")  # of every baxel, observed wavelength',
         'extract.window_flux.sel(line="Halpha_6565")  # the native pixels around a line',
+        'extract.attrs["pixel_scale"]  # what there is one of: an attribute',
         'fit = xr.open_dataset("results/demo/spectra/fit/9000-12701.h5")',
         'fit.line_flux.sel(line="Halpha_6565", baxel=0)',
         "```",
@@ -92,12 +93,22 @@ def data_model() -> str:
         "`window_pixel`, `template`, ... In HDF5 each of them is a dataset without values of that name, as netCDF asks.",
         "Where a docstring gives an axis the length `n_wave`, the dimension is `wave`; `(ny, nx)` are `spaxel_y`, `spaxel_x`.",
     ]
+    lines += [
+        "",
+        "## Attributes of all",
+        "",
+        "What there is one of is an attribute of the file, of the unit given here. Every artefact has these, and each kind has",
+        "its own besides:",
+        "",
+        *_attribute_table(OUTCOME | PROVENANCE),
+    ]
     for name, kind in KINDS.items():
         lines += ["", f"## {name}", "", f"`results/<run>/{kind.path}`: {kind.description}", ""]
         lines += ["| dataset | dims | type | unit | meaning |", "|---|---|---|---|---|"]
         for key, f in kind.fields.items():
             link = f" ([{f.codes.__name__}](#{f.codes.__name__.lower()}))" if f.codes else ""
             lines.append(f"| `{key}` | {', '.join(f.dims)} | {f.dtype} | {f.unit} | {_cell(f.meaning)}{link} |")
+        lines += ["", *_attribute_table(kind.attributes)] if kind.attributes else []
     lines += ["", "## Codes", "", "What the whole numbers of statuses, classes and flags stand for (`mangrove.codes`)."]
     for used in dict.fromkeys(f.codes for kind in KINDS.values() for f in kind.fields.values() if f.codes):
         lines += ["", f"### {used.__name__}", "", used.__doc__.partition("\n")[0], "", code_table(used)]
@@ -133,6 +144,14 @@ def with_code_tables(page: str) -> str:
         return f"{begin}\n\n{code_table(getattr(codes, name), as_cards=way == 'cards')}\n\n{end}"
 
     return _MARKED.sub(table, page)
+
+
+def _attribute_table(attributes: Mapping[str, Attribute]) -> list[str]:
+    lines = ["| attribute | type | unit | meaning |", "|---|---|---|---|"]
+    for name, spec in attributes.items():
+        several = "".join(f" ({n})" for n in spec.shape)
+        lines.append(f"| `{name}` | {spec.dtype}{several} | {spec.unit} | {_cell(spec.meaning)} |")
+    return lines
 
 
 #: Words for checks that are functions or patterns, and for the types of keys.

@@ -97,7 +97,7 @@ def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
 
 def test_the_artefact_says_that_errors_were_rescaled(folder):
     fit = artefacts.read(folder / "fit.h5", "fit", ["noise_scale"])
-    assert fit.attrs["noise_rescaled"]
+    assert fit.attrs["rescale_noise"]
     assert np.all(fit["noise_scale"] > 1)
 
 

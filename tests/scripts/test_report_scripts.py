@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.codes import LabelFlag
@@ -115,10 +116,11 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
         "window_ivar": np.zeros((n_window, 1, *shape)),
     }
     attrs = {"status": status, "reason": reason, "plateifu": path.stem, "mangaid": f"1-{path.stem}", "z": Z}
-    attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "notes": "", "pixel_scale": 0.5}
-    attrs |= {"psf_fwhm": 0.6, "r_e": 0.5, "pa": 30.0, "ba": 0.5} if wcs else {}
+    attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "pixel_scale": 0.5, "psf_fwhm": 0.6 if wcs else np.nan}
+    attrs |= {"r_e": 0.5, "pa": 30.0, "ba": 0.5} if wcs else dict.fromkeys(("r_e", "pa", "ba"), -9999.0)
     attrs |= {"wcs": "".join(card.ljust(80) for card in WCS_HEADER) if wcs else "", "x_centre": 1.0, "y_centre": 1.0}
-    artefacts.write(path, "extract", data, artefacts.Provenance({"target_snr": 20.0}), attrs)
+    prov = artefacts.Provenance({"target_snr": 20.0})
+    artefacts.write(path, "extract", data, prov, attributes_of("extract", **attrs))
 
 
 def write_truth(path, shape):
@@ -128,7 +130,7 @@ def write_truth(path, shape):
     data = dict.fromkeys(fields, ones) | {"v_star": 30.0 * ones, "sigma_star": 120.0 * ones}
     data |= {"v_gas": 0.0 * ones, "sigma_gas": 50.0 * ones, "line": np.array(fit_lines().name)}
     data |= {name: np.full((len(fit_lines().name), *shape), 5.0) for name in ("line_flux", "line_ew")}
-    artefacts.write(path, "truth", data, artefacts.Provenance(), {"status": "ok", "reason": ""})
+    artefacts.write(path, "truth", data, artefacts.Provenance(), attributes_of("truth"))
 
 
 def write_merged(folder, names):
@@ -147,8 +149,8 @@ def write_merged(folder, names):
         "candidate_cut": np.array([0] * n + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
-    params = artefacts.Provenance({"norm_band": [4050.0, 4150.0]})
-    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, params, ok)
+    band = {"norm_band": (4050.0, 4150.0)}
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok | band)
     m = len(names) - 1
     cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}

@@ -4,6 +4,7 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.data_model import KINDS
@@ -32,7 +33,6 @@ COORDINATES = {
     "band": np.array(["g", "r", "i", "z"]),
     "component": np.array(["one", "two", "broad"]),
 }
-OK = {"status": "ok", "reason": ""}
 
 
 def datasets(kind, sizes=SIZES):
@@ -54,10 +54,10 @@ def written(path, kind, block_wise, sizes=SIZES):
     """An artefact of a kind, written at once or into an open writer."""
     data = datasets(kind, sizes)
     if not block_wise:
-        artefacts.write(path, kind, data, artefacts.Provenance(), OK)
+        artefacts.write(path, kind, data, artefacts.Provenance(), attributes_of(kind))
         return path
     dims = {d: n for name, f in KINDS[kind].fields.items() for d, n in zip(f.dims, data[name].shape, strict=True)}
-    with artefacts.writer(path, kind, dims, artefacts.Provenance(), OK) as out:
+    with artefacts.writer(path, kind, dims, artefacts.Provenance(), attributes_of(kind)) as out:
         for name, values in data.items():
             given = artefacts.line_labels(values) if KINDS[kind].fields[name].lines else values
             for i in range(len(values)):

@@ -9,6 +9,7 @@ from astropy.io import fits
 from astropy.io.votable.ucd import check_ucd
 from astropy.table import QTable, Table, join
 from astropy.wcs import WCS
+from attributes import attributes_of
 from typer.testing import CliRunner
 
 from mangrove import artefacts, cli
@@ -63,10 +64,11 @@ def write_extract(run, name, seed=0):
     bins, ok = BINS[name], BINS[name].max() >= 0
     sizes = {"baxel": bins.max() + 1, "spaxel_y": bins.shape[0], "spaxel_x": bins.shape[1]}
     path = run / KINDS["extract"].path.format(plateifu=name)
-    attrs = {"status": "ok", "reason": ""} if ok else {"status": "missing", "reason": "no such file: 404"}
+    attrs = {} if ok else {"status": "missing", "reason": "no such file: 404"}
     attrs |= {"drpver": "v3_1_1" if ok else "", "centre_in_field": name != NAMES[2]}
     attrs |= {"wcs": FRAME.to_header_string() if ok else ""}
-    artefacts.write(path, "extract", fill("extract", sizes, seed, bin_id=bins), artefacts.Provenance(), attrs)
+    data = fill("extract", sizes, seed, bin_id=bins)
+    artefacts.write(path, "extract", data, artefacts.Provenance(), attributes_of("extract", **attrs))
     return path
 
 
@@ -75,7 +77,7 @@ def write_fit(run, name, seed=0):
     path, extract = (run / KINDS[kind].path.format(plateifu=name) for kind in ("fit", "extract"))
     sizes = dict.fromkeys({dim for spec in KINDS["fit"].fields.values() for dim in spec.dims}, 1)
     prov = artefacts.provenance(path, {}, [extract])
-    artefacts.write(path, "fit", fill("fit", sizes, seed), prov, {"status": "ok", "reason": ""})
+    artefacts.write(path, "fit", fill("fit", sizes, seed), prov, attributes_of("fit"))
     return path
 
 

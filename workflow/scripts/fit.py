@@ -13,7 +13,7 @@ from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.two_steps import fit_baxels
 
 SPECTRA = ("wave", "flux", "ivar", "mask", "lsf", "snr")
-ABOUT = ("status", "reason", "plateifu", "mangaid", "z", "instrument", "pixel_scale")
+ABOUT = ("status", "reason", "plateifu", "mangaid", "instrument", "pixel_scale")
 
 logger = logging.getLogger("mangrove.fit")
 
@@ -32,9 +32,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         data["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SpaxelStatus))
         counts = np.bincount(data["status"].astype(int), minlength=len(FitStatus))
         logger.info("%s: %s", extract.attrs["plateifu"], {FitStatus(i).word: int(n) for i, n in enumerate(counts) if n})
-        attrs = {key: extract.attrs[key] for key in ABOUT}
-        attrs["templates"] = params["templates"]
-        attrs["noise_rescaled"] = bool(params["rescale_noise"])
+        attrs = {key: extract.attrs[key] for key in ABOUT} | settings._asdict()
+        attrs |= {key: params[key] for key in ("z", "ebv_scale", "templates", "seed")} | {"ebv_galactic": params["ebv"]}
         prov = artefacts.provenance(outputs.fit, dict(params.items()), [inputs.extract])
         artefacts.write(outputs.fit, "fit", data, prov, attrs)
 

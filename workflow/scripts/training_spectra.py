@@ -29,6 +29,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         dims = {"wave": grid.size, "row": n_kept, "plateifu": len(names), "candidate": cut.size}
         prov = artefacts.provenance(outputs.training_spectra, dict(params.items()), list(inputs.extracts))
         attrs = {"status": "ok" if n_kept else "empty", "reason": "" if n_kept else "no baxel passes the cuts"}
+        attrs["norm_band"] = params["norm_band"]
         with artefacts.writer(outputs.training_spectra, "training_spectra", dims, prov, attrs) as out:
             out["wave"][...] = grid
             if names:

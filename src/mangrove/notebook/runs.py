@@ -126,7 +126,7 @@ class Run:
 
     def wcs(self, plateifu: str) -> WCS:
         """The celestial frame of a galaxy's maps, for ``plt.subplot(projection=...)``."""
-        text = str(artefacts.read(self._path(EXTRACT, plateifu), "extract", []).attrs["wcs"])
+        text = artefacts.read(self._path(EXTRACT, plateifu), "extract", []).attrs["wcs"]
         if not text:
             raise ArtefactError(f"{plateifu} has no celestial frame.")
         return WCS(text)
@@ -144,10 +144,9 @@ class Run:
         extract, fit = self._galaxy(plateifu)
         self._check_baxel(plateifu, baxel, len(fit["status"]))
         galaxy, spectra = fitted_spectra(extract, fit)
-        ready, params = spectra[baxel], json.loads(fit.attrs["params"])
-        wave = extract["wave"]
+        ready, wave = spectra[baxel], extract["wave"]
         found = {name: ("wave", extract[name][baxel], _about(EXTRACT, name)) for name in _SPECTRA if name != "wave"}
-        transmission = galactic_transmission(wave, params["ebv"] * params["ebv_scale"])
+        transmission = galactic_transmission(wave, fit.attrs["ebv_galactic"] * fit.attrs["ebv_scale"])
         model = stored_model(fit, baxel, galaxy, ready)
         for name, values in as_observed(wave, galaxy.z, transmission, ready, model).items():
             found[name] = ("wave", values, {} if name == "used" else {"units": EXTRACT.fields["flux"].unit})
@@ -167,12 +166,10 @@ class Run:
         """
         extract, fit = self._galaxy(plateifu)
         self._check_baxel(plateifu, baxel, len(fit["status"]))
-        params = json.loads(fit.attrs["params"])
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
         arguments["template_lsf"] = shared_line_spread(extract["wave"], extract["lsf"])
-        arguments |= {name: params[name] for name in ("z", "ebv", "seed")}
-        arguments |= {name: params[name] for name in Fit.model_fields if name in params}
-        return arguments | {"name": plateifu, "baxel": baxel, "pixel_scale": float(fit.attrs["pixel_scale"])}
+        arguments |= {name: fit.attrs[name] for name in ("z", "seed", "pixel_scale", *Fit.model_fields)}
+        return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
     @cached_property
     def _starts(self) -> np.ndarray:

@@ -1,6 +1,5 @@
 """The fit of one spectrum, as the workflow fits a baxel."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -157,8 +156,7 @@ def fit_spectrum(
     chosen = _checked(templates, options)
     z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
     data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
-    params = chosen.model_dump() | {"z": z, "ebv": ebv, "seed": seed}
-    settings = FitSettings.from_params(params)
+    settings = FitSettings.from_params(chosen.model_dump())
     transmission = galactic_transmission(data.wave, ebv * chosen.ebv_scale)
     draws = draw_seed(seed, name, baxel)
     _check_range(data.wave / (1.0 + z), chosen.rest_range)
@@ -166,11 +164,8 @@ def fit_spectrum(
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
     stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
-    attrs = {
-        "params": json.dumps(params),
-        "z": z,
-        "pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale"),
-    }
+    area = {"pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale")}
+    attrs = settings._asdict() | area | {"z": z, "templates": chosen.templates}
     columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
     fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
     labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}

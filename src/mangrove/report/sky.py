@@ -40,7 +40,7 @@ class SkyFrame(NamedTuple):
 def sky_frame(extract: Artefact) -> SkyFrame:
     """Offsets from the centre in arcsec; towards east and north where columns and rows run along them."""
     attrs, inside = extract.attrs, extract["spaxel_status"] != SpaxelStatus.OUTSIDE_FIELD
-    scale = float(attrs["pixel_scale"])
+    scale = attrs["pixel_scale"]
     east, north = _directions(attrs["wcs"])
     x, y = (
         scale * (edges - attrs[f"{axis}_centre"]) * (direction or 1)
@@ -64,7 +64,7 @@ def sky_offsets(extract: Artefact, east, north) -> tuple[np.ndarray, np.ndarray]
     header = extract.attrs["wcs"]
     matrix = WCS(Header.fromstring(header)).pixel_scale_matrix * 3600.0
     columns, rows = np.linalg.solve(matrix, np.stack([east, north]))
-    scale, signs = float(extract.attrs["pixel_scale"]), _directions(header)
+    scale, signs = extract.attrs["pixel_scale"], _directions(header)
     return columns * scale * (signs[0] or 1), rows * scale * (signs[1] or 1)
 
 

@@ -1,7 +1,5 @@
 """Figure of the training spectra."""
 
-import json
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -27,7 +25,7 @@ def training_figure(path: str) -> Figure:
     with artefacts.opened(path, "training_spectra") as f:
         wave, flux, snr = f["wave"][...], f["flux"][:SAMPLE_ROWS], f["snr"][:SAMPLE_ROWS]
         split, cut = f["split"][...], f["candidate_cut"][...]
-        low, high = json.loads(f.attrs["params"])["norm_band"]
+        low, high = artefacts.attributes(f)["norm_band"]
     unit = f"flux / mean at {low:g}-{high:g} Å"
     figure = new_figure(15, 11)
     grid = figure.add_gridspec(3, 2, height_ratios=[1, 1, 0.7])

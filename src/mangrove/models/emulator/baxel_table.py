@@ -117,7 +117,7 @@ def common_bins(extracts: Sequence, wanted: Bins) -> Bins:
     for path in extracts:
         with artefacts.opened(path, "extract") as f:
             if f["flux"].shape[0]:
-                z = float(f.attrs["z"])
+                z = artefacts.attributes(f)["z"]
                 low, high = max(low, f["wave"][0] / (1 + z)), min(high, f["wave"][-1] / (1 + z))
     try:
         return wanted.within(low, high)
@@ -145,8 +145,8 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
 def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: Continuum) -> np.ndarray:
     """Flux in bins of the baxels of a galaxy, Galactic extinction removed."""
     extract = artefacts.read(path, "extract", ["wave", "flux", "mask"])
-    wave, z = extract["wave"], float(extract.attrs["z"])
-    flux = extract["flux"] / galactic_transmission(wave, float(extract.attrs["ebv_galactic"]) * how.ebv_scale)
+    wave, z = extract["wave"], extract.attrs["z"]
+    flux = extract["flux"] / galactic_transmission(wave, extract.attrs["ebv_galactic"] * how.ebv_scale)
     good = (extract["mask"] == 0) & np.isfinite(flux) & ~night_sky(wave, how.sky_half_width)
     # Without a fit, the lines lie where the catalogue says.
     velocity = np.where(np.isfinite(v_gas), v_gas, 0.0)

@@ -48,7 +48,7 @@ class FitSettings(NamedTuple):
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> "FitSettings":
-        """The settings from a rule's params, which have the same names."""
+        """The settings from a rule's params or the attributes of an artefact 'fit', which have the same names."""
         chosen = {name: params[name] for name in cls._fields}
         return cls(**chosen | {"rest_range": tuple(params["rest_range"])})
 

@@ -1,6 +1,5 @@
 """The table of all baxels: labels of one galaxy from its artefacts, and galaxies put together."""
 
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -62,14 +61,13 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
     Parameters
     ----------
     fit : Artefact
-        Of kind 'fit'; z, pixel_scale and the rule's params are its attributes.
+        Of kind 'fit'; of its attributes: z, pixel_scale, templates, age_limit.
     """
-    params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
-    library = load_library(params["templates"])
-    if params["age_limit"]:
+    z, pixel_scale = fit.attrs["z"], fit.attrs["pixel_scale"]
+    library = load_library(fit.attrs["templates"])
+    if fit.attrs["age_limit"]:
         library = younger_than(library, universe_age(z))
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
-    pixel_scale = float(fit.attrs["pixel_scale"])
     labels = baxel_labels(fit.data, table, z, pixel_scale)
     columns = {}
     for name, label in labels.items():
