@@ -79,7 +79,7 @@ def neighbour_seconds(model: Emulator, train: LineTable, batch: LineTable) -> fl
 
 def gradient_seconds(model: Emulator, batch: LineTable) -> float:
     """Time of the gradient of one line of one galaxy with respect to its bins, after compilation."""
-    halpha = model.line("Halpha")
+    halpha = model.line("Halpha_6565")
     gradient = jax.jit(jax.grad(lambda flux, luminosity: model(flux, luminosity).observed[halpha]))
     flux, luminosity = jnp.asarray(batch.flux_bins[0]), jnp.asarray(batch.log_luminosity[0])
     gradient(flux, luminosity).block_until_ready()

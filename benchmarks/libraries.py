@@ -36,7 +36,7 @@ REDSHIFT, SNR, MAX_EBV, SEED = 0.03, 100.0, 0.6, 7
 #: Populations that all references can match: at least 1 Gyr, [M/H] of at least -0.35.
 LEAST_AGE, LEAST_METALLICITY = 1.0, -0.36
 #: Case B fluxes over that of Hbeta, whose equivalent width is EW (Angstrom, rest frame); sigma of the gas, km/s.
-BALMER = {"Hdelta-4103": 0.259, "Hgamma-4342": 0.468, "Hbeta-4863": 1.0, "Halpha-6565": 2.86}
+BALMER = {"Hdelta_4103": 0.259, "Hgamma_4342": 0.468, "Hbeta_4863": 1.0, "Halpha_6565": 2.86}
 EW, SIGMA_GAS = 5.0, 40.0
 SIGMA_RANGES = ((70.0, 110.0), (110.0, 220.0))
 

@@ -21,7 +21,7 @@ LINES = fit_lines()
 SETTINGS = FitSettings()
 V_STAR, SIGMA_STAR, V_GAS, SIGMA_GAS = 120.0, 150.0, -80.0, 90.0
 #: Observed flux of the lines put in, the unit of the spectrum times Angstrom.
-FLUX = {"Halpha-6565": 30.0, "NII-6585": 12.0, "Hbeta-4863": 10.0, "OIII-5008": 15.0, "OII-3727": 9.0}
+FLUX = {"Halpha_6565": 30.0, "NII_6585": 12.0, "Hbeta_4863": 10.0, "OIII_5008": 15.0, "OII_3727": 9.0}
 
 
 @cache

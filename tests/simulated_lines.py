@@ -13,10 +13,10 @@ from mangrove.spectra.fit.templates import broaden
 #: Whether samples are large enough to state rates: 'make validate'.
 IN_FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 #: Fluxes over that of Hbeta; tied lines follow theirs.
-RATIO = {"Halpha-6565": 3.0, "NII-6585": 1.2, "Hbeta-4863": 1.0, "OIII-5008": 1.5, "OII-3727": 0.9, "OII-3730": 0.9}
-RATIO |= {"SII-6718": 0.7, "SII-6733": 0.55, "Hgamma-4342": 0.45, "Hdelta-4103": 0.25}
+RATIO = {"Halpha_6565": 3.0, "NII_6585": 1.2, "Hbeta_4863": 1.0, "OIII_5008": 1.5, "OII_3727": 0.9, "OII_3730": 0.9}
+RATIO |= {"SII_6718": 0.7, "SII_6733": 0.55, "Hgamma_4342": 0.45, "Hdelta_4103": 0.25}
 HALPHA, HBETA, OIII, OIII_WEAK, NII = (
-    LINES.index(name) for name in ("Halpha-6565", "Hbeta-4863", "OIII-5008", "OIII-4960", "NII-6585")
+    LINES.index(name) for name in ("Halpha_6565", "Hbeta_4863", "OIII_5008", "OIII_4960", "NII_6585")
 )
 
 

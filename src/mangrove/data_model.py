@@ -18,11 +18,7 @@ KMS = "km s-1"
 
 @dataclass(frozen=True)
 class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not.
-
-    Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
-    have them, and read as :mod:`mangrove.physics.lines` has them (Halpha-6565).
-    """
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not."""
 
     dims: tuple[str, ...]
     dtype: str
@@ -31,7 +27,6 @@ class Field:
     flags: dict[int, str] = field(default_factory=dict)
     packed: bool = False
     optional: bool = False
-    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ def _baxel(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | N
 
 
 def _lines(meaning: str) -> Field:
-    return Field(("line",), "str", "1", meaning, lines=True)
+    return Field(("line",), "str", "1", meaning)
 
 
 def _map(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:

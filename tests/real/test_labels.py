@@ -140,7 +140,7 @@ def test_a_blueberry_s_lines_are_those_of_metal_poor_star_formation(real_data, l
     galaxy, spectrum = galaxy_of(wave, flux, ivar, ~good, lsf, 0.0472323, library(name))
     result = fit_spectrum(spectrum, *galaxy)
     halpha, hbeta, oiii, nii = (
-        result.line_flux[LINES.index(n)] for n in ("Halpha-6565", "Hbeta-4863", "OIII-5008", "NII-6585")
+        result.line_flux[LINES.index(n)] for n in ("Halpha_6565", "Hbeta_4863", "OIII_5008", "NII_6585")
     )
     assert oiii / hbeta > 5
     assert nii / halpha < 0.1

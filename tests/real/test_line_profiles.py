@@ -20,7 +20,7 @@ from mangrove.survey.sample import read_sheet
 from .conftest import ROOT
 
 LINES = fit_lines()
-HALPHA, HBETA, OIII_WEAK, OIII = (LINES.index(n) for n in ("Halpha-6565", "Hbeta-4863", "OIII-4960", "OIII-5008"))
+HALPHA, HBETA, OIII_WEAK, OIII = (LINES.index(n) for n in ("Halpha_6565", "Hbeta_4863", "OIII_4960", "OIII_5008"))
 ALL = {"gas_components": 2, "broad_lines": True}
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]

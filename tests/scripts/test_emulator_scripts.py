@@ -122,14 +122,14 @@ def test_too_few_test_galaxies_give_no_verdict(finished):
 
 
 def test_shortfalls_are_logged_and_stand_in_the_table(script, caplog):
-    row = QualityRow("Halpha", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
+    row = QualityRow("Halpha_6565", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
     with caplog.at_level("INFO", "mangrove.emulator_quality"):
-        table = script("emulator_quality").with_verdict([row, row._replace(line="Hbeta", n=20)], 900)
-    assert [(one["line"], one["holds"]) for one in table] == [("Halpha", "no"), ("Hbeta", "too few")]
+        table = script("emulator_quality").with_verdict([row, row._replace(line="Hbeta_4863", n=20)], 900)
+    assert [(one["line"], one["holds"]) for one in table] == [("Halpha_6565", "no"), ("Hbeta_4863", "too few")]
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
         "beyond the limits: mean gain in rho 0.0020 is below 0.012",
-        "beyond the limits: Halpha: gain in rho 0.0020 is below 0.007",
+        "beyond the limits: Halpha_6565: gain in rho 0.0020 is below 0.007",
     ]
     assert "1 of 2 lines" in caplog.text
 
@@ -296,7 +296,7 @@ def test_the_table_of_a_desi_file_keeps_the_published_predictions(script, Params
     outputs = Params(table=str(tmp_path / "table.h5"))
     script("emulator_table").main(Params(desi=str(tmp_path / "desi.h5")), outputs, Params(source="desi"))
     found = read_stored(tmp_path / "table.h5")
-    assert found.table.lines == ("Halpha", "Hbeta") and found.published.shape == (30, 2)
+    assert found.table.lines == ("Halpha_6565", "Hbeta_4863") and found.published.shape == (30, 2)
     for mine, theirs in zip(found.parts, split(found.table), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert found.table.log_luminosity.min() > 35

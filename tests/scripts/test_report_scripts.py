@@ -80,7 +80,7 @@ def baxel_flux(rng, snr):
     stars = broaden(library.flux[3, 6][:, None], step, 30.0, 120.0)[:, 0]
     flux = np.interp(WAVE / (1 + Z), library.wave, stars)
     flux /= np.median(flux)
-    for name, strength in (("Hbeta-4863", 1.0), ("OIII-5008", 2.0), ("OIII-4960", 0.67)):
+    for name, strength in (("Hbeta_4863", 1.0), ("OIII_5008", 2.0), ("OIII_4960", 0.67)):
         centre = fit_lines().wave[fit_lines().index(name)] * (1 + Z)
         flux += strength * np.exp(-0.5 * ((WAVE - centre) / 1.8) ** 2)
     error = 1.0 / snr
@@ -342,7 +342,7 @@ def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
         )
         assert not [axes for axes in figure.axes if axes.images]
     lines = {row[0]: row[1:] for row in single.line_rows(fit)}
-    hbeta = fit_lines().index("Hbeta-4863")
+    hbeta = fit_lines().index("Hbeta_4863")
     assert lines[r"H$\beta$"][0] == single.with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
     assert r"H$\alpha$" not in lines
     values = {title: value for title, value, _ in single.label_rows(labels)}

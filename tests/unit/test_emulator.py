@@ -29,7 +29,7 @@ from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 
-LINES = ("Halpha", "OIII_5008")
+LINES = ("Halpha_6565", "OIII_5008")
 BINS = Bins.equal(n_bin=4)
 TRUE_SCATTER = 0.3
 

@@ -69,7 +69,7 @@ def test_mock_spaxels_are_measured_with_their_errors(mock):
 
 
 def test_the_reference_knows_the_class_and_not_the_strength(mock):
-    halpha = LINES.index("Halpha")
+    halpha = LINES.index("Halpha_6565")
     offset = mock.true[:, halpha] - mock.reference[:, halpha]
     assert spearman(mock.true[:, halpha], mock.reference[:, halpha]) > 0.3
     assert 0.05 < np.std(offset) < 1.5 and abs(np.median(offset)) < 0.5

@@ -27,9 +27,9 @@ STEP = 1e-4 * np.log(10)
 SIGMA = REST / 1200.0 / 2.3548
 STARS = match_line_spread(LIBRARY, STEP, REST, SIGMA)
 LINES = fit_lines()
-HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
+HALPHA, HBETA = LINES.index("Halpha_6565"), LINES.index("Hbeta_4863")
 SETTINGS = FitSettings(n_draw=4)
-FLUX = {"Halpha-6565": 30.0, "NII-6585": 10.0, "Hbeta-4863": 9.0, "OIII-5008": 15.0}
+FLUX = {"Halpha_6565": 30.0, "NII_6585": 10.0, "Hbeta_4863": 9.0, "OIII_5008": 15.0}
 
 
 def spectrum_of(continuum=1.0, lines=FLUX, sigma=150.0, stars=STARS, line_spread=SIGMA, velocity=0.0, snr=60.0):
@@ -79,7 +79,7 @@ def test_hbeta_outside_of_the_range():
 
 
 def test_a_negative_balmer_decrement():
-    result = fit(*spectrum_of(lines=FLUX | {"Hbeta-4863": 20.0}))
+    result = fit(*spectrum_of(lines=FLUX | {"Hbeta_4863": 20.0}))
     out = labels(result)
     assert out["ebv_gas"].value[0] < 0 and out["ebv_gas"].flag[0] == LabelFlag.NEGATIVE_DECREMENT
     # No dust is assumed, and the label is there.

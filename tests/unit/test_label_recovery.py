@@ -24,7 +24,7 @@ from mangrove.validation.label_recovery import (
 )
 from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
 
-LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+LINES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]
 Z, PIXEL = 0.02, 0.5
 

@@ -27,7 +27,7 @@ from mangrove.ssp.library import load_mastar
 
 MASTAR = load_mastar()
 TABLE = template_table(MASTAR)
-LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+LINES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 GOOD = [30.0, 20.0, 120.0, 30.0]
 MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 
@@ -276,7 +276,7 @@ def test_labels_know_when_a_line_that_they_use_is_not_one_gaussian():
     """One baxel for each line of LINES that is odd, and one of which only the ratio of a doublet is."""
     shape = np.vstack([np.eye(4, dtype=np.uint8) * fit_results.NOT_ONE_GAUSSIAN, np.full((1, 4), 2, np.uint8)])
     out = labels(stored([GOOD] * 5, line_shape=shape))
-    balmer = np.append(np.isin(LINES, ["Halpha-6565", "Hbeta-4863"]), False)
+    balmer = np.append(np.isin(LINES, ["Halpha_6565", "Hbeta_4863"]), False)
     for name, label in out.items():
         odd = label.flag & LabelFlag.NOT_ONE_GAUSSIAN > 0
         if name == "d_bpt":

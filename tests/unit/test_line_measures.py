@@ -20,7 +20,7 @@ STEP = np.log(WAVE[1] / WAVE[0])
 LSF = WAVE / 1500.0 / 2.3548
 SIGMA_GAS = 80.0
 LINES = fit_lines()
-HBETA, OIII = LINES.index("Hbeta-4863"), LINES.index("OIII-5008")
+HBETA, OIII = LINES.index("Hbeta_4863"), LINES.index("OIII_5008")
 AREA = {HBETA: 20.0, OIII: 30.0}
 N = 24
 

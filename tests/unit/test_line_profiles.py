@@ -67,7 +67,7 @@ def test_the_direct_sum_of_a_gaussian_is_its_flux_within_honest_errors(single):
     # Part of the noise is in both, so their difference scatters by less than the error.
     assert 0.3 < np.nanstd(residual) < 1.0
     wide = fits(ONE[120.0], 24, 50, HALPHA, seed=3)
-    flux = RATIO["Halpha-6565"] * hbeta_flux(30.0, 50, HALPHA)
+    flux = RATIO["Halpha_6565"] * hbeta_flux(30.0, 50, HALPHA)
     pulls = [(r.line_flux_sum[HALPHA] - flux) / r.line_flux_sum_err[HALPHA] for r in wide]
     assert 0.6 < np.std(pulls) < 1.4 and abs(np.mean(pulls)) < 3 / np.sqrt(24) + 0.3
 
@@ -83,7 +83,7 @@ def test_other_lines_are_flagged(name):
 def test_the_direct_sum_holds_what_a_gaussian_leaves_out():
     """A wing of 23 % at -400 km/s."""
     results = fits(TWO["400 km/s, 0.3, wide"], 4, 100, OIII)
-    true = RATIO["OIII-5008"] * hbeta_flux(30.0, 100, OIII)
+    true = RATIO["OIII_5008"] * hbeta_flux(30.0, 100, OIII)
     for r in results:
         assert r.line_flux[OIII] < 0.92 * true
         assert r.line_flux_sum[OIII] == pytest.approx(true, rel=0.06)
@@ -102,7 +102,7 @@ def test_masked_pixels_of_a_sum_are_those_of_the_profile():
 @pytest.mark.parametrize(("factor", "rejected"), [(1.0, False), (1.03, False), (1.25, True), (0.75, True)])
 def test_a_doublet_whose_ratio_the_data_reject_is_flagged(factor, rejected):
     gas, hbeta = ONE[120.0], hbeta_flux(30.0, 200, OIII)
-    change = (factor - 1.0) * hbeta * RATIO["OIII-5008"] * LINES.ratio[OIII_WEAK]
+    change = (factor - 1.0) * hbeta * RATIO["OIII_5008"] * LINES.ratio[OIII_WEAK]
     clean = starlight() + emission(gas, hbeta) + line(OIII_WEAK, *gas.components[0][:2], change)
     error = np.full(WAVE.size, 1 / 30)
     _, result = fit(clean + error * np.random.default_rng(4).standard_normal(WAVE.size), error)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from mangrove.artefacts import Artefact, line_names
+from mangrove.artefacts import Artefact, read_text
 from mangrove.data_model import EXTRACT, FLUX, KMS, LABELS
 from mangrove.export.columns import inverse_variance_unit
 from mangrove.export.dap_names import MASKNAME, baxel_mask, channel_name, outside_mask
@@ -77,7 +77,7 @@ def dap_maps(source: Source, i: int) -> fits.HDUList:
     """
     extract, rows = spaxels_of(source, i), source.rows(i)
     columns = {name: source.file[name][rows] for name in _COLUMNS}
-    lines = line_names(source.file["line"]), source.file["line_wave"][...]
+    lines = read_text(source.file["line"]).tolist(), source.file["line_wave"][...]
     galaxy = _Galaxy(extract, outside_mask(extract["spaxel_status"]), celestial_frame(extract), columns, *lines)
     primary = primary_hdu(source, i, extract)
     primary.header["DAPFRMT"] = ("MAPS", "layout of the DAP, measured by mangrove")
@@ -199,6 +199,6 @@ def _hdu(galaxy: _Galaxy, name: str, values: np.ndarray, unit: str, meaning: str
 def _name_lines(header: fits.Header, galaxy: _Galaxy) -> None:
     """Cards C01 (the DAP's name), N01 (ours) and W01 (vacuum wavelength) and so on."""
     for k, (line, wave) in enumerate(zip(galaxy.line, galaxy.line_wave, strict=True), start=1):
-        header[f"C{k:02d}"] = (channel_name(line, wave), f"Data in channel {k}")
+        header[f"C{k:02d}"] = (channel_name(line), f"Data in channel {k}")
         header[f"N{k:02d}"] = (line, "its name in mangrove")
         header[f"W{k:02d}"] = (float(wave), "[Angstrom] rest wavelength, vacuum")

@@ -56,7 +56,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self._table = artefacts.read(folder / LABELS.path, "labels")
-        self._line_labels = artefacts.line_labels(self._table["line"])
+        self._line_names = self._table["line"].tolist()
         self.galaxies = [str(name) for name in self._table["plateifu"]]
 
     def __repr__(self) -> str:
@@ -81,7 +81,7 @@ class Run:
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), a row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
         rows = self._rows(plateifu)
-        coordinates = {"line": self._line_labels, "line_wave": ("line", self._table["line_wave"])}
+        coordinates = {"line": self._line_names, "line_wave": ("line", self._table["line_wave"])}
         coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
         coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
         names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
@@ -189,9 +189,9 @@ class Run:
         return slice(int(self._starts[i]), int(self._starts[i + 1]))
 
     def _line(self, line: str) -> int:
-        if line not in self._line_labels:
-            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_labels)}.")
-        return self._line_labels.index(line)
+        if line not in self._line_names:
+            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_names)}.")
+        return self._line_names.index(line)
 
     def _path(self, kind, plateifu: str) -> Path:
         self._rows(plateifu)

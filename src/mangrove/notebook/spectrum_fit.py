@@ -10,7 +10,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mangrove import config_files
-from mangrove.artefacts import Artefact, line_labels
+from mangrove.artefacts import Artefact
 from mangrove.config import Fit
 from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
 from mangrove.errors import SpectrumError
@@ -253,7 +253,7 @@ def _label(name: str, labels) -> tuple:
 
 
 def _line_table(fit: Artefact) -> QTable:
-    table = QTable({"line": line_labels(fit["line"]), "wave": fit["line_wave"] * u.Angstrom})
+    table = QTable({"line": fit["line"], "wave": fit["line_wave"] * u.Angstrom})
     table["status"] = [LINE_STATUS[int(code)] for code in fit["line_status"][0]]
     for name, field in FIT.fields.items():
         if field.dims == ("baxel", "line") and name in fit.data and name != "line_status":

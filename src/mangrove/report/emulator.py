@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from mangrove.models.emulator.emulator import Emulator
 from mangrove.models.emulator.line_table import LineTable
+from mangrove.physics.bpt import BPT_LINES
 from mangrove.report.bpt_panel import bpt_axes
 from mangrove.report.drawing import (
     BLUE,
@@ -30,8 +31,6 @@ from mangrove.report.line_names import line_title
 from mangrove.validation.emulator_learning import LearningPoint
 from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 
-#: Lines of the BPT diagram, as tables of DESI name them.
-BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
 #: Rows that the UMAP is made of, at most.
 UMAP_ROWS = 5000
 #: Fewest rows that make one.
@@ -40,7 +39,7 @@ UMAP_LEAST = 200
 _UMAP_FEW, _NEIGHBOURS = 2000, 30
 _UMAP_INK = 9000.0
 #: Lines shown on it.
-UMAP_LINES = ("Halpha", "OIII_5008", "NII_6585")
+UMAP_LINES = ("Halpha_6565", "OIII_5008", "NII_6585")
 OBSERVED, PREDICTED, NOISY = "observed", "predicted", "predicted + noise"
 COLOURS = {OBSERVED: "0.25", PREDICTED: ORANGE, NOISY: BLUE}
 #: Panels in a row.

@@ -21,12 +21,12 @@ EXTRACT_DATASETS = [
 
 #: Maps of line fluxes: the lines that are added up.
 FLUX_MAPS = (
-    ("OII-3727", "OII-3730"),
-    ("Hbeta-4863",),
-    ("OIII-5008",),
-    ("Halpha-6565",),
-    ("NII-6585",),
-    ("SII-6718", "SII-6733"),
+    ("OII_3727", "OII_3730"),
+    ("Hbeta_4863",),
+    ("OIII_5008",),
+    ("Halpha_6565",),
+    ("NII_6585",),
+    ("SII_6718", "SII_6733"),
 )
 #: Room for a colour bar, and beside it the labels of a diagram; for a legend below a map.
 _MAP_GAPS = Gaps(left=0.8, right=1.0, bottom=0.6, top=0.75, columns=1.55, rows=0.85)

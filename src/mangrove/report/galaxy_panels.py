@@ -176,7 +176,7 @@ def flux_map(axes: Axes, seen: View, names: Sequence[str], title: str) -> None:
 
 def ew_map(axes: Axes, seen: View) -> None:
     """Logarithm of the equivalent width of Halpha, where the line has S/N above :data:`MAP_SNR`."""
-    k = fit_lines().index("Halpha-6565")
+    k = fit_lines().index("Halpha_6565")
     flux, error, ew = (seen.fit[name][:, k] for name in ("line_flux", "line_flux_err", "line_ew"))
     values = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
     value_map(axes, seen, values, f"EW({HALPHA}), rest frame", "log EW [Å]", "plasma")

@@ -49,7 +49,7 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
         columns = (2, 3) if row == 0 else (0, 1)
         panels.velocity_map(axes[row, columns[0]], seen, what)
         panels.dispersion_map(axes[row, columns[1]], seen, what)
-    panels.flux_map(axes[1, 2], seen, ("Halpha-6565",), f"{flux_title(('Halpha-6565',))} flux")
+    panels.flux_map(axes[1, 2], seen, ("Halpha_6565",), f"{flux_title(('Halpha_6565',))} flux")
     panels.ew_map(axes[1, 3], seen)
     panels.class_map(axes[2, 0], seen, 0.2)
     panels.bpt_diagram(axes[2, 1], seen)

@@ -156,7 +156,7 @@ def label_truth(extract: Artefact, truth: Artefact, z: float, pixel_scale: float
     inside = extract["bin_id"] >= 0
     bins, n = extract["bin_id"][inside], len(extract["snr"])
     names = [str(name) for name in truth["line"]]
-    halpha, ebv = truth["line_flux"][names.index("Halpha-6565")][inside].astype(float), truth["ebv_gas"][inside]
+    halpha, ebv = truth["line_flux"][names.index("Halpha_6565")][inside].astype(float), truth["ebv_gas"][inside]
     true["ebv_gas"] = weighted_mean(bins, n, halpha, ebv)
     before_dust = np.bincount(bins, np.nan_to_num(halpha * 10.0 ** (0.4 * balmer_curve()[0] * ebv)), minlength=n)
     mass = np.bincount(bins, 10.0 ** truth["log_mass"][inside].astype(float), minlength=n)

@@ -35,10 +35,10 @@ TRUTH_DATASETS = [
 ]
 
 #: Lines with a row of their own.
-STRONG_LINES = ("OII-3727", "OII-3730", "Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585", "SII-6718", "SII-6733")
+STRONG_LINES = ("OII_3727", "OII_3730", "Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585", "SII_6718", "SII_6733")
 ALL_LINES = "flux all free lines"
 #: Lines with a row for their equivalent width: those on deep absorption, and one that is not.
-EW_LINES = ("Hbeta-4863", "OIII-5008", "Halpha-6565")
+EW_LINES = ("Hbeta_4863", "OIII_5008", "Halpha_6565")
 #: Ranges of S/N per pixel of the baxels.
 SNR_RANGES = {"above 20": (20.0, np.inf), "10-20": (10.0, 20.0)}
 #: Smallest true dispersion of the stars, km/s: below, the line spread of the templates takes over.
@@ -126,7 +126,7 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
     bins, n = extract["bin_id"][inside], len(extract["snr"])
     light = truth["light_weight"][inside].astype(float)
     flux = truth["line_flux"][:, inside].astype(float)
-    halpha = flux[[str(name) for name in truth["line"]].index("Halpha-6565")]
+    halpha = flux[[str(name) for name in truth["line"]].index("Halpha_6565")]
     out = {}
     for what, weight in (("star", light), ("gas", halpha)):
         motions = truth[f"v_{what}"][inside].astype(float), truth[f"sigma_{what}"][inside].astype(float)
@@ -182,7 +182,7 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
     line_snr = np.divide(
         true["line_flux"], fit["line_flux_err"], out=np.zeros_like(true["line_flux"]), where=_known(fit)
     )
-    gas = line_snr[:, names.index("Halpha-6565")] > MIN_HALPHA_SNR
+    gas = line_snr[:, names.index("Halpha_6565")] > MIN_HALPHA_SNR
     selections = {
         "v_star": ok,
         "sigma_star": ok & (true["sigma_star"] > MIN_SIGMA_STAR),

@@ -12,11 +12,12 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.emulator.continuum_features import Bins, log_luminosity, log_luminosity_distance
-from mangrove.models.emulator.emission_lines import labels_of, lines_of
 
 #: One galaxy of so many is for tests; one of so many of the others is for validation.
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 _HEX = 8
+#: Lines of the published table of DESI galaxies that have other names here.
+_PUBLISHED_NAMES = {"Hgamma": "Hgamma_4342", "Hbeta": "Hbeta_4863", "Halpha": "Halpha_6565"}
 
 
 class LineTable(NamedTuple):
@@ -130,7 +131,7 @@ def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = No
     data = {
         "bin_edge": np.array(table.bins.edges),
         "wave": np.array(table.bins.centres),
-        "line": np.array(labels_of(table.lines)),
+        "line": np.array(table.lines),
         "identifier": table.identifier,
         "split": side,
         "flux_bins": table.flux_bins,
@@ -153,7 +154,7 @@ def read_stored(path) -> StoredTable:
     data = found.data
     table = LineTable(
         Bins(tuple(float(edge) for edge in data["bin_edge"])),
-        lines_of(data["line"]),
+        tuple(data["line"].tolist()),
         data["identifier"],
         data["flux_bins"],
         data.get("log_luminosity"),
@@ -196,12 +197,13 @@ def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
                 "one that 'mangrove desi-table' wrote."
             )
         flux, redshift = f["continuum_flux"][...], f["redshift"][...]
-        lines = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"])
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"]]
         ew, ivar = f["ew"][...], f["ew_ivar"][...]
         identifier = f["target_id"][...].astype(str)
         published = f["published_ew"][...] if "published_ew" in f else None
     luminosity = luminosity_of(flux, redshift)
     bins = Bins.equal(n_bin=flux.shape[1])
+    lines = tuple(_PUBLISHED_NAMES.get(name, name) for name in names)
     return LineTable(bins, lines, identifier, flux, luminosity, ew, ivar), published
 
 

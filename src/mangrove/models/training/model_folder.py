@@ -15,7 +15,7 @@ from flax import nnx
 
 from mangrove.errors import ModelError
 
-FORMAT = 1
+FORMAT = 2
 #: Kind of a folder without a model, as there was too little to train on; its description holds the ``reason``.
 EMPTY = "empty"
 _JSON, _ARRAYS = "model.json", "arrays.npz"

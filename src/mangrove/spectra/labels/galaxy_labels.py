@@ -45,7 +45,7 @@ MIN_GAS_SNR = 5.0
 #: Lower end of the dispersions of the gas in the fit, km/s.
 MIN_SIGMA_GAS = 1.0
 
-_BALMER = ("Halpha-6565", "Hbeta-4863")
+_BALMER = ("Halpha_6565", "Hbeta_4863")
 #: Lines that the labels of the gas use.
 _LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
