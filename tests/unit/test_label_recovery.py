@@ -17,9 +17,9 @@ from mangrove.validation.label_recovery import (
     LabelRow,
     compare_labels,
     label_table,
-    label_truth,
     limits_of,
     pool_labels,
+    true_labels,
     why_left,
 )
 from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
@@ -36,7 +36,7 @@ def truth_of_two_baxels():
     flux[2] = [[3.0, 6.0], [9.0, 12.0]]
     data |= {"line": np.array(LINES), "line_flux": flux, "line_ew": flux}
     data |= {"ebv_gas": np.array([[0.0, 0.0], [0.4, 0.2]]), "log_mass": np.array([[6.0, 6.5], [7.0, 7.5]])}
-    return label_truth(
+    return true_labels(
         Artefact("extract", {"bin_id": np.array([[0, 0], [0, 1]]), "snr": np.ones(2)}, {}, ""),
         Artefact("truth", data, {}, ""),
         Z,

@@ -14,7 +14,7 @@ from mangrove.validation.recovery import weighted_mean
 FEW_GALAXIES = 20
 
 
-class TruthRow(NamedTuple):
+class TrueWidthRow(NamedTuple):
     """A line: Spearman correlations with the true EW over the test baxels.
 
     ``rho_own`` is of the emulator's median, ``rho_predicted`` of its EW as listed, ``rho_fit`` of the fits themselves.
@@ -58,7 +58,7 @@ def baxel_widths(extract: Artefact, truth: Artefact, lines: Sequence[str]) -> np
 
 def truth_table(
     lines: Sequence[str], true: np.ndarray, predictions: Mapping[str, np.ndarray], galaxy: np.ndarray
-) -> list[TruthRow]:
+) -> list[TrueWidthRow]:
     """Rows of the table.
 
     Parameters
@@ -74,5 +74,5 @@ def truth_table(
     rows = []
     for i, line in enumerate(lines):
         rho = [spearman(true[:, i], predictions[name][:, i]) for name in ("own_median", "predicted", "measured")]
-        rows.append(TruthRow(line, int(np.isfinite(true[:, i]).sum()), n_galaxy, *rho, verdict))
+        rows.append(TrueWidthRow(line, int(np.isfinite(true[:, i]).sum()), n_galaxy, *rho, verdict))
     return rows

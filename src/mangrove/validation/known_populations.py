@@ -77,7 +77,7 @@ class Case(NamedTuple):
         return Limit(*np.fmin(fixed, self.measured[label].limit(n))) if label in self.measured else fixed
 
 
-class TruthRow(NamedTuple):
+class PopulationRow(NamedTuple):
     """Bias, scatter and width of the pulls of one label in one case."""
 
     spectra: str
@@ -134,7 +134,7 @@ def other_library(snr: float, library: str) -> Case:
     return Case("populations of another library", snr, calzetti, library, limits, measured)
 
 
-def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[TruthRow]:
+def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[PopulationRow]:
     """Draw n spectra of a case, fit them with the embedded templates, and compare labels with truth."""
     mock = mock_spectra(on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
     library = younger_than(load_library("mastar"), universe_age(REDSHIFT))
@@ -159,11 +159,11 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
 _NEEDED = ("weights", "weights_draw", "ebv_star", "ebv_draw")
 
 
-def _row(case: Case, name: str, value, error, truth) -> TruthRow:
+def _row(case: Case, name: str, value, error, truth) -> PopulationRow:
     offset, limit = value - truth, case.limit(name, value.size)
     bias, rms = float(np.mean(offset)), float(np.sqrt(np.mean(offset**2)))
     holds = "no" if abs(bias) > limit.bias or rms > limit.rms else "yes"
-    return TruthRow(
+    return PopulationRow(
         case.name,
         case.snr,
         name,

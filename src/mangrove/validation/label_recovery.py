@@ -139,7 +139,7 @@ def limits_of(label: str, snr_range: str) -> Limits:
     return Limits(fraction={BPT: 0.95, BPT_FAR: 0.98}.get(label, np.nan))
 
 
-def label_truth(extract: Artefact, truth: Artefact, z: float, pixel_scale: float) -> dict[str, np.ndarray]:
+def true_labels(extract: Artefact, truth: Artefact, z: float, pixel_scale: float) -> dict[str, np.ndarray]:
     """True labels of the baxels of a galaxy, shape (n_baxel,), for each of :data:`mangrove.data_model.LABEL`.
 
     Means over light for the stars, over Halpha for the dust of the gas; star formation, masses and the BPT diagram
@@ -180,7 +180,7 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
     labels : mapping of str to ndarray
         Columns of the artefact 'labels' for the baxels of this galaxy.
     true : mapping
-        From :func:`label_truth`.
+        From :func:`true_labels`.
     snr : ndarray, shape (n_baxel,)
 
     Returns
