@@ -130,7 +130,7 @@ def to_air(vacuum):
 
 
 def test_wavelengths_in_air_and_in_equal_steps(arguments, plain):
-    """Air is 80 km/s away from vacuum: motions must come out as they were, and fluxes too."""
+    """Air is 80 km/s away from vacuum: kinematics must come out as they were, and fluxes too."""
     vacuum = np.arange(3700.0, 7600.0, 0.7)
     arrays = {
         name: np.interp(vacuum, arguments["wave"], arguments[name].astype(float)) for name in ("flux", "ivar", "lsf")

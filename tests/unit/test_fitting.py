@@ -125,7 +125,7 @@ def test_chi2_of_the_stored_parameters_is_that_of_the_fit(settings):
     chi2 = result.chi2_reduced * (result.n_pixel - result.n_free)
     assert chi2_of_model(spectrum, result) == pytest.approx(chi2, rel=1e-6)
     free = np.count_nonzero(result.weights) + np.sum(result.line_flux[LINES.partner == np.arange(len(LINES.name))] > 0)
-    # Motions, polynomial, and dust where it has a curve of its own.
+    # Kinematics, polynomial, and dust where it has a curve of its own.
     assert result.n_free == free + 4 + 8 + (settings is SETTINGS)
 
 

@@ -1,4 +1,4 @@
-"""A second and a broad component of the gas: taken where the lines have them, with totals, errors and motions right."""
+"""A second and a broad component of the gas: taken where the lines have them, with totals, errors and kinematics right."""
 
 import numpy as np
 import pytest
@@ -61,7 +61,7 @@ def test_the_total_of_two_components_too_close_to_tell_is_right_all_the_same():
             assert r.line_flux[i] == pytest.approx(true(TWO[CLOSE], i, OIII), rel=0.04)
 
 
-def test_motions_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_first():
+def test_kinematics_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_first():
     gas = TWO["400 km/s, 0.3, wide"]
     for r in fits(gas, N, 100, OIII, settings=ALL, seed=9):
         for row, (v, sigma, part) in zip((MAIN, SECOND), gas.components, strict=True):

@@ -20,9 +20,9 @@ from mangrove.spectra.labels.galaxy_labels import fit_flag
 from mangrove.spectra.labels.label import LabelFlag
 
 #: Columns of the table of labels that the maps show.
-_MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
+_KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 _COLUMNS = (
-    *(f"{name}{end}" for name in _MOTIONS for end in ("", "_err", "_flag")),
+    *(f"{name}{end}" for name in _KINEMATICS for end in ("", "_err", "_flag")),
     *("line_flux_sum", "line_flux_sum_err", "line_flux", "line_flux_err", "line_ew", "line_ew_err", "line_flag"),
     *("status", "chi2_reduced", "snr", "area", "radius", "radius_re"),
 )

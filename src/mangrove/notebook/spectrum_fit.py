@@ -28,7 +28,7 @@ from mangrove.spectra.labels.table import label_columns
 #: Labels per area on the sky: without the area of the spectrum there is none.
 _PER_AREA = ("log_sfr_density", "log_mass_density")
 #: What the short text of a fit shows.
-_MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
+_KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 
 
 class LabelValue(NamedTuple):
@@ -70,8 +70,8 @@ class SpectrumFit:
     stored: Mapping[str, np.ndarray]
 
     def __repr__(self) -> str:
-        motions = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _MOTIONS)
-        return f"<SpectrumFit, status '{self.status}': {', '.join(motions)}>"
+        kinematics = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _KINEMATICS)
+        return f"<SpectrumFit, status '{self.status}': {', '.join(kinematics)}>"
 
     def __getitem__(self, name: str) -> u.Quantity:
         if name not in self.values:

@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.report.drawing import BLUE, FLUX_UNIT, KMS, beyond, fenced_limits, legend_above, new_figure, note, signed
-from mangrove.report.galaxy_panels import MOTION_TITLE
+from mangrove.report.galaxy_panels import KINEMATICS_TITLE
 from mangrove.report.label_style import STYLE
 from mangrove.validation.label_recovery import BPT, BPT_FAR, Checked
 from mangrove.validation.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
 
 #: Titles and units of what the figure of the fits shows.
-_FITS = {name: (title, KMS) for name, title in MOTION_TITLE.items()}
+_FITS = {name: (title, KMS) for name, title in KINEMATICS_TITLE.items()}
 _FITS[ALL_LINES] = ("flux, all free lines", f"{FLUX_UNIT} spaxel$^{{-1}}$")
 _MIN_SNR = min(low for low, _ in SNR_RANGES.values())
 _PULL_LIMIT = 5.0

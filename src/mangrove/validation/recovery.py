@@ -43,7 +43,7 @@ EW_LINES = ("Hbeta_4863", "OIII_5008", "Halpha_6565")
 SNR_RANGES = {"above 20": (20.0, np.inf), "10-20": (10.0, 20.0)}
 #: Smallest true dispersion of the stars, km/s: below, the line spread of the templates takes over.
 MIN_SIGMA_STAR = 60.0
-#: True line flux over its error from which on a flux, and (Halpha) the motions of the gas, count.
+#: True line flux over its error from which on a flux, and (Halpha) the kinematics of the gas, count.
 MIN_LINE_SNR, MIN_HALPHA_SNR = 3.0, 5.0
 #: What the pulls must keep to.
 MEAN_LIMIT, WIDTH_LIMITS = 0.3, (0.8, 1.3)
@@ -118,7 +118,7 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         Shape (n_baxel,): v and sigma of stars (weighted by light) and gas (weighted by Halpha) in km/s, from the first
-        and second moment of all motions in the bin; labels of the populations, means weighted by light. ``line_flux``,
+        and second moment of all velocities in the bin; labels of the populations, means weighted by light. ``line_flux``,
         shape (n_baxel, n_line), 1e-17 erg/s/cm2/spaxel: the mean over spaxels, as a baxel's spectrum is a mean.
         ``line_ew``, Angstrom: that flux over the mean continuum; NaN where a spaxel has no line to tell it.
     """
@@ -129,8 +129,8 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
     halpha = flux[[str(name) for name in truth["line"]].index("Halpha_6565")]
     out = {}
     for what, weight in (("star", light), ("gas", halpha)):
-        motions = truth[f"v_{what}"][inside].astype(float), truth[f"sigma_{what}"][inside].astype(float)
-        out[f"v_{what}"], out[f"sigma_{what}"] = combined_moments(bins, n, weight, *motions)
+        kinematics = truth[f"v_{what}"][inside].astype(float), truth[f"sigma_{what}"][inside].astype(float)
+        out[f"v_{what}"], out[f"sigma_{what}"] = combined_moments(bins, n, weight, *kinematics)
     out |= {name: weighted_mean(bins, n, light, truth[name][inside]) for name in _MEANS}
     ew = truth["line_ew"][:, inside].astype(float)
     continuum = np.divide(flux, ew, out=np.full(flux.shape, np.nan), where=ew > 0)
@@ -169,7 +169,7 @@ def combined_moments(bins, n: int, weight, velocity, sigma) -> tuple[np.ndarray,
 def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comparison]:
     """Measured against true, by quantity, of the baxels of a galaxy whose fit is ok.
 
-    The motions of the gas count where Halpha has a true S/N above 5, a flux where its own is above 3, the dispersion
+    The kinematics of the gas count where Halpha has a true S/N above 5, a flux where its own is above 3, the dispersion
     of the stars where the true one is above 60 km/s.
 
     Parameters

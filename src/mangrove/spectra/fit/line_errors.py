@@ -1,4 +1,4 @@
-"""Errors of emission lines with all else free: starlight, dust, polynomial, and the motions of the gas."""
+"""Errors of emission lines with all else free: starlight, dust, polynomial, and the kinematics of the gas."""
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -23,7 +23,7 @@ def line_weight_factor(fit: Fit) -> np.ndarray:
     problem = fit.solution.problem
     by_starlight, hold = problem.starlight_columns(fit.solution.composition)
     gas = np.where(_is_free(fit), problem.gas, 0.0)
-    columns = np.hstack([gas, _motion_columns(fit), by_starlight])
+    columns = np.hstack([gas, _kinematics_columns(fit), by_starlight])
     squares = columns.T @ columns + np.diag(np.append(np.zeros(columns.shape[1] - hold.size), hold))
     length = np.sqrt(squares.diagonal())
     known = length > 0
@@ -43,18 +43,18 @@ def _is_free(fit: Fit) -> np.ndarray:
     return lit | ((gas.component == MAIN) & ~np.isin(gas.free, gas.free[lit]))
 
 
-def _motion_columns(fit: Fit) -> np.ndarray:
+def _kinematics_columns(fit: Fit) -> np.ndarray:
     """Derivatives of the emission by velocity and squared dispersion of each component over the errors."""
-    motions = fit.solution.motions[1:]
+    kinematics = fit.solution.kinematics[1:]
     good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]
 
     def at(i: int, velocity: float, sigma2: float) -> np.ndarray:
-        moved = motions.copy()
-        moved[i] = motions[i, 0] + velocity, np.sqrt(max(motions[i, 1] ** 2 + sigma2, 0.0))
+        moved = kinematics.copy()
+        moved[i] = kinematics[i, 0] + velocity, np.sqrt(max(kinematics[i, 1] ** 2 + sigma2, 0.0))
         return fit.emission_of(moved)[good]
 
     columns = []
-    for i, (_, sigma) in enumerate(motions):
+    for i, (_, sigma) in enumerate(kinematics):
         step = max(_SIGMA2_STEP, _SIGMA2_PART * sigma**2)
         columns += [at(i, _V_STEP, 0.0) - at(i, -_V_STEP, 0.0), at(i, 0.0, step) - at(i, 0.0, -step)]
     return np.column_stack(columns) / error[:, None]

@@ -29,7 +29,7 @@ def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dic
     draws : sequence of Composition
         Noisy copies of the model.
     """
-    v_gas, sigma_gas = fit.gas_motion
+    v_gas, sigma_gas = fit.gas_kinematics
     status = line_status_of(fit.spectrum, fit.lines, v_gas, sigma_gas)
     # What had no template, as its partner seemed to lie outside, has no flux.
     status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LINE_OUTSIDE
@@ -86,10 +86,10 @@ def _fluxes(fit: Fit, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
     NaN where the fit has no template for it.
     """
-    gas, lines, motions = fit.solution.gas, fit.lines, fit.solution.motions[1:]
+    gas, lines, kinematics = fit.solution.gas, fit.lines, fit.solution.kinematics[1:]
     shape = fit.settings.n_component, len(lines.name)
     at = gas.component, gas.free
-    velocity = motions[np.searchsorted(gas.components, gas.component), 0]
+    velocity = kinematics[np.searchsorted(gas.components, gas.component), 0]
     # Templates sum to 1 over pixels, and the flux of a line is over wavelength.
     width = pixel_width(lines.wave[gas.free], fit.z, velocity, fit.spectrum.log_step)
     flux, error = np.full(shape, np.nan), np.full(shape, np.nan)

@@ -83,7 +83,7 @@ class _Residuals:
         self.error = spectrum.error * max(robust_rms(fit.solution.residual), 1.0)
         #: Width of the pixels in the frame of the fluxes, Angstrom.
         self.width = spectrum.wave * (1.0 + fit.z) * spectrum.log_step
-        away = distance_to_lines(spectrum.wave, fit.lines, fit.gas_motion[0])
+        away = distance_to_lines(spectrum.wave, fit.lines, fit.gas_kinematics[0])
         self.free = self.good & (away > LEAST_SUM_HALF_WIDTH)
 
     def sums(self, windows) -> tuple[np.ndarray, np.ndarray]:
@@ -106,10 +106,10 @@ class _Residuals:
 
 def _windows(fit: Fit) -> list[np.ndarray]:
     """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
-    wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_motion
+    wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_kinematics
     spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.sigma) / lines.wave
     half = np.zeros(len(lines.name))
-    for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True):
+    for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.kinematics[1:], strict=True):
         if component != BROAD:
             half = np.maximum(half, abs(v - velocity) + WINDOW_SIGMA * np.hypot(sigma, spread))
     away = np.abs(C_KMS * np.log(wave / lines.wave[:, None]) - velocity)
@@ -120,24 +120,24 @@ def _windows(fit: Fit) -> list[np.ndarray]:
 
 def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
     """Whether the lines of a doublet ask for another ratio than the one that ties them, shape (n_line,)."""
-    lines, motions = fit.lines, dict(zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True))
+    lines, kinematics = fit.lines, dict(zip(fit.solution.gas.components, fit.solution.kinematics[1:], strict=True))
     rejected = np.zeros(len(lines.name), bool)
     tied = np.flatnonzero((lines.partner != np.arange(rejected.size)) & np.isfinite(flux) & (flux > 0))
     for weak in tied:
         strong = lines.partner[weak]
-        (low, low_err), (high, high_err) = (_missing(fit, data, parts[:, i], motions, i) for i in (weak, strong))
+        (low, low_err), (high, high_err) = (_missing(fit, data, parts[:, i], kinematics, i) for i in (weak, strong))
         error = np.sqrt(low_err**2 + (lines.ratio[weak] * high_err) ** 2 + (FLUX_FLOOR * flux[weak]) ** 2)
         rejected[[weak, strong]] |= abs(low - lines.ratio[weak] * high) > MAX_RATIO_RESIDUAL * error
     return rejected
 
 
-def _missing(fit: Fit, data: _Residuals, parts, motions, line: int) -> tuple[float, float]:
+def _missing(fit: Fit, data: _Residuals, parts, kinematics, line: int) -> tuple[float, float]:
     """Flux of a line's own profile in the residual, and its error."""
     wave, centre = fit.spectrum.wave, fit.lines.wave[line]
     spread = np.interp(centre, wave, fit.spectrum.sigma) / centre * C_KMS
     velocity = C_KMS * np.log(wave / centre)
     profile = np.zeros(wave.size)
-    for component, (v, sigma) in motions.items():
+    for component, (v, sigma) in kinematics.items():
         width = np.hypot(sigma, spread)
         profile += np.nan_to_num(parts[component]) / width * np.exp(-0.5 * ((velocity - v) / width) ** 2)
     profile /= np.sum(profile * data.width)

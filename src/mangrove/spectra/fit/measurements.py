@@ -45,7 +45,7 @@ def collect(fit: Fit, n_clipped: int, bic_gain: float) -> FitResult:
     quality, factor = _quality(fit)
     rng = np.random.default_rng(fit.spectrum.seed)
     draws = fit.solution.problem.draws(fit.solution.composition, factor, fit.settings.n_draw, rng)
-    motions, lines = _motions(fit, factor), measured_lines(fit, factor, draws)
+    kinematics, lines = _kinematics(fit, factor), measured_lines(fit, factor, draws)
     populations = _populations(fit, draws)
     light = fit.spectrum.flux - fit.emission
     r_flux, r_flux_err = r_band_flux(
@@ -53,13 +53,13 @@ def collect(fit: Fit, n_clipped: int, bic_gain: float) -> FitResult:
     )
     detected = bool(np.any(lines["line_flux"] > _DETECTED * lines["line_flux_err"]))
     return FitResult(
-        status=_status(fit, motions, detected) if np.any(populations["weights"] > 0) else NO_CONTINUUM,
+        status=_status(fit, kinematics, detected) if np.any(populations["weights"] > 0) else NO_CONTINUUM,
         n_clipped=n_clipped,
         gas_bic_gain=bic_gain,
         r_flux=r_flux,
         r_flux_err=r_flux_err,
         **quality,
-        **motions,
+        **kinematics,
         **lines,
         **populations,
     )
@@ -86,8 +86,8 @@ def _is_fixed(fit: Fit) -> bool:
     return fit.guide is not None and fit.guide.half_width == 0
 
 
-def _motions(fit: Fit, factor: float) -> dict[str, float]:
-    (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_motion, fit.gas_motion
+def _kinematics(fit: Fit, factor: float) -> dict[str, float]:
+    (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_kinematics, fit.gas_kinematics
     star_errors, gas_errors = fit.solution.errors[0] * factor, fit.solution.errors[1:] * factor
     if _is_fixed(fit):
         star_errors = fit.guide.v_err, fit.guide.sigma_err
@@ -109,10 +109,10 @@ def _motions(fit: Fit, factor: float) -> dict[str, float]:
 
 
 def _components(fit: Fit, errors) -> dict:
-    """Motions of the components of the gas, NaN of those that it does not have."""
+    """Kinematics of the components of the gas, NaN of those that it does not have."""
     components = fit.solution.gas.components
     columns = np.full((4, fit.settings.n_component), np.nan)
-    columns[:, components] = np.hstack([fit.solution.motions[1:], errors])[:, [0, 2, 1, 3]].T
+    columns[:, components] = np.hstack([fit.solution.kinematics[1:], errors])[:, [0, 2, 1, 3]].T
     names = ("component_v", "component_v_err", "component_sigma", "component_sigma_err")
     return {"gas_model": GAS_MODEL[components], **dict(zip(names, columns, strict=True))}
 
@@ -151,7 +151,7 @@ def _line_spread_correction(fit: Fit) -> float:
     best, spectrum, stars = fit.solution.composition, fit.spectrum, fit.stars
     template = np.interp(spectrum.wave, stars.wave, stars.sigma)
     difference = (template**2 - spectrum.sigma**2) * (C_KMS / spectrum.wave) ** 2
-    velocity, sigma = fit.star_motion
+    velocity, sigma = fit.star_kinematics
     narrow = np.sqrt(max(sigma**2 - _SIGMA2_STEP, 0.0))
     wide = np.sqrt(sigma**2 + _SIGMA2_STEP)
     mixture = stars.flux @ best.weights
@@ -163,12 +163,12 @@ def _line_spread_correction(fit: Fit) -> float:
     return float(np.sum(weight * difference[good]) / np.sum(weight)) if np.any(weight) else 0.0
 
 
-def _status(fit: Fit, motions: dict[str, float], detected: bool) -> int:
+def _status(fit: Fit, kinematics: dict[str, float], detected: bool) -> int:
     """Status of a fit with starlight."""
-    (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_motion, fit.gas_motion
+    (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_kinematics, fit.gas_kinematics
     bound, guide = fit.settings.velocity_bound, fit.guide
     # Starlight that does not tell its velocity within the bounds is none.
-    if motions["v_star_err"] > bound:
+    if kinematics["v_star_err"] > bound:
         return NO_CONTINUUM
     gas_at_bound = abs(v_gas) > NEAR_BOUND * bound
     if _NEARLY * abs(v_star) > NEAR_BOUND * bound or (gas_at_bound and detected):
@@ -179,9 +179,9 @@ def _status(fit: Fit, motions: dict[str, float], detected: bool) -> int:
         return SIGMA_AT_BOUND
     if sigma_fit > NEAR_BOUND * SIGMA_STAR_BOUND[1]:
         return SIGMA_AT_BOUND
-    if abs(motions["sigma_star_correction"]) > sigma_fit**2:
+    if abs(kinematics["sigma_star_correction"]) > sigma_fit**2:
         return SIGMA_BELOW_LSF
-    # Of a galaxy without lines the motions of the gas are noise: no fault of the stars.
+    # Of a galaxy without lines the kinematics of the gas are noise: no fault of the stars.
     if sigma_gas > NEAR_BOUND * SIGMA_GAS_BOUND[1] or gas_at_bound:
         return GAS_AT_BOUND
     return OK

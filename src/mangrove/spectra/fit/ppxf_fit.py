@@ -88,8 +88,8 @@ def fit_spectrum(
     if clipped.any():
         spectrum = spectrum._replace(good=spectrum.good & ~clipped)
         task = task._replace(spectrum=spectrum)
-        solution = solve(task, solution.gas, solution.motions, solution.composition.theta)
-    if not np.all(np.isfinite(solution.motions)):
+        solution = solve(task, solution.gas, solution.kinematics, solution.composition.theta)
+    if not np.all(np.isfinite(solution.kinematics)):
         return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
     return collect(Fit(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
 
@@ -105,13 +105,13 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     mixture = stars.flux @ fit.weights * attenuation_at_pivot(fit.ebv_star)
     theta = np.append(fit.ebv_star - fit.ebv_polynomial, fit.polynomial)
     starlight = shaped_starlight(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
-    motions = np.column_stack([fit.component_v, fit.component_sigma])
-    used = np.flatnonzero(np.isfinite(motions[:, 0]))
+    kinematics = np.column_stack([fit.component_v, fit.component_sigma])
+    used = np.flatnonzero(np.isfinite(kinematics[:, 0]))
     flux = np.asarray(fit.component_flux)
     gas = with_components(_gas(spectrum, stars, lines), lines, used[1:])
-    width = pixel_width(lines.wave[gas.free], z, motions[gas.component, 0], spectrum.log_step)
+    width = pixel_width(lines.wave[gas.free], z, kinematics[gas.component, 0], spectrum.log_step)
     weights = flux[gas.component, gas.free] / width
-    return Model(starlight, total_emission(gas, weights, spectrum, stars, motions[used]))
+    return Model(starlight, total_emission(gas, weights, spectrum, stars, kinematics[used]))
 
 
 def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTemplates:

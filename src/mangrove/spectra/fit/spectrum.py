@@ -45,18 +45,18 @@ def on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.nda
     return broadened[start : start + spectrum.wave.size]
 
 
-def moving_gas(gas: GasTemplates, spectrum, stars, motions) -> np.ndarray:
-    """Gas templates on the pixels of the data, each with the motion of its component, shape (n_wave, n_gas).
+def moving_gas(gas: GasTemplates, spectrum, stars, kinematics) -> np.ndarray:
+    """Gas templates on the pixels of the data, each with the kinematics of its component, shape (n_wave, n_gas).
 
     Parameters
     ----------
-    motions : array_like, shape (n_component, 2)
+    kinematics : array_like, shape (n_component, 2)
         Velocity and dispersion of each of ``gas.components``, km/s.
     """
     moved = np.empty((spectrum.wave.size, gas.component.size))
-    for component, motion in zip(gas.components, motions, strict=True):
+    for component, (velocity, sigma) in zip(gas.components, kinematics, strict=True):
         of_it = gas.component == component
-        moved[:, of_it] = on_data(gas.flux[:, of_it], spectrum, stars, *motion)
+        moved[:, of_it] = on_data(gas.flux[:, of_it], spectrum, stars, velocity, sigma)
     return moved
 
 

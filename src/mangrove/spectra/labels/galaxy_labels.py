@@ -23,7 +23,7 @@ from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
 from mangrove.spectra.labels.label import (
     MAX_ERROR,
-    MAX_MOTION_ERROR,
+    MAX_KINEMATICS_ERROR,
     Label,
     LabelFlag,
     flag_where,
@@ -40,7 +40,7 @@ from mangrove.spectra.labels.surface_densities import (
 
 #: Reduced chi2 from which on a fit is poor, as published.
 MAX_CHI2 = 2.0
-#: S/N of the best line above which the motions of the gas are measured.
+#: S/N of the best line above which the kinematics of the gas are measured.
 MIN_GAS_SNR = 5.0
 #: Lower end of the dispersions of the gas in the fit, km/s.
 MIN_SIGMA_GAS = 1.0
@@ -126,12 +126,12 @@ def dispersion_flag(status) -> np.ndarray:
     return _dark(status) | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
 
 
-def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
+def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
     """Flags of v_star, sigma_star, v_gas and sigma_gas of every baxel, uint32 bits of LabelFlag, by name.
 
     Beyond :func:`fit_flag`: NO_WEIGHTS where no starlight tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
     LOW_SNR where no line is above 5 sigma (gas) or an error is unknown or above
-    :data:`mangrove.spectra.labels.label.MAX_MOTION_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
+    :data:`mangrove.spectra.labels.label.MAX_KINEMATICS_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
     LINE_MISSING where there is no line at all.
 
     Parameters
@@ -163,7 +163,7 @@ def _faint_gas(fit: Mapping) -> np.ndarray:
 
 
 def _large_error(fit: Mapping, name: str) -> np.ndarray:
-    return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_MOTION_ERROR), LabelFlag.LOW_SNR)
+    return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_KINEMATICS_ERROR), LabelFlag.LOW_SNR)
 
 
 def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:

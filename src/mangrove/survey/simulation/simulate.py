@@ -53,8 +53,8 @@ class _Spaxels(NamedTuple):
 def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> tuple[SimulatedCube, dict]:
     """Observe a galaxy.
 
-    Maps of light, of populations, of motions and of lines are blurred by the point-spread function,
-    motions as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
+    Maps of light, of populations, of kinematics and of lines are blurred by the point-spread function,
+    kinematics as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
     behind a dust screen with one Gaussian of stellar velocities, and lines with one Gaussian of gas
     velocities. The truth is therefore exact, at the price of profiles that blurring never skews.
 

@@ -1,4 +1,4 @@
-"""Spectra of the simulated stars: populations between the points of the grid, dust, motions, line spread."""
+"""Spectra of the simulated stars: populations between the points of the grid, dust, kinematics, line spread."""
 
 from typing import NamedTuple
 
