@@ -22,7 +22,7 @@ from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.populations import population_labels, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
@@ -94,7 +94,7 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
     """Report measured minus true of spectra of one library fitted with another: every second one is of late type."""
     library = younger_than(library, universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
-    stars = match_line_spread(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), SETTINGS.rest_range)
+    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), SETTINGS.rest_range)
     spectra = [
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, SETTINGS)
         for f, e in zip(mock.flux, mock.error, strict=True)

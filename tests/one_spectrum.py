@@ -9,7 +9,7 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 Z = 0.04
@@ -27,7 +27,7 @@ FLUX = {"Halpha_6565": 30.0, "NII_6585": 12.0, "Hbeta_4863": 10.0, "OIII_5008": 
 @cache
 def stars():
     library = load_library("mastar")
-    return match_line_spread(library, 1e-4 * np.log(10), WAVE / (1 + Z), LSF / (1 + Z))
+    return match_lsf(library, 1e-4 * np.log(10), WAVE / (1 + Z), LSF / (1 + Z))
 
 
 def noise_free(line_scale=1.0, response=0.2):

@@ -108,7 +108,11 @@ EXTRACT = Kind(
         "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
         "lsf": Field(
-            _SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean; 0 where masked", packed=True
+            _SPECTRA,
+            "f4",
+            "Angstrom",
+            "line spread function (LSF), Gaussian sigma, observed frame, mean; 0 where masked",
+            packed=True,
         ),
         "n_spaxel": _baxel("1", "number of spaxels", "i4"),
         "area": _baxel("arcsec2", "area on the sky"),

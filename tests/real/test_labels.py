@@ -15,7 +15,7 @@ from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.galaxy_labels import baxel_labels
 from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.populations import template_table
@@ -237,7 +237,7 @@ def test_the_example_with_mangrove_s_templates_gives_the_same_but_for_their_widt
     wave, *_, lsf, z = ngc3522
     step = np.log(wave[-1] / wave[0]) / (wave.size - 1)
     args = step, wave / (1 + z), lsf / (1 + z), (3800.0, 8780.0)
-    templates = match_line_spread(load_library(library("emiles")), *args)
+    templates = match_lsf(load_library(library("emiles")), *args)
     (v, sigma, *_), (v_err, sigma_err, *_) = example(templates.wave, templates.flux / np.median(templates.flux))
     assert abs(v - REFERENCE["v"][0]) < np.hypot(v_err, REFERENCE["v"][1])
     assert sigma == pytest.approx(np.hypot(by_ppxf[0][1], PPXF_EXCESS), abs=sigma_err)

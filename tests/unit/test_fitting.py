@@ -27,7 +27,7 @@ from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum, model_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 #: As one call of pPXF with its multiplicative polynomial.
@@ -187,7 +187,7 @@ def test_coarse_templates_are_corrected_not_deconvolved():
     library = load_library("mastar")
     step, rest = 1e-4 * np.log(10), WAVE / (1 + Z)
     fine = library.fwhm / 2.3548 * 0.85
-    templates = match_line_spread(library, step, rest, fine)
+    templates = match_lsf(library, step, rest, fine)
     np.testing.assert_array_equal(templates.flux, library.flux.reshape(54, -1).T)
     flux = np.zeros(WAVE.size)
     # Broadening by less than the dispersion makes up for the library's own excess width, in bands.

@@ -9,7 +9,7 @@ from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import LINE_MASKED, LINE_OK
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 Z = 0.03
@@ -45,7 +45,7 @@ def with_lines(stars, v_gas):
 def fitted(flux, error, mask=None):
     mask = np.zeros(WAVE.size) if mask is None else mask
     spectrum = prepare(WAVE, flux, error**-2.0, mask, LSF, Z, np.ones(WAVE.size), SETTINGS)
-    stars = match_line_spread(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
+    stars = match_lsf(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
     return fit_spectrum(spectrum, Z, stars, LINES, SETTINGS)
 
 

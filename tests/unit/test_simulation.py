@@ -160,7 +160,7 @@ def test_stars_have_the_asked_width_and_velocity(mastar):
     rest /= np.average(rest[band], weights=np.gradient(templates.wave)[band])
     for pixel in (500, 1200, 2500, 4000):
         where = np.log(WAVE[pixel] / 1.05) - velocity / C_KMS
-        own = np.interp(np.exp(where), templates.wave, templates.sigma)
+        own = np.interp(np.exp(where), templates.wave, templates.lsf_sigma)
         width = np.sqrt(sigma**2 + (C_KMS * lsf_sigma(WAVE[pixel]) / WAVE[pixel]) ** 2 - own**2) / C_KMS
         fine = np.arange(-6 * width, 6 * width, LOG_STEP / 20)
         values = np.interp(where + fine, np.log(templates.wave), rest)

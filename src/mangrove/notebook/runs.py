@@ -15,7 +15,7 @@ from mangrove.data_model import EXTRACT, FIT, FIT_STATUS, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.spectra.fit.galaxy_fit import shared_line_spread
+from mangrove.spectra.fit.galaxy_fit import shared_lsf
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.verification import check_chain
 
@@ -168,7 +168,7 @@ class Run:
         self._check_baxel(plateifu, baxel, len(fit["status"]))
         params = json.loads(fit.attrs["params"])
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
-        arguments["template_lsf"] = shared_line_spread(extract["wave"], extract["lsf"])
+        arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
         arguments |= {name: params[name] for name in ("z", "ebv", "seed")}
         arguments |= {name: params[name] for name in Fit.model_fields if name in params}
         return arguments | {"name": plateifu, "baxel": baxel, "pixel_scale": float(fit.attrs["pixel_scale"])}

@@ -18,7 +18,7 @@ from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_line_spread, templates_at
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_lsf, templates_at
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
@@ -163,7 +163,7 @@ def fit_spectrum(
     _check_range(data.wave / (1.0 + z), chosen.rest_range)
     ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
-    stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
+    stars = templates_at(data.wave, shared_lsf(data.wave, shared[None]), z, templates, settings)
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
     attrs = {
         "params": json.dumps(params),

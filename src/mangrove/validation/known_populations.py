@@ -13,7 +13,7 @@ from mangrove.spectra.fit.galaxy_fit import GalaxyFit, draw_seed, fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.populations import population_labels, scatter, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
@@ -139,7 +139,7 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
     mock = mock_spectra(on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
     library = younger_than(load_library("mastar"), universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
-    stars = match_line_spread(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range)
+    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range)
     spectra = [
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, settings, draw_seed(seed, "mock", i))
         for i, (f, e) in enumerate(zip(mock.flux, mock.error, strict=True))

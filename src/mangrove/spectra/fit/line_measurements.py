@@ -63,7 +63,7 @@ def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: floa
         Of the gas, km/s; the line spread is added to its dispersion.
     """
     centre = lines.wave * np.exp(velocity / C_KMS)
-    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.sigma) / centre)
+    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.lsf_sigma) / centre)
     offset = np.log(spectrum.wave[:, None] / centre)
     profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
     covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)

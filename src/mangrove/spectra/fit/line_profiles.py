@@ -107,7 +107,7 @@ class _Residuals:
 def _windows(fit: Fit) -> list[np.ndarray]:
     """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
     wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_kinematics
-    spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.sigma) / lines.wave
+    spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.lsf_sigma) / lines.wave
     half = np.zeros(len(lines.name))
     for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.kinematics[1:], strict=True):
         if component != BROAD:
@@ -134,7 +134,7 @@ def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
 def _missing(fit: Fit, data: _Residuals, parts, kinematics, line: int) -> tuple[float, float]:
     """Flux of a line's own profile in the residual, and its error."""
     wave, centre = fit.spectrum.wave, fit.lines.wave[line]
-    spread = np.interp(centre, wave, fit.spectrum.sigma) / centre * C_KMS
+    spread = np.interp(centre, wave, fit.spectrum.lsf_sigma) / centre * C_KMS
     velocity = C_KMS * np.log(wave / centre)
     profile = np.zeros(wave.size)
     for component, (v, sigma) in kinematics.items():

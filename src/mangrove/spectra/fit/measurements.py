@@ -91,7 +91,7 @@ def _kinematics(fit: Fit, factor: float) -> dict[str, float]:
     star_errors, gas_errors = fit.solution.errors[0] * factor, fit.solution.errors[1:] * factor
     if _is_fixed(fit):
         star_errors = fit.guide.v_err, fit.guide.sigma_err
-    correction = _line_spread_correction(fit)
+    correction = _lsf_correction(fit)
     sigma = np.sqrt(max(sigma_fit**2 + correction, SIGMA_STAR_BOUND[0] ** 2))
     return {
         "v_star": v_star,
@@ -141,7 +141,7 @@ def _dust(theta, spectrum, settings) -> tuple[float, float]:
     return ebv, ebv
 
 
-def _line_spread_correction(fit: Fit) -> float:
+def _lsf_correction(fit: Fit) -> float:
     """sigma_template^2 - sigma_instrument^2, km2/s2, as the fit sees it.
 
     The mean over good pixels, each weighted by what it tells about the dispersion: the square of the model's
@@ -149,8 +149,8 @@ def _line_spread_correction(fit: Fit) -> float:
     blue; a mean weighted by inverse variance alone is off by hundreds of km2/s2.
     """
     best, spectrum, stars = fit.solution.composition, fit.spectrum, fit.stars
-    template = np.interp(spectrum.wave, stars.wave, stars.sigma)
-    difference = (template**2 - spectrum.sigma**2) * (C_KMS / spectrum.wave) ** 2
+    template = np.interp(spectrum.wave, stars.wave, stars.lsf_sigma)
+    difference = (template**2 - spectrum.lsf_sigma**2) * (C_KMS / spectrum.wave) ** 2
     velocity, sigma = fit.star_kinematics
     narrow = np.sqrt(max(sigma**2 - _SIGMA2_STEP, 0.0))
     wide = np.sqrt(sigma**2 + _SIGMA2_STEP)

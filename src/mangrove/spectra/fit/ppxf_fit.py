@@ -122,7 +122,7 @@ def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTem
             f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom that is "
             "fitted, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
-    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
 
 
 def _outliers(solution: Solution, spectrum: Spectrum, lines: LineList, limit: float) -> np.ndarray:

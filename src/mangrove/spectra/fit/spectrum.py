@@ -19,8 +19,8 @@ class Spectrum(NamedTuple):
     flux, error : ndarray, shape (n_wave,)
         Flux density (observed frame) and its standard deviation; finite everywhere.
     good : ndarray of bool, shape (n_wave,)
-    sigma : ndarray, shape (n_wave,)
-        Line spread, Gaussian sigma, Angstrom, in the frame of ``wave``.
+    lsf_sigma : ndarray, shape (n_wave,)
+        Gaussian sigma of the line spread function (LSF), Angstrom, in the frame of ``wave``.
     seed : int
         Of the draws of its composition.
     """
@@ -29,7 +29,7 @@ class Spectrum(NamedTuple):
     flux: np.ndarray
     error: np.ndarray
     good: np.ndarray
-    sigma: np.ndarray
+    lsf_sigma: np.ndarray
     seed: int = 0
 
     @property
