@@ -57,7 +57,7 @@ def line(i: int, v: float, sigma: float, area: float) -> np.ndarray:
     return area * np.exp(-0.5 * ((WAVE - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi))
 
 
-def starlight() -> np.ndarray:
+def stellar_continuum() -> np.ndarray:
     """A 3 Gyr population of median 1."""
     templates = stars()
     index = np.flatnonzero((templates.age == 3.0) & (templates.metallicity == 0.0))
@@ -84,7 +84,7 @@ def emission(gas: Gas, hbeta: float) -> np.ndarray:
 
 
 def fits(gas: Gas, n: int, line_snr: float, of: int, snr: float = 30.0, settings=SETTINGS, seed: int = 0) -> list:
-    """Results for n noisy copies, S/N per pixel of the starlight ``snr``, of the line ``of`` ``line_snr``."""
-    clean, rng = starlight() + emission(gas, hbeta_flux(snr, line_snr, of)), np.random.default_rng(seed)
+    """Results for n noisy copies, S/N per pixel of the stellar continuum ``snr``, of the line ``of`` ``line_snr``."""
+    clean, rng = stellar_continuum() + emission(gas, hbeta_flux(snr, line_snr, of)), np.random.default_rng(seed)
     error = np.full(WAVE.size, 1.0 / snr)
     return [fit(clean + error * rng.standard_normal(WAVE.size), error, settings=settings)[1] for _ in range(n)]

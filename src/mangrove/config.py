@@ -276,7 +276,7 @@ class LineCube(_Section):
 
 
 class Emulator(_Section):
-    """Emission lines from the shape of the starlight."""
+    """Emission lines from the shape of the stellar continuum."""
 
     enabled: bool = Field(True, description="train and judge the emulator in this run")
     source: Literal["baxels", "desi"] = Field(

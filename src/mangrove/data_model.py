@@ -168,7 +168,10 @@ FIT = Kind(
         ),
         "line_flux_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_flux_sum": Field(
-            _LINE, "f4", LINE_FLUX, "the same without a profile: data minus starlight and other lines, summed directly"
+            _LINE,
+            "f4",
+            LINE_FLUX,
+            "the same without a profile: data minus the stellar continuum and other lines, summed directly",
         ),
         "line_flux_sum_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_residual": Field(_LINE, "f4", "1", "line_flux_sum minus line_flux, in units of its error"),
@@ -190,14 +193,16 @@ FIT = Kind(
         "component_flux_err": Field(_COMPONENT_LINE, "f4", LINE_FLUX, "its error"),
         "line_ew": Field(_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive"),
         "line_ew_err": Field(_LINE, "f4", "Angstrom", "its error"),
-        "line_continuum": Field(_LINE, "f4", FLUX, "mean starlight within 500 km/s of the line"),
+        "line_continuum": Field(_LINE, "f4", FLUX, "mean of the stellar continuum within 500 km/s of the line"),
         "chi2_reduced": _baxel("1", "chi2 per degree of freedom of the fit with the errors used"),
         "noise_scale": _baxel("1", "factor on the formal errors before the fit (1 unless rescaling is on)"),
         "residual_rms": _baxel("1", "robust scatter of residual over error"),
         "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
         "n_free": _baxel("1", "free parameters of the fit: n_pixel - n_free degrees of freedom", "i4"),
         "n_clipped": _baxel("1", "pixels left out as outliers", "i4"),
-        "r_flux": _baxel(FLUX, "mean starlight over SDSS r in the rest frame; NaN where the range does not cover it"),
+        "r_flux": _baxel(
+            FLUX, "mean of the stellar continuum over SDSS r in the rest frame; NaN where the range does not cover it"
+        ),
         "r_flux_err": _baxel(FLUX, "its error"),
         "snr": _baxel("1", "signal to noise per pixel of the baxel"),
         "weights": Field(
@@ -387,7 +392,7 @@ _CONTINUUM = "1e-17 erg s-1 cm-2 Angstrom-1"
 
 EMULATOR_TABLE = Kind(
     "emulator/table.h5",
-    "What the emulator learns from: the starlight of galaxies or baxels in bins, beside their lines.",
+    "What the emulator learns from: the stellar continuum of galaxies or baxels in bins, beside their lines.",
     {
         "bin_edge": Field(("edge",), "f8", "Angstrom", "edges of the bins, rest frame, vacuum"),
         "wave": Field(("wave",), "f8", "Angstrom", "middle of the bins"),

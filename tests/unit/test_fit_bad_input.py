@@ -88,7 +88,7 @@ def test_a_negative_balmer_decrement():
     no_silent_nan(result)
 
 
-def test_negative_starlight_leaves_the_lines():
+def test_negative_stellar_continuum_leaves_the_lines():
     result = fit(*spectrum_of(continuum=-1.0))
     assert result.status == fit_results.NO_CONTINUUM
     seen = result.line_status == fit_results.LINE_OK
@@ -103,7 +103,7 @@ def test_negative_starlight_leaves_the_lines():
 
 
 def test_lines_on_noise_alone():
-    """Starlight is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
+    """The stellar continuum is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
     result = fit(*spectrum_of(continuum=0.0))
     assert result.status in (fit_results.NO_CONTINUUM, fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND)
     assert result.line_flux[HALPHA] > 10 * result.line_flux_err[HALPHA]

@@ -16,7 +16,7 @@ from simulated_lines import (
     emission,
     fits,
     hbeta_flux,
-    starlight,
+    stellar_continuum,
 )
 
 from mangrove.physics.lines import BROAD_LINES
@@ -26,7 +26,7 @@ from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
 ALL = SETTINGS._replace(gas_components=2, broad_lines=True)
-#: Starlight of S/N 30, the line of 100.
+#: A stellar continuum of S/N 30, the line of 100.
 N = 12 if IN_FULL else 3
 BOTH = Gas(((0.0, 60.0, 0.77), (-250.0, 180.0, 0.23)), (0.0, 2000.0, 1.0))
 
@@ -79,7 +79,7 @@ def test_broad_balmer_lines_are_found_and_their_totals_right(name):
     gas = BROAD[name]
     results = fits(gas, N, 300, HALPHA, settings=ALL, seed=9)
     assert [r.gas_model for r in results] == [ONE_AND_BROAD] * N
-    # Starlight beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
+    # The stellar continuum beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
     for i in (HALPHA, HBETA):
         found = np.mean([r.line_flux[i] for r in results])
         assert found == pytest.approx(true(gas, i, HALPHA, 300), rel=0.03)
@@ -114,7 +114,7 @@ def test_each_component_is_used_only_where_it_is_asked_for():
 
 
 def test_the_model_of_several_components_is_stored_whole():
-    clean = starlight() + emission(BOTH, hbeta_flux(30.0, 300, HALPHA))
+    clean = stellar_continuum() + emission(BOTH, hbeta_flux(30.0, 300, HALPHA))
     error = np.full(WAVE.size, 1 / 30)
     noise = error * np.random.default_rng(1).standard_normal(WAVE.size)
     spectrum, r = fit(clean + noise, error, settings=ALL._replace(clip_sigma=0.0))

@@ -138,7 +138,7 @@ def test_outcomes_of_the_fit_have_names():
     np.testing.assert_array_equal(dispersion_flag(status), expected)
 
 
-def test_without_starlight_the_labels_of_the_gas_stand_and_those_of_stars_are_missing():
+def test_without_stellar_continuum_the_labels_of_the_gas_stand_and_those_of_stars_are_missing():
     """A pure HII region belongs into the BPT diagram."""
     out = labels(stored([GOOD, GOOD], status=np.array([fit_results.OK, fit_results.NO_CONTINUUM])))
     for name, label in out.items():
@@ -290,7 +290,7 @@ def test_labels_know_when_a_line_that_they_use_is_not_one_gaussian():
 
 
 def test_a_width_without_a_continuum_that_is_known_is_flagged():
-    """Starlight at 0.1 sigma under a line at 100; a faint line, whose flux says so itself; one without starlight."""
+    """A continuum at 0.1 sigma under a line at 100; a faint line, whose flux says so itself; one without continuum."""
     fit = {"line_flux": np.array([[100.0, 1.0, 100.0, 100.0]]), "line_flux_err": np.ones((1, 4))}
     fit |= {"line_ew": np.array([[5000.0, 1.0, np.nan, 50.0]]), "line_ew_err": np.array([[50000.0, 1.0, np.nan, 5.0]])}
     np.testing.assert_array_equal(width_flag(fit), [[LabelFlag.LOW_SNR, 0, 0, 0]])

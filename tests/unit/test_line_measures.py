@@ -80,7 +80,7 @@ def test_errors_are_the_scatter_where_noise_varies(uneven, name, line):
     assert HONEST[0] < scatter_over_error(uneven, name, line) < HONEST[1]
 
 
-def test_the_width_is_over_the_mean_starlight_around_the_line(uneven):
+def test_the_width_is_over_the_mean_stellar_continuum_around_the_line(uneven):
     true = AREA[HBETA] / continuum()[near(HBETA, 0.0, EW_HALF_WIDTH)].mean() / (1 + Z)
     found = [r.line_ew[HBETA] for r in uneven]
     assert np.mean(found) == pytest.approx(true, abs=3 * np.std(found) / np.sqrt(N) + 0.02 * true)

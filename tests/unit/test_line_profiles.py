@@ -18,7 +18,7 @@ from simulated_lines import (
     fits,
     hbeta_flux,
     line,
-    starlight,
+    stellar_continuum,
 )
 
 from mangrove.spectra.fit.residuals import scatter_of_sums
@@ -44,7 +44,7 @@ def odd(results, i):
 
 @pytest.fixture(scope="module")
 def single():
-    """Lines of one Gaussian, narrow to wide, faint to very bright, on faint and bright starlight."""
+    """Lines of one Gaussian, narrow to wide, faint to very bright, on a faint and a bright stellar continuum."""
     return [
         result
         for snr in (15.0, 60.0)
@@ -91,7 +91,7 @@ def test_the_direct_sum_holds_what_a_gaussian_leaves_out():
 
 
 def test_masked_pixels_of_a_sum_are_those_of_the_profile():
-    clean = starlight() + emission(ONE[120.0], hbeta_flux(30.0, 100, HALPHA))
+    clean = stellar_continuum() + emission(ONE[120.0], hbeta_flux(30.0, 100, HALPHA))
     error = np.full(WAVE.size, 1 / 30)
     mask = np.abs(WAVE - LINES.wave[HALPHA] * 1.04 - 1.0) < 1.5
     _, result = fit(clean, error, mask)
@@ -103,7 +103,7 @@ def test_masked_pixels_of_a_sum_are_those_of_the_profile():
 def test_a_doublet_whose_ratio_the_data_reject_is_flagged(factor, rejected):
     gas, hbeta = ONE[120.0], hbeta_flux(30.0, 200, OIII)
     change = (factor - 1.0) * hbeta * RATIO["OIII_5008"] * LINES.ratio[OIII_WEAK]
-    clean = starlight() + emission(gas, hbeta) + line(OIII_WEAK, *gas.components[0][:2], change)
+    clean = stellar_continuum() + emission(gas, hbeta) + line(OIII_WEAK, *gas.components[0][:2], change)
     error = np.full(WAVE.size, 1 / 30)
     _, result = fit(clean + error * np.random.default_rng(4).standard_normal(WAVE.size), error)
     bits = result.line_shape & DOUBLET_RATIO_REJECTED > 0
@@ -116,7 +116,7 @@ def test_a_line_that_is_not_there_is_not_judged():
     noise = error * np.random.default_rng(5).standard_normal(WAVE.size)
     # A bump of five pixels beside [OIII], far below a detection.
     bump = line(OIII, 300.0, 60.0, 2.0 / 30)
-    assert not fit(starlight() + bump + noise, error)[1].line_shape.any()
+    assert not fit(stellar_continuum() + bump + noise, error)[1].line_shape.any()
 
 
 def test_sums_of_residuals_that_go_together_scatter_by_more():

@@ -9,10 +9,10 @@ from astropy.table import Table
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.resources import resource
 
-#: Half width, km/s, of the range about a line over which the mean starlight is the continuum of its EW: wide enough to
-#: hold the stellar absorption, whose bottom depends on the stars' kinematics.
+#: Half width, km/s, of the range about a line over which the mean of the stellar continuum is the continuum of its EW:
+#: wide enough to hold the stellar absorption, whose bottom depends on the stars' kinematics.
 EW_HALF_WIDTH = 500.0
-#: Lines that the gas around a black hole makes broad and starlight cannot mimic; higher Balmer lines are blends.
+#: Lines that the gas around a black hole makes broad and the stellar continuum cannot mimic; higher Balmer lines are blends.
 BROAD_LINES = ("Hdelta_4103", "Hgamma_4342", "Hbeta_4863", "Halpha_6565")
 
 

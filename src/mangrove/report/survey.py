@@ -35,7 +35,7 @@ MEANING = {
         "velocity_at_bound": "velocity of stars or gas at the bound: wrong redshift, or nothing to fit",
         "sigma_star_at_bound": "stellar dispersion at its upper bound",
         "sigma_below_line_spread": "stellar dispersion smaller than its correction for line spread",
-        "no_stellar_continuum": "no template of stars has weight, or starlight too faint to tell a velocity",
+        "no_stellar_continuum": "no template of stars has weight, or the stellar continuum is too faint to tell a velocity",
         "gas_at_bound": "gas velocity or dispersion at a bound: lines too faint or broad",
     },
     "line": {

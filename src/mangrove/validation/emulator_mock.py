@@ -40,7 +40,7 @@ class MockTable(NamedTuple):
     true : ndarray, shape (n, n_line)
         asinh(EW / Angstrom) without noise.
     reference : ndarray, shape (n, n_line)
-        The median of asinh(EW) over what the simulator adds to the starlight without leaving a mark on it.
+        The median of asinh(EW) over what the simulator adds to the stellar continuum without leaving a mark on it.
     """
 
     table: LineTable

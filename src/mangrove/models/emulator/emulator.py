@@ -1,4 +1,4 @@
-"""The emulator: emission lines from the shape of the starlight.
+"""The emulator: emission lines from the shape of the stellar continuum.
 
 ``model = load(folder)``; ``model(flux_bins, log_luminosity)`` is pure: it can be compiled, mapped and differentiated.
 """

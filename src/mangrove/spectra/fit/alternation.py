@@ -33,7 +33,7 @@ def solve(task: Task, gas: GasTemplates, kinematics, theta=None) -> Solution:
     kinematics : array_like, shape (1 + n_component, 2)
         Velocity and dispersion, km/s, from which the stars and each of ``gas.components`` start.
     theta : ndarray, optional
-        The shape of the starlight from which it starts.
+        The shape of the stellar continuum from which it starts.
     """
     spectrum, stars, settings, _ = task
     kinematics, errors, reached = np.asarray(kinematics, float), None, np.inf
@@ -52,7 +52,7 @@ def _moved(task: Task, gas: GasTemplates, composition: Composition, kinematics) 
     """Velocities and dispersions with the shape frozen into the templates, their formal errors, and chi2.
 
     pPXF broadens and shifts templates that have their shape already; so that it lies at the pixels of the data where
-    :func:`mangrove.spectra.fit.spectrum.shaped_starlight` has it, it is taken back by the velocity of the stars.
+    :func:`mangrove.spectra.fit.spectrum.shaped_stellar_continuum` has it, it is taken back by the velocity of the stars.
     """
     spectrum, stars = task.spectrum, task.stars
     active = np.flatnonzero(composition.weights > 0)

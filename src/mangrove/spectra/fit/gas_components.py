@@ -102,7 +102,7 @@ def _pairs(kinematics) -> list[np.ndarray]:
 def _extended(task: Task, near: Solution, gas: GasTemplates, starts: Sequence[np.ndarray]) -> Solution:
     """The solution with these templates, from that start whose lines alone lower chi2 most."""
     good, error = task.spectrum.good, task.spectrum.error[task.spectrum.good, None]
-    emission = near.problem.data - near.problem.starlight(near.composition)
+    emission = near.problem.data - near.problem.stellar_continuum(near.composition)
 
     @cache
     def moved(component: int, velocity: float, sigma: float) -> np.ndarray:

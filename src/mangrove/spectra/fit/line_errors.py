@@ -1,4 +1,4 @@
-"""Errors of emission lines with all else free: starlight, dust, polynomial, and the kinematics of the gas."""
+"""Errors of emission lines with all else free: the stellar continuum, dust, polynomial, and the kinematics of the gas."""
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -21,9 +21,9 @@ def line_weight_factor(fit: Fit) -> np.ndarray:
     sqrt(1.5), nor the absorption beneath. Of a line with several components those without flux are held at none.
     """
     problem = fit.solution.problem
-    by_starlight, hold = problem.starlight_columns(fit.solution.composition)
+    by_continuum, hold = problem.stellar_continuum_columns(fit.solution.composition)
     gas = np.where(_is_free(fit), problem.gas, 0.0)
-    columns = np.hstack([gas, _kinematics_columns(fit), by_starlight])
+    columns = np.hstack([gas, _kinematics_columns(fit), by_continuum])
     squares = columns.T @ columns + np.diag(np.append(np.zeros(columns.shape[1] - hold.size), hold))
     length = np.sqrt(squares.diagonal())
     known = length > 0

@@ -37,7 +37,7 @@ def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dic
     parts, part_errors, flux, flux_err = _fluxes(fit, factor)
     flux, flux_err = (np.where(seen, values, np.nan) for values in (flux, flux_err))
     windows = _ew_windows(fit.spectrum.wave, fit.lines.wave * np.exp(v_gas / C_KMS))
-    continuum = np.where(seen, windows @ fit.starlight, np.nan)
+    continuum = np.where(seen, windows @ fit.stellar_continuum, np.nan)
     # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.
     per_ew = np.where(continuum > 0, continuum * (1.0 + fit.z), np.nan)
     ew = flux / per_ew
@@ -110,11 +110,11 @@ def _ew_windows(wave, centre) -> np.ndarray:
 
 
 def _continuum_scatter(fit: Fit, draws, windows) -> np.ndarray:
-    """Relative scatter of the starlight at each line over noisy copies of the model, shape (n_line,); NaN if it has none.
+    """Relative scatter of the stellar continuum at each line over noisy copies of the model, shape (n_line,); NaN without it.
 
     Over the good pixels of the lines' windows.
     """
     good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]
-    mean = np.array([windows[:, good] @ (fit.solution.problem.starlight(draw) * error) for draw in draws])
+    mean = np.array([windows[:, good] @ (fit.solution.problem.stellar_continuum(draw) * error) for draw in draws])
     level = mean.mean(axis=0)
     return mean.std(axis=0, ddof=1) / np.where(level > 0, level, np.nan)

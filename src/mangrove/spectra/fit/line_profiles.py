@@ -40,7 +40,7 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
     Returns
     -------
     line_flux_sum, line_flux_sum_err
-        The flux without its profile: data minus starlight minus the other lines, summed over the good pixels of the
+        The flux without its profile: data minus the stellar continuum and the other lines, summed over the good pixels of the
         window; the fitted profile stands in for the others.
     line_residual
         ``line_flux_sum`` minus the flux, over the error.
@@ -78,7 +78,7 @@ class _Residuals:
     def __init__(self, fit: Fit):
         spectrum = fit.spectrum
         self.good, self.emission = spectrum.good, fit.emission
-        self.value = np.where(self.good, spectrum.flux - fit.starlight - self.emission, 0.0)
+        self.value = np.where(self.good, spectrum.flux - fit.stellar_continuum - self.emission, 0.0)
         # Formal errors that are too small for the continuum are so for the lines.
         self.error = spectrum.error * max(robust_rms(fit.solution.residual), 1.0)
         #: Width of the pixels in the frame of the fluxes, Angstrom.

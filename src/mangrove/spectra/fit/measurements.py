@@ -22,7 +22,7 @@ from mangrove.spectra.fit.results import (
 )
 from mangrove.spectra.fit.shape import attenuation_at_pivot, polynomial_values
 from mangrove.spectra.fit.solution import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit
-from mangrove.spectra.fit.spectrum import shaped_starlight
+from mangrove.spectra.fit.spectrum import shaped_stellar_continuum
 
 #: Step of a derivative in the square of the dispersion, km2/s2.
 _SIGMA2_STEP = 300.0
@@ -49,7 +49,7 @@ def collect(fit: Fit, n_clipped: int, bic_gain: float) -> FitResult:
     populations = _populations(fit, draws)
     light = fit.spectrum.flux - fit.emission
     r_flux, r_flux_err = r_band_flux(
-        fit.spectrum.wave, light, fit.spectrum.error * factor, fit.spectrum.good, fit.starlight
+        fit.spectrum.wave, light, fit.spectrum.error * factor, fit.spectrum.good, fit.stellar_continuum
     )
     detected = bool(np.any(lines["line_flux"] > _DETECTED * lines["line_flux_err"]))
     return FitResult(
@@ -155,19 +155,19 @@ def _lsf_correction(fit: Fit) -> float:
     narrow = np.sqrt(max(sigma**2 - _SIGMA2_STEP, 0.0))
     wide = np.sqrt(sigma**2 + _SIGMA2_STEP)
     mixture = stars.flux @ best.weights
-    ends = [shaped_starlight(mixture, best.theta, spectrum, stars, velocity, s) for s in (narrow, wide)]
+    ends = [shaped_stellar_continuum(mixture, best.theta, spectrum, stars, velocity, s) for s in (narrow, wide)]
     good, error = spectrum.good, spectrum.error[spectrum.good]
     derivative = (ends[1] - ends[0])[good] / error
-    basis = np.linalg.qr(fit.solution.problem.starlight_columns(best)[0])[0]
+    basis = np.linalg.qr(fit.solution.problem.stellar_continuum_columns(best)[0])[0]
     weight = derivative * (derivative - basis @ (basis.T @ derivative))
     return float(np.sum(weight * difference[good]) / np.sum(weight)) if np.any(weight) else 0.0
 
 
 def _status(fit: Fit, kinematics: dict[str, float], detected: bool) -> int:
-    """Status of a fit with starlight."""
+    """Status of a fit that has a stellar continuum."""
     (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_kinematics, fit.gas_kinematics
     bound, guide = fit.settings.velocity_bound, fit.guide
-    # Starlight that does not tell its velocity within the bounds is none.
+    # A stellar continuum that does not tell its velocity within the bounds is none.
     if kinematics["v_star_err"] > bound:
         return NO_CONTINUUM
     gas_at_bound = abs(v_gas) > NEAR_BOUND * bound

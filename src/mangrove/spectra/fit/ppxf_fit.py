@@ -23,7 +23,7 @@ from mangrove.spectra.fit.results import (
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import attenuation_at_pivot
 from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, Fit, Solution, total_emission
-from mangrove.spectra.fit.spectrum import Spectrum, shaped_starlight
+from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates, gas_templates, with_components
 
 _MIN_PIXELS = 100
@@ -104,14 +104,14 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     """
     mixture = stars.flux @ fit.weights * attenuation_at_pivot(fit.ebv_star)
     theta = np.append(fit.ebv_star - fit.ebv_polynomial, fit.polynomial)
-    starlight = shaped_starlight(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
+    stellar_continuum = shaped_stellar_continuum(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
     kinematics = np.column_stack([fit.component_v, fit.component_sigma])
     used = np.flatnonzero(np.isfinite(kinematics[:, 0]))
     flux = np.asarray(fit.component_flux)
     gas = with_components(_gas(spectrum, stars, lines), lines, used[1:])
     width = pixel_width(lines.wave[gas.free], z, kinematics[gas.component, 0], spectrum.log_step)
     weights = flux[gas.component, gas.free] / width
-    return Model(starlight, total_emission(gas, weights, spectrum, stars, kinematics[used]))
+    return Model(stellar_continuum, total_emission(gas, weights, spectrum, stars, kinematics[used]))
 
 
 def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTemplates:

@@ -59,6 +59,6 @@ class FitSettings(NamedTuple):
 
     @property
     def continuum(self) -> Continuum:
-        """What shapes the starlight."""
+        """What shapes the stellar continuum."""
         dust = self.attenuation == "calzetti"
         return Continuum(dust, self.polynomial_degree, self.calibration_error if dust else 0.0, self.regularisation)

@@ -8,7 +8,7 @@ import numpy as np
 from mangrove.physics.lines import LineList
 from mangrove.spectra.fit.composition import Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
-from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_starlight
+from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
 #: Bounds of the dispersions, km/s: of the stars, and of each component of the gas.
@@ -19,7 +19,7 @@ START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
 #: pPXF stops within this part of a bound.
 NEAR_BOUND = 0.999
 
-#: Starlight below this part of the median flux is the rounding error of a difference.
+#: A stellar continuum below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9
 
 
@@ -87,14 +87,14 @@ class Fit:
         return tuple(self.solution.kinematics[1])
 
     @cached_property
-    def starlight(self) -> np.ndarray:
+    def stellar_continuum(self) -> np.ndarray:
         """Of the best fit, shape (n_wave,)."""
         best = self.solution.composition
-        starlight = shaped_starlight(
+        continuum = shaped_stellar_continuum(
             self.stars.flux @ best.weights, best.theta, self.spectrum, self.stars, *self.star_kinematics
         )
         norm = np.median(np.abs(self.spectrum.flux[self.spectrum.good]))
-        return np.where(np.abs(starlight) < _ROUNDING * norm, 0.0, starlight)
+        return np.where(np.abs(continuum) < _ROUNDING * norm, 0.0, continuum)
 
     @cached_property
     def emission(self) -> np.ndarray:

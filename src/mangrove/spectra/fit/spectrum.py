@@ -60,8 +60,8 @@ def moving_gas(gas: GasTemplates, spectrum, stars, kinematics) -> np.ndarray:
     return moved
 
 
-def shaped_starlight(mixture, theta, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
-    """Starlight on the pixels of the data, shape (n_wave,): broadened, shifted, and then shaped.
+def shaped_stellar_continuum(mixture, theta, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
+    """Stellar continuum on the pixels of the data, shape (n_wave,): broadened, shifted, and then shaped.
 
     Dust and polynomial multiply the light after the broadening, as pPXF's own multiplicative polynomials do: what the
     polynomial stands for, the calibration, belongs to the pixels of the data.

@@ -122,14 +122,14 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight tells it."""
+    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no stellar continuum tells it."""
     return _dark(status) | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
 
 
 def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
     """Flags of v_star, sigma_star, v_gas and sigma_gas of every baxel, uint32 bits of LabelFlag, by name.
 
-    Beyond :func:`fit_flag`: NO_WEIGHTS where no starlight tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
+    Beyond :func:`fit_flag`: NO_WEIGHTS where no stellar continuum tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
     LOW_SNR where no line is above 5 sigma (gas) or an error is unknown or above
     :data:`mangrove.spectra.labels.label.MAX_KINEMATICS_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
     LINE_MISSING where there is no line at all.
@@ -151,7 +151,7 @@ def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
 
 
 def _dark(status) -> np.ndarray:
-    """NO_WEIGHTS where the fit found no starlight."""
+    """NO_WEIGHTS where the fit found no stellar continuum."""
     return flag_where(np.equal(status, NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
 
 
@@ -182,7 +182,7 @@ def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
 def width_flag(fit: Mapping) -> np.ndarray:
     """LOW_SNR where a line is above 2 sigma and its equivalent width is not, shape (n, n_line).
 
-    The starlight about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
+    The stellar continuum about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
     """
     lines = fit["line_flux"] > MIN_LINE_SNR * fit["line_flux_err"]
     widths = np.isfinite(fit["line_ew"]) & ~(fit["line_ew"] > MIN_LINE_SNR * fit["line_ew_err"])

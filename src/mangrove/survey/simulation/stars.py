@@ -69,7 +69,7 @@ class StellarSpectra(NamedTuple):
 
 
 def calzetti(wave):
-    """A(lambda)/E(B-V) of starlight by Calzetti et al. (2000), equation 4, R_V = 4.05; wave in Angstrom."""
+    """A(lambda)/E(B-V) of the stellar continuum by Calzetti et al. (2000), equation 4, R_V = 4.05; wave in Angstrom."""
     x = 1e4 / np.asarray(wave, float)
     blue = 2.659 * (-2.156 + 1.509 * x - 0.198 * x**2 + 0.011 * x**3)
     return np.where(x > 1 / 0.63, blue, 2.659 * (-1.857 + 1.040 * x)) + 4.05
