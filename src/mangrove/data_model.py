@@ -427,7 +427,7 @@ EMULATOR_QUALITY = Kind(
         "row": Field(("test",), "i4", "1", "row of the table"),
         "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
         "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
-        "own_median": Field(_TEST_LINE, "f4", "1", "median of the galaxies' own distribution, noise taken out"),
+        "intrinsic_median": Field(_TEST_LINE, "f4", "1", "median of the intrinsic distribution, noise taken out"),
         "noisy": Field(
             _TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"
         ),
@@ -438,7 +438,7 @@ EMULATOR_QUALITY = Kind(
         "rho_published": Field(_PER_LINE, "f8", "1", "the same of the published networks; NaN without them"),
         "gain": Field(_PER_LINE, "f8", "1", "rho minus rho_published on the same rows"),
         "gain_error": Field(_PER_LINE, "f8", "1", "its error from resampling the rows"),
-        "rho_own": Field(_PER_LINE, "f8", "1", "Spearman correlation of own_median and measured"),
+        "rho_intrinsic": Field(_PER_LINE, "f8", "1", "Spearman correlation of intrinsic_median and measured"),
         "nmad": Field(_PER_LINE, "f8", "1", "1.4826 times the median absolute deviation of predicted minus measured"),
         "coverage": Field(_PER_LINE, "f8", "1", "fraction of the measurements within the 68 % interval"),
         "bias": Field(("line", "quartile"), "f8", "1", "median of predicted minus measured, by luminosity"),

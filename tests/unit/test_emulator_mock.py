@@ -1,4 +1,4 @@
-"""The emulator against simulated spaxels, beside the best that the simulator's own scatter allows.
+"""The emulator against simulated spaxels, beside the best that the simulator's intrinsic scatter allows.
 
 ``MANGROVE_VALIDATE=1`` takes 1200 galaxies and holds the emulator to it (``make validate``, several minutes); the usual
 test takes a fifteenth of them.

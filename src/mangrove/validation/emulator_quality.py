@@ -33,10 +33,10 @@ class Evaluation(NamedTuple):
     measured : ndarray
     predicted : ndarray
         As the survey would list it; everywhere.
-    own_median : ndarray
-        Median of the galaxies' own distribution; everywhere.
+    intrinsic_median : ndarray
+        Median of the intrinsic distribution; everywhere.
     noisy : ndarray
-        A draw of the galaxies' own EW plus measurement noise.
+        A draw of intrinsic EW plus measurement noise.
     pit : ndarray
         Probability below the measurement in the predicted distribution with the row's measurement error.
     luminosity : ndarray, shape (n,)
@@ -46,7 +46,7 @@ class Evaluation(NamedTuple):
     lines: tuple[str, ...]
     measured: np.ndarray
     predicted: np.ndarray
-    own_median: np.ndarray
+    intrinsic_median: np.ndarray
     noisy: np.ndarray
     pit: np.ndarray
     luminosity: np.ndarray
@@ -63,8 +63,8 @@ class QualityRow(NamedTuple):
         Spearman, predicted against measured; NaN without published predictions.
     gain, gain_error : float
         Their difference on the same galaxies, and its error from resampling these.
-    rho_own : float
-        Of the median of the galaxies' own distribution.
+    rho_intrinsic : float
+        Of the median of the intrinsic distribution.
     nmad : float
         1.4826 times the median absolute deviation of predicted minus measured, about its median.
     bias : tuple of float, length 4
@@ -80,7 +80,7 @@ class QualityRow(NamedTuple):
     rho_published: float
     gain: float
     gain_error: float
-    rho_own: float
+    rho_intrinsic: float
     nmad: float
     bias: tuple[float, ...]
     bias_error: tuple[float, ...]
@@ -251,7 +251,7 @@ def _quality_row(result: Evaluation, published: np.ndarray, quartile: np.ndarray
         rho_published,
         gain,
         gain_error,
-        spearman(measured, result.own_median[:, i]),
+        spearman(measured, result.intrinsic_median[:, i]),
         normalised_mad(residual),
         tuple(value for value, _ in bias),
         tuple(error for _, error in bias),
@@ -266,7 +266,7 @@ def _correlation(draws: np.ndarray, a: int, b: int, product: int) -> np.ndarray:
 
 
 def _distributions(model: Emulator, prediction: LinePrediction, y: jax.Array, error: jax.Array, key: jax.Array):
-    """Own median, probability of the measurement and a noisy draw for a block of rows."""
+    """Intrinsic median, probability of the measurement and a noisy draw for a block of rows."""
     mixture = prediction.mixture
     noisy = mixture.measured(error * jnp.asarray(model.noise_factor)[None, :])
     return mixture.median(), noisy.cdf(y), model.sample(prediction, key, error)

@@ -46,7 +46,7 @@ class LinePrediction(NamedTuple):
         asinh(EW / Angstrom) that a survey like the training one would list, its noise and its cut at EW > 0
         included; compare this one with a catalogue. NaN where the flag forbids a prediction.
     mixture : LineMixture of shape (..., n_component, n_line)
-        The galaxies' own distribution of asinh(EW), noise taken out; add lines with this one.
+        The intrinsic distribution of asinh(EW) of galaxies, noise taken out; add lines with this one.
     flag : Array of int32, shape (...)
         Bits, see :data:`FLAG_MEANING`.
     """
@@ -210,7 +210,7 @@ class Emulator:
             JAX random key.
         ew_error : Array, shape (..., n_line), optional
             Errors as a survey states them, Angstrom: the draw is then of what the survey would list, its noise and its
-            cut at EW > 0 included, instead of the galaxies' own EW.
+            cut at EW > 0 included, instead of intrinsic EW.
 
         Returns
         -------

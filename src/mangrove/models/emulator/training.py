@@ -245,9 +245,9 @@ def line_correlation(model: Emulator, arrays: Mapping[str, np.ndarray]) -> LineC
 
 
 def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Correlation of what the scores hold of the galaxies' own scatter, made positive definite.
+    """Correlation of what the scores hold of intrinsic scatter, made positive definite.
 
-    A score is sqrt(share) * own + noise, so that the product of two has the mean of the roots' product times theirs.
+    A score is sqrt(share) * intrinsic + noise, so that the product of two has the mean of the roots' product times theirs.
     """
     correlation = np.clip((score.T @ score) / np.maximum(share.T @ share, 1e-6), -_MAX_CORRELATION, _MAX_CORRELATION)
     np.fill_diagonal(correlation, 1)
@@ -258,7 +258,7 @@ def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 
 def _scores(model: Emulator, features: jax.Array, ew_error: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
-    """Normal scores of the measured EW, root of the share of their variance that is the galaxies' own, strength."""
+    """Normal scores of the measured EW, root of the share of their variance that is intrinsic, strength."""
     output = model.output(model.state, features)
     mixture = pooled(output.mixture)
     noisy = mixture.measured(ew_error * jnp.asarray(model.noise_factor)[None, :])
