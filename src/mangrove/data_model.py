@@ -428,8 +428,8 @@ EMULATOR_QUALITY = Kind(
         "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
         "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
         "intrinsic_median": Field(_TEST_LINE, "f4", "1", "median of the intrinsic distribution, noise taken out"),
-        "noisy": Field(
-            _TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"
+        "predictive_draw": Field(
+            _TEST_LINE, "f4", "1", "a draw of that distribution with measurement noise; NaN if not measured"
         ),
         "pit": Field(_TEST_LINE, "f4", "1", "probability of values below the measured one; NaN if not measured"),
         "luminosity": Field(("test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"),

@@ -174,7 +174,9 @@ def test_panels_of_bias_have_no_empty_half():
 
 def test_counts_have_whole_numbers_on_their_colour_bar(result):
     """Where so few rows fall into a cell that a scale of powers would say 6 times 10^0."""
-    many = result._replace(**{name: np.tile(getattr(result, name), (20, 1)) for name in ("measured", "noisy")})
+    many = result._replace(
+        **{name: np.tile(getattr(result, name), (20, 1)) for name in ("measured", "predictive_draw")}
+    )
     figure = figures.bpt_figure(many)
     figure.canvas.draw()
     (bar, _) = [axes for axes in figure.axes if axes.get_ylabel() == "rows per cell"]

@@ -40,8 +40,8 @@ _UMAP_FEW, _NEIGHBOURS = 2000, 30
 _UMAP_INK = 9000.0
 #: Lines shown on it.
 UMAP_LINES = ("Halpha_6565", "OIII_5008", "NII_6585")
-OBSERVED, PREDICTED, NOISY = "observed", "predicted", "predicted + noise"
-COLOURS = {OBSERVED: "0.25", PREDICTED: ORANGE, NOISY: BLUE}
+OBSERVED, PREDICTED, DRAWN = "observed", "predicted", "predictive draw"
+COLOURS = {OBSERVED: "0.25", PREDICTED: ORANGE, DRAWN: BLUE}
 #: Panels in a row.
 N_COLUMN = 5
 ASINH = "asinh(EW / Å)"
@@ -112,7 +112,7 @@ def histogram_figure(result: Evaluation) -> Figure:
         # What lies beyond ends in the outer bars, so that every row counts.
         shown = {name: np.clip(values, low, high) for name, values in series.items()}
         axes.hist(shown[OBSERVED], edges, color="0.8", label=OBSERVED)
-        for name in (PREDICTED, NOISY):
+        for name in (PREDICTED, DRAWN):
             axes.hist(shown[name], edges, histtype="step", lw=1.6, color=COLOURS[name], label=name)
     whole_numbers(*panels)
     for axes in panels[-N_COLUMN:]:
@@ -187,9 +187,9 @@ def bpt_figure(result: Evaluation) -> Figure:
         return figure
     index = [result.lines.index(name) for name in BPT_LINES]
     known = np.isfinite(result.measured[:, index]).all(axis=1)
-    ratios = [_log_ratios(values[known][:, index]) for values in (result.measured, result.noisy)]
+    ratios = [_log_ratios(values[known][:, index]) for values in (result.measured, result.predictive_draw)]
     both = np.concatenate(ratios)
-    for axes, name, xy in zip(panels, (OBSERVED, NOISY), ratios, strict=True):
+    for axes, name, xy in zip(panels, (OBSERVED, DRAWN), ratios, strict=True):
         bpt_axes(axes, *both.T, kind="EW")
         if known.sum() > DENSITY_FROM:
             extent = (*axes.get_xlim(), *axes.get_ylim())
@@ -265,7 +265,7 @@ def _series(result: Evaluation, i: int, rows: np.ndarray) -> dict[str, np.ndarra
     """The three views of a line; predictions only where it was measured, so that the samples are the same."""
     observed = result.measured[rows, i]
     predicted = np.where(np.isfinite(observed), result.predicted[rows, i], np.nan)
-    return {OBSERVED: observed, PREDICTED: predicted, NOISY: result.noisy[rows, i]}
+    return {OBSERVED: observed, PREDICTED: predicted, DRAWN: result.predictive_draw[rows, i]}
 
 
 def _log_ratios(values: np.ndarray) -> np.ndarray:

@@ -35,8 +35,8 @@ class Evaluation(NamedTuple):
         As the survey would list it; everywhere.
     intrinsic_median : ndarray
         Median of the intrinsic distribution; everywhere.
-    noisy : ndarray
-        A draw of intrinsic EW plus measurement noise.
+    predictive_draw : ndarray
+        A sample of the predictive distribution: of intrinsic EW, with measurement noise.
     pit : ndarray
         Probability below the measurement in the predicted distribution with the row's measurement error.
     luminosity : ndarray, shape (n,)
@@ -47,7 +47,7 @@ class Evaluation(NamedTuple):
     measured: np.ndarray
     predicted: np.ndarray
     intrinsic_median: np.ndarray
-    noisy: np.ndarray
+    predictive_draw: np.ndarray
     pit: np.ndarray
     luminosity: np.ndarray
 
@@ -100,12 +100,12 @@ def evaluate(model: Emulator, table: LineTable, seed: int = 0) -> Evaluation:
         distributions(jax.tree.map(lambda x, s=s: jnp.asarray(x[s]), prediction), y[s], error[s], key)
         for s, key in zip(_slices(len(y)), keys, strict=True)
     ]
-    median, pit, noisy = (np.concatenate(part) for part in zip(*parts, strict=True))
+    median, pit, drawn = (np.concatenate(part) for part in zip(*parts, strict=True))
     blank = np.where(known, 0, np.nan)
     colour = np.log10(table.flux_bins[:, 1] / table.flux_bins[:, 0])
     luminosity = colour if table.log_luminosity is None else table.log_luminosity
     return Evaluation(
-        table.lines, y + blank, prediction.observed, median, noisy + blank, pit + blank, np.asarray(luminosity)
+        table.lines, y + blank, prediction.observed, median, drawn + blank, pit + blank, np.asarray(luminosity)
     )
 
 
@@ -266,7 +266,7 @@ def _correlation(draws: np.ndarray, a: int, b: int, product: int) -> np.ndarray:
 
 
 def _distributions(model: Emulator, prediction: LinePrediction, y: jax.Array, error: jax.Array, key: jax.Array):
-    """Intrinsic median, probability of the measurement and a noisy draw for a block of rows."""
+    """Intrinsic median, probability of the measurement and a predictive draw for a block of rows."""
     mixture = prediction.mixture
     noisy = mixture.measured(error * jnp.asarray(model.noise_factor)[None, :])
     return mixture.median(), noisy.cdf(y), model.sample(prediction, key, error)

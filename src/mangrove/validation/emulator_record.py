@@ -13,7 +13,7 @@ from mangrove.validation.emulator_quality import (
     bias_by_decile,
 )
 
-_PER_ROW = ("measured", "predicted", "intrinsic_median", "noisy", "pit")
+_PER_ROW = ("measured", "predicted", "intrinsic_median", "predictive_draw", "pit")
 _PER_LINE = tuple(name for name in QualityRow._fields if name != "line")
 
 

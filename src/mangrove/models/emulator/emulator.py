@@ -201,7 +201,7 @@ class Emulator:
         return self.lines.index(name)
 
     def sample(self, prediction: LinePrediction, key: jax.Array, ew_error: jax.Array | None = None) -> jax.Array:
-        """A draw of asinh(EW), lines correlated.
+        """A predictive draw of asinh(EW), lines correlated.
 
         Parameters
         ----------
