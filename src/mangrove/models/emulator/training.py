@@ -1,4 +1,4 @@
-"""Train the emulator: likelihood with measurement errors, missing lines masked."""
+"""Train the emulator: negative log likelihood with measurement errors, missing lines masked."""
 
 import hashlib
 from collections.abc import Mapping
@@ -195,7 +195,7 @@ def training_arrays(table: LineTable, rows: np.ndarray, model: Emulator) -> dict
 def emulator_loss(model: Emulator):
     """Loss for :func:`mangrove.models.training.loop.train`: mean over members and measured lines.
 
-    Two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
+    The sum of two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
     absolute deviation of the EW as listed.
     """
     line_std = jnp.asarray(model.normalisation.line_std)
@@ -205,12 +205,14 @@ def emulator_loss(model: Emulator):
         factor = jnp.exp(params["log_noise_factor"][...])
         error = (batch["ew_error"] * factor[None, :])[None]
         y, measured = batch["y"][None], batch["measured"][None]
-        surprise = -output.mixture.measured(error).log_density(jnp.broadcast_to(y, output.observed.shape))
+        negative_log_likelihood = -output.mixture.measured(error).log_density(
+            jnp.broadcast_to(y, output.observed.shape)
+        )
         offset = (output.observed - y) / line_std[None, None, :]
         deviation = jnp.sqrt(offset**2 + _SMOOTH**2) - _SMOOTH
         count = jnp.maximum(measured.sum().astype(jnp.float32), 1.0) * output.observed.shape[0]
-        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (surprise, deviation)]
-        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"surprise": terms[0], "deviation": terms[1]}
+        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (negative_log_likelihood, deviation)]
+        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"negative_log_likelihood": terms[0], "deviation": terms[1]}
 
     return loss
 
