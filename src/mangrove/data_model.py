@@ -329,7 +329,7 @@ TRAINING_SPECTRA = Kind(
         "snr": _baxel("1", "signal to noise per native pixel"),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
-        "split": _baxel("1", "side of the split, by galaxy", "i1", SPLIT),
+        "split": _baxel("1", "split, by galaxy", "i1", SPLIT),
         "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "candidate_galaxy": Field(("candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
@@ -350,7 +350,7 @@ LINE_CUBE_SET = Kind(
         "plateifu": Field(("plateifu",), "str", "1", "galaxies"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
-        "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", SPLIT),
+        "split": Field(("plateifu",), "i1", "1", "split, by mangaid", SPLIT),
         "line": _lines("names of the lines"),
     },
 )
@@ -398,7 +398,7 @@ EMULATOR_TABLE = Kind(
         "wave": Field(("wave",), "f8", "Angstrom", "middle of the bins"),
         "line": Field(_PER_LINE, "str", "1", "names of the lines"),
         "identifier": Field(("object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
-        "split": Field(("object",), "i1", "1", "side of the split, by identifier", SPLIT),
+        "split": Field(("object",), "i1", "1", "split, by identifier", SPLIT),
         "flux_bins": Field(
             ("object", "wave"),
             "f4",

@@ -11,7 +11,7 @@ import pytest
 
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.emulator import predict_table
-from mangrove.models.emulator.line_table import split
+from mangrove.models.emulator.line_table import split_table
 from mangrove.models.emulator.network import Architecture
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation.emulator_mock import mock_table
@@ -28,10 +28,10 @@ LEAST_OF_FEW = 0.8
 def reached(folder, n_galaxy, n_spaxel, settings):
     """Spearman rho with the true EW over that of the reference, by line, on the galaxies left for the test."""
     mock = mock_table(n_galaxy, n_spaxel, 20.0, seed=1)
-    parts = split(mock.table)
-    model, _ = train_emulator(mock.table, parts, settings, folder, {})
-    median = np.asarray(predict_table(model, mock.table.flux_bins[parts.test], None).mixture.median())
-    true, reference = mock.true[parts.test], mock.reference[parts.test]
+    split = split_table(mock.table)
+    model, _ = train_emulator(mock.table, split, settings, folder, {})
+    median = np.asarray(predict_table(model, mock.table.flux_bins[split.test], None).mixture.median())
+    true, reference = mock.true[split.test], mock.reference[split.test]
     return {
         line: spearman(true[:, i], median[:, i]) / spearman(true[:, i], reference[:, i]) for i, line in enumerate(LINES)
     }

@@ -158,12 +158,12 @@ def test_points_of_a_small_umap_are_large(result):
 
 
 def test_figures_of_few_galaxies_say_that_they_illustrate():
-    figure = figures.with_sample(new_figure(3, 3), figures.Sides(8, 175, 2, 40))
+    figure = figures.with_sample(new_figure(3, 3), figures.SampleSizes(8, 175, 2, 40))
     assert figure.get_suptitle() == (
         "Illustration only: trained on 8 galaxies (175 rows), tested on 2 galaxies (40 rows)\n"
         "a judgement takes 500 test galaxies or more"
     )
-    judged = figures.with_sample(new_figure(3, 3), figures.Sides(2000, 2000, 500, 500))
+    judged = figures.with_sample(new_figure(3, 3), figures.SampleSizes(2000, 2000, 500, 500))
     assert judged.get_suptitle() == "trained on 2,000 galaxies, tested on 500 galaxies"
 
 

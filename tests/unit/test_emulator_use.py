@@ -269,7 +269,7 @@ def test_the_table_of_desi_files_can_be_learnt_from(desi_files):
     table, published = read_desi(folder / "table.h5")
     assert published is None and table.identifier.tolist() == target_id[:3].astype(str).tolist()
     stored = read_stored(folder / "table.h5")
-    assert sum(part.size for part in stored.parts) == 3
+    assert sum(rows.size for rows in stored.split) == 3
     assert artefacts.read(folder / "table.h5", "emulator_table")["bin_edge"][0] == 3400
 
 

@@ -50,7 +50,7 @@ _LEAST_EW = 1e-4
 _LN10 = np.log(10.0)
 
 
-class Sides(NamedTuple):
+class SampleSizes(NamedTuple):
     """Galaxies and rows that a model was trained and tested on."""
 
     train_galaxies: int
@@ -59,11 +59,11 @@ class Sides(NamedTuple):
     test_rows: int
 
 
-def with_sample(figure: Figure, sides: Sides) -> Figure:
+def with_sample(figure: Figure, sizes: SampleSizes) -> Figure:
     """The figure with the size of its sample above; where that judges nothing, the words say so."""
-    words = f"trained on {_rows(sides.train_galaxies, sides.train_rows)}, "
-    words += f"tested on {_rows(sides.test_galaxies, sides.test_rows)}"
-    few = sides.test_galaxies < MIN_JUDGED
+    words = f"trained on {_rows(sizes.train_galaxies, sizes.train_rows)}, "
+    words += f"tested on {_rows(sizes.test_galaxies, sizes.test_rows)}"
+    few = sizes.test_galaxies < MIN_JUDGED
     if few:
         words = f"Illustration only: {words}\na judgement takes {MIN_JUDGED} test galaxies or more"
     title = figure.get_suptitle()
@@ -149,7 +149,7 @@ def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
 def umap_figure(
     result: Evaluation, rows: np.ndarray, place: np.ndarray, lines: Sequence[str], title: str = "test rows"
 ) -> Figure:
-    """Observed, predicted, and predicted + noise EW of some lines on the UMAP of the inputs.
+    """Observed and predicted EW, and a predictive draw, of some lines on the UMAP of the inputs.
 
     Parameters
     ----------

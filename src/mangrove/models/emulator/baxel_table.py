@@ -37,7 +37,7 @@ _BAD_FITS = [code for code, name in FIT_STATUS.items() if name in _UNUSABLE]
 
 
 class BaxelTable(NamedTuple):
-    """A table of baxels, their place in the run and the side of the split that their galaxy is on.
+    """A table of baxels, their place in the run and the split of their galaxy.
 
     Attributes
     ----------
@@ -45,13 +45,13 @@ class BaxelTable(NamedTuple):
         Without luminosity: that of a part of a galaxy means nothing.
     plateifu : ndarray of str, shape (n,)
     baxel : ndarray of int, shape (n,)
-    side : ndarray of int8, shape (n,)
+    split : ndarray of int8, shape (n,)
     """
 
     table: LineTable
     plateifu: np.ndarray
     baxel: np.ndarray
-    side: np.ndarray
+    split: np.ndarray
 
 
 class Continuum(NamedTuple):
@@ -94,9 +94,9 @@ def baxel_table(
     with np.errstate(divide="ignore"):
         ivar = (1 / error**2).astype(np.float32)
     of = labels["galaxy"]
-    sides = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
+    splits = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
     table = LineTable(bins, LINES, labels["mangaid"][of], flux, None, ew, ivar)
-    return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(sides, np.int8)[of])
+    return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(splits, np.int8)[of])
 
 
 def common_bins(extracts: Sequence, wanted: Bins) -> Bins:

@@ -80,39 +80,39 @@ class LineTable(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Row numbers of the parts of a table, each ascending."""
+    """Row numbers of a table for training, validation and test, each ascending."""
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
 
-    def sides(self, n_row: int) -> np.ndarray:
-        """The part of each row, shape (n_row,), int8: 0 train, 1 validation, 2 test; unusable rows count as train."""
-        side = np.zeros(n_row, np.int8)
-        side[self.validation], side[self.test] = 1, 2
-        return side
+    def of_rows(self, n_row: int) -> np.ndarray:
+        """The split of each row, shape (n_row,), int8: 0 train, 1 validation, 2 test; unusable rows count as train."""
+        split = np.zeros(n_row, np.int8)
+        split[self.validation], split[self.test] = 1, 2
+        return split
 
 
 class StoredTable(NamedTuple):
-    """A table of a run: its rows, their parts, and what the published networks say where that is known.
+    """A table of a run: its rows, their split, and what the published networks say where that is known.
 
     Attributes
     ----------
     table : LineTable
-    parts : Split
+    split : Split
     published : ndarray of float32, shape (n, n_line), or None
         EW, Angstrom.
     content_hash : str
     """
 
     table: LineTable
-    parts: Split
+    split: Split
     published: np.ndarray | None
     content_hash: str
 
 
-def split(table: LineTable, fold: int = 0) -> Split:
-    """Parts of a table's usable rows, by the sha256 of the identifiers alone.
+def split_table(table: LineTable, fold: int = 0) -> Split:
+    """The split of a table's usable rows, by the sha256 of the identifiers alone.
 
     Parameters
     ----------
@@ -122,18 +122,18 @@ def split(table: LineTable, fold: int = 0) -> Split:
     digests = [hashlib.sha256(str(name).encode()).hexdigest() for name in table.identifier]
     test = np.array([int(digest[:_HEX], 16) % TEST_SHARE == fold for digest in digests])
     validation = np.array([int(digest[_HEX : 2 * _HEX], 16) % VALIDATION_SHARE == 0 for digest in digests])
-    parts = (~test & ~validation, ~test & validation, test)
-    return Split(*(np.flatnonzero(part & table.usable) for part in parts))
+    chosen = (~test & ~validation, ~test & validation, test)
+    return Split(*(np.flatnonzero(rows & table.usable) for rows in chosen))
 
 
-def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
+def stored(table: LineTable, split: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'emulator_table'; ``split`` as from :meth:`Split.of_rows`."""
     data = {
         "bin_edge": np.array(table.bins.edges),
         "wave": np.array(table.bins.centres),
         "line": np.array(table.lines),
         "identifier": table.identifier,
-        "split": side,
+        "split": split,
         "flux_bins": table.flux_bins,
         "ew": table.ew,
         "ew_ivar": table.ew_ivar,
@@ -161,8 +161,8 @@ def read_stored(path) -> StoredTable:
         data["ew"],
         data["ew_ivar"],
     )
-    parts = Split(*(np.flatnonzero((data["split"] == side) & table.usable) for side in range(3)))
-    return StoredTable(table, parts, data.get("published_ew"), found.content_hash)
+    split = Split(*(np.flatnonzero((data["split"] == code) & table.usable) for code in range(3)))
+    return StoredTable(table, split, data.get("published_ew"), found.content_hash)
 
 
 def read_desi(path) -> tuple[LineTable, np.ndarray | None]:

@@ -83,29 +83,29 @@ class EmulatorSettings:
         )
 
 
-def shortfall(table: LineTable, parts: Split) -> str:
+def shortfall(table: LineTable, split: Split) -> str:
     """Why a table is too small to train on and to judge by; empty where it is not."""
-    if not (table.take(parts.train).measured.sum(axis=0) >= MIN_MEASURED).any():
+    if not (table.take(split.train).measured.sum(axis=0) >= MIN_MEASURED).any():
         return f"no line is measured in {MIN_MEASURED} training rows"
-    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
+    empty = [name for name in ("validation", "test") if not getattr(split, name).size]
     return f"no galaxy for {' and '.join(empty)}" if empty else ""
 
 
-def trainable(table: LineTable, parts: Split) -> LineTable:
+def trainable(table: LineTable, split: Split) -> LineTable:
     """The table of those lines that enough training rows measure."""
-    counts = table.take(parts.train).measured.sum(axis=0)
+    counts = table.take(split.train).measured.sum(axis=0)
     return table.with_lines([line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED])
 
 
 def train_emulator(
-    table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
+    table: LineTable, split: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
 ) -> tuple[Emulator, Trained]:
     """Train on a table, write the model to ``folder/model``.
 
     Parameters
     ----------
     table : LineTable
-    parts : Split
+    split : Split
         Only ``train`` and ``validation`` are looked at.
     settings : EmulatorSettings
     folder : Path
@@ -118,9 +118,9 @@ def train_emulator(
     TrainingError
         If a line has too few measurements, or the training fails.
     """
-    model = untrained(table.take(parts.train), settings)
-    sources = [DeviceRows(training_arrays(table, rows, model), rows) for rows in (parts.train, parts.validation)]
-    loop = settings.loop(len(parts.train))
+    model = untrained(table.take(split.train), settings)
+    sources = [DeviceRows(training_arrays(table, rows, model), rows) for rows in (split.train, split.validation)]
+    loop = settings.loop(len(split.train))
     trained = train(
         emulator_loss(model),
         model.state,
@@ -132,7 +132,7 @@ def train_emulator(
         identity={"emulator": asdict(settings), "table": _table_hash(table)},
     )
     model = _with(model, state=trained.params)
-    model = _with(model, correlation=line_correlation(model, training_arrays(table, parts.train, model)))
+    model = _with(model, correlation=line_correlation(model, training_arrays(table, split.train, model)))
     model.save(folder / "model", {"settings": asdict(settings), "table": _table_hash(table), **provenance})
     return model, trained
 
@@ -156,7 +156,7 @@ def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
     if few:
         raise TrainingError(
             f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
-            "LineTable.with_lines, or let trainable(table, parts) do it."
+            "LineTable.with_lines, or let trainable(table, split) do it."
         )
     luminosity = table.log_luminosity if settings.use_luminosity else None
     if settings.use_luminosity and luminosity is None:
@@ -181,13 +181,13 @@ def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
 
 
 def training_arrays(table: LineTable, rows: np.ndarray, model: Emulator) -> dict[str, np.ndarray]:
-    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row of the table's part."""
-    part = table.take(rows)
-    measured = part.measured
+    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row chosen of the table."""
+    chosen = table.take(rows)
+    measured = chosen.measured
     return {
-        "features": _features(model, part.flux_bins, part.log_luminosity if model.uses_luminosity else None),
-        "y": np.arcsinh(np.where(measured, part.ew, 1)).astype(np.float32),
-        "ew_error": np.where(measured, part.ew_error, 1).astype(np.float32),
+        "features": _features(model, chosen.flux_bins, chosen.log_luminosity if model.uses_luminosity else None),
+        "y": np.arcsinh(np.where(measured, chosen.ew, 1)).astype(np.float32),
+        "ew_error": np.where(measured, chosen.ew_error, 1).astype(np.float32),
         "measured": measured,
     }
 
