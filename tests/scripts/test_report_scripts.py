@@ -29,7 +29,7 @@ from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
 from mangrove.validation.label_recovery import BPT, Checked
-from mangrove.validation.recovery import Comparison
+from mangrove.validation.recovery import TruthComparison
 
 Z = 0.03
 WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))
@@ -636,9 +636,9 @@ def test_recovery(paths, script, Params, tmp_path):
 def test_figure_of_the_labels_has_their_titles_and_units():
     rng = np.random.default_rng(3)
     columns = (rng.normal(9.0, 0.2, 30), np.full(30, 0.1), np.full(30, 9.0), np.full(30, 25.0), np.zeros(30, int))
-    faint, snr = Comparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
+    faint, snr = TruthComparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
     dust = Checked(faint, snr, np.zeros(50, int))
-    age = Checked(Comparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
+    age = Checked(TruthComparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
     age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()

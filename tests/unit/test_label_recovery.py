@@ -22,7 +22,7 @@ from mangrove.validation.label_recovery import (
     true_labels,
     why_left,
 )
-from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
+from mangrove.validation.recovery import TRUTH_DATASETS, TruthComparison
 
 LINES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]
@@ -138,7 +138,7 @@ def verdict(bias=0.0, width=1.0, scatter=0.0):
     """Verdict on a star formation of eight galaxies of 50 baxels, errors of 0.1 dex."""
     pull = np.tile(width * np.linspace(-1.35, 1.35, 50), 8)
     offset = bias + np.repeat(scatter * np.resize([1.0, -1.0], 8), 50) + 0.1 * pull
-    found = Comparison(offset, np.full(400, 0.1), np.zeros(400), np.full(400, 30.0), np.repeat(np.arange(8), 50))
+    found = TruthComparison(offset, np.full(400, 0.1), np.zeros(400), np.full(400, 30.0), np.repeat(np.arange(8), 50))
     checked = Checked(found, found.snr, np.full(400, -1))
     return next(row for row in label_table({"log_sfr_density": checked}) if row.snr_per_pixel == "20-40")
 

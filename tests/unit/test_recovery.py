@@ -170,7 +170,7 @@ def galaxies(mean, scatter, n=8, width=1.0):
     """A comparison of galaxies of 50 baxels whose mean pulls are ``mean`` plus and minus ``scatter``."""
     pull = np.repeat(mean + scatter * np.resize([1.0, -1.0], n), 50) + width * np.tile(np.linspace(-1.7, 1.7, 50), n)
     ones = np.ones(pull.size)
-    return recovery.Comparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
+    return recovery.TruthComparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import logging
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.models.emulator.baxel_table import Continuum, baxel_table
+from mangrove.models.emulator.baxel_table import ContinuumBinning, baxel_table
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.line_table import LineTable, read_desi, split_table, stored
 
@@ -28,7 +28,9 @@ def main(inputs, outputs, params, log=None, threads=1):
 
 def from_baxels(inputs, params) -> tuple[LineTable, dict]:
     """The table of the run's baxels, and its datasets."""
-    how = Continuum(Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"])
+    how = ContinuumBinning(
+        Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"]
+    )
     fractions = params["validation_fraction"], params["test_fraction"]
     found = baxel_table(list(inputs.extracts), inputs.labels, how, params["seed"], *fractions)
     return found.table, stored(found.table, found.split) | {"plateifu": found.plateifu, "baxel": found.baxel}

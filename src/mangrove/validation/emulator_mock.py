@@ -48,7 +48,7 @@ class MockTable(NamedTuple):
     reference: np.ndarray
 
 
-class _Spaxels(NamedTuple):
+class _MockSpaxels(NamedTuple):
     """Spaxels of all galaxies: per row galaxy, stars, dust, gas."""
 
     galaxy: np.ndarray
@@ -95,7 +95,7 @@ def mock_table(n_galaxy: int, n_spaxel: int, snr: float, seed: int) -> MockTable
     return MockTable(table, np.arcsinh(true), reference)
 
 
-def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _Spaxels:
+def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _MockSpaxels:
     parts = []
     names = iter(survey_plateifus(3 * n_galaxy + 40)[len(SIMULATED_SURVEY) :])
     while len(parts) < n_galaxy:
@@ -118,10 +118,10 @@ def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _Spaxels:
         parts.append(
             (*rows, light.T, stars[1].T, stars[2].T, maps.ebv_star.ravel()[chosen], kinematics.T, *widths, maps.oxygen.ravel()[chosen])
         )  # fmt: skip
-    return _Spaxels(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return _MockSpaxels(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _line_flux(spaxels: _Spaxels, light, star_forming, liner, oxygen) -> np.ndarray:
+def _line_flux(spaxels: _MockSpaxels, light, star_forming, liner, oxygen) -> np.ndarray:
     """Fluxes of the fitted lines, shape (n, n_fit_line), from EW of Halpha before dust."""
     halpha = {name: ew * light * (1 + REDSHIFT) for name, ew in (("star_forming", star_forming), ("liner", liner))}
     return line_fluxes(halpha, oxygen, spaxels.ebv / STARS_OVER_GAS).T
@@ -133,7 +133,7 @@ def _widths(flux: np.ndarray, level: np.ndarray) -> np.ndarray:
     return np.column_stack([ew[:, [names.index(part) for part in PARTS[line]]].sum(axis=1) for line in LINES])
 
 
-def _reference(spaxels: _Spaxels, light, level, rng) -> np.ndarray:
+def _reference(spaxels: _MockSpaxels, light, level, rng) -> np.ndarray:
     """Median over draws of the gas of other spaxels of the same class."""
     draws = []
     for _ in range(_N_DRAW):
@@ -146,7 +146,7 @@ def _reference(spaxels: _Spaxels, light, level, rng) -> np.ndarray:
     return np.median(draws, axis=0)
 
 
-def _observed(spaxels: _Spaxels, stars, flux, true, snr: float, rng) -> LineTable:
+def _observed(spaxels: _MockSpaxels, stars, flux, true, snr: float, rng) -> LineTable:
     """The table with noise; lines are hidden from the continuum as in real spectra."""
     spectra = np.array(stars, np.float32)
     add_lines(spectra, flux.T, spaxels.kinematics[:, 2], spaxels.kinematics[:, 3], np.ones(len(spectra)), REDSHIFT)

@@ -34,7 +34,7 @@ class Limit(NamedTuple):
     rms: float = np.nan
 
 
-class Measured(NamedTuple):
+class BiasAndRms(NamedTuple):
     """Bias and rms of a label over 400 spectra, where theory sets no limit."""
 
     bias: float
@@ -60,7 +60,7 @@ class Case(NamedTuple):
         Of their populations (:func:`mangrove.ssp.loading.load_library`); the fit takes the embedded one.
     limits : dict of Limit
         By label, for any number of spectra.
-    measured : dict of Measured
+    measured : dict of BiasAndRms
         By label, of spectra that the fit cannot match: a row keeps to the smaller limit.
     """
 
@@ -69,7 +69,7 @@ class Case(NamedTuple):
     curve: Callable
     library: str
     limits: dict[str, Limit]
-    measured: dict[str, Measured]
+    measured: dict[str, BiasAndRms]
 
     def limit(self, label: str, n: int) -> Limit:
         """What a label of n spectra must keep to."""
@@ -109,10 +109,10 @@ def other_dust(snr: float) -> Case:
         "ebv_star": Limit(0.10, 0.11),
     }
     measured = {
-        "log_age_lw": Measured(0.060, 0.103),
-        "metallicity_lw": Measured(-0.044, 0.093),
-        "log_ml_r": Measured(0.027, 0.068),
-        "ebv_star": Measured(-0.079, 0.094),
+        "log_age_lw": BiasAndRms(0.060, 0.103),
+        "metallicity_lw": BiasAndRms(-0.044, 0.093),
+        "log_ml_r": BiasAndRms(0.027, 0.068),
+        "ebv_star": BiasAndRms(-0.079, 0.094),
     }
     return Case("dust of Cardelli et al. (1989)", snr, cardelli, "mastar", limits, measured)
 
@@ -126,10 +126,10 @@ def other_library(snr: float, library: str) -> Case:
         "ebv_star": Limit(0.03, 0.04),
     }
     measured = {
-        "log_age_lw": Measured(-0.005, 0.111),
-        "metallicity_lw": Measured(-0.153, 0.199),
-        "log_ml_r": Measured(-0.013, 0.097),
-        "ebv_star": Measured(-0.018, 0.024),
+        "log_age_lw": BiasAndRms(-0.005, 0.111),
+        "metallicity_lw": BiasAndRms(-0.153, 0.199),
+        "log_ml_r": BiasAndRms(-0.013, 0.097),
+        "ebv_star": BiasAndRms(-0.018, 0.024),
     }
     return Case("populations of another library", snr, calzetti, library, limits, measured)
 

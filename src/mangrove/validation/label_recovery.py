@@ -13,7 +13,7 @@ from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.surface_densities import luminosity, spaxel_area, star_formation_rate
 from mangrove.validation.recovery import (
     FAIL_ERRORS,
-    Comparison,
+    TruthComparison,
     baxel_truth,
     clustered_error,
     comparison,
@@ -71,7 +71,7 @@ class Checked(NamedTuple):
 
     Attributes
     ----------
-    found : Comparison
+    found : TruthComparison
         Of those that count.
     snr : ndarray, shape (n_baxel,)
         Of all of them.
@@ -79,7 +79,7 @@ class Checked(NamedTuple):
         Index in :data:`REASONS` of why one does not count; -1 if it does.
     """
 
-    found: Comparison
+    found: TruthComparison
     snr: np.ndarray
     reason: np.ndarray
 
@@ -271,7 +271,7 @@ class _Numbers(NamedTuple):
     fraction: float = np.nan
 
 
-def _numbers(found: Comparison) -> _Numbers:
+def _numbers(found: TruthComparison) -> _Numbers:
     if not found.snr.size:
         return _Numbers()
     offset, galaxy = found.measured - found.truth, found.galaxy
@@ -285,7 +285,7 @@ def _numbers(found: Comparison) -> _Numbers:
     )
 
 
-def _class_numbers(found: Comparison) -> _Numbers:
+def _class_numbers(found: TruthComparison) -> _Numbers:
     return _Numbers(fraction=float(np.mean(found.measured == found.truth)) if found.snr.size else np.nan)
 
 

@@ -60,7 +60,7 @@ _UNITS |= {f"EW {line}": "Angstrom" for line in EW_LINES}
 _FLUX_UNIT = "1e-17 erg/s/cm2/spaxel"
 
 
-class Comparison(NamedTuple):
+class TruthComparison(NamedTuple):
     """One quantity over baxels, shape (n,) each: value, error, truth, S/N of the baxel, index of its galaxy."""
 
     measured: np.ndarray
@@ -74,10 +74,10 @@ class Comparison(NamedTuple):
         """Measured minus true over the error, shape (n,)."""
         return (self.measured - self.truth) / self.error
 
-    def between(self, low: float, high: float) -> "Comparison":
+    def between(self, low: float, high: float) -> "TruthComparison":
         """Those with low <= S/N < high."""
         use = (self.snr >= low) & (self.snr < high)
-        return Comparison(*(values[use] for values in self))
+        return TruthComparison(*(values[use] for values in self))
 
 
 class RecoveryRow(NamedTuple):
@@ -166,7 +166,7 @@ def combined_moments(bins, n: int, weight, velocity, sigma) -> tuple[np.ndarray,
     return mean, np.sqrt(weighted_mean(bins, n, weight, sigma**2 + (velocity - mean[bins]) ** 2))
 
 
-def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comparison]:
+def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, TruthComparison]:
     """Measured against true, by quantity, of the baxels of a galaxy whose fit is ok.
 
     The kinematics of the gas count where Halpha has a true S/N above 5, a flux where its own is above 3, the dispersion
@@ -200,21 +200,21 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
     return found
 
 
-def comparison(measured, error, truth, snr, use) -> Comparison:
+def comparison(measured, error, truth, snr, use) -> TruthComparison:
     """Those of ``use`` that have a value, an error and a truth."""
     use = use & np.isfinite(measured) & np.isfinite(truth) & (error > 0) & np.isfinite(error)
     columns = (np.asarray(values, float)[use] for values in (measured, error, truth, snr))
-    return Comparison(*columns, galaxy=np.zeros(use.sum(), int))
+    return TruthComparison(*columns, galaxy=np.zeros(use.sum(), int))
 
 
-def join(parts: list[Comparison]) -> Comparison:
+def join(parts: list[TruthComparison]) -> TruthComparison:
     """Comparisons put together."""
-    return Comparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return TruthComparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
+def pool(galaxies: Iterable[Mapping[str, TruthComparison]]) -> dict[str, TruthComparison]:
     """Comparisons of all galaxies joined, and all free lines together as one more quantity."""
-    parts: dict[str, list[Comparison]] = {}
+    parts: dict[str, list[TruthComparison]] = {}
     for i, galaxy in enumerate(galaxies):
         for name, comparison in galaxy.items():
             parts.setdefault(name, []).append(comparison._replace(galaxy=np.full(comparison.snr.size, i)))
@@ -222,7 +222,7 @@ def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
     return joined | {ALL_LINES: join([found for name, found in joined.items() if name.startswith("flux ")])}
 
 
-def recovery_table(pooled: Mapping[str, Comparison]) -> list[RecoveryRow]:
+def recovery_table(pooled: Mapping[str, TruthComparison]) -> list[RecoveryRow]:
     """Bias and width of the pulls of each quantity in each range of S/N, and whether they keep to the limits.
 
     Parameters
@@ -262,7 +262,7 @@ def _known(fit: Artefact) -> np.ndarray:
     return np.isfinite(fit["line_flux_err"]) & (fit["line_flux_err"] > 0)
 
 
-def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:
+def _row(name: str, snr_range: str, comparison: TruthComparison) -> RecoveryRow:
     pull, n = comparison.pull, comparison.snr.size
     mean, std, inside = (float(f(pull)) if n else np.nan for f in (np.mean, np.std, lambda p: np.mean(np.abs(p) < 1.0)))
     offset = float(np.median(comparison.measured - comparison.truth)) if n else np.nan

@@ -54,7 +54,7 @@ class BaxelTable(NamedTuple):
     split: np.ndarray
 
 
-class Continuum(NamedTuple):
+class ContinuumBinning(NamedTuple):
     """How the flux of baxels becomes bins: bins wanted, factor on Galactic E(B-V), mask on sky lines (Angstrom)."""
 
     bins: Bins
@@ -63,7 +63,7 @@ class Continuum(NamedTuple):
 
 
 def baxel_table(
-    extracts: Sequence, labels_path, how: Continuum, seed: int, validation_fraction: float, test_fraction: float
+    extracts: Sequence, labels_path, how: ContinuumBinning, seed: int, validation_fraction: float, test_fraction: float
 ) -> BaxelTable:
     """The baxels of all galaxies of a run.
 
@@ -73,7 +73,7 @@ def baxel_table(
         Artefacts 'extract' in the order of the sample sheet.
     labels_path : path
         The artefact 'labels' of the same galaxies.
-    how : Continuum
+    how : ContinuumBinning
     seed : int
     validation_fraction, test_fraction : float
         Of the galaxies, by MANGAID.
@@ -144,7 +144,7 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
     return widths.astype(np.float32), errors.astype(np.float32)
 
 
-def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: Continuum) -> np.ndarray:
+def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: ContinuumBinning) -> np.ndarray:
     """Flux in bins of the baxels of a galaxy, Galactic extinction removed."""
     extract = artefacts.read(path, "extract", ["wave", "flux", "mask"])
     wave, z = extract["wave"], float(extract.attrs["z"])

@@ -24,7 +24,7 @@ _RIDGE = 1e-12
 _SLOPE_TOLERANCE = 1e-10
 
 
-class Continuum(NamedTuple):
+class ContinuumSettings(NamedTuple):
     """What shapes the stellar continuum beside the populations.
 
     Attributes
@@ -81,7 +81,7 @@ class LinearProblem:
     """
 
     def __init__(
-        self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, continuum: Continuum, kinematics
+        self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, continuum: ContinuumSettings, kinematics
     ):
         good, error = spectrum.good, spectrum.error[spectrum.good]
         self.continuum = continuum

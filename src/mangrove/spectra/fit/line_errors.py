@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from mangrove.spectra.fit.solution import Fit
+from mangrove.spectra.fit.solution import FittedSpectrum
 from mangrove.spectra.fit.templates import MAIN
 
 #: Steps of the derivatives: km/s, and km2/s2 in the square of the dispersion, or this part of it if that is more.
@@ -12,7 +12,7 @@ _V_STEP, _SIGMA2_STEP, _SIGMA2_PART = 5.0, 300.0, 0.05
 _RIDGE = 1e-10
 
 
-def line_weight_factor(fit: Fit) -> np.ndarray:
+def line_weight_factor(fit: FittedSpectrum) -> np.ndarray:
     """A factor W of the covariance of the weights of the lines, W^T W, shape (n, n_gas), from the errors as they are.
 
     The errors of weights are the lengths of its columns, and that of a sum of weights the length of the columns' sum.
@@ -37,13 +37,13 @@ def line_weight_factor(fit: Fit) -> np.ndarray:
     return factor[:, : gas.shape[1]]
 
 
-def _is_free(fit: Fit) -> np.ndarray:
+def _is_free(fit: FittedSpectrum) -> np.ndarray:
     """Whether a weight has flux, or is the first of a line that has none, shape (n_gas,)."""
     gas, lit = fit.solution.gas, fit.solution.composition.gas > 0
     return lit | ((gas.component == MAIN) & ~np.isin(gas.free, gas.free[lit]))
 
 
-def _kinematics_columns(fit: Fit) -> np.ndarray:
+def _kinematics_columns(fit: FittedSpectrum) -> np.ndarray:
     """Derivatives of the emission by velocity and squared dispersion of each component over the errors."""
     kinematics = fit.solution.kinematics[1:]
     good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]

@@ -10,7 +10,7 @@ from mangrove.spectra.fit.composition import Composition
 from mangrove.spectra.fit.line_errors import line_weight_factor
 from mangrove.spectra.fit.line_profiles import line_profiles
 from mangrove.spectra.fit.results import LINE_MASKED, LINE_OK, LINE_OUTSIDE
-from mangrove.spectra.fit.solution import START_SIGMA_GAS, Fit
+from mangrove.spectra.fit.solution import START_SIGMA_GAS, FittedSpectrum
 
 #: A line whose centre is nearer to an end of the range, pixels, lies outside.
 _LINE_MARGIN = 4
@@ -19,7 +19,7 @@ _MIN_COVERED = 0.5
 _TINY = 1e-300
 
 
-def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
+def measured_lines(fit: FittedSpectrum, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
     """The columns of the lines, shape (n_line,) each, NaN where the status is not ok, and those of their components.
 
     Parameters
@@ -81,7 +81,7 @@ def pixel_width(wave, z: float, velocity: float, log_step: float):
     return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
 
 
-def _fluxes(fit: Fit, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _fluxes(fit: FittedSpectrum, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Flux and error of each component of each line, shape (n_component, n_line), and of each line, shape (n_line,).
 
     NaN where the fit has no template for it.
@@ -109,7 +109,7 @@ def _ew_windows(wave, centre) -> np.ndarray:
     return near / np.maximum(near.sum(axis=1, keepdims=True), 1)
 
 
-def _continuum_scatter(fit: Fit, draws, windows) -> np.ndarray:
+def _continuum_scatter(fit: FittedSpectrum, draws, windows) -> np.ndarray:
     """Relative scatter of the stellar continuum at each line over noisy copies of the model, shape (n_line,); NaN without it.
 
     Over the good pixels of the lines' windows.

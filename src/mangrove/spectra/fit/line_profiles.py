@@ -7,7 +7,7 @@ from mangrove.physics.lines import BROAD_LINES, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
-from mangrove.spectra.fit.solution import Fit
+from mangrove.spectra.fit.solution import FittedSpectrum
 from mangrove.spectra.fit.templates import BROAD
 
 #: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s: for
@@ -25,7 +25,7 @@ FLUX_FLOOR, PROFILE_FLOOR = 0.01, 0.03
 DETECTED = 5.0
 
 
-def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
+def line_profiles(fit: FittedSpectrum, seen, parts, flux) -> dict[str, np.ndarray]:
     """What the residuals about each line say, shape (n_line,) each; NaN, and no bit, where a line is not seen.
 
     Parameters
@@ -75,7 +75,7 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
 class _Residuals:
     """Data minus model of a fit, and what sums of it over windows tell."""
 
-    def __init__(self, fit: Fit):
+    def __init__(self, fit: FittedSpectrum):
         spectrum = fit.spectrum
         self.good, self.emission = spectrum.good, fit.emission
         self.value = np.where(self.good, spectrum.flux - fit.stellar_continuum - self.emission, 0.0)
@@ -104,7 +104,7 @@ class _Residuals:
         return use @ (self.value**2 / (self.error**2 + (PROFILE_FLOOR * self.emission) ** 2)), use.sum(axis=1)
 
 
-def _windows(fit: Fit) -> list[np.ndarray]:
+def _windows(fit: FittedSpectrum) -> list[np.ndarray]:
     """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
     wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_kinematics
     spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.lsf_sigma) / lines.wave
@@ -118,7 +118,7 @@ def _windows(fit: Fit) -> list[np.ndarray]:
     return near + [broad & (away < width) for width in WIDE_HALF_WIDTHS]
 
 
-def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
+def _rejected_ratios(fit: FittedSpectrum, data: _Residuals, parts, flux) -> np.ndarray:
     """Whether the lines of a doublet ask for another ratio than the one that ties them, shape (n_line,)."""
     lines, kinematics = fit.lines, dict(zip(fit.solution.gas.components, fit.solution.kinematics[1:], strict=True))
     rejected = np.zeros(len(lines.name), bool)
@@ -131,7 +131,7 @@ def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
     return rejected
 
 
-def _missing(fit: Fit, data: _Residuals, parts, kinematics, line: int) -> tuple[float, float]:
+def _missing(fit: FittedSpectrum, data: _Residuals, parts, kinematics, line: int) -> tuple[float, float]:
     """Flux of a line's own profile in the residual, and its error."""
     wave, centre = fit.spectrum.wave, fit.lines.wave[line]
     spread = np.interp(centre, wave, fit.spectrum.lsf_sigma) / centre * C_KMS

@@ -21,7 +21,7 @@ from mangrove.spectra.fit.results import (
     FitResult,
 )
 from mangrove.spectra.fit.shape import attenuation_at_pivot, polynomial_values
-from mangrove.spectra.fit.solution import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit
+from mangrove.spectra.fit.solution import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, FittedSpectrum
 from mangrove.spectra.fit.spectrum import shaped_stellar_continuum
 
 #: Step of a derivative in the square of the dispersion, km2/s2.
@@ -32,7 +32,7 @@ _NEARLY = 1.05
 _DETECTED = 5.0
 
 
-def collect(fit: Fit, n_clipped: int, bic_gain: float) -> FitResult:
+def collect(fit: FittedSpectrum, n_clipped: int, bic_gain: float) -> FitResult:
     """The result of a solution.
 
     Parameters
@@ -65,7 +65,7 @@ def collect(fit: Fit, n_clipped: int, bic_gain: float) -> FitResult:
     )
 
 
-def _quality(fit: Fit) -> tuple[dict[str, float], float]:
+def _quality(fit: FittedSpectrum) -> tuple[dict[str, float], float]:
     """How well the model fits, and the factor on the errors that follows from it."""
     residual = fit.solution.residual
     rms = robust_rms(residual)
@@ -82,11 +82,11 @@ def _quality(fit: Fit) -> tuple[dict[str, float], float]:
     return quality, np.sqrt(chi2) * noise_scale
 
 
-def _is_fixed(fit: Fit) -> bool:
+def _is_fixed(fit: FittedSpectrum) -> bool:
     return fit.guide is not None and fit.guide.half_width == 0
 
 
-def _kinematics(fit: Fit, factor: float) -> dict[str, float]:
+def _kinematics(fit: FittedSpectrum, factor: float) -> dict[str, float]:
     (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_kinematics, fit.gas_kinematics
     star_errors, gas_errors = fit.solution.errors[0] * factor, fit.solution.errors[1:] * factor
     if _is_fixed(fit):
@@ -108,7 +108,7 @@ def _kinematics(fit: Fit, factor: float) -> dict[str, float]:
     }
 
 
-def _components(fit: Fit, errors) -> dict:
+def _components(fit: FittedSpectrum, errors) -> dict:
     """Kinematics of the components of the gas, NaN of those that it does not have."""
     components = fit.solution.gas.components
     columns = np.full((4, fit.settings.n_component), np.nan)
@@ -117,7 +117,7 @@ def _components(fit: Fit, errors) -> dict:
     return {"gas_model": GAS_MODEL[components], **dict(zip(names, columns, strict=True))}
 
 
-def _populations(fit: Fit, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
+def _populations(fit: FittedSpectrum, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
     """Weights and dust, and those of noisy copies of the model."""
     best = fit.solution.composition
     ebv, of_polynomial = _dust(best.theta, fit.spectrum, fit.settings)
@@ -141,7 +141,7 @@ def _dust(theta, spectrum, settings) -> tuple[float, float]:
     return ebv, ebv
 
 
-def _lsf_correction(fit: Fit) -> float:
+def _lsf_correction(fit: FittedSpectrum) -> float:
     """sigma_template^2 - sigma_instrument^2, km2/s2, as the fit sees it.
 
     The mean over good pixels, each weighted by what it tells about the dispersion: the square of the model's
@@ -163,7 +163,7 @@ def _lsf_correction(fit: Fit) -> float:
     return float(np.sum(weight * difference[good]) / np.sum(weight)) if np.any(weight) else 0.0
 
 
-def _status(fit: Fit, kinematics: dict[str, float], detected: bool) -> int:
+def _status(fit: FittedSpectrum, kinematics: dict[str, float], detected: bool) -> int:
     """Status of a fit that has a stellar continuum."""
     (v_star, sigma_fit), (v_gas, sigma_gas) = fit.star_kinematics, fit.gas_kinematics
     bound, guide = fit.settings.velocity_bound, fit.guide

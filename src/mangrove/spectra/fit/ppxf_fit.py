@@ -22,7 +22,7 @@ from mangrove.spectra.fit.results import (
 )
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import attenuation_at_pivot
-from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, Fit, Solution, total_emission
+from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, FittedSpectrum, Solution, total_emission
 from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates, gas_templates, with_components
 
@@ -91,7 +91,7 @@ def fit_spectrum(
         solution = solve(task, solution.gas, solution.kinematics, solution.composition.theta)
     if not np.all(np.isfinite(solution.kinematics)):
         return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
-    return collect(Fit(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
+    return collect(FittedSpectrum(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
 
 
 def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, lines: LineList) -> Model:

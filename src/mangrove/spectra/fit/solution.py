@@ -60,8 +60,8 @@ class Solution(NamedTuple):
         return weights + 2 * len(self.gas.components) + self.composition.theta.size - 1
 
 
-class Fit:
-    """A solution and what it is of."""
+class FittedSpectrum:
+    """A spectrum, its solution, and what it was solved with."""
 
     def __init__(
         self,
