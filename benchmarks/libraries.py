@@ -22,7 +22,7 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.populations import population_labels, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
@@ -36,7 +36,7 @@ REDSHIFT, SNR, MAX_EBV, SEED = 0.03, 100.0, 0.6, 7
 #: Populations that all references can match: at least 1 Gyr, [M/H] of at least -0.35.
 LEAST_AGE, LEAST_METALLICITY = 1.0, -0.36
 #: Case B fluxes over that of Hbeta, whose equivalent width is EW (Angstrom, rest frame); sigma of the gas, km/s.
-BALMER = {"Hdelta-4103": 0.259, "Hgamma-4342": 0.468, "Hbeta-4863": 1.0, "Halpha-6565": 2.86}
+BALMER = {"Hdelta_4103": 0.259, "Hgamma_4342": 0.468, "Hbeta_4863": 1.0, "Halpha_6565": 2.86}
 EW, SIGMA_GAS = 5.0, 40.0
 SIGMA_RANGES = ((70.0, 110.0), (110.0, 220.0))
 
@@ -94,7 +94,7 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
     """Report measured minus true of spectra of one library fitted with another: every second one is of late type."""
     library = younger_than(library, universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
-    stars = match_line_spread(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), SETTINGS.rest_range)
+    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), SETTINGS.rest_range)
     spectra = [
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, SETTINGS)
         for f, e in zip(mock.flux, mock.error, strict=True)

@@ -21,7 +21,7 @@ STATUS = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 2], [3, 4, 0]])
 N_BAXEL, N_LINE = 5, len(LINES.name)
 #: Outcomes of the five fits; the third has no numbers.
 OUTCOME = [FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.NOT_CONVERGED, FitStatus.OK, FitStatus.OK]
-HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
+HALPHA, HBETA = LINES.index("Halpha_6565"), LINES.index("Hbeta_4863")
 FRAME = WCS(naxis=2)
 FRAME.wcs.ctype, FRAME.wcs.cunit = ["RA---TAN", "DEC--TAN"], ["deg", "deg"]
 FRAME.wcs.crval, FRAME.wcs.crpix, FRAME.wcs.cdelt = [150.0, 20.0], [2.0, 2.5], [-0.5 / 3600, 0.5 / 3600]

@@ -23,7 +23,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
     from ppxf.ppxf import ppxf
 
     inside = line_measures.line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
-    gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
     component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
     velocity = (-settings.velocity_bound, settings.velocity_bound)
     norm = np.median(np.abs(spectrum.flux[spectrum.good]))

@@ -154,8 +154,7 @@ def read(path, kind: str, only: list[str] | None = None) -> Artefact:
         missing = [n for n in names if n not in f]
         if missing:
             raise ArtefactError(f"{path} lacks the dataset(s) {', '.join(missing)}. {_REMAKE}")
-        fields = _declared(kind).fields
-        data = {n: _loaded(f[n], fields[n]) for n in names}
+        data = {n: _loaded(f[n]) for n in names}
         attrs = attributes(f)
         return Artefact(kind, data, attrs, attrs["content_hash"])
 
@@ -204,14 +203,9 @@ def declared_names(kind: str) -> list[str]:
     return list(_declared(kind).fields)
 
 
-def line_labels(names) -> list[str]:
-    """Names of lines (Halpha-6565) as the dataset ``line`` of an artefact holds them (Halpha_6565)."""
-    return [str(name).replace("-", "_") for name in names]
-
-
-def line_names(dataset: h5py.Dataset) -> list[str]:
-    """Names of lines as :mod:`mangrove.physics.lines` has them, from the dataset ``line`` of an open artefact."""
-    return [str(label).replace("_", "-") for label in dataset.asstr()[...]] if dataset.size else []
+def read_text(dataset: h5py.Dataset) -> np.ndarray:
+    """The values of a dataset of text of an open artefact, array of str of the dataset's shape."""
+    return dataset.asstr()[...].astype(str) if dataset.size else np.empty(dataset.shape, "U1")
 
 
 def input_hash(path) -> str:
@@ -341,19 +335,13 @@ def _stored_type(spec: Field):
 
 
 def _as_stored(values, spec: Field):
-    if spec.lines:
-        return np.array(line_labels(values), dtype=object)
     if spec.dtype == "str":
         return np.array([str(v) for v in np.ravel(values)], dtype=object).reshape(np.shape(values))
     return np.asarray(values).astype(spec.dtype)
 
 
-def _loaded(dataset: h5py.Dataset, spec: Field) -> np.ndarray:
-    if spec.lines:
-        return np.array(line_names(dataset), dtype=str)
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        return dataset.asstr()[...].astype(str) if dataset.size else np.empty(dataset.shape, "U1")
-    return dataset[...]
+def _loaded(dataset: h5py.Dataset) -> np.ndarray:
+    return read_text(dataset) if h5py.check_string_dtype(dataset.dtype) is not None else dataset[...]
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:

@@ -9,6 +9,7 @@ give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_
 
 from dataclasses import dataclass, replace
 
+from mangrove import data_model_attributes as attributes
 from mangrove.codes import (
     BptClass,
     Enumeration,
@@ -21,8 +22,6 @@ from mangrove.codes import (
     Split,
     TrainingCut,
 )
-
-from mangrove import data_model_attributes as attributes
 from mangrove.data_model_attributes import Attribute
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
@@ -36,11 +35,7 @@ KMS = "km s-1"
 
 @dataclass(frozen=True)
 class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, codes of its values, packed by gzip or not.
-
-    Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
-    have them, and read as :mod:`mangrove.physics.lines` has them (Halpha-6565).
-    """
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, codes of its values, packed by gzip or not."""
 
     dims: tuple[str, ...]
     dtype: str
@@ -49,7 +44,6 @@ class Field:
     codes: Enumeration | None = None
     packed: bool = False
     optional: bool = False
-    lines: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,7 +74,7 @@ def _baxel(unit: str, meaning: str, dtype: str = "f4", codes: Enumeration | None
 
 
 def _lines(meaning: str) -> Field:
-    return Field(("line",), "str", "1", meaning, lines=True)
+    return Field(("line",), "str", "1", meaning)
 
 
 def _map(unit: str, meaning: str, dtype: str = "f4", codes: Enumeration | None = None) -> Field:
@@ -102,7 +96,11 @@ EXTRACT = Kind(
         "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
         "lsf": Field(
-            _SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean; 0 where masked", packed=True
+            _SPECTRA,
+            "f4",
+            "Angstrom",
+            "line spread function (LSF), Gaussian sigma, observed frame, mean; 0 where masked",
+            packed=True,
         ),
         "n_spaxel": _baxel("1", "number of spaxels", "i4"),
         "area": _baxel("arcsec2", "area on the sky"),
@@ -159,7 +157,10 @@ FIT = Kind(
         ),
         "line_flux_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_flux_sum": Field(
-            _LINE, "f4", LINE_FLUX, "the same without a profile: data minus starlight and other lines, summed directly"
+            _LINE,
+            "f4",
+            LINE_FLUX,
+            "the same without a profile: data minus the stellar continuum and other lines, summed directly",
         ),
         "line_flux_sum_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_residual": Field(_LINE, "f4", "1", "line_flux_sum minus line_flux, in units of its error"),
@@ -181,14 +182,16 @@ FIT = Kind(
         "component_flux_err": Field(_COMPONENT_LINE, "f4", LINE_FLUX, "its error"),
         "line_ew": Field(_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive"),
         "line_ew_err": Field(_LINE, "f4", "Angstrom", "its error"),
-        "line_continuum": Field(_LINE, "f4", FLUX, "mean starlight within 500 km/s of the line"),
+        "line_continuum": Field(_LINE, "f4", FLUX, "mean of the stellar continuum within 500 km/s of the line"),
         "chi2_reduced": _baxel("1", "chi2 per degree of freedom of the fit with the errors used"),
         "noise_scale": _baxel("1", "factor on the formal errors before the fit (1 unless rescaling is on)"),
         "residual_rms": _baxel("1", "robust scatter of residual over error"),
         "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
         "n_free": _baxel("1", "free parameters of the fit: n_pixel - n_free degrees of freedom", "i4"),
         "n_clipped": _baxel("1", "pixels left out as outliers", "i4"),
-        "r_flux": _baxel(FLUX, "mean starlight over SDSS r in the rest frame; NaN where the range does not cover it"),
+        "r_flux": _baxel(
+            FLUX, "mean of the stellar continuum over SDSS r in the rest frame; NaN where the range does not cover it"
+        ),
         "r_flux_err": _baxel(FLUX, "its error"),
         "snr": _baxel("1", "signal to noise per pixel of the baxel"),
         "weights": Field(
@@ -299,7 +302,7 @@ TRAINING_SPECTRA = Kind(
         "snr": _baxel("1", "signal to noise per native pixel"),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
-        "split": _baxel("1", "side of the split, by galaxy", "i1", Split),
+        "split": _baxel("1", "split, by galaxy", "i1", Split),
         "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "candidate_galaxy": Field(("candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
@@ -321,7 +324,7 @@ LINE_CUBE_SET = Kind(
         "plateifu": Field(("plateifu",), "str", "1", "galaxies"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
-        "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", Split),
+        "split": Field(("plateifu",), "i1", "1", "split, by mangaid", Split),
         "line": _lines("names of the lines"),
     },
 )
@@ -364,13 +367,13 @@ _CONTINUUM = "1e-17 erg s-1 cm-2 Angstrom-1"
 
 EMULATOR_TABLE = Kind(
     "emulator/table.h5",
-    "What the emulator learns from: the starlight of galaxies or baxels in bins, beside their lines.",
+    "What the emulator learns from: the stellar continuum of galaxies or baxels in bins, beside their lines.",
     {
         "bin_edge": Field(("edge",), "f8", "Angstrom", "edges of the bins, rest frame, vacuum"),
         "wave": Field(("wave",), "f8", "Angstrom", "middle of the bins"),
         "line": Field(_PER_LINE, "str", "1", "names of the lines"),
         "identifier": Field(("object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
-        "split": Field(("object",), "i1", "1", "side of the split, by identifier", Split),
+        "split": Field(("object",), "i1", "1", "split, by identifier", Split),
         "flux_bins": Field(
             ("object", "wave"),
             "f4",
@@ -399,9 +402,9 @@ EMULATOR_QUALITY = Kind(
         "row": Field(("test",), "i4", "1", "row of the table"),
         "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
         "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
-        "own_median": Field(_TEST_LINE, "f4", "1", "median of the galaxies' own distribution, noise taken out"),
-        "noisy": Field(
-            _TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"
+        "intrinsic_median": Field(_TEST_LINE, "f4", "1", "median of the intrinsic distribution, noise taken out"),
+        "predictive_draw": Field(
+            _TEST_LINE, "f4", "1", "a draw of that distribution with measurement noise; NaN if not measured"
         ),
         "pit": Field(_TEST_LINE, "f4", "1", "probability of values below the measured one; NaN if not measured"),
         "luminosity": Field(("test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"),
@@ -410,7 +413,7 @@ EMULATOR_QUALITY = Kind(
         "rho_published": Field(_PER_LINE, "f8", "1", "the same of the published networks; NaN without them"),
         "gain": Field(_PER_LINE, "f8", "1", "rho minus rho_published on the same rows"),
         "gain_error": Field(_PER_LINE, "f8", "1", "its error from resampling the rows"),
-        "rho_own": Field(_PER_LINE, "f8", "1", "Spearman correlation of own_median and measured"),
+        "rho_intrinsic": Field(_PER_LINE, "f8", "1", "Spearman correlation of intrinsic_median and measured"),
         "nmad": Field(_PER_LINE, "f8", "1", "1.4826 times the median absolute deviation of predicted minus measured"),
         "coverage": Field(_PER_LINE, "f8", "1", "fraction of the measurements within the 68 % interval"),
         "bias": Field(("line", "quartile"), "f8", "1", "median of predicted minus measured, by luminosity"),

@@ -15,6 +15,7 @@ from mangrove import codes, paths
 from mangrove.config import RUN_NAME, Config, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
 from mangrove.data_model_attributes import OUTCOME, PROVENANCE, Attribute
+from mangrove.physics.lines import LineList, fit_lines, window_lines
 
 
 def default_config() -> str:
@@ -92,6 +93,7 @@ def data_model() -> str:
         "`row` (a baxel in a table of many galaxies; `galaxy` and `baxel` say which), `spaxel_y` and `spaxel_x`,",
         "`window_pixel`, `template`, ... In HDF5 each of them is a dataset without values of that name, as netCDF asks.",
         "Where a docstring gives an axis the length `n_wave`, the dimension is `wave`; `(ny, nx)` are `spaxel_y`, `spaxel_x`.",
+        *_lines(),
     ]
     lines += [
         "",
@@ -152,6 +154,28 @@ def _attribute_table(attributes: Mapping[str, Attribute]) -> list[str]:
         several = "".join(f" ({n})" for n in spec.shape)
         lines.append(f"| `{name}` | {spec.dtype}{several} | {spec.unit} | {_cell(spec.meaning)} |")
     return lines
+
+
+def _lines() -> list[str]:
+    """The lines of the line list, beside their names in the DAP."""
+    names = {**_named(fit_lines()), **_named(window_lines())}
+    rows = [f"| `{name}` | {wave:.2f} | {label} | `{dap_name}` |" for name, (wave, label, dap_name) in names.items()]
+    return [
+        "",
+        "## Lines",
+        "",
+        "Every dataset `line` holds these names: ion, and vacuum wavelength in whole Angstrom. The emulator's `OII_3728` is the",
+        "sum of the [OII] doublet. Beside each stands the name in the channels of the DAP of MaNGA (`mangrove export`; of a line",
+        "that the DAP does not fit, as it would form it).",
+        "",
+        "| name | vacuum wavelength (Angstrom) | label | DAP |",
+        "|---|---|---|---|",
+        *sorted(rows, key=lambda row: float(row.split("|")[2])),
+    ]
+
+
+def _named(lines: LineList) -> dict[str, tuple[float, str, str]]:
+    return {name: of for name, *of in zip(lines.name, lines.wave, lines.label, lines.dap_name, strict=True)}
 
 
 #: Words for checks that are functions or patterns, and for the types of keys.

@@ -15,7 +15,7 @@ from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.galaxy_labels import baxel_labels
 from mangrove.spectra.labels.populations import template_table
 from mangrove.ssp.loading import load_library, younger_than
@@ -139,7 +139,7 @@ def test_a_blueberry_s_lines_are_those_of_metal_poor_star_formation(real_data, l
     galaxy, spectrum = galaxy_of(wave, flux, ivar, ~good, lsf, 0.0472323, library(name))
     result = fit_spectrum(spectrum, *galaxy)
     halpha, hbeta, oiii, nii = (
-        result.line_flux[LINES.index(n)] for n in ("Halpha-6565", "Hbeta-4863", "OIII-5008", "NII-6585")
+        result.line_flux[LINES.index(n)] for n in ("Halpha_6565", "Hbeta_4863", "OIII_5008", "NII_6585")
     )
     assert oiii / hbeta > 5
     assert nii / halpha < 0.1
@@ -236,7 +236,7 @@ def test_the_example_with_mangrove_s_templates_gives_the_same_but_for_their_widt
     wave, *_, lsf, z = ngc3522
     step = np.log(wave[-1] / wave[0]) / (wave.size - 1)
     args = step, wave / (1 + z), lsf / (1 + z), (3800.0, 8780.0)
-    templates = match_line_spread(load_library(library("emiles")), *args)
+    templates = match_lsf(load_library(library("emiles")), *args)
     (v, sigma, *_), (v_err, sigma_err, *_) = example(templates.wave, templates.flux / np.median(templates.flux))
     assert abs(v - REFERENCE["v"][0]) < np.hypot(v_err, REFERENCE["v"][1])
     assert sigma == pytest.approx(np.hypot(by_ppxf[0][1], PPXF_EXCESS), abs=sigma_err)

@@ -20,7 +20,7 @@ from mangrove.survey.sample import read_sheet
 from .conftest import ROOT
 
 LINES = fit_lines()
-HALPHA, HBETA, OIII_WEAK, OIII = (LINES.index(n) for n in ("Halpha-6565", "Hbeta-4863", "OIII-4960", "OIII-5008"))
+HALPHA, HBETA, OIII_WEAK, OIII = (LINES.index(n) for n in ("Halpha_6565", "Hbeta_4863", "OIII_4960", "OIII_5008"))
 ALL = {"gas_components": 2, "broad_lines": True}
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
 
 @pytest.fixture(scope="module")
 def blueberry(real_data):
-    """A function that fits the spaxel of 8626-12704 (SHOC 579), whose lines are far brighter than its starlight."""
+    """A function that fits the spaxel of 8626-12704 (SHOC 579), whose lines are far brighter than its stellar continuum."""
     wave, flux, error, mask = np.loadtxt(real_data / "manga" / "SHOC579_MANGA38-35.txt", unpack=True)
     resolution = np.loadtxt(real_data / "manga" / "MaNGA_spectral_resolution.txt")[: wave.size]
     good = (mask == 0) & np.isfinite(flux) & (error > 0)
@@ -87,7 +87,7 @@ def stored(real_data, script, tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", [f"spectrum-{i}" for i in (0, 1, 2, 3, 4, 6, 7)])
-def test_starlight_that_templates_do_not_match_makes_no_components(stored, name):
+def test_stellar_continuum_that_templates_do_not_match_makes_no_components(stored, name):
     """S/N up to 150: chi2 falls by 40-80 with a broad line of 1000-4000 km/s at the bound of velocities."""
     _, fit = stored(name, ALL)
     assert fit["gas_model"].tolist() == [GasModel.ONE_GAUSSIAN]

@@ -29,7 +29,7 @@ from mangrove.spectra.fit.templates import broaden
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
 from mangrove.validation.label_recovery import BPT, Checked
-from mangrove.validation.recovery import Comparison
+from mangrove.validation.recovery import TruthComparison
 
 Z = 0.03
 WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))
@@ -80,7 +80,7 @@ def baxel_flux(rng, snr):
     stars = broaden(library.flux[3, 6][:, None], step, 30.0, 120.0)[:, 0]
     flux = np.interp(WAVE / (1 + Z), library.wave, stars)
     flux /= np.median(flux)
-    for name, strength in (("Hbeta-4863", 1.0), ("OIII-5008", 2.0), ("OIII-4960", 0.67)):
+    for name, strength in (("Hbeta_4863", 1.0), ("OIII_5008", 2.0), ("OIII_4960", 0.67)):
         centre = fit_lines().wave[fit_lines().index(name)] * (1 + Z)
         flux += strength * np.exp(-0.5 * ((WAVE - centre) / 1.8) ** 2)
     error = 1.0 / snr
@@ -343,7 +343,7 @@ def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
         )
         assert not [axes for axes in figure.axes if axes.images]
     lines = {row[0]: row[1:] for row in single.line_rows(fit)}
-    hbeta = fit_lines().index("Hbeta-4863")
+    hbeta = fit_lines().index("Hbeta_4863")
     assert lines[r"H$\beta$"][0] == single.with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
     assert r"H$\alpha$" not in lines
     values = {title: value for title, value, _ in single.label_rows(labels)}
@@ -625,9 +625,9 @@ def test_recovery(paths, script, Params, tmp_path):
 def test_figure_of_the_labels_has_their_titles_and_units():
     rng = np.random.default_rng(3)
     columns = (rng.normal(9.0, 0.2, 30), np.full(30, 0.1), np.full(30, 9.0), np.full(30, 25.0), np.zeros(30, int))
-    faint, snr = Comparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
+    faint, snr = TruthComparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
     dust = Checked(faint, snr, np.zeros(50, int))
-    age = Checked(Comparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
+    age = Checked(TruthComparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
     age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()

@@ -19,7 +19,7 @@ from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
 from mangrove.survey.simulation.galaxies import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy
-from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, label_truth, limits_of
+from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, limits_of, true_labels
 from mangrove.validation.recovery import (
     ALL_LINES,
     MEAN_LIMIT,
@@ -90,7 +90,7 @@ def labelled(galaxy, prepared, columns, extract, truth):
     rows |= {f"{name}_err": label.error for name, label in labels.items()}
     rows |= {f"{name}_flag": label.flag for name, label in labels.items()}
     rows["bpt_class"] = bpt_classes(columns, labels["d_bpt"])
-    true = label_truth(extract, truth, galaxy.redshift, 0.5)
+    true = true_labels(extract, truth, galaxy.redshift, 0.5)
     return compare_labels(columns | rows, true, extract["snr"])
 
 

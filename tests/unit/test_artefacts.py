@@ -27,7 +27,7 @@ def line_cube(scale=1.0):
         "ivar": np.ones_like(flux),
         "valid": np.ones(flux.shape, "i1"),
         "window_wave": np.linspace(4000, 4100, 20).reshape(2, 10),
-        "line": np.array(["Hβ-4863", "OIII-5008"]),
+        "line": np.array(["Hβ_4863", "OIII_5008"]),
     }
 
 

@@ -7,7 +7,7 @@ from mangrove.codes import BptClass, LabelFlag
 from mangrove.physics import bpt
 from mangrove.spectra.labels.d_bpt import d_bpt
 
-NAMES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+NAMES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 
 
 def test_curves_pass_through_points_computed_by_hand():

@@ -20,13 +20,13 @@ from mangrove.models.emulator.emulator import (
     load,
     predict_table,
 )
-from mangrove.models.emulator.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.line_table import LineTable, read_desi, split_table
 from mangrove.models.emulator.network import Architecture, LineNetwork
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
 pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
 
-LINES = ("Halpha", "OIII_5008")
+LINES = ("Halpha_6565", "OIII_5008")
 BINS = Bins.equal(n_bin=4)
 TRUE_SCATTER = 0.3
 
@@ -52,7 +52,7 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("emulator")
     table = table_of()
     settings = EmulatorSettings(Architecture(hidden=(16,), n_member=2), batch_size=64, epochs=25, learning_rate=1e-2)
-    model, _ = train_emulator(table, split(table), settings, folder, {"run": "test"})
+    model, _ = train_emulator(table, split_table(table), settings, folder, {"run": "test"})
     return model, folder / "model", table
 
 
@@ -141,7 +141,7 @@ def test_an_ensemble_is_the_mean_of_its_members():
 
 def test_the_trained_emulator_finds_scatter_and_relation(trained):
     model, _, table = trained
-    test = table.take(split(table).test)
+    test = table.take(split_table(table).test)
     found = predict_table(model, test.flux_bins, test.log_luminosity)
     blue = np.log10(test.flux_bins[:, 1] / test.flux_bins[:, 0])
     strong = (2.5 - 3 * blue) > 1.5
@@ -268,7 +268,7 @@ def test_wrong_questions_are_refused(trained):
 def test_the_published_networks_train_on_colours_alone(tmp_path):
     table = table_of(400, luminosity=False)
     settings = EmulatorSettings(Architecture.published(), use_luminosity=False, batch_size=64, epochs=2)
-    model, trained = train_emulator(table, split(table), settings, tmp_path, {})
+    model, trained = train_emulator(table, split_table(table), settings, tmp_path, {})
     assert trained.history[-1]["loss"] < trained.history[0]["loss"]
     again = load(tmp_path / "model")
     assert np.isfinite(again(table.flux_bins).observed).all()
@@ -323,19 +323,19 @@ def test_the_settings_of_the_training_are_those_of_the_configuration():
 def test_a_table_that_cannot_train_is_refused(tmp_path):
     table = table_of(400, luminosity=False)
     with pytest.raises(TrainingError, match="no luminosity"):
-        train_emulator(table, split(table), EmulatorSettings(), tmp_path, {})
+        train_emulator(table, split_table(table), EmulatorSettings(), tmp_path, {})
     table.ew[:, 1] = np.nan
     with pytest.raises(TrainingError, match=r"OIII_5008 \(0\)"):
-        train_emulator(table, split(table), EmulatorSettings(use_luminosity=False), tmp_path, {})
+        train_emulator(table, split_table(table), EmulatorSettings(use_luminosity=False), tmp_path, {})
 
 
 def test_the_split_goes_by_the_hash_of_the_identifier(tmp_path):
     table = table_of(300)
-    parts = split(table)
+    split = split_table(table)
     expected = [
         i for i, n in enumerate(table.identifier) if int(hashlib.sha256(n.encode()).hexdigest()[:8], 16) % 5 == 0
     ]
-    assert parts.test.tolist() == expected
-    assert sorted(np.concatenate(parts)) == list(range(300))
+    assert split.test.tolist() == expected
+    assert sorted(np.concatenate(split)) == list(range(300))
     with pytest.raises(CatalogueError, match="does not exist"):
         read_desi(tmp_path / "none.h5")

@@ -187,10 +187,9 @@ def test_values_of_baxels(run):
         if field.dims == ("row",) and name != "galaxy":
             np.testing.assert_array_equal(np.array(table[renamed.get(name, name)]), labels[name], err_msg=name)
     for i, line in enumerate(LINES):
-        label = line.replace("-", "_")
-        np.testing.assert_array_equal(table[f"flux_{label}"], labels["line_flux"][:, i])
-        np.testing.assert_array_equal(table[f"ew_{label}_err"], labels["line_ew_err"][:, i])
-        np.testing.assert_array_equal(table[f"status_{label}"], labels["line_status"][:, i])
+        np.testing.assert_array_equal(table[f"flux_{line}"], labels["line_flux"][:, i])
+        np.testing.assert_array_equal(table[f"ew_{line}_err"], labels["line_ew_err"][:, i])
+        np.testing.assert_array_equal(table[f"status_{line}"], labels["line_status"][:, i])
     assert list(table["plateifu"]) == [NAMES[0]] * 4 + [NAMES[2]] * 2
     np.testing.assert_array_equal(table["esweight"], [1.5] * 4 + [np.nan] * 2)
 

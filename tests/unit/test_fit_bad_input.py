@@ -11,7 +11,7 @@ from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, gas_templates, match_line_spread
+from mangrove.spectra.fit.templates import broaden, gas_templates, match_lsf
 from mangrove.spectra.labels.galaxy_labels import baxel_labels, dispersion_flag, line_flag
 from mangrove.spectra.labels.label import is_clean
 from mangrove.spectra.labels.populations import template_table
@@ -25,11 +25,11 @@ WAVE = REST * (1 + Z)
 STEP = 1e-4 * np.log(10)
 #: Line spread in the rest frame, sigma in Angstrom, coarser than MaStar.
 SIGMA = REST / 1200.0 / 2.3548
-STARS = match_line_spread(LIBRARY, STEP, REST, SIGMA)
+STARS = match_lsf(LIBRARY, STEP, REST, SIGMA)
 LINES = fit_lines()
-HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
+HALPHA, HBETA = LINES.index("Halpha_6565"), LINES.index("Hbeta_4863")
 SETTINGS = FitSettings(n_draw=4)
-FLUX = {"Halpha-6565": 30.0, "NII-6585": 10.0, "Hbeta-4863": 9.0, "OIII-5008": 15.0}
+FLUX = {"Halpha_6565": 30.0, "NII_6585": 10.0, "Hbeta_4863": 9.0, "OIII_5008": 15.0}
 
 
 def spectrum_of(continuum=1.0, lines=FLUX, sigma=150.0, stars=STARS, line_spread=SIGMA, velocity=0.0, snr=60.0):
@@ -79,7 +79,7 @@ def test_hbeta_outside_of_the_range():
 
 
 def test_a_negative_balmer_decrement():
-    result = fit(*spectrum_of(lines=FLUX | {"Hbeta-4863": 20.0}))
+    result = fit(*spectrum_of(lines=FLUX | {"Hbeta_4863": 20.0}))
     out = labels(result)
     assert out["ebv_gas"].value[0] < 0 and out["ebv_gas"].flag[0] == LabelFlag.NEGATIVE_DECREMENT
     # No dust is assumed, and the label is there.
@@ -88,7 +88,7 @@ def test_a_negative_balmer_decrement():
     no_silent_nan(result)
 
 
-def test_negative_starlight_leaves_the_lines():
+def test_negative_stellar_continuum_leaves_the_lines():
     result = fit(*spectrum_of(continuum=-1.0))
     assert result.status == FitStatus.NO_STELLAR_CONTINUUM
     seen = result.line_status == LineStatus.OK
@@ -103,7 +103,7 @@ def test_negative_starlight_leaves_the_lines():
 
 
 def test_lines_on_noise_alone():
-    """Starlight is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
+    """The stellar continuum is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
     result = fit(*spectrum_of(continuum=0.0))
     assert result.status in (FitStatus.NO_STELLAR_CONTINUUM, FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
     assert result.line_flux[HALPHA] > 10 * result.line_flux_err[HALPHA]
@@ -112,7 +112,7 @@ def test_lines_on_noise_alone():
 
 def test_templates_that_do_not_cover_the_range_say_which_range_they_would():
     with pytest.raises(TemplateError, match=r"too little for fit.rest_range 3000-7400. Set it within 3634-"):
-        match_line_spread(LIBRARY, STEP, REST, SIGMA, (3000.0, 7400.0))
+        match_lsf(LIBRARY, STEP, REST, SIGMA, (3000.0, 7400.0))
 
 
 def test_all_inverse_variances_zero():
@@ -140,7 +140,7 @@ def test_flux_that_is_not_finite_is_masked():
 def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
     """Stars at rest seen by an instrument much finer than the library."""
     fine = LIBRARY.fwhm / 2.3548 * 0.3
-    stars = match_line_spread(LIBRARY, STEP, REST, fine)
+    stars = match_lsf(LIBRARY, STEP, REST, fine)
     result = fit(*spectrum_of(sigma=1.0, stars=stars, line_spread=fine), stars=stars, line_spread=fine)
     assert result.sigma_star_correction > result.sigma_star_fit**2
     assert result.status == FitStatus.SIGMA_BELOW_LINE_SPREAD

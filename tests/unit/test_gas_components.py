@@ -1,4 +1,4 @@
-"""A second and a broad component of the gas: taken where the lines have them, with totals, errors and motions right."""
+"""A second and a broad component of the gas: taken where the lines have them, with totals, errors and kinematics right."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from simulated_lines import (
     emission,
     fits,
     hbeta_flux,
-    starlight,
+    stellar_continuum,
 )
 
 from mangrove.codes import GasModel
@@ -26,7 +26,7 @@ from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
 ALL = SETTINGS._replace(gas_components=2, broad_lines=True)
-#: Starlight of S/N 30, the line of 100.
+#: A stellar continuum of S/N 30, the line of 100.
 N = 12 if IN_FULL else 3
 BOTH = Gas(((0.0, 60.0, 0.77), (-250.0, 180.0, 0.23)), (0.0, 2000.0, 1.0))
 
@@ -61,7 +61,7 @@ def test_the_total_of_two_components_too_close_to_tell_is_right_all_the_same():
             assert r.line_flux[i] == pytest.approx(true(TWO[CLOSE], i, OIII), rel=0.04)
 
 
-def test_motions_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_first():
+def test_kinematics_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_first():
     gas = TWO["400 km/s, 0.3, wide"]
     for r in fits(gas, N, 100, OIII, settings=ALL, seed=9):
         for row, (v, sigma, part) in zip((MAIN, SECOND), gas.components, strict=True):
@@ -79,7 +79,7 @@ def test_broad_balmer_lines_are_found_and_their_totals_right(name):
     gas = BROAD[name]
     results = fits(gas, N, 300, HALPHA, settings=ALL, seed=9)
     assert [r.gas_model for r in results] == [GasModel.ONE_AND_BROAD] * N
-    # Starlight beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
+    # The stellar continuum beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
     for i in (HALPHA, HBETA):
         found = np.mean([r.line_flux[i] for r in results])
         assert found == pytest.approx(true(gas, i, HALPHA, 300), rel=0.03)
@@ -118,7 +118,7 @@ def test_each_component_is_used_only_where_it_is_asked_for():
 
 
 def test_the_model_of_several_components_is_stored_whole():
-    clean = starlight() + emission(BOTH, hbeta_flux(30.0, 300, HALPHA))
+    clean = stellar_continuum() + emission(BOTH, hbeta_flux(30.0, 300, HALPHA))
     error = np.full(WAVE.size, 1 / 30)
     noise = error * np.random.default_rng(1).standard_normal(WAVE.size)
     spectrum, r = fit(clean + noise, error, settings=ALL._replace(clip_sigma=0.0))

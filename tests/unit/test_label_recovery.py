@@ -18,14 +18,14 @@ from mangrove.validation.label_recovery import (
     LabelRow,
     compare_labels,
     label_table,
-    label_truth,
     limits_of,
     pool_labels,
+    true_labels,
     why_left,
 )
-from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
+from mangrove.validation.recovery import TRUTH_DATASETS, TruthComparison
 
-LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+LINES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]
 Z, PIXEL = 0.02, 0.5
 
@@ -37,7 +37,7 @@ def truth_of_two_baxels():
     flux[2] = [[3.0, 6.0], [9.0, 12.0]]
     data |= {"line": np.array(LINES), "line_flux": flux, "line_ew": flux}
     data |= {"ebv_gas": np.array([[0.0, 0.0], [0.4, 0.2]]), "log_mass": np.array([[6.0, 6.5], [7.0, 7.5]])}
-    return label_truth(
+    return true_labels(
         Artefact("extract", {"bin_id": np.array([[0, 0], [0, 1]]), "snr": np.ones(2)}, {}, ""),
         Artefact("truth", data, {}, ""),
         Z,
@@ -143,7 +143,7 @@ def verdict(bias=0.0, width=1.0, scatter=0.0):
     """Verdict on a star formation of eight galaxies of 50 baxels, errors of 0.1 dex."""
     pull = np.tile(width * np.linspace(-1.35, 1.35, 50), 8)
     offset = bias + np.repeat(scatter * np.resize([1.0, -1.0], 8), 50) + 0.1 * pull
-    found = Comparison(offset, np.full(400, 0.1), np.zeros(400), np.full(400, 30.0), np.repeat(np.arange(8), 50))
+    found = TruthComparison(offset, np.full(400, 0.1), np.zeros(400), np.full(400, 30.0), np.repeat(np.arange(8), 50))
     checked = Checked(found, found.snr, np.full(400, -1))
     return next(row for row in label_table({"log_sfr_density": checked}) if row.snr_per_pixel == "20-40")
 

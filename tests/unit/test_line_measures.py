@@ -9,7 +9,7 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 Z = 0.03
@@ -20,7 +20,7 @@ STEP = np.log(WAVE[1] / WAVE[0])
 LSF = WAVE / 1500.0 / 2.3548
 SIGMA_GAS = 80.0
 LINES = fit_lines()
-HBETA, OIII = LINES.index("Hbeta-4863"), LINES.index("OIII-5008")
+HBETA, OIII = LINES.index("Hbeta_4863"), LINES.index("OIII_5008")
 AREA = {HBETA: 20.0, OIII: 30.0}
 N = 24
 
@@ -45,7 +45,7 @@ def with_lines(stars, v_gas):
 def fitted(flux, error, mask=None):
     mask = np.zeros(WAVE.size) if mask is None else mask
     spectrum = prepare(WAVE, flux, error**-2.0, mask, LSF, Z, np.ones(WAVE.size), SETTINGS)
-    stars = match_line_spread(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
+    stars = match_lsf(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
     return fit_spectrum(spectrum, Z, stars, LINES, SETTINGS)
 
 
@@ -80,7 +80,7 @@ def test_errors_are_the_scatter_where_noise_varies(uneven, name, line):
     assert HONEST[0] < scatter_over_error(uneven, name, line) < HONEST[1]
 
 
-def test_the_width_is_over_the_mean_starlight_around_the_line(uneven):
+def test_the_width_is_over_the_mean_stellar_continuum_around_the_line(uneven):
     true = AREA[HBETA] / continuum()[near(HBETA, 0.0, EW_HALF_WIDTH)].mean() / (1 + Z)
     found = [r.line_ew[HBETA] for r in uneven]
     assert np.mean(found) == pytest.approx(true, abs=3 * np.std(found) / np.sqrt(N) + 0.02 * true)

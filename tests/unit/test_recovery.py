@@ -61,7 +61,7 @@ def rows_of(galaxies):
 
 def test_moments_combine_as_by_formula():
     bin_id = np.array([[0, 0, -1], [1, 1, 1]])
-    halpha = LINES.index("Halpha-6565")
+    halpha = LINES.index("Halpha_6565")
     flux = np.ones((len(LINES), 2, 3))
     flux[halpha] = [[3.0, 1.0, 9.0], [1.0, 1.0, 2.0]]
     truth = truth_of(
@@ -91,7 +91,7 @@ def test_moments_combine_as_by_formula():
 
 def test_honest_errors_have_unit_width_and_hold():
     rows = rows_of([simulated(np.random.default_rng(1))])
-    for name in ("v_star", "sigma_star", "v_gas", "flux Halpha-6565", "EW Hbeta-4863", recovery.ALL_LINES):
+    for name in ("v_star", "sigma_star", "v_gas", "flux Halpha_6565", "EW Hbeta_4863", recovery.ALL_LINES):
         row = rows[name, "above 20"]
         assert abs(row.mean_pull) < 0.15
         assert row.std_pull == pytest.approx(1.0, abs=0.1)
@@ -132,8 +132,8 @@ def test_only_trusted_fits_and_detected_lines_count():
     for name in ("line_flux", "line_ew"):
         data |= {name: np.ones((3, len(LINES))), f"{name}_err": np.full((3, len(LINES)), 0.05)}
     found = recovery.compare(extract, artefact("fit", data), truth)
-    sizes = {name: found[name].snr.size for name in ("v_star", "sigma_star", "v_gas", "flux Hbeta-4863")}
-    assert sizes == {"v_star": 2, "sigma_star": 1, "v_gas": 1, "flux Hbeta-4863": 1}
+    sizes = {name: found[name].snr.size for name in ("v_star", "sigma_star", "v_gas", "flux Hbeta_4863")}
+    assert sizes == {"v_star": 2, "sigma_star": 1, "v_gas": 1, "flux Hbeta_4863": 1}
 
 
 def test_galaxy_without_baxels_passes_through():
@@ -170,7 +170,7 @@ def galaxies(mean, scatter, n=8, width=1.0):
     """A comparison of galaxies of 50 baxels whose mean pulls are ``mean`` plus and minus ``scatter``."""
     pull = np.repeat(mean + scatter * np.resize([1.0, -1.0], n), 50) + width * np.tile(np.linspace(-1.7, 1.7, 50), n)
     ones = np.ones(pull.size)
-    return recovery.Comparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
+    return recovery.TruthComparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
 
 
 @pytest.mark.parametrize(

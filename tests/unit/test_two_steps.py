@@ -9,7 +9,7 @@ from mangrove.spectra.fit.galaxy_fit import GalaxyFit
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import no_fit
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import StellarTemplates, broaden, match_line_spread
+from mangrove.spectra.fit.templates import StellarTemplates, broaden, match_lsf
 from mangrove.spectra.fit.two_steps import fit_baxels, gradients, nearest
 from mangrove.ssp.loading import load_library
 
@@ -34,8 +34,8 @@ def galaxy(**chosen) -> tuple[GalaxyFit, list]:
     """The galaxy with its spectra: half old, half young stars."""
     settings = FitSettings(rest_range=RANGE, polynomial_degree=2, n_draw=2, **chosen)
     library = load_library("mastar")
-    templates = match_line_spread(library, STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
-    full = match_line_spread(library, STEP, WAVE / (1 + Z), LSF / (1 + Z))
+    templates = match_lsf(library, STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
+    full = match_lsf(library, STEP, WAVE / (1 + Z), LSF / (1 + Z))
     mixture = full.flux[:, (full.age > 8) & (full.metallicity == 0.0)].sum(1) + full.flux[:, full.age < 1].mean(1)
     rng, spectra = np.random.default_rng(7), []
     for v, snr in zip(V, SNR, strict=True):

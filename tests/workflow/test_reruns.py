@@ -33,7 +33,7 @@ def test_another_target_snr_extracts_again_but_downloads_nothing(finished):
     with finished.edited("configs/tiny.yaml", lambda text: text.replace("target_snr: 40", "target_snr: 30")):
         rules = finished.planned().rules
     assert rules["extract"] == 2
-    assert AFTER_EXTRACT | set(rules_of("report")) - {"label_truth"} <= set(rules)
+    assert AFTER_EXTRACT | set(rules_of("report")) - {"known_populations"} <= set(rules)
     assert not set(rules) & set(rules_of("survey"))
 
 

@@ -37,7 +37,7 @@ def comparisons(inputs) -> Iterator[dict[str, label_recovery.Checked]]:
         own = {name: labels[name][rows] for name in per_baxel} | {"line": labels["line"]}
         extract = artefacts.read(extract_path, "extract", recovery.EXTRACT_DATASETS)
         truth = artefacts.read(truth_path, "truth", recovery.TRUTH_DATASETS + label_recovery.TRUTH_DATASETS)
-        true = label_recovery.label_truth(extract, truth, float(labels["z"][i]), extract.attrs["pixel_scale"])
+        true = label_recovery.true_labels(extract, truth, float(labels["z"][i]), extract.attrs["pixel_scale"])
         yield label_recovery.compare_labels(own, true, extract["snr"])
 
 

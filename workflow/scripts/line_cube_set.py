@@ -17,7 +17,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         attrs = {"status": "ok" if usable else "empty", "reason": "" if usable else "no galaxy has a line cube"}
         prov = artefacts.provenance(outputs.line_cube_set, dict(params.items()), list(inputs.line_cubes))
         with artefacts.writer(outputs.line_cube_set, "line_cube_set", dims, prov, attrs) as out:
-            out["line"][...] = artefacts.line_labels(lines)
+            out["line"][...] = lines
             for i, path in enumerate(usable):
                 cube = artefacts.read(path, "line_cube", ["flux", "ivar", "valid"])
                 for name in ("flux", "ivar", "valid"):

@@ -25,7 +25,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         save_png(recovery_figure(pooled), outputs.figure)
 
 
-def comparisons(inputs) -> Iterator[dict[str, recovery.Comparison]]:
+def comparisons(inputs) -> Iterator[dict[str, recovery.TruthComparison]]:
     """Comparisons of the galaxies, one at a time."""
     for extract, fit, truth in zip(inputs.extracts, inputs.fits, inputs.truths, strict=True):
         yield recovery.compare(

@@ -1,24 +1,14 @@
 """Names and bits of MaNGA's data analysis pipeline (DAP; Westfall et al. 2019, AJ 158, 231): channels of lines, masks."""
 
-import math
 from enum import IntFlag
 
 import numpy as np
 
 from mangrove.codes import LabelFlag, SpaxelStatus
+from mangrove.physics.lines import fit_lines
 
 #: Name of the DAP's mask bits, card MASKNAME.
 MASKNAME = "MANGA_DAPPIXMASK"
-#: The Balmer lines as the DAP abbreviates them; other ions have our names.
-_BALMER = {
-    "Halpha": "Ha",
-    "Hbeta": "Hb",
-    "Hgamma": "Hgam",
-    "Hdelta": "Hdel",
-    "Hepsilon": "Heps",
-    "Hzeta": "Hzet",
-    "Htheta": "Hthe",
-}
 
 
 class DapPixel(IntFlag):
@@ -52,10 +42,9 @@ _UNUSABLE = {
 }
 
 
-def channel_name(line: str, wave: float) -> str:
-    """The DAP's name of a line: Halpha-6565 is Ha-6564, after the whole Angstrom below its vacuum wavelength."""
-    ion = line.rpartition("-")[0]
-    return f"{_BALMER.get(ion, ion)}-{math.floor(wave)}"
+def channel_name(line: str) -> str:
+    """The DAP's name of a fitted line: Halpha_6565 is Ha-6564, after the whole Angstrom below its vacuum wavelength."""
+    return fit_lines().dap_name[fit_lines().index(line)]
 
 
 def baxel_mask(flag, value) -> np.ndarray:

@@ -6,7 +6,7 @@ from functools import lru_cache, partial
 import numpy as np
 from astropy.io import fits
 
-from mangrove.artefacts import line_names
+from mangrove.artefacts import read_text
 from mangrove.codes import BaxelQuality, BptClass, FitStatus, GalaxyQuality, LabelFlag, LineStatus
 from mangrove.data_model import LABELS
 from mangrove.export import columns as col
@@ -50,7 +50,7 @@ def galaxy_table(source: Source) -> fits.HDUList:
 
 def baxel_table(source: Source) -> fits.HDUList:
     """The table of baxels, galaxy by galaxy: keys, place, kinematics, lines, labels."""
-    file, lines = source.file, line_names(source.file["line"])
+    file, lines = source.file, read_text(source.file["line"])
     columns = list(col.BAXEL_KEYS)
 
     # The columns of the lines come one after the other: their dataset is read once.

@@ -7,7 +7,7 @@ from astropy import units as u
 
 from mangrove.errors import SpectrumError
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
-from mangrove.spectra.fit.preparation import fill_line_spread
+from mangrove.spectra.fit.preparation import fill_lsf
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
@@ -68,14 +68,14 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
             raise SpectrumError(f"{name} has shape {np.shape(values)}, wave {wave.shape}; give one value per pixel.")
     hidden = np.ma.getmaskarray(flux) | np.ma.getmaskarray(ivar) | (np.asarray(mask) != 0)
     flux, ivar = _fluxes(wave, flux, ivar)
-    spread = line_spread(wave, lsf)
+    spread = lsf_sigma(wave, lsf)
     bad = hidden | ~np.isfinite(flux) | ~np.isfinite(ivar) | (ivar <= 0)
     if not air and _is_log_linear(wave):
         return Observed(wave, flux, ivar, bad, spread)
     return _rebinned(wave, flux, ivar, bad, spread, air)
 
 
-def line_spread(wave, lsf) -> np.ndarray:
+def lsf_sigma(wave, lsf) -> np.ndarray:
     """Line spread as Gaussian sigma, Angstrom, shape (n_wave,).
 
     Parameters
@@ -191,7 +191,7 @@ def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
     new_variance = matrix @ (variance * np.diff(edges)) / width / part**2
     centre = 0.5 * (edges[1:] + edges[:-1])
     # Filled first: with the smoothing added, a line spread that is not known (0) would pass for a narrow one.
-    known = fill_line_spread(wave, spread) * stretch
+    known = fill_lsf(wave, spread) * stretch
     new_spread = np.hypot(np.interp(new, centre, known), _smoothing(matrix, centre))
     new_ivar = np.divide(1.0, new_variance, out=np.zeros_like(new), where=good & (new_variance > 0))
     return Observed(new, new_flux, new_ivar, ~good, new_spread)

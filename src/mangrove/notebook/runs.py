@@ -16,7 +16,7 @@ from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.spectra.fit.galaxy_fit import shared_line_spread
+from mangrove.spectra.fit.galaxy_fit import shared_lsf
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.verification import check_chain
 
@@ -57,7 +57,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self._table = artefacts.read(folder / LABELS.path, "labels")
-        self._line_labels = artefacts.line_labels(self._table["line"])
+        self._line_names = self._table["line"].tolist()
         self.galaxies = [str(name) for name in self._table["plateifu"]]
 
     def __repr__(self) -> str:
@@ -82,7 +82,7 @@ class Run:
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), a row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
         rows = self._rows(plateifu)
-        coordinates = {"line": self._line_labels, "line_wave": ("line", self._table["line_wave"])}
+        coordinates = {"line": self._line_names, "line_wave": ("line", self._table["line_wave"])}
         coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
         coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
         names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
@@ -167,7 +167,7 @@ class Run:
         extract, fit = self._galaxy(plateifu)
         self._check_baxel(plateifu, baxel, len(fit["status"]))
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
-        arguments["template_lsf"] = shared_line_spread(extract["wave"], extract["lsf"])
+        arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
         arguments |= {name: fit.attrs[name] for name in ("z", "seed", "pixel_scale", *Fit.model_fields)}
         return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
@@ -187,9 +187,9 @@ class Run:
         return slice(int(self._starts[i]), int(self._starts[i + 1]))
 
     def _line(self, line: str) -> int:
-        if line not in self._line_labels:
-            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_labels)}.")
-        return self._line_labels.index(line)
+        if line not in self._line_names:
+            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_names)}.")
+        return self._line_names.index(line)
 
     def _path(self, kind, plateifu: str) -> Path:
         self._rows(plateifu)

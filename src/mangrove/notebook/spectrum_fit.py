@@ -9,7 +9,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mangrove import config_files
-from mangrove.artefacts import Artefact, line_labels
+from mangrove.artefacts import Artefact
 from mangrove.codes import BptClass, FitStatus, LabelFlag, LineStatus
 from mangrove.config import Fit
 from mangrove.data_model import EXTRACT, FIT, LABEL, LABELS
@@ -18,7 +18,7 @@ from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_line_spread, templates_at
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_lsf, templates_at
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
@@ -28,7 +28,7 @@ from mangrove.spectra.labels.table import label_columns
 #: Labels per area on the sky: without the area of the spectrum there is none.
 _PER_AREA = ("log_sfr_density", "log_mass_density")
 #: What the short text of a fit shows.
-_MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
+_KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 
 
 class LabelValue(NamedTuple):
@@ -70,8 +70,8 @@ class SpectrumFit:
     stored: Mapping[str, np.ndarray]
 
     def __repr__(self) -> str:
-        motions = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _MOTIONS)
-        return f"<SpectrumFit, status '{self.status}': {', '.join(motions)}>"
+        kinematics = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _KINEMATICS)
+        return f"<SpectrumFit, status '{self.status}': {', '.join(kinematics)}>"
 
     def __getitem__(self, name: str) -> u.Quantity:
         if name not in self.values:
@@ -162,7 +162,7 @@ def fit_spectrum(
     _check_range(data.wave / (1.0 + z), chosen.rest_range)
     ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
-    stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
+    stars = templates_at(data.wave, shared_lsf(data.wave, shared[None]), z, templates, settings)
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
     area = {"pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale")}
     attrs = settings._asdict() | area | {"z": z, "templates": chosen.templates}
@@ -249,7 +249,7 @@ def _label(name: str, labels) -> tuple:
 
 
 def _line_table(fit: Artefact) -> QTable:
-    table = QTable({"line": line_labels(fit["line"]), "wave": fit["line_wave"] * u.Angstrom})
+    table = QTable({"line": fit["line"], "wave": fit["line_wave"] * u.Angstrom})
     table["status"] = [LineStatus(code).word for code in fit["line_status"][0]]
     for name, field in FIT.fields.items():
         if field.dims == ("baxel", "line") and name in fit.data and name != "line_status":

@@ -7,7 +7,7 @@ import numpy as np
 from mangrove.codes import BptClass
 
 #: Lines of the diagram, in the order of :func:`bpt_ratios`.
-BPT_LINES = ("NII-6585", "Halpha-6565", "OIII-5008", "Hbeta-4863")
+BPT_LINES = ("NII_6585", "Halpha_6565", "OIII_5008", "Hbeta_4863")
 #: Distance from the curve, dex, beyond which a spectrum is AGN.
 COMPOSITE_WIDTH = 0.3
 #: Signal to noise above which a line counts in the diagram, as published.

@@ -63,7 +63,7 @@ def r_band_flux(wave, flux, error, good, model) -> tuple[float, float]:
     wave : ndarray, shape (n_wave,)
         Rest frame, vacuum, Angstrom.
     flux, error, model : ndarray, shape (n_wave,)
-        Starlight (emission lines subtracted), its error, and its model, which stands in for pixels that are not good.
+        Stellar continuum (emission lines subtracted), its error, and its model, which stands in for pixels that are not good.
     good : ndarray of bool, shape (n_wave,)
     """
     weight, coverage = r_weights(wave)

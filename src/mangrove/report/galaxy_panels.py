@@ -1,4 +1,4 @@
-"""Panels of the figures of one galaxy: maps of signal, motions and lines, the BPT diagram."""
+"""Panels of the figures of one galaxy: maps of signal, kinematics and lines, the BPT diagram."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -35,8 +35,8 @@ from mangrove.report.sky_marks import draw_marks
 
 #: Smallest S/N of a line that is shown in a map.
 MAP_SNR = 2.0
-#: Titles of the maps of motions.
-MOTION_TITLE = {
+#: Titles of the maps of kinematics.
+KINEMATICS_TITLE = {
     "v_star": r"stellar velocity $V_*$",
     "sigma_star": r"stellar dispersion $\sigma_*$",
     "v_gas": r"gas velocity $V_\mathrm{gas}$",
@@ -141,20 +141,20 @@ def chi2_map(axes: Axes, seen: View) -> None:
 
 def velocity_map(axes: Axes, seen: View, what: str) -> None:
     """Velocity of 'star' or 'gas' about the median of the stars; both share one scale."""
-    motions, middle = shown_motions(seen.fit)
-    _, half = robust_limits(np.abs(np.concatenate([motions["v_star"], motions["v_gas"]])), high=97.0)
+    kinematics, middle = shown_kinematics(seen.fit)
+    _, half = robust_limits(np.abs(np.concatenate([kinematics["v_star"], kinematics["v_gas"]])), high=97.0)
     half, name = max(half, _MIN_HALF_V), f"v_{what}"
     less = f"$V$ {sign_apart(-middle)} ({KMS})"
-    value_map(axes, seen, motions[name], MOTION_TITLE[name], less, "RdBu_r", (-half, half))
+    value_map(axes, seen, kinematics[name], KINEMATICS_TITLE[name], less, "RdBu_r", (-half, half))
 
 
 def dispersion_map(axes: Axes, seen: View, what: str) -> None:
     """Velocity dispersion of 'star' or 'gas'."""
     name = f"sigma_{what}"
-    value_map(axes, seen, shown_motions(seen.fit)[0][name], MOTION_TITLE[name], KMS, "magma")
+    value_map(axes, seen, shown_kinematics(seen.fit)[0][name], KINEMATICS_TITLE[name], KMS, "magma")
 
 
-def shown_motions(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
+def shown_kinematics(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
     """Velocities less their middle and dispersions, shape (n_baxel,), and that middle: the median of the stars, km/s.
 
     Those of gas are NaN where :func:`mangrove.report.label_style.has_gas` is not true.
@@ -177,7 +177,7 @@ def flux_map(axes: Axes, seen: View, names: Sequence[str], title: str) -> None:
 
 def ew_map(axes: Axes, seen: View) -> None:
     """Logarithm of the equivalent width of Halpha, where the line has S/N above :data:`MAP_SNR`."""
-    k = fit_lines().index("Halpha-6565")
+    k = fit_lines().index("Halpha_6565")
     flux, error, ew = (seen.fit[name][:, k] for name in ("line_flux", "line_flux_err", "line_ew"))
     values = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
     value_map(axes, seen, values, f"EW({HALPHA}), rest frame", "log EW [Å]", "plasma")

@@ -134,8 +134,8 @@ def _baxel_title(fit: Artefact, i: int) -> str:
         (r"$V_\mathrm{gas}$", "v_gas"),
         (r"$\sigma_\mathrm{gas}$", "sigma_gas"),
     )
-    motions = "    ".join(f"{label} = {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
-    return f"{head}    {motions} {KMS}    χ² = {fit['chi2_reduced'][i]:.2f}    status: {status}"
+    kinematics = "    ".join(f"{label} = {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
+    return f"{head}    {kinematics} {KMS}    χ² = {fit['chi2_reduced'][i]:.2f}    status: {status}"
 
 
 def _with_error(value: float, error: float) -> str:

@@ -127,7 +127,7 @@ def _maps(figure: Figure, bottom: float, seen: View) -> None:
     axes = [axes_at(figure, Place(_LEFT + k * _STEP, bottom, _SIDE, _SIDE)) for k in range(4)]
     panels.image_map(axes[0], seen.frame, seen.extract)
     panels.velocity_map(axes[1], seen, "star")
-    halpha = ("Halpha-6565",)
+    halpha = ("Halpha_6565",)
     panels.flux_map(axes[2], seen, halpha, f"{flux_title(halpha)} flux")
     panels.label_map(axes[3], seen, "log_age_lw")
     label_grid([axes], seen.frame)

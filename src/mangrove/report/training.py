@@ -15,7 +15,7 @@ _EXAMPLE_COLOURS = (BLUE, RED, GREEN, PURPLE)
 
 
 def training_figure(path: str) -> Figure:
-    """Normalised training spectra: median and scatter, examples, counts per cut and per side of the split.
+    """Normalised training spectra: median and scatter, examples, counts per cut and per split.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def training_figure(path: str) -> Figure:
         legend_above(upper)
         legend_above(middle)
     count_bars(figure.add_subplot(grid[2, 0]), TrainingCut, cut, "baxels by cut", "baxels")
-    count_bars(figure.add_subplot(grid[2, 1]), Split, split, "training spectra by side of the split", "spectra")
+    count_bars(figure.add_subplot(grid[2, 1]), Split, split, "training spectra by split", "spectra")
     return figure
 
 

@@ -100,7 +100,7 @@ def parse_variant(name: str) -> MilesVariant:
     )
 
 
-def line_spread(variant: MilesVariant, wave, own: np.ndarray | None) -> np.ndarray:
+def lsf_fwhm(variant: MilesVariant, wave, own: np.ndarray | None) -> np.ndarray:
     """Line spread of a library, Angstrom FWHM, shape (n_wave,).
 
     Smoothing only widens: where the library is coarser than the name says (E-MILES outside of 3541-8950 Angstrom), it

@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 #: Columns of FastSpecFit (air wavelengths in their names), whose sum is each line of the emulator.
 COLUMNS = {
     "OII_3728": ("OII_3726", "OII_3729"),
-    "Hgamma": ("HGAMMA",),
-    "Hbeta": ("HBETA",),
+    "Hgamma_4342": ("HGAMMA",),
+    "Hbeta_4863": ("HBETA",),
     "OIII_4960": ("OIII_4959",),
     "OIII_5008": ("OIII_5007",),
     "NII_6550": ("NII_6548",),
-    "Halpha": ("HALPHA",),
+    "Halpha_6565": ("HALPHA",),
     "NII_6585": ("NII_6584",),
     "SII_6718": ("SII_6716",),
     "SII_6733": ("SII_6731",),

@@ -13,7 +13,7 @@ from mangrove.spectra.labels.balmer_decrement import balmer_curve
 from mangrove.spectra.labels.surface_densities import luminosity, spaxel_area, star_formation_rate
 from mangrove.validation.recovery import (
     FAIL_ERRORS,
-    Comparison,
+    TruthComparison,
     baxel_truth,
     clustered_error,
     comparison,
@@ -71,7 +71,7 @@ class Checked(NamedTuple):
 
     Attributes
     ----------
-    found : Comparison
+    found : TruthComparison
         Of those that count.
     snr : ndarray, shape (n_baxel,)
         Of all of them.
@@ -79,7 +79,7 @@ class Checked(NamedTuple):
         Index in :data:`REASONS` of why one does not count; -1 if it does.
     """
 
-    found: Comparison
+    found: TruthComparison
     snr: np.ndarray
     reason: np.ndarray
 
@@ -139,7 +139,7 @@ def limits_of(label: str, snr_range: str) -> Limits:
     return Limits(fraction={BPT: 0.95, BPT_FAR: 0.98}.get(label, np.nan))
 
 
-def label_truth(extract: Artefact, truth: Artefact, z: float, pixel_scale: float) -> dict[str, np.ndarray]:
+def true_labels(extract: Artefact, truth: Artefact, z: float, pixel_scale: float) -> dict[str, np.ndarray]:
     """True labels of the baxels of a galaxy, shape (n_baxel,), for each of :data:`mangrove.data_model.LABEL`.
 
     Means over light for the stars, over Halpha for the dust of the gas; star formation, masses and the BPT diagram
@@ -156,7 +156,7 @@ def label_truth(extract: Artefact, truth: Artefact, z: float, pixel_scale: float
     inside = extract["bin_id"] >= 0
     bins, n = extract["bin_id"][inside], len(extract["snr"])
     names = [str(name) for name in truth["line"]]
-    halpha, ebv = truth["line_flux"][names.index("Halpha-6565")][inside].astype(float), truth["ebv_gas"][inside]
+    halpha, ebv = truth["line_flux"][names.index("Halpha_6565")][inside].astype(float), truth["ebv_gas"][inside]
     true["ebv_gas"] = weighted_mean(bins, n, halpha, ebv)
     before_dust = np.bincount(bins, np.nan_to_num(halpha * 10.0 ** (0.4 * balmer_curve()[0] * ebv)), minlength=n)
     mass = np.bincount(bins, 10.0 ** truth["log_mass"][inside].astype(float), minlength=n)
@@ -180,7 +180,7 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
     labels : mapping of str to ndarray
         Columns of the artefact 'labels' for the baxels of this galaxy.
     true : mapping
-        From :func:`label_truth`.
+        From :func:`true_labels`.
     snr : ndarray, shape (n_baxel,)
 
     Returns
@@ -271,7 +271,7 @@ class _Numbers(NamedTuple):
     fraction: float = np.nan
 
 
-def _numbers(found: Comparison) -> _Numbers:
+def _numbers(found: TruthComparison) -> _Numbers:
     if not found.snr.size:
         return _Numbers()
     offset, galaxy = found.measured - found.truth, found.galaxy
@@ -285,7 +285,7 @@ def _numbers(found: Comparison) -> _Numbers:
     )
 
 
-def _class_numbers(found: Comparison) -> _Numbers:
+def _class_numbers(found: TruthComparison) -> _Numbers:
     return _Numbers(fraction=float(np.mean(found.measured == found.truth)) if found.snr.size else np.nan)
 
 

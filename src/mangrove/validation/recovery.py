@@ -35,15 +35,15 @@ TRUTH_DATASETS = [
 ]
 
 #: Lines with a row of their own.
-STRONG_LINES = ("OII-3727", "OII-3730", "Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585", "SII-6718", "SII-6733")
+STRONG_LINES = ("OII_3727", "OII_3730", "Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585", "SII_6718", "SII_6733")
 ALL_LINES = "flux all free lines"
 #: Lines with a row for their equivalent width: those on deep absorption, and one that is not.
-EW_LINES = ("Hbeta-4863", "OIII-5008", "Halpha-6565")
+EW_LINES = ("Hbeta_4863", "OIII_5008", "Halpha_6565")
 #: Ranges of S/N per pixel of the baxels.
 SNR_RANGES = {"above 20": (20.0, np.inf), "10-20": (10.0, 20.0)}
 #: Smallest true dispersion of the stars, km/s: below, the line spread of the templates takes over.
 MIN_SIGMA_STAR = 60.0
-#: True line flux over its error from which on a flux, and (Halpha) the motions of the gas, count.
+#: True line flux over its error from which on a flux, and (Halpha) the kinematics of the gas, count.
 MIN_LINE_SNR, MIN_HALPHA_SNR = 3.0, 5.0
 #: What the pulls must keep to.
 MEAN_LIMIT, WIDTH_LIMITS = 0.3, (0.8, 1.3)
@@ -60,7 +60,7 @@ _UNITS |= {f"EW {line}": "Angstrom" for line in EW_LINES}
 _FLUX_UNIT = "1e-17 erg/s/cm2/spaxel"
 
 
-class Comparison(NamedTuple):
+class TruthComparison(NamedTuple):
     """One quantity over baxels, shape (n,) each: value, error, truth, S/N of the baxel, index of its galaxy."""
 
     measured: np.ndarray
@@ -74,10 +74,10 @@ class Comparison(NamedTuple):
         """Measured minus true over the error, shape (n,)."""
         return (self.measured - self.truth) / self.error
 
-    def between(self, low: float, high: float) -> "Comparison":
+    def between(self, low: float, high: float) -> "TruthComparison":
         """Those with low <= S/N < high."""
         use = (self.snr >= low) & (self.snr < high)
-        return Comparison(*(values[use] for values in self))
+        return TruthComparison(*(values[use] for values in self))
 
 
 class RecoveryRow(NamedTuple):
@@ -118,7 +118,7 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
     -------
     dict of ndarray
         Shape (n_baxel,): v and sigma of stars (weighted by light) and gas (weighted by Halpha) in km/s, from the first
-        and second moment of all motions in the bin; labels of the populations, means weighted by light. ``line_flux``,
+        and second moment of all velocities in the bin; labels of the populations, means weighted by light. ``line_flux``,
         shape (n_baxel, n_line), 1e-17 erg/s/cm2/spaxel: the mean over spaxels, as a baxel's spectrum is a mean.
         ``line_ew``, Angstrom: that flux over the mean continuum; NaN where a spaxel has no line to tell it.
     """
@@ -126,11 +126,11 @@ def baxel_truth(extract: Artefact, truth: Artefact) -> dict[str, np.ndarray]:
     bins, n = extract["bin_id"][inside], len(extract["snr"])
     light = truth["light_weight"][inside].astype(float)
     flux = truth["line_flux"][:, inside].astype(float)
-    halpha = flux[[str(name) for name in truth["line"]].index("Halpha-6565")]
+    halpha = flux[[str(name) for name in truth["line"]].index("Halpha_6565")]
     out = {}
     for what, weight in (("star", light), ("gas", halpha)):
-        motions = truth[f"v_{what}"][inside].astype(float), truth[f"sigma_{what}"][inside].astype(float)
-        out[f"v_{what}"], out[f"sigma_{what}"] = combined_moments(bins, n, weight, *motions)
+        kinematics = truth[f"v_{what}"][inside].astype(float), truth[f"sigma_{what}"][inside].astype(float)
+        out[f"v_{what}"], out[f"sigma_{what}"] = combined_moments(bins, n, weight, *kinematics)
     out |= {name: weighted_mean(bins, n, light, truth[name][inside]) for name in _MEANS}
     ew = truth["line_ew"][:, inside].astype(float)
     continuum = np.divide(flux, ew, out=np.full(flux.shape, np.nan), where=ew > 0)
@@ -166,10 +166,10 @@ def combined_moments(bins, n: int, weight, velocity, sigma) -> tuple[np.ndarray,
     return mean, np.sqrt(weighted_mean(bins, n, weight, sigma**2 + (velocity - mean[bins]) ** 2))
 
 
-def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comparison]:
+def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, TruthComparison]:
     """Measured against true, by quantity, of the baxels of a galaxy whose fit is ok.
 
-    The motions of the gas count where Halpha has a true S/N above 5, a flux where its own is above 3, the dispersion
+    The kinematics of the gas count where Halpha has a true S/N above 5, a flux where its own is above 3, the dispersion
     of the stars where the true one is above 60 km/s.
 
     Parameters
@@ -182,7 +182,7 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
     line_snr = np.divide(
         true["line_flux"], fit["line_flux_err"], out=np.zeros_like(true["line_flux"]), where=_known(fit)
     )
-    gas = line_snr[:, names.index("Halpha-6565")] > MIN_HALPHA_SNR
+    gas = line_snr[:, names.index("Halpha_6565")] > MIN_HALPHA_SNR
     selections = {
         "v_star": ok,
         "sigma_star": ok & (true["sigma_star"] > MIN_SIGMA_STAR),
@@ -200,21 +200,21 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Comp
     return found
 
 
-def comparison(measured, error, truth, snr, use) -> Comparison:
+def comparison(measured, error, truth, snr, use) -> TruthComparison:
     """Those of ``use`` that have a value, an error and a truth."""
     use = use & np.isfinite(measured) & np.isfinite(truth) & (error > 0) & np.isfinite(error)
     columns = (np.asarray(values, float)[use] for values in (measured, error, truth, snr))
-    return Comparison(*columns, galaxy=np.zeros(use.sum(), int))
+    return TruthComparison(*columns, galaxy=np.zeros(use.sum(), int))
 
 
-def join(parts: list[Comparison]) -> Comparison:
+def join(parts: list[TruthComparison]) -> TruthComparison:
     """Comparisons put together."""
-    return Comparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return TruthComparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
+def pool(galaxies: Iterable[Mapping[str, TruthComparison]]) -> dict[str, TruthComparison]:
     """Comparisons of all galaxies joined, and all free lines together as one more quantity."""
-    parts: dict[str, list[Comparison]] = {}
+    parts: dict[str, list[TruthComparison]] = {}
     for i, galaxy in enumerate(galaxies):
         for name, comparison in galaxy.items():
             parts.setdefault(name, []).append(comparison._replace(galaxy=np.full(comparison.snr.size, i)))
@@ -222,7 +222,7 @@ def pool(galaxies: Iterable[Mapping[str, Comparison]]) -> dict[str, Comparison]:
     return joined | {ALL_LINES: join([found for name, found in joined.items() if name.startswith("flux ")])}
 
 
-def recovery_table(pooled: Mapping[str, Comparison]) -> list[RecoveryRow]:
+def recovery_table(pooled: Mapping[str, TruthComparison]) -> list[RecoveryRow]:
     """Bias and width of the pulls of each quantity in each range of S/N, and whether they keep to the limits.
 
     Parameters
@@ -262,7 +262,7 @@ def _known(fit: Artefact) -> np.ndarray:
     return np.isfinite(fit["line_flux_err"]) & (fit["line_flux_err"] > 0)
 
 
-def _row(name: str, snr_range: str, comparison: Comparison) -> RecoveryRow:
+def _row(name: str, snr_range: str, comparison: TruthComparison) -> RecoveryRow:
     pull, n = comparison.pull, comparison.snr.size
     mean, std, inside = (float(f(pull)) if n else np.nan for f in (np.mean, np.std, lambda p: np.mean(np.abs(p) < 1.0)))
     offset = float(np.median(comparison.measured - comparison.truth)) if n else np.nan

@@ -35,7 +35,7 @@ _BAD_FITS = (FitStatus.NOT_CONVERGED, FitStatus.NO_STELLAR_CONTINUUM, FitStatus.
 
 
 class BaxelTable(NamedTuple):
-    """A table of baxels, their place in the run and the side of the split that their galaxy is on.
+    """A table of baxels, their place in the run and the split of their galaxy.
 
     Attributes
     ----------
@@ -43,16 +43,16 @@ class BaxelTable(NamedTuple):
         Without luminosity: that of a part of a galaxy means nothing.
     plateifu : ndarray of str, shape (n,)
     baxel : ndarray of int, shape (n,)
-    side : ndarray of int8, shape (n,)
+    split : ndarray of int8, shape (n,)
     """
 
     table: LineTable
     plateifu: np.ndarray
     baxel: np.ndarray
-    side: np.ndarray
+    split: np.ndarray
 
 
-class Continuum(NamedTuple):
+class ContinuumBinning(NamedTuple):
     """How the flux of baxels becomes bins: bins wanted, factor on Galactic E(B-V), mask on sky lines (Angstrom)."""
 
     bins: Bins
@@ -61,7 +61,7 @@ class Continuum(NamedTuple):
 
 
 def baxel_table(
-    extracts: Sequence, labels_path, how: Continuum, seed: int, validation_fraction: float, test_fraction: float
+    extracts: Sequence, labels_path, how: ContinuumBinning, seed: int, validation_fraction: float, test_fraction: float
 ) -> BaxelTable:
     """The baxels of all galaxies of a run.
 
@@ -71,7 +71,7 @@ def baxel_table(
         Artefacts 'extract' in the order of the sample sheet.
     labels_path : path
         The artefact 'labels' of the same galaxies.
-    how : Continuum
+    how : ContinuumBinning
     seed : int
     validation_fraction, test_fraction : float
         Of the galaxies, by MANGAID.
@@ -92,9 +92,9 @@ def baxel_table(
     with np.errstate(divide="ignore"):
         ivar = (1 / error**2).astype(np.float32)
     of = labels["galaxy"]
-    sides = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
+    splits = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
     table = LineTable(bins, LINES, labels["mangaid"][of], flux, None, ew, ivar)
-    return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(sides, np.int8)[of])
+    return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(splits, np.int8)[of])
 
 
 def common_bins(extracts: Sequence, wanted: Bins) -> Bins:
@@ -142,7 +142,7 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
     return widths.astype(np.float32), errors.astype(np.float32)
 
 
-def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: Continuum) -> np.ndarray:
+def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: ContinuumBinning) -> np.ndarray:
     """Flux in bins of the baxels of a galaxy, Galactic extinction removed."""
     extract = artefacts.read(path, "extract", ["wave", "flux", "mask"])
     wave, z = extract["wave"], extract.attrs["z"]

@@ -11,7 +11,7 @@ from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.line_table import LineTable, luminosity_of, split, stored
+from mangrove.models.emulator.line_table import LineTable, luminosity_of, split_table, stored
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.survey.desi import Coadd, read_coadd
@@ -100,8 +100,8 @@ def write_desi_table(catalogue_path, coadd_paths: Sequence, out, ebv_scale: floa
     """Write the artefact 'emulator_table' of :func:`desi_sample`, which it gives back."""
     sample = desi_sample(catalogue_path, coadd_paths, ebv_scale=ebv_scale)
     prov = artefacts.provenance(out, {"ebv_scale": ebv_scale}, [catalogue_path, *coadd_paths])
-    side = split(sample.table).sides(len(sample.table.identifier))
-    artefacts.write(out, "emulator_table", stored(sample.table, side), prov, {"status": "ok", "reason": ""})
+    split = split_table(sample.table).of_rows(len(sample.table.identifier))
+    artefacts.write(out, "emulator_table", stored(sample.table, split), prov, {"status": "ok", "reason": ""})
     return sample
 
 

@@ -1,4 +1,4 @@
-"""The emulator: emission lines from the shape of the starlight.
+"""The emulator: emission lines from the shape of the stellar continuum.
 
 ``model = load(folder)``; ``model(flux_bins, log_luminosity)`` is pure: it can be compiled, mapped and differentiated.
 """
@@ -38,7 +38,7 @@ class LinePrediction(NamedTuple):
         asinh(EW / Angstrom) that a survey like the training one would list, its noise and its cut at EW > 0
         included; compare this one with a catalogue. NaN where the flag forbids a prediction.
     mixture : LineMixture of shape (..., n_component, n_line)
-        The galaxies' own distribution of asinh(EW), noise taken out; add lines with this one.
+        The intrinsic distribution of asinh(EW) of galaxies, noise taken out; add lines with this one.
     flag : Array of int32, shape (...)
         Bits of :class:`mangrove.codes.PredictionFlag`.
     """
@@ -193,7 +193,7 @@ class Emulator:
         return self.lines.index(name)
 
     def sample(self, prediction: LinePrediction, key: jax.Array, ew_error: jax.Array | None = None) -> jax.Array:
-        """A draw of asinh(EW), lines correlated.
+        """A predictive draw of asinh(EW), lines correlated.
 
         Parameters
         ----------
@@ -202,7 +202,7 @@ class Emulator:
             JAX random key.
         ew_error : Array, shape (..., n_line), optional
             Errors as a survey states them, Angstrom: the draw is then of what the survey would list, its noise and its
-            cut at EW > 0 included, instead of the galaxies' own EW.
+            cut at EW > 0 included, instead of intrinsic EW.
 
         Returns
         -------

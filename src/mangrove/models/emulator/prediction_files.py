@@ -66,7 +66,7 @@ def predict_file(model_folder, source, target) -> Table:
     -------
     Table
         What was written: the other columns of the source; for every line ``<line>_ew`` (as a survey would list it) and
-        the 16th, 50th and 84th percentile of the galaxies' own distribution, Angstrom; ``flag``, see the description.
+        the 16th, 50th and 84th percentile of the intrinsic distribution, Angstrom; ``flag``, see the description.
 
     Raises
     ------

@@ -15,8 +15,8 @@ from mangrove.spectra.fit.residuals import robust_rms
 from mangrove.spectra.fit.results import FitResult, no_fit
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import attenuation_at_pivot
-from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, Fit, Solution, total_emission
-from mangrove.spectra.fit.spectrum import Spectrum, shaped_starlight
+from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, FittedSpectrum, Solution, total_emission
+from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates, gas_templates, with_components
 
 _MIN_PIXELS = 100
@@ -81,10 +81,10 @@ def fit_spectrum(
     if clipped.any():
         spectrum = spectrum._replace(good=spectrum.good & ~clipped)
         task = task._replace(spectrum=spectrum)
-        solution = solve(task, solution.gas, solution.motions, solution.composition.theta)
-    if not np.all(np.isfinite(solution.motions)):
+        solution = solve(task, solution.gas, solution.kinematics, solution.composition.theta)
+    if not np.all(np.isfinite(solution.kinematics)):
         return no_fit(FitStatus.NOT_CONVERGED, n_good, stars, lines, settings)
-    return collect(Fit(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
+    return collect(FittedSpectrum(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
 
 
 def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, lines: LineList) -> Model:
@@ -97,14 +97,14 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     """
     mixture = stars.flux @ fit.weights * attenuation_at_pivot(fit.ebv_star)
     theta = np.append(fit.ebv_star - fit.ebv_polynomial, fit.polynomial)
-    starlight = shaped_starlight(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
-    motions = np.column_stack([fit.component_v, fit.component_sigma])
-    used = np.flatnonzero(np.isfinite(motions[:, 0]))
+    stellar_continuum = shaped_stellar_continuum(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
+    kinematics = np.column_stack([fit.component_v, fit.component_sigma])
+    used = np.flatnonzero(np.isfinite(kinematics[:, 0]))
     flux = np.asarray(fit.component_flux)
     gas = with_components(_gas(spectrum, stars, lines), lines, used[1:])
-    width = pixel_width(lines.wave[gas.free], z, motions[gas.component, 0], spectrum.log_step)
+    width = pixel_width(lines.wave[gas.free], z, kinematics[gas.component, 0], spectrum.log_step)
     weights = flux[gas.component, gas.free] / width
-    return Model(starlight, total_emission(gas, weights, spectrum, stars, motions[used]))
+    return Model(stellar_continuum, total_emission(gas, weights, spectrum, stars, kinematics[used]))
 
 
 def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTemplates:
@@ -115,7 +115,7 @@ def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTem
             f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom that is "
             "fitted, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
-    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
 
 
 def _outliers(solution: Solution, spectrum: Spectrum, lines: LineList, limit: float) -> np.ndarray:

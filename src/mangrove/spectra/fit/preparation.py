@@ -29,10 +29,10 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
     # pPXF wants a finite, positive error everywhere; masked pixels do not count.
     error[~good] = error[good].max() if good.any() else 1.0
     values = np.where(good, flux[use], 0.0).astype(float) / transmission[use]
-    return Spectrum(rest[use], values, error, good, fill_line_spread(wave, lsf)[use] / (1.0 + z), seed)
+    return Spectrum(rest[use], values, error, good, fill_lsf(wave, lsf)[use] / (1.0 + z), seed)
 
 
-def fill_line_spread(wave, lsf) -> np.ndarray:
-    """Line spread, shape (n_wave,), interpolated over pixels without one (0); unchanged if no pixel has one."""
+def fill_lsf(wave, lsf) -> np.ndarray:
+    """Line spread function (LSF), shape (n_wave,), interpolated over pixels without one (0); unchanged if no pixel has one."""
     known = lsf > 0
     return np.interp(wave, wave[known], lsf[known]) if known.any() else np.asarray(lsf, float)

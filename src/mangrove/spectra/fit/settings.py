@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mangrove.spectra.fit.composition import Continuum
+from mangrove.spectra.fit.composition import ContinuumSettings
 from mangrove.spectra.fit.templates import BROAD
 
 
@@ -58,7 +58,9 @@ class FitSettings(NamedTuple):
         return BROAD + 1 if self.broad_lines else self.gas_components
 
     @property
-    def continuum(self) -> Continuum:
-        """What shapes the starlight."""
+    def continuum(self) -> ContinuumSettings:
+        """What shapes the stellar continuum."""
         dust = self.attenuation == "calzetti"
-        return Continuum(dust, self.polynomial_degree, self.calibration_error if dust else 0.0, self.regularisation)
+        return ContinuumSettings(
+            dust, self.polynomial_degree, self.calibration_error if dust else 0.0, self.regularisation
+        )

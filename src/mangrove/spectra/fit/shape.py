@@ -1,4 +1,4 @@
-"""What shapes the starlight beside the populations: dust relative to a pivot, and the polynomial."""
+"""What shapes the stellar continuum beside the populations: dust relative to a pivot, and the polynomial."""
 
 import numpy as np
 

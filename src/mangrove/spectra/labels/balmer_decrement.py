@@ -18,7 +18,7 @@ _FAINT = 0.5 / _LN10
 def balmer_curve() -> tuple[float, float]:
     """A/E(B-V) of Cardelli et al. at Halpha and at Hbeta."""
     lines = fit_lines()
-    halpha, hbeta = cardelli(lines.wave[[lines.index("Halpha-6565"), lines.index("Hbeta-4863")]])
+    halpha, hbeta = cardelli(lines.wave[[lines.index("Halpha_6565"), lines.index("Hbeta_4863")]])
     return float(halpha), float(hbeta)
 
 

@@ -9,7 +9,7 @@ from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios
 from mangrove.spectra.fit.composition import MAX_EBV
 from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
-from mangrove.spectra.labels.label import MAX_ERROR, MAX_MOTION_ERROR, Label, flag_where, undetermined, with_flag
+from mangrove.spectra.labels.label import MAX_ERROR, MAX_KINEMATICS_ERROR, Label, flag_where, undetermined, with_flag
 from mangrove.spectra.labels.populations import TemplateTable, population_labels, population_values, scatter
 from mangrove.spectra.labels.surface_densities import (
     mass_surface_density,
@@ -20,12 +20,12 @@ from mangrove.spectra.labels.surface_densities import (
 
 #: Reduced chi2 from which on a fit is poor, as published.
 MAX_CHI2 = 2.0
-#: S/N of the best line above which the motions of the gas are measured.
+#: S/N of the best line above which the kinematics of the gas are measured.
 MIN_GAS_SNR = 5.0
 #: Lower end of the dispersions of the gas in the fit, km/s.
 MIN_SIGMA_GAS = 1.0
 
-_BALMER = ("Halpha-6565", "Hbeta-4863")
+_BALMER = ("Halpha_6565", "Hbeta_4863")
 #: Lines that the labels of the gas use.
 _LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
@@ -104,16 +104,16 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight tells it."""
+    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no stellar continuum tells it."""
     return _dark(status) | flag_where(np.equal(status, FitStatus.SIGMA_BELOW_LINE_SPREAD), LabelFlag.BELOW_LINE_SPREAD)
 
 
-def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
+def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
     """Flags of v_star, sigma_star, v_gas and sigma_gas of every baxel, uint32 bits of LabelFlag, by name.
 
-    Beyond :func:`fit_flag`: NO_WEIGHTS where no starlight tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
+    Beyond :func:`fit_flag`: NO_WEIGHTS where no stellar continuum tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
     LOW_SNR where no line is above 5 sigma (gas) or an error is unknown or above
-    :data:`mangrove.spectra.labels.label.MAX_MOTION_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
+    :data:`mangrove.spectra.labels.label.MAX_KINEMATICS_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
     LINE_MISSING where there is no line at all.
 
     Parameters
@@ -133,7 +133,7 @@ def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
 
 
 def _dark(status) -> np.ndarray:
-    """NO_WEIGHTS where the fit found no starlight."""
+    """NO_WEIGHTS where the fit found no stellar continuum."""
     return flag_where(np.equal(status, FitStatus.NO_STELLAR_CONTINUUM), LabelFlag.NO_WEIGHTS)
 
 
@@ -145,7 +145,7 @@ def _faint_gas(fit: Mapping) -> np.ndarray:
 
 
 def _large_error(fit: Mapping, name: str) -> np.ndarray:
-    return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_MOTION_ERROR), LabelFlag.LOW_SNR)
+    return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_KINEMATICS_ERROR), LabelFlag.LOW_SNR)
 
 
 def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
@@ -164,7 +164,7 @@ def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
 def width_flag(fit: Mapping) -> np.ndarray:
     """LOW_SNR where a line is above 2 sigma and its equivalent width is not, shape (n, n_line).
 
-    The starlight about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
+    The stellar continuum about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
     """
     lines = fit["line_flux"] > MIN_LINE_SNR * fit["line_flux_err"]
     widths = np.isfinite(fit["line_ew"]) & ~(fit["line_ew"] > MIN_LINE_SNR * fit["line_ew_err"])

@@ -9,7 +9,7 @@ from mangrove.codes import LabelFlag
 #: Largest error, dex or mag, of a label that is measured: a factor of four.
 MAX_ERROR = 0.6
 #: Largest error, km/s, of a velocity or a dispersion that is measured.
-MAX_MOTION_ERROR = 100.0
+MAX_KINEMATICS_ERROR = 100.0
 
 
 class Label(NamedTuple):

@@ -11,8 +11,8 @@ from mangrove.spectra.labels.galaxy_labels import (
     balmer_lines,
     baxel_labels,
     bpt_classes,
+    kinematics_flags,
     line_flag,
-    motion_flags,
     width_flag,
 )
 from mangrove.spectra.labels.populations import template_table
@@ -73,7 +73,7 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["log_sfr_density_limit"] = sfr_upper_limit(*balmer_lines(fit.data)[:2], z, pixel_scale)
-    columns |= {f"{name}_flag": flag for name, flag in motion_flags(fit.data).items()}
+    columns |= {f"{name}_flag": flag for name, flag in kinematics_flags(fit.data).items()}
     of_lines = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
     columns["line_flag"] = of_lines | width_flag(fit.data)
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])

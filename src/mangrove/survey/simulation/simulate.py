@@ -41,7 +41,7 @@ _STAR_MASK_RADIUS = 3.0
 _N_COSMIC_RAYS = 25
 
 
-class _Spaxels(NamedTuple):
+class _FieldSpaxels(NamedTuple):
     """The spaxels inside the field: their mask and, in that order, stars, lines and line spread."""
 
     inside: np.ndarray
@@ -53,8 +53,8 @@ class _Spaxels(NamedTuple):
 def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> tuple[SimulatedCube, dict]:
     """Observe a galaxy.
 
-    Maps of light, of populations, of motions and of lines are blurred by the point-spread function,
-    motions as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
+    Maps of light, of populations, of kinematics and of lines are blurred by the point-spread function,
+    kinematics as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
     behind a dust screen with one Gaussian of stellar velocities, and lines with one Gaussian of gas
     velocities. The truth is therefore exact, at the price of profiles that blurring never skews.
 
@@ -129,10 +129,10 @@ def _spaxel_spectra(galaxy: SimulatedGalaxy, maps: GalaxyMaps, ssp: SspLibrary):
     line_flux = line_fluxes(halpha, maps.oxygen[inside], ebv / STARS_OVER_GAS)
     flux = stars.flux.copy()
     add_lines(flux, line_flux, maps.v_gas[inside], maps.sigma_gas[inside], factor, galaxy.redshift)
-    return _Spaxels(inside, stars, line_flux, factor), flux
+    return _FieldSpaxels(inside, stars, line_flux, factor), flux
 
 
-def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _Spaxels, flux) -> dict[str, np.ndarray]:
+def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _FieldSpaxels, flux) -> dict[str, np.ndarray]:
     inside, stars = spaxels.inside, spaxels.stars
     ebv = maps.ebv_star[inside]
     velocity = maps.v_gas[inside]
@@ -150,7 +150,7 @@ def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _Spaxels, flux) -
     }
     labels["continuum"] = true.continuum_level(flux * _galactic_transmission(galaxy))
     truth = {name: _map(inside, values) for name, values in labels.items()}
-    classes = true.bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha-6565")])
+    classes = true.bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha_6565")])
     truth["bpt_class"] = np.zeros(inside.shape, np.int8)
     truth["bpt_class"][inside] = classes
     truth["line"] = np.array(fit_lines().name)
@@ -179,7 +179,7 @@ def _with_foreground(galaxy: SimulatedGalaxy, inside, flux, ssp: SspLibrary):
     return flux
 
 
-def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: _Spaxels, flux) -> SimulatedCube:
+def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: _FieldSpaxels, flux) -> SimulatedCube:
     rng = random_generator(galaxy.seed, galaxy.plateifu, "noise")
     inside, side = spaxels.inside, galaxy.side
     sigma = noise_sigma(flux)
