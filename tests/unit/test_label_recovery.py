@@ -8,6 +8,7 @@ from mangrove.data_model import LABEL
 from mangrove.physics.bpt import AGN, COMPOSITE, NONE, STAR_FORMING, bpt_distance
 from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
 from mangrove.spectra.labels.label import LabelFlag as F
+from mangrove.validation.comparison import Comparison
 from mangrove.validation.label_recovery import (
     BPT,
     BPT_FAR,
@@ -17,12 +18,11 @@ from mangrove.validation.label_recovery import (
     LabelRow,
     compare_labels,
     label_table,
-    label_truth,
     limits_of,
     pool_labels,
     why_left,
 )
-from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
+from mangrove.validation.true_labels import TRUTH_DATASETS, label_truth
 
 LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]

@@ -225,13 +225,13 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
     values = {name: fit[name][0] * unit_of(field.unit) for name, field in numbers.items()}
     found = {name: LabelValue(*_label(name, labels)) for name in LABEL if name in labels}
     return SpectrumFit(
-        FIT_STATUS[int(fit["status"][0])],
-        values,
-        _line_table(fit),
-        found,
-        BPT_CLASS[int(labels["bpt_class"][0])],
-        spectrum,
-        {**fit.data, **labels},
+        status=FIT_STATUS[int(fit["status"][0])],
+        values=values,
+        lines=_line_table(fit),
+        labels=found,
+        bpt_class=BPT_CLASS[int(labels["bpt_class"][0])],
+        spectrum=spectrum,
+        stored={**fit.data, **labels},
     )
 
 

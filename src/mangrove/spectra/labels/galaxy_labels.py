@@ -74,12 +74,13 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     pixel_scale : float
         Side of a spaxel, arcsec.
     """
-    labels = population_labels(fit["weights"], fit["weights_draw"], table)
+    repeats = population_values(fit["weights_draw"], table)
+    labels = population_labels(fit["weights"], repeats, table)
     labels["ebv_star"] = _star_ebv(fit)
     balmer = balmer_lines(fit)
     labels["ebv_gas"] = gas_ebv(*balmer)
     labels["log_sfr_density"] = sfr_surface_density(*balmer, z, pixel_scale)
-    observed = _observed_ml(fit, labels["log_ml_r"], table)
+    observed = _observed_ml(fit, labels["log_ml_r"], repeats["log_ml_r"])
     labels["log_mass_density"] = mass_surface_density(observed, fit["r_flux"], fit["r_flux_err"], z, pixel_scale)
     labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
@@ -211,7 +212,7 @@ def _star_ebv(fit: Mapping) -> Label:
     return with_flag(label, value >= MAX_EBV, LabelFlag.AT_BOUND)
 
 
-def _observed_ml(fit: Mapping, log_ml_r: Label, table: TemplateTable) -> Label:
+def _observed_ml(fit: Mapping, log_ml_r: Label, repeats: np.ndarray) -> Label:
     """log M/L_r of the light as observed; M/L and dust share their draws, so their errors are not independent."""
-    draws = population_values(fit["weights_draw"], table)["log_ml_r"] + r_attenuation(fit["ebv_draw"])
+    draws = repeats + r_attenuation(fit["ebv_draw"])
     return Label(log_ml_r.value + r_attenuation(fit["ebv_star"]), scatter(draws), log_ml_r.flag)
