@@ -17,7 +17,7 @@ from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
-from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.design import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy
 from mangrove.validation.comparison import clustered_error, robust_width
 from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, limits_of
