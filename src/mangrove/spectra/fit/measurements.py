@@ -7,6 +7,7 @@ import numpy as np
 from mangrove.physics.dust import polynomial_ebv
 from mangrove.physics.photometry import r_band_flux
 from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.bounds import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
 from mangrove.spectra.fit.composition import Composition
 from mangrove.spectra.fit.line_measurements import measured_lines
 from mangrove.spectra.fit.residuals import robust_rms
@@ -21,7 +22,7 @@ from mangrove.spectra.fit.results import (
     FitResult,
 )
 from mangrove.spectra.fit.shape import attenuation_at_pivot, polynomial_values
-from mangrove.spectra.fit.solution import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, Fit
+from mangrove.spectra.fit.solution import Fit
 from mangrove.spectra.fit.spectrum import shaped_starlight
 
 #: Step of a derivative in the square of the dispersion, km2/s2.

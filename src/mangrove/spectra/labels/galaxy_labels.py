@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mangrove.physics.bpt import AGN, BPT_LINES, COMPOSITE, MIN_LINE_SNR, NONE, bpt_class, bpt_ratios
-from mangrove.spectra.fit.composition import MAX_EBV
+from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_GAS_BOUND
 from mangrove.spectra.fit.results import (
     ALL_MASKED,
     DOUBLET_RATIO_REJECTED,
@@ -42,8 +42,6 @@ from mangrove.spectra.labels.surface_densities import (
 MAX_CHI2 = 2.0
 #: S/N of the best line above which the motions of the gas are measured.
 MIN_GAS_SNR = 5.0
-#: Lower end of the dispersions of the gas in the fit, km/s.
-MIN_SIGMA_GAS = 1.0
 
 _BALMER = ("Halpha-6565", "Hbeta-4863")
 #: Lines that the labels of the gas use.
@@ -146,7 +144,7 @@ def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
         "v_star": _dark(status),
         "sigma_star": dispersion_flag(status),
         "v_gas": gas,
-        "sigma_gas": gas | flag_where(fit["sigma_gas"] <= MIN_SIGMA_GAS, LabelFlag.AT_BOUND),
+        "sigma_gas": gas | flag_where(fit["sigma_gas"] <= SIGMA_GAS_BOUND[0], LabelFlag.AT_BOUND),
     }
     return {name: common | flag | _large_error(fit, name) for name, flag in beyond.items()}
 
