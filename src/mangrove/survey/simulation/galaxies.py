@@ -39,13 +39,12 @@ class Population(NamedTuple):
 class SimulatedGalaxy:
     """A galaxy and how it is observed. Lengths are arcsec, angles degrees (N to E), speeds km/s.
 
-    ``kind`` is the physics (star_forming, seyfert, passive, liner, blueberry), ``role`` what is special
-    about it ('' if nothing). ``central_flux`` sets the brightness: see :data:`mangrove.survey.simulation.design.CENTRAL_FLUX`. Offsets are
-    (east, north) of the galaxy's centre; ``pointing`` is the offset of the IFU from it. ``ew_halpha`` is
-    the rest-frame equivalent width (Angstrom) of Halpha from star formation before dust, ``ew_nuclear``
-    that of active or old-star ionisation; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII
-    regions: (east, north, amplitude over the smooth disc). ``arm_pitch`` is the pitch angle of two spiral
-    arms; 0 for none.
+    ``kind`` is the physics (star_forming, seyfert, passive, liner, blueberry), ``role`` what is special about it ('' if
+    nothing). ``central_flux`` sets the brightness: see :data:`mangrove.survey.simulation.design.CENTRAL_FLUX`. Offsets are
+    (east, north) of the galaxy's centre; ``pointing`` is the offset of the IFU from it. ``ew_halpha`` is the rest-frame
+    equivalent width (Angstrom) of Halpha from star formation before dust, ``ew_nuclear`` that of active or old-star
+    ionisation; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII regions: (east, north, amplitude over the smooth
+    disc). ``arm_pitch`` is the pitch angle of two spiral arms; 0 for none.
     """
 
     plateifu: str
