@@ -23,7 +23,7 @@ from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_lsf
-from mangrove.spectra.labels.populations import population_labels, template_table
+from mangrove.spectra.labels.populations import population_labels, population_values, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.simulation.instrument import LOG_STEP
@@ -109,7 +109,7 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
         use = (true["sigma_star"] >= low) & (true["sigma_star"] < high)
         tell(f"sigma at {low:g}-{high:g} km/s", (columns["sigma_star"] - true["sigma_star"])[use], "km/s")
     table = template_table(library, stars.age, stars.metallicity)
-    labels = population_labels(columns["weights"], columns["weights_draw"], table)
+    labels = population_labels(columns["weights"], population_values(columns["weights_draw"], table), table)
     for kind, use in kinds.items():
         tell(f"velocity, {kind}", (columns["v_star"] - true["v_star"])[use], "km/s")
         for name, flux in fluxes.items():

@@ -7,7 +7,7 @@ dimension is that dimension's coordinate, by which xarray selects: ``sel(line="H
 give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from mangrove import data_model_attributes as attributes
 from mangrove.codes import (

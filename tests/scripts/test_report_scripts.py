@@ -28,8 +28,8 @@ from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
+from mangrove.validation.comparison import TruthComparison
 from mangrove.validation.label_recovery import BPT, Checked
-from mangrove.validation.recovery import TruthComparison
 
 Z = 0.03
 WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))

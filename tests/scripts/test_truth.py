@@ -17,19 +17,19 @@ from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
-from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.design import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy
-from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, limits_of, true_labels
+from mangrove.validation.comparison import clustered_error, robust_width
+from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, limits_of
 from mangrove.validation.recovery import (
     ALL_LINES,
     MEAN_LIMIT,
     STRONG_LINES,
     WIDTH_LIMITS,
-    clustered_error,
     compare,
     pool,
-    robust_width,
 )
+from mangrove.validation.true_labels import true_labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
 

@@ -186,7 +186,7 @@ def test_mangrove_has_no_relative_imports():
 def test_mangrove_opens_its_resources_by_constant_names():
     """Other names would escape the hash."""
     fit = Path(codehash.__file__).parents[2] / "workflow/scripts/fit.py"
-    modules = codehash._closure(fit, codehash._PACKAGE)
+    modules = codehash.closure(fit)
     opened = set().union(*(codehash._resources_of(codehash._module_file(m, codehash._PACKAGE)) for m in modules))
     assert opened == {"lines.ecsv", "mastar_ssp.h5", "sdss_r.ecsv"}
 
@@ -194,14 +194,14 @@ def test_mangrove_opens_its_resources_by_constant_names():
 def test_a_fit_is_nothing_to_the_rules_that_come_before_it():
     scripts = Path(codehash.__file__).parents[2] / "workflow/scripts"
     for rule in ("simulate", "extract", "line_cube"):
-        modules = codehash._closure(scripts / f"{rule}.py", codehash._PACKAGE)
+        modules = codehash.closure(scripts / f"{rule}.py")
         assert not {f"mangrove.spectra.{name}" for name in ("fitting", "fit_galaxy", "composition")} & modules
 
 
 def test_what_notebooks_use_is_in_no_hash():
     """mangrove.api and what belongs to it may change without remaking any result."""
     scripts = sorted((Path(codehash.__file__).parents[2] / "workflow/scripts").glob("*.py"))
-    closures = {script.stem: codehash._closure(script, codehash._PACKAGE) for script in scripts}
+    closures = {script.stem: codehash.closure(script) for script in scripts}
     assert closures["fit"] >= {"mangrove.spectra.fit.galaxy_fit"}
     for_notebooks = ("mangrove.api", "mangrove.notebook")
     assert {name: m for name, modules in closures.items() for m in modules if m.startswith(for_notebooks)} == {}

@@ -216,13 +216,6 @@ def test_critical(tmp_path, run):
 # --- the row of the sample sheet
 
 
-@pytest.mark.parametrize("z", [-9999.0, float("nan"), 0.0])
-def test_redshift(tmp_path, run, z):
-    path = small_cubes.write(tmp_path / "c.fits.gz", small_cubes.logcube())
-    with pytest.raises(SystemExit, match=r"SampleError: .*z of 8485-1901 is .*between 0 and 1"):
-        run(path, z=z)
-
-
 @pytest.mark.parametrize(("ra", "dec"), [(150.01, 20.0), (150.0, 19.99), (330.0, -20.0)])
 def test_object_outside_the_field(tmp_path, run, script, Params, ra, dec):
     path = small_cubes.write(tmp_path / "c.fits.gz", small_cubes.logcube())

@@ -9,6 +9,7 @@ from mangrove.codes import LabelFlag as F
 from mangrove.data_model import LABEL
 from mangrove.physics.bpt import bpt_distance
 from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
+from mangrove.validation.comparison import TruthComparison
 from mangrove.validation.label_recovery import (
     BPT,
     BPT_FAR,
@@ -20,10 +21,9 @@ from mangrove.validation.label_recovery import (
     label_table,
     limits_of,
     pool_labels,
-    true_labels,
     why_left,
 )
-from mangrove.validation.recovery import TRUTH_DATASETS, TruthComparison
+from mangrove.validation.true_labels import TRUTH_DATASETS, true_labels
 
 LINES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]

@@ -12,11 +12,12 @@ from mangrove.config import Config, EmulatorSection, Sample, Survey
 from mangrove.errors import CatalogueError, SampleError
 from mangrove.survey import catalogues, selection
 from mangrove.survey.drpall_files import read_drpall
-from mangrove.survey.galaxy import MISSING, Galaxy
+from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.releases import release
 from mangrove.survey.sample import read_sheet, write_sheet
-from mangrove.survey.simulation.cubes import write_drpall
-from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
+from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
+from mangrove.survey.simulation.drpall import write_drpall
+from mangrove.survey.target import MISSING
 
 ROWS = {
     "plateifu": [f"8485-190{i}" for i in range(1, 7)],

@@ -17,8 +17,10 @@ from mangrove.spectra.binning.voronoi import bin_spaxels
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.releases import release
 from mangrove.survey.simulation import truth as true
-from mangrove.survey.simulation.cubes import write_drpall, write_logcube
-from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy, survey_plateifus
+from mangrove.survey.simulation.cubes import write_logcube
+from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy, survey_plateifus
+from mangrove.survey.simulation.drpall import write_drpall
+from mangrove.survey.simulation.files import simulate_survey
 from mangrove.survey.simulation.gas import add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import (
     LOG_STEP,
@@ -32,7 +34,7 @@ from mangrove.survey.simulation.instrument import (
     spaxel_offsets,
 )
 from mangrove.survey.simulation.maps import galaxy_maps
-from mangrove.survey.simulation.simulate import simulate_galaxy, simulate_survey
+from mangrove.survey.simulation.simulate import simulate_galaxy
 from mangrove.survey.simulation.stars import calzetti, interpolate, populations, stellar_spectra
 
 NOCOV, FORESTAR, DONOTUSE = 1, 8, 1024

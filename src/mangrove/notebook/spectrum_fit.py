@@ -221,13 +221,13 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
     values = {name: fit[name][0] * unit_of(field.unit) for name, field in numbers.items()}
     found = {name: LabelValue(*_label(name, labels)) for name in LABEL if name in labels}
     return SpectrumFit(
-        FitStatus(fit["status"][0]).word,
-        values,
-        _line_table(fit),
-        found,
-        BptClass(labels["bpt_class"][0]).word,
-        spectrum,
-        {**fit.data, **labels},
+        status=FitStatus(fit["status"][0]).word,
+        values=values,
+        lines=_line_table(fit),
+        labels=found,
+        bpt_class=BptClass(labels["bpt_class"][0]).word,
+        spectrum=spectrum,
+        stored={**fit.data, **labels},
     )
 
 

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 from mangrove.report.drawing import BLUE, FLUX_UNIT, KMS, beyond, fenced_limits, legend_above, new_figure, note, signed
 from mangrove.report.galaxy_panels import KINEMATICS_TITLE
 from mangrove.report.label_style import STYLE
+from mangrove.validation.comparison import TruthComparison, robust_width
 from mangrove.validation.label_recovery import BPT, BPT_FAR, Checked
-from mangrove.validation.recovery import ALL_LINES, SNR_RANGES, TruthComparison, robust_width
+from mangrove.validation.recovery import ALL_LINES, SNR_RANGES
 
 #: Titles and units of what the figure of the fits shows.
 _FITS = {name: (title, KMS) for name, title in KINEMATICS_TITLE.items()}

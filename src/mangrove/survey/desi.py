@@ -78,8 +78,16 @@ def read_coadd(path) -> Coadd:
         survey, program = (_observed_for(hdus, fibermap, i, path) for i in range(2))
         flaw = _flaws(fibermap, ebv, path)
     flux = np.divide(weighted, total, out=np.zeros_like(total), where=total > 0)
-    parts = flux.astype(np.float32), total.astype(np.float32)
-    return Coadd(target_id, ebv, wave, *parts, survey, program, flaw)
+    return Coadd(
+        target_id=target_id,
+        ebv=ebv,
+        wave=wave,
+        flux=flux.astype(np.float32),
+        ivar=total.astype(np.float32),
+        survey=survey,
+        program=program,
+        flaw=flaw,
+    )
 
 
 def _wavelengths(hdus: fits.HDUList, camera: str, path) -> np.ndarray:

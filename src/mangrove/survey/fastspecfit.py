@@ -81,8 +81,10 @@ def read_fastspecfit(path) -> LineCatalogue:
         flaw = _flaws(meta, redshift, path)
     ew, ivar = ew * factor, 1 / (variance * factor**2)
     known = np.isfinite(ivar) & np.isfinite(ew)
-    parts = (np.where(known, values, np.nan).astype(np.float32) for values in (ew, ivar))
-    return LineCatalogue(target_id, redshift, *parts, survey, program, flaw)
+    ew, ivar = (np.where(known, values, np.nan).astype(np.float32) for values in (ew, ivar))
+    return LineCatalogue(
+        target_id=target_id, redshift=redshift, ew=ew, ew_ivar=ivar, survey=survey, program=program, flaw=flaw
+    )
 
 
 def _observed_for(hdus: fits.HDUList, name: str, path) -> np.ndarray:

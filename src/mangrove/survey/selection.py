@@ -14,9 +14,10 @@ from mangrove.errors import CatalogueError
 from mangrove.survey import catalogues, drpall_files, tables
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.drpall_files import read_drpall
-from mangrove.survey.galaxy import MISSING, PLATEIFU, SAME_OBJECT, Galaxy, angular_distance, possible
+from mangrove.survey.galaxy import SAME_OBJECT, Galaxy, angular_distance, possible
 from mangrove.survey.releases import Release
 from mangrove.survey.releases import release as find_release
+from mangrove.survey.target import MISSING, PLATEIFU
 
 #: Numbers of drpall that a selection needs, with their units, ...
 _NUMBERS = {"nsa_z": u.one, "objra": u.deg, "objdec": u.deg, "ebvgal": u.mag}

@@ -10,7 +10,8 @@ from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.lines import fit_lines
 from mangrove.ssp.library import load_mastar
-from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy, random_generator, survey_plateifus
+from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy, survey_plateifus
+from mangrove.survey.simulation.galaxies import random_generator
 from mangrove.survey.simulation.gas import STARS_OVER_GAS, add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import WAVE, noise_sigma
 from mangrove.survey.simulation.maps import galaxy_maps

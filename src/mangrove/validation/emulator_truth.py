@@ -7,8 +7,8 @@ import numpy as np
 
 from mangrove.artefacts import Artefact
 from mangrove.models.emulator.emission_lines import PARTS
+from mangrove.validation.baxel_truth import weighted_mean
 from mangrove.validation.emulator_quality import spearman
-from mangrove.validation.recovery import weighted_mean
 
 #: Fewer galaxies than this give no verdict: baxels of one galaxy share its strength of the lines.
 FEW_GALAXIES = 20

@@ -14,12 +14,12 @@ from mangrove.spectra.fit.galaxy_fit import GalaxyFit, draw_seed, fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_lsf
-from mangrove.spectra.labels.populations import population_labels, scatter, template_table
+from mangrove.spectra.labels.populations import population_labels, population_values, scatter, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.simulation.instrument import LOG_STEP
 from mangrove.survey.simulation.spectra import mock_spectra
-from mangrove.validation.recovery import robust_width
+from mangrove.validation.comparison import robust_width
 
 REDSHIFT = 0.03
 LABELS = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_age_mw", "metallicity_mw")
@@ -148,9 +148,8 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
     # No gas was put in: that its width is undetermined is no fault of the stars.
     good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results]) for name in _NEEDED}
-    labels = population_labels(
-        columns["weights"], columns["weights_draw"], template_table(library, stars.age, stars.metallicity)
-    )
+    table = template_table(library, stars.age, stars.metallicity)
+    labels = population_labels(columns["weights"], population_values(columns["weights_draw"], table), table)
     measured = {name: (label.value, label.error) for name, label in labels.items()}
     measured["ebv_star"] = columns["ebv_star"], scatter(columns["ebv_draw"])
     return [_row(case, name, *(v[good] for v in (*measured[name], mock.truth[name]))) for name in LABELS]
@@ -164,16 +163,17 @@ def _row(case: Case, name: str, value, error, truth) -> PopulationRow:
     bias, rms = float(np.mean(offset)), float(np.sqrt(np.mean(offset**2)))
     holds = "no" if abs(bias) > limit.bias or rms > limit.rms else "yes"
     return PopulationRow(
-        case.name,
-        case.snr,
-        name,
-        value.size,
-        bias,
-        rms,
-        float(np.median(error)),
-        robust_width(offset / error),
-        *limit,
-        "no limit" if np.all(np.isnan(limit)) else holds,
+        spectra=case.name,
+        snr_per_pixel=case.snr,
+        label=name,
+        n_value=value.size,
+        bias=bias,
+        rms=rms,
+        median_error=float(np.median(error)),
+        robust_pull_width=robust_width(offset / error),
+        limit_bias=limit.bias,
+        limit_rms=limit.rms,
+        holds="no limit" if np.all(np.isnan(limit)) else holds,
     )
 
 

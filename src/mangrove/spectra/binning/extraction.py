@@ -8,7 +8,7 @@ from mangrove.codes import SpaxelStatus
 from mangrove.errors import CubeError
 from mangrove.spectra.binning.voronoi import bin_spaxels, covariance_factor
 from mangrove.survey.cube import Cube
-from mangrove.survey.galaxy import MISSING, Galaxy
+from mangrove.survey.target import MISSING, Target
 
 _MIN_GOOD_IN_RANGE = 0.5
 _MIN_GOOD = 0.8
@@ -148,7 +148,7 @@ def baxel_snr(wave, baxels: Baxels, continuum_range: list[float]) -> np.ndarray:
     return snr
 
 
-def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Galaxy) -> dict[str, np.ndarray]:
+def geometry(cube: Cube, bin_id: np.ndarray, signal: np.ndarray, galaxy: Target) -> dict[str, np.ndarray]:
     """Size, luminosity-weighted centre and elliptical radius of the bins.
 
     Returns
@@ -194,7 +194,7 @@ def _extent(bins: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
     return np.sqrt(sum(np.bincount(bins, offset**2) for offset in offsets) / n)
 
 
-def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:
+def elliptical_radius(ra, dec, galaxy: Target) -> np.ndarray:
     """Semi-major axis, arcsec, of the catalogue's ellipse through each position (deg); circular if unknown."""
     # Right ascension starts anew at 360 degrees.
     east = ((np.asarray(ra) - galaxy.ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians(galaxy.dec)) * 3600.0

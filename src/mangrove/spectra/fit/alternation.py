@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.bounds import SIGMA_COMPONENT_BOUND
 from mangrove.spectra.fit.composition import CHI2_TOLERANCE, Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import continuum_shape
-from mangrove.spectra.fit.solution import SIGMA_COMPONENT_BOUND, Solution, star_bounds
+from mangrove.spectra.fit.solution import Solution, star_bounds
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 

@@ -6,12 +6,11 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
+from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR, legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, on_data
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
-#: Largest E(B-V) of the stars, mag.
-MAX_EBV = 3.0
 #: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
 CHI2_TOLERANCE = 0.1
 _TURNS = 12
@@ -30,7 +29,7 @@ class ContinuumSettings(NamedTuple):
     Attributes
     ----------
     attenuation : bool
-        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`MAX_EBV`.
+        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`mangrove.spectra.fit.bounds.MAX_EBV`.
     degree : int
         Of the multiplicative polynomial.
     calibration_error : float

@@ -1,7 +1,6 @@
 """All baxels of one galaxy: templates once, then every spectrum in worker processes."""
 
 import hashlib
-import logging
 import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from mangrove.artefacts import Artefact
+from mangrove.logs import progress
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import LineList, fit_lines
@@ -24,8 +23,6 @@ from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import COMPONENTS, StellarTemplates, match_lsf
 from mangrove.ssp.loading import load_library, younger_than
-
-logger = logging.getLogger(__name__)
 
 
 class GalaxyFit(NamedTuple):
@@ -114,16 +111,7 @@ def fit_all(
     """
     tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
     with _map(galaxy, min(n_process, len(tasks))) as mapped:
-        bar = tqdm(mapped(tasks), total=len(tasks), unit="fit", disable=not sys.stderr.isatty())
-        return list(_logged(bar, len(tasks)))
-
-
-def _logged(results, total: int) -> Iterator[FitResult]:
-    """The results, with a line in the log at every tenth of them."""
-    for done, result in enumerate(results, start=1):
-        if done * 10 // total > (done - 1) * 10 // total:
-            logger.info("%d of %d spectra fitted", done, total)
-        yield result
+        return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
 
 
 def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np.ndarray]:

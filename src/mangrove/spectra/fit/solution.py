@@ -6,18 +6,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.physics.lines import LineList
+from mangrove.spectra.fit.bounds import SIGMA_STAR_BOUND
 from mangrove.spectra.fit.composition import Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
-#: Bounds of the dispersions, km/s: of the stars, and of each component of the gas.
-SIGMA_STAR_BOUND = (1.0, 600.0)
-SIGMA_GAS_BOUND = (1.0, 350.0)
-SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
+#: Dispersions from which a fit starts, km/s.
 START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
-#: pPXF stops within this part of a bound.
-NEAR_BOUND = 0.999
 
 #: A stellar continuum below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9

@@ -6,7 +6,7 @@ import numpy as np
 
 from mangrove.codes import BptClass, FitStatus, LabelFlag, LineShape, LineStatus
 from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios
-from mangrove.spectra.fit.composition import MAX_EBV
+from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_GAS_BOUND
 from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
 from mangrove.spectra.labels.label import MAX_ERROR, MAX_KINEMATICS_ERROR, Label, flag_where, undetermined, with_flag
@@ -22,8 +22,6 @@ from mangrove.spectra.labels.surface_densities import (
 MAX_CHI2 = 2.0
 #: S/N of the best line above which the kinematics of the gas are measured.
 MIN_GAS_SNR = 5.0
-#: Lower end of the dispersions of the gas in the fit, km/s.
-MIN_SIGMA_GAS = 1.0
 
 _BALMER = ("Halpha_6565", "Hbeta_4863")
 #: Lines that the labels of the gas use.
@@ -56,12 +54,13 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     pixel_scale : float
         Side of a spaxel, arcsec.
     """
-    labels = population_labels(fit["weights"], fit["weights_draw"], table)
+    repeats = population_values(fit["weights_draw"], table)
+    labels = population_labels(fit["weights"], repeats, table)
     labels["ebv_star"] = _star_ebv(fit)
     balmer = balmer_lines(fit)
     labels["ebv_gas"] = gas_ebv(*balmer)
     labels["log_sfr_density"] = sfr_surface_density(*balmer, z, pixel_scale)
-    observed = _observed_ml(fit, labels["log_ml_r"], table)
+    observed = _observed_ml(fit, labels["log_ml_r"], repeats["log_ml_r"])
     labels["log_mass_density"] = mass_surface_density(observed, fit["r_flux"], fit["r_flux_err"], z, pixel_scale)
     labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
@@ -127,7 +126,7 @@ def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
         "v_star": _dark(status),
         "sigma_star": dispersion_flag(status),
         "v_gas": gas,
-        "sigma_gas": gas | flag_where(fit["sigma_gas"] <= MIN_SIGMA_GAS, LabelFlag.AT_BOUND),
+        "sigma_gas": gas | flag_where(fit["sigma_gas"] <= SIGMA_GAS_BOUND[0], LabelFlag.AT_BOUND),
     }
     return {name: common | flag | _large_error(fit, name) for name, flag in beyond.items()}
 
@@ -193,7 +192,7 @@ def _star_ebv(fit: Mapping) -> Label:
     return with_flag(label, value >= MAX_EBV, LabelFlag.AT_BOUND)
 
 
-def _observed_ml(fit: Mapping, log_ml_r: Label, table: TemplateTable) -> Label:
+def _observed_ml(fit: Mapping, log_ml_r: Label, repeats: np.ndarray) -> Label:
     """log M/L_r of the light as observed; M/L and dust share their draws, so their errors are not independent."""
-    draws = population_values(fit["weights_draw"], table)["log_ml_r"] + r_attenuation(fit["ebv_draw"])
+    draws = repeats + r_attenuation(fit["ebv_draw"])
     return Label(log_ml_r.value + r_attenuation(fit["ebv_star"]), scatter(draws), log_ml_r.flag)

@@ -1,5 +1,6 @@
 """The table of all baxels: labels of one galaxy from its artefacts, and galaxies put together."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -91,3 +92,10 @@ def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
     shared = {name: galaxies[0].columns[name] for name in ("line", "line_wave")}
     per_baxel = [name for name in galaxies[0].columns if name not in shared]
     return data | shared | {name: np.concatenate([g.columns[name] for g in galaxies]) for name in per_baxel}
+
+
+def outcome(data: Mapping) -> dict[str, str]:
+    """Status and reason of a merged table."""
+    if data["galaxy"].size:
+        return {"status": "ok", "reason": ""}
+    return {"status": "empty", "reason": "no galaxy has a baxel"}

@@ -1,7 +1,6 @@
-"""Observe simulated galaxies: cubes with their truth, and whole surveys on disk."""
+"""Observe simulated galaxies: cubes with their truth."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import astropy.units as u
@@ -11,11 +10,10 @@ from dust_extinction.parameter_averages import F99
 from mangrove.artefacts import Provenance
 from mangrove.artefacts import write as write_artefact
 from mangrove.physics.lines import fit_lines
-from mangrove.ssp.library import SspLibrary, load_mastar
-from mangrove.survey.releases import release as find_release
+from mangrove.ssp.library import SspLibrary
 from mangrove.survey.simulation import truth as true
-from mangrove.survey.simulation.cubes import SimulatedCube, write_drpall, write_logcube
-from mangrove.survey.simulation.galaxies import SimulatedGalaxy, design_galaxy, random_generator
+from mangrove.survey.simulation.cubes import SimulatedCube
+from mangrove.survey.simulation.galaxies import SimulatedGalaxy, random_generator
 from mangrove.survey.simulation.gas import STARS_OVER_GAS, add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import (
     WAVE,
@@ -79,25 +77,6 @@ def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> t
     truth = _truth(galaxy, maps, spaxels, flux)
     flux = _with_foreground(galaxy, spaxels.inside, flux, ssp)
     return _observed_cube(galaxy, release, spaxels, flux), truth
-
-
-def simulate_survey(folder, plateifus, release: str, seed: int) -> None:
-    """Write a simulated survey: ``sas/`` as in the archive, and ``truth/<plateifu>.h5`` beside it.
-
-    Parameters
-    ----------
-    folder : path-like
-    plateifus : sequence of str
-    release : str
-    seed : int
-    """
-    folder, ssp = Path(folder), load_mastar()
-    galaxies = [design_galaxy(plateifu, seed) for plateifu in plateifus]
-    for galaxy in galaxies:
-        cube, truth = simulate_galaxy(galaxy, release, ssp)
-        write_logcube(folder / find_release(release).cube_path(galaxy.plateifu), cube)
-        write_truth(folder / "truth" / f"{galaxy.plateifu}.h5", galaxy, truth)
-    write_drpall(folder / find_release(release).drpall_path, galaxies, release)
 
 
 def write_truth(path, galaxy: SimulatedGalaxy, truth: dict, params: Mapping[str, Any] | None = None) -> None:
