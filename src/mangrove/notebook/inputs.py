@@ -8,6 +8,7 @@ from astropy import units as u
 from mangrove.errors import SpectrumError
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
 from mangrove.spectra.fit.preparation import fill_line_spread
+from mangrove.spectra.observed import good_pixels
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
@@ -69,7 +70,7 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
     hidden = np.ma.getmaskarray(flux) | np.ma.getmaskarray(ivar) | (np.asarray(mask) != 0)
     flux, ivar = _fluxes(wave, flux, ivar)
     spread = line_spread(wave, lsf)
-    bad = hidden | ~np.isfinite(flux) | ~np.isfinite(ivar) | (ivar <= 0)
+    bad = ~good_pixels(flux, ivar, hidden)
     if not air and _is_log_linear(wave):
         return Observed(wave, flux, ivar, bad, spread)
     return _rebinned(wave, flux, ivar, bad, spread, air)

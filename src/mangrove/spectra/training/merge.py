@@ -8,6 +8,7 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.spectra.observed import corrected
 from mangrove.spectra.training import rest_frame
 from mangrove.survey.split import hash_fraction, split_of
 
@@ -88,8 +89,8 @@ def fill(out: h5py.File, paths: Sequence, params: Mapping, grid: np.ndarray, gal
 
 def _load(path, params) -> tuple[rest_frame.RestSpectra, artefacts.Artefact]:
     """Rest-frame spectra of a galaxy, and the artefact that they come from."""
-    extract = artefacts.read(path, "extract", ["wave", "flux", "mask", "snr"])
+    extract = artefacts.read(path, "extract", ["wave", "flux", "ivar", "mask", "snr"])
     ebv = extract.attrs["ebv_galactic"] * params["ebv_scale"] if params["galactic_extinction"] else 0.0
-    flux = extract["flux"] / galactic_transmission(extract["wave"], ebv)
-    z = extract.attrs["z"]
-    return rest_frame.rest_spectra(extract["wave"], flux, extract["mask"], extract["snr"], z, params), extract
+    wave, *spectra = (extract[name] for name in ("wave", "flux", "ivar", "mask"))
+    flux, _, good = corrected(wave, *spectra, galactic_transmission(wave, ebv), params["sky_half_width"])
+    return rest_frame.rest_spectra(wave, flux, good, extract["snr"], extract.attrs["z"], params), extract
