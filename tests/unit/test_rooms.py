@@ -60,7 +60,9 @@ def test_rooms_are_those_of_the_tree():
     page = (PACKAGE.parents[1] / "docs" / "developing.md").read_text(encoding="utf-8")
     tree = page.split("```")[1]
     folders = {p.parent.name for p in MODULES if len(p.parts) > 1}
-    assert {line.split()[0].rstrip("/") for line in tree.splitlines()[2:] if "/  " in line or line.endswith("/")} == folders
+    assert {
+        line.split()[0].rstrip("/") for line in tree.splitlines()[2:] if "/  " in line or line.endswith("/")
+    } == folders
 
 
 def test_packages_import_nothing():
