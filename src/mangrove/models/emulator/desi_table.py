@@ -28,11 +28,6 @@ class DesiTable(NamedTuple):
     removed: dict[str, int]
 
 
-def desi_table(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> LineTable:
-    """The table of :func:`desi_sample` alone."""
-    return desi_sample(catalogue_path, coadd_paths, bins, ebv_scale).table
-
-
 def desi_sample(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> DesiTable:
     """The table of the galaxies that a FastSpecFit catalogue and files of coadded spectra share.
 
