@@ -8,7 +8,7 @@ from mangrove.physics.night_sky import night_sky
 
 
 class Corrected(NamedTuple):
-    """Spectra behind which the Milky Way's dust is removed, on the observed wavelengths; the shape of the flux given.
+    """Spectra on their observed wavelengths, the extinction by the Milky Way's dust removed; shapes are those given.
 
     Attributes
     ----------
