@@ -21,7 +21,7 @@ from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
 from mangrove.models.emulator.baxel_table import line_widths
 from mangrove.models.emulator.continuum_features import Bins
-from mangrove.models.emulator.desi_table import desi_table
+from mangrove.models.emulator.desi_table import desi_sample
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.emulator import load
 from mangrove.models.emulator.line_spectra import add_lines
@@ -251,7 +251,7 @@ def desi_files(tmp_path):
 
 def test_desi_files_become_a_table(desi_files):
     folder, target_id, redshift = desi_files
-    table = desi_table(folder / "fastspec.fits", [folder / "coadd-a.fits", folder / "coadd-b.fits"])
+    table = desi_sample(folder / "fastspec.fits", [folder / "coadd-a.fits", folder / "coadd-b.fits"]).table
     assert table.identifier.tolist() == target_id.astype(str).tolist()
     np.testing.assert_allclose(table.flux_bins[:3], np.tile(3 * Bins.equal().centres / 5000, (3, 1)), rtol=5e-3)
     assert np.isnan(table.flux_bins[3, -1]) and table.usable.tolist() == [True, True, True, False]
@@ -277,7 +277,8 @@ def test_the_table_of_desi_files_can_be_learnt_from(desi_files):
 def test_galactic_extinction_is_removed_from_coadds(desi_files):
     folder, target_id, _ = desi_files
     write_coadd(folder / "dusty.fits", target_id[:1], [0.2], lambda row, wave: np.ones(wave.size))
-    clear, dusty = (desi_table(folder / "fastspec.fits", [folder / "dusty.fits"], ebv_scale=s) for s in (0.0, 1.0))
+    dusty_files = folder / "fastspec.fits", [folder / "dusty.fits"]
+    clear, dusty = (desi_sample(*dusty_files, ebv_scale=scale).table for scale in (0.0, 1.0))
     ratio = dusty.flux_bins[0] / clear.flux_bins[0]
     # A_V = 0.62 mag; the bin at 4900 Angstrom lies at 5490 observed.
     np.testing.assert_allclose(ratio[4], 10 ** (0.4 * 0.62), rtol=0.05)
@@ -302,7 +303,7 @@ def test_wrong_desi_files_are_refused(desi_files):
         read_coadd(folder / "fastspec.fits")
     write_fastspecfit(folder / "other.fits", np.array([5]), np.array([0.1]), np.ones((1, 10)))
     with pytest.raises(CatalogueError, match="no target"):
-        desi_table(folder / "other.fits", [folder / "coadd-a.fits"])
+        desi_sample(folder / "other.fits", [folder / "coadd-a.fits"])
     (folder / "text.fits").write_text("no table")
     with pytest.raises(CatalogueError, match="not a readable FITS"):
         read_coadd(folder / "text.fits")

@@ -5,6 +5,7 @@ import pytest
 
 from mangrove.codes import TrainingCut
 from mangrove.physics.wavelengths import log_grid
+from mangrove.spectra.observed import corrected
 from mangrove.spectra.training import rest_frame
 
 WAVE = 10 ** (np.log10(3621.59598486) + 1e-4 * np.arange(4563))
@@ -12,7 +13,6 @@ SETTINGS = {
     "rest_range": [3650.0, 8950.0],
     "n_wave": 4544,
     "norm_band": [4050.0, 4150.0],
-    "sky_half_width": 8.0,
     "min_good_fraction": 3900 / 4544,
     "min_snr": 10.0,
 }
@@ -23,7 +23,8 @@ Z = 0.05
 def rest(flux, mask=None, snr=50.0, **settings):
     flux = np.atleast_2d(flux)
     mask = np.zeros(flux.shape, bool) if mask is None else np.atleast_2d(mask)
-    return rest_frame.rest_spectra(WAVE, flux, mask, np.full(len(flux), snr), Z, SETTINGS | settings)
+    flux, _, good = corrected(WAVE, flux, np.ones(flux.shape), mask, sky_half_width=8.0)
+    return rest_frame.rest_spectra(WAVE, flux, good, np.full(len(flux), snr), Z, SETTINGS | settings)
 
 
 def test_a_line_lands_at_its_rest_wavelength_with_its_flux():

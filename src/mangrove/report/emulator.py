@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from mangrove.models.emulator.emulator import Emulator
 from mangrove.models.emulator.line_table import LineTable
 from mangrove.physics.bpt import BPT_LINES
+from mangrove.physics.constants import LN10
 from mangrove.report.bpt_panel import bpt_axes
 from mangrove.report.drawing import (
     BLUE,
@@ -47,7 +48,6 @@ N_COLUMN = 5
 ASINH = "asinh(EW / Å)"
 #: Smallest EW, Angstrom, that has a logarithm: draws with noise may be negative.
 _LEAST_EW = 1e-4
-_LN10 = np.log(10.0)
 
 
 class SampleSizes(NamedTuple):
@@ -270,7 +270,7 @@ def _series(result: Evaluation, i: int, rows: np.ndarray) -> dict[str, np.ndarra
 
 def _log_ratios(values: np.ndarray) -> np.ndarray:
     """Logarithms of the ratios of EW in the BPT diagram, shape (n, 2), from asinh(EW), shape (n, 4)."""
-    log_ew = np.log(np.sinh(np.maximum(values, _LEAST_EW))) / _LN10
+    log_ew = np.log(np.sinh(np.maximum(values, _LEAST_EW))) / LN10
     return np.stack([log_ew[:, 0] - log_ew[:, 1], log_ew[:, 2] - log_ew[:, 3]], axis=1)
 
 

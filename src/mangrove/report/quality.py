@@ -26,6 +26,7 @@ from mangrove.report.drawing import (
     whole_numbers,
 )
 from mangrove.report.label_style import GAS_SNR, STYLE, has_gas
+from mangrove.spectra.labels.galaxy_labels import MAX_CHI2
 
 #: Largest number of bars of the baxels per galaxy.
 _MAX_BARS = 30
@@ -95,7 +96,9 @@ def _chi2_panel(axes: Axes, table: Artefact) -> None:
     last = " (last bar: 3 and above)" if np.any(chi2 >= top) else ""
     axes.set(xlabel=f"reduced χ²{last}", ylabel="number of baxels", xlim=(bottom, top))
     if chi2.size:
-        axes.set_title(f"reduced χ²: median {np.median(chi2):.2f}, {100 * np.mean(chi2 < 2):.1f} % below 2")
+        axes.set_title(
+            f"reduced χ²: median {np.median(chi2):.2f}, {100 * np.mean(chi2 < MAX_CHI2):.1f} % below {MAX_CHI2:g}"
+        )
 
 
 def _snr_panel(axes: Axes, table: Artefact, target: float) -> None:

@@ -9,6 +9,7 @@ from mangrove.models.emulator.emission_lines import LINES, PARTS
 from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import velocity_to_redshift
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy, survey_plateifus
 from mangrove.survey.simulation.galaxies import random_generator
@@ -23,7 +24,6 @@ REDSHIFT = 0.04
 #: Galaxies with roles come first in the simulated survey; only regular ones without active nuclei are drawn.
 _KINDS = ("star_forming", "passive")
 _N_DRAW = 31
-_OXYGEN = (8.45, 8.75)
 #: Signal to noise is that of this observed range, Angstrom; the error of a line that of so many pixels of it.
 _SNR_RANGE = (5600.0, 6750.0)
 _LINE_PIXELS = 6
@@ -156,7 +156,7 @@ def _observed(spaxels: _MockSpaxels, stars, flux, true, snr: float, rng) -> Line
     sigma *= (np.median(stars[:, window], axis=1) / np.median(sigma[:, window], axis=1) / snr)[:, None]
     spectra += (sigma * rng.standard_normal(spectra.shape)).astype(np.float32)
     bins = Bins.equal().within(WAVE[0] / (1 + REDSHIFT), WAVE[-1] / (1 + REDSHIFT))
-    redshift = (1 + REDSHIFT) * np.exp(spaxels.kinematics[:, 2] / 299792.458) - 1
+    redshift = velocity_to_redshift(spaxels.kinematics[:, 2], REDSHIFT)
     means = bin_continuum(WAVE, spectra, np.ones(spectra.shape, bool), redshift, bins)
     error = np.full(true.shape, np.sqrt(_LINE_PIXELS) * 1.4 / snr / (1 + REDSHIFT))
     ew = true + error * rng.standard_normal(true.shape)

@@ -19,7 +19,7 @@ from mangrove.validation.comparison import (
     robust_width_error,
 )
 from mangrove.validation.recovery import EXTRACT_DATASETS
-from mangrove.validation.true_labels import TRUTH_DATASETS
+from mangrove.validation.true_labels import TRUTH_DATASETS, true_labels
 
 BPT = "BPT class"
 BPT_FAR = "BPT class, over 2 sigma from a curve"

@@ -13,8 +13,8 @@ from mangrove.models.emulator.emission_lines import LINES, PARTS
 from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.physics.night_sky import night_sky
 from mangrove.physics.wavelengths import velocity_to_redshift
+from mangrove.spectra.observed import corrected
 from mangrove.survey.split import split_of
 
 _LABELS = (
@@ -144,10 +144,10 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
 
 def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: ContinuumBinning) -> np.ndarray:
     """Flux in bins of the baxels of a galaxy, Galactic extinction removed."""
-    extract = artefacts.read(path, "extract", ["wave", "flux", "mask"])
+    extract = artefacts.read(path, "extract", ["wave", "flux", "ivar", "mask"])
     wave, z = extract["wave"], extract.attrs["z"]
-    flux = extract["flux"] / galactic_transmission(wave, extract.attrs["ebv_galactic"] * how.ebv_scale)
-    good = (extract["mask"] == 0) & np.isfinite(flux) & ~night_sky(wave, how.sky_half_width)
+    transmission = galactic_transmission(wave, extract.attrs["ebv_galactic"] * how.ebv_scale)
+    flux, _, good = corrected(wave, extract["flux"], extract["ivar"], extract["mask"], transmission, how.sky_half_width)
     # Without a fit, the lines lie where the catalogue says.
     velocity = np.where(np.isfinite(v_gas), v_gas, 0.0)
     return bin_continuum(wave, flux, good, velocity_to_redshift(velocity, z), bins)

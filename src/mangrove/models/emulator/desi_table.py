@@ -14,6 +14,7 @@ from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.line_table import LineTable, luminosity_of, split_table, stored
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.spectra.observed import corrected
 from mangrove.survey.desi import Coadd, read_coadd
 from mangrove.survey.fastspecfit import LineCatalogue, read_fastspecfit
 
@@ -25,11 +26,6 @@ class DesiTable(NamedTuple):
 
     table: LineTable
     removed: dict[str, int]
-
-
-def desi_table(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> LineTable:
-    """The table of :func:`desi_sample` alone."""
-    return desi_sample(catalogue_path, coadd_paths, bins, ebv_scale).table
 
 
 def desi_sample(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> DesiTable:
@@ -129,5 +125,7 @@ def _row_of(rows: list[int], catalogue: LineCatalogue, coadd: Coadd, i: int, cat
 def _bins_of(coadd: Coadd, rows: np.ndarray, redshift: np.ndarray, bins: Bins, ebv_scale: float) -> np.ndarray:
     # Extinction in magnitudes is proportional to E(B-V).
     unit = np.log(galactic_transmission(coadd.wave, 1.0))
-    flux = coadd.flux[rows] / np.exp(unit[None, :] * (ebv_scale * coadd.ebv[rows])[:, None])
-    return bin_continuum(coadd.wave, flux, coadd.ivar[rows] > 0, redshift, bins)
+    transmission = np.exp(unit[None, :] * (ebv_scale * coadd.ebv[rows])[:, None])
+    # What DESI masks has no inverse variance.
+    flux, _, good = corrected(coadd.wave, coadd.flux[rows], coadd.ivar[rows], 0, transmission)
+    return bin_continuum(coadd.wave, flux, good, redshift, bins)

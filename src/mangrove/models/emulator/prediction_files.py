@@ -14,6 +14,7 @@ from astropy.table import Table
 from mangrove import outputs
 from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
+from mangrove.files.units import FLUX
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.distribution import LineMixture
 from mangrove.models.emulator.emulator import BLOCK, Emulator, LinePrediction, load, predict_table
@@ -27,7 +28,6 @@ _NUMBERED = re.compile(r"flux_(\d+)")
 LUMINOSITY, REDSHIFT = "log_luminosity", "redshift"
 #: Where a table says which bins it has: a dataset or an entry of its metadata, edges in Angstrom.
 EDGES = ("bin_edge", "bin_edges")
-_FLUX_UNIT = 1e-17 * u.erg / (u.s * u.cm**2 * u.AA)
 #: Marks a table as one of predictions, in its metadata.
 _CREATOR = "mangrove predict-lines"
 _FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".h5": "hdf5", ".hdf5": "hdf5"}
@@ -163,7 +163,7 @@ def _flux(table: Table, path: Path) -> np.ndarray:
 
 def _flux_of(column, path: Path) -> np.ndarray:
     """1e-17 erg/s/cm2/Angstrom, which is the unit where the column has none."""
-    return (_plain(column) * tables.factor(column.unit, _FLUX_UNIT, column.name, path)).astype(np.float32)
+    return (_plain(column) * tables.factor(column.unit, FLUX, column.name, path)).astype(np.float32)
 
 
 def _check_logarithm(column, path: Path) -> None:

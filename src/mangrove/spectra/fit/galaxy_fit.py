@@ -53,7 +53,7 @@ def prepare_galaxy(
         Of the draws; with the galaxy's name it makes each baxel's own.
     """
     wave = extract["wave"]
-    transmission = galactic_transmission(wave, ebv) if ebv > 0 else np.ones_like(wave)
+    transmission = galactic_transmission(wave, ebv)
     spectra = [
         prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs.get("plateifu", ""), i))
         for i, columns in enumerate(zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True))

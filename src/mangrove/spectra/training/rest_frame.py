@@ -6,13 +6,12 @@ import numpy as np
 
 from mangrove.codes import TrainingCut
 from mangrove.physics.lines import fit_lines
-from mangrove.physics.night_sky import night_sky
-from mangrove.physics.wavelengths import log_edges, log_grid, overlap_matrix
+from mangrove.physics.wavelengths import C_KMS, log_edges, log_grid, overlap_matrix
 
 #: Largest part of a rebinned bin that may come from bad pixels.
 _BAD_FRACTION = 0.5
 #: Half width around known emission lines where a high pixel is a line and not a fault, km/s over c.
-_LINE_HALF_WIDTH = 1000.0 / 299792.458
+_LINE_HALF_WIDTH = 1000.0 / C_KMS
 
 
 class RestSpectra(NamedTuple):
@@ -36,23 +35,22 @@ class RestSpectra(NamedTuple):
     cut: np.ndarray
 
 
-def rest_spectra(wave, flux, mask, snr, z: float, settings: dict) -> RestSpectra:
-    """De-redshift, mask the night sky, rebin flux-conserving, normalise.
+def rest_spectra(wave, flux, good, snr, z: float, settings: dict) -> RestSpectra:
+    """De-redshift, rebin flux-conserving, normalise.
 
     Parameters
     ----------
     wave : ndarray, shape (n_in,)
         Observed, vacuum, Angstrom, log-linear.
-    flux, mask : ndarray, shape (n_baxel, n_in)
+    flux, good : ndarray, shape (n_baxel, n_in)
+        As :func:`mangrove.spectra.observed.corrected` gives them.
     snr : ndarray, shape (n_baxel,)
     z : float
     settings : dict
-        rest_range, n_wave, norm_band, sky_half_width, min_good_fraction, min_snr.
+        rest_range, n_wave, norm_band, min_good_fraction, min_snr.
     """
     grid = log_grid(*settings["rest_range"], settings["n_wave"])
     matrix = overlap_matrix(log_edges(wave) / (1.0 + z), log_edges(grid))
-    sky = night_sky(wave, settings["sky_half_width"])
-    good = (np.asarray(mask) == 0) & ~sky & np.isfinite(flux)
     covered = (matrix @ good.T.astype(float)).T
     # Bad pixels give no flux; what is left is the mean over the good part of the bin.
     total = (matrix @ np.where(good, flux, 0.0).T).T
