@@ -9,7 +9,7 @@ import pytest
 from mangrove import artefacts, config_files
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import velocity_to_redshift
-from mangrove.spectra.binning.extraction import coadd
+from mangrove.spectra.binning.coadd import coadd
 from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings

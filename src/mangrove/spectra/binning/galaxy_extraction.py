@@ -8,6 +8,8 @@ import numpy as np
 from mangrove.codes import SpaxelStatus
 from mangrove.physics.lines import window_lines
 from mangrove.spectra.binning import extraction
+from mangrove.spectra.binning.coadd import baxel_snr, coadd
+from mangrove.spectra.binning.voronoi import covariance_factor
 from mangrove.spectra.linecubes.windows import line_windows
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.cube import Cube
@@ -39,7 +41,7 @@ def extract_galaxy(cube: Cube, target: Target, params: Mapping) -> tuple[dict, d
     if critical:
         snr, cube = without_data(snr, cube)
     bin_id = extraction.bin_cube(snr, params["target_snr"], params["covariance"], params["engine"])
-    baxels = extraction.coadd(cube, bin_id, params["covariance"])
+    baxels = coadd(cube, bin_id, params["covariance"])
     shape = extraction.geometry(cube, bin_id, snr.signal, target)
     windows = line_windows(cube, target.z, window_lines(), params["window_pixels"])
     n = shape["n_spaxel"]
@@ -53,8 +55,8 @@ def extract_galaxy(cube: Cube, target: Target, params: Mapping) -> tuple[dict, d
         "band": np.array(list(cube.images), dtype=str),
         **baxels._asdict(),
         **shape,
-        "snr": extraction.baxel_snr(cube.wave, baxels, params["continuum_range"]),
-        "covariance_factor": extraction.covariance_factor(n, params["covariance"]),
+        "snr": baxel_snr(cube.wave, baxels, params["continuum_range"]),
+        "covariance_factor": covariance_factor(n, params["covariance"]),
         "line": np.array(window_lines().name),
         "window_wave": windows.wave,
         "window_flux": windows.flux,
