@@ -1,4 +1,4 @@
-# The emulator: emission lines from the shape of the starlight.
+# The emulator: emission lines from the shape of the stellar continuum.
 
 DESI = CONFIG.emulator.source == "desi"
 MODEL = f"{RESULTS}/emulator/model"

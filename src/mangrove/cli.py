@@ -94,9 +94,8 @@ def simulate(
     force: ForceOption = False,
 ):
     """Write the simulated survey: a sas/ tree with drpall and cubes, and the truth beside it."""
-    from mangrove.survey.simulation.files import is_simulated, survey_files
-    from mangrove.survey.simulation.galaxies import survey_plateifus
-    from mangrove.survey.simulation.simulate import simulate_survey
+    from mangrove.survey.simulation.design import survey_plateifus
+    from mangrove.survey.simulation.files import is_simulated, simulate_survey, survey_files
 
     names = survey_plateifus(galaxies)
     for file in survey_files(folder, names, release):

@@ -14,7 +14,7 @@ from mangrove.resources import resource
 LEAVES = frozenset(
     f"mangrove.{m}"
     for m in (
-        *("artefacts", "data_model", "config", "config_files", "logs", "errors"),
+        *("artefacts", "data_model", "data_model_attributes", "config", "config_files", "logs", "errors"),
         # What training tells people; nothing is computed from it.
         "models.training.reporting",
     )
@@ -38,7 +38,7 @@ def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     """
     digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
     digest.update(essential_source(Path(script)).encode())
-    modules = {module: _module_file(module, package) for module in sorted(_closure(Path(script), package))}
+    modules = {module: _module_file(module, package) for module in sorted(closure(script, package))}
     for module, path in modules.items():
         digest.update(f"# {module}\n{essential_source(path)}".encode())
     for name in sorted(set().union(*map(_resources_of, modules.values()))):
@@ -77,9 +77,10 @@ def imported_modules(path: Path, package: Path = _PACKAGE) -> set[str]:
     return found - LEAVES
 
 
-def _closure(script: Path, package: Path) -> set[str]:
+def closure(script: str | Path, package: Path = _PACKAGE) -> set[str]:
+    """Dotted names of the mangrove modules that a script imports, directly or not, :data:`LEAVES` excepted."""
     seen: set[str] = set()
-    waiting = imported_modules(script, package)
+    waiting = imported_modules(Path(script), package)
     while waiting:
         module = waiting.pop()
         seen.add(module)

@@ -275,8 +275,8 @@ class LineCube(_Section):
     size: int = Field(32, ge=8, description="spaxels on a side, centred on the object")
 
 
-class Emulator(_Section):
-    """Emission lines from the shape of the starlight."""
+class EmulatorSection(_Section):
+    """Emission lines from the shape of the stellar continuum."""
 
     enabled: bool = Field(True, description="train and judge the emulator in this run")
     source: Literal["baxels", "desi"] = Field(
@@ -336,7 +336,7 @@ class Config(_Section):
     fit: Fit = Fit()
     training_spectra: TrainingSpectra = TrainingSpectra()
     line_cube: LineCube = LineCube()
-    emulator: Emulator = Emulator()
+    emulator: EmulatorSection = EmulatorSection()
     report: Report = Report()
 
     @model_validator(mode="after")

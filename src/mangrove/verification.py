@@ -20,7 +20,7 @@ class Verification(NamedTuple):
     problems: list[str]
 
 
-class Comparison(NamedTuple):
+class WorkflowComparison(NamedTuple):
     """Lines for artefacts that would be made differently now, and what they were compared with."""
 
     problems: list[str]
@@ -47,7 +47,7 @@ def verify_run(run: Path) -> Verification:
     return Verification(len(files), [problem for path in files for problem in _check(path)])
 
 
-def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
+def against_workflow(run: Path, config: list[Path] | None = None) -> WorkflowComparison:
     """Compare the params and the code of a run's artefacts with those that the workflow would use now.
 
     Parameters
@@ -64,13 +64,13 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     """
     root = staleness.checkout_of(run)
     if root is None:
-        return Comparison(
+        return WorkflowComparison(
             [], "Not compared with the workflow: no Snakefile here or above the run. Start in a checkout."
         )
     files = config or staleness.config_of(root, run.resolve().name)
     if files is None:
         name = run.resolve().name
-        return Comparison(
+        return WorkflowComparison(
             [], f"Not compared with the workflow: which file of configs/ has 'run: {name}'? Give --config."
         )
     # Read here first: errors name what is wrong, which Snakemake's do not.
@@ -82,7 +82,7 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     shown = " and ".join(["config.yaml", *(os.path.relpath(file, root) for file in files)])
     other = f", the configuration of run '{given}'" if given != run.resolve().name else ""
     advice = " Snakemake makes them anew if it has a record of them, else with --forcerun RULE." if problems else ""
-    return Comparison(problems, f"Compared with what the workflow would use now ({shown}{other}).{advice}")
+    return WorkflowComparison(problems, f"Compared with what the workflow would use now ({shown}{other}).{advice}")
 
 
 def check_chain(run: Path, inputs_of_labels: Mapping[str, str], extract: Path, extract_hash: str) -> None:

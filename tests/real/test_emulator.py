@@ -12,7 +12,7 @@ import pytest
 
 from mangrove import config_files
 from mangrove.models.emulator.emulator import predict_table
-from mangrove.models.emulator.prepared_table import TEST_SHARE, read_prepared, split
+from mangrove.models.emulator.prepared_table import TEST_SHARE, read_prepared, split_table
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation import emulator_quality as quality
 
@@ -34,11 +34,11 @@ def desi(real_data, absent):
 @pytest.fixture(scope="module")
 def judged(desi, tmp_path_factory):
     """Quality by line."""
-    table, parts, published = desi
+    table, split, published = desi
     settings = EmulatorSettings(epochs=10)
-    model, _ = train_emulator(table, parts, settings, tmp_path_factory.mktemp("desi"), {})
-    result = quality.evaluate(model, table.take(parts.test))
-    return quality.quality_table(result, published[parts.test])
+    model, _ = train_emulator(table, split, settings, tmp_path_factory.mktemp("desi"), {})
+    result = quality.evaluate(model, table.take(split.test))
+    return quality.quality_table(result, published[split.test])
 
 
 def test_the_published_predictions_are_as_good_as_published(judged):
@@ -68,11 +68,11 @@ def test_the_ensemble_of_run_desi_reaches_the_aims(desi, run_settings, tmp_path)
     beyond 0.02 by chance: here the bias counts in the mean over the lines, and single cells are judged with every
     galaxy held out once (:func:`test_no_line_is_biased_in_any_luminosity_quartile`).
     """
-    table, parts, published = desi
-    model, _ = train_emulator(table, parts, run_settings, tmp_path, {})
-    rows = quality.quality_table(quality.evaluate(model, table.take(parts.test)), published[parts.test])
+    table, split, published = desi
+    model, _ = train_emulator(table, split, run_settings, tmp_path, {})
+    rows = quality.quality_table(quality.evaluate(model, table.take(split.test)), published[split.test])
     assert quality.failures(rows) == []
-    assert set(quality.verdicts(rows, parts.test.size)) == {"yes"}
+    assert set(quality.verdicts(rows, split.test.size)) == {"yes"}
     gain = [row.gain for row in rows]
     assert min(gain) >= 0.007 and np.mean(gain) >= 0.012
     assert all(0.64 <= row.coverage <= 0.72 for row in rows)
@@ -93,10 +93,10 @@ def test_no_line_is_biased_in_any_luminosity_quartile(desi, run_settings, tmp_pa
     table = desi.table
     predicted = np.full(table.ew.shape, np.nan)
     for k in range(TEST_SHARE):
-        parts = split(table, k)
-        model, _ = train_emulator(table, parts, run_settings, tmp_path / str(k), {})
-        held_out = table.take(parts.test)
-        predicted[parts.test] = predict_table(model, held_out.flux_bins, held_out.log_luminosity).observed
+        split = split_table(table, k)
+        model, _ = train_emulator(table, split, run_settings, tmp_path / str(k), {})
+        held_out = table.take(split.test)
+        predicted[split.test] = predict_table(model, held_out.flux_bins, held_out.log_luminosity).observed
     offset = predicted - np.arcsinh(np.where(table.measured, table.ew, np.nan))
     quartile = quality.groups(np.where(table.usable, table.log_luminosity, np.nan), quality.N_QUARTILE)
     bias = {

@@ -9,7 +9,7 @@ import pytest
 from mangrove import artefacts, config_files
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import velocity_to_redshift
-from mangrove.spectra.binning.extraction import coadd
+from mangrove.spectra.binning.coadd import coadd
 from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
@@ -88,7 +88,7 @@ def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
     settings = FitSettings(rest_range=tuple(run.fit.rest_range), rescale_noise=True)
     prepared, spectra = prepare_galaxy(extract, galaxy.z, 0.0, "mastar", settings)
     result = fit_spectrum(spectra[0], *prepared)
-    for name in ("Halpha-6565", "NII-6585"):
+    for name in ("Halpha_6565", "NII_6585"):
         i = LINES.index(name)
         assert result.line_flux[i] / result.line_flux_err[i] > 100
     # The formal variance misses covariance and sky residuals; the artefact records by how much it was scaled.
@@ -97,7 +97,7 @@ def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
 
 def test_the_artefact_says_that_errors_were_rescaled(folder):
     fit = artefacts.read(folder / "fit.h5", "fit", ["noise_scale"])
-    assert fit.attrs["noise_rescaled"]
+    assert fit.attrs["rescale_noise"]
     assert np.all(fit["noise_scale"] > 1)
 
 
@@ -109,7 +109,7 @@ def test_11_of_the_19_lines_are_inside_and_the_others_masked(folder):
     assert not cube["flux"][~valid].any()
     # H-alpha and [NII] 6585 outshine everything at their own channels.
     brightness = cube["flux"].reshape(19, 10, -1).sum(axis=2).max(axis=1)
-    assert set(cube["line"][np.argsort(brightness)[-2:]]) == {"NII-6585", "Halpha-6565"}
+    assert set(cube["line"][np.argsort(brightness)[-2:]]) == {"NII_6585", "Halpha_6565"}
 
 
 def test_training_spectra_take_their_own_range(folder, run):

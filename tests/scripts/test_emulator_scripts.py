@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from mangrove import artefacts, staleness
-from mangrove.analysis.emulator_inputs import embed_inputs, read_map
+from mangrove.analysis.emulator_inputs import embed_inputs
+from mangrove.analysis.input_map import read_map
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.emulator import load
 from mangrove.models.emulator.line_table import LineTable, read_stored, stored
-from mangrove.models.emulator.prepared_table import split
+from mangrove.models.emulator.prepared_table import split_table
 from mangrove.models.training import resumable
 from mangrove.report import emulator_run
 from mangrove.validation import emulator_learning as learning
@@ -66,7 +67,7 @@ def files_of(folder):
 
 def write_table(folder, n):
     table = table_of(n)
-    data = stored(table, split(table).sides(n))
+    data = stored(table, split_table(table).of_rows(n))
     prov = artefacts.provenance(folder / "table.h5", {}, [])
     artefacts.write(folder / "table.h5", "emulator_table", data, prov, {"status": "ok", "reason": ""})
     return table
@@ -118,8 +119,8 @@ def test_a_trained_model_is_judged_on_its_test_rows(finished):
     model = load(finished / "model")
     assert model.lines == LINES[:-1] and not model.uses_luminosity
     found = artefacts.read(finished / "quality.h5", "emulator_quality")
-    parts = read_stored(finished / "table.h5").parts
-    assert found.ok and found["row"].tolist() == parts.test.tolist()
+    split = read_stored(finished / "table.h5").split
+    assert found.ok and found["row"].tolist() == split.test.tolist()
     table = rows(finished / "quality.csv")
     assert [row["line"] for row in table] == list(LINES[:-1])
     np.testing.assert_allclose([float(row["rho"]) for row in table], found["rho"], rtol=1e-3)
@@ -140,14 +141,14 @@ def test_too_few_test_galaxies_give_no_verdict(finished):
 
 
 def test_shortfalls_are_logged_and_stand_in_the_table(caplog):
-    row = QualityRow("Halpha", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
+    row = QualityRow("Halpha_6565", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
     with caplog.at_level("INFO", "mangrove"):
-        table = with_verdict([row, row._replace(line="Hbeta", n=20)], 900)
-    assert [(one["line"], one["holds"]) for one in table] == [("Halpha", "no"), ("Hbeta", "too few")]
+        table = with_verdict([row, row._replace(line="Hbeta_4863", n=20)], 900)
+    assert [(one["line"], one["holds"]) for one in table] == [("Halpha_6565", "no"), ("Hbeta_4863", "too few")]
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
         "beyond the limits: mean gain in rho 0.0020 is below 0.012",
-        "beyond the limits: Halpha: gain in rho 0.0020 is below 0.007",
+        "beyond the limits: Halpha_6565: gain in rho 0.0020 is below 0.007",
     ]
     assert "1 of 2 lines" in caplog.text
 
@@ -198,13 +199,13 @@ def run_of(folder, **changed):
 def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, monkeypatch):
     monkeypatch.setattr("mangrove.analysis.embedding.umap_coordinates", first_features)
     run = run_of(finished)
-    n_test = run.stored.parts.test.size
+    n_test = run.stored.split.test.size
     title = emulator_run.umap(run, 1).get_suptitle()
     assert f"all 500 rows, those of the training too ({n_test} test rows" in title
     assert sorted(run.inputs.row) == list(range(500))
     monkeypatch.setattr("mangrove.analysis.embedding.LEAST_ROWS", n_test)
     of_test = embed_inputs(run.stored, False, 1)
-    assert sorted(of_test.row) == run.stored.parts.test.tolist()
+    assert sorted(of_test.row) == run.stored.split.test.tolist()
     assert emulator_run.umap(run._replace(inputs=of_test), 1).get_suptitle() == "test rows"
     monkeypatch.setattr("mangrove.analysis.embedding.LEAST_ROWS", 501)
     (axes,) = emulator_run.umap(run._replace(inputs=embed_inputs(run.stored, False, 1)), 1).axes
@@ -216,7 +217,7 @@ def test_the_map_of_the_inputs_is_kept_with_its_rows(finished):
     stored, found = read_stored(finished / "table.h5"), read_map(finished / "embedding.h5")
     data = artefacts.read(finished / "embedding.h5", "emulator_embedding")
     assert (data["identifier"] == stored.table.identifier[found.row]).all()
-    test = np.isin(found.row, stored.parts.test)
+    test = np.isin(found.row, stored.split.test)
     assert (data["split"] == 2).tolist() == test.tolist()
     # The stand-in gives the places in the order of the rows that it was given.
     np.testing.assert_array_equal(found.place, stored.table.features(False)[:, :2])
@@ -224,8 +225,8 @@ def test_the_map_of_the_inputs_is_kept_with_its_rows(finished):
 
 def test_every_figure_says_how_many_galaxies_it_rests_on(finished):
     run = run_of(finished)
-    sides = (run.stored.parts.train, run.stored.parts.test)
-    sizes = [f"{np.unique(run.stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
+    both = (run.stored.split.train, run.stored.split.test)
+    sizes = [f"{np.unique(run.stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in both]
     for make in emulator_run.draw(run, 1, True).values():
         assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
@@ -234,7 +235,7 @@ def test_baselines_and_learning_curve_stand_beside(finished):
     methods = {row["method"]: row for row in rows(finished / "baselines.csv")}
     assert len(methods) == 4 and all(float(row["rho"]) > 0.5 for row in methods.values())
     assert float(methods["emulator"]["predict_s"]) > 0
-    n_train = read_stored(finished / "table.h5").parts.train.size
+    n_train = read_stored(finished / "table.h5").split.train.size
     # A tenth of the rows measures no line often enough.
     (point,) = read_curve(finished / "learning.h5").points
     assert (point.fraction, point.n_train) == (1.0, n_train) and point.rho > 0.5
@@ -373,7 +374,7 @@ def test_the_table_of_a_desi_file_keeps_the_published_predictions(script, Params
     outputs = Params(table=str(tmp_path / "table.h5"))
     script("emulator_table").main(Params(desi=str(tmp_path / "desi.h5")), outputs, Params(source="desi"))
     found = read_stored(tmp_path / "table.h5")
-    assert found.table.lines == ("Halpha", "Hbeta") and found.published.shape == (30, 2)
-    for mine, theirs in zip(found.parts, split(found.table), strict=True):
+    assert found.table.lines == ("Halpha_6565", "Hbeta_4863") and found.published.shape == (30, 2)
+    for mine, theirs in zip(found.split, split_table(found.table), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert found.table.log_luminosity.min() > 35

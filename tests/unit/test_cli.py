@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from mangrove import artefacts, cli, logs, outputs
 from mangrove.errors import MangroveError, OutputError
-from mangrove.survey.simulation.cubes import write_drpall
+from mangrove.survey.simulation.design import design_galaxy, survey_plateifus
+from mangrove.survey.simulation.drpall import write_drpall
 from mangrove.survey.simulation.files import survey_files
-from mangrove.survey.simulation.galaxies import design_galaxy, survey_plateifus
 from mangrove.verification import verify_run
 
 ROOT = Path(__file__).parents[2]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mangrove.config import Config, Emulator
+from mangrove.config import Config, EmulatorSection
 from mangrove.config_files import check, load, validate
 from mangrove.errors import ConfigError
 from mangrove.generate import GENERATED
@@ -152,7 +152,7 @@ def test_faults_that_a_merged_configuration_hides(tmp_path):
     with pytest.raises(ConfigError, match=r"twice.yaml, line 2: .*'run' is there twice"):
         validate({"run": "b"}, [ROOT / "config.yaml", tmp_path / "twice.yaml"])
     table = tmp_path / "table.h5"
-    desi = Config(emulator=Emulator(source="desi", desi_file=str(table)))
+    desi = Config(emulator=EmulatorSection(source="desi", desi_file=str(table)))
     with pytest.raises(ConfigError, match=r"emulator.desi_file \S*table.h5 does not exist; see docs/emulator.md"):
         check(desi)
     check(desi.model_copy(update={"emulator": desi.emulator.model_copy(update={"enabled": False})}))

@@ -298,6 +298,15 @@ def test_an_altered_model_folder_is_refused(saved):
         model_folder.load(saved, "toy")
 
 
+def test_a_model_folder_of_an_older_format_is_refused(tmp_path, monkeypatch):
+    """Models of format 1 have other names of lines."""
+    monkeypatch.setattr(model_folder, "FORMAT", 1)
+    model_folder.save(tmp_path / "old", "toy", {"size": 3}, model_folder.named_arrays(STATE))
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="format 1; wanted is toy, format 2"):
+        model_folder.load(tmp_path / "old", "toy")
+
+
 def test_arrays_of_another_architecture_are_refused(saved):
     found = model_folder.load(saved, "toy")
     with pytest.raises(ModelError, match=r"first\.kernel|first/kernel"):

@@ -1,6 +1,7 @@
 """The emulator's inputs on a map in which neighbours are alike."""
 
-from mangrove.analysis.emulator_inputs import embed_inputs, write_map
+from mangrove.analysis.emulator_inputs import embed_inputs
+from mangrove.analysis.input_map import write_map
 from mangrove.logs import rule_log
 from mangrove.models.emulator.line_table import read_stored
 

@@ -2,7 +2,7 @@
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.models.emulator.baxel_table import Continuum, baxel_table
+from mangrove.models.emulator.baxel_table import ContinuumBinning, baxel_table
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.line_table import outcome, stored
 from mangrove.models.emulator.prepared_table import read_prepared
@@ -13,20 +13,22 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         if params["source"] == "desi":
             files = [inputs.desi]
-            table, parts, published = read_prepared(inputs.desi)
-            data = stored(table, parts.sides(len(table.identifier)), published)
+            table, split, published = read_prepared(inputs.desi)
+            data = stored(table, split.of_rows(len(table.identifier)), published)
         else:
             files = [*inputs.extracts, inputs.labels]
             found = from_baxels(inputs, params)
             table = found.table
-            data = stored(table, found.side) | {"plateifu": found.plateifu, "baxel": found.baxel}
+            data = stored(table, found.split) | {"plateifu": found.plateifu, "baxel": found.baxel}
         prov = artefacts.provenance(outputs.table, dict(params.items()), files)
         artefacts.write(outputs.table, "emulator_table", data, prov, outcome(table))
 
 
 def from_baxels(inputs, params):
     """The table of the run's baxels."""
-    how = Continuum(Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"])
+    how = ContinuumBinning(
+        Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"]
+    )
     fractions = params["validation_fraction"], params["test_fraction"]
     return baxel_table(list(inputs.extracts), inputs.labels, how, params["seed"], *fractions)
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.figure import Figure
 
-from mangrove.analysis.emulator_inputs import InputMap, read_map
+from mangrove.analysis.input_map import InputMap, read_map
 from mangrove.models.emulator.emulator import Emulator, load
 from mangrove.models.emulator.line_table import StoredTable, read_stored
 from mangrove.report import emulator as figures
@@ -91,14 +91,16 @@ def draw(run: EmulatorRun, seed: int, keep_best: bool) -> dict[str, Callable[[],
         "learning": lambda: figures.learning_figure(run.history, run.points, keep_best),
         "umap": lambda: umap(run, seed),
     }
-    sides = sides_of(run)
-    return {name: lambda make=make: figures.with_sample(make(), sides) for name, make in made.items()}
+    sizes = sample_sizes(run)
+    return {name: lambda make=make: figures.with_sample(make(), sizes) for name, make in made.items()}
 
 
-def sides_of(run: EmulatorRun) -> figures.Sides:
+def sample_sizes(run: EmulatorRun) -> figures.SampleSizes:
     """Galaxies and rows of the training and of the test."""
-    parts = (run.stored.parts.train, run.judged.table_row)
-    return figures.Sides(*(n for rows in parts for n in (np.unique(run.stored.table.identifier[rows]).size, len(rows))))
+    both = (run.stored.split.train, run.judged.table_row)
+    return figures.SampleSizes(
+        *(n for rows in both for n in (np.unique(run.stored.table.identifier[rows]).size, len(rows)))
+    )
 
 
 def umap(run: EmulatorRun, seed: int) -> Figure:
@@ -107,7 +109,7 @@ def umap(run: EmulatorRun, seed: int) -> Figure:
         return noted(run.inputs.reason)
     rows, result, title = run.judged.table_row, run.judged.result, "test rows"
     if not np.isin(run.inputs.row, rows).all():
-        n_test, rows = len(rows), np.sort(np.concatenate(run.stored.parts))
+        n_test, rows = len(rows), np.sort(np.concatenate(run.stored.split))
         title = f"all {len(rows)} rows, those of the training too ({n_test} test rows are too few)"
         result = evaluate(run.model, run.stored.table.with_lines(run.model.lines).take(rows), seed)
     lines = [line for line in figures.UMAP_LINES if line in result.lines] or list(result.lines[:3])

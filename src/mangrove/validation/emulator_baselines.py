@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KDTree, NearestNeighbors
 
 from mangrove.models.emulator.emulator import Emulator, predict_table
-from mangrove.models.emulator.line_table import LineTable, Split
+from mangrove.models.emulator.line_table import LineTable, SplitRows
 from mangrove.validation.emulator_quality import normalised_mad, spearman
 
 #: Neighbours of the k-nearest-neighbours baseline and of the local fits.
@@ -39,7 +39,7 @@ class Baseline(NamedTuple):
     predict_s: float
 
 
-def baseline_table(model: Emulator, table: LineTable, parts: Split) -> list[dict[str, str | float]]:
+def baseline_table(model: Emulator, table: LineTable, split: SplitRows) -> list[dict[str, str | float]]:
     """Accuracy on the test rows, and wall time, of the emulator and of each baseline.
 
     The baselines learn from the training and validation rows; the time of the emulator is without its training and
@@ -50,7 +50,7 @@ def baseline_table(model: Emulator, table: LineTable, parts: Split) -> list[dict
     list of dict
         One per method: method, rho and nmad (means over lines), fit_s, predict_s, and rho of every line.
     """
-    train, test = table.take(np.concatenate([parts.train, parts.validation])), table.take(parts.test)
+    train, test = table.take(np.concatenate([split.train, split.validation])), table.take(split.test)
     known = _asinh_ew(test)
     x_train, x_test = (part.features(model.uses_luminosity) for part in (train, test))
     found = [_emulator(model, test), *run_baselines(x_train, _asinh_ew(train), x_test)]

@@ -60,14 +60,14 @@ def judge_run(folder: Path, table_path, seed: int) -> Judgement:
     return Judgement(
         data=data,
         lines=with_verdict(rows, np.unique(data["identifier"]).size),
-        baselines=baseline_table(model, stored.table.with_lines(model.lines), stored.parts),
+        baselines=baseline_table(model, stored.table.with_lines(model.lines), stored.split),
         reason="",
     )
 
 
 def judge(model: Emulator, stored: StoredTable, seed: int) -> tuple[list[quality.QualityRow], dict[str, np.ndarray]]:
     """Quality of every line of a model, and the datasets of the artefact 'emulator_quality'."""
-    test = stored.parts.test
+    test = stored.split.test
     table = stored.table.with_lines(model.lines).take(test)
     result = quality.evaluate(model, table, seed)
     published = None

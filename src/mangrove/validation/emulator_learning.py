@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mangrove.models.emulator.emulator import predict_table
-from mangrove.models.emulator.line_table import LineTable, Split, read_stored
+from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
 from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, train_emulator, trainable
 from mangrove.models.training.resumable import work_folder
 from mangrove.validation.emulator_curve import LearningCurve, LearningPoint
@@ -44,41 +44,41 @@ def run_learning_curve(table_path, params: Mapping[str, Any], place: Path) -> Le
         If a training fails.
     """
     stored = read_stored(table_path)
-    table, reason = trainable(stored.table, stored.parts)
+    table, reason = trainable(stored.table, stored.split)
     reason = reason or ("" if params["learning_curve"] else NO_CURVE)
     if reason:
         return LearningCurve([], reason)
     settings = EmulatorSettings.from_params(params, stored.table)
     work = work_folder(place, {"table": stored.content_hash, "params": dict(params)})
-    points = learning_curve(table, stored.parts, settings, work, params["learning_curve"])
+    points = learning_curve(table, stored.split, settings, work, params["learning_curve"])
     return LearningCurve(points, "" if points else "every fraction leaves too few rows to learn from")
 
 
 def learning_curve(
-    table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, fractions: Sequence[float] = FRACTIONS
+    table: LineTable, split: SplitRows, settings: EmulatorSettings, folder: Path, fractions: Sequence[float] = FRACTIONS
 ) -> list[LearningPoint]:
     """Train single networks on growing parts of the training rows; the smaller a part, the smaller its batches.
 
     Fractions that leave a line too few measured rows to learn from are left out.
     """
-    order = np.random.default_rng(settings.seed).permutation(parts.train)
+    order = np.random.default_rng(settings.seed).permutation(split.train)
     points = []
     for fraction in fractions:
         rows = np.sort(order[: max(1, round(fraction * len(order)))])
         if table.take(rows).measured.sum(axis=0).min() < MIN_MEASURED:
             log.info("fraction %g left out: a line is measured in fewer than %d rows", fraction, MIN_MEASURED)
             continue
-        rho, loss = _quality(table, parts._replace(train=rows), settings, folder / f"{fraction:g}")
+        rho, loss = _quality(table, split._replace(train=rows), settings, folder / f"{fraction:g}")
         points.append(LearningPoint(fraction=fraction, n_train=len(rows), rho=rho, loss=loss))
     return points
 
 
-def _quality(table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path) -> tuple[float, float]:
+def _quality(table: LineTable, split: SplitRows, settings: EmulatorSettings, folder: Path) -> tuple[float, float]:
     """Mean rank correlation on the test rows and lowest validation loss of a single network."""
-    batch = int(np.clip(len(parts.train) // _BATCHES, _SMALLEST_BATCH, settings.batch_size))
+    batch = int(np.clip(len(split.train) // _BATCHES, _SMALLEST_BATCH, settings.batch_size))
     single = replace(settings, batch_size=batch, architecture=settings.architecture._replace(n_member=1))
-    model, trained = train_emulator(table, parts, single, folder, {})
-    test = table.take(parts.test)
+    model, trained = train_emulator(table, split, single, folder, {})
+    test = table.take(split.test)
     found = predict_table(model, test.flux_bins, test.log_luminosity if model.uses_luminosity else None)
     measured = np.where(test.measured, np.arcsinh(np.where(test.measured, test.ew, 0)), np.nan)
     rho = [spearman(measured[:, i], found.observed[:, i]) for i in range(len(table.lines))]

@@ -9,30 +9,30 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.models.emulator.emission_lines import PARTS
+from mangrove.validation.baxel_truth import weighted_mean
 from mangrove.validation.emulator_quality import spearman
 from mangrove.validation.emulator_record import read
-from mangrove.validation.recovery import weighted_mean
 
 #: Fewer galaxies than this give no verdict: baxels of one galaxy share its strength of the lines.
 FEW_GALAXIES = 20
 
 
-class TruthRow(NamedTuple):
+class TrueWidthRow(NamedTuple):
     """A line: Spearman correlations with the true EW over the test baxels.
 
-    ``rho_own`` is of the emulator's median, ``rho_predicted`` of its EW as listed, ``rho_fit`` of the fits themselves.
+    ``rho_intrinsic`` is of the emulator's median, ``rho_predicted`` of its EW as listed, ``rho_fit`` of the fits themselves.
     """
 
     line: str
     n_baxel: int
     n_galaxy: int
-    rho_own: float
+    rho_intrinsic: float
     rho_predicted: float
     rho_fit: float
     verdict: str
 
 
-def compare(table_path, quality_path, extracts: Sequence, truths: Sequence) -> list[TruthRow]:
+def compare(table_path, quality_path, extracts: Sequence, truths: Sequence) -> list[TrueWidthRow]:
     """Rows of the table of a run; none where nothing was trained.
 
     Parameters
@@ -87,7 +87,7 @@ def baxel_widths(extract: Artefact, truth: Artefact, lines: Sequence[str]) -> np
 
 def truth_table(
     lines: Sequence[str], true: np.ndarray, predictions: Mapping[str, np.ndarray], galaxy: np.ndarray
-) -> list[TruthRow]:
+) -> list[TrueWidthRow]:
     """Rows of the table.
 
     Parameters
@@ -95,18 +95,18 @@ def truth_table(
     true : ndarray, shape (n, n_line)
         True asinh(EW) of the test baxels.
     predictions : mapping of str to ndarray, shape (n, n_line)
-        ``own_median``, ``predicted`` and ``measured``.
+        ``intrinsic_median``, ``predicted`` and ``measured``.
     galaxy : ndarray of str, shape (n,)
     """
     n_galaxy = np.unique(galaxy).size
     verdict = f"none: {n_galaxy} galaxies" if n_galaxy < FEW_GALAXIES else ""
     rows = []
     for i, line in enumerate(lines):
-        row = TruthRow(
+        row = TrueWidthRow(
             line=line,
             n_baxel=int(np.isfinite(true[:, i]).sum()),
             n_galaxy=n_galaxy,
-            rho_own=spearman(true[:, i], predictions["own_median"][:, i]),
+            rho_intrinsic=spearman(true[:, i], predictions["intrinsic_median"][:, i]),
             rho_predicted=spearman(true[:, i], predictions["predicted"][:, i]),
             rho_fit=spearman(true[:, i], predictions["measured"][:, i]),
             verdict=verdict,

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mangrove import artefacts
+from mangrove.codes import Split
 from mangrove.models.emulator.continuum_features import Bins, features
-from mangrove.models.emulator.emission_lines import labels_of, lines_of
 
 log = logging.getLogger(__name__)
 
@@ -82,46 +82,46 @@ class LineTable(NamedTuple):
         return self._replace(lines=tuple(lines), ew=self.ew[:, columns], ew_ivar=self.ew_ivar[:, columns])
 
 
-class Split(NamedTuple):
-    """Row numbers of the parts of a table, each ascending."""
+class SplitRows(NamedTuple):
+    """Row numbers of a table for training, validation and test, each ascending."""
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
 
-    def sides(self, n_row: int) -> np.ndarray:
-        """The part of each row, shape (n_row,), int8: 0 train, 1 validation, 2 test; unusable rows count as train."""
-        side = np.zeros(n_row, np.int8)
-        side[self.validation], side[self.test] = 1, 2
-        return side
+    def of_rows(self, n_row: int) -> np.ndarray:
+        """The split of each row, shape (n_row,), int8, codes of :class:`mangrove.codes.Split`; unusable rows count as train."""
+        split = np.zeros(n_row, np.int8)
+        split[self.validation], split[self.test] = Split.VALIDATION, Split.TEST
+        return split
 
 
 class StoredTable(NamedTuple):
-    """A table of a run: its rows, their parts, and what the published networks say where that is known.
+    """A table of a run: its rows, their split, and what the published networks say where that is known.
 
     Attributes
     ----------
     table : LineTable
-    parts : Split
+    split : SplitRows
     published : ndarray of float32, shape (n, n_line), or None
         EW, Angstrom.
     content_hash : str
     """
 
     table: LineTable
-    parts: Split
+    split: SplitRows
     published: np.ndarray | None
     content_hash: str
 
 
-def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
+def stored(table: LineTable, split: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'emulator_table'; ``split`` as from :meth:`SplitRows.of_rows`."""
     data = {
         "bin_edge": np.array(table.bins.edges),
         "wave": np.array(table.bins.centres),
-        "line": np.array(labels_of(table.lines)),
+        "line": np.array(table.lines),
         "identifier": table.identifier,
-        "split": side,
+        "split": split,
         "flux_bins": table.flux_bins,
         "ew": table.ew,
         "ew_ivar": table.ew_ivar,
@@ -152,12 +152,12 @@ def read_stored(path) -> StoredTable:
     data = found.data
     table = LineTable(
         bins=Bins(tuple(float(edge) for edge in data["bin_edge"])),
-        lines=lines_of(data["line"]),
+        lines=tuple(data["line"].tolist()),
         identifier=data["identifier"],
         flux_bins=data["flux_bins"],
         log_luminosity=data.get("log_luminosity"),
         ew=data["ew"],
         ew_ivar=data["ew_ivar"],
     )
-    parts = Split(*(np.flatnonzero((data["split"] == side) & table.usable) for side in range(3)))
-    return StoredTable(table, parts, data.get("published_ew"), found.content_hash)
+    split = SplitRows(*(np.flatnonzero((data["split"] == code) & table.usable) for code in Split))
+    return StoredTable(table, split, data.get("published_ew"), found.content_hash)

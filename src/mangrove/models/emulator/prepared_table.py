@@ -13,12 +13,14 @@ import numpy as np
 
 from mangrove.errors import CatalogueError
 from mangrove.models.emulator.continuum_features import Bins, luminosity_of
-from mangrove.models.emulator.line_table import LineTable, Split, read_stored
+from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
 
 #: One galaxy of so many is for tests; one of so many of the others is for validation.
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 _HEX = 8
 _DATASETS = ("continuum_flux", "redshift", "ew", "ew_ivar", "target_id")
+#: Lines of the published table of DESI galaxies that have other names here.
+_PUBLISHED_NAMES = {"Hgamma": "Hgamma_4342", "Hbeta": "Hbeta_4863", "Halpha": "Halpha_6565"}
 
 
 class PreparedTable(NamedTuple):
@@ -27,19 +29,19 @@ class PreparedTable(NamedTuple):
     Attributes
     ----------
     table : LineTable
-    parts : Split
-        That of the file where it has one, else :func:`split`.
+    split : SplitRows
+        That of the file where it has one, else :func:`split_table`.
     published : ndarray of float32, shape (n, n_line), or None
         EW, Angstrom.
     """
 
     table: LineTable
-    parts: Split
+    split: SplitRows
     published: np.ndarray | None
 
 
-def split(table: LineTable, fold: int = 0) -> Split:
-    """Parts of a table's usable rows, by the sha256 of the identifiers alone.
+def split_table(table: LineTable, fold: int = 0) -> SplitRows:
+    """The split of a table's usable rows, by the sha256 of the identifiers alone.
 
     Parameters
     ----------
@@ -49,8 +51,8 @@ def split(table: LineTable, fold: int = 0) -> Split:
     digests = [hashlib.sha256(str(name).encode()).hexdigest() for name in table.identifier]
     test = np.array([int(digest[:_HEX], 16) % TEST_SHARE == fold for digest in digests])
     validation = np.array([int(digest[_HEX : 2 * _HEX], 16) % VALIDATION_SHARE == 0 for digest in digests])
-    parts = (~test & ~validation, ~test & validation, test)
-    return Split(*(np.flatnonzero(part & table.usable) for part in parts))
+    chosen = (~test & ~validation, ~test & validation, test)
+    return SplitRows(*(np.flatnonzero(rows & table.usable) for rows in chosen))
 
 
 def read_prepared(path) -> PreparedTable:
@@ -72,7 +74,7 @@ def read_prepared(path) -> PreparedTable:
         if f.attrs.get("kind") != "emulator_table":
             return _read_prepared(f, path)
     found = read_stored(path)
-    return PreparedTable(found.table, found.parts, found.published)
+    return PreparedTable(found.table, found.split, found.published)
 
 
 def _read_prepared(f: h5py.File, path: Path) -> PreparedTable:
@@ -83,13 +85,14 @@ def _read_prepared(f: h5py.File, path: Path) -> PreparedTable:
             "one that 'mangrove desi-table' wrote."
         )
     flux, redshift = f["continuum_flux"][...], f["redshift"][...]
+    names = [name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"]]
     table = LineTable(
         bins=Bins.equal(n_bin=flux.shape[1]),
-        lines=tuple(name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"]),
+        lines=tuple(_PUBLISHED_NAMES.get(name, name) for name in names),
         identifier=f["target_id"][...].astype(str),
         flux_bins=flux,
         log_luminosity=luminosity_of(flux, redshift),
         ew=f["ew"][...],
         ew_ivar=f["ew_ivar"][...],
     )
-    return PreparedTable(table, split(table), f["published_ew"][...] if "published_ew" in f else None)
+    return PreparedTable(table, split_table(table), f["published_ew"][...] if "published_ew" in f else None)

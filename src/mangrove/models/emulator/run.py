@@ -36,7 +36,7 @@ def train_run(table_path, params: Mapping[str, Any], folder: Path, metrics: Path
     """
     stored = read_stored(table_path)
     made_from = {"table": stored.content_hash, "params": dict(params)}
-    table, reason = trainable(stored.table, stored.parts)
+    table, reason = trainable(stored.table, stored.split)
     if reason:
         log.warning("nothing trained: %s", reason)
         model_folder.save_empty(folder, reason, {"made_from": made_from})
@@ -44,5 +44,5 @@ def train_run(table_path, params: Mapping[str, Any], folder: Path, metrics: Path
         return
     work = work_folder(folder.parent / "checkpoints", made_from)
     settings = EmulatorSettings.from_params(params, stored.table)
-    train_emulator(table, stored.parts, settings, work, {"made_from": made_from})
+    train_emulator(table, stored.split, settings, work, {"made_from": made_from})
     publish(work, folder, metrics)

@@ -1,4 +1,4 @@
-"""Train the emulator: likelihood with measurement errors, missing lines masked."""
+"""Train the emulator: negative log likelihood with measurement errors, missing lines masked."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from jax.scipy.special import ndtri
 from mangrove.errors import TrainingError
 from mangrove.models.emulator.distribution import pooled
 from mangrove.models.emulator.emulator import BLOCK, Emulator, LineCorrelation
-from mangrove.models.emulator.line_table import LineTable, Split
+from mangrove.models.emulator.line_table import LineTable, SplitRows
 from mangrove.models.emulator.network import PER_LINE, Architecture
 from mangrove.models.emulator.scaled_network import Normalisation, ScaledNetwork, noise_factor
 from mangrove.models.training.loop import Trained, TrainSettings, train
@@ -95,28 +95,28 @@ class EmulatorSettings:
         )
 
 
-def trainable(table: LineTable, parts: Split) -> tuple[LineTable, str]:
+def trainable(table: LineTable, split: SplitRows) -> tuple[LineTable, str]:
     """The table of those lines that enough training rows measure, and why that is too little; empty where it is not.
 
     Too little to train on and to judge by, that is: without any line, or without a galaxy for validation or test.
     """
-    counts = table.take(parts.train).measured.sum(axis=0)
+    counts = table.take(split.train).measured.sum(axis=0)
     lines = [line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED]
     if not lines:
         return table.with_lines([]), f"no line is measured in {MIN_MEASURED} training rows"
-    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
+    empty = [name for name in ("validation", "test") if not getattr(split, name).size]
     return table.with_lines(lines), f"no galaxy for {' and '.join(empty)}" if empty else ""
 
 
 def train_emulator(
-    table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
+    table: LineTable, split: SplitRows, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
 ) -> tuple[Emulator, Trained]:
     """Train on a table, write the model to ``folder/model``.
 
     Parameters
     ----------
     table : LineTable
-    parts : Split
+    split : SplitRows
         Only ``train`` and ``validation`` are looked at.
     settings : EmulatorSettings
     folder : Path
@@ -131,10 +131,10 @@ def train_emulator(
     """
     if settings.use_luminosity and table.log_luminosity is None:
         raise TrainingError("the table has no luminosity: set emulator.luminosity to false.")
-    arrays = training_arrays(table.take(parts.train), settings.use_luminosity)
+    arrays = training_arrays(table.take(split.train), settings.use_luminosity)
     _demand_measured(table.lines, arrays["measured"])
     network = ScaledNetwork(settings.architecture, normalisation(arrays))
-    rows = DeviceRows(arrays, parts.train)
+    rows = DeviceRows(arrays, split.train)
     loop = settings.loop(rows.n_row)
     trained = train(
         emulator_loss(network),
@@ -143,7 +143,7 @@ def train_emulator(
         rows,
         loop,
         folder,
-        validation=DeviceRows(training_arrays(table.take(parts.validation), settings.use_luminosity), parts.validation),
+        validation=DeviceRows(training_arrays(table.take(split.validation), settings.use_luminosity), split.validation),
         identity={"emulator": asdict(settings), "table": _table_hash(table)},
     )
     correlation = line_correlation(network, trained.params, arrays)
@@ -171,7 +171,7 @@ def normalisation(arrays: Mapping[str, np.ndarray]) -> Normalisation:
 def emulator_loss(network: ScaledNetwork):
     """Loss for :func:`mangrove.models.training.loop.train`: mean over members and measured lines.
 
-    Two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
+    The sum of two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
     absolute deviation of the EW as listed.
     """
     line_std = jnp.asarray(network.normalisation.line_std)
@@ -181,12 +181,14 @@ def emulator_loss(network: ScaledNetwork):
         factor = jnp.exp(params["log_noise_factor"][...])
         error = (batch["ew_error"] * factor[None, :])[None]
         y, measured = batch["y"][None], batch["measured"][None]
-        surprise = -output.mixture.measured(error).log_density(jnp.broadcast_to(y, output.observed.shape))
+        negative_log_likelihood = -output.mixture.measured(error).log_density(
+            jnp.broadcast_to(y, output.observed.shape)
+        )
         offset = (output.observed - y) / line_std[None, None, :]
         deviation = jnp.sqrt(offset**2 + _SMOOTH**2) - _SMOOTH
         count = jnp.maximum(measured.sum().astype(jnp.float32), 1.0) * output.observed.shape[0]
-        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (surprise, deviation)]
-        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"surprise": terms[0], "deviation": terms[1]}
+        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (negative_log_likelihood, deviation)]
+        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"negative_log_likelihood": terms[0], "deviation": terms[1]}
 
     return loss
 
@@ -223,9 +225,9 @@ def line_correlation(network: ScaledNetwork, state: nnx.State, arrays: Mapping[s
 
 
 def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Correlation of what the scores hold of the galaxies' own scatter, made positive definite.
+    """Correlation of what the scores hold of intrinsic scatter, made positive definite.
 
-    A score is sqrt(share) * own + noise, so that the product of two has the mean of the roots' product times theirs.
+    A score is sqrt(share) * intrinsic + noise, so that the product of two has the mean of the roots' product times theirs.
     """
     correlation = np.clip((score.T @ score) / np.maximum(share.T @ share, 1e-6), -_MAX_CORRELATION, _MAX_CORRELATION)
     np.fill_diagonal(correlation, 1)
@@ -238,7 +240,7 @@ def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
 def _scores(
     network: ScaledNetwork, state: nnx.State, features: jax.Array, ew_error: jax.Array, y: jax.Array
 ) -> tuple[jax.Array, ...]:
-    """Normal scores of the measured EW, root of the share of their variance that is the galaxies' own, strength."""
+    """Normal scores of the measured EW, root of the share of their variance that is intrinsic, strength."""
     output = network.output(state, features)
     mixture = pooled(output.mixture)
     noisy = mixture.measured(ew_error * jnp.asarray(noise_factor(state))[None, :])
@@ -257,7 +259,7 @@ def _demand_measured(lines: Sequence[str], measured: np.ndarray) -> None:
     if few:
         raise TrainingError(
             f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
-            "LineTable.with_lines, or let trainable(table, parts) do it."
+            "LineTable.with_lines, or let trainable(table, split) do it."
         )
 
 
