@@ -11,7 +11,19 @@ from mangrove.data_model import SCHEMA_VERSION
 from mangrove.resources import resource
 
 #: Modules that do not change what a rule computes; the schema version stands for the artefact layout.
-LEAVES = frozenset(f"mangrove.{m}" for m in ("artefacts", "data_model", "config", "config_files", "logs", "errors"))
+LEAVES = frozenset(
+    f"mangrove.{m}"
+    for m in (
+        "artefacts",
+        "data_model",
+        "config",
+        "config_values",
+        "config_files",
+        "moved_keys",
+        "logs",
+        "errors",
+    )
+)
 
 _PACKAGE = Path(__file__).resolve().parent
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mangrove.config import Config, Emulator
+from mangrove.config import Config, Emulator, Split
 from mangrove.config_files import check, load, validate
 from mangrove.errors import ConfigError
 from mangrove.generate import GENERATED
@@ -29,6 +29,11 @@ def test_the_default_file_gives_the_defaults():
 def test_every_shipped_configuration_is_valid(path):
     run = load([ROOT / "config.yaml", path])
     assert run.run == path.stem, "a run is named after its file, so that users find its results"
+
+
+def test_the_split_has_the_seed_of_the_run_or_one_of_its_own():
+    assert Config(seed=7).split_seed == 7
+    assert Config(seed=7, split=Split(seed=0)).split_seed == 0
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_mistakes_are_named_with_file_and_mend(tmp_path, text, parts):
     [
         ("training_spectra", {"norm_band": [3000, 3100]}, ["norm_band [3000.0, 3100.0] must lie inside"]),
         ("training_spectra", {"rest_range": [4400, 8600]}, ["must lie inside", "norm_band: [6290, 6710]"]),
-        ("training_spectra", {"test_fraction": 0.95}, ["must be below 1: they are 0.1 + 0.95"]),
+        ("split", {"test_fraction": 0.95}, ["must be below 1: they are 0.1 + 0.95"]),
         ("sample", {"z_min": 0.2}, ["sample.z_min 0.2 must be below sample.z_max 0.15", "z_min: 0.0"]),
         ("survey", {"base": ""}, ["survey.base must say where the cubes are", "base: 'https://data.sdss.org/'"]),
         ("survey", {"source": "files", "base": " "}, ["survey.source is files", "below 'survey:':  base: ."]),
@@ -172,7 +177,7 @@ def test_dr15_is_binned_and_fitted_as_published():
     published = {"attenuation": "polynomial", "clip_sigma": 0.0, "age_limit": False}
     assert run.fit == default.fit.model_copy(update=published)
     assert (run.extract.target_snr, run.extract.min_snr, run.extract.covariance) == (20, 2, "manga")
-    assert (run.fit.templates, run.fit.ebv_scale, run.fit.regularisation) == ("mastar", 1, 0)
+    assert (run.fit.templates, run.preprocessing.ebv_scale, run.fit.regularisation) == ("mastar", 1, 0)
     assert (run.sample.z_max, run.sample.desom_z_max, run.sample.convlstm_z_max) == (0.15, 0.15, 0.08)
     training = run.training_spectra
     assert (training.rest_range, training.n_wave, training.norm_band) == ([3650, 8950], 4544, [4050, 4150])

@@ -10,7 +10,7 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from mangrove import artefacts
-from mangrove.config import Fit
+from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, FIT_STATUS, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
@@ -170,7 +170,7 @@ class Run:
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
         arguments["template_lsf"] = shared_line_spread(extract["wave"], extract["lsf"])
         arguments |= {name: params[name] for name in ("z", "ebv", "seed")}
-        arguments |= {name: params[name] for name in Fit.model_fields if name in params}
+        arguments |= {name: params[name] for name in (*Fit.model_fields, *Preprocessing.model_fields)}
         return arguments | {"name": plateifu, "baxel": baxel, "pixel_scale": float(fit.attrs["pixel_scale"])}
 
     @cached_property

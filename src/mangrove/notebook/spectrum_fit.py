@@ -11,7 +11,7 @@ from astropy.table import QTable
 
 from mangrove import config_files
 from mangrove.artefacts import Artefact, line_labels
-from mangrove.config import Fit
+from mangrove.config import Preprocessing
 from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
 from mangrove.errors import SpectrumError
 from mangrove.notebook.as_observed import as_observed
@@ -138,7 +138,8 @@ def fit_spectrum(
     seed, name, baxel : int, str, int
         Seed of the noisy copies from which errors come, with the galaxy's name and the index of the baxel.
     **options
-        Keys of the section ``fit`` of the configuration (docs/configuration.md), with its defaults.
+        Keys of the sections ``fit`` and ``preprocessing`` of the configuration (docs/configuration.md), with their
+        defaults.
 
     Returns
     -------
@@ -156,11 +157,11 @@ def fit_spectrum(
     chosen = _checked(templates, options)
     z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
     data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
-    params = chosen.model_dump() | {"z": z, "ebv": ebv, "seed": seed}
+    params = chosen | {"z": z, "ebv": ebv, "seed": seed}
     settings = FitSettings.from_params(params)
-    transmission = galactic_transmission(data.wave, ebv * chosen.ebv_scale)
+    transmission = galactic_transmission(data.wave, ebv * params["ebv_scale"])
     draws = draw_seed(seed, name, baxel)
-    _check_range(data.wave / (1.0 + z), chosen.rest_range)
+    _check_range(data.wave / (1.0 + z), settings.rest_range)
     ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
     stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
@@ -178,8 +179,12 @@ def fit_spectrum(
     return _result(fit, labels, _spectrum_table(data, transmission, ready, galaxy, fit))
 
 
-def _checked(templates: str, options: dict) -> Fit:
-    return config_files.validate({"run": "api", "fit": {**options, "templates": templates}}).fit
+def _checked(templates: str, options: Mapping) -> dict:
+    """The keys of the sections ``fit`` and ``preprocessing`` with the values that are given, or their defaults."""
+    shared = {key: value for key, value in options.items() if key in Preprocessing.model_fields}
+    own = {key: value for key, value in options.items() if key not in shared}
+    chosen = config_files.validate({"run": "api", "fit": {**own, "templates": templates}, "preprocessing": shared})
+    return chosen.fit.model_dump() | chosen.preprocessing.model_dump()
 
 
 def _number(value, name: str, low: float = -np.inf) -> float:
