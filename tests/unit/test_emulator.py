@@ -27,7 +27,7 @@ from mangrove.models.emulator.line_table import LineTable, read_desi, split
 from mangrove.models.emulator.network import Architecture, LineNetwork
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
-pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
+pytestmark = pytest.mark.usefixtures("quick_jax")
 
 LINES = ("Halpha", "OIII_5008")
 BINS = Bins.equal(n_bin=4)
