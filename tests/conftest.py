@@ -62,7 +62,7 @@ def required() -> frozenset[str]:
 
 @pytest.fixture(scope="session")
 def absent(required):
-    """A function that skips for a reason what misses a need, or fails where that need is required."""
+    """A function that skips a test whose need is missing, or fails it where that need is required."""
 
     def report(need: str, reason: str):
         if need in required:

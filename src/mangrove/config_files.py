@@ -15,7 +15,7 @@ from mangrove.errors import ConfigError
 
 #: Plain words for what pydantic says, by the type of its error.
 _PLAIN = {
-    "string_pattern_mismatch": "must be of letters, digits, _ . - only, a letter or digit first",
+    "string_pattern_mismatch": "must consist of letters, digits, _ . - and begin with a letter or digit",
     "string_type": "must be text",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
@@ -25,7 +25,7 @@ _PLAIN = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "list_type": "must be a list: [first, second]",
-    "model_type": "must hold keys of its own, one a line, indented",
+    "model_type": "must contain keys of its own, one per line, indented",
 }
 
 
@@ -83,7 +83,7 @@ def check(config: Config) -> None:
     emulator = config.emulator
     if emulator.enabled and emulator.source == "desi" and not Path(emulator.desi_file).is_file():
         raise ConfigError(
-            f"emulator.desi_file {emulator.desi_file} does not exist; see docs/emulator.md (mangrove desi-table)."
+            f"emulator.desi_file {emulator.desi_file} does not exist; docs/emulator.md says how to get it (mangrove desi-table)."
         )
 
 
@@ -187,10 +187,10 @@ def _explain(problem: dict[str, Any], places: _Places) -> str:
     if problem["type"] == "extra_forbidden":
         known = list(section.model_fields)
         near = difflib.get_close_matches(keys[-1], known, n=1)
-        mend = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}."
+        mend = f"did you mean '{near[0]}'?" if near else f"the keys here are: {', '.join(known)}."
         return f"- unknown key '{key}'{place}; {mend}"
     if problem["type"] == "model_type" and problem["input"] is None:
-        return f"- {key}{place} is empty; give it keys, or delete the line."
+        return f"- {key}{place} is empty; add keys below it, or delete the line."
     return f"- {key}{place}: {problem['msg']} ({_given(problem, place.node)}).{_example(section, keys[-1])}"
 
 

@@ -9,11 +9,11 @@ from pydantic_core import PydanticCustomError
 from mangrove import paths
 
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-#: Type of the errors of rules between keys.
+#: Type of the error that keys contradict each other.
 CONFLICT = "conflict"
-#: Type of the errors of a truth value in a key of another type.
+#: Type of the error that a key that is not a boolean was given true or false.
 NOT_BOOLEAN = "not_boolean"
-#: A number whose digits underscores divide.
+#: A number with underscores between its digits.
 _GROUPED = re.compile(r"[-+]?[0-9.]+_[0-9_.]*([eE][-+]?[0-9_]+)?")
 
 
@@ -60,12 +60,12 @@ class Section(BaseModel):
         """pydantic takes true for 1 in every key of a number."""
         given = value if isinstance(value, list) else [value]
         if cls.model_fields[info.field_name].annotation is not bool and any(isinstance(v, bool) for v in given):
-            raise PydanticCustomError(NOT_BOOLEAN, "must be a value of its own, not true or false")
+            raise PydanticCustomError(NOT_BOOLEAN, "must not be true or false")
         return value
 
 
 def conflict(message: str, keys: list[str], mend: tuple[str, object]) -> PydanticCustomError:
-    """The error of a rule between keys.
+    """The error that keys contradict each other.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def conflict(message: str, keys: list[str], mend: tuple[str, object]) -> Pydanti
     keys : list of str
         The keys that disagree, with their sections: 'sample.z_min'.
     mend : tuple
-        A key, with its section, and a value that would do.
+        A key, with its section, and a value that would resolve it.
     """
     return PydanticCustomError(CONFLICT, message, {"keys": keys, "mend": mend})
 

@@ -19,7 +19,7 @@ from mangrove.data_model import KINDS, SCHEMA_VERSION
 def default_config() -> str:
     """The default configuration file: every key with its description."""
     lines = [
-        "# The default run of mangrove: all of MaNGA in DR17. Files in configs/ hold only what differs;",
+        "# The default run of mangrove: all of MaNGA in DR17. Files in configs/ contain only what differs;",
         "# use one with 'snakemake --configfile configs/NAME.yaml'. Generated from src/mangrove/config.py by 'make generate'.",
         "# yaml-language-server: $schema=workflow/schemas/config.schema.json",
         "",

@@ -36,7 +36,7 @@ def explain(found: Iterable[OldKey]) -> list[str]:
 def _moved(old: OldKey) -> str:
     where = f" in {old.file}" if old.file else ""
     line = f", line {old.line}" if old.line else ""
-    return f"- the key '{old.key}'{where}{line} has moved; it is now '{MOVED[old.key]}'."
+    return f"- {old.key}{where}{line}: this key is now {MOVED[old.key]}."
 
 
 def _mend(file: str, some: list[OldKey]) -> str:
