@@ -66,7 +66,7 @@ class Sample(Section):
     )
     drop_critical: bool = Field(
         True,
-        description="exclude cubes with the CRITICAL quality bit (30); one that is in the sheet all the same gives an empty artefact",
+        description="exclude cubes with the CRITICAL quality bit (30); if the sheet lists one anyway, its artefact is empty",
     )
     agn: Address = Field(
         "",
@@ -112,7 +112,7 @@ class Preprocessing(Section):
     ebv_scale: float = Field(
         1.0,
         ge=0,
-        description="factor applied to the Galactic E(B-V): 1 as published, 0.86 recalibrated, 0 to leave the extinction in",
+        description="factor applied to the Galactic E(B-V): 1 as published, 0.86 as recalibrated by Schlafly & Finkbeiner (2011), 0 for no correction",
     )
     sky_half_width: float = Field(
         8.0, ge=0, description="half width of the mask on each night-sky line, Angstrom (observed); 0 for no masks"
@@ -173,7 +173,7 @@ class Fit(Section):
     )
     rescale_noise: bool = Field(
         False,
-        description="rescale the errors to the robust scatter of the residuals of a first fit, for cubes whose formal variances are too small",
+        description="rescale the errors by the robust scatter of the residuals of a first fit, in units of the errors; for cubes whose formal variances are too small",
     )
     velocity_bound: float = Field(1000.0, gt=0, description="largest velocity relative to the catalogue redshift, km/s")
     min_good_fraction: float = Field(
@@ -189,7 +189,7 @@ class Fit(Section):
         description="signal-to-noise ratio from which a baxel's stellar kinematics can guide those of fainter ones",
     )
     kinematics_range: float = Field(
-        100.0, gt=0, description="with bounded: largest difference from those kinematics, km/s"
+        100.0, gt=0, description="stellar_kinematics bounded: largest difference from those of the bright baxel, km/s"
     )
     gas_components: Literal[1, 2] = Field(
         1,
@@ -299,7 +299,7 @@ class Report(Section):
     """The report."""
 
     truth_spectra: int = Field(
-        16, ge=8, description="simulated survey: spectra of known populations for each case of the table of truth"
+        16, ge=8, description="simulated survey: number of spectra for each case in the table of known populations"
     )
     truth_library: LocalPath = Field(
         "",
