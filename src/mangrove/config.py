@@ -119,7 +119,7 @@ class Preprocessing(Section):
     )
 
 
-class Split(Section):
+class SplitSection(Section):
     """How galaxies are divided into training, validation and test sets."""
 
     seed: int | None = Field(None, ge=0, description="seed of the split; null for the seed of the run")
@@ -248,7 +248,7 @@ class LineCube(Section):
     size: int = Field(32, ge=8, description="spaxels on a side, centred on the galaxy")
 
 
-class Emulator(Section):
+class EmulatorSection(Section):
     """Emission lines predicted from the shape of the stellar continuum."""
 
     enabled: bool = Field(True, description="train and evaluate the emulator in this run")
@@ -317,11 +317,11 @@ class Config(Section):
     sample: Sample = Sample()
     extract: Extract = Extract()
     preprocessing: Preprocessing = Preprocessing()
-    split: Split = Split()
+    split: SplitSection = SplitSection()
     fit: Fit = Fit()
     training_spectra: TrainingSpectra = TrainingSpectra()
     line_cube: LineCube = LineCube()
-    emulator: Emulator = Emulator()
+    emulator: EmulatorSection = EmulatorSection()
     report: Report = Report()
 
     @model_validator(mode="after")

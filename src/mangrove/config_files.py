@@ -93,7 +93,7 @@ def shown(file: str | Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
-class _Place(NamedTuple):
+class _KeyPlace(NamedTuple):
     """Where a key is set: the file ('--config' for the command line, empty for nowhere), the line, the node of its value."""
 
     file: str = ""
@@ -112,16 +112,16 @@ class _Places:
         self._nodes = [(file, yaml_files.compose(file)) for file in files]
         self._given = yaml.compose(yaml.safe_dump(_plain(given)), yaml.SafeLoader)
 
-    def find(self, keys: Sequence) -> _Place:
+    def find(self, keys: Sequence) -> _KeyPlace:
         """The last place that sets a key."""
         node, _ = yaml_files.find(self._given, keys)
         if node is not None:
-            return _Place(moved_keys.COMMAND_LINE, node=node)
+            return _KeyPlace(moved_keys.COMMAND_LINE, node=node)
         for file, top in reversed(self._nodes):
             node, line = yaml_files.find(top, keys)
             if node is not None:
-                return _Place(str(file), line, node)
-        return _Place()
+                return _KeyPlace(str(file), line, node)
+        return _KeyPlace()
 
 
 def _plain(value):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mangrove.config import Config, Emulator, Split
+from mangrove.config import Config, EmulatorSection, SplitSection
 from mangrove.config_files import check, load, validate
 from mangrove.errors import ConfigError
 from mangrove.generate import GENERATED
@@ -33,7 +33,7 @@ def test_every_shipped_configuration_is_valid(path):
 
 def test_the_split_has_the_seed_of_the_run_or_one_of_its_own():
     assert Config(seed=7).split_seed == 7
-    assert Config(seed=7, split=Split(seed=0)).split_seed == 0
+    assert Config(seed=7, split=SplitSection(seed=0)).split_seed == 0
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_faults_that_a_merged_configuration_hides(tmp_path):
     with pytest.raises(ConfigError, match=r"twice.yaml, line 2: .*'run' appears twice"):
         validate({"run": "b"}, [ROOT / "config.yaml", tmp_path / "twice.yaml"])
     table = tmp_path / "table.h5"
-    desi = Config(emulator=Emulator(source="desi", desi_file=str(table)))
+    desi = Config(emulator=EmulatorSection(source="desi", desi_file=str(table)))
     with pytest.raises(ConfigError, match=r"emulator.desi_file \S*table.h5 does not exist; docs/emulator.md says how"):
         check(desi)
     check(desi.model_copy(update={"emulator": desi.emulator.model_copy(update={"enabled": False})}))
