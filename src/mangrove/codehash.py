@@ -13,7 +13,10 @@ from mangrove.resources import resource
 #: Modules that do not change what a rule computes; the schema version stands for the artefact layout.
 LEAVES = frozenset(
     f"mangrove.{m}"
-    for m in ("artefacts", "data_model", "data_model_attributes", "config", "config_files", "logs", "errors")
+    for m in (
+        *("artefacts", "data_model", "data_model_attributes", "logs", "errors"),
+        *("config", "config_values", "config_files", "moved_keys"),
+    )
 )
 
 _PACKAGE = Path(__file__).resolve().parent

@@ -16,7 +16,7 @@ from mangrove.models.emulator.line_table import LineTable, read_stored, split_ta
 from mangrove.validation import emulator_record as record
 from mangrove.validation.emulator_quality import QualityRow
 
-pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
+pytestmark = pytest.mark.usefixtures("quick_jax")
 
 BINS = Bins.equal(3700, 7000, 4)
 TRAINING = {

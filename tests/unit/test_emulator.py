@@ -24,7 +24,7 @@ from mangrove.models.emulator.line_table import LineTable, read_desi, split_tabl
 from mangrove.models.emulator.network import Architecture, LineNetwork
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
-pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
+pytestmark = pytest.mark.usefixtures("quick_jax")
 
 LINES = ("Halpha_6565", "OIII_5008")
 BINS = Bins.equal(n_bin=4)
