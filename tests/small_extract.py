@@ -1,6 +1,7 @@
 """Small artefacts 'extract' of given spectra, and the params of the rule that merges them."""
 
 import numpy as np
+from attributes import attributes_of
 from small_export import random_data
 
 from mangrove import artefacts
@@ -20,8 +21,8 @@ def write_extract(path, wave, spectra, **about):
     """
     given = {"snr": np.full(len(spectra["flux"]), 50.0), **spectra, "wave": wave}
     data = random_data("extract", {"baxel": len(spectra["flux"]), "wave": wave.size}, **given)
-    attrs = {"status": "ok", "reason": "", "plateifu": "1-1901", "mangaid": "1-1", "z": 0.03, "ebv_galactic": 0.0}
-    artefacts.write(path, "extract", data, artefacts.Provenance(), attrs | about)
+    of_galaxy = {"plateifu": "1-1901", "mangaid": "1-1", "z": 0.03, "ebv_galactic": 0.0}
+    artefacts.write(path, "extract", data, artefacts.Provenance(), attributes_of("extract", **of_galaxy | about))
 
 
 def params_of_training(**chosen):
