@@ -9,11 +9,11 @@ EMULATOR_THREADS = 1 if SIMULATED else 2
 BAXELS = dict(
     bin_range=CONFIG.emulator.bin_range,
     n_bin=CONFIG.emulator.n_bin,
-    ebv_scale=CONFIG.fit.ebv_scale,
-    sky_half_width=CONFIG.fit.sky_half_width,
-    validation_fraction=CONFIG.training_spectra.validation_fraction,
-    test_fraction=CONFIG.training_spectra.test_fraction,
-    seed=CONFIG.seed,
+    ebv_scale=CONFIG.preprocessing.ebv_scale,
+    sky_half_width=CONFIG.preprocessing.sky_half_width,
+    validation_fraction=CONFIG.split.validation_fraction,
+    test_fraction=CONFIG.split.test_fraction,
+    seed=CONFIG.split_seed,
 )
 # Baxels have no luminosity.
 LUMINOSITY = dict(luminosity=CONFIG.emulator.luminosity) if DESI else {}

@@ -232,7 +232,7 @@ def content_hash(f: h5py.File) -> str:
         for block in _blocks(dataset):
             digest.update(json.dumps([s.decode() for s in block.ravel()]).encode() if text else block.tobytes())
     for name in sorted(set(f.attrs) - set(PROVENANCE)):
-        digest.update(json.dumps([name, np.asarray(f.attrs[name]).tolist()]).encode())
+        digest.update(json.dumps([name, np.asarray(f.attrs[name]).tolist()], default=str).encode())
     return digest.hexdigest()
 
 

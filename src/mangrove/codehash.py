@@ -14,7 +14,8 @@ from mangrove.resources import resource
 LEAVES = frozenset(
     f"mangrove.{m}"
     for m in (
-        *("artefacts", "data_model", "data_model_attributes", "config", "config_files", "logs", "errors"),
+        *("artefacts", "data_model", "data_model_attributes", "logs", "errors"),
+        *("config", "config_values", "config_files", "moved_keys"),
         # What training tells people; nothing is computed from it.
         "models.training.reporting",
     )

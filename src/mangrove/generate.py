@@ -12,7 +12,8 @@ from annotated_types import Ge, Gt, Le, Lt
 from pydantic.fields import FieldInfo
 
 from mangrove import codes, paths
-from mangrove.config import RUN_NAME, Config, is_section, rising_wavelengths
+from mangrove.config import Config
+from mangrove.config_values import RUN_NAME, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
 from mangrove.data_model_attributes import OUTCOME, PROVENANCE, Attribute
 from mangrove.physics.lines import LineList, fit_lines, window_lines
@@ -21,7 +22,7 @@ from mangrove.physics.lines import LineList, fit_lines, window_lines
 def default_config() -> str:
     """The default configuration file: every key with its description."""
     lines = [
-        "# The default run of mangrove: all of MaNGA in DR17. Files in configs/ hold only what differs;",
+        "# The default run of mangrove: all of MaNGA in DR17. Files in configs/ contain only what differs;",
         "# use one with 'snakemake --configfile configs/NAME.yaml'. Generated from src/mangrove/config.py by 'make generate'.",
         "# yaml-language-server: $schema=workflow/schemas/config.schema.json",
         "",
@@ -45,15 +46,16 @@ def config_table() -> str:
     lines = [
         "# Configuration",
         "",
-        "Generated from `src/mangrove/config.py` by `make generate`. Unknown keys are errors.",
+        "Generated from `src/mangrove/config.py` by `make generate`. An unknown key is an error; for a key that has moved, the",
+        "error gives the new place and the lines to paste.",
         "",
-        "**Paths**: `~` and `$NAME` are expanded in every key, a relative path is below the working folder (the one in which",
-        "`snakemake` or `mangrove` is started), and `file:///` may stand before an absolute one. An *address* is a path, or",
-        "begins with `https://` or `http://`. Column `path` of a sample sheet and the two catalogues of `mangrove select` are",
-        "looked for below `survey.base` if they are relative.",
+        "**Paths**: `~` and `$NAME` are expanded in every key, a relative path starts from the working folder (the one in which",
+        "`snakemake` or `mangrove` is started), and an absolute path may begin with `file:///`. An *address* is a path, or",
+        "begins with `https://` or `http://`. If the column `path` of a sample sheet or one of the two catalogues of",
+        "`mangrove select` is relative, it is looked up below `survey.base`.",
         "",
-        "**Text**: what YAML would take for something else is an error that names the line: `017`, `1:30` and `1_000` (read as",
-        "15, 90 and 1000), dates, and `no` or `on` where text or a number is wanted. In quotes all of them are text.",
+        "**Text**: a value that YAML would misread is an error that names the line: `017`, `1:30` and `1_000` (read as 15, 90",
+        "and 1000), dates, and `no` or `on` where text or a number is expected. In quotes, all of them are text.",
         "",
     ]
     lines += ["| key | default | allowed | meaning |", "|---|---|---|---|"]

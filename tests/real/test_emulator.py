@@ -16,7 +16,7 @@ from mangrove.models.emulator.prepared_table import TEST_SHARE, read_prepared, s
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation import emulator_quality as quality
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.usefixtures("strict_jax")]
+pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))

@@ -79,7 +79,7 @@ def stored(real_data, script, tmp_path_factory):
         where = SimpleNamespace(extract=str(out / "e.h5"), fit=str(out / "f.h5"))
         source = SimpleNamespace(cube=str(real_data / galaxy.path))
         script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
-        params = {"z": galaxy.z, "ebv": galaxy.ebv, "ebv_scale": 1.0, "seed": run.seed}
+        params = {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.preprocessing.model_dump()
         script("fit").main(where, where, params | run.fit.model_dump() | changes)
         return artefacts.read(where.extract, "extract"), artefacts.read(where.fit, "fit")
 

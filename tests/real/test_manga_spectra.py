@@ -56,7 +56,8 @@ def fitted(real_data, script, tmp_path_factory):
             source = SimpleNamespace(cube=str(real_data / galaxy.path))
             where = SimpleNamespace(extract=str(out / f"{name}-e.h5"), fit=str(out / f"{name}-f.h5"))
             script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
-            params = {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.fit.model_dump() | changes
+            params = {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.preprocessing.model_dump()
+            params |= run.fit.model_dump() | changes
             script("fit").main(where, where, params)
             made.append(artefacts.read(where.fit, "fit"))
         return made

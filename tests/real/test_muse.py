@@ -53,12 +53,13 @@ def folder(real_data, run, galaxy, script, tmp_path_factory):
     source = SimpleNamespace(cube=str(real_data / "muse" / "abell478_minicube.fits"))
     made = {name: str(out / f"{name}.h5") for name in ("extract", "fit", "line_cube", "training_spectra")}
     where = SimpleNamespace(**made)
-    fit = run.fit.model_dump()
+    fit = run.fit.model_dump() | run.preprocessing.model_dump()
     script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
     script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | fit, threads=2)
     script("line_cube").main(where, where, run.line_cube.model_dump())
-    settings = run.training_spectra.model_dump() | {k: fit[k] for k in ("ebv_scale", "sky_half_width")}
-    script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings | {"seed": run.seed})
+    settings = run.training_spectra.model_dump() | run.preprocessing.model_dump() | run.split.model_dump()
+    settings |= {"seed": run.split_seed}
+    script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings)
     return out
 
 

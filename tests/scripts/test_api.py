@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from mangrove import artefacts
 from mangrove.api import fit_spectrum, open_run
 from mangrove.codes import FitStatus, LabelFlag
-from mangrove.config import Fit
+from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import LABEL, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
 from mangrove.notebook.inputs import observed_spectrum
@@ -24,7 +24,7 @@ Z, EBV = 0.027979, 0.0838
 ROW = {"mangaid": "1-1", "z": Z, "ebv": EBV, "ra": 150.0, "dec": 20.0, "r_e": 4.0, "pa": 30.0, "ba": 0.6}
 EXTRACT = ROW | {"spectrum": -1, "engine": "powerbin", "target_snr": 25.0, "min_snr": 2.0, "window_pixels": 10}
 EXTRACT |= {"continuum_range": [5600.0, 6750.0], "covariance": "manga"}
-FIT = Fit().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
+FIT = Fit().model_dump() | Preprocessing().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
 FLUX = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
 
@@ -282,7 +282,7 @@ def test_mistakes_are_named(arguments, changed, error, message):
 
 
 def test_options_have_the_defaults_of_the_workflow():
-    config = Fit().model_dump()
+    config = Fit().model_dump() | Preprocessing().model_dump()
     for name, value in FitSettings()._asdict().items():
         assert list(np.atleast_1d(config[name])) == list(np.atleast_1d(value)), name
 

@@ -236,6 +236,7 @@ def test_verify_finds_damage_and_stale_inputs(tmp_path):
     assert [p for p in verify_run(tmp_path).problems if str(made) in p and "another version" in p]
     for edit in (
         lambda f: f.attrs.modify("z", 0.04),
+        lambda f: f.attrs.create("by hand", np.bytes_(b"x")),
         lambda f: f["flux"].write_direct(np.zeros(f["flux"].shape, "f4")),
     ):
         write(made)

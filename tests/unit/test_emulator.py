@@ -25,7 +25,7 @@ from mangrove.models.emulator.network import Architecture, LineNetwork
 from mangrove.models.emulator.prepared_table import read_prepared, split_table
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 
-pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
+pytestmark = pytest.mark.usefixtures("quick_jax")
 
 LINES = ("Halpha_6565", "OIII_5008")
 BINS = Bins.equal(n_bin=4)

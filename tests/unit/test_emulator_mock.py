@@ -17,8 +17,6 @@ from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation.emulator_mock import mock_table
 from mangrove.validation.emulator_quality import spearman
 
-pytestmark = pytest.mark.usefixtures("strict_jax")
-
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 LEAST = 0.95
 #: One network that saw 80 galaxies knows the relations less well than an ensemble that saw 1200: it reaches 0.84-0.97.

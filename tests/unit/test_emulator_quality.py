@@ -15,8 +15,6 @@ from mangrove.validation.emulator_baselines import local_linear, run_baselines
 from mangrove.validation.emulator_curve import LearningPoint
 from mangrove.validation.emulator_quality import Evaluation, QualityRow
 
-pytestmark = pytest.mark.usefixtures("strict_jax")
-
 LINES = ("Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585")
 N = 4000
 

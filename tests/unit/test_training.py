@@ -22,8 +22,6 @@ from mangrove.models.training import model_folder
 from mangrove.models.training.loop import TrainSettings, train
 from mangrove.models.training.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 
-pytestmark = pytest.mark.usefixtures("strict_jax")
-
 SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
 OPTIMISER = optax.adam(1e-2)
 N_ROW = 150

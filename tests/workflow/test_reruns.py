@@ -109,7 +109,7 @@ def test_an_edited_script_reruns_its_rule(finished):
 
 
 def test_swapped_values_of_two_keys_are_a_change(finished):
-    swap = "training_spectra={'validation_fraction': 0.2, 'test_fraction': 0.1}"
+    swap = "split={'validation_fraction': 0.2, 'test_fraction': 0.1}"
     rules = finished.planned("--config", swap).rules
     assert {"training_spectra", "line_cube_set"} <= set(rules)
     assert not set(rules) & {*PER_GALAXY, *rules_of("survey")}

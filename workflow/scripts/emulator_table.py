@@ -9,7 +9,7 @@ from mangrove.models.emulator.prepared_table import read_prepared
 
 
 def main(inputs, outputs, params, log=None, threads=1):
-    """Write ``outputs.table`` from ``inputs.desi``, or from ``inputs.extracts`` and ``inputs.labels``."""
+    """Write the artefact ``outputs.table`` from ``inputs.desi``, or from ``inputs.extracts`` and ``inputs.labels``."""
     with rule_log(log):
         if params["source"] == "desi":
             files = [inputs.desi]
@@ -17,20 +17,14 @@ def main(inputs, outputs, params, log=None, threads=1):
             data = stored(table, split.of_rows(len(table.identifier)), published)
         else:
             files = [*inputs.extracts, inputs.labels]
-            found = from_baxels(inputs, params)
+            bins = Bins.equal(*params["bin_range"], params["n_bin"])
+            how = ContinuumBinning(bins, params["ebv_scale"], params["sky_half_width"])
+            split_by = params["seed"], params["validation_fraction"], params["test_fraction"]
+            found = baxel_table(list(inputs.extracts), inputs.labels, how, *split_by)
             table = found.table
             data = stored(table, found.split) | {"plateifu": found.plateifu, "baxel": found.baxel}
         prov = artefacts.provenance(outputs.table, dict(params.items()), files)
         artefacts.write(outputs.table, "emulator_table", data, prov, outcome(table))
-
-
-def from_baxels(inputs, params):
-    """The table of the run's baxels."""
-    how = ContinuumBinning(
-        Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"]
-    )
-    fractions = params["validation_fraction"], params["test_fraction"]
-    return baxel_table(list(inputs.extracts), inputs.labels, how, params["seed"], *fractions)
 
 
 if "snakemake" in globals():

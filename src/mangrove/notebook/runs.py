@@ -11,7 +11,7 @@ from astropy.wcs import WCS
 
 from mangrove import artefacts
 from mangrove.codes import FitStatus
-from mangrove.config import Fit
+from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
@@ -168,7 +168,10 @@ class Run:
         self._check_baxel(plateifu, baxel, len(fit["status"]))
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
         arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
-        arguments |= {name: fit.attrs[name] for name in ("z", "seed", "pixel_scale", *Fit.model_fields)}
+        arguments |= {
+            name: fit.attrs[name]
+            for name in ("z", "seed", "pixel_scale", *Fit.model_fields, *Preprocessing.model_fields)
+        }
         return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
     @cached_property

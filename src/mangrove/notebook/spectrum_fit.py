@@ -11,7 +11,7 @@ from astropy.table import QTable
 from mangrove import config_files
 from mangrove.artefacts import Artefact
 from mangrove.codes import BptClass, FitStatus, LabelFlag, LineStatus
-from mangrove.config import Fit
+from mangrove.config import Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABEL, LABELS
 from mangrove.errors import SpectrumError
 from mangrove.notebook.as_observed import as_observed
@@ -138,7 +138,8 @@ def fit_spectrum(
     seed, name, baxel : int, str, int
         Seed of the noisy copies from which errors come, with the galaxy's name and the index of the baxel.
     **options
-        Keys of the section ``fit`` of the configuration (docs/configuration.md), with its defaults.
+        Keys of the sections ``fit`` and ``preprocessing`` of the configuration (docs/configuration.md), with their
+        defaults.
 
     Returns
     -------
@@ -156,16 +157,16 @@ def fit_spectrum(
     chosen = _checked(templates, options)
     z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
     data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
-    settings = FitSettings.from_params(chosen.model_dump())
-    transmission = galactic_transmission(data.wave, ebv * chosen.ebv_scale)
+    settings = FitSettings.from_params(chosen)
+    transmission = galactic_transmission(data.wave, ebv * chosen["ebv_scale"])
     draws = draw_seed(seed, name, baxel)
-    _check_range(data.wave / (1.0 + z), chosen.rest_range)
+    _check_range(data.wave / (1.0 + z), settings.rest_range)
     ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
     stars = templates_at(data.wave, shared_lsf(data.wave, shared[None]), z, templates, settings)
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
     area = {"pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale")}
-    attrs = settings._asdict() | area | {"z": z, "templates": chosen.templates}
+    attrs = settings._asdict() | area | {"z": z, "templates": chosen["templates"]}
     columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
     fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
     labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
@@ -174,8 +175,12 @@ def fit_spectrum(
     return _result(fit, labels, _spectrum_table(data, transmission, ready, galaxy, fit))
 
 
-def _checked(templates: str, options: dict) -> Fit:
-    return config_files.validate({"run": "api", "fit": {**options, "templates": templates}}).fit
+def _checked(templates: str, options: Mapping) -> dict:
+    """The keys of the sections ``fit`` and ``preprocessing`` with the values that are given, or their defaults."""
+    shared = {key: value for key, value in options.items() if key in Preprocessing.model_fields}
+    own = {key: value for key, value in options.items() if key not in shared}
+    chosen = config_files.validate({"run": "api", "fit": {**own, "templates": templates}, "preprocessing": shared})
+    return chosen.fit.model_dump() | chosen.preprocessing.model_dump()
 
 
 def _number(value, name: str, low: float = -np.inf) -> float:
