@@ -157,7 +157,7 @@ def test_the_data_model_is_left_out_as_a_whole():
     package = Path(codehash.__file__).parent
     assert "mangrove.data_model" in codehash.LEAVES
     assert codehash.imported_modules(package / "data_model.py") == {"mangrove", "mangrove.codes"}
-    assert all((package / f"{leaf.split('.')[1]}.py").is_file() for leaf in codehash.LEAVES)
+    assert all(package.joinpath(*leaf.split(".")[1:]).with_suffix(".py").is_file() for leaf in codehash.LEAVES)
 
 
 def test_the_schema_version_stands_for_the_leaves(project, monkeypatch):
