@@ -521,7 +521,7 @@ def test_quality_counts_whole_galaxies_and_errors_of_gas_that_is_there(survey):
     assert (len(heights), sum(heights)) == (4, 3)
     assert all(tick == int(tick) for tick in axes[3].get_yticks())
     sizes = {line.get_label(): line.get_xdata().size for line in axes[2].lines}
-    assert sizes == {"stars": 4, "gas, a line with S/N > 5": 3}
+    assert sizes == {"stars": 4, "gas with a line of S/N > 5": 3}
 
 
 def test_training_figure_names_the_band_of_its_unit(survey):

@@ -66,7 +66,7 @@ def with_sample(figure: Figure, sides: Sides) -> Figure:
     words += f"tested on {_rows(sides.test_galaxies, sides.test_rows)}"
     few = sides.test_galaxies < MIN_JUDGED
     if few:
-        words = f"Illustration only: {words}\na judgement takes {MIN_JUDGED} test galaxies or more"
+        words = f"Illustration only: {words}\njudging the quality takes at least {MIN_JUDGED} test galaxies"
     title = figure.get_suptitle()
     figure.suptitle(f"{title}\n{words}" if title else words, fontsize=11, color=RED if few else "k")
     return figure
@@ -184,7 +184,7 @@ def bpt_figure(result: Evaluation) -> Figure:
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     if not set(BPT_LINES) <= set(result.lines):
         for axes in panels:
-            note(axes, "the table lacks lines of the diagram")
+            note(axes, "the table lacks lines of the BPT diagram")
         return figure
     index = [result.lines.index(name) for name in BPT_LINES]
     known = np.isfinite(result.measured[:, index]).all(axis=1)
@@ -241,7 +241,7 @@ def learning_figure(
             left.plot(epochs, [row[key] for row in history], "o-", ms=3, color=colour, label=label)
     if history and "validation_loss" in history[0]:
         best = min(history, key=lambda row: row["validation_loss"]) if keep_best else history[-1]
-        kept = f"kept: epoch {best['epoch'] + 1:g}, {'the lowest validation loss' if keep_best else 'the last'}"
+        kept = f"kept: epoch {best['epoch'] + 1:g}, {'lowest validation loss' if keep_best else 'the last'}"
         left.axvline(best["epoch"] + 1, color="0.4", lw=1, ls="--", label=kept)
     left.set(xlabel="epoch", ylabel="loss")
     left.legend(frameon=False, fontsize=9)

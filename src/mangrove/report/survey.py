@@ -23,9 +23,9 @@ MEANING = {
     "spaxel": {
         "binned": "member of a baxel",
         "outside_field": "no good pixel in the whole spectrum",
-        "foreground_star": "a star of the Milky Way covers it",
-        "masked": "less than half of the continuum range is good",
-        "below_min_snr": "signal to noise below extract.min_snr",
+        "foreground_star": "covered by a foreground star",
+        "masked": "too little good data in the continuum range or over all wavelengths",
+        "below_min_snr": "S/N below extract.min_snr",
     },
     "baxel": {
         "ok": "fitted",
@@ -34,23 +34,23 @@ MEANING = {
         "not_converged": "the fit gave no finite solution",
         "velocity_at_bound": "velocity of stars or gas at the bound: wrong redshift, or nothing to fit",
         "sigma_star_at_bound": "stellar dispersion at its upper bound",
-        "sigma_below_line_spread": "stellar dispersion smaller than its correction for line spread",
-        "no_stellar_continuum": "no template of stars has weight, or starlight too faint to tell a velocity",
-        "gas_at_bound": "gas velocity or dispersion at a bound: lines too faint or broad",
+        "sigma_below_line_spread": "stellar dispersion smaller than its correction for the LSF",
+        "no_stellar_continuum": "no stellar template has weight, or the starlight is too faint to give a velocity",
+        "gas_at_bound": "gas velocity or dispersion at a bound: lines too faint or too broad",
     },
     "line": {
         "ok": "measured (not necessarily detected)",
         "outside_range": "not in the fitted range",
-        "masked": "more than half of its pixels are masked",
+        "masked": "less than half of its flux falls on good pixels",
         "no_fit": "the baxel has no fit",
     },
     "training spectrum": {
         "kept": "in the training spectra",
-        "too_few_good_pixels": "fewer good bins than training_spectra.min_good_fraction",
-        "low_snr": "signal to noise below training_spectra.min_snr",
+        "too_few_good_pixels": "fraction of good bins below training_spectra.min_good_fraction",
+        "low_snr": "S/N below training_spectra.min_snr",
         "no_normalisation": "no positive flux in the normalisation band",
         "lowest_minimum": "among the lowest minima of the sample",
-        "highest_maximum": "among the highest maxima of the sample, emission lines apart",
+        "highest_maximum": "among the highest maxima of the sample away from emission lines",
     },
 }
 
