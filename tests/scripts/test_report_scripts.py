@@ -579,7 +579,7 @@ def test_numbers_of_the_first_page_are_those_of_the_artefacts(survey, script, Pa
     assert found["spaxels"] == (f"{spaxels}", f"{binned} binned, {spaxels - binned} below min snr")
     assert found["baxels"][0] == f"{table['status'].size}" == "4"
     assert found["candidate training spectra"] == ("7", "5 kept, 2 low snr")
-    assert found["lines of the emulator"][1].startswith("mean rank correlation 0.850 with up to 40 test rows")
+    assert found["lines of the emulator"][1].startswith("mean rank correlation 0.850 for up to 40 test rows")
     assert found["time of all jobs"] == ("4.2 min", "4 jobs")
     assert found["time of fit"] == ("4.2 min", "3 jobs, median 80 s, longest 96 s")
     assert found["time of labels"] == ("2.0 s", "1 job")

@@ -58,7 +58,7 @@ def test_the_tool_that_unpacks_a_cube_is_named(tmp_path, name, as_fits):
     path.write_bytes(content)
     with pytest.raises(CubeError, match=rf"{path.name}.*unpack it with '{tool}'"):
         read_cube(path)
-    with pytest.raises(DownloadError, match=rf"{path.name} is no whole FITS file .*unpack it with '{tool}'"):
+    with pytest.raises(DownloadError, match=rf"{path.name} is not a complete FITS file .*unpack it with '{tool}'"):
         fetch(str(path), tmp_path / "store" / "c.fits", sums=False)
     assert not (tmp_path / "store" / "c.fits").exists()
 

@@ -53,8 +53,8 @@ def _rows(lines: list[str], kind: str, path) -> Iterator[list[str]]:
             yield next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True), [])
         except csv.Error:
             raise CatalogueError(
-                f'{path}, line {number}: a field begins with a quote (") and does not end with one in its line. Take the quote '
-                'away, or write the field in quotes, with two ("") for each one in it.'
+                f'{path}, line {number}: a field begins with a quote (") but does not end with one on the same line. Remove '
+                'the quote, or write the field in quotes, with each quote inside it doubled ("").'
             ) from None
 
 
