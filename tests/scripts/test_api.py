@@ -192,7 +192,7 @@ def test_masked_pixels_do_not_count(arguments, plain):
 def test_a_spectrum_without_data_has_a_status_and_no_numbers(arguments):
     found = fit_spectrum(**arguments | {"ivar": np.zeros_like(arguments["ivar"])})
     assert found.status == "all_masked" and not found.ok
-    with pytest.raises(KeyError, match="no number 'velocity'; there are v_star"):
+    with pytest.raises(KeyError, match="no value 'velocity'; there are v_star"):
         found["velocity"]
     assert np.isnan(found["v_star"].value) and found.labels["log_age_lw"].flags == ("no_fit", "no_weights")
     assert np.isnan(found.spectrum["model"].value).all()
@@ -321,10 +321,13 @@ def test_maps_of_a_run(run, stored, folder):
         (lambda run: run.map("1-1", "log_age_mw"), "no galaxy '1-1'.*9001-1902"),
         (lambda run: run.map(GALAXY, "age"), "no map of 'age'.*log_age_lw"),
         (lambda run: run.map(GALAXY, "line_flux", line="Ha"), "no line 'Ha'.*OIII_5008"),
-        (lambda run: run.map(GALAXY, "line_flux"), "'line_flux' is of an emission line; name it, as in line="),
+        (
+            lambda run: run.map(GALAXY, "line_flux"),
+            "'line_flux' belongs to an emission line; name the line, as in line=",
+        ),
         (lambda run: run.spectrum(GALAXY, 999), "no baxel 999"),
         (lambda run: run.spectrum(FAINT, 0), "has 0 baxels"),
-        (lambda run: open_run(run.folder / "none"), "there is no folder .*none; give that of a run"),
+        (lambda run: open_run(run.folder / "none"), "the folder .*none does not exist; give the folder of a run"),
         (lambda run: open_run(run.folder / "spectra"), "labels.h5 does not exist"),
     ],
 )

@@ -251,13 +251,16 @@ BAD_CUBES = {
     "bytes after the gzip": (CUBE + b"garbage", "complete FITS file .gzip"),
     "cut FITS": (gzip.compress(PLAIN[:100_000]), "ends in the data of HDU 1"),
     "cut in a header": (gzip.compress(PLAIN[:1000]), "ends in the header of HDU 0"),
-    "bytes after the last HDU": (gzip.compress(PLAIN + b"x" * 2880), "after HDU 2 come bytes that are no HDU"),
-    "a header without a size": (gzip.compress(PLAIN.replace(b"NAXIS1  ", b"NAXIS9  ", 1)), "does not tell its size"),
+    "bytes after the last HDU": (gzip.compress(PLAIN + b"x" * 2880), "HDU 2 is followed by bytes that are not an HDU"),
+    "a header without a size": (gzip.compress(PLAIN.replace(b"NAXIS1  ", b"NAXIS9  ", 1)), "does not give its size"),
     "an impossible type": (gzip.compress(PLAIN.replace(b"  -32 /", b"  -33 /", 1)), "BITPIX -33"),
     "bad DATASUM": (gzip.compress(flipped(PLAIN, 200_000)), "HDU 1 does not agree with its DATASUM"),
     "bad CHECKSUM": (gzip.compress(PLAIN.replace(b"'OBSINFO", b"'obsinfo")), "HDU 2 does not agree with its CHECKSUM"),
     "another galaxy": (gzip.compress(plain_cube("8485-1902")), "holds the cube of '8485-1902', not of 8485-1901"),
-    "another version": (gzip.compress(plain_cube(drpver="v2_4_3")), "version 'v2_4_3' of the data reduction pipeline, not v3_1"),
+    "another version": (
+        gzip.compress(plain_cube(drpver="v2_4_3")),
+        "version 'v2_4_3' of the data reduction pipeline, not v3_1",
+    ),
 }
 
 

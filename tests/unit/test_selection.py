@@ -456,9 +456,7 @@ def test_catalogues_are_joined_by_either_name(tmp_path, column, names):
 
 def test_a_column_of_names_of_two_kinds_is_refused(tmp_path):
     path = agn_catalogue(tmp_path / "agn.fits", MANGAID=["manga-8485-1901", "1-2"])
-    with pytest.raises(
-        CatalogueError, match=r"agn.fits, row 2: 1-2 is a mangaid, but other names are plateifus"
-    ):
+    with pytest.raises(CatalogueError, match=r"agn.fits, row 2: 1-2 is a mangaid, but other names are plateifus"):
         catalogues.join_agn(survey_of(*NUCLEI), path)
 
 

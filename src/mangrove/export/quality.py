@@ -42,14 +42,14 @@ GALAXY_MEANINGS = {
     GalaxyQuality.ALL_MASKED: "no spaxel has enough good pixels",
     GalaxyQuality.CENTRE_OUTSIDE_FIELD: "ra, dec lie outside the field",
     GalaxyQuality.NO_WCS: "the cube has no celestial frame",
-    GalaxyQuality.NO_GOOD_FIT: "it has baxels, all of them flagged",
+    GalaxyQuality.NO_GOOD_FIT: "all baxels are flagged",
 }
 
 BAXEL_MEANINGS = {
     BaxelQuality.FIT_NOT_OK: "fit_status is not 0",
     BaxelQuality.NO_FIT: "too few pixels or no convergence",
     BaxelQuality.POOR_FIT: "reduced chi2 is 2 or more",
-    BaxelQuality.CENTRE_OUTSIDE_FIELD: "as its galaxy",
+    BaxelQuality.CENTRE_OUTSIDE_FIELD: "as for its galaxy",
     BaxelQuality.NO_POSITION: "ra, dec are unknown",
     BaxelQuality.WIDE: "its spaxels spread over more than 0.5 R_e rms",
 }

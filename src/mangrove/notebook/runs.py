@@ -39,7 +39,7 @@ def open_run(folder) -> "Run":
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ArtefactError(f"there is no folder {folder}; give that of a run, such as results/demo.")
+        raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
     return Run(folder)
 
 
@@ -110,7 +110,7 @@ class Run:
         wanted = ("row",) if line is None else ("row", "line")
         known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
         if line is None and name in LABELS.fields and LABELS.fields[name].dims == ("row", "line"):
-            raise ArtefactError(f"'{name}' is of an emission line; name it, as in line='Halpha_6565'.")
+            raise ArtefactError(f"'{name}' belongs to an emission line; name the line, as in line='Halpha_6565'.")
         if name not in known:
             raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
         values = self._table[name][self._rows(plateifu)]

@@ -75,7 +75,7 @@ class SpectrumFit:
 
     def __getitem__(self, name: str) -> u.Quantity:
         if name not in self.values:
-            raise KeyError(f"no number '{name}'; there are {', '.join(self.values)}, and more in lines and labels")
+            raise KeyError(f"no value '{name}'; there are {', '.join(self.values)}, and more in lines and labels")
         return self.values[name]
 
     @property
@@ -204,7 +204,7 @@ def _positive(value, name: str) -> float:
 def _check_range(rest: np.ndarray, fitted) -> None:
     if not np.any((rest >= fitted[0]) & (rest <= fitted[1])):
         raise SpectrumError(
-            f"in the rest frame of z the spectrum covers {rest[0]:.0f}-{rest[-1]:.0f} Angstrom, nothing of rest_range "
+            f"in the rest frame of z the spectrum covers {rest[0]:.0f}-{rest[-1]:.0f} Angstrom, none of it within rest_range "
             f"{fitted[0]:g}-{fitted[1]:g}; check wave and z, or give another rest_range."
         )
 

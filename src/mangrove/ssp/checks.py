@@ -111,7 +111,7 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
     require(
         sorted_wave.size > 1 and sorted_wave[0] < _OPTICAL < sorted_wave[-1],
         f"wavelengths run from {sorted_wave[0]:.6g} to {sorted_wave[-1]:.6g}",
-        "Angstrom, about 5500 Angstrom at least",
+        "Angstrom, covering at least 5500 Angstrom",
     )
     require(
         age.min() > 0 and age.max() <= _OLDEST and (age.size == 1 or age.min() < _OLD[0]),
@@ -123,12 +123,12 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
     require(
         np.all(np.abs(metallicity) < 5) and not (positive and (metallicity.max() < 0.1 or metallicity.max() > 0.8)),
         f"metallicities run from {metallicity.min():g} to {metallicity.max():g}",
-        "[M/H] in dex (not the mass fraction Z, or Z over the Sun's)",
+        "[M/H] in dex (not the mass fraction Z, nor Z in solar units)",
     )
     spread = float(np.interp(_OPTICAL, wave, fwhm))
     require(
         _FWHM_RANGE[0] < spread < _FWHM_RANGE[1],
-        f"the line spread at 5500 Angstrom is {spread:g}",
+        f"the resolution at 5500 Angstrom is {spread:g}",
         "the FWHM in Angstrom (not km/s, nm or a resolving power)",
     )
     if masses is not None:

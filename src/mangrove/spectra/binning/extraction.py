@@ -61,7 +61,7 @@ def spaxel_snr(cube: Cube, continuum_range: list[float], min_snr: float) -> Spax
     if not window.any():
         raise CubeError(
             f"extract.continuum_range {continuum_range[0]:g}-{continuum_range[1]:g} lies outside the cube's "
-            f"{cube.wave[0]:.0f}-{cube.wave[-1]:.0f} Angstrom; set it inside."
+            f"{cube.wave[0]:.0f}-{cube.wave[-1]:.0f} Angstrom; choose a range inside."
         )
     shape, good = cube.foreground.shape, cube.good[window]
     usable = cube.good.mean(axis=0) >= _MIN_GOOD * max(cube.good.any(axis=(1, 2)).mean(), 1e-9)

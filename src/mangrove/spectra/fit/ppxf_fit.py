@@ -119,8 +119,8 @@ def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTem
     inside = line_status_of(spectrum, lines) != LINE_OUTSIDE
     if not inside.any():
         raise SpectrumError(
-            f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom that is "
-            "fitted, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
+            f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom "
+            "of the fit, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
     return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
 
