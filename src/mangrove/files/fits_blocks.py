@@ -59,7 +59,7 @@ def headers(file: BinaryIO) -> Iterator[tuple[bytes, fits.Header]]:
     Parameters
     ----------
     file : binary file
-        Stands at its beginning. Whoever iterates reads each HDU's data, padding included, before the next step.
+        Positioned at its beginning. The caller must read the data of each HDU, padding included, before the next step.
 
     Raises
     ------

@@ -47,7 +47,7 @@ MIN_SIGMA_STAR = 60.0
 MIN_LINE_SNR, MIN_HALPHA_SNR = 3.0, 5.0
 #: What the pulls must keep to.
 MEAN_LIMIT, WIDTH_LIMITS = 0.3, (0.8, 1.3)
-#: So many of its errors beyond a limit, a value fails: nearer, chance decides.
+#: A value fails if it exceeds a limit by more than this many of its errors; a smaller excess may be chance.
 FAIL_ERRORS = 2.0
 #: Fewer baxels than this say nothing.
 MIN_COUNT = 10

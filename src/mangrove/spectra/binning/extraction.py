@@ -196,7 +196,7 @@ def _extent(bins: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
 
 def elliptical_radius(ra, dec, galaxy: Galaxy) -> np.ndarray:
     """Semi-major axis, arcsec, of the catalogue's ellipse through each position (deg); circular if unknown."""
-    # Right ascension starts anew at 360 degrees.
+    # Right ascension wraps around at 360 degrees.
     east = ((np.asarray(ra) - galaxy.ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians(galaxy.dec)) * 3600.0
     north = (np.asarray(dec) - galaxy.dec) * 3600.0
     angle = np.radians(galaxy.pa) if galaxy.pa != MISSING else 0.0

@@ -50,7 +50,7 @@ _BALMER = ("Halpha-6565", "Hbeta-4863")
 _LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
 _BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
-#: Labels that come from emission lines: faint lines without a width are no fault of the stars.
+#: Labels from emission lines; faint lines at a bound affect these, and not the labels of the stars.
 _OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 _OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _OF_YOUNG_STARS = ("log_sfr_density", "log_ssfr")

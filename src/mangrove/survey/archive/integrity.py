@@ -99,7 +99,7 @@ class Checker:
         self._thread.start()
 
     def restart(self) -> None:
-        """Begin anew with an empty file."""
+        """Start again with an empty file."""
         self.close()
         self._start()
 

@@ -169,7 +169,7 @@ def _attempt(client: httpx.Client, url: str, part: Partial, checker: Checker, ti
 
 
 def _resume_point(url: str, part: Partial) -> tuple[int, Origin | None]:
-    """Where to go on, and what the part belongs to; (0, None) to begin anew."""
+    """Where to resume, and what the part belongs to; (0, None) to start from the beginning."""
     origin = part.origin()
     if origin is None or origin.url != url or not part.size:
         return 0, None
