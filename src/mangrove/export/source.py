@@ -1,4 +1,4 @@
-"""What an export is made from: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
+"""What an export uses: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
 
 import json
 from collections.abc import Mapping

@@ -23,15 +23,15 @@ _TYPES |= {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
 
 
 class FitsError(Exception):
-    """The bytes are no whole FITS file; the text, without a full stop, says what is wrong."""
+    """The bytes are not a complete FITS file; the text, without a full stop, says what is wrong."""
 
 
 class TrailingError(FitsError):
-    """After the last HDU come bytes that are none; what came before is whole."""
+    """The last HDU is followed by bytes that are not an HDU; everything before them is complete."""
 
 
 class Layout(NamedTuple):
-    """The data of an HDU as its header promises them.
+    """The data of an HDU as its header describes them.
 
     Attributes
     ----------

@@ -12,7 +12,7 @@ _N_AXES = 3
 
 
 def check_linear(header: fits.Header, axes: tuple[int, ...]) -> None:
-    """Refuse cards of which the steps along some axes cannot be told.
+    """Refuse cards that leave the step along some axis undetermined.
 
     WCSLIB takes 1 where a card is text, and for an axis without any card of a CD matrix that others have; of CD and PC
     side by side, which the FITS Standard forbids (4.0, section 8.1), it mixes both.

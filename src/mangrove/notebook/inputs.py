@@ -1,4 +1,4 @@
-"""A user's spectrum, in any units and on any scale, as the fit wants it: log-linear vacuum wavelengths, plain arrays."""
+"""A user's spectrum, in any units and on any grid, converted for the fit: log-linear vacuum wavelengths, plain arrays."""
 
 from typing import NamedTuple
 
@@ -44,7 +44,7 @@ class Observed(NamedTuple):
 
 
 def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Observed:
-    """Check and convert a spectrum; one that is not on a log-linear vacuum scale is rebinned to one of as many pixels.
+    """Check and convert a spectrum; if not on a log-linear vacuum grid it is rebinned to one, with as many pixels.
 
     Rebinning conserves flux. The variance of a pixel is the mean over the pixels it is made of, so that the signal to
     noise over many pixels stays what it was; the line spread gains the scatter of those pixels' centres.
@@ -78,7 +78,7 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
 
 
 def line_spread(wave, lsf) -> np.ndarray:
-    """Line spread as Gaussian sigma, Angstrom, shape (n_wave,).
+    """Line spread function as Gaussian sigma, Angstrom, shape (n_wave,).
 
     Parameters
     ----------

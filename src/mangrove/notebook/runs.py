@@ -63,7 +63,7 @@ class Run:
         return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {self._table['galaxy'].size} baxels>"
 
     def labels(self, plateifu: str | None = None) -> Table:
-        """Labels, kinematics and places, a row per baxel of one galaxy or of all; NaN where there is no value.
+        """Labels, kinematics and positions, one row per baxel of one galaxy or of all; NaN where there is no value.
 
         Units are in the columns; the flags' bits are named in docs/labels.md. Lines are in :meth:`lines`.
         """
@@ -79,7 +79,7 @@ class Run:
         return table
 
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
-        """Emission lines over (row, line), a row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
+        """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
         rows = self._rows(plateifu)
         coordinates = {"line": self._line_labels, "line_wave": ("line", self._table["line_wave"])}
         coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
@@ -159,7 +159,7 @@ class Run:
         return xr.Dataset(found, coordinates, {"plateifu": plateifu, "baxel": baxel, "z": galaxy.z, "status": status})
 
     def fit_arguments(self, plateifu: str, baxel: int) -> dict:
-        """What :func:`mangrove.api.fit_spectrum` takes to repeat the fit of a baxel; change one to see what it does.
+        """Arguments of :func:`mangrove.api.fit_spectrum` that repeat the fit of a baxel; change one to see its effect.
 
         The same numbers come out, unless the stellar kinematics were guided by those of another baxel
         (``fit.stellar_kinematics`` other than 'free').

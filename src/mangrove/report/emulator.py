@@ -61,7 +61,7 @@ class Sides(NamedTuple):
 
 
 def with_sample(figure: Figure, sides: Sides) -> Figure:
-    """The figure with the size of its sample above; where that judges nothing, the words say so."""
+    """The figure with the size of its sample as a title; if this is too small to judge, the title says so."""
     words = f"trained on {_rows(sides.train_galaxies, sides.train_rows)}, "
     words += f"tested on {_rows(sides.test_galaxies, sides.test_rows)}"
     few = sides.test_galaxies < MIN_JUDGED
@@ -179,7 +179,7 @@ def umap_figure(
 
 
 def bpt_figure(result: Evaluation) -> Figure:
-    """The BPT diagram from EW: observed beside predicted with scatter and noise."""
+    """The BPT diagram from EW: observed, and a predictive draw with noise."""
     figure = new_figure(13, 6.4)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     if not set(BPT_LINES) <= set(result.lines):

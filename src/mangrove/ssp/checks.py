@@ -20,7 +20,7 @@ _OLD, _OLD_LIGHT = (5.0, 15.0), (0.01, 2.0)
 
 
 def wavelength_factor(unit: str, where: str) -> float:
-    """By what wavelengths in a unit are multiplied to be in Angstrom; an empty unit is Angstrom.
+    """Factor that converts wavelengths in a unit to Angstrom; an empty unit is Angstrom.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def wavelength_factor(unit: str, where: str) -> float:
 
 
 def age_factor(unit: str, where: str) -> float:
-    """By what ages in a unit are multiplied to be in Gyr; an empty unit is Gyr.
+    """Factor that converts ages in a unit to Gyr; an empty unit is Gyr.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def age_factor(unit: str, where: str) -> float:
 
 
 def luminosity_factor(unit: str, where: str) -> float:
-    """By what spectra in a unit are multiplied to be in L_sun/Angstrom per solar mass formed; empty is that.
+    """Factor that converts spectra in a unit to L_sun/Angstrom per solar mass formed; an empty unit is that unit.
 
     Raises
     ------
@@ -140,7 +140,7 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
 
 
 def has_luminosities(age, light) -> bool:
-    """Whether old populations shine as a solar mass does: normalised spectra, or other units, do not.
+    """Whether old populations have the luminosity of a solar mass; normalised spectra, or other units, do not.
 
     Parameters
     ----------

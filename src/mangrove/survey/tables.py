@@ -99,7 +99,7 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
 
 
 def numbers(values: Column, unit: u.UnitBase, path) -> np.ndarray:
-    """A column as float64 in ``unit``, which it is in where it says nothing; NaN for what is not known (-9999 too).
+    """A column as float64 in ``unit``, which is also the default; NaN for unknown values (-9999 too).
 
     Raises
     ------
@@ -157,7 +157,7 @@ def texts(values: Column) -> list[str]:
 
 
 def factor(given, unit: u.UnitBase, name: str, path) -> float:
-    """What values in a unit, or in none, are multiplied with to be in another.
+    """Factor that converts values in a unit, or in none, to another unit.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ _SLOPE_TOLERANCE = 1e-10
 
 
 class Continuum(NamedTuple):
-    """What shapes the starlight beside the populations.
+    """What shapes the starlight besides the populations.
 
     Attributes
     ----------

@@ -122,7 +122,7 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight tells it."""
+    """Flags of sigma_star besides :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight constrains it."""
     return _dark(status) | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 
 class LabelFlag(IntFlag):
-    """Why a label is missing or not to be trusted; meanings stand in docs/labels.md.
+    """Why a label is missing or should not be trusted; docs/labels.md has the meanings.
 
     Bits up to :attr:`LabelFlag.NO_COVERAGE` and UPPER_LIMIT come with a missing value (NaN); the others qualify a
         value. 4096 is left out: in the exported maps it marks spaxels in no baxel.
