@@ -11,7 +11,7 @@ export OMP_NUM_THREADS := 1
 export OPENBLAS_NUM_THREADS := 1
 export MPLBACKEND := Agg
 
-.PHONY: help env demo real test validate lint format generate docs lock bench accept clean
+.PHONY: help env demo real test validate lint format generate closures docs lock bench accept clean
 
 help:                  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -46,7 +46,7 @@ test: $(READY)         ## all tests
 	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup
 
 validate: $(READY)     ## the tests of truth in full (an hour)
-	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_label_truth.py tests/scripts/test_truth.py tests/real/test_label_truth.py tests/real/test_emulator.py \
+	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_known_populations.py tests/scripts/test_truth.py tests/real/test_known_populations.py tests/real/test_emulator.py \
 	  tests/unit/test_emulator_mock.py tests/unit/test_line_profiles.py tests/unit/test_gas_components.py
 
 lint: $(READY)         ## style of Python and of the rules
@@ -62,6 +62,9 @@ format: $(READY)       ## correct the style
 
 generate: $(READY)     ## write config.yaml, its schema and the tables of the docs from the code
 	$(BIN)/mangrove generate
+
+closures: $(READY)     ## accept what the scripts import: write tests/closures.toml, the list of what each rule's code hash covers
+	$(BIN)/python tools/closures.py
 
 docs: $(READY)         ## the documentation as a site: site/index.html; a broken link is an error
 	rm -rf site docs/api

@@ -26,7 +26,8 @@ from mangrove.config import Extract
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
-from mangrove.survey.simulation.galaxies import SimulatedGalaxy, design_galaxy
+from mangrove.survey.simulation.design import design_galaxy
+from mangrove.survey.simulation.galaxies import SimulatedGalaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy
 
 SCRIPT = Path(__file__).resolve().parents[1] / "workflow" / "scripts" / "extract.py"

@@ -184,8 +184,10 @@ class Placeholders:
     @staticmethod
     def _artefact(kind: str) -> bytes:
         data = {name: np.zeros([0] * len(field.dims), field.dtype) for name, field in KINDS[kind].fields.items()}
+        attrs = {name: np.zeros(spec.shape, spec.dtype) for name, spec in KINDS[kind].attributes.items()}
+        attrs |= {"status": "empty", "reason": "placeholder"}
         with tempfile.NamedTemporaryFile(suffix=".h5") as file:
-            artefacts.write(file.name, kind, data, artefacts.Provenance(), {"status": "empty", "reason": "placeholder"})
+            artefacts.write(file.name, kind, data, artefacts.Provenance(), attrs)
             return Path(file.name).read_bytes()
 
     @staticmethod

@@ -18,7 +18,7 @@ from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.models.emulator.emulator import Emulator, predict_table
-from mangrove.models.emulator.line_table import LineTable, read_desi, split
+from mangrove.models.emulator.line_table import LineTable, read_desi, split_table
 from mangrove.models.emulator.network import Architecture
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
 from mangrove.validation.emulator_baselines import nearest_neighbours
@@ -36,15 +36,15 @@ def main() -> int:
     kept = []
     path = Path(os.environ.get("REAL_DATA", "../shared/data")) / "desi" / "desi_sv3_continuum_ew.h5"
     table, _ = read_desi(path)
-    parts = split(table)
-    train = table.take(np.concatenate([parts.train, parts.validation]))
-    batch = resampled(table.take(parts.test), N_PREDICT)
+    split = split_table(table)
+    train = table.take(np.concatenate([split.train, split.validation]))
+    batch = resampled(table.take(split.test), N_PREDICT)
     models = {}
     for n_member in (1, N_MEMBER):
         with tempfile.TemporaryDirectory(prefix="mangrove-emulator-") as folder:
             settings = EmulatorSettings(Architecture(n_member=n_member))
             start = time.perf_counter()
-            models[n_member], _ = train_emulator(table, parts, settings, Path(folder), {})
+            models[n_member], _ = train_emulator(table, split, settings, Path(folder), {})
             took = time.perf_counter() - start
             kept.append(report(f"training, {name_of(n_member)}", took, "s", limit=MAX_TRAINING_S))
     neighbours = neighbour_seconds(models[1], train, batch)
@@ -79,7 +79,7 @@ def neighbour_seconds(model: Emulator, train: LineTable, batch: LineTable) -> fl
 
 def gradient_seconds(model: Emulator, batch: LineTable) -> float:
     """Time of the gradient of one line of one galaxy with respect to its bins, after compilation."""
-    halpha = model.line("Halpha")
+    halpha = model.line("Halpha_6565")
     gradient = jax.jit(jax.grad(lambda flux, luminosity: model(flux, luminosity).observed[halpha]))
     flux, luminosity = jnp.asarray(batch.flux_bins[0]), jnp.asarray(batch.log_luminosity[0])
     gradient(flux, luminosity).block_until_ready()

@@ -21,7 +21,7 @@ from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
-from mangrove.spectra.fit.templates import StellarTemplates, match_line_spread
+from mangrove.spectra.fit.templates import StellarTemplates, match_lsf
 from mangrove.ssp.loading import load_library
 from mangrove.survey.readers.reading import read_cube
 
@@ -60,9 +60,7 @@ def load(path: Path) -> list[tuple[Spectrum, float, StellarTemplates]]:
             continue
         flux, ivar, bad = cube.flux[:, 0, 0], cube.ivar[:, 0, 0], ~cube.good[:, 0, 0]
         spectrum = prepare(cube.wave, flux, ivar, bad, cube.lsf, z, np.ones(cube.wave.size), SETTINGS)
-        problems.append(
-            (spectrum, float(z), match_line_spread(library, spectrum.log_step, spectrum.wave, spectrum.sigma))
-        )
+        problems.append((spectrum, float(z), match_lsf(library, spectrum.log_step, spectrum.wave, spectrum.lsf_sigma)))
     return problems
 
 

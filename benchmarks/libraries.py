@@ -15,15 +15,15 @@ import numpy as np
 from support.line_spread import compare, elodie, mastar_stars
 from support.results import print_result
 
+from mangrove.codes import FitStatus
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
 from mangrove.spectra.fit.preparation import prepare
-from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
-from mangrove.spectra.labels.populations import population_labels, template_table
+from mangrove.spectra.fit.templates import match_lsf
+from mangrove.spectra.labels.populations import population_labels, population_values, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.simulation.instrument import LOG_STEP
@@ -36,7 +36,7 @@ REDSHIFT, SNR, MAX_EBV, SEED = 0.03, 100.0, 0.6, 7
 #: Populations that all references can match: at least 1 Gyr, [M/H] of at least -0.35.
 LEAST_AGE, LEAST_METALLICITY = 1.0, -0.36
 #: Case B fluxes over that of Hbeta, whose equivalent width is EW (Angstrom, rest frame); sigma of the gas, km/s.
-BALMER = {"Hdelta-4103": 0.259, "Hgamma-4342": 0.468, "Hbeta-4863": 1.0, "Halpha-6565": 2.86}
+BALMER = {"Hdelta_4103": 0.259, "Hgamma_4342": 0.468, "Hbeta_4863": 1.0, "Halpha_6565": 2.86}
 EW, SIGMA_GAS = 5.0, 40.0
 SIGMA_RANGES = ((70.0, 110.0), (110.0, 220.0))
 
@@ -94,13 +94,13 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
     """Report measured minus true of spectra of one library fitted with another: every second one is of late type."""
     library = younger_than(library, universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
-    stars = match_line_spread(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), SETTINGS.rest_range)
+    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), SETTINGS.rest_range)
     spectra = [
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, SETTINGS)
         for f, e in zip(mock.flux, mock.error, strict=True)
     ]
     results = fit_all(GalaxyFit(REDSHIFT, stars, LINES, SETTINGS), spectra, 1)
-    good = np.isin([r.status for r in results], (OK, GAS_AT_BOUND))
+    good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results])[good] for name in NEEDED}
     kinds = {kind: np.flatnonzero(good) % 2 == i for i, kind in enumerate(("late types", "early types"))}
     true = {name: values[good] for name, values in mock.truth.items()}
@@ -109,7 +109,7 @@ def systematics(mock: MockSpectra, fluxes: dict, truth: SspLibrary, library: Ssp
         use = (true["sigma_star"] >= low) & (true["sigma_star"] < high)
         tell(f"sigma at {low:g}-{high:g} km/s", (columns["sigma_star"] - true["sigma_star"])[use], "km/s")
     table = template_table(library, stars.age, stars.metallicity)
-    labels = population_labels(columns["weights"], columns["weights_draw"], table)
+    labels = population_labels(columns["weights"], population_values(columns["weights_draw"], table), table)
     for kind, use in kinds.items():
         tell(f"velocity, {kind}", (columns["v_star"] - true["v_star"])[use], "km/s")
         for name, flux in fluxes.items():

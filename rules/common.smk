@@ -259,8 +259,9 @@ def failure_digest():
 # Priority of the rules on the longest way through the graph; figures and tables that stand aside of it can wait.
 LONGEST_WAY = 1
 
-# What the user chose about the fit, for the rules that fit.
-FIT_SETTINGS = {key: getattr(CONFIG.fit, key) for key in FitSettings._fields}
+# What the user chose about the fit, for the rules that fit; the mask of the night sky is a choice for all spectra.
+CHOSEN = CONFIG.fit.model_dump() | CONFIG.preprocessing.model_dump()
+FIT_SETTINGS = {key: CHOSEN[key] for key in FitSettings._fields}
 
 # The galaxies that the report shows one by one: those with the first so many names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples]

@@ -1,4 +1,4 @@
-# The emulator: emission lines from the shape of the starlight.
+# The emulator: emission lines from the shape of the stellar continuum.
 
 DESI = CONFIG.emulator.source == "desi"
 MODEL = f"{RESULTS}/emulator/model"
@@ -28,11 +28,11 @@ rule emulator_table:
         source=CONFIG.emulator.source,
         bin_range=CONFIG.emulator.bin_range,
         n_bin=CONFIG.emulator.n_bin,
-        ebv_scale=CONFIG.fit.ebv_scale,
-        sky_half_width=CONFIG.fit.sky_half_width,
-        validation_fraction=CONFIG.training_spectra.validation_fraction,
-        test_fraction=CONFIG.training_spectra.test_fraction,
-        seed=CONFIG.seed,
+        ebv_scale=CONFIG.preprocessing.ebv_scale,
+        sky_half_width=CONFIG.preprocessing.sky_half_width,
+        validation_fraction=CONFIG.split.validation_fraction,
+        test_fraction=CONFIG.split.test_fraction,
+        seed=CONFIG.split_seed,
         code=code("emulator_table"),
     message:
         "table of continua and lines"

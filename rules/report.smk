@@ -180,18 +180,18 @@ rule label_recovery:
         "../workflow/scripts/label_recovery.py"
 
 
-rule label_truth:
+rule known_populations:
     output:
         table=figure(
-            f"{REPORT}/label-truth.csv",
-            "label_truth",
+            f"{REPORT}/known-populations.csv",
+            "known_populations",
             "Truth",
             table="labels of spectra of known populations",
         ),
     log:
-        f"{LOGS}/label_truth.log",
+        f"{LOGS}/known_populations.log",
     benchmark:
-        f"{BENCHMARKS}/label_truth.tsv"
+        f"{BENCHMARKS}/known_populations.tsv"
     conda:
         "../envs/mangrove.yaml"
     threads: 1
@@ -202,11 +202,11 @@ rule label_truth:
         n_spectrum=CONFIG.report.truth_spectra,
         other_library=CONFIG.report.truth_library,
         seed=CONFIG.seed,
-        code=code("label_truth"),
+        code=code("known_populations"),
     message:
         "fit spectra of known populations"
     script:
-        "../workflow/scripts/label_truth.py"
+        "../workflow/scripts/known_populations.py"
 
 
 # What a run is for; the digest waits for it.
@@ -222,7 +222,7 @@ if SIMULATED:
     FINAL += [
         rules.recovery.output.table,
         rules.label_recovery.output.table,
-        rules.label_truth.output.table,
+        rules.known_populations.output.table,
     ]
 if CONFIG.emulator.enabled:
     FINAL += [

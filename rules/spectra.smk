@@ -62,7 +62,7 @@ rule fit:
         **FIT_SETTINGS,
         z=galaxy("z"),
         ebv=galaxy("ebv"),
-        ebv_scale=CONFIG.fit.ebv_scale,
+        ebv_scale=CONFIG.preprocessing.ebv_scale,
         templates=CONFIG.fit.templates,
         library=library_hash(CONFIG.fit.templates),
         seed=CONFIG.seed,
@@ -142,11 +142,11 @@ rule training_spectra:
         min_snr=CONFIG.training_spectra.min_snr,
         cut_percentile=CONFIG.training_spectra.cut_percentile,
         galactic_extinction=CONFIG.training_spectra.galactic_extinction,
-        ebv_scale=CONFIG.fit.ebv_scale,
-        sky_half_width=CONFIG.fit.sky_half_width,
-        validation_fraction=CONFIG.training_spectra.validation_fraction,
-        test_fraction=CONFIG.training_spectra.test_fraction,
-        seed=CONFIG.seed,
+        ebv_scale=CONFIG.preprocessing.ebv_scale,
+        sky_half_width=CONFIG.preprocessing.sky_half_width,
+        validation_fraction=CONFIG.split.validation_fraction,
+        test_fraction=CONFIG.split.test_fraction,
+        seed=CONFIG.split_seed,
         code=code("training_spectra"),
     message:
         "merge the training spectra"
@@ -171,9 +171,9 @@ rule line_cube_set:
     params:
         size=CONFIG.line_cube.size,
         window_pixels=CONFIG.extract.window_pixels,
-        validation_fraction=CONFIG.training_spectra.validation_fraction,
-        test_fraction=CONFIG.training_spectra.test_fraction,
-        seed=CONFIG.seed,
+        validation_fraction=CONFIG.split.validation_fraction,
+        test_fraction=CONFIG.split.test_fraction,
+        seed=CONFIG.split_seed,
         code=code("line_cube_set"),
     message:
         "merge the line cubes"

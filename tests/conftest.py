@@ -8,6 +8,11 @@ import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
 
+# Types and ranks of JAX arrays never change silently, in any test and in what tests start. JAX reads this when it is
+# imported, which most tests do without.
+os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
+os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+
 
 class Params(dict):
     """Values by name, as items and as attributes, like the workflow's inputs, outputs and params."""
@@ -30,6 +35,7 @@ def script():
     """A function that gives a script of the workflow, by its name, as a module."""
 
     def load(name: str):
+        # Warnings of modules with such names are errors (pyproject.toml).
         spec = importlib.util.spec_from_file_location(f"workflow_script_{name}", SCRIPTS / f"{name}.py")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
@@ -39,18 +45,9 @@ def script():
 
 
 @pytest.fixture(scope="module")
-def strict_jax():
-    """Types and ranks of JAX arrays never change silently."""
-    import jax  # most tests do without it
-
-    with jax.numpy_dtype_promotion("strict"), jax.numpy_rank_promotion("raise"):
-        yield
-
-
-@pytest.fixture(scope="module")
 def quick_jax():
     """Quick compilation, for programs that run once."""
-    import jax
+    import jax  # most tests do without it
 
     jax.config.update("jax_disable_most_optimizations", True)
     yield
@@ -65,7 +62,7 @@ def required() -> frozenset[str]:
 
 @pytest.fixture(scope="session")
 def absent(required):
-    """A function that skips for a reason what misses a need, or fails where that need is required."""
+    """A function that skips a test whose need is missing, or fails it where that need is required."""
 
     def report(need: str, reason: str):
         if need in required:

@@ -9,7 +9,7 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 Z = 0.04
@@ -21,13 +21,13 @@ LINES = fit_lines()
 SETTINGS = FitSettings()
 V_STAR, SIGMA_STAR, V_GAS, SIGMA_GAS = 120.0, 150.0, -80.0, 90.0
 #: Observed flux of the lines put in, the unit of the spectrum times Angstrom.
-FLUX = {"Halpha-6565": 30.0, "NII-6585": 12.0, "Hbeta-4863": 10.0, "OIII-5008": 15.0, "OII-3727": 9.0}
+FLUX = {"Halpha_6565": 30.0, "NII_6585": 12.0, "Hbeta_4863": 10.0, "OIII_5008": 15.0, "OII_3727": 9.0}
 
 
 @cache
 def stars():
     library = load_library("mastar")
-    return match_line_spread(library, 1e-4 * np.log(10), WAVE / (1 + Z), LSF / (1 + Z))
+    return match_lsf(library, 1e-4 * np.log(10), WAVE / (1 + Z), LSF / (1 + Z))
 
 
 def noise_free(line_scale=1.0, response=0.2):

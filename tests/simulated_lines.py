@@ -13,10 +13,10 @@ from mangrove.spectra.fit.templates import broaden
 #: Whether samples are large enough to state rates: 'make validate'.
 IN_FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 #: Fluxes over that of Hbeta; tied lines follow theirs.
-RATIO = {"Halpha-6565": 3.0, "NII-6585": 1.2, "Hbeta-4863": 1.0, "OIII-5008": 1.5, "OII-3727": 0.9, "OII-3730": 0.9}
-RATIO |= {"SII-6718": 0.7, "SII-6733": 0.55, "Hgamma-4342": 0.45, "Hdelta-4103": 0.25}
+RATIO = {"Halpha_6565": 3.0, "NII_6585": 1.2, "Hbeta_4863": 1.0, "OIII_5008": 1.5, "OII_3727": 0.9, "OII_3730": 0.9}
+RATIO |= {"SII_6718": 0.7, "SII_6733": 0.55, "Hgamma_4342": 0.45, "Hdelta_4103": 0.25}
 HALPHA, HBETA, OIII, OIII_WEAK, NII = (
-    LINES.index(name) for name in ("Halpha-6565", "Hbeta-4863", "OIII-5008", "OIII-4960", "NII-6585")
+    LINES.index(name) for name in ("Halpha_6565", "Hbeta_4863", "OIII_5008", "OIII_4960", "NII_6585")
 )
 
 
@@ -57,7 +57,7 @@ def line(i: int, v: float, sigma: float, area: float) -> np.ndarray:
     return area * np.exp(-0.5 * ((WAVE - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi))
 
 
-def starlight() -> np.ndarray:
+def stellar_continuum() -> np.ndarray:
     """A 3 Gyr population of median 1."""
     templates = stars()
     index = np.flatnonzero((templates.age == 3.0) & (templates.metallicity == 0.0))
@@ -84,7 +84,7 @@ def emission(gas: Gas, hbeta: float) -> np.ndarray:
 
 
 def fits(gas: Gas, n: int, line_snr: float, of: int, snr: float = 30.0, settings=SETTINGS, seed: int = 0) -> list:
-    """Results for n noisy copies, S/N per pixel of the starlight ``snr``, of the line ``of`` ``line_snr``."""
-    clean, rng = starlight() + emission(gas, hbeta_flux(snr, line_snr, of)), np.random.default_rng(seed)
+    """Results for n noisy copies, S/N per pixel of the stellar continuum ``snr``, of the line ``of`` ``line_snr``."""
+    clean, rng = stellar_continuum() + emission(gas, hbeta_flux(snr, line_snr, of)), np.random.default_rng(seed)
     error = np.full(WAVE.size, 1.0 / snr)
     return [fit(clean + error * rng.standard_normal(WAVE.size), error, settings=settings)[1] for _ in range(n)]

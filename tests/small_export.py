@@ -2,13 +2,14 @@
 
 import numpy as np
 from astropy.wcs import WCS
+from attributes import attributes_of
 
 from mangrove import artefacts
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.config_files import validate
 from mangrove.data_model import KINDS, LABELS
 from mangrove.export.products import export_run
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.labels.table import galaxy_labels, merge
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.sample import Galaxy, write_sheet
@@ -19,8 +20,8 @@ BINS = np.array([[0, 0, 1], [2, -1, 1], [2, 3, -1], [-1, -1, 4]])
 STATUS = np.array([[0, 0, 0], [0, 1, 0], [0, 0, 2], [3, 4, 0]])
 N_BAXEL, N_LINE = 5, len(LINES.name)
 #: Outcomes of the five fits; the third has no numbers.
-OUTCOME = [fit_results.OK, fit_results.GAS_AT_BOUND, fit_results.NOT_CONVERGED, fit_results.OK, fit_results.OK]
-HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
+OUTCOME = [FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.NOT_CONVERGED, FitStatus.OK, FitStatus.OK]
+HALPHA, HBETA = LINES.index("Halpha_6565"), LINES.index("Hbeta_4863")
 FRAME = WCS(naxis=2)
 FRAME.wcs.ctype, FRAME.wcs.cunit = ["RA---TAN", "DEC--TAN"], ["deg", "deg"]
 FRAME.wcs.crval, FRAME.wcs.crpix, FRAME.wcs.cdelt = [150.0, 20.0], [2.0, 2.5], [-0.5 / 3600, 0.5 / 3600]
@@ -53,8 +54,8 @@ def fit_data():
     for name in lines:
         if name.endswith("_err"):
             data[name] /= 100.0
-    data["line_status"][2] = fit_results.LINE_NO_FIT
-    data["line_status"][3, HALPHA] = fit_results.LINE_MASKED
+    data["line_status"][2] = LineStatus.NO_FIT
+    data["line_status"][3, HALPHA] = LineStatus.MASKED
     for name in lines:
         data[name][3, HALPHA] = np.nan
     data["line_continuum"][3, HBETA] = data["line_ew"][3, HBETA] = data["line_ew_err"][3, HBETA] = np.nan
@@ -69,12 +70,12 @@ def make_run(folder):
     sizes = {"baxel": N_BAXEL, "spaxel_y": BINS.shape[0], "spaxel_x": BINS.shape[1]}
     data = random_data("extract", sizes, bin_id=BINS, spaxel_status=STATUS)
     data["noise"][STATUS == 1] = 0.0
-    about = {"status": "ok", "reason": "", "plateifu": NAME, "mangaid": "1-1"}
+    about = {"plateifu": NAME, "mangaid": "1-1", "z": 0.03, "pixel_scale": 0.5}
     of_cube = {"drpver": "v3_1_1", "centre_in_field": True, "wcs": FRAME.to_header_string()}
-    artefacts.write(extract, "extract", data, artefacts.Provenance(), about | of_cube)
+    artefacts.write(extract, "extract", data, artefacts.Provenance(), attributes_of("extract", **about, **of_cube))
     fit = folder / KINDS["fit"].path.format(plateifu=NAME)
-    prov = artefacts.provenance(fit, {"templates": "mastar", "age_limit": False}, [extract])
-    artefacts.write(fit, "fit", fit_data(), prov, about | {"z": 0.03, "pixel_scale": 0.5})
+    of_fit = attributes_of("fit", **about, templates="mastar", age_limit=False)
+    artefacts.write(fit, "fit", fit_data(), artefacts.provenance(fit, {}, [extract]), of_fit)
     labels = folder / LABELS.path
     table = merge([galaxy_labels(fit)])
     artefacts.write(labels, "labels", table, artefacts.provenance(labels, {}, [fit]), {"status": "ok", "reason": ""})

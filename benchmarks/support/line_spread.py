@@ -10,7 +10,7 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.library import SspLibrary
 
 #: Rest frame, vacuum, Angstrom.
@@ -65,10 +65,10 @@ def compare(library: SspLibrary, spectra, reference: SspLibrary, windows=WINDOWS
     for low, high in windows:
         near = (library.wave > 0.97 * low) & (library.wave < 1.03 * high)
         wave = library.wave[near]
-        templates = match_line_spread(reference, step, wave, sigma[near], (low, high))
+        templates = match_lsf(reference, step, wave, sigma[near], (low, high))
         fits_ = np.array([_fit(wave, s[near], step, templates, (low, high)) for s in np.asarray(spectra)])
         # What templates coarser than the declared line spread lack in the convolution.
-        coarser = np.interp(wave, templates.wave, templates.sigma) ** 2 - sigma[near] ** 2
+        coarser = np.interp(wave, templates.wave, templates.lsf_sigma) ** 2 - sigma[near] ** 2
         inside = (wave > low) & (wave < high)
         fits_[:, 1] += np.mean((coarser * (C_KMS / wave) ** 2)[inside])
         middle, error = np.median(fits_, axis=0), fits_.std(axis=0, ddof=1) / np.sqrt(len(fits_))

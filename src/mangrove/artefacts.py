@@ -1,9 +1,9 @@
 """The HDF5 contract: how every artefact is written, read, hashed and verified.
 
-What the artefacts hold (datasets, dims, units, meanings) is declared in :mod:`mangrove.data_model`. An artefact
+What the artefacts hold (datasets, attributes, units, meanings) is declared in :mod:`mangrove.data_model`. An artefact
 is written under a temporary name beside its target and renamed when complete, so a file under a final name is
-whole. Its attributes are content (schema version, params, code hash, hashes of the inputs), never a clock, a host
-or a path, so equal inputs give equal bytes.
+whole. Its attributes are declared as well, and content: data, params, code hash, hashes of the inputs, never a clock,
+a host or a path, so equal inputs give equal bytes.
 """
 
 import hashlib
@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ import h5py
 import numpy as np
 
 from mangrove.data_model import KINDS, SCHEMA_VERSION, Field, Kind
+from mangrove.data_model_attributes import OUTCOME, PROVENANCE
 from mangrove.errors import ArtefactError
 
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable. "
@@ -45,7 +46,7 @@ class Provenance:
 
 @dataclass(frozen=True)
 class Artefact:
-    """An artefact in memory: datasets by name, attributes (galaxy, status, ...) and content hash."""
+    """An artefact in memory: datasets by name, attributes (galaxy, status, ...) as declared, and content hash."""
 
     kind: str
     data: Mapping[str, np.ndarray]
@@ -84,15 +85,17 @@ def write(path, kind: str, data: Mapping[str, np.ndarray], prov: Provenance, att
         Exactly the datasets that the kind declares (optional ones may be left out).
     prov : Provenance
     attrs : mapping
-        At least ``status`` and ``reason``; strings, numbers or booleans.
+        ``status``, ``reason``, and exactly the attributes that the kind declares.
 
     Raises
     ------
     ArtefactError
-        If datasets are missing, unknown, or disagree in a dimension.
+        If datasets are missing, unknown, or disagree in a dimension, or attributes are missing, unknown, or of another
+        type than declared.
     """
     declared = _declared(kind)
-    _check_names(kind, declared, data)
+    required = {name for name, spec in declared.fields.items() if not spec.optional}
+    _check_names(kind, "datasets", declared.fields, required, data)
     dims = _dim_sizes(kind, declared, data)
     with writer(path, kind, dims, prov, attrs, only=set(data)) as datasets:
         for name, values in data.items():
@@ -108,10 +111,18 @@ def writer(path, kind: str, dims: Mapping[str, int], prov: Provenance, attrs, on
     ----------
     dims : mapping of str to int
         Length of every dimension of the kind.
+    prov, attrs
+        As for :func:`write`.
     only : set of str, optional
         Datasets to create; all by default.
+
+    Raises
+    ------
+    ArtefactError
+        If attributes are missing, unknown, or of another type than declared.
     """
     declared, path = _declared(kind), Path(path)
+    attrs = _checked_attributes(kind, declared, attrs)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
@@ -136,16 +147,16 @@ def read(path, kind: str, only: list[str] | None = None) -> Artefact:
     Raises
     ------
     ArtefactError
-        If the file is missing, damaged, of another kind or schema, or lacks a dataset.
+        If the file is missing, damaged, of another kind or schema, or lacks a dataset or an attribute.
     """
     with opened(path, kind) as f:
         names = only if only is not None else [n for n in declared_names(kind) if n in f]
         missing = [n for n in names if n not in f]
         if missing:
             raise ArtefactError(f"{path} lacks the dataset(s) {', '.join(missing)}. {_REMAKE}")
-        fields = _declared(kind).fields
-        data = {n: _loaded(f[n], fields[n]) for n in names}
-        return Artefact(kind, data, _plain_attrs(f), str(f.attrs["content_hash"]))
+        data = {n: _loaded(f[n]) for n in names}
+        attrs = attributes(f)
+        return Artefact(kind, data, attrs, attrs["content_hash"])
 
 
 @contextmanager
@@ -156,7 +167,7 @@ def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
     try:
         f = h5py.File(path, "r")
     except OSError as error:
-        raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it; {_REMAKE}") from error
+        raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}") from error
     with f:
         found, version = f.attrs.get("kind"), f.attrs.get("schema_version")
         if found is None or version != SCHEMA_VERSION or kind not in (None, found):
@@ -167,19 +178,34 @@ def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
         yield f
 
 
+def attributes(f: h5py.File) -> dict[str, Any]:
+    """The attributes of an open artefact, of the types declared: plain Python, tuples for more than one value.
+
+    Raises
+    ------
+    ArtefactError
+        If one is missing or of another type.
+    """
+    declared = PROVENANCE | OUTCOME | _declared(str(f.attrs["kind"])).attributes
+    missing = [name for name in declared if name not in f.attrs]
+    if missing:
+        raise ArtefactError(f"{f.filename} lacks the attribute(s) {', '.join(missing)}. {_REMAKE}")
+    try:
+        return {name: spec.typed(f.attrs[name]) for name, spec in declared.items()}
+    except TypeError as error:
+        raise ArtefactError(
+            f"{f.filename} has an attribute of another type than declared: {error}. {_REMAKE}"
+        ) from error
+
+
 def declared_names(kind: str) -> list[str]:
     """Names of the datasets that a kind declares."""
     return list(_declared(kind).fields)
 
 
-def line_labels(names) -> list[str]:
-    """Names of lines (Halpha-6565) as the dataset ``line`` of an artefact holds them (Halpha_6565)."""
-    return [str(name).replace("-", "_") for name in names]
-
-
-def line_names(dataset: h5py.Dataset) -> list[str]:
-    """Names of lines as :mod:`mangrove.physics.lines` has them, from the dataset ``line`` of an open artefact."""
-    return [str(label).replace("_", "-") for label in dataset.asstr()[...]] if dataset.size else []
+def read_text(dataset: h5py.Dataset) -> np.ndarray:
+    """The values of a dataset of text of an open artefact, array of str of the dataset's shape."""
+    return dataset.asstr()[...].astype(str) if dataset.size else np.empty(dataset.shape, "U1")
 
 
 def input_hash(path) -> str:
@@ -190,13 +216,13 @@ def input_hash(path) -> str:
                 if "content_hash" in f.attrs:
                     return str(f.attrs["content_hash"])
         except OSError as error:
-            raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it; {_REMAKE}") from error
+            raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}") from error
     with Path(path).open("rb") as f:
         return hashlib.file_digest(f, "sha256").hexdigest()
 
 
 def content_hash(f: h5py.File) -> str:
-    """sha256 over the names, units, shapes, types and values of an open artefact's datasets, not its provenance."""
+    """sha256 over an open artefact's datasets (names, units, shapes, types, values) and attributes, not its provenance."""
     digest = hashlib.sha256()
     for name in sorted(n for n in f if not _is_bare_dimension(f[n])):
         dataset = f[name]
@@ -205,8 +231,8 @@ def content_hash(f: h5py.File) -> str:
         digest.update(json.dumps(head).encode())
         for block in _blocks(dataset):
             digest.update(json.dumps([s.decode() for s in block.ravel()]).encode() if text else block.tobytes())
-    for name in ("status", "reason"):
-        digest.update(json.dumps([name, str(f.attrs[name])]).encode())
+    for name in sorted(set(f.attrs) - set(PROVENANCE)):
+        digest.update(json.dumps([name, np.asarray(f.attrs[name]).tolist()], default=str).encode())
     return digest.hexdigest()
 
 
@@ -221,7 +247,10 @@ def sweep(folder) -> list[Path]:
     return leftovers
 
 
-_REMAKE = "Run the workflow again to make it anew."
+_REMAKE = (
+    "Make it anew with the workflow (snakemake --cores 8 --configfile configs/YOUR.yaml), or with the command of mangrove "
+    "that wrote it."
+)
 
 
 def _place(path: str, output: Path) -> str:
@@ -235,11 +264,25 @@ def _declared(kind: str) -> Kind:
     return KINDS[kind]
 
 
-def _check_names(kind: str, declared: Kind, data: Mapping) -> None:
-    missing = [n for n, f in declared.fields.items() if n not in data and not f.optional]
-    unknown = [n for n in data if n not in declared.fields]
+def _check_names(
+    kind: str, what: str, declared: Collection[str], required: Collection[str], given: Collection[str]
+) -> None:
+    missing = [name for name in declared if name in required and name not in given]
+    unknown = [name for name in given if name not in declared]
     if missing or unknown:
-        raise ArtefactError(f"artefact '{kind}': missing datasets {missing}, undeclared datasets {unknown}")
+        raise ArtefactError(f"artefact '{kind}': missing {what} {missing}, undeclared {what} {unknown}")
+
+
+def _checked_attributes(kind: str, declared: Kind, attrs: Mapping[str, Any]) -> dict[str, Any]:
+    specs = OUTCOME | declared.attributes
+    _check_names(kind, "attributes", specs, specs, attrs)
+    checked = {}
+    for name, spec in specs.items():
+        try:
+            checked[name] = spec.typed(attrs[name])
+        except TypeError as error:
+            raise ArtefactError(f"artefact '{kind}': attribute {name}: {error}") from error
+    return checked
 
 
 def _dim_sizes(kind: str, declared: Kind, data: Mapping) -> dict[str, int]:
@@ -268,9 +311,9 @@ def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str
         )
         dataset = f.create_dataset(name, shape=shape, dtype=_stored_type(spec), **packed)
         dataset.attrs["units"], dataset.attrs["long_name"] = spec.unit, spec.meaning
-        if spec.flags:
-            dataset.attrs["flag_values"] = np.array(list(spec.flags), spec.dtype)
-            dataset.attrs["flag_meanings"] = " ".join(spec.flags.values())
+        if spec.codes:
+            dataset.attrs["flag_values"] = np.array(list(spec.codes), spec.dtype)
+            dataset.attrs["flag_meanings"] = " ".join(code.word for code in spec.codes)
         if name in coordinates:
             dataset.make_scale(name)
             continue
@@ -279,8 +322,6 @@ def _create(f: h5py.File, declared: Kind, dims: Mapping[str, int], only: set[str
 
 
 def _write_attrs(f: h5py.File, kind: str, prov: Provenance, attrs: Mapping[str, Any]) -> None:
-    if not {"status", "reason"} <= set(attrs):
-        raise ArtefactError(f"artefact '{kind}' needs the attributes 'status' and 'reason'")
     for name in sorted(attrs):
         f.attrs[name] = attrs[name]
     f.attrs["kind"], f.attrs["schema_version"] = kind, SCHEMA_VERSION
@@ -289,28 +330,18 @@ def _write_attrs(f: h5py.File, kind: str, prov: Provenance, attrs: Mapping[str, 
     f.attrs["content_hash"] = content_hash(f)
 
 
-def _plain_attrs(f: h5py.File) -> dict[str, Any]:
-    return {n: v.item() if isinstance(v, np.generic) else v for n, v in f.attrs.items()}
-
-
 def _stored_type(spec: Field):
     return h5py.string_dtype() if spec.dtype == "str" else np.dtype(spec.dtype)
 
 
 def _as_stored(values, spec: Field):
-    if spec.lines:
-        return np.array(line_labels(values), dtype=object)
     if spec.dtype == "str":
         return np.array([str(v) for v in np.ravel(values)], dtype=object).reshape(np.shape(values))
     return np.asarray(values).astype(spec.dtype)
 
 
-def _loaded(dataset: h5py.Dataset, spec: Field) -> np.ndarray:
-    if spec.lines:
-        return np.array(line_names(dataset), dtype=str)
-    if h5py.check_string_dtype(dataset.dtype) is not None:
-        return dataset.asstr()[...].astype(str) if dataset.size else np.empty(dataset.shape, "U1")
-    return dataset[...]
+def _loaded(dataset: h5py.Dataset) -> np.ndarray:
+    return read_text(dataset) if h5py.check_string_dtype(dataset.dtype) is not None else dataset[...]
 
 
 def _blocks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:

@@ -13,7 +13,7 @@ from mangrove.runs import check_run, in_work_folder, load_config, run_folder, us
 
 
 def _path(text: str | Path) -> Path:
-    """A path as the keys of the configuration have it: the shell leaves ``~`` alone in ``--out=~/maps``."""
+    """A path by the rule for keys of the configuration: the shell leaves ``~`` alone in ``--out=~/maps``."""
     try:
         return Path(paths.local(str(text)))
     except ValueError as error:
@@ -22,13 +22,15 @@ def _path(text: str | Path) -> Path:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="MaNGA galaxies, from data cubes to maps.")
 ConfigOption = Annotated[
-    list[Path], typer.Option("--config", parser=_path, help="configuration file, over config.yaml; repeatable")
+    list[Path], typer.Option("--config", parser=_path, help="configuration file, overrides config.yaml; repeatable")
 ]
 AnyConfig = Annotated[
     list[Path] | None,
-    typer.Option("--config", parser=_path, help="configuration of the run, repeatable; default: as the run noted it"),
+    typer.Option(
+        "--config", parser=_path, help="configuration of the run, repeatable; default: as recorded by the run"
+    ),
 ]
-ForceOption = Annotated[bool, typer.Option("--force", help="replace files that this command did not write, too")]
+ForceOption = Annotated[bool, typer.Option("--force", help="replace files even if this command did not write them")]
 
 
 def _print_version(asked: bool) -> None:
@@ -40,7 +42,7 @@ def _print_version(asked: bool) -> None:
 @app.callback()
 def options(
     asked: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and end")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and exit")
     ] = False,
 ):
     """Options that stand before a command."""
@@ -61,12 +63,13 @@ def select(
     print("\n".join(selection.summary(chosen, run.sample)))
     if not chosen.galaxies:
         raise SampleError(
-            f"no galaxy is left after the cuts above; {run.sheet} was not written. Widen sample.z_min, sample.z_max."
+            f"no galaxies are left after the cuts above, so {run.sheet} was not written. Widen the redshift range: lower "
+            "sample.z_min or raise sample.z_max."
         )
     if lists(run.sheet, chosen.galaxies):
-        print(f"{run.sheet} lists these galaxies already; left as it is")
+        print(f"{run.sheet} already lists these galaxies and was not changed")
         return
-    product = "a sheet as mangrove select left it (it was written or changed by hand)"
+    product = "a sheet as mangrove select wrote it (it was made or changed by hand)"
     outputs.check(run.sheet, is_as_written, product, config, force)
     write_sheet(run.sheet, chosen.galaxies)
     print(f"wrote {run.sheet}")
@@ -75,11 +78,11 @@ def select(
 @app.command()
 def plan(
     config: ConfigOption,
-    cores: Annotated[int, typer.Option(min=1, help="processor cores")] = 8,
-    rate: Annotated[float, typer.Option(min=0.001, help="rate of the download, MB/s")] = 20.0,
+    cores: Annotated[int, typer.Option(min=1, help="number of processor cores")] = 8,
+    rate: Annotated[float, typer.Option(min=0.001, help="download rate, MB/s")] = 20.0,
     addresses: Annotated[bool, typer.Option(help="print the address of every cube")] = False,
 ):
-    """Print what a run will fetch and from where, its size on disk and its time."""
+    """Print what a run will download and from where, and the disk space and time it will take."""
     from mangrove.survey import plan as planning
 
     print("\n".join(planning.describe(load_config(config), cores, rate, addresses)))
@@ -89,14 +92,13 @@ def plan(
 def simulate(
     folder: Annotated[Path, typer.Argument(parser=_path, metavar="FOLDER")],
     galaxies: Annotated[int, typer.Option(min=1, help="number of galaxies")] = 15,
-    release: Annotated[str, typer.Option(help="dr15 or dr17: the layout")] = "dr17",
-    seed: Annotated[int, typer.Option(min=0, help="seed of every random draw")] = 1,
+    release: Annotated[str, typer.Option(help="data release whose layout is used: dr15 or dr17")] = "dr17",
+    seed: Annotated[int, typer.Option(min=0, help="seed of all random draws")] = 1,
     force: ForceOption = False,
 ):
     """Write the simulated survey: a sas/ tree with drpall and cubes, and the truth beside it."""
-    from mangrove.survey.simulation.files import is_simulated, survey_files
-    from mangrove.survey.simulation.galaxies import survey_plateifus
-    from mangrove.survey.simulation.simulate import simulate_survey
+    from mangrove.survey.simulation.design import survey_plateifus
+    from mangrove.survey.simulation.files import is_simulated, simulate_survey, survey_files
 
     names = survey_plateifus(galaxies)
     for file in survey_files(folder, names, release):
@@ -106,7 +108,7 @@ def simulate(
         simulate_survey(folder, names, release, seed)
     except OSError as error:
         raise MangroveError(
-            f"cannot write a survey under {folder} ({error}). Give a folder, new or existing, that you may write to."
+            f"cannot write a survey under {folder} ({error}). Give a folder, new or existing, that you can write to."
         ) from error
     print(f"wrote {folder}")
 
@@ -116,9 +118,9 @@ def export(
     run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
     config: AnyConfig = None,
     out: Annotated[
-        Path | None, typer.Option(parser=_path, help="folder of the files; default: export/ in the run's")
+        Path | None, typer.Option(parser=_path, help="output folder; default: export/ in that of the run")
     ] = None,
-    maps: Annotated[bool, typer.Option(help="a file of label maps for every galaxy")] = True,
+    maps: Annotated[bool, typer.Option(help="write label maps, one file per galaxy")] = True,
     force: ForceOption = False,
 ):
     """Write the tables of galaxies and baxels and the label maps of a run as FITS files."""
@@ -143,7 +145,7 @@ def predict_lines(
     table: Annotated[
         Path, typer.Argument(parser=_path, metavar="TABLE", help="FITS, ECSV or HDF5 with fluxes in the model's bins")
     ],
-    out: Annotated[Path, typer.Argument(parser=_path, metavar="OUT", help="FITS, ECSV or HDF5 to write")],
+    out: Annotated[Path, typer.Argument(parser=_path, metavar="OUT", help="file to write: FITS, ECSV or HDF5")],
     force: ForceOption = False,
 ):
     """Predict the emission lines of the galaxies of a table (docs/emulator.md)."""
@@ -164,7 +166,7 @@ def desi_table(
         list[Path],
         typer.Argument(parser=_path, metavar="COADDS...", help="files of coadded spectra (coadd-*.fits)"),
     ],
-    ebv_scale: Annotated[float, typer.Option(min=0, help="factor on the Galactic E(B-V)")] = 1.0,
+    ebv_scale: Annotated[float, typer.Option(min=0, help="factor applied to the Galactic E(B-V)")] = 1.0,
     force: ForceOption = False,
 ):
     """Make the emulator's table from DESI spectra and their FastSpecFit catalogue."""
@@ -172,8 +174,8 @@ def desi_table(
 
     if out.suffix != ".h5":
         raise OutputError(
-            f"{out} is to be the table, an HDF5 file, so its name must end in .h5. The order is: mangrove desi-table "
-            "CATALOGUE OUT COADDS..."
+            f"the table is an HDF5 file, so its name must end in .h5, unlike {out}. The order of the arguments is: mangrove "
+            "desi-table CATALOGUE OUT COADDS..."
         )
     product = "a table as written by mangrove desi-table"
     outputs.check(out, lambda path: outputs.is_artefact(path, "emulator_table"), product, [catalogue, *coadds], force)
@@ -191,7 +193,7 @@ def verify(
         typer.Option(
             "--config",
             parser=_path,
-            help="configuration of the run, repeatable; default: the file of configs/ with its name",
+            help="configuration of the run, repeatable; default: the file in configs/ that has its name",
         ),
     ] = None,
 ):
@@ -210,7 +212,7 @@ def verify(
 
 @app.command()
 def digest(run: Annotated[str, typer.Argument(help="name of the run, or its folder")]):
-    """Print the status of every galaxy's artefacts, and the unique failures in the logs, with counts."""
+    """Print the statuses of the artefacts and the unique failures in the logs, with counts."""
     from mangrove import logs
     from mangrove.verification import count_statuses
 
@@ -227,35 +229,35 @@ def doctor(
         list[Path] | None, typer.Option("--config", parser=_path, help="configuration of the run, repeatable")
     ] = None,
 ):
-    """Say what keeps Snakemake from starting here, and how to mend it."""
+    """Say what keeps Snakemake from starting here, and how to fix it."""
     from mangrove.verification import locked_runs
 
     runs = locked_runs(Path())
     if config:
         check_run(config)
     if runs is None:
-        print("no lock; nothing to mend")
+        print("no lock; nothing to fix")
         return
     files = config or usable_config(runs)
     what = f" by run {', '.join(runs)}" if runs else ""
-    # Snakemake lifts its lock only with a configuration that it would start with.
+    # Snakemake removes its lock only with a configuration that it would start with.
     command = f"snakemake --unlock --configfile {' '.join(map(str, files))}" if files else "rm -r .snakemake/locks"
     print(
-        f"Snakemake's folder is locked{what}. If no snakemake runs here (check with 'ps'), a killed one left the lock:\n"
-        f"  {command}\n"
-        "and start again; incomplete files are made anew. Any configuration lifts the lock whose sample sheet is there."
+        f"Snakemake's folder is locked{what}. If no Snakemake is running here (check with 'ps'), one that was killed left "
+        f"the lock behind. Remove it with\n  {command}\n"
+        "and start again; incomplete files will be remade. Any configuration whose sample sheet exists will do."
     )
     raise typer.Exit(1)
 
 
 @app.command(hidden=True)
 def generate(root: Annotated[Path, typer.Argument(parser=_path, metavar="ROOT")] = Path()):
-    """Write the files that are generated from code (config.yaml, schema, docs tables)."""
+    """Write the files that are generated from the code (config.yaml, its schema, tables of the docs)."""
     from mangrove.generate import generate as write_all
 
     if not ((root / "Snakefile").is_file() and (root / "src/mangrove/config.py").is_file()):
         raise MangroveError(
-            f"{root.absolute()} is no checkout of mangrove, whose files this command writes. Run it at the top of one."
+            f"{root.absolute()} is not a checkout of mangrove, in which this command writes files. Run it at the top of one."
         )
     print("\n".join(write_all(root)) or "nothing changed")
 

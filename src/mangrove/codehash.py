@@ -11,7 +11,13 @@ from mangrove.data_model import SCHEMA_VERSION
 from mangrove.resources import resource
 
 #: Modules that do not change what a rule computes; the schema version stands for the artefact layout.
-LEAVES = frozenset(f"mangrove.{m}" for m in ("artefacts", "data_model", "config", "config_files", "logs", "errors"))
+LEAVES = frozenset(
+    f"mangrove.{m}"
+    for m in (
+        *("artefacts", "data_model", "data_model_attributes", "logs", "errors"),
+        *("config", "config_values", "config_files", "moved_keys"),
+    )
+)
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -31,7 +37,7 @@ def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     """
     digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
     digest.update(essential_source(Path(script)).encode())
-    modules = {module: _module_file(module, package) for module in sorted(_closure(Path(script), package))}
+    modules = {module: _module_file(module, package) for module in sorted(closure(script, package))}
     for module, path in modules.items():
         digest.update(f"# {module}\n{essential_source(path)}".encode())
     for name in sorted(set().union(*map(_resources_of, modules.values()))):
@@ -70,9 +76,10 @@ def imported_modules(path: Path, package: Path = _PACKAGE) -> set[str]:
     return found - LEAVES
 
 
-def _closure(script: Path, package: Path) -> set[str]:
+def closure(script: str | Path, package: Path = _PACKAGE) -> set[str]:
+    """Dotted names of the mangrove modules that a script imports, directly or not, :data:`LEAVES` excepted."""
     seen: set[str] = set()
-    waiting = imported_modules(script, package)
+    waiting = imported_modules(Path(script), package)
     while waiting:
         module = waiting.pop()
         seen.add(module)

@@ -1,117 +1,46 @@
-"""The configuration: its models, defaults and checks. The default file, the schema and the docs come from here."""
+"""The configuration: its sections, with their defaults. The default file, the schema and the docs come from here."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
-from mangrove import paths
-
-RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-#: Type of the errors of rules between keys.
-CONFLICT = "conflict"
-#: Type of the errors of a truth value in a key of another type.
-NOT_BOOLEAN = "not_boolean"
-#: A number whose digits underscores divide.
-_GROUPED = re.compile(r"[-+]?[0-9.]+_[0-9_.]*([eE][-+]?[0-9_]+)?")
+from mangrove.config_values import RUN_NAME, Address, LocalPath, Range, Section, conflict
 
 
-def rising_wavelengths(value: list[float]) -> list[float]:
-    """The two wavelengths, if they are above 0 and the second is the larger one.
-
-    Raises
-    ------
-    ValueError
-        If they are not.
-    """
-    if value[0] <= 0:
-        raise ValueError(f"wavelengths must be above 0; the lower end is {value[0]:g}")
-    if value[0] >= value[1]:
-        raise ValueError(f"the lower end {value[0]:g} must be below the upper end {value[1]:g}")
-    return value
-
-
-#: Two wavelengths.
-Range = Annotated[list[float], Field(min_length=2, max_length=2), AfterValidator(rising_wavelengths)]
-#: A path on this machine, and one that may also be an address on a server; the rule is that of :mod:`mangrove.paths`.
-LocalPath = Annotated[str, AfterValidator(paths.local)]
-Address = Annotated[str, AfterValidator(paths.address)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", validate_default=True, allow_inf_nan=False)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _underscores_are_in_no_number(cls, value, info):
-        """pydantic takes 1_5 for 15, which other readers of YAML take for text."""
-        given = value if isinstance(value, list) else [value]
-        is_text = cls.model_fields[info.field_name].annotation in (str, list[str])
-        if not is_text and any(isinstance(v, str) and _GROUPED.fullmatch(v.strip()) for v in given):
-            raise PydanticCustomError("underscore", "must be a number without underscores")
-        return value
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _true_is_no_number(cls, value, info):
-        """pydantic takes true for 1 in every key of a number."""
-        given = value if isinstance(value, list) else [value]
-        if cls.model_fields[info.field_name].annotation is not bool and any(isinstance(v, bool) for v in given):
-            raise PydanticCustomError(NOT_BOOLEAN, "must be a value of its own, not true or false")
-        return value
-
-
-def _conflict(message: str, keys: list[str], mend: tuple[str, object]) -> PydanticCustomError:
-    """The error of a rule between keys.
-
-    Parameters
-    ----------
-    message : str
-        What is wrong, without a full stop.
-    keys : list of str
-        The keys that disagree, with their sections: 'sample.z_min'.
-    mend : tuple
-        A key, with its section, and a value that would do.
-    """
-    return PydanticCustomError(CONFLICT, message, {"keys": keys, "mend": mend})
-
-
-class Survey(_Section):
+class Survey(Section):
     """Where the cubes come from."""
 
     source: Literal["sdss", "simulated", "files", "none"] = Field(
         "sdss",
-        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own survey; files: paths in the sample sheet; none: no cubes, the emulator on a table alone",
+        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own simulated survey; files: cubes whose paths are in the sample sheet; none: no cubes, only the emulator, trained on a table",
     )
     release: Literal["dr15", "dr17"] = Field(
-        "dr17", description="data release; sets the layout of the archive and of the cubes"
+        "dr17", description="data release, which sets the layout of the archive and of the cubes"
     )
     base: Address = Field(
         "https://data.sdss.org/",
-        description="address above sas/, or the folder of the files: https://, file:// or a path",
+        description="address of the archive (the part before sas/), or the folder that holds the files: https://, file:// or a path",
     )
     mirror: LocalPath = Field(
-        "",
-        description="local folder (path or file://) with the archive's layout, looked in before base; empty: none",
+        "", description="local copy of the archive (path or file://), searched before base; empty for none"
     )
     timeout: float = Field(
-        60.0, gt=0, description="seconds without data, or below 10 kB/s, after which a download is tried again"
+        60.0, gt=0, description="seconds without data, or at less than 10 kB/s, before a download is retried"
     )
     keep_cubes: bool = Field(
         True,
-        description="keep cubes in data_folder, shared by runs; false: deleted after use, downloaded again when extract changes",
+        description="keep the cubes in data_folder, where runs share them; false: delete them after use and download them again whenever extract changes",
     )
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
     data_folder: LocalPath = Field(
-        "data", min_length=1, description="folder of the kept cubes, one level per DRP version"
+        "data", min_length=1, description="folder for the kept cubes, with a subfolder for each DRP version"
     )
 
     @model_validator(mode="after")
     def _somewhere(self):
         if self.source in ("sdss", "files") and not self.base.strip():
-            raise _conflict(
+            raise conflict(
                 f"survey.source is {self.source}, so survey.base must say where the cubes are",
                 ["survey.base", "survey.source"],
                 ("survey.base", Survey.model_fields["base"].default if self.source == "sdss" else "."),
@@ -119,33 +48,38 @@ class Survey(_Section):
         return self
 
 
-class Sample(_Section):
-    """Which galaxies."""
+class Sample(Section):
+    """Which galaxies to use."""
 
-    sheet: LocalPath = Field("", description="sample sheet; empty: samples/<run>.tsv")
-    limit: int | None = Field(None, ge=1, description="use only the first so many galaxies of the sheet")
-    plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty: all")
-    z_min: float = Field(0.0, ge=0, description="mangrove select: redshift above this")
-    z_max: float = Field(0.15, gt=0, le=1, description="mangrove select: redshift below this")
+    sheet: LocalPath = Field("", description="sample sheet; empty for samples/<run>.tsv")
+    limit: int | None = Field(
+        None, ge=1, description="use only this many galaxies, from the top of the sheet; null for all"
+    )
+    plateifus: list[str] = Field([], description="use only these galaxies of the sheet; empty for all")
+    z_min: float = Field(0.0, ge=0, description="mangrove select: use redshifts above this value")
+    z_max: float = Field(0.15, gt=0, le=1, description="mangrove select: use redshifts below this value")
     desom_z_max: float = Field(
-        0.15, gt=0, description="mangrove select: redshift below this for the maps of spectra (column desom)"
+        0.15, gt=0, description="mangrove select: upper redshift limit for the maps of spectra (column desom)"
     )
     convlstm_z_max: float = Field(
-        0.08, gt=0, description="mangrove select: redshift below this for the line-cube networks (column convlstm)"
+        0.08, gt=0, description="mangrove select: upper redshift limit for the line-cube networks (column convlstm)"
     )
     drop_critical: bool = Field(
         True,
-        description="leave out cubes with the CRITICAL quality bit (30); one listed all the same gives an empty artefact",
+        description="exclude cubes with the CRITICAL quality bit (30); if the sheet lists one anyway, its artefact is empty",
     )
     agn: Address = Field(
-        "", description="mangrove select: AGN catalogue, an address, a path, or a path below survey.base; empty: none"
+        "",
+        description="mangrove select: AGN catalogue, as an address, a path, or a path below survey.base; empty for none",
     )
-    morphology: Address = Field("", description="mangrove select: catalogue of Hubble types, likewise; empty: none")
+    morphology: Address = Field(
+        "", description="mangrove select: catalogue of Hubble types, given in the same way; empty for none"
+    )
 
     @model_validator(mode="after")
     def _rising_redshifts(self):
         if self.z_min >= self.z_max:
-            raise _conflict(
+            raise conflict(
                 f"sample.z_min {self.z_min:g} must be below sample.z_max {self.z_max:g}",
                 ["sample.z_min", "sample.z_max"],
                 ("sample.z_min", 0.0),
@@ -153,210 +87,261 @@ class Sample(_Section):
         return self
 
 
-class Extract(_Section):
+class Extract(Section):
     """From a cube to baxels."""
 
     engine: Literal["powerbin", "vorbin"] = Field(
         "powerbin",
-        description="powerbin: covariance inside the binning; vorbin: the published engine, covariance afterwards",
+        description="powerbin: covariance is part of the binning; vorbin: the published code, with covariance applied afterwards",
     )
-    target_snr: float = Field(20.0, gt=0, description="signal to noise per pixel of a bin")
-    min_snr: float = Field(2.0, ge=0, description="spaxels below this signal to noise are left out")
-    continuum_range: Range = Field([5600.0, 6750.0], description="observed range of signal and noise, Angstrom")
+    target_snr: float = Field(20.0, gt=0, description="target signal-to-noise ratio per pixel of a bin")
+    min_snr: float = Field(2.0, ge=0, description="spaxels below this signal-to-noise ratio are left out")
+    continuum_range: Range = Field(
+        [5600.0, 6750.0], description="observed wavelength range in which signal and noise are measured, Angstrom"
+    )
     covariance: Literal["manga", "none"] | Annotated[float, Field(ge=1)] = Field(
         "manga",
-        description="noise of a bin over its quadrature sum: manga (1 + 1.62 log10 n up to 100 spaxels), none, or a factor for n >= 100",
+        description="noise of a bin relative to the quadrature sum over its n spaxels: manga (1 + 1.62 log10 n, constant above n = 100), none, or the factor for n >= 100",
     )
-    window_pixels: int = Field(10, ge=2, le=50, description="wavelength pixels per line of the line windows")
+    window_pixels: int = Field(10, ge=2, le=50, description="width of the window around each line, wavelength pixels")
 
 
-class Fit(_Section):
-    """Stars and gas by pPXF."""
+class Preprocessing(Section):
+    """Corrections and masks shared by the fit, the training spectra and the emulator."""
+
+    ebv_scale: float = Field(
+        1.0,
+        ge=0,
+        description="factor applied to the Galactic E(B-V): 1 as published, 0.86 as recalibrated by Schlafly & Finkbeiner (2011), 0 for no correction",
+    )
+    sky_half_width: float = Field(
+        8.0, ge=0, description="half width of the mask on each night-sky line, Angstrom (observed); 0 for no masks"
+    )
+
+
+class SplitSection(Section):
+    """How galaxies are divided into training, validation and test sets."""
+
+    seed: int | None = Field(None, ge=0, description="seed of the split; null for the seed of the run")
+    validation_fraction: float = Field(0.1, ge=0, lt=1, description="fraction of the galaxies used for validation")
+    test_fraction: float = Field(0.2, ge=0, lt=1, description="fraction of the galaxies held out for testing")
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self):
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise conflict(
+                "split.validation_fraction + split.test_fraction must be below 1: "
+                f"they are {self.validation_fraction:g} + {self.test_fraction:g}",
+                ["split.validation_fraction", "split.test_fraction"],
+                ("split.test_fraction", 0.2 * (1 - self.validation_fraction)),
+            )
+        return self
+
+
+class Fit(Section):
+    """Stellar continuum and emission lines, fitted with pPXF."""
 
     templates: LocalPath = Field(
         "mastar",
-        description="library of stellar populations: mastar (embedded), or a path: HDF5, npz of pPXF, or a folder of MILES FITS files (docs/labels.md)",
+        description="stellar population templates: mastar (embedded), or the path of an HDF5 file, a pPXF npz file or a folder of MILES FITS files (docs/labels.md)",
     )
-    rest_range: Range = Field([3650.0, 7400.0], description="fitted rest-frame range, Angstrom, vacuum")
+    rest_range: Range = Field([3650.0, 7400.0], description="rest-frame wavelength range of the fit, Angstrom (vacuum)")
     attenuation: Literal["calzetti", "polynomial"] = Field(
         "calzetti",
-        description="calzetti: dust of the stars by its curve, then the polynomial; polynomial: dust from the polynomial's shape, as published",
+        description="calzetti: stellar attenuation from the Calzetti curve, with the polynomial on top; polynomial: attenuation from the shape of the polynomial, as published",
     )
     polynomial_degree: int = Field(8, ge=0, le=30, description="degree of the multiplicative polynomial")
     calibration_error: float = Field(
         0.01,
         ge=0,
-        description="expected size of the polynomial's coefficients beside a dust curve (flux calibration); 0: no limit",
+        description="expected size of the polynomial coefficients when a dust curve is fitted as well (flux calibration error); 0 for no limit",
     )
     regularisation: float = Field(
-        0.0, ge=0, description="smoothness of the weights over age and [M/H], as pPXF's regul; 0: none"
+        0.0, ge=0, description="smoothness of the template weights over age and [M/H], as in pPXF's regul; 0 for none"
     )
-    age_limit: bool = Field(True, description="no population older than the universe at the galaxy's redshift")
+    age_limit: bool = Field(True, description="exclude templates older than the universe at the redshift of the galaxy")
     clip_sigma: float = Field(
-        5.0, ge=0, description="pixels away from lines with larger residuals, in robust sigma, are left out; 0: none"
+        5.0,
+        ge=0,
+        description="mask pixels outside the lines whose residual exceeds this many robust sigma; 0 for no clipping",
     )
     n_draw: int = Field(
-        16, ge=2, le=200, description="noisy copies of each fit's model, from which the errors of the populations come"
+        16,
+        ge=2,
+        le=200,
+        description="noise realisations of each best-fit model, from which the errors of the populations are estimated",
     )
-    sky_half_width: float = Field(8.0, ge=0, description="half width of the masks on sky lines, Angstrom, observed")
-    ebv_scale: float = Field(1.0, ge=0, description="factor on the Galactic E(B-V): 1 published, 0.86 recalibrated")
     rescale_noise: bool = Field(
-        False, description="scale the errors by the robust residual of a first fit (formal variances too small)"
+        False,
+        description="rescale the errors by the robust scatter of the residuals of a first fit, in units of the errors; for cubes whose formal variances are too small",
     )
-    velocity_bound: float = Field(1000.0, gt=0, description="largest velocity from the catalogue redshift, km/s")
+    velocity_bound: float = Field(1000.0, gt=0, description="largest velocity relative to the catalogue redshift, km/s")
     min_good_fraction: float = Field(
         0.5, gt=0, le=1, description="smallest fraction of good pixels in the fitted range"
     )
     stellar_kinematics: Literal["free", "bounded", "fixed"] = Field(
         "free",
-        description="of baxels below bright_snr: free; bounded: near those of the nearest brighter baxel; fixed: taken from it",
+        description="stellar kinematics of baxels below bright_snr: free; bounded: close to those of the nearest bright baxel; fixed: copied from it",
     )
     bright_snr: float = Field(
-        20.0, gt=0, description="signal to noise from which a baxel's stellar kinematics guide others"
+        20.0,
+        gt=0,
+        description="signal-to-noise ratio from which a baxel's stellar kinematics can guide those of fainter ones",
     )
-    kinematics_range: float = Field(100.0, gt=0, description="half width of the bounds with bounded, km/s")
+    kinematics_range: float = Field(
+        100.0, gt=0, description="stellar_kinematics bounded: largest difference from those of the bright baxel, km/s"
+    )
     gas_components: Literal[1, 2] = Field(
         1,
-        description="Gaussians that each emission line may have; of two, the second is used where it lowers the BIC by 10 (docs/labels.md)",
+        description="largest number of Gaussians per emission line; a second one is used where it lowers the BIC by 10 (docs/labels.md)",
     )
     broad_lines: bool = Field(
-        False, description="a broad component of the Balmer lines beside them, used by the same criterion"
+        False, description="also try a broad component of the Balmer lines, accepted by the same criterion"
     )
 
 
-class TrainingSpectra(_Section):
+class TrainingSpectra(Section):
     """Normalised rest-frame spectra."""
 
-    rest_range: Range = Field([3650.0, 8950.0], description="rest-frame range, Angstrom, vacuum")
-    n_wave: int = Field(4544, ge=64, description="number of log-spaced bins; a multiple of 2^6")
-    norm_band: Range = Field([4050.0, 4150.0], description="rest-frame band whose mean flux becomes 1, Angstrom")
-    min_good_fraction: float = Field(
-        0.8583, gt=0, le=1, description="smallest fraction of good bins (published 3900 of 4544)"
+    rest_range: Range = Field([3650.0, 8950.0], description="rest-frame wavelength range, Angstrom (vacuum)")
+    n_wave: int = Field(4544, ge=64, description="number of log-spaced wavelength bins; a multiple of 64")
+    norm_band: Range = Field(
+        [4050.0, 4150.0], description="rest-frame band in which the mean flux is normalised to 1, Angstrom"
     )
-    min_snr: float = Field(10.0, ge=0, description="smallest signal to noise per native pixel")
+    min_good_fraction: float = Field(
+        0.8583, gt=0, le=1, description="smallest fraction of good bins (3900 of 4544 as published)"
+    )
+    min_snr: float = Field(10.0, ge=0, description="smallest signal-to-noise ratio per native pixel")
     cut_percentile: float = Field(
-        0.5, ge=0, lt=50, description="percentile of lowest minima and of highest maxima that is removed"
+        0.5,
+        ge=0,
+        lt=50,
+        description="percentage of the spectra removed at either end: those with the lowest minima and those with the highest maxima",
     )
     galactic_extinction: bool = Field(
-        True, description="remove Galactic extinction, so that sky position leaves no mark on the shape"
+        True,
+        description="correct these spectra for Galactic extinction, so that position on the sky leaves no imprint on their shape",
     )
-    validation_fraction: float = Field(0.1, ge=0, lt=1, description="part of the galaxies for validation")
-    test_fraction: float = Field(0.2, ge=0, lt=1, description="part of the galaxies for the test")
 
     @field_validator("n_wave")
     @classmethod
     def _poolable(cls, value: int) -> int:
         if value % 64:
-            raise ValueError(f"{value} is no multiple of 64; the nearest is {max(64, round(value / 64) * 64)}")
+            raise ValueError(f"{value} is not a multiple of 64; the nearest is {max(64, round(value / 64) * 64)}")
         return value
 
     @model_validator(mode="after")
     def _inside(self):
         low, high = self.rest_range
         if not (low <= self.norm_band[0] and self.norm_band[1] <= high):
-            raise _conflict(
+            raise conflict(
                 f"training_spectra.norm_band {self.norm_band} must lie inside training_spectra.rest_range {self.rest_range}",
                 ["training_spectra.norm_band", "training_spectra.rest_range"],
                 ("training_spectra.norm_band", [round(low + 0.45 * (high - low)), round(low + 0.55 * (high - low))]),
             )
-        if self.validation_fraction + self.test_fraction >= 1:
-            raise _conflict(
-                "training_spectra.validation_fraction + training_spectra.test_fraction must be below 1: "
-                f"they are {self.validation_fraction:g} + {self.test_fraction:g}",
-                ["training_spectra.validation_fraction", "training_spectra.test_fraction"],
-                ("training_spectra.test_fraction", 0.2 * (1 - self.validation_fraction)),
-            )
         return self
 
 
-class LineCube(_Section):
-    """Emission-line cubes."""
+class LineCube(Section):
+    """Cubes around the emission lines."""
 
-    size: int = Field(32, ge=8, description="spaxels on a side, centred on the object")
+    size: int = Field(32, ge=8, description="spaxels on a side, centred on the galaxy")
 
 
-class Emulator(_Section):
-    """Emission lines from the shape of the starlight."""
+class EmulatorSection(Section):
+    """Emission lines predicted from the shape of the stellar continuum."""
 
-    enabled: bool = Field(True, description="train and judge the emulator in this run")
+    enabled: bool = Field(True, description="train and evaluate the emulator in this run")
     source: Literal["baxels", "desi"] = Field(
-        "baxels", description="what it learns from: the run's own baxels, or a prepared table of DESI galaxies"
+        "baxels", description="training data: the baxels of this run, or a table of DESI galaxies"
     )
     desi_file: LocalPath = Field(
-        "", description="source desi: the table (HDF5), prepared or written by mangrove desi-table (docs/emulator.md)"
+        "",
+        description="source desi: the table (HDF5), ready-made or written by mangrove desi-table (docs/emulator.md)",
     )
     luminosity: bool = Field(
-        True, description="use the continuum luminosity beside the colours where the table has one; baxels have none"
+        True,
+        description="use the continuum luminosity in addition to the colours if the table has it; baxels have none",
     )
     bin_range: Range = Field(
         [3400.0, 7000.0],
-        description="rest-frame range of the bins of baxels, Angstrom; bins beyond the data are left out",
+        description="rest-frame wavelength range of the continuum bins of baxels, Angstrom; bins that the data do not cover are dropped",
     )
     n_bin: int = Field(12, ge=3, le=100, description="number of these bins")
     architecture: Literal["shared", "per_line"] = Field(
-        "shared", description="shared: one network for all lines; per_line: the published network of each line"
+        "shared", description="shared: one network for all lines; per_line: one network for each line, as published"
     )
-    hidden: list[Annotated[int, Field(ge=1)]] = Field([128, 128], description="hidden layers of the shared network")
-    n_component: int = Field(2, ge=1, le=5, description="Gaussians per line of the shared network")
-    members: int = Field(4, ge=1, le=16, description="networks of the ensemble")
-    batch_size: int = Field(512, ge=1, description="rows per step; all of them where there are fewer")
-    epochs: int = Field(20, ge=1, description="passes over the training rows")
-    learning_rate: float = Field(3e-3, gt=0, description="largest learning rate of AdamW")
+    hidden: list[Annotated[int, Field(ge=1)]] = Field(
+        [128, 128], description="sizes of the hidden layers of the shared network"
+    )
+    n_component: int = Field(2, ge=1, le=5, description="Gaussians per line in the output of the shared network")
+    members: int = Field(4, ge=1, le=16, description="number of networks in the ensemble")
+    batch_size: int = Field(512, ge=1, description="rows per training step; all of them if there are fewer")
+    epochs: int = Field(20, ge=1, description="number of passes over the training rows")
+    learning_rate: float = Field(3e-3, gt=0, description="peak learning rate of AdamW")
     weight_decay: float = Field(1e-4, ge=0, description="weight decay of AdamW")
-    patience: int | None = Field(None, ge=1, description="stop after so many epochs without a lower validation loss")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        description="stop after this many epochs without a lower validation loss; null to train for all epochs",
+    )
     keep_best: bool = Field(
         True,
-        description="keep the epoch of the lowest validation loss; false: the last one, where too few galaxies are left for validation to judge by",
+        description="keep the epoch with the lowest validation loss; false: keep the last one, if there are too few validation galaxies to choose by",
     )
     learning_curve: list[Annotated[float, Field(gt=0, le=1)]] = Field(
-        [0.03, 0.1, 0.3, 1.0], description="parts of the training rows of the learning curve; empty: no curve"
+        [0.03, 0.1, 0.3, 1.0],
+        description="fractions of the training rows for the learning curve; empty for no curve",
     )
 
 
-class Report(_Section):
+class Report(Section):
     """The report."""
 
     truth_spectra: int = Field(
-        16, ge=8, description="simulated survey: spectra of known populations per case of the table of truth"
+        16, ge=8, description="simulated survey: number of spectra for each case in the table of known populations"
     )
     truth_library: LocalPath = Field(
-        "", description="simulated survey: another template library (a path) for spectra that the fit cannot match"
+        "",
+        description="simulated survey: path of a second template library, for spectra that the fit cannot match; empty for none",
     )
-    examples: int = Field(6, ge=0, le=20, description="galaxies that are shown one by one")
+    examples: int = Field(6, ge=0, le=20, description="number of galaxies shown one by one")
 
 
-class Config(_Section):
+class Config(Section):
     """One run of mangrove."""
 
     run: str = Field("dr17", pattern=RUN_NAME, description="name of the run; results go to results/<run>/")
-    seed: int = Field(1, ge=0, description="seed of every random draw, together with the galaxy's name")
+    seed: int = Field(1, ge=0, description="seed of all random draws, combined with the name of the galaxy")
     survey: Survey = Survey()
     sample: Sample = Sample()
     extract: Extract = Extract()
+    preprocessing: Preprocessing = Preprocessing()
+    split: SplitSection = SplitSection()
     fit: Fit = Fit()
     training_spectra: TrainingSpectra = TrainingSpectra()
     line_cube: LineCube = LineCube()
-    emulator: Emulator = Emulator()
+    emulator: EmulatorSection = EmulatorSection()
     report: Report = Report()
 
     @model_validator(mode="after")
     def _something_to_do(self):
         emulator = self.emulator
         if emulator.enabled and emulator.source == "desi" and not emulator.desi_file:
-            raise _conflict(
+            raise conflict(
                 "emulator.source is desi, so emulator.desi_file must name the table",
                 ["emulator.source", "emulator.desi_file"],
                 ("emulator.desi_file", "data/real/desi/desi_sv3_continuum_ew.h5"),
             )
         if self.survey.source == "none" and not emulator.enabled:
-            raise _conflict(
-                "survey.source is none, so emulator.enabled must be true: nothing else runs without cubes",
+            raise conflict(
+                "survey.source is none, so emulator.enabled must be true: without cubes there is nothing else to run",
                 ["survey.source", "emulator.enabled"],
                 ("emulator.enabled", True),
             )
         if self.survey.source == "none" and emulator.source != "desi":
-            raise _conflict(
-                "survey.source is none, so emulator.source must be desi: nothing else runs without cubes",
+            raise conflict(
+                "survey.source is none, so emulator.source must be desi: without cubes there are no baxels to train on",
                 ["survey.source", "emulator.source"],
                 ("emulator.source", "desi"),
             )
@@ -367,7 +352,7 @@ class Config(_Section):
         """Path of the sample sheet."""
         return Path(self.sample.sheet or f"samples/{self.run}.tsv")
 
-
-def is_section(annotation) -> bool:
-    """Whether the type of a key is a section of the configuration."""
-    return isinstance(annotation, type) and issubclass(annotation, _Section)
+    @property
+    def split_seed(self) -> int:
+        """Seed of the split of galaxies into training, validation and test sets."""
+        return self.seed if self.split.seed is None else self.split.seed

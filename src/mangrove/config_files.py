@@ -1,20 +1,21 @@
-"""Reading files of the configuration, and saying what is wrong with them: where, and how to mend it."""
+"""Reading configuration files, and saying what is wrong with them, where, and how to mend it."""
 
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from mangrove import yaml_files
-from mangrove.config import CONFLICT, NOT_BOOLEAN, Config, is_section
+from mangrove import moved_keys, yaml_files
+from mangrove.config import Config
+from mangrove.config_values import CONFLICT, NOT_BOOLEAN, is_section
 from mangrove.errors import ConfigError
 
 #: Plain words for what pydantic says, by the type of its error.
 _PLAIN = {
-    "string_pattern_mismatch": "must be of letters, digits, _ . - only, a letter or digit first",
+    "string_pattern_mismatch": "must consist of letters, digits, _ . - and begin with a letter or digit",
     "string_type": "must be text",
     "float_parsing": "must be a number",
     "float_type": "must be a number",
@@ -24,7 +25,7 @@ _PLAIN = {
     "bool_parsing": "must be true or false",
     "bool_type": "must be true or false",
     "list_type": "must be a list: [first, second]",
-    "model_type": "must hold keys of its own, one a line, indented",
+    "model_type": "must contain keys of its own, one per line, indented",
 }
 
 
@@ -65,8 +66,10 @@ def validate(
     try:
         return Config.model_validate(values)
     except ValidationError as error:
-        problems = [_explain(e, places) for e in _one_per_key(error.errors())]
-        raise ConfigError("the configuration is wrong.\n" + "\n".join(problems)) from None
+        problems = _one_per_key(error.errors())
+        moved = moved_keys.explain(_old_key(p, places) for p in problems if _has_moved(p))
+        others = [_explain(p, places) for p in problems if not _has_moved(p)]
+        raise ConfigError("the configuration is wrong.\n" + "\n".join([*others, *moved])) from None
 
 
 def check(config: Config) -> None:
@@ -80,7 +83,7 @@ def check(config: Config) -> None:
     emulator = config.emulator
     if emulator.enabled and emulator.source == "desi" and not Path(emulator.desi_file).is_file():
         raise ConfigError(
-            f"emulator.desi_file {emulator.desi_file} does not exist; see docs/emulator.md (mangrove desi-table)."
+            f"emulator.desi_file {emulator.desi_file} does not exist; docs/emulator.md says how to get it (mangrove desi-table)."
         )
 
 
@@ -90,6 +93,18 @@ def shown(file: str | Path) -> str:
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
+class _KeyPlace(NamedTuple):
+    """Where a key is set: the file ('--config' for the command line, empty for nowhere), the line, the node of its value."""
+
+    file: str = ""
+    line: int = 0
+    node: yaml.Node | None = None
+
+    def __str__(self) -> str:
+        """' in FILE, line N', to go behind a key; empty for nowhere."""
+        return (f" in {self.file}" if self.file else "") + (f", line {self.line}" if self.line else "")
+
+
 class _Places:
     """Where the keys of a configuration are set."""
 
@@ -97,16 +112,16 @@ class _Places:
         self._nodes = [(file, yaml_files.compose(file)) for file in files]
         self._given = yaml.compose(yaml.safe_dump(_plain(given)), yaml.SafeLoader)
 
-    def find(self, keys: Sequence) -> tuple[str, yaml.Node | None]:
-        """The last place that sets a key (' in FILE, line N'), and the node of its value; empty and None for none."""
+    def find(self, keys: Sequence) -> _KeyPlace:
+        """The last place that sets a key."""
         node, _ = yaml_files.find(self._given, keys)
         if node is not None:
-            return " in --config", node
+            return _KeyPlace(moved_keys.COMMAND_LINE, node=node)
         for file, top in reversed(self._nodes):
             node, line = yaml_files.find(top, keys)
             if node is not None:
-                return f" in {file}, line {line}", node
-        return "", None
+                return _KeyPlace(str(file), line, node)
+        return _KeyPlace()
 
 
 def _plain(value):
@@ -153,20 +168,30 @@ def _place(problem: dict[str, Any]) -> tuple[type[BaseModel], list[str]]:
     return section, keys
 
 
+def _has_moved(problem: dict[str, Any]) -> bool:
+    return problem["type"] == "extra_forbidden" and ".".join(_place(problem)[1]) in moved_keys.MOVED
+
+
+def _old_key(problem: dict[str, Any], places: _Places) -> moved_keys.OldKey:
+    keys = _place(problem)[1]
+    place = places.find(keys)
+    return moved_keys.OldKey(".".join(keys), place.file, place.line, problem["input"])
+
+
 def _explain(problem: dict[str, Any], places: _Places) -> str:
     if problem["type"] == CONFLICT:
         return _explain_conflict(problem, places)
     section, keys = _place(problem)
-    where, node = places.find([*keys, *(part for part in problem["loc"][len(keys) :] if isinstance(part, int))])
+    place = places.find([*keys, *(part for part in problem["loc"][len(keys) :] if isinstance(part, int))])
     key = ".".join(keys)
     if problem["type"] == "extra_forbidden":
         known = list(section.model_fields)
         near = difflib.get_close_matches(keys[-1], known, n=1)
-        mend = f"did you mean '{near[0]}'?" if near else f"known keys here: {', '.join(known)}."
-        return f"- unknown key '{key}'{where}; {mend}"
+        mend = f"did you mean '{near[0]}'?" if near else f"the keys here are: {', '.join(known)}."
+        return f"- unknown key '{key}'{place}; {mend}"
     if problem["type"] == "model_type" and problem["input"] is None:
-        return f"- {key}{where} is empty; give it keys, or delete the line."
-    return f"- {key}{where}: {problem['msg']} ({_given(problem, node)}).{_example(section, keys[-1])}"
+        return f"- {key}{place} is empty; add keys below it, or delete the line."
+    return f"- {key}{place}: {problem['msg']} ({_given(problem, place.node)}).{_example(section, keys[-1])}"
 
 
 def _given(problem: dict[str, Any], node: yaml.Node | None) -> str:
@@ -183,7 +208,7 @@ def _given(problem: dict[str, Any], node: yaml.Node | None) -> str:
 def _explain_conflict(problem: dict[str, Any], places: _Places) -> str:
     """A rule between keys: where they are set, and a line that mends it."""
     keys, (mended, value) = problem["ctx"]["keys"], problem["ctx"]["mend"]
-    named = "; ".join(key + places.find(key.split("."))[0] for key in keys)
+    named = "; ".join(f"{key}{places.find(key.split('.'))}" for key in keys)
     section, key = mended.split(".")
     return f"- {problem['msg']} ({named}).\n    for example, below '{section}:':  {_line(key, value)}"
 

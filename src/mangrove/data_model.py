@@ -1,5 +1,7 @@
 """Every dataset of every artefact: dims, type, unit and meaning. The data-model page is generated from this table.
 
+What there is one of is an attribute (:mod:`mangrove.data_model_attributes`).
+
 A dimension is named after what lies along it (``wave``, ``line``, ``baxel``). A dataset with the name of its only
 dimension is that dimension's coordinate, by which xarray selects: ``sel(line="Halpha_6565")``. An axis that docstrings
 give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
@@ -7,8 +9,23 @@ give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_
 
 from dataclasses import dataclass, field, replace
 
+from mangrove import data_model_attributes as attributes
+from mangrove.codes import (
+    BptClass,
+    Enumeration,
+    FitStatus,
+    GasModel,
+    LabelFlag,
+    LineShape,
+    LineStatus,
+    SpaxelStatus,
+    Split,
+    TrainingCut,
+)
+from mangrove.data_model_attributes import Attribute
+
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -18,65 +35,31 @@ KMS = "km s-1"
 
 @dataclass(frozen=True)
 class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, named values, packed by gzip or not.
-
-    Names of lines (``lines``) are held by files with ``_`` for ``-`` (Halpha_6565), as the columns of exported tables
-    have them, and read as :mod:`mangrove.physics.lines` has them (Halpha-6565).
-    """
+    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, codes of its values, packed by gzip or not."""
 
     dims: tuple[str, ...]
     dtype: str
     unit: str
     meaning: str
-    flags: dict[int, str] = field(default_factory=dict)
+    codes: Enumeration | None = None
     packed: bool = False
     optional: bool = False
-    lines: bool = False
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of artefact: where it lies in a run, what it is, and its datasets."""
+    """One kind of artefact: where it lies in a run, what it is, its datasets, and the attributes of its own.
+
+    All kinds have those of :data:`mangrove.data_model_attributes.PROVENANCE` and ``OUTCOME`` besides.
+    """
 
     path: str
     description: str
     fields: dict[str, Field]
+    attributes: dict[str, Attribute] = field(default_factory=dict)
 
 
-SPAXEL_STATUS = {0: "binned", 1: "outside_field", 2: "foreground_star", 3: "masked", 4: "below_min_snr"}
-
-#: One status per fitted baxel; the meanings stand in docs/data-model.md.
-FIT_STATUS = {
-    0: "ok",
-    1: "too_few_pixels",
-    2: "all_masked",
-    3: "not_converged",
-    4: "velocity_at_bound",
-    5: "sigma_star_at_bound",
-    6: "sigma_below_line_spread",
-    7: "no_stellar_continuum",
-    8: "gas_at_bound",
-}
-
-#: What the gas of a baxel is made of (fit.gas_components, fit.broad_lines).
-GAS_MODEL = {0: "none", 1: "one_gaussian", 2: "two_gaussians", 3: "one_and_broad", 4: "two_and_broad"}
-
-#: Bits: what the data say against the profile of a line (docs/labels.md).
-LINE_SHAPE = {1: "not_one_gaussian", 2: "doublet_ratio_rejected"}
-
-LINE_STATUS = {0: "ok", 1: "outside_range", 2: "masked", 3: "no_fit"}
-
-TRAINING_CUT = {
-    0: "kept",
-    1: "too_few_good_pixels",
-    2: "low_snr",
-    3: "no_normalisation",
-    4: "lowest_minimum",
-    5: "highest_maximum",
-}
-
-SPLIT = {0: "train", 1: "validation", 2: "test"}
-
+_SPAXEL_COUNT = f"spaxels by status: {', '.join(status.word for status in SpaxelStatus)}"
 _MAP = ("spaxel_y", "spaxel_x")
 _BAXEL = ("baxel",)
 _SPECTRA = ("baxel", "wave")
@@ -86,16 +69,16 @@ _COMPONENT_LINE = ("baxel", "component", "line")
 _WINDOW = ("line", "window_pixel", *_MAP)
 
 
-def _baxel(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
-    return Field(_BAXEL, dtype, unit, meaning, flags or {})
+def _baxel(unit: str, meaning: str, dtype: str = "f4", codes: Enumeration | None = None) -> Field:
+    return Field(_BAXEL, dtype, unit, meaning, codes)
 
 
 def _lines(meaning: str) -> Field:
-    return Field(("line",), "str", "1", meaning, lines=True)
+    return Field(("line",), "str", "1", meaning)
 
 
-def _map(unit: str, meaning: str, dtype: str = "f4", flags: dict[int, str] | None = None) -> Field:
-    return Field(_MAP, dtype, unit, meaning, flags or {}, packed=True)
+def _map(unit: str, meaning: str, dtype: str = "f4", codes: Enumeration | None = None) -> Field:
+    return Field(_MAP, dtype, unit, meaning, codes, packed=True)
 
 
 EXTRACT = Kind(
@@ -104,7 +87,7 @@ EXTRACT = Kind(
     {
         "wave": Field(("wave",), "f8", "Angstrom", "observed wavelength, vacuum"),
         "bin_id": _map("1", "baxel of each spaxel, -1 if in none", "i4"),
-        "spaxel_status": _map("1", "what became of each spaxel", "i1", SPAXEL_STATUS),
+        "spaxel_status": _map("1", "what became of each spaxel", "i1", SpaxelStatus),
         "signal": _map(FLUX, "median flux over the continuum range"),
         "noise": _map(FLUX, "median 1/sqrt(ivar) over the continuum range"),
         "image": Field(("band", *_MAP), "f4", "as in the cube", "broad-band images", packed=True),
@@ -113,7 +96,11 @@ EXTRACT = Kind(
         "ivar": Field(_SPECTRA, "f4", IVAR, "inverse variance of flux, spatial covariance included; 0 where masked"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where fewer than half of the spaxels are good", packed=True),
         "lsf": Field(
-            _SPECTRA, "f4", "Angstrom", "line spread, Gaussian sigma, observed frame, mean; 0 where masked", packed=True
+            _SPECTRA,
+            "f4",
+            "Angstrom",
+            "line spread function (LSF), Gaussian sigma, observed frame, mean; 0 where masked",
+            packed=True,
         ),
         "n_spaxel": _baxel("1", "number of spaxels", "i4"),
         "area": _baxel("arcsec2", "area on the sky"),
@@ -125,7 +112,7 @@ EXTRACT = Kind(
         "radius_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
         "extent": _baxel("arcsec", "root mean square distance of its spaxels from their mean position"),
         "extent_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
-        "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
+        "snr": _baxel("1", "S/N per pixel reached, covariance included"),
         "covariance_factor": _baxel("1", "noise over its quadrature sum"),
         "line": _lines("lines of the windows"),
         "window_wave": Field(
@@ -134,6 +121,7 @@ EXTRACT = Kind(
         "window_flux": Field(_WINDOW, "f4", FLUX, "native pixels around each line; 0 where invalid", packed=True),
         "window_ivar": Field(_WINDOW, "f4", IVAR, "inverse variance; 0 where invalid", packed=True),
     },
+    attributes.EXTRACT,
 )
 
 #: Where a baxel lies: taken along from artefact to artefact, so that tables of a survey need one input per galaxy.
@@ -144,11 +132,11 @@ FIT = Kind(
     "Stars and gas of every baxel from one pPXF fit. Spectra of the model are not kept: weights and parameters give them.",
     {
         **{name: EXTRACT.fields[name] for name in PLACE},
-        "spaxel_count": Field(("spaxel_status",), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"),
-        "status": _baxel("1", "outcome of the fit", "i1", FIT_STATUS),
+        "spaxel_count": Field(("spaxel_status",), "i4", "1", _SPAXEL_COUNT),
+        "status": _baxel("1", "outcome of the fit", "i1", FitStatus),
         "v_star": _baxel(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
         "v_star_err": _baxel(KMS, "its error"),
-        "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for line spread"),
+        "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for the LSF"),
         "sigma_star_err": _baxel(KMS, "its error"),
         "sigma_star_fit": _baxel(KMS, "dispersion by which the templates were broadened, uncorrected"),
         "sigma_star_correction": _baxel(
@@ -159,23 +147,26 @@ FIT = Kind(
         ),
         "v_gas": _baxel(KMS, "gas velocity, same convention; of two components of all lines, the narrower"),
         "v_gas_err": _baxel(KMS, "its error"),
-        "sigma_gas": _baxel(KMS, "its velocity dispersion, line spread removed; 1 is the lower bound of the fit"),
+        "sigma_gas": _baxel(KMS, "its velocity dispersion, corrected for the LSF; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),
         "line": _lines("names of the fitted lines"),
         "line_wave": Field(("line",), "f8", "Angstrom", "rest wavelength, vacuum"),
-        "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LINE_STATUS),
+        "line_status": Field(_LINE, "i1", "1", "why a line has no flux", LineStatus),
         "line_flux": Field(
             _LINE, "f4", LINE_FLUX, "flux of all components, Galactic extinction removed; NaN unless line_status is ok"
         ),
         "line_flux_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_flux_sum": Field(
-            _LINE, "f4", LINE_FLUX, "the same without a profile: data minus starlight and other lines, summed directly"
+            _LINE,
+            "f4",
+            LINE_FLUX,
+            "the same without a profile: data minus the stellar continuum and other lines, summed directly",
         ),
         "line_flux_sum_err": Field(_LINE, "f4", LINE_FLUX, "its error"),
         "line_residual": Field(_LINE, "f4", "1", "line_flux_sum minus line_flux, in units of its error"),
         "line_chi2": Field(_LINE, "f4", "1", "mean square of residual over error about the line"),
-        "line_shape": Field(_LINE, "u1", "1", "bits: what the data say against the profile of the line", LINE_SHAPE),
-        "gas_model": _baxel("1", "components of the gas in the model", "i1", GAS_MODEL),
+        "line_shape": Field(_LINE, "u1", "1", "bits: what the data say against the profile of the line", LineShape),
+        "gas_model": _baxel("1", "components of the gas in the model", "i1", GasModel),
         "gas_bic_gain": _baxel("1", "by how much they lower the Bayesian information criterion against one Gaussian"),
         "component": Field(("component",), "str", "1", "names of the components that the settings allow"),
         "component_v": Field(_COMPONENT, "f4", KMS, "velocity, as v_gas; NaN if the component is not in the model"),
@@ -191,16 +182,18 @@ FIT = Kind(
         "component_flux_err": Field(_COMPONENT_LINE, "f4", LINE_FLUX, "its error"),
         "line_ew": Field(_LINE, "f4", "Angstrom", "equivalent width, rest frame, emission positive"),
         "line_ew_err": Field(_LINE, "f4", "Angstrom", "its error"),
-        "line_continuum": Field(_LINE, "f4", FLUX, "mean starlight within 500 km/s of the line"),
+        "line_continuum": Field(_LINE, "f4", FLUX, "mean of the stellar continuum within 500 km/s of the line"),
         "chi2_reduced": _baxel("1", "chi2 per degree of freedom of the fit with the errors used"),
         "noise_scale": _baxel("1", "factor on the formal errors before the fit (1 unless rescaling is on)"),
         "residual_rms": _baxel("1", "robust scatter of residual over error"),
         "n_pixel": _baxel("1", "good pixels in the fit", "i4"),
         "n_free": _baxel("1", "free parameters of the fit: n_pixel - n_free degrees of freedom", "i4"),
         "n_clipped": _baxel("1", "pixels left out as outliers", "i4"),
-        "r_flux": _baxel(FLUX, "mean starlight over SDSS r in the rest frame; NaN where the range does not cover it"),
+        "r_flux": _baxel(
+            FLUX, "mean of the stellar continuum over SDSS r in the rest frame; NaN where the range does not cover it"
+        ),
         "r_flux_err": _baxel(FLUX, "its error"),
-        "snr": _baxel("1", "signal to noise per pixel of the baxel"),
+        "snr": _baxel("1", "S/N per pixel of the baxel"),
         "weights": Field(
             ("baxel", "template"),
             "f4",
@@ -218,28 +211,8 @@ FIT = Kind(
         "template_age": Field(("template",), "f8", "Gyr", "age of each template"),
         "template_metallicity": Field(("template",), "f8", "dex", "[M/H] of each template"),
     },
+    attributes.FIT,
 )
-
-LABEL_FLAG = {
-    1: "no_fit",
-    2: "no_weights",
-    4: "no_masses",
-    8: "line_missing",
-    16: "line_negative",
-    32: "zero_continuum",
-    64: "no_coverage",
-    128: "low_snr",
-    256: "poor_fit",
-    512: "negative_decrement",
-    1024: "below_line_spread",
-    2048: "at_bound",
-    8192: "not_star_forming",
-    16384: "upper_limit",
-    32768: "not_one_gaussian",
-    65536: "doublet_ratio_rejected",
-}
-
-BPT_CLASS = {0: "none", 1: "star_forming", 2: "composite", 3: "agn"}
 
 #: Unit and meaning of every label; each comes with its error and flags (docs/labels.md).
 LABEL = {
@@ -262,7 +235,7 @@ def _label_fields() -> dict[str, Field]:
     for name, (unit, meaning) in LABEL.items():
         fields[name] = _baxel(unit, meaning)
         fields[f"{name}_err"] = _baxel(unit, "its error")
-        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u4", LABEL_FLAG)
+        fields[f"{name}_flag"] = _baxel("1", "bits: why it is missing or not to be trusted", "u4", LabelFlag)
     return fields
 
 
@@ -283,22 +256,25 @@ LABELS = Kind(
         "galaxy_reason": Field(("plateifu",), "str", "1", "its reason, where it is not ok"),
         "n_baxel_of_galaxy": Field(("plateifu",), "i4", "1", "number of baxels; rows lie galaxy by galaxy"),
         "spaxel_count": Field(
-            ("plateifu", "spaxel_status"), "i4", "1", f"spaxels by status: {', '.join(SPAXEL_STATUS.values())}"
+            ("plateifu", "spaxel_status"),
+            "i4",
+            "1",
+            _SPAXEL_COUNT,
         ),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         **{name: EXTRACT.fields[name] for name in PLACE},
         **{name: FIT.fields[name] for name in _FROM_FIT},
         **{
-            f"{name}_flag": _baxel("1", f"bits: why {name} is missing or not to be trusted", "u4", LABEL_FLAG)
+            f"{name}_flag": _baxel("1", f"bits: why {name} is missing or not to be trusted", "u4", LabelFlag)
             for name in ("v_star", "sigma_star", "v_gas", "sigma_gas")
         },
-        "line_flag": Field(_LINE, "u4", "1", "bits of each line, and of its equivalent width", LABEL_FLAG),
+        "line_flag": Field(_LINE, "u4", "1", "bits of each line, and of its equivalent width", LabelFlag),
         **_label_fields(),
         "log_sfr_density_limit": _baxel(
             LABEL["log_sfr_density"][0], "2 sigma upper limit before dust where Halpha is not detected, NaN elsewhere"
         ),
-        "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BPT_CLASS),
+        "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BptClass),
     },
 )
 
@@ -312,6 +288,7 @@ LINE_CUBE = Kind(
         "window_wave": EXTRACT.fields["window_wave"],
         "line": _lines("names of the lines"),
     },
+    attributes.LINE_CUBE,
 )
 
 TRAINING_SPECTRA = Kind(
@@ -322,16 +299,17 @@ TRAINING_SPECTRA = Kind(
         "flux": Field(_SPECTRA, "f4", "1", "flux over its mean in the normalisation band; masked bins interpolated"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where the flux is interpolated; does not count in a loss"),
         "norm": _baxel(FLUX, "mean flux in the normalisation band"),
-        "snr": _baxel("1", "signal to noise per native pixel"),
+        "snr": _baxel("1", "S/N per native pixel"),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
-        "split": _baxel("1", "side of the split, by galaxy", "i1", SPLIT),
+        "split": _baxel("1", "split, by galaxy", "i1", Split),
         "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "candidate_galaxy": Field(("candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
         "candidate_baxel": Field(("candidate",), "i4", "1", "index of the baxel in its galaxy"),
-        "candidate_cut": Field(("candidate",), "i1", "1", "the cut that removed it", TRAINING_CUT),
+        "candidate_cut": Field(("candidate",), "i1", "1", "the cut that removed it", TrainingCut),
     },
+    attributes.TRAINING_SPECTRA,
 )
 
 _WINDOWS = ("plateifu", *_WINDOW)
@@ -346,7 +324,7 @@ LINE_CUBE_SET = Kind(
         "plateifu": Field(("plateifu",), "str", "1", "galaxies"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
-        "split": Field(("plateifu",), "i1", "1", "side of the split, by mangaid", SPLIT),
+        "split": Field(("plateifu",), "i1", "1", "split, by mangaid", Split),
         "line": _lines("names of the lines"),
     },
 )
@@ -379,6 +357,7 @@ TRUTH = Kind(
         "continuum": _truth(FLUX, "mean noise-free flux over 5600-6750 Angstrom, observed"),
         "light_weight": _truth("1", "light of the stars, mean over 5000-6000 Angstrom rest frame"),
     },
+    attributes.TRUTH,
 )
 
 _OBJECT_LINE = ("object", "line")
@@ -388,13 +367,13 @@ _CONTINUUM = "1e-17 erg s-1 cm-2 Angstrom-1"
 
 EMULATOR_TABLE = Kind(
     "emulator/table.h5",
-    "What the emulator learns from: the starlight of galaxies or baxels in bins, beside their lines.",
+    "What the emulator learns from: the stellar continuum of galaxies or baxels in bins, beside their lines.",
     {
         "bin_edge": Field(("edge",), "f8", "Angstrom", "edges of the bins, rest frame, vacuum"),
         "wave": Field(("wave",), "f8", "Angstrom", "middle of the bins"),
         "line": Field(_PER_LINE, "str", "1", "names of the lines"),
         "identifier": Field(("object",), "str", "1", "galaxy (DESI TARGETID, MaNGA identifier); baxels share it"),
-        "split": Field(("object",), "i1", "1", "side of the split, by identifier", SPLIT),
+        "split": Field(("object",), "i1", "1", "split, by identifier", Split),
         "flux_bins": Field(
             ("object", "wave"),
             "f4",
@@ -423,9 +402,9 @@ EMULATOR_QUALITY = Kind(
         "row": Field(("test",), "i4", "1", "row of the table"),
         "measured": Field(_TEST_LINE, "f4", "1", "as measured; NaN if not"),
         "predicted": Field(_TEST_LINE, "f4", "1", "as the survey would list it"),
-        "own_median": Field(_TEST_LINE, "f4", "1", "median of the galaxies' own distribution, noise taken out"),
-        "noisy": Field(
-            _TEST_LINE, "f4", "1", "a draw of that distribution plus measurement noise; NaN if not measured"
+        "intrinsic_median": Field(_TEST_LINE, "f4", "1", "median of the intrinsic distribution, noise taken out"),
+        "predictive_draw": Field(
+            _TEST_LINE, "f4", "1", "a draw of that distribution with measurement noise; NaN if not measured"
         ),
         "pit": Field(_TEST_LINE, "f4", "1", "probability of values below the measured one; NaN if not measured"),
         "luminosity": Field(("test",), "f4", "1", "log10 of the continuum luminosity; without any, the bluest colour"),
@@ -434,7 +413,7 @@ EMULATOR_QUALITY = Kind(
         "rho_published": Field(_PER_LINE, "f8", "1", "the same of the published networks; NaN without them"),
         "gain": Field(_PER_LINE, "f8", "1", "rho minus rho_published on the same rows"),
         "gain_error": Field(_PER_LINE, "f8", "1", "its error from resampling the rows"),
-        "rho_own": Field(_PER_LINE, "f8", "1", "Spearman correlation of own_median and measured"),
+        "rho_intrinsic": Field(_PER_LINE, "f8", "1", "Spearman correlation of intrinsic_median and measured"),
         "nmad": Field(_PER_LINE, "f8", "1", "1.4826 times the median absolute deviation of predicted minus measured"),
         "coverage": Field(_PER_LINE, "f8", "1", "fraction of the measurements within the 68 % interval"),
         "bias": Field(("line", "quartile"), "f8", "1", "median of predicted minus measured, by luminosity"),

@@ -4,10 +4,17 @@ import logging
 import re
 import sys
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
+
+from tqdm import tqdm
 
 from mangrove.errors import MangroveError
+
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -33,6 +40,23 @@ def rule_log(path: str | None):
     finally:
         root.removeHandler(handler)
         handler.close()
+
+
+def progress(results: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
+    """The results as they come, with a bar on a terminal and a line in the log at every tenth of them.
+
+    Parameters
+    ----------
+    total : int
+        Number of results.
+    what, unit : str
+        What the log and the bar call them: "spectra fitted", "fit".
+    """
+    bar = tqdm(results, total=total, unit=unit, disable=not sys.stderr.isatty())
+    for done, result in enumerate(bar, start=1):
+        if done * 10 // total > (done - 1) * 10 // total:
+            logger.info("%d of %d %s", done, total, what)
+        yield result
 
 
 def failures(folder: Path) -> Counter:

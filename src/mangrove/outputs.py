@@ -1,4 +1,4 @@
-"""Files that commands write: nothing is replaced but a command's own earlier product, and that in one step."""
+"""Files that commands write: only a command's own earlier product is ever replaced, and in one step."""
 
 import os
 import uuid
@@ -29,29 +29,29 @@ def check(
     inputs : iterable of path-like
         What it reads.
     force : bool
-        Whether the user wants it replaced all the same.
+        Whether the user wants it replaced anyway.
 
     Raises
     ------
     OutputError
-        If the target is a folder, or is there and must not be replaced.
+        If the target is a folder, or exists and must not be replaced.
     """
     if target.is_dir():
-        raise OutputError(f"{target} is a folder; give the name of the file to write.")
+        raise OutputError(f"{target} is a folder; give the name of a file to write.")
     place = next(parent for parent in target.absolute().parents if parent.exists())
     if not (place.is_dir() and os.access(place, os.W_OK)):
-        raise OutputError(f"{target} cannot be written: {place} is no folder that you may write to.")
+        raise OutputError(f"{target} cannot be written: {place} is not a folder that you can write to.")
     if force or not target.exists():
         return
     if any(Path(source).exists() and target.samefile(source) for source in inputs):
         raise OutputError(
-            f"{target} is an input of this command, and would be replaced by its output. Check the order of the arguments, "
-            "or give another name for the output (--force replaces it all the same)."
+            f"{target} is an input of this command and would be replaced by its output. Check the order of the arguments, "
+            "or give another name for the output (--force replaces it anyway)."
         )
     if not is_own(target):
         raise OutputError(
-            f"{target} is there and is not {product}, so it was not replaced. Give another name, move it away, or add "
-            "--force."
+            f"{target} already exists and is not {product}, so it was not replaced. Give another name, move the file away, "
+            "or add --force."
         )
 
 
@@ -66,7 +66,7 @@ def replacing(target: str | Path) -> Iterator[Path]:
     """
     # A link stays a link: what it points to is replaced.
     target = Path(os.path.realpath(target))
-    # The end of the name stays, by which astropy tells formats.
+    # The end of the name stays: astropy recognises formats by it.
     part = target.with_name(f".{uuid.uuid4().hex}.part.{target.name}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +87,7 @@ def is_artefact(path: Path, kind: str) -> bool:
         with h5py.File(path, "r") as f:
             if f.attrs.get("kind") != kind or '"code"' in str(f.attrs.get("params")):
                 return False
-            # Artefacts hold datasets with units: whatever else is there is the user's.
+            # Artefacts hold datasets with units: anything else belongs to the user.
             whole = all(isinstance(item, h5py.Dataset) for item in f.values())
             return whole and artefacts.content_hash(f) == f.attrs.get("content_hash")
     except (OSError, KeyError):

@@ -1,7 +1,7 @@
 """Paths as a user writes them: one rule for every key of the configuration and every argument of a command.
 
-``~`` and ``$NAME`` stand for what they do in a shell, ``file://`` may stand before an absolute path, and a relative path
-is below the working folder.
+``~`` and ``$NAME`` are expanded as in a shell, an absolute path may begin with ``file://``, and a relative path starts
+from the working folder.
 """
 
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _SERVER = ("http://", "https://")
-#: An address that lacks a slash would be a path below a folder 'https:'.
+#: An address that lacks a slash would be read as a path below a folder 'https:'.
 _BROKEN = re.compile(r"(https?|file):(?!//)", re.IGNORECASE)
 _UNSET = re.compile(r"\$(\w+|\{[^}]*\})")
 
@@ -21,13 +21,13 @@ def local(value: str) -> str:
     Raises
     ------
     ValueError
-        If it is an address on a server or ``file://`` before a relative path, or names a user or a variable that there
-        is not.
+        If it is an address on a server or ``file://`` before a relative path, or names a user or a variable that does
+        not exist.
     """
     if value.startswith("file://"):
         return _of_file_address(value)
     if "://" in value:
-        raise ValueError("must be a path on this machine (or file:// before an absolute path)")
+        raise ValueError("must be a path on this machine (an absolute one may begin with file://)")
     return _expanded(value)
 
 
@@ -60,13 +60,13 @@ def _of_file_address(value: str) -> str:
     if parts.netloc.startswith("~"):
         text = parts.netloc + text
     elif parts.netloc not in ("", "localhost"):
-        raise ValueError(f"file:// must stand before an absolute path: file:///{parts.netloc}{text}")
+        raise ValueError(f"file:// must be followed by an absolute path: file:///{parts.netloc}{text}")
     return _expanded(text[1:] if text.startswith("/~") else text)
 
 
 def _expanded(value: str) -> str:
     if value.strip() not in ("", value):
-        raise ValueError("must not begin or end with a blank")
+        raise ValueError("must not begin or end with a space")
     if broken := _BROKEN.match(value):
         raise ValueError(f"must have two slashes after {broken[0]} (file:///folder is an absolute path)")
     if not value.startswith("~") and "$" not in value:

@@ -22,8 +22,8 @@ def load_config(files: Sequence[Path]) -> Config:
     default = Path("config.yaml")
     if not default.is_file():
         raise ConfigError(
-            "there is no config.yaml here, which holds the defaults and is at the top of a checkout of mangrove. Run the "
-            f"command there (this is {Path.cwd()})."
+            f"there is no config.yaml in {Path.cwd()}. It contains the defaults and is at the top of a checkout of "
+            "mangrove: run the command there."
         )
     return config_files.load([default, *files])
 
@@ -37,7 +37,7 @@ def check_run(files: Sequence[Path]) -> None:
 
 
 def usable_config(runs: list[str]) -> list[Path]:
-    """The file in configs/ of one of these runs, or else any, that Snakemake would start with; empty if there is none."""
+    """A file in configs/ that Snakemake would start with, of one of these runs if possible; empty if there is none."""
     files = sorted(Path("configs").glob("*.yaml"))
     for file in sorted(files, key=lambda file: (file.stem not in runs, file.stem != "demo")):
         with contextlib.suppress(MangroveError):
@@ -53,7 +53,7 @@ def run_folder(run: str) -> Path:
         if folder.is_dir() and is_run(folder):
             return folder
     runs = [path.name for path in sorted(results.glob("*/")) if is_run(path)]
-    here = f"The runs here: {', '.join(runs)}." if runs else "There is no run here: start one with snakemake."
+    here = f"The runs here are {', '.join(runs)}." if runs else "There is no run here: start one with snakemake."
     raise MangroveError(
         f"neither {results / run} nor {run} is a folder with artefacts. Give the name of a run, or its folder. {here}"
     )
@@ -61,9 +61,9 @@ def run_folder(run: str) -> Path:
 
 @contextlib.contextmanager
 def in_work_folder(run: Path, target: Path) -> Iterator[tuple[Path, Path]]:
-    """Work in the folder in which a run was made, below which the paths of its configuration are.
+    """Work in the folder in which a run was made, where the relative paths of its configuration start.
 
-    Gives the folder of the run and the target as they are to be named there.
+    Yields the folder of the run and the target, as they are named from there.
     """
     # A link to a folder of results stays one: the checkout that holds the link is the place.
     place = run.resolve() if ".." in run.parts else run.absolute()

@@ -50,7 +50,7 @@ class Stale(NamedTuple):
 
 
 def stale_artefacts(run: Path, expected: Iterable[Expected]) -> Iterator[Stale]:
-    """The artefacts of a run that would be made differently now; those that are not there or record nothing are none."""
+    """The artefacts of a run that would be made differently now, leaving out those that are absent or record nothing."""
     for one in expected:
         for name, own in one.files.items():
             recorded = recorded_params(run / name)
@@ -60,7 +60,7 @@ def stale_artefacts(run: Path, expected: Iterable[Expected]) -> Iterator[Stale]:
 
 
 def recorded_params(path: Path) -> dict[str, Any] | None:
-    """Params with which an artefact or a model folder was made; None if it is not there, cannot be read or says nothing."""
+    """Params with which an artefact or a model folder was made; None if it is absent, unreadable or without a record."""
     try:
         if path.suffix == ".json":
             return json.loads(path.read_text(encoding="utf-8"))["training"]["made_from"]["params"]
@@ -71,7 +71,7 @@ def recorded_params(path: Path) -> dict[str, Any] | None:
 
 
 def differences(recorded: Mapping[str, Any], current: Mapping[str, Any]) -> tuple[str, ...]:
-    """In what two sets of params differ, in words ('target_snr 30.0 (was 40.0)'); code first."""
+    """How two sets of params differ, in words ('target_snr 30.0 (was 40.0)'); code first."""
     current = json.loads(json.dumps(dict(current)))
     changed = [key for key in sorted({*recorded, *current}) if _get(recorded, key) != _get(current, key)]
     words = ["code"] if "code" in changed else []
@@ -156,11 +156,11 @@ def warning(run: Path, stale: list[Stale], checked: int) -> str:
     rules = dict.fromkeys(one.rule for one in stale)
     return "\n".join(
         [
-            f"WARNING: {run} holds results that Snakemake has no record of (copied, or .snakemake was deleted) and that "
-            f"would be made differently now: {len(stale)} of {checked} that were looked at.",
+            f"WARNING: {run} contains results that Snakemake has no record of (they were copied, or .snakemake was deleted) "
+            f"and that would be made differently now: {len(stale)} of {checked} checked.",
             *(f"  {len(some)} x {some[0].rule}: {', '.join(some[0].why)}" for some in alike.values()),
-            f"They are used as they are. 'mangrove verify {run.name}' checks all; '--forcerun {' '.join(rules)}' makes "
-            "them and what depends on them anew.",
+            f"They are used as they are. 'mangrove verify {run.name}' checks all results; '--forcerun {' '.join(rules)}' "
+            "remakes these and everything that depends on them.",
         ]
     )
 

@@ -1,4 +1,4 @@
-"""Whether the artefacts of a run still are what they were made as, from what was made."""
+"""Whether the artefacts of a run are unchanged, and were made from the inputs that are there now."""
 
 import json
 import os
@@ -20,7 +20,7 @@ class Verification(NamedTuple):
     problems: list[str]
 
 
-class Comparison(NamedTuple):
+class WorkflowComparison(NamedTuple):
     """Lines for artefacts that would be made differently now, and what they were compared with."""
 
     problems: list[str]
@@ -47,7 +47,7 @@ def verify_run(run: Path) -> Verification:
     return Verification(len(files), [problem for path in files for problem in _check(path)])
 
 
-def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
+def against_workflow(run: Path, config: list[Path] | None = None) -> WorkflowComparison:
     """Compare the params and the code of a run's artefacts with those that the workflow would use now.
 
     Parameters
@@ -64,14 +64,16 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     """
     root = staleness.checkout_of(run)
     if root is None:
-        return Comparison(
-            [], "Not compared with the workflow: no Snakefile here or above the run. Start in a checkout."
+        return WorkflowComparison(
+            [],
+            "Not compared with the workflow: there is no Snakefile here or above the run. Run this command in a checkout.",
         )
     files = config or staleness.config_of(root, run.resolve().name)
     if files is None:
         name = run.resolve().name
-        return Comparison(
-            [], f"Not compared with the workflow: which file of configs/ has 'run: {name}'? Give --config."
+        return WorkflowComparison(
+            [],
+            f"Not compared with the workflow: no file of configs/, or more than one, has 'run: {name}'. Give --config.",
         )
     # Read here first: errors name what is wrong, which Snakemake's do not.
     given = config_files.load([root / "config.yaml", *files]).run
@@ -81,14 +83,14 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> Comparison:
     ]
     shown = " and ".join(["config.yaml", *(os.path.relpath(file, root) for file in files)])
     other = f", the configuration of run '{given}'" if given != run.resolve().name else ""
-    advice = " Snakemake makes them anew if it has a record of them, else with --forcerun RULE." if problems else ""
-    return Comparison(problems, f"Compared with what the workflow would use now ({shown}{other}).{advice}")
+    advice = " Snakemake remakes them if it has a record of them; otherwise use --forcerun RULE." if problems else ""
+    return WorkflowComparison(problems, f"Compared with what the workflow would use now ({shown}{other}).{advice}")
 
 
 def check_chain(run: Path, inputs_of_labels: Mapping[str, str], extract: Path, extract_hash: str) -> None:
     """Refuse bins that are not those of the labels: labels are made from fits, and fits from extracts.
 
-    Of a galaxy whose fit is not there any more nothing is known.
+    Nothing is known of a galaxy whose fit is gone.
 
     Parameters
     ----------
@@ -159,7 +161,7 @@ def _check(path: Path) -> list[str]:
 
 
 def _current_hash(source: Path) -> str:
-    """Hash of an input as it lies there; empty if it cannot be read, which is not the one recorded either."""
+    """Hash of an input as it is now; empty, and so never the recorded one, if it cannot be read."""
     try:
         return artefacts.input_hash(source)
     except (ArtefactError, OSError):

@@ -1,4 +1,4 @@
-"""Reading YAML as its author meant it: faults, and words that YAML takes for something else, with file and line."""
+"""Reading YAML as its author meant it: faults, and values that YAML would misread, are named with file and line."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -23,14 +23,14 @@ def parse(file: str | Path) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        If it cannot be read, is not valid, gives a key twice, or holds a word that YAML takes for another number, a date
-        or no text; the error names the line.
+        If it cannot be read, is not valid, gives a key twice, or contains a value that YAML would misread (as another
+        number or a date); the error names the line.
     """
     node = compose(file)
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(f"{file} must hold 'key: value' lines, for example 'run: myrun'.")
+        raise ConfigError(f"{file} must contain 'key: value' lines, for example 'run: myrun'.")
     loader = yaml.SafeLoader("")
     try:
         return loader.construct_document(node)
@@ -119,30 +119,30 @@ def _key_problems(key: yaml.Node, first: dict[str, yaml.Node]) -> Iterator[tuple
         return
     if key.tag != f"{_TAG}str":
         name = key.value if isinstance(key, yaml.ScalarNode) else "a list or mapping"
-        yield f"the key '{name}' is no text to YAML; correct it, or put it in quotes.", key
+        yield f"YAML does not read the key '{name}' as text; correct it, or put it in quotes.", key
     elif first.setdefault(key.value, key) is not key:
         line = first[key.value].start_mark.line + 1
-        yield f"not valid YAML: the key '{key.value}' is there twice, first in line {line}; keep one of them.", key
+        yield f"not valid YAML: the key '{key.value}' appears twice, first in line {line}; keep only one.", key
 
 
 def _misread(node: yaml.ScalarNode) -> str:
-    """What is wrong with a word without quotes that YAML reads as something else than it looks like; empty if nothing."""
+    """What is wrong with an unquoted value that YAML reads as something other than it looks; empty if nothing."""
     if node.style is not None or not node.tag.startswith(_TAG):
         return ""
     kind, text = node.tag.removeprefix(_TAG), node.value
     if kind == "timestamp":
         return f"YAML reads {text} as a date; write it in quotes: '{text}'."
     if kind == "str" and _NEW_OCTAL.fullmatch(text):
-        return f"{text} is a number to some readers of YAML and text to others; write {int(text, 8)}, or '{text}'."
+        return f"some YAML readers take {text} for a number, others for text; write {int(text, 8)}, or '{text}'."
     if (kind == "int" and not _WHOLE.fullmatch(text)) or (kind == "float" and not _DECIMAL.fullmatch(text)):
         number = yaml.safe_load(text)
         return (
-            f"YAML reads {text} as {number!r}; write {number!r} if that is meant, {_plain(text)}or '{text}' in quotes if it "
-            "is text."
+            f"YAML reads {text} as {number!r}; write {number!r} if you mean that, {_plain(text)}or '{text}' in quotes if "
+            "you mean text."
         )
     return ""
 
 
 def _plain(text: str) -> str:
-    """The number that leading zeros hide, as part of an advice."""
-    return f"{int(text)} without the zeros if that is meant, " if re.fullmatch(r"[-+]?0[0-9]+", text) else ""
+    """The number without its leading zeros, as a part of the advice."""
+    return f"{int(text)} without the zeros if you mean that, " if re.fullmatch(r"[-+]?0[0-9]+", text) else ""

@@ -8,16 +8,15 @@ import pytest
 from astropy.io import fits
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import FitStatus, LabelFlag
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.galaxy_labels import baxel_labels
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.populations import template_table
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.readers.reading import read_cube
@@ -101,7 +100,7 @@ def test_golden_values(manga, name, i):
 @pytest.mark.parametrize("name", LIBRARIES)
 def test_a_masked_spectrum_has_no_labels_and_says_so(manga, name):
     result, labels = manga[name, 5]
-    assert result.status == fit_results.ALL_MASKED
+    assert result.status == FitStatus.ALL_MASKED
     for label, (value, error, flag) in labels.items():
         assert np.isnan(value[0]) and np.isnan(error[0]) and flag[0] & LabelFlag.NO_FIT, label
 
@@ -140,7 +139,7 @@ def test_a_blueberry_s_lines_are_those_of_metal_poor_star_formation(real_data, l
     galaxy, spectrum = galaxy_of(wave, flux, ivar, ~good, lsf, 0.0472323, library(name))
     result = fit_spectrum(spectrum, *galaxy)
     halpha, hbeta, oiii, nii = (
-        result.line_flux[LINES.index(n)] for n in ("Halpha-6565", "Hbeta-4863", "OIII-5008", "NII-6585")
+        result.line_flux[LINES.index(n)] for n in ("Halpha_6565", "Hbeta_4863", "OIII_5008", "NII_6585")
     )
     assert oiii / hbeta > 5
     assert nii / halpha < 0.1
@@ -149,7 +148,7 @@ def test_a_blueberry_s_lines_are_those_of_metal_poor_star_formation(real_data, l
     labels = labels_of(galaxy, result, library(name))
     assert labels["d_bpt"].value[0] < 0
     # Between such lines there is hardly an absorption line: the dispersion of the stars is not measured, and says so.
-    assert result.status == fit_results.SIGMA_AT_BOUND
+    assert result.status == FitStatus.SIGMA_STAR_AT_BOUND
     assert labels["log_age_lw"].flag[0] & LabelFlag.AT_BOUND
 
 
@@ -173,7 +172,7 @@ def test_sigma_of_ngc3522_with_both_libraries(ngc3522, library):
     for name in LIBRARIES:
         galaxy, spectrum = galaxy_of(wave, flux, ivar, ivar <= 0, lsf, z, library(name), settings)
         results.append(fit_spectrum(spectrum, *galaxy))
-        assert results[-1].status == fit_results.OK
+        assert results[-1].status == FitStatus.OK
     mastar, emiles = results
     assert abs(mastar.sigma_star - emiles.sigma_star) < 15
     # The SDSS pipeline has 97.4 +- 2.4 with templates of its own.
@@ -237,7 +236,7 @@ def test_the_example_with_mangrove_s_templates_gives_the_same_but_for_their_widt
     wave, *_, lsf, z = ngc3522
     step = np.log(wave[-1] / wave[0]) / (wave.size - 1)
     args = step, wave / (1 + z), lsf / (1 + z), (3800.0, 8780.0)
-    templates = match_line_spread(load_library(library("emiles")), *args)
+    templates = match_lsf(load_library(library("emiles")), *args)
     (v, sigma, *_), (v_err, sigma_err, *_) = example(templates.wave, templates.flux / np.median(templates.flux))
     assert abs(v - REFERENCE["v"][0]) < np.hypot(v_err, REFERENCE["v"][1])
     assert sigma == pytest.approx(np.hypot(by_ppxf[0][1], PPXF_EXCESS), abs=sigma_err)

@@ -10,7 +10,7 @@ from scipy.interpolate import RegularGridInterpolator
 from support.line_spread import compare
 
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.spectra.labels.populations import population_values, template_table
 from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
@@ -64,11 +64,11 @@ def test_templates_for_a_fit(emiles):
     rest = np.array([3450.0, 3700.0, 5000.0, 7000.0, 8700.0])
     sigma = np.array([2.36, 2.38, 2.73, 3.30, 3.6]) / SIGMA_TO_FWHM
     library = younger_than(emiles, 13.06)
-    out = match_line_spread(library, 1e-4 * np.log(10), rest, sigma, (3650.0, 7400.0))
+    out = match_lsf(library, 1e-4 * np.log(10), rest, sigma, (3650.0, 7400.0))
     assert library.age[-1] == 13.06
     assert out.flux.shape[1] == 128
     # E-MILES is coarser than MaNGA in the blue and stays; it is finer in the red and is convolved.
-    assert np.interp([3700.0, 7000.0], out.wave, out.sigma) * SIGMA_TO_FWHM == pytest.approx([2.51, 3.30], abs=0.01)
+    assert np.interp([3700.0, 7000.0], out.wave, out.lsf_sigma) * SIGMA_TO_FWHM == pytest.approx([2.51, 3.30], abs=0.01)
     # Convolution conserves flux.
     red, own = (out.wave > 6000) & (out.wave < 7000), (library.wave > 6000) & (library.wave < 7000)
     means = np.trapezoid(out.flux[red], out.wave[red], axis=0) / np.ptp(out.wave[red])

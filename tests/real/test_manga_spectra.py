@@ -13,7 +13,7 @@ from mangrove.survey.sample import read_sheet
 from .conftest import ROOT
 
 LINES = fit_lines()
-HALPHA, NII, OIII = (LINES.index(n) for n in ("Halpha-6565", "NII-6585", "OIII-5008"))
+HALPHA, NII, OIII = (LINES.index(n) for n in ("Halpha_6565", "NII_6585", "OIII_5008"))
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
 
@@ -56,7 +56,8 @@ def fitted(real_data, script, tmp_path_factory):
             source = SimpleNamespace(cube=str(real_data / galaxy.path))
             where = SimpleNamespace(extract=str(out / f"{name}-e.h5"), fit=str(out / f"{name}-f.h5"))
             script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
-            params = {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.fit.model_dump() | changes
+            params = {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.preprocessing.model_dump()
+            params |= run.fit.model_dump() | changes
             script("fit").main(where, where, params)
             made.append(artefacts.read(where.fit, "fit"))
         return made
@@ -112,10 +113,10 @@ def test_golden_values_of_faint_spectra(fits, i):
 
 
 def test_lines_that_are_not_there_are_within_three_errors_of_zero(fits):
-    weak = [LINES.index(n) for n in ("HeII-4687", "OIII-4364", "HeI-5877", "OI-6302")]
+    weak = [LINES.index(n) for n in ("HeII_4687", "OIII_4364", "HeI_5877", "OI_6302")]
     for i in FAINT:
         assert np.all(fits[i]["line_flux"][0, weak] < 3 * fits[i]["line_flux_err"][0, weak])
-    # No starlight but noise in spectrum 6: its velocity is zero within its error.
+    # No stellar continuum but noise in spectrum 6: its velocity is zero within its error.
     assert abs(fits[6]["v_star"][0]) < 3 * fits[6]["v_star_err"][0]
     # Spectrum 7 is faint, not empty: its stars move with the galaxy.
     assert abs(fits[7]["v_star"][0]) < 50

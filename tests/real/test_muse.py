@@ -9,7 +9,7 @@ import pytest
 from mangrove import artefacts, config_files
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import velocity_to_redshift
-from mangrove.spectra.binning.extraction import coadd
+from mangrove.spectra.binning.coadd import coadd
 from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
@@ -53,12 +53,13 @@ def folder(real_data, run, galaxy, script, tmp_path_factory):
     source = SimpleNamespace(cube=str(real_data / "muse" / "abell478_minicube.fits"))
     made = {name: str(out / f"{name}.h5") for name in ("extract", "fit", "line_cube", "training_spectra")}
     where = SimpleNamespace(**made)
-    fit = run.fit.model_dump()
+    fit = run.fit.model_dump() | run.preprocessing.model_dump()
     script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
     script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | fit, threads=2)
     script("line_cube").main(where, where, run.line_cube.model_dump())
-    settings = run.training_spectra.model_dump() | {k: fit[k] for k in ("ebv_scale", "sky_half_width")}
-    script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings | {"seed": run.seed})
+    settings = run.training_spectra.model_dump() | run.preprocessing.model_dump() | run.split.model_dump()
+    settings |= {"seed": run.split_seed}
+    script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings)
     return out
 
 
@@ -88,7 +89,7 @@ def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
     settings = FitSettings(rest_range=tuple(run.fit.rest_range), rescale_noise=True)
     prepared, spectra = prepare_galaxy(extract, galaxy.z, 0.0, "mastar", settings)
     result = fit_spectrum(spectra[0], *prepared)
-    for name in ("Halpha-6565", "NII-6585"):
+    for name in ("Halpha_6565", "NII_6585"):
         i = LINES.index(name)
         assert result.line_flux[i] / result.line_flux_err[i] > 100
     # The formal variance misses covariance and sky residuals; the artefact records by how much it was scaled.
@@ -97,7 +98,7 @@ def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
 
 def test_the_artefact_says_that_errors_were_rescaled(folder):
     fit = artefacts.read(folder / "fit.h5", "fit", ["noise_scale"])
-    assert fit.attrs["noise_rescaled"]
+    assert fit.attrs["rescale_noise"]
     assert np.all(fit["noise_scale"] > 1)
 
 
@@ -109,7 +110,7 @@ def test_11_of_the_19_lines_are_inside_and_the_others_masked(folder):
     assert not cube["flux"][~valid].any()
     # H-alpha and [NII] 6585 outshine everything at their own channels.
     brightness = cube["flux"].reshape(19, 10, -1).sum(axis=2).max(axis=1)
-    assert set(cube["line"][np.argsort(brightness)[-2:]]) == {"NII-6585", "Halpha-6565"}
+    assert set(cube["line"][np.argsort(brightness)[-2:]]) == {"NII_6585", "Halpha_6565"}
 
 
 def test_training_spectra_take_their_own_range(folder, run):

@@ -10,8 +10,9 @@ from matplotlib import pyplot as plt
 
 from mangrove import artefacts
 from mangrove.api import fit_spectrum, open_run
-from mangrove.config import Fit
-from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, PLACE
+from mangrove.codes import FitStatus, LabelFlag
+from mangrove.config import Fit, Preprocessing
+from mangrove.data_model import LABEL, PLACE
 from mangrove.errors import ArtefactError, ConfigError, SpectrumError, TemplateError
 from mangrove.notebook.inputs import observed_spectrum
 from mangrove.spectra.fit.settings import FitSettings
@@ -23,7 +24,7 @@ Z, EBV = 0.027979, 0.0838
 ROW = {"mangaid": "1-1", "z": Z, "ebv": EBV, "ra": 150.0, "dec": 20.0, "r_e": 4.0, "pa": 30.0, "ba": 0.6}
 EXTRACT = ROW | {"spectrum": -1, "engine": "powerbin", "target_snr": 25.0, "min_snr": 2.0, "window_pixels": 10}
 EXTRACT |= {"continuum_range": [5600.0, 6750.0], "covariance": "manga"}
-FIT = Fit().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
+FIT = Fit().model_dump() | Preprocessing().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
 FLUX = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
 
@@ -88,11 +89,11 @@ def test_a_spectrum_fitted_alone_gives_what_the_workflow_stored(run, stored):
 
 def test_results_have_names_and_units(plain, stored):
     fit, labels = stored
-    assert plain.status == FIT_STATUS[int(fit["status"][0])] == "ok" and plain.ok
+    assert plain.status == FitStatus(fit["status"][0]).word == "ok" and plain.ok
     assert plain["v_star"].unit == u.km / u.s and plain["v_star"].value == fit["v_star"][0]
     assert plain["r_flux"].unit == FLUX and plain["ebv_star"].unit == u.mag
     line = plain.lines.loc["OIII_5008"]
-    i = list(fit["line"]).index("OIII-5008")
+    i = list(fit["line"]).index("OIII_5008")
     assert line["status"] == "ok" and line["flux"] == fit["line_flux"][0, i] * u.Unit("1e-17 erg s-1 cm-2")
     assert line["ew"] == fit["line_ew"][0, i] * u.Angstrom
     assert set(plain.labels) == set(LABEL)
@@ -100,7 +101,7 @@ def test_results_have_names_and_units(plain, stored):
     assert age.value.physical.to_value(u.Gyr) == pytest.approx(10 ** (labels["log_age_lw"][0] - 9), rel=1e-6)
     assert age.error.unit == u.dex
     for name, label in plain.labels.items():
-        assert sum(bit for bit, text in LABEL_FLAG.items() if text in label.flags) == labels[f"{name}_flag"][0]
+        assert sum(bit for bit in LabelFlag if bit.word in label.flags) == labels[f"{name}_flag"][0]
 
 
 def test_without_an_area_there_are_no_surface_densities(arguments):
@@ -130,7 +131,7 @@ def to_air(vacuum):
 
 
 def test_wavelengths_in_air_and_in_equal_steps(arguments, plain):
-    """Air is 80 km/s away from vacuum: motions must come out as they were, and fluxes too."""
+    """Air is 80 km/s away from vacuum: kinematics must come out as they were, and fluxes too."""
     vacuum = np.arange(3700.0, 7600.0, 0.7)
     arrays = {
         name: np.interp(vacuum, arguments["wave"], arguments[name].astype(float)) for name in ("flux", "ivar", "lsf")
@@ -281,7 +282,7 @@ def test_mistakes_are_named(arguments, changed, error, message):
 
 
 def test_options_have_the_defaults_of_the_workflow():
-    config = Fit().model_dump()
+    config = Fit().model_dump() | Preprocessing().model_dump()
     for name, value in FitSettings()._asdict().items():
         assert list(np.atleast_1d(config[name])) == list(np.atleast_1d(value)), name
 
@@ -295,7 +296,7 @@ def test_labels_and_lines_of_a_run(run, stored):
     assert labels["log_age_mw_err"].unit == u.dex
     np.testing.assert_array_equal(labels["log_age_mw"], table["log_age_mw"])
     lines = run.lines(GALAXY)
-    i = list(table["line"]).index("OIII-5008")
+    i = list(table["line"]).index("OIII_5008")
     np.testing.assert_array_equal(lines.line_flux.sel(line="OIII_5008"), table["line_flux"][:, i])
     assert list(lines.plateifu.values) == [GALAXY] * len(table["baxel"])
 
@@ -309,7 +310,7 @@ def test_maps_of_a_run(run, stored, folder):
     for row, column in zip(*np.nonzero(bins >= 0), strict=True):
         assert age[row, column] == table["log_age_mw"][bins[row, column]]
     flux = run.map(GALAXY, "line_flux", line="OIII_5008")
-    assert float(flux.max()) == fit["line_flux"][:, list(fit["line"]).index("OIII-5008")].max()
+    assert float(flux.max()) == fit["line_flux"][:, list(fit["line"]).index("OIII_5008")].max()
     assert np.isnan(run.map(FAINT, "log_age_mw")).all()
     centre = run.wcs(GALAXY).pixel_to_world_values(bins.shape[1] / 2, bins.shape[0] / 2)
     assert np.abs(np.array(centre) - [150.0, 20.0]).max() < 360.0

@@ -14,8 +14,9 @@ CONFIG = validate({"run": "none"})
 def empty(script, Params, tmp_path):
     """Paths of the merged artefacts of a survey without galaxies."""
     paths = Params({key: str(tmp_path / f"{key}.h5") for key in ("labels", "training_spectra", "line_cube_set")})
-    spectra = Params(CONFIG.training_spectra.model_dump() | {"ebv_scale": 1.0, "sky_half_width": 8.0, "seed": 1})
-    cubes = Params(size=8, window_pixels=10, validation_fraction=0.1, test_fraction=0.2, seed=1)
+    sides = CONFIG.split.model_dump() | {"seed": CONFIG.split_seed}
+    spectra = Params(CONFIG.training_spectra.model_dump() | CONFIG.preprocessing.model_dump() | sides)
+    cubes = Params(size=8, window_pixels=10, **sides)
     script("training_spectra").main(Params(extracts=[]), paths, spectra)
     script("line_cube_set").main(Params(line_cubes=[]), paths, cubes)
     return paths

@@ -12,11 +12,11 @@ from mangrove import artefacts, staleness
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.models.emulator.emulator import load
-from mangrove.models.emulator.line_table import LineTable, read_stored, split, stored
+from mangrove.models.emulator.line_table import LineTable, read_stored, split_table, stored
 from mangrove.validation import emulator_record as record
 from mangrove.validation.emulator_quality import QualityRow
 
-pytestmark = pytest.mark.usefixtures("strict_jax", "quick_jax")
+pytestmark = pytest.mark.usefixtures("quick_jax")
 
 BINS = Bins.equal(3700, 7000, 4)
 TRAINING = {
@@ -60,7 +60,7 @@ def files_of(folder):
 
 def write_table(folder, n):
     table = table_of(n)
-    data = stored(table, split(table).sides(n))
+    data = stored(table, split_table(table).of_rows(n))
     prov = artefacts.provenance(folder / "table.h5", {}, [])
     artefacts.write(folder / "table.h5", "emulator_table", data, prov, {"status": "ok", "reason": ""})
     return table
@@ -100,8 +100,8 @@ def test_a_trained_model_is_judged_on_its_test_rows(finished):
     model = load(finished / "model")
     assert model.lines == LINES[:-1] and not model.uses_luminosity
     found = artefacts.read(finished / "quality.h5", "emulator_quality")
-    parts = read_stored(finished / "table.h5").parts
-    assert found.ok and found["row"].tolist() == parts.test.tolist()
+    split = read_stored(finished / "table.h5").split
+    assert found.ok and found["row"].tolist() == split.test.tolist()
     table = rows(finished / "quality.csv")
     assert [row["line"] for row in table] == list(LINES[:-1])
     np.testing.assert_allclose([float(row["rho"]) for row in table], found["rho"], rtol=1e-3)
@@ -122,14 +122,14 @@ def test_too_few_test_galaxies_give_no_verdict(finished):
 
 
 def test_shortfalls_are_logged_and_stand_in_the_table(script, caplog):
-    row = QualityRow("Halpha", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
+    row = QualityRow("Halpha_6565", 900, 0.9, 0.898, 0.002, 0.001, 0.9, 0.4, (0.0,) * 4, (0.005,) * 4, 0.68)
     with caplog.at_level("INFO", "mangrove.emulator_quality"):
-        table = script("emulator_quality").with_verdict([row, row._replace(line="Hbeta", n=20)], 900)
-    assert [(one["line"], one["holds"]) for one in table] == [("Halpha", "no"), ("Hbeta", "too few")]
+        table = script("emulator_quality").with_verdict([row, row._replace(line="Hbeta_4863", n=20)], 900)
+    assert [(one["line"], one["holds"]) for one in table] == [("Halpha_6565", "no"), ("Hbeta_4863", "too few")]
     warned = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warned == [
         "beyond the limits: mean gain in rho 0.0020 is below 0.012",
-        "beyond the limits: Halpha: gain in rho 0.0020 is below 0.007",
+        "beyond the limits: Halpha_6565: gain in rho 0.0020 is below 0.007",
     ]
     assert "1 of 2 lines" in caplog.text
 
@@ -153,7 +153,7 @@ def test_few_test_rows_give_a_umap_of_all_rows_and_its_title_says_so(finished, s
     found = record.read(finished / "quality.h5")
     stored, model = read_stored(finished / "table.h5"), load(finished / "model")
     title = module.umap(model, stored, found, 1).get_suptitle()
-    n_test = stored.parts.test.size
+    n_test = stored.split.test.size
     assert drawn == [500] and f"all 500 rows, those of the training too ({n_test} test rows" in title
     monkeypatch.setattr("mangrove.report.emulator.UMAP_LEAST", n_test)
     assert module.umap(model, stored, found, 1).get_suptitle() == "test rows" and drawn == [500, n_test]
@@ -167,8 +167,8 @@ def test_every_figure_says_how_many_galaxies_it_rests_on(finished, script, Param
     files, found = files_of(finished), record.read(finished / "quality.h5")
     inputs = Params(files | {"learning": str(finished / "learning.csv")})
     stored = read_stored(finished / "table.h5")
-    sides = (stored.parts.train, stored.parts.test)
-    sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in sides]
+    both = (stored.split.train, stored.split.test)
+    sizes = [f"{np.unique(stored.table.identifier[rows]).size} galaxies ({rows.size} rows)" for rows in both]
     for make in script("emulator_figures").draw(inputs, found, 1, True).values():
         assert f"Illustration only: trained on {sizes[0]}, tested on {sizes[1]}" in make().get_suptitle()
 
@@ -178,7 +178,7 @@ def test_baselines_and_learning_curve_stand_beside(finished):
     assert len(methods) == 4 and all(float(row["rho"]) > 0.5 for row in methods.values())
     assert float(methods["emulator"]["predict_s"]) > 0
     (point,) = rows(finished / "learning.csv")
-    assert int(point["n_train"]) == read_stored(finished / "table.h5").parts.train.size
+    assert int(point["n_train"]) == read_stored(finished / "table.h5").split.train.size
 
 
 def test_training_leaves_no_checkpoints_and_a_loss_per_epoch(finished):
@@ -296,7 +296,7 @@ def test_the_table_of_a_desi_file_keeps_the_published_predictions(script, Params
     outputs = Params(table=str(tmp_path / "table.h5"))
     script("emulator_table").main(Params(desi=str(tmp_path / "desi.h5")), outputs, Params(source="desi"))
     found = read_stored(tmp_path / "table.h5")
-    assert found.table.lines == ("Halpha", "Hbeta") and found.published.shape == (30, 2)
-    for mine, theirs in zip(found.parts, split(found.table), strict=True):
+    assert found.table.lines == ("Halpha_6565", "Hbeta_4863") and found.published.shape == (30, 2)
+    for mine, theirs in zip(found.split, split_table(found.table), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert found.table.log_luminosity.min() > 35

@@ -5,7 +5,7 @@ import pytest
 from archive_server import answer, serving
 
 from mangrove import artefacts
-from mangrove.config import Fit
+from mangrove.config import Fit, Preprocessing
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey.readers.missing import reason_missing_in
 
@@ -29,7 +29,7 @@ EXTRACT = {
     "covariance": "manga",
     "window_pixels": 10,
 }
-FIT = Fit().model_dump() | FitSettings()._asdict() | {"z": 0.04, "ebv": 0.02, "seed": 1}
+FIT = Fit().model_dump() | Preprocessing().model_dump() | FitSettings()._asdict() | {"z": 0.04, "ebv": 0.02, "seed": 1}
 REASON = "the archive has no cube of this galaxy"
 
 

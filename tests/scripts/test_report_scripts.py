@@ -9,10 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from attributes import attributes_of
 
 from mangrove import artefacts
+from mangrove.codes import LabelFlag
 from mangrove.config_files import validate
-from mangrove.data_model import FIT_STATUS, LABEL, LINE_STATUS, PLACE, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.data_model import LABEL, PLACE
 from mangrove.physics.lines import fit_lines, window_lines
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
@@ -20,16 +22,14 @@ from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
-from mangrove.report.survey import MEANING
 from mangrove.report.truth import label_figure
 from mangrove.spectra.fit import ppxf_fit as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
+from mangrove.validation.comparison import TruthComparison
 from mangrove.validation.label_recovery import BPT, Checked
-from mangrove.validation.recovery import Comparison
 
 Z = 0.03
 WAVE = np.exp(np.arange(np.log(4700.0), np.log(5700.0), 2.302585e-4))
@@ -80,7 +80,7 @@ def baxel_flux(rng, snr):
     stars = broaden(library.flux[3, 6][:, None], step, 30.0, 120.0)[:, 0]
     flux = np.interp(WAVE / (1 + Z), library.wave, stars)
     flux /= np.median(flux)
-    for name, strength in (("Hbeta-4863", 1.0), ("OIII-5008", 2.0), ("OIII-4960", 0.67)):
+    for name, strength in (("Hbeta_4863", 1.0), ("OIII_5008", 2.0), ("OIII_4960", 0.67)):
         centre = fit_lines().wave[fit_lines().index(name)] * (1 + Z)
         flux += strength * np.exp(-0.5 * ((WAVE - centre) / 1.8) ** 2)
     error = 1.0 / snr
@@ -116,10 +116,11 @@ def write_extract(path, bin_id, snr, wcs=True, status="ok", reason=""):
         "window_ivar": np.zeros((n_window, 1, *shape)),
     }
     attrs = {"status": status, "reason": reason, "plateifu": path.stem, "mangaid": f"1-{path.stem}", "z": Z}
-    attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "notes": "", "pixel_scale": 0.5}
-    attrs |= {"psf_fwhm": 0.6, "r_e": 0.5, "pa": 30.0, "ba": 0.5} if wcs else {}
+    attrs |= {"ebv_galactic": 0.05, "instrument": "MaNGA", "pixel_scale": 0.5, "psf_fwhm": 0.6 if wcs else np.nan}
+    attrs |= {"r_e": 0.5, "pa": 30.0, "ba": 0.5} if wcs else dict.fromkeys(("r_e", "pa", "ba"), -9999.0)
     attrs |= {"wcs": "".join(card.ljust(80) for card in WCS_HEADER) if wcs else "", "x_centre": 1.0, "y_centre": 1.0}
-    artefacts.write(path, "extract", data, artefacts.Provenance({"target_snr": 20.0}), attrs)
+    prov = artefacts.Provenance({"target_snr": 20.0})
+    artefacts.write(path, "extract", data, prov, attributes_of("extract", **attrs))
 
 
 def write_truth(path, shape):
@@ -129,7 +130,7 @@ def write_truth(path, shape):
     data = dict.fromkeys(fields, ones) | {"v_star": 30.0 * ones, "sigma_star": 120.0 * ones}
     data |= {"v_gas": 0.0 * ones, "sigma_gas": 50.0 * ones, "line": np.array(fit_lines().name)}
     data |= {name: np.full((len(fit_lines().name), *shape), 5.0) for name in ("line_flux", "line_ew")}
-    artefacts.write(path, "truth", data, artefacts.Provenance(), {"status": "ok", "reason": ""})
+    artefacts.write(path, "truth", data, artefacts.Provenance(), attributes_of("truth"))
 
 
 def write_merged(folder, names):
@@ -148,8 +149,8 @@ def write_merged(folder, names):
         "candidate_cut": np.array([0] * n + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
-    params = artefacts.Provenance({"norm_band": [4050.0, 4150.0]})
-    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, params, ok)
+    band = {"norm_band": (4050.0, 4150.0)}
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok | band)
     m = len(names) - 1
     cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
@@ -342,7 +343,7 @@ def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
         )
         assert not [axes for axes in figure.axes if axes.images]
     lines = {row[0]: row[1:] for row in single.line_rows(fit)}
-    hbeta = fit_lines().index("Hbeta-4863")
+    hbeta = fit_lines().index("Hbeta_4863")
     assert lines[r"H$\beta$"][0] == single.with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
     assert r"H$\alpha$" not in lines
     values = {title: value for title, value, _ in single.label_rows(labels)}
@@ -611,18 +612,6 @@ def test_picture_of_the_first_page_has_maps_of_cubes_and_spectra_of_single_ones(
     assert [text.get_text().split()[0] for text in figure.texts] == ["regular", "single"]
 
 
-def test_every_status_has_a_meaning():
-    enumerations = {
-        "spaxel": SPAXEL_STATUS,
-        "baxel": FIT_STATUS,
-        "line": LINE_STATUS,
-        "training spectrum": TRAINING_CUT,
-    }
-    assert {what: set(names.values()) for what, names in enumerations.items()} == {
-        w: set(m) for w, m in MEANING.items()
-    }
-
-
 def test_recovery(paths, script, Params, tmp_path):
     outputs = Params(table=str(tmp_path / "recovery.csv"), figure=str(tmp_path / "recovery.png"))
     script("recovery").main(paths, outputs, Params(), str(tmp_path / "log"))
@@ -636,9 +625,9 @@ def test_recovery(paths, script, Params, tmp_path):
 def test_figure_of_the_labels_has_their_titles_and_units():
     rng = np.random.default_rng(3)
     columns = (rng.normal(9.0, 0.2, 30), np.full(30, 0.1), np.full(30, 9.0), np.full(30, 25.0), np.zeros(30, int))
-    faint, snr = Comparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
+    faint, snr = TruthComparison(*(column[:0] for column in columns)), np.repeat([25.0, 5.0], [40, 10])
     dust = Checked(faint, snr, np.zeros(50, int))
-    age = Checked(Comparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
+    age = Checked(TruthComparison(*columns), snr, np.repeat([-1, 0], [30, 20]))
     age, dust = label_figure({"log_age_lw": age, "ebv_gas": dust, BPT: dust}).axes[:2]
     assert (
         age.get_title()

@@ -8,7 +8,7 @@ import pytest
 
 from mangrove.artefacts import Artefact
 from mangrove.physics.cosmology import universe_age
-from mangrove.spectra.binning.extraction import baxel_snr, coadd
+from mangrove.spectra.binning.coadd import baxel_snr, coadd
 from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.galaxy_labels import baxel_labels, bpt_classes
@@ -17,19 +17,19 @@ from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.cubes import write_logcube
-from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.design import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy
-from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, label_truth, limits_of
+from mangrove.validation.comparison import clustered_error, robust_width
+from mangrove.validation.label_recovery import BPT, BPT_FAR, SNR_RANGES, compare_labels, limits_of
 from mangrove.validation.recovery import (
     ALL_LINES,
     MEAN_LIMIT,
     STRONG_LINES,
     WIDTH_LIMITS,
-    clustered_error,
     compare,
     pool,
-    robust_width,
 )
+from mangrove.validation.true_labels import true_labels
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("truth")]
 
@@ -90,7 +90,7 @@ def labelled(galaxy, prepared, columns, extract, truth):
     rows |= {f"{name}_err": label.error for name, label in labels.items()}
     rows |= {f"{name}_flag": label.flag for name, label in labels.items()}
     rows["bpt_class"] = bpt_classes(columns, labels["d_bpt"])
-    true = label_truth(extract, truth, galaxy.redshift, 0.5)
+    true = true_labels(extract, truth, galaxy.redshift, 0.5)
     return compare_labels(columns | rows, true, extract["snr"])
 
 

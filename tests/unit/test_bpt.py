@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import BptClass, LabelFlag
 from mangrove.physics import bpt
 from mangrove.spectra.labels.d_bpt import d_bpt
-from mangrove.spectra.labels.label import LabelFlag
 
-NAMES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+NAMES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 
 
 def test_curves_pass_through_points_computed_by_hand():
@@ -47,13 +47,13 @@ def test_classes():
     # Star-forming, composite (0.1 dex beyond), Seyfert, beyond the limit of the curve, no ratio.
     x = np.array([-0.6, -0.56 + 0.07, -0.2, 0.1, np.nan])
     y = np.array([-0.2, 0.3 + 0.07, 0.9, -1.2, 0.5])
-    kinds = [bpt.STAR_FORMING, bpt.COMPOSITE, bpt.AGN, bpt.AGN, bpt.NONE]
+    kinds = [BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN, BptClass.AGN, BptClass.NONE]
     np.testing.assert_array_equal(bpt.bpt_class(x, y), kinds)
 
 
 def test_close_to_the_curve_beyond_its_limit_is_agn():
     assert 0 < bpt.bpt_distance(0.06, -4.0) < bpt.COMPOSITE_WIDTH
-    assert bpt.bpt_class(0.06, -4.0) == bpt.AGN
+    assert bpt.bpt_class(0.06, -4.0) == BptClass.AGN
 
 
 def test_ratios_need_all_four_lines():

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from mangrove import artefacts, cli, logs, outputs
 from mangrove.errors import MangroveError, OutputError
-from mangrove.survey.simulation.cubes import write_drpall
+from mangrove.survey.simulation.design import design_galaxy, survey_plateifus
+from mangrove.survey.simulation.drpall import write_drpall
 from mangrove.survey.simulation.files import survey_files
-from mangrove.survey.simulation.galaxies import design_galaxy, survey_plateifus
 from mangrove.verification import verify_run
 
 ROOT = Path(__file__).parents[2]
@@ -77,7 +77,7 @@ def test_values_out_of_range_are_refused(arguments, here):
 
 def test_a_survey_is_not_simulated_into_a_file(here):
     (here / "file").write_text("")
-    assert "file is no folder that you may write to" in message("simulate", "--galaxies", 1, "file")
+    assert "file is not a folder that you can write to" in message("simulate", "--galaxies", 1, "file")
 
 
 def test_a_selection_of_nothing_leaves_the_sheet_alone(here):
@@ -89,7 +89,8 @@ def test_a_selection_of_nothing_leaves_the_sheet_alone(here):
     assert "wrote samples/mine.tsv" in invoke(*arguments, "all.yaml").output
     before = (here / "samples/mine.tsv").read_bytes()
     assert message(*arguments, "few.yaml") == (
-        "no galaxy is left after the cuts above; samples/mine.tsv was not written. Widen sample.z_min, sample.z_max."
+        "no galaxies are left after the cuts above, so samples/mine.tsv was not written. Widen the redshift range: lower "
+        "sample.z_min or raise sample.z_max."
     )
     assert "1 removed: z <= 0.1" in invoke(*arguments, "few.yaml").output
     assert (here / "samples/mine.tsv").read_bytes() == before
@@ -107,7 +108,7 @@ def test_a_folder_without_artefacts_is_no_run(command, here):
     (here / "src").mkdir()
     assert "There is no run here: start one with snakemake." in message(command, "src")
     write_artefact(here / "results/mine/a.h5")
-    assert message(command, "src").endswith("Give the name of a run, or its folder. The runs here: mine.")
+    assert message(command, "src").endswith("Give the name of a run, or its folder. The runs here are mine.")
 
 
 def test_digest_shows_failures_before_the_first_artefact(here):
@@ -177,17 +178,19 @@ def test_the_sheet_of_a_selection_is_replaced_only_as_it_was_written(here):
     select = "select", "--drpall", "d.fits", "--config"
     assert "wrote samples/mine.tsv" in invoke(*select, "all.yaml").output
     written = sheet.read_bytes()
-    assert "lists these galaxies already" in invoke(*select, "all.yaml").output
+    assert "already lists these galaxies" in invoke(*select, "all.yaml").output
     assert "wrote samples/mine.tsv" in invoke(*select, "few.yaml").output
     # A row deleted by hand is the user's work.
     by_hand = b"".join(line for line in written.splitlines(keepends=True) if b"9001-1902" not in line)
     sheet.write_bytes(by_hand)
-    assert "samples/mine.tsv is there and is not a sheet as mangrove select left it" in message(*select, "all.yaml")
+    assert "samples/mine.tsv already exists and is not a sheet as mangrove select wrote it" in message(
+        *select, "all.yaml"
+    )
     assert sheet.read_bytes() == by_hand
     assert "wrote samples/mine.tsv" in invoke(*select, "all.yaml", "--force").output
     assert sheet.read_bytes() == written
     (here / "bad.yaml").write_text("sample: {sheet: config.yaml}\n")
-    assert "config.yaml is there and is not a sheet" in message(*select, "bad.yaml")
+    assert "config.yaml already exists and is not a sheet" in message(*select, "bad.yaml")
     (here / "own.yaml").write_text("sample: {sheet: own.yaml}\n")
     assert "own.yaml is an input of this command" in message(*select, "own.yaml")
 
@@ -199,7 +202,7 @@ def test_the_sheet_of_the_demo_is_what_its_selection_gives(here, monkeypatch):
         shutil.copy(ROOT / name, here / name)
     before = snapshot(here)
     monkeypatch.setattr("mangrove.survey.catalogues.fetch", None)
-    assert "samples/demo.tsv lists these galaxies already" in invoke("select", "--config", "configs/demo.yaml").output
+    assert "samples/demo.tsv already lists these galaxies" in invoke("select", "--config", "configs/demo.yaml").output
     assert snapshot(here) == before
 
 
@@ -208,7 +211,7 @@ def test_a_survey_is_not_simulated_over_an_archive(here):
     archive.mkdir(parents=True)
     fits.HDUList([fits.PrimaryHDU()]).writeto(archive / "drpall-v3_1_1.fits", checksum=True)
     before = snapshot(here)
-    assert "drpall-v3_1_1.fits is there and is not a file of the simulated survey" in message(
+    assert "drpall-v3_1_1.fits already exists and is not a file of the simulated survey" in message(
         "simulate", "--galaxies", 1, "."
     )
     assert snapshot(here) == before
@@ -216,7 +219,7 @@ def test_a_survey_is_not_simulated_over_an_archive(here):
     cube = survey_files(here, survey_plateifus(1), "dr17")[1]
     cube.parent.mkdir(parents=True)
     cube.write_bytes(b"a cube of the archive")
-    assert f"{cube.name} is there and is not a file of the simulated survey" in message(
+    assert f"{cube.name} already exists and is not a file of the simulated survey" in message(
         "simulate", "--galaxies", 1, "."
     )
 
@@ -231,7 +234,7 @@ def test_a_survey_is_simulated_over_itself(here):
 def test_outputs_in_impossible_places(here):
     (here / "file").write_text("")
     for target in ("file", "file/table.h5"):
-        with pytest.raises(OutputError, match=r"is not a thing|file is no folder that you may write to"):
+        with pytest.raises(OutputError, match=r"is not a thing|file is not a folder that you can write to"):
             outputs.check(here / target, lambda path: False, "a thing")
     with pytest.raises(OutputError, match="cannot be written"), outputs.replacing(here / "file/x") as part:
         part.write_text("")
@@ -292,18 +295,18 @@ def test_doctor_prints_no_command_that_fails(checkout):
 
 
 def test_doctor_checks_a_configuration(checkout):
-    assert "no lock; nothing to mend" in invoke("doctor", "--config", "configs/demo.yaml").output
+    assert "no lock; nothing to fix" in invoke("doctor", "--config", "configs/demo.yaml").output
     assert "samples/dr17.tsv of run 'dr17' does not exist" in message("doctor", "--config", "configs/dr17.yaml")
 
 
 def test_files_are_generated_in_a_checkout_only(here):
-    assert "is no checkout of mangrove" in message("generate")
+    assert "is not a checkout of mangrove" in message("generate")
     assert list(here.iterdir()) == []
 
 
 def test_outside_of_a_checkout_commands_say_so(here):
     (here / "x.yaml").write_text("run: x\n")
-    assert "there is no config.yaml here" in message("plan", "--config", "x.yaml")
+    assert "there is no config.yaml in" in message("plan", "--config", "x.yaml")
 
 
 def test_commands_expand_paths(checkout, monkeypatch):

@@ -152,6 +152,14 @@ def test_a_new_import_counts(project):
     assert project.after("unused.py", "1", "2") != with_import
 
 
+def test_the_data_model_is_left_out_as_a_whole():
+    """The schema version stands for it, and for every module of its tables."""
+    package = Path(codehash.__file__).parent
+    assert "mangrove.data_model" in codehash.LEAVES
+    assert codehash.imported_modules(package / "data_model.py") == {"mangrove"}
+    assert all((package / f"{leaf.split('.')[1]}.py").is_file() for leaf in codehash.LEAVES)
+
+
 def test_the_schema_version_stands_for_the_leaves(project, monkeypatch):
     before = project.hash()
     monkeypatch.setattr(codehash, "SCHEMA_VERSION", codehash.SCHEMA_VERSION + 1)
@@ -178,7 +186,7 @@ def test_mangrove_has_no_relative_imports():
 def test_mangrove_opens_its_resources_by_constant_names():
     """Other names would escape the hash."""
     fit = Path(codehash.__file__).parents[2] / "workflow/scripts/fit.py"
-    modules = codehash._closure(fit, codehash._PACKAGE)
+    modules = codehash.closure(fit)
     opened = set().union(*(codehash._resources_of(codehash._module_file(m, codehash._PACKAGE)) for m in modules))
     assert opened == {"lines.ecsv", "mastar_ssp.h5", "sdss_r.ecsv"}
 
@@ -186,14 +194,14 @@ def test_mangrove_opens_its_resources_by_constant_names():
 def test_a_fit_is_nothing_to_the_rules_that_come_before_it():
     scripts = Path(codehash.__file__).parents[2] / "workflow/scripts"
     for rule in ("simulate", "extract", "line_cube"):
-        modules = codehash._closure(scripts / f"{rule}.py", codehash._PACKAGE)
+        modules = codehash.closure(scripts / f"{rule}.py")
         assert not {f"mangrove.spectra.{name}" for name in ("fitting", "fit_galaxy", "composition")} & modules
 
 
 def test_what_notebooks_use_is_in_no_hash():
     """mangrove.api and what belongs to it may change without remaking any result."""
     scripts = sorted((Path(codehash.__file__).parents[2] / "workflow/scripts").glob("*.py"))
-    closures = {script.stem: codehash._closure(script, codehash._PACKAGE) for script in scripts}
+    closures = {script.stem: codehash.closure(script) for script in scripts}
     assert closures["fit"] >= {"mangrove.spectra.fit.galaxy_fit"}
     for_notebooks = ("mangrove.api", "mangrove.notebook")
     assert {name: m for name, modules in closures.items() for m in modules if m.startswith(for_notebooks)} == {}

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mangrove.config import Config, Emulator
+from mangrove.config import Config, EmulatorSection, SplitSection
 from mangrove.config_files import check, load, validate
 from mangrove.errors import ConfigError
 from mangrove.generate import GENERATED
@@ -29,6 +29,11 @@ def test_the_default_file_gives_the_defaults():
 def test_every_shipped_configuration_is_valid(path):
     run = load([ROOT / "config.yaml", path])
     assert run.run == path.stem, "a run is named after its file, so that users find its results"
+
+
+def test_the_split_has_the_seed_of_the_run_or_one_of_its_own():
+    assert Config(seed=7).split_seed == 7
+    assert Config(seed=7, split=SplitSection(seed=0)).split_seed == 0
 
 
 @pytest.mark.parametrize(
@@ -61,15 +66,15 @@ def test_every_shipped_configuration_is_valid(path):
             ["emulator.bin_range", "wavelengths must be above 0; the lower end is -10"],
         ),
         ("sample:\n  z_min: -0.1\n", ["sample.z_min", "greater than or equal to 0", "for example:  z_min: 0.0"]),
-        ("run: a/b\n", ["run", "letters, digits, _ . - only"]),
-        ("extract:\n", ["extract in", "is empty; give it keys, or delete the line"]),
-        ("extract: 3\n", ["extract in", "must hold keys of its own", "(given: 3)"]),
+        ("run: a/b\n", ["run", "must consist of letters, digits, _ . - and begin with"]),
+        ("extract:\n", ["extract in", "is empty; add keys below it, or delete the line"]),
+        ("extract: 3\n", ["extract in", "must contain keys of its own", "(given: 3)"]),
         ("extract:\n  covariance: mangaa\n", ["must be 'manga' or 'none', or a number (given: 'mangaa')"]),
         ("seed: 1.5\n", ["seed", "must be a whole number (given: 1.5)"]),
         ("survey:\n  base: ftp://x/\n", ["survey.base", "must be https://, http://, file:// or a path"]),
         ("a: [1,\n", ["line 2: not valid YAML"]),
-        ("fit: {}\nextract:\n  min_snr: 1\nfit: {}\n", ["line 4", "the key 'fit' is there twice, first in line 1"]),
-        ("extract: {min_snr: 1, min_snr: 2}\n", ["line 1", "the key 'min_snr' is there twice"]),
+        ("fit: {}\nextract:\n  min_snr: 1\nfit: {}\n", ["line 4", "the key 'fit' appears twice, first in line 1"]),
+        ("extract: {min_snr: 1, min_snr: 2}\n", ["line 1", "the key 'min_snr' appears twice"]),
     ],
 )
 def test_mistakes_are_named_with_file_and_mend(tmp_path, text, parts):
@@ -87,7 +92,7 @@ def test_mistakes_are_named_with_file_and_mend(tmp_path, text, parts):
     [
         ("training_spectra", {"norm_band": [3000, 3100]}, ["norm_band [3000.0, 3100.0] must lie inside"]),
         ("training_spectra", {"rest_range": [4400, 8600]}, ["must lie inside", "norm_band: [6290, 6710]"]),
-        ("training_spectra", {"test_fraction": 0.95}, ["must be below 1: they are 0.1 + 0.95"]),
+        ("split", {"test_fraction": 0.95}, ["must be below 1: they are 0.1 + 0.95"]),
         ("sample", {"z_min": 0.2}, ["sample.z_min 0.2 must be below sample.z_max 0.15", "z_min: 0.0"]),
         ("survey", {"base": ""}, ["survey.base must say where the cubes are", "base: 'https://data.sdss.org/'"]),
         ("survey", {"source": "files", "base": " "}, ["survey.source is files", "below 'survey:':  base: ."]),
@@ -149,11 +154,11 @@ def test_files_that_are_none(tmp_path):
 
 def test_faults_that_a_merged_configuration_hides(tmp_path):
     (tmp_path / "twice.yaml").write_text("run: a\nrun: b\n")
-    with pytest.raises(ConfigError, match=r"twice.yaml, line 2: .*'run' is there twice"):
+    with pytest.raises(ConfigError, match=r"twice.yaml, line 2: .*'run' appears twice"):
         validate({"run": "b"}, [ROOT / "config.yaml", tmp_path / "twice.yaml"])
     table = tmp_path / "table.h5"
-    desi = Config(emulator=Emulator(source="desi", desi_file=str(table)))
-    with pytest.raises(ConfigError, match=r"emulator.desi_file \S*table.h5 does not exist; see docs/emulator.md"):
+    desi = Config(emulator=EmulatorSection(source="desi", desi_file=str(table)))
+    with pytest.raises(ConfigError, match=r"emulator.desi_file \S*table.h5 does not exist; docs/emulator.md says how"):
         check(desi)
     check(desi.model_copy(update={"emulator": desi.emulator.model_copy(update={"enabled": False})}))
     table.touch()
@@ -172,7 +177,7 @@ def test_dr15_is_binned_and_fitted_as_published():
     published = {"attenuation": "polynomial", "clip_sigma": 0.0, "age_limit": False}
     assert run.fit == default.fit.model_copy(update=published)
     assert (run.extract.target_snr, run.extract.min_snr, run.extract.covariance) == (20, 2, "manga")
-    assert (run.fit.templates, run.fit.ebv_scale, run.fit.regularisation) == ("mastar", 1, 0)
+    assert (run.fit.templates, run.preprocessing.ebv_scale, run.fit.regularisation) == ("mastar", 1, 0)
     assert (run.sample.z_max, run.sample.desom_z_max, run.sample.convlstm_z_max) == (0.15, 0.15, 0.08)
     training = run.training_spectra
     assert (training.rest_range, training.n_wave, training.norm_band) == ([3650, 8950], 4544, [4050, 4150])
@@ -205,11 +210,11 @@ def test_later_files_win_key_by_key(tmp_path):
     [
         (
             "run: a\nfit:\n  clip_sigma: 017\n",
-            "line 3: YAML reads 017 as 15; write 15 if that is meant, 17 without the zeros",
+            "line 3: YAML reads 017 as 15; write 15 if you mean that, 17 without the zeros",
         ),
         ("fit:\n  clip_sigma: 0x1F\n", "line 2: YAML reads 0x1F as 31"),
         ("fit:\n  clip_sigma: 0b11\n", "line 2: YAML reads 0b11 as 3"),
-        ("fit:\n  clip_sigma: 0o17\n", "line 2: 0o17 is a number to some readers of YAML and text to others; write 15"),
+        ("fit:\n  clip_sigma: 0o17\n", "line 2: some YAML readers take 0o17 for a number, others for text; write 15"),
         ("fit:\n  clip_sigma: 1:30\n", "line 2: YAML reads 1:30 as 90"),
         ("fit:\n  clip_sigma: 1:30.5\n", "line 2: YAML reads 1:30.5 as 90.5"),
         ("fit:\n  velocity_bound: 1_000\n", "line 2: YAML reads 1_000 as 1000"),
@@ -225,18 +230,18 @@ def test_later_files_win_key_by_key(tmp_path):
         ("sample:\n  <<: [{z_min: 0.01}, {z_max: -1}]\n", "sample.z_max in {file}, line 2: must be greater"),
         ("sample: {plateifus: [8485-1901, 8485_1902]}\n", "line 1: YAML reads 8485_1902 as 84851902"),
         ("run: 2024-01-31\n", "line 1: YAML reads 2024-01-31 as a date; write it in quotes: '2024-01-31'"),
-        ("on: 3\n", "line 1: the key 'on' is no text to YAML"),
+        ("on: 3\n", "line 1: YAML does not read the key 'on' as text"),
         ("fit:\n\tclip_sigma: 3\n", "line 2: not valid YAML: there is a tab. Indent with spaces"),
         (
             "run: no\n",
-            "line 1: must be a value of its own, not true or false (given: False, which is how YAML reads no; in",
+            "line 1: must not be true or false (given: False, which is how YAML reads no; in",
         ),
         ("run: on\n", "in quotes it is text: 'on'"),
         ("run: 12\n", "line 1: must be text (given: 12, which is how YAML reads 12; in quotes it is text: '12')"),
         ("run: 1.10\n", "given: 1.1, which is how YAML reads 1.10; in quotes it is text: '1.10'"),
-        ("sample: {limit: yes}\n", "sample.limit in {file}, line 1: must be a value of its own"),
-        ("extract:\n  target_snr: true\n", "extract.target_snr in {file}, line 2: must be a value of its own"),
-        ("emulator:\n  hidden: [true]\n", "emulator.hidden in {file}, line 2: must be a value of its own"),
+        ("sample: {limit: yes}\n", "sample.limit in {file}, line 1: must not be true or false"),
+        ("extract:\n  target_snr: true\n", "extract.target_snr in {file}, line 2: must not be true or false"),
+        ("emulator:\n  hidden: [true]\n", "emulator.hidden in {file}, line 2: must not be true or false"),
         (
             "sample:\n  plateifus:\n  - 8485-1901\n  - 12\n",
             "sample.plateifus in {file}, line 4: must be text (given: 12",

@@ -4,16 +4,14 @@ import h5py
 import numpy as np
 import pytest
 import xarray as xr
+from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.models.emulator.emission_lines import LINES as EMULATOR_LINES
-from mangrove.models.emulator.emission_lines import labels_of, lines_of
 from mangrove.physics.lines import fit_lines, window_lines
 
 LINES = np.array(fit_lines().name[-6:])
-#: As files have them.
-LABELS = np.array([name.replace("-", "_") for name in LINES])
 SIZES = {
     "line": len(LINES),
     "wave": 40,
@@ -26,13 +24,12 @@ SIZES = {
     "spaxel_x": 4,
 }
 COORDINATES = {
-    "line": LABELS,
+    "line": LINES,
     "wave": np.geomspace(4990.0, 5010.0, 40),
     "plateifu": np.array(["8485-1901", "8485-1902", "7443-12703"]),
     "band": np.array(["g", "r", "i", "z"]),
     "component": np.array(["one", "two", "broad"]),
 }
-OK = {"status": "ok", "reason": ""}
 
 
 def datasets(kind, sizes=SIZES):
@@ -45,8 +42,6 @@ def datasets(kind, sizes=SIZES):
         data[name] = np.full(shape, "text") if field.dtype == "str" else numbers.astype(field.dtype)
         if field.dims == (name,):
             data[name] = COORDINATES[name][: shape[0]]
-        if field.lines:
-            data[name] = LINES
     return data
 
 
@@ -54,14 +49,13 @@ def written(path, kind, block_wise, sizes=SIZES):
     """An artefact of a kind, written at once or into an open writer."""
     data = datasets(kind, sizes)
     if not block_wise:
-        artefacts.write(path, kind, data, artefacts.Provenance(), OK)
+        artefacts.write(path, kind, data, artefacts.Provenance(), attributes_of(kind))
         return path
     dims = {d: n for name, f in KINDS[kind].fields.items() for d, n in zip(f.dims, data[name].shape, strict=True)}
-    with artefacts.writer(path, kind, dims, artefacts.Provenance(), OK) as out:
+    with artefacts.writer(path, kind, dims, artefacts.Provenance(), attributes_of(kind)) as out:
         for name, values in data.items():
-            given = artefacts.line_labels(values) if KINDS[kind].fields[name].lines else values
             for i in range(len(values)):
-                out[name][i] = given[i]
+                out[name][i] = values[i]
     return path
 
 
@@ -82,8 +76,7 @@ def test_dimensions_are_the_declared_ones_and_values_are_found_by_coordinate(tmp
             for i in (0, 2):
                 one = found.sel({dim: COORDINATES[dim][i]})
                 for name in (n for n, f in fields.items() if dim in f.dims):
-                    expected = COORDINATES["line"] if fields[name].lines else data[name]
-                    np.testing.assert_array_equal(one[name], expected.take(i, axis=fields[name].dims.index(dim)))
+                    np.testing.assert_array_equal(one[name], data[name].take(i, axis=fields[name].dims.index(dim)))
 
 
 @pytest.mark.parametrize("kind", [kind for kind, k in KINDS.items() if "wave" in k.fields])
@@ -100,7 +93,7 @@ def test_the_wavelength_nearest_to_5000(tmp_path, kind, block_wise):
 @pytest.mark.parametrize("kind", [kind for kind, k in KINDS.items() if "line" in k.fields])
 def test_a_line_by_its_name(tmp_path, kind, block_wise):
     data = datasets(kind)
-    i = list(LINES).index("Halpha-6565")
+    i = list(LINES).index("Halpha_6565")
     of_lines = {n: f.dims.index("line") for n, f in KINDS[kind].fields.items() if "line" in f.dims and n != "line"}
     assert of_lines
     with xr.open_dataset(written(tmp_path / "x.h5", kind, block_wise)) as found:
@@ -136,25 +129,21 @@ def test_artefacts_without_rows_open_as_well(tmp_path, kind, block_wise):
         }
 
 
-@pytest.mark.parametrize("kind", [kind for kind, k in KINDS.items() if any(f.lines for f in k.fields.values())])
-def test_lines_have_an_identifier_in_files_and_the_name_of_the_line_list_when_read(tmp_path, kind, block_wise):
+@pytest.mark.parametrize("kind", [kind for kind, k in KINDS.items() if "line" in k.fields])
+def test_lines_have_the_names_of_the_line_list(tmp_path, kind, block_wise):
     path = written(tmp_path / "x.h5", kind, block_wise)
     with h5py.File(path) as f:
-        assert list(f["line"].asstr()) == list(LABELS)
-        assert artefacts.line_names(f["line"]) == list(LINES)
+        assert artefacts.read_text(f["line"]).tolist() == list(LINES)
     np.testing.assert_array_equal(artefacts.read(path, kind)["line"], LINES)
 
 
-def test_the_names_of_all_lines_survive_a_file():
-    names = [*fit_lines().name, *window_lines().name]
-    assert len(set(artefacts.line_labels(names))) == len(set(names))
-    assert all(name.count("-") == 1 and "_" not in name for name in names)
+def test_names_of_lines_are_identifiers():
+    names = [*fit_lines().name, *window_lines().name, *EMULATOR_LINES]
+    assert all(name.isidentifier() for name in names)
 
 
 def test_the_lines_of_the_emulator_have_the_names_of_the_fit():
-    labels = labels_of(EMULATOR_LINES)
-    assert lines_of(labels) == EMULATOR_LINES
-    assert set(labels) - set(artefacts.line_labels(fit_lines().name)) == {"OII_3728"}
+    assert set(EMULATOR_LINES) - set(fit_lines().name) == {"OII_3728"}
 
 
 def test_the_content_hash_knows_the_coordinates(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mangrove import artefacts
-from mangrove.spectra.binning import extraction as spectra
+from mangrove.codes import SpaxelStatus
 
 STATUSES = {"ok", "too_faint", "all_masked", "critical"}
 LAST_DATA = "ZIMG"
@@ -209,18 +209,11 @@ def test_critical(tmp_path, run):
     made = run(path)
     assert made.attrs["status"] == "critical" and "DRP3QUAL" in made.attrs["reason"]
     assert made["flux"].shape == (0, 300) and not made["window_ivar"].any() and np.all(made["bin_id"] == -1)
-    assert np.all(made["spaxel_status"] == spectra.MASKED)
+    assert np.all(made["spaxel_status"] == SpaxelStatus.MASKED)
     assert run(path, drop_critical=False).attrs["status"] == "ok"
 
 
 # --- the row of the sample sheet
-
-
-@pytest.mark.parametrize("z", [-9999.0, float("nan"), 0.0])
-def test_redshift(tmp_path, run, z):
-    path = small_cubes.write(tmp_path / "c.fits.gz", small_cubes.logcube())
-    with pytest.raises(SystemExit, match=r"SampleError: .*z of 8485-1901 is .*between 0 and 1"):
-        run(path, z=z)
 
 
 @pytest.mark.parametrize(("ra", "dec"), [(150.01, 20.0), (150.0, 19.99), (330.0, -20.0)])
@@ -250,7 +243,7 @@ def test_no_data(tmp_path, run, name, value):
     made = run(small_cubes.write(tmp_path / "c.fits.gz", changed(**{name: value})))
     assert made.attrs["status"] == "all_masked" and "good pixels" in made.attrs["reason"]
     assert made["flux"].shape == (0, 300) and made["n_spaxel"].size == 0
-    assert np.all(made["spaxel_status"] == spectra.OUTSIDE) and not made["window_ivar"].any()
+    assert np.all(made["spaxel_status"] == SpaxelStatus.OUTSIDE_FIELD) and not made["window_ivar"].any()
 
 
 def signal_map(n_bright):
@@ -261,7 +254,7 @@ def signal_map(n_bright):
 def test_no_spaxel_above_the_threshold(tmp_path, run):
     made = run(small_cubes.write(tmp_path / "c.fits.gz", small_cubes.logcube(signal=0.2)))
     assert made.attrs["status"] == "too_faint" and made["flux"].shape == (0, 300)
-    assert np.all(made["spaxel_status"] == spectra.BELOW_MIN_SNR)
+    assert np.all(made["spaxel_status"] == SpaxelStatus.BELOW_MIN_SNR)
 
 
 def test_one_spaxel_above_the_threshold(tmp_path, run):

@@ -10,7 +10,7 @@ from mangrove.models.emulator.emission_lines import LINES
 from mangrove.survey.desi import read_coadd
 from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
 
-HALPHA = LINES.index("Halpha")
+HALPHA = LINES.index("Halpha_6565")
 
 
 def columns(**values):

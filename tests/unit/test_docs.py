@@ -9,7 +9,8 @@ import typer
 import yaml
 
 from mangrove.cli import app
-from mangrove.config import Config, is_section
+from mangrove.config import Config
+from mangrove.config_values import is_section
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -24,8 +24,9 @@ from mangrove import artefacts
 from mangrove.errors import DownloadError, MissingError
 from mangrove.survey.archive.download import fetch
 from mangrove.survey.archive.integrity import Damaged, Wanted, check
+from mangrove.survey.archive.placeholder import write_placeholder
 from mangrove.survey.archive.transfer import MAX_RETRY_AFTER, Patience
-from mangrove.survey.readers.missing import reason_missing_in, write_placeholder
+from mangrove.survey.readers.missing import reason_missing_in
 
 NAME = "manga-8485-1901-LOGCUBE.fits.gz"
 PATH = f"sas/dr17/{NAME}"

@@ -71,13 +71,12 @@ def test_a_trend_of_points_on_a_line_is_the_line():
 @pytest.mark.parametrize(
     ("name", "title"),
     [
-        ("Halpha", r"H$\alpha$"),
-        ("Hbeta-4863", r"H$\beta$"),
         ("Halpha_6565", r"H$\alpha$"),
+        ("Hbeta_4863", r"H$\beta$"),
         ("OIII_5008", "[O III] 5008"),
-        ("OII-3727", "[O II] 3727"),
-        ("NeIII-3870", "[Ne III] 3870"),
-        ("HeI-5877", "HeI-5877".replace("HeI", "He I")),
+        ("OII_3727", "[O II] 3727"),
+        ("NeIII_3870", "[Ne III] 3870"),
+        ("HeI_5877", "He I 5877"),
         ("my_line", "my line"),
     ],
 )
@@ -88,7 +87,7 @@ def test_lines_are_named_as_readers_know_them(name, title):
 def test_labels_of_the_line_list_become_tex():
     assert tex("Hζ + HeI") == r"H$\zeta$ + He I"
     assert tex("[SII] 6718") == "[S II] 6718"
-    assert flux_title(("SII-6718", "SII-6733")) == "[S II] 6718+6733"
+    assert flux_title(("SII_6718", "SII_6733")) == "[S II] 6718+6733"
 
 
 def test_numbers_in_words():

@@ -15,9 +15,7 @@ from mangrove.validation.emulator_baselines import local_linear, run_baselines
 from mangrove.validation.emulator_learning import LearningPoint
 from mangrove.validation.emulator_quality import Evaluation, QualityRow
 
-pytestmark = pytest.mark.usefixtures("strict_jax")
-
-LINES = ("Hbeta", "OIII_5008", "Halpha", "NII_6585")
+LINES = ("Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585")
 N = 4000
 
 
@@ -52,11 +50,11 @@ def test_shortfalls_are_named(result):
     found = quality.failures(quality.quality_table(wrong, np.sinh(result.predicted)))
     text = "\n".join(found)
     assert "mean gain in rho" in text and "covers 100.0 %" in text
-    assert "Halpha: median bias +0.1" in text and "luminosity quartile 4" in text
+    assert "Halpha_6565: median bias +0.1" in text and "luminosity quartile 4" in text
 
 
 def row_of(n=600, gain=0.02, coverage=0.68, bias=(0.0, 0.0, 0.0, 0.0)):
-    return QualityRow("Halpha", n, 0.9, 0.9 - gain, gain, 0.001, 0.9, 0.4, bias, (0.005,) * 4, coverage)
+    return QualityRow("Halpha_6565", n, 0.9, 0.9 - gain, gain, 0.001, 0.9, 0.4, bias, (0.005,) * 4, coverage)
 
 
 @pytest.mark.parametrize(
@@ -158,12 +156,12 @@ def test_points_of_a_small_umap_are_large(result):
 
 
 def test_figures_of_few_galaxies_say_that_they_illustrate():
-    figure = figures.with_sample(new_figure(3, 3), figures.Sides(8, 175, 2, 40))
+    figure = figures.with_sample(new_figure(3, 3), figures.SampleSizes(8, 175, 2, 40))
     assert figure.get_suptitle() == (
         "Illustration only: trained on 8 galaxies (175 rows), tested on 2 galaxies (40 rows)\n"
         "a judgement takes 500 test galaxies or more"
     )
-    judged = figures.with_sample(new_figure(3, 3), figures.Sides(2000, 2000, 500, 500))
+    judged = figures.with_sample(new_figure(3, 3), figures.SampleSizes(2000, 2000, 500, 500))
     assert judged.get_suptitle() == "trained on 2,000 galaxies, tested on 500 galaxies"
 
 
@@ -174,7 +172,9 @@ def test_panels_of_bias_have_no_empty_half():
 
 def test_counts_have_whole_numbers_on_their_colour_bar(result):
     """Where so few rows fall into a cell that a scale of powers would say 6 times 10^0."""
-    many = result._replace(**{name: np.tile(getattr(result, name), (20, 1)) for name in ("measured", "noisy")})
+    many = result._replace(
+        **{name: np.tile(getattr(result, name), (20, 1)) for name in ("measured", "predictive_draw")}
+    )
     figure = figures.bpt_figure(many)
     figure.canvas.draw()
     (bar, _) = [axes for axes in figure.axes if axes.get_ylabel() == "rows per cell"]
@@ -185,7 +185,7 @@ def test_counts_have_whole_numbers_on_their_colour_bar(result):
 def test_a_table_masks_what_it_cannot_use():
     flux = np.array([[1, 2], [0, 1], [np.nan, 1], [1, 1]], np.float32)
     ew = np.array([[1], [1], [1], [-1]], np.float32)
-    table = LineTable(Bins.equal(n_bin=2), ("Halpha",), np.arange(4).astype(str), flux, None, ew, np.ones_like(ew))
+    table = LineTable(Bins.equal(n_bin=2), ("Halpha_6565",), np.arange(4).astype(str), flux, None, ew, np.ones_like(ew))
     assert table.usable.tolist() == [True, False, False, True]
     assert table.measured[:, 0].tolist() == [True, True, True, False]
     assert np.isnan(table.ew_error[3, 0])

@@ -95,7 +95,7 @@ def test_an_export_replaces_exports_of_the_run_only(checkout, monkeypatch, name,
     else:
         fits.PrimaryHDU(header=fits.Header(cards)).writeto(foreign, overwrite=True)
     before = {path: path.read_bytes() for path in (checkout / "out").rglob("*.fits")}
-    assert f"{name} is there and is not an export of run 'mine'" in refused("mine", "--out", "out")
+    assert f"{name} already exists and is not an export of run 'mine'" in refused("mine", "--out", "out")
     assert {path: path.read_bytes() for path in before} == before
     assert export("mine", "--out", "out", "--force").exit_code == 0
     assert fits.getheader(foreign)["RUN"] == "mine"

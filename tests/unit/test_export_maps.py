@@ -13,13 +13,13 @@ from astropy.wcs import WCS
 from small_export import BINS, FRAME, HALPHA, HBETA, LINES, N_BAXEL, N_LINE, NAME, config_of, make_run
 
 from mangrove import artefacts
+from mangrove.codes import LabelFlag
 from mangrove.data_model import KINDS, LABELS
 from mangrove.export import dap_names
 from mangrove.export.dap_names import DapPixel as Bit
 from mangrove.export.products import export_run
-from mangrove.spectra.labels.label import LabelFlag
 
-#: Whoever writes or reads these files sees no warning.
+#: Reading and writing these files gives no warning.
 pytestmark = pytest.mark.filterwarnings("error")
 
 #: HDUs with errors: the dataset of 'fit', the unit, whether it has a channel per line.
@@ -142,7 +142,7 @@ def test_channels_have_the_names_of_the_dap_beside_ours(maps):
         f"{name}{end}" for name, (*_, per_line) in MEASURED.items() if per_line for end in ("", "_IVAR", "_MASK")
     ):
         header = maps[name].header
-        assert header[f"C{HALPHA + 1:02d}"] == "Ha-6564" and header[f"N{HALPHA + 1:02d}"] == "Halpha-6565"
+        assert header[f"C{HALPHA + 1:02d}"] == "Ha-6564" and header[f"N{HALPHA + 1:02d}"] == "Halpha_6565"
         assert header[f"C{HBETA + 1:02d}"] == "Hb-4862" and header[f"W{HBETA + 1:02d}"] == LINES.wave[HBETA]
         assert header["C01"] == "OII-3727" and f"C{N_LINE + 1:02d}" not in header
 

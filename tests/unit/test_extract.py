@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from astropy.wcs import WCS
 
+from mangrove.codes import SpaxelStatus
 from mangrove.errors import CubeError
 from mangrove.physics.lines import window_lines
 from mangrove.spectra.binning import extraction as extract
+from mangrove.spectra.binning.coadd import coadd
 from mangrove.spectra.linecubes.crop import crop
 from mangrove.spectra.linecubes.windows import line_windows
 from mangrove.survey.cube import Cube
@@ -47,7 +49,7 @@ def test_coadd_is_the_mean_over_good_spaxels():
     data = cube(good=good)
     bins = np.full((6, 6), -1)
     bins[0] = 0
-    out = extract.coadd(data, bins, "manga")
+    out = coadd(data, bins, "manga")
     np.testing.assert_allclose(out.flux[0, 100], data.flux[100, 0, 2:].mean(), rtol=1e-6)
     # ivar = n^2 / (factor(n)^2 sum variance), written out for 4 and for 6 good spaxels of unit variance.
     factor = 1 + 1.62 * np.log10([4, 6])
@@ -59,7 +61,7 @@ def test_coadd_is_the_mean_over_good_spaxels():
 def test_twice_the_noise_gives_twice_the_error():
     data = cube()
     bins = np.arange(36).reshape(6, 6) // 9
-    quiet, loud = (extract.coadd(c, bins, "manga") for c in (data, Cube(**{**vars(data), "ivar": data.ivar / 4})))
+    quiet, loud = (coadd(c, bins, "manga") for c in (data, Cube(**{**vars(data), "ivar": data.ivar / 4})))
     np.testing.assert_allclose(quiet.ivar / loud.ivar, 4.0, rtol=1e-5)
 
 
@@ -72,8 +74,8 @@ def test_spaxel_status_names_what_became_of_each():
     data = cube(flux=flux, good=good)
     data.foreground[0, 3] = True
     status = extract.spaxel_snr(data, [5600, 6750], 2.0).status
-    named = [extract.OUTSIDE, extract.MASKED, extract.BELOW_MIN_SNR, extract.FOREGROUND, extract.BINNED]
-    assert list(status[0, :5]) == named
+    outside, masked, faint = SpaxelStatus.OUTSIDE_FIELD, SpaxelStatus.MASKED, SpaxelStatus.BELOW_MIN_SNR
+    assert list(status[0, :5]) == [outside, masked, faint, SpaxelStatus.FOREGROUND_STAR, SpaxelStatus.BINNED]
 
 
 def test_signal_and_noise_are_medians_over_the_range():
@@ -120,7 +122,7 @@ def test_the_extent_of_a_disc_is_its_radius_over_root_two():
 
 def test_no_bins_give_empty_columns():
     bins = np.full((6, 6), -1)
-    out = extract.coadd(cube(), bins, "manga")
+    out = coadd(cube(), bins, "manga")
     assert out.flux.shape == (0, WAVE.size)
     assert all(v.shape == (0,) for v in extract.geometry(cube(), bins, np.ones((6, 6)), GALAXY).values())
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import FitStatus, LabelFlag, LineStatus
 from mangrove.errors import TemplateError
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, gas_templates, match_line_spread
+from mangrove.spectra.fit.templates import broaden, gas_templates, match_lsf
 from mangrove.spectra.labels.galaxy_labels import baxel_labels, dispersion_flag, line_flag
-from mangrove.spectra.labels.label import LabelFlag, is_clean
+from mangrove.spectra.labels.label import is_clean
 from mangrove.spectra.labels.populations import template_table
 from mangrove.ssp.loading import load_library
 
@@ -25,11 +25,11 @@ WAVE = REST * (1 + Z)
 STEP = 1e-4 * np.log(10)
 #: Line spread in the rest frame, sigma in Angstrom, coarser than MaStar.
 SIGMA = REST / 1200.0 / 2.3548
-STARS = match_line_spread(LIBRARY, STEP, REST, SIGMA)
+STARS = match_lsf(LIBRARY, STEP, REST, SIGMA)
 LINES = fit_lines()
-HALPHA, HBETA = LINES.index("Halpha-6565"), LINES.index("Hbeta-4863")
+HALPHA, HBETA = LINES.index("Halpha_6565"), LINES.index("Hbeta_4863")
 SETTINGS = FitSettings(n_draw=4)
-FLUX = {"Halpha-6565": 30.0, "NII-6585": 10.0, "Hbeta-4863": 9.0, "OIII-5008": 15.0}
+FLUX = {"Halpha_6565": 30.0, "NII_6585": 10.0, "Hbeta_4863": 9.0, "OIII_5008": 15.0}
 
 
 def spectrum_of(continuum=1.0, lines=FLUX, sigma=150.0, stars=STARS, line_spread=SIGMA, velocity=0.0, snr=60.0):
@@ -63,14 +63,14 @@ def no_silent_nan(result: FitResult):
     assert np.all(np.isfinite(result.line_flux) | (flags & LabelFlag.LINE_MISSING > 0))
     assert np.all(np.isfinite(result.line_ew) | (flags > 0))
     if not np.isfinite([result.v_star, result.sigma_star, result.v_gas, result.sigma_gas]).all():
-        assert result.status != fit_results.OK
+        assert result.status != FitStatus.OK
 
 
 def test_hbeta_outside_of_the_range():
     result = fit(*spectrum_of(), SETTINGS._replace(rest_range=(5000.0, 7400.0)))
-    assert result.status == fit_results.OK
-    assert result.line_status[HBETA] == fit_results.LINE_OUTSIDE and np.isnan(result.line_flux[HBETA])
-    assert result.line_status[HALPHA] == fit_results.LINE_OK
+    assert result.status == FitStatus.OK
+    assert result.line_status[HBETA] == LineStatus.OUTSIDE_RANGE and np.isnan(result.line_flux[HBETA])
+    assert result.line_status[HALPHA] == LineStatus.OK
     out = labels(result)
     for name in ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt"):
         assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.LINE_MISSING, name
@@ -79,7 +79,7 @@ def test_hbeta_outside_of_the_range():
 
 
 def test_a_negative_balmer_decrement():
-    result = fit(*spectrum_of(lines=FLUX | {"Hbeta-4863": 20.0}))
+    result = fit(*spectrum_of(lines=FLUX | {"Hbeta_4863": 20.0}))
     out = labels(result)
     assert out["ebv_gas"].value[0] < 0 and out["ebv_gas"].flag[0] == LabelFlag.NEGATIVE_DECREMENT
     # No dust is assumed, and the label is there.
@@ -88,36 +88,36 @@ def test_a_negative_balmer_decrement():
     no_silent_nan(result)
 
 
-def test_negative_starlight_leaves_the_lines():
+def test_negative_stellar_continuum_leaves_the_lines():
     result = fit(*spectrum_of(continuum=-1.0))
-    assert result.status == fit_results.NO_CONTINUUM
-    seen = result.line_status == fit_results.LINE_OK
+    assert result.status == FitStatus.NO_STELLAR_CONTINUUM
+    seen = result.line_status == LineStatus.OK
     flags = line_flag(result.line_status, result.line_continuum, result.line_shape)
     assert np.all(np.isnan(result.line_ew[seen])) and np.all(flags[seen] & LabelFlag.ZERO_CONTINUUM)
     out = labels(result)
     for name in ("log_age_lw", "metallicity_mw", "log_ml_r", "log_mass_density", "log_ssfr"):
         assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.NO_WEIGHTS, name
-    # The lines are measured all the same.
+    # The lines are still measured.
     assert result.line_flux[HALPHA] > 5 * result.line_flux_err[HALPHA]
     no_silent_nan(result)
 
 
 def test_lines_on_noise_alone():
-    """Starlight is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
+    """The stellar continuum is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
     result = fit(*spectrum_of(continuum=0.0))
-    assert result.status in (fit_results.NO_CONTINUUM, fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND)
+    assert result.status in (FitStatus.NO_STELLAR_CONTINUUM, FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
     assert result.line_flux[HALPHA] > 10 * result.line_flux_err[HALPHA]
     no_silent_nan(result)
 
 
 def test_templates_that_do_not_cover_the_range_say_which_range_they_would():
     with pytest.raises(TemplateError, match=r"too little for fit.rest_range 3000-7400. Set it within 3634-"):
-        match_line_spread(LIBRARY, STEP, REST, SIGMA, (3000.0, 7400.0))
+        match_lsf(LIBRARY, STEP, REST, SIGMA, (3000.0, 7400.0))
 
 
 def test_all_inverse_variances_zero():
     result = fit(spectrum_of()[0], np.zeros(REST.size))
-    assert result.status == fit_results.ALL_MASKED and result.n_pixel == 0
+    assert result.status == FitStatus.ALL_MASKED and result.n_pixel == 0
     assert all(label.flag[0] & LabelFlag.NO_FIT for label in labels(result).values())
     no_silent_nan(result)
 
@@ -133,17 +133,17 @@ def test_flux_that_is_not_finite_is_masked():
     clean = fit(flux, error, mask=(np.arange(REST.size) % 50 == 0))
     flux[::50] = np.nan
     broken = fit(flux, error)
-    assert broken.status == fit_results.OK
+    assert broken.status == FitStatus.OK
     assert broken.v_star == pytest.approx(clean.v_star) and broken.n_pixel == clean.n_pixel
 
 
 def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
     """Stars at rest seen by an instrument much finer than the library."""
     fine = LIBRARY.fwhm / 2.3548 * 0.3
-    stars = match_line_spread(LIBRARY, STEP, REST, fine)
+    stars = match_lsf(LIBRARY, STEP, REST, fine)
     result = fit(*spectrum_of(sigma=1.0, stars=stars, line_spread=fine), stars=stars, line_spread=fine)
     assert result.sigma_star_correction > result.sigma_star_fit**2
-    assert result.status == fit_results.SIGMA_BELOW_LSF
+    assert result.status == FitStatus.SIGMA_BELOW_LINE_SPREAD
     assert dispersion_flag([result.status])[0] == LabelFlag.BELOW_LINE_SPREAD
     # The value is the library's own excess width, and neither NaN nor imaginary.
     assert result.sigma_star == pytest.approx(np.sqrt(result.sigma_star_correction + result.sigma_star_fit**2))
@@ -157,6 +157,6 @@ def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
 def test_a_redshift_wrong_by_1000_km_s_is_flagged(velocity, lines):
     """With strong lines the stars may end in a false minimum: then their dispersion is at its bound."""
     result = fit(*spectrum_of(velocity=velocity, lines=lines, snr=30.0))
-    assert result.status in (fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND)
+    assert result.status in (FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
     assert all(label.flag[0] & LabelFlag.AT_BOUND for label in labels(result).values())
     no_silent_nan(result)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from one_spectrum import FLUX, LINES, SETTINGS, WAVE, Z, fit, noisy, stars
 
+from mangrove.codes import FitStatus
 from mangrove.physics.dust import calzetti
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit import results as fit_results
-from mangrove.spectra.labels.populations import population_labels, scatter, template_table
+from mangrove.spectra.labels.populations import population_labels, population_values, scatter, template_table
 from mangrove.ssp.loading import load_library
 
 REST = WAVE / (1 + Z)
@@ -89,7 +89,7 @@ def test_polynomials_shrink_with_the_prior(usual):
 def test_dust_from_the_polynomial_alone(ebv):
     """Within 0.01 mag plus three errors; nothing but the curve bends the spectrum."""
     result = fitted(*behind_dust(noisy(response=0.0), ebv), attenuation="polynomial")
-    assert result.status == fit_results.OK
+    assert result.status == FitStatus.OK
     assert result.ebv_star == pytest.approx(ebv, abs=0.01 + 3 * scatter(result.ebv_draw))
     assert scatter(result.ebv_draw) < 0.01
 
@@ -104,7 +104,7 @@ def quiet_and_loud():
     def errors(scale, calibration_error):
         spectrum = behind_dust(noisy(120.0, scale=scale, response=0.0), 0.3)
         result = fitted(*spectrum, n_draw=64, calibration_error=calibration_error)
-        labels = population_labels(result.weights[None], result.weights_draw[None], table)
+        labels = population_labels(result.weights[None], population_values(result.weights_draw[None], table), table)
         return np.array([labels["log_age_lw"].error[0], scatter(result.ebv_draw), *result.line_ew_err[strong]])
 
     return {size: (errors(1.0, size), errors(2.0, size)) for size in (1e-4, 0.01)}

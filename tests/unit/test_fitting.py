@@ -21,13 +21,13 @@ from one_spectrum import (
 from peers.plain_ppxf import plain_ppxf
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum, model_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 #: As one call of pPXF with its multiplicative polynomial.
@@ -41,7 +41,7 @@ def fitted():
 
 def test_kinematics_come_back(fitted):
     result = fitted[1]
-    assert result.status == fit_results.OK
+    assert result.status == FitStatus.OK
     for name, true in [("v_star", V_STAR), ("sigma_star", SIGMA_STAR), ("v_gas", V_GAS), ("sigma_gas", SIGMA_GAS)]:
         value, error = getattr(result, name), getattr(result, f"{name}_err")
         assert abs(value - true) < 3.5 * error < 25, name
@@ -64,16 +64,16 @@ def test_area_without_noise_is_exact():
 
 def test_tied_lines_keep_their_ratio(fitted):
     flux = fitted[1].line_flux
-    assert flux[LINES.index("OIII-4960")] / flux[LINES.index("OIII-5008")] == pytest.approx(0.3356)
+    assert flux[LINES.index("OIII_4960")] / flux[LINES.index("OIII_5008")] == pytest.approx(0.3356)
 
 
 def test_equivalent_width_is_rest_frame_and_positive_in_emission(fitted):
     _, result = fitted
-    i = LINES.index("OIII-5008")
+    i = LINES.index("OIII_5008")
     clean = noise_free(0.0)
     velocity = C_KMS * np.log(WAVE / (LINES.wave[i] * (1 + Z))) - V_GAS
     continuum = clean[np.abs(velocity) < 500].mean()
-    expected = FLUX["OIII-5008"] / continuum / (1 + Z)
+    expected = FLUX["OIII_5008"] / continuum / (1 + Z)
     assert result.line_ew[i] == pytest.approx(expected, abs=3.5 * result.line_ew_err[i])
     assert result.line_continuum[i] == pytest.approx(continuum, rel=0.02)
 
@@ -125,7 +125,7 @@ def test_chi2_of_the_stored_parameters_is_that_of_the_fit(settings):
     chi2 = result.chi2_reduced * (result.n_pixel - result.n_free)
     assert chi2_of_model(spectrum, result) == pytest.approx(chi2, rel=1e-6)
     free = np.count_nonzero(result.weights) + np.sum(result.line_flux[LINES.partner == np.arange(len(LINES.name))] > 0)
-    # Motions, polynomial, and dust where it has a curve of its own.
+    # Kinematics, polynomial, and dust where it has a curve of its own.
     assert result.n_free == free + 4 + 8 + (settings is SETTINGS)
 
 
@@ -133,8 +133,8 @@ def test_chi2_of_the_stored_parameters_is_that_of_the_fit_where_a_line_is_masked
     """Most of [OIII] 5008 is masked and has no flux; its wing, and the line tied to it, are in the model."""
     mask = np.abs(WAVE / (1 + Z) - 5008) < 6
     spectrum, result = fit(*noisy(), mask, settings=SETTINGS._replace(clip_sigma=0.0))
-    assert np.isnan(result.line_flux[LINES.index("OIII-5008")])
-    assert result.line_flux[LINES.index("OIII-4960")] > 0
+    assert np.isnan(result.line_flux[LINES.index("OIII_5008")])
+    assert result.line_flux[LINES.index("OIII_4960")] > 0
     chi2 = result.chi2_reduced * (result.n_pixel - result.n_free)
     assert chi2_of_model(spectrum, result) == pytest.approx(chi2, rel=1e-6)
 
@@ -151,26 +151,26 @@ def test_the_night_sky_does_not_count():
 def test_what_cannot_be_fitted_says_why():
     flux, error = noisy()
     masked = fit(flux, error, np.ones(WAVE.size))[1]
-    assert masked.status == fit_results.ALL_MASKED
-    assert np.isnan(masked.v_star) and np.all(masked.line_status == fit_results.LINE_NO_FIT)
-    assert fit(flux, error, WAVE > 4500)[1].status == fit_results.TOO_FEW_PIXELS
-    assert fit(np.zeros(WAVE.size), error)[1].status == fit_results.NO_CONTINUUM
+    assert masked.status == FitStatus.ALL_MASKED
+    assert np.isnan(masked.v_star) and np.all(masked.line_status == LineStatus.NO_FIT)
+    assert fit(flux, error, WAVE > 4500)[1].status == FitStatus.TOO_FEW_PIXELS
+    assert fit(np.zeros(WAVE.size), error)[1].status == FitStatus.NO_STELLAR_CONTINUUM
 
 
 def test_masked_lines_are_named_and_not_measured():
     flux, error = noisy()
     mask = np.abs(WAVE / (1 + Z) - 5008) < 8
     result = fit(flux, error, mask)[1]
-    i = LINES.index("OIII-5008")
-    assert result.line_status[i] == fit_results.LINE_MASKED and np.isnan(result.line_flux[i])
-    assert result.line_status[LINES.index("Halpha-6565")] == fit_results.LINE_OK
+    i = LINES.index("OIII_5008")
+    assert result.line_status[i] == LineStatus.MASKED and np.isnan(result.line_flux[i])
+    assert result.line_status[LINES.index("Halpha_6565")] == LineStatus.OK
 
 
 def test_a_velocity_beyond_the_bound_is_flagged():
     flux, error = noisy()
     # The redshift is wrong by 430 km/s, so the stars move at about -310.
     result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0))[1]
-    assert result.status == fit_results.V_AT_BOUND
+    assert result.status == FitStatus.VELOCITY_AT_BOUND
 
 
 def test_wrong_formal_errors_are_rescaled_on_request():
@@ -187,7 +187,7 @@ def test_coarse_templates_are_corrected_not_deconvolved():
     library = load_library("mastar")
     step, rest = 1e-4 * np.log(10), WAVE / (1 + Z)
     fine = library.fwhm / 2.3548 * 0.85
-    templates = match_line_spread(library, step, rest, fine)
+    templates = match_lsf(library, step, rest, fine)
     np.testing.assert_array_equal(templates.flux, library.flux.reshape(54, -1).T)
     flux = np.zeros(WAVE.size)
     # Broadening by less than the dispersion makes up for the library's own excess width, in bands.
@@ -241,5 +241,5 @@ def test_galactic_extinction_is_removed():
     )
     galaxy, spectra = prepare_galaxy(extract, Z, 0.3, "mastar", SETTINGS)
     result = fit_spectrum(spectra[0], *galaxy)
-    i = LINES.index("Hbeta-4863")
-    assert result.line_flux[i] == pytest.approx(FLUX["Hbeta-4863"], abs=4 * result.line_flux_err[i])
+    i = LINES.index("Hbeta_4863")
+    assert result.line_flux[i] == pytest.approx(FLUX["Hbeta_4863"], abs=4 * result.line_flux_err[i])

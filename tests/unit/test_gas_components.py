@@ -1,4 +1,4 @@
-"""A second and a broad component of the gas: taken where the lines have them, with totals, errors and motions right."""
+"""A second and a broad component of the gas: taken where the lines have them, with totals, errors and kinematics right."""
 
 import numpy as np
 import pytest
@@ -16,17 +16,17 @@ from simulated_lines import (
     emission,
     fits,
     hbeta_flux,
-    starlight,
+    stellar_continuum,
 )
 
+from mangrove.codes import GasModel
 from mangrove.physics.lines import BROAD_LINES
 from mangrove.spectra.fit.ppxf_fit import model_spectrum
-from mangrove.spectra.fit.results import ONE_AND_BROAD, ONE_GAUSSIAN, TWO_AND_BROAD, TWO_GAUSSIANS
 from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
 ALL = SETTINGS._replace(gas_components=2, broad_lines=True)
-#: Starlight of S/N 30, the line of 100.
+#: A stellar continuum of S/N 30, the line of 100.
 N = 12 if IN_FULL else 3
 BOTH = Gas(((0.0, 60.0, 0.77), (-250.0, 180.0, 0.23)), (0.0, 2000.0, 1.0))
 
@@ -47,7 +47,7 @@ CLOSE = "150 km/s, 1:1"
 def test_totals_of_two_components_are_those_put_in(name):
     gas = TWO[name]
     results = fits(gas, N, 100, OIII, settings=ALL, seed=9)
-    assert [r.gas_model for r in results] == [TWO_GAUSSIANS] * N
+    assert [r.gas_model for r in results] == [GasModel.TWO_GAUSSIANS] * N
     for i in (OIII, HALPHA, HBETA):
         off = pulls(results, gas, i, OIII)
         # Three standard errors of the mean of N pulls.
@@ -61,7 +61,7 @@ def test_the_total_of_two_components_too_close_to_tell_is_right_all_the_same():
             assert r.line_flux[i] == pytest.approx(true(TWO[CLOSE], i, OIII), rel=0.04)
 
 
-def test_motions_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_first():
+def test_kinematics_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_first():
     gas = TWO["400 km/s, 0.3, wide"]
     for r in fits(gas, N, 100, OIII, settings=ALL, seed=9):
         for row, (v, sigma, part) in zip((MAIN, SECOND), gas.components, strict=True):
@@ -78,8 +78,8 @@ def test_motions_and_fluxes_of_two_components_are_right_and_the_narrow_one_is_fi
 def test_broad_balmer_lines_are_found_and_their_totals_right(name):
     gas = BROAD[name]
     results = fits(gas, N, 300, HALPHA, settings=ALL, seed=9)
-    assert [r.gas_model for r in results] == [ONE_AND_BROAD] * N
-    # Starlight beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
+    assert [r.gas_model for r in results] == [GasModel.ONE_AND_BROAD] * N
+    # The stellar continuum beneath 400 Angstrom of wings is known to a per cent of the line, which is not noise.
     for i in (HALPHA, HBETA):
         found = np.mean([r.line_flux[i] for r in results])
         assert found == pytest.approx(true(gas, i, HALPHA, 300), rel=0.03)
@@ -91,14 +91,14 @@ def test_broad_balmer_lines_are_found_and_their_totals_right(name):
 
 def test_two_components_and_a_broad_one():
     results = fits(BOTH, N, 300, HALPHA, settings=ALL, seed=9)
-    assert [r.gas_model for r in results] == [TWO_AND_BROAD] * N
+    assert [r.gas_model for r in results] == [GasModel.TWO_AND_BROAD] * N
     for i in (HALPHA, OIII):
         assert np.mean([r.line_flux[i] for r in results]) == pytest.approx(true(BOTH, i, HALPHA, 300), rel=0.03)
 
 
 def test_a_single_gaussian_stays_one():
     results = [r for gas in ONE.values() for s in (10, 100, 300) for r in fits(gas, N, s, OIII, settings=ALL, seed=s)]
-    assert {r.gas_model for r in results} == {ONE_GAUSSIAN}
+    assert {r.gas_model for r in results} == {GasModel.ONE_GAUSSIAN}
     assert all(r.gas_bic_gain == 0.0 for r in results)
 
 
@@ -110,11 +110,15 @@ def test_each_component_is_used_only_where_it_is_asked_for():
         (r,) = fits(gas, 1, 300, HALPHA, settings=settings)
         models[components, broad] = r.gas_model
         assert r.component_v.shape == (3 if broad else components,)
-    assert models == {(1, False): ONE_GAUSSIAN, (2, False): TWO_GAUSSIANS, (1, True): ONE_AND_BROAD}
+    assert models == {
+        (1, False): GasModel.ONE_GAUSSIAN,
+        (2, False): GasModel.TWO_GAUSSIANS,
+        (1, True): GasModel.ONE_AND_BROAD,
+    }
 
 
 def test_the_model_of_several_components_is_stored_whole():
-    clean = starlight() + emission(BOTH, hbeta_flux(30.0, 300, HALPHA))
+    clean = stellar_continuum() + emission(BOTH, hbeta_flux(30.0, 300, HALPHA))
     error = np.full(WAVE.size, 1 / 30)
     noise = error * np.random.default_rng(1).standard_normal(WAVE.size)
     spectrum, r = fit(clean + noise, error, settings=ALL._replace(clip_sigma=0.0))

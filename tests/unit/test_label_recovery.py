@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import BptClass
+from mangrove.codes import LabelFlag as F
 from mangrove.data_model import LABEL
-from mangrove.physics.bpt import AGN, COMPOSITE, NONE, STAR_FORMING, bpt_distance
+from mangrove.physics.bpt import bpt_distance
 from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
-from mangrove.spectra.labels.label import LabelFlag as F
+from mangrove.validation.comparison import TruthComparison
 from mangrove.validation.label_recovery import (
     BPT,
     BPT_FAR,
@@ -17,14 +19,13 @@ from mangrove.validation.label_recovery import (
     LabelRow,
     compare_labels,
     label_table,
-    label_truth,
     limits_of,
     pool_labels,
     why_left,
 )
-from mangrove.validation.recovery import TRUTH_DATASETS, Comparison
+from mangrove.validation.true_labels import TRUTH_DATASETS, true_labels
 
-LINES = ["Hbeta-4863", "OIII-5008", "Halpha-6565", "NII-6585"]
+LINES = ["Hbeta_4863", "OIII_5008", "Halpha_6565", "NII_6585"]
 LEFT = [name for name in LabelRow._fields if name.startswith("left_")]
 Z, PIXEL = 0.02, 0.5
 
@@ -36,7 +37,7 @@ def truth_of_two_baxels():
     flux[2] = [[3.0, 6.0], [9.0, 12.0]]
     data |= {"line": np.array(LINES), "line_flux": flux, "line_ew": flux}
     data |= {"ebv_gas": np.array([[0.0, 0.0], [0.4, 0.2]]), "log_mass": np.array([[6.0, 6.5], [7.0, 7.5]])}
-    return label_truth(
+    return true_labels(
         Artefact("extract", {"bin_id": np.array([[0, 0], [0, 1]]), "snr": np.ones(2)}, {}, ""),
         Artefact("truth", data, {}, ""),
         Z,
@@ -66,7 +67,7 @@ def baxels(n):
     for name in LABEL:
         true[name] = np.full(n, 9.0)
         labels |= {name: np.full(n, 9.1), f"{name}_err": np.full(n, 0.1), f"{name}_flag": np.zeros(n, np.uint32)}
-    labels["bpt_class"], true["bpt_class"] = np.full(n, STAR_FORMING), np.full(n, STAR_FORMING)
+    labels["bpt_class"], true["bpt_class"] = np.full(n, BptClass.STAR_FORMING), np.full(n, BptClass.STAR_FORMING)
     return labels, true
 
 
@@ -84,7 +85,9 @@ def test_every_baxel_counts_or_has_its_reason():
         for values in (labels[name], labels[f"{name}_err"], true[name]):
             values[rng.random(n) < 0.1] = np.nan
         labels[f"{name}_err"][rng.random(n) < 0.1] = 0.0
-    labels["bpt_class"], true["bpt_class"] = (rng.choice([NONE, STAR_FORMING, COMPOSITE, AGN], n) for _ in range(2))
+    labels["bpt_class"], true["bpt_class"] = (
+        rng.choice([BptClass.NONE, BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN], n) for _ in range(2)
+    )
     snr = rng.uniform(2, 60, n)
     rows = rows_of((labels, true, snr), (labels, true, snr))
     assert {name for name, _ in rows} == {*LABEL, BPT, BPT_FAR}
@@ -126,8 +129,10 @@ def test_columns_of_reasons_are_the_reasons():
 def test_classes_near_a_curve_count_in_one_row_only():
     labels, true = baxels(40)
     labels["d_bpt"], labels["d_bpt_err"] = np.repeat([-0.5, -0.1, 0.25, 1.0], 10), np.full(40, 0.1)
-    labels["bpt_class"] = np.repeat([STAR_FORMING, STAR_FORMING, COMPOSITE, AGN], 10)
-    true["bpt_class"] = np.repeat([STAR_FORMING, COMPOSITE, COMPOSITE, AGN], 10)
+    labels["bpt_class"] = np.repeat(
+        [BptClass.STAR_FORMING, BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN], 10
+    )
+    true["bpt_class"] = np.repeat([BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.COMPOSITE, BptClass.AGN], 10)
     rows = rows_of((labels, true, np.full(40, 50.0)))
     every, far = rows[BPT, "above 40"], rows[BPT_FAR, "above 40"]
     assert (every.n_value, every.fraction_right, every.holds) == (40, 0.75, "no")
@@ -138,7 +143,7 @@ def verdict(bias=0.0, width=1.0, scatter=0.0):
     """Verdict on a star formation of eight galaxies of 50 baxels, errors of 0.1 dex."""
     pull = np.tile(width * np.linspace(-1.35, 1.35, 50), 8)
     offset = bias + np.repeat(scatter * np.resize([1.0, -1.0], 8), 50) + 0.1 * pull
-    found = Comparison(offset, np.full(400, 0.1), np.zeros(400), np.full(400, 30.0), np.repeat(np.arange(8), 50))
+    found = TruthComparison(offset, np.full(400, 0.1), np.zeros(400), np.full(400, 30.0), np.repeat(np.arange(8), 50))
     checked = Checked(found, found.snr, np.full(400, -1))
     return next(row for row in label_table({"log_sfr_density": checked}) if row.snr_per_pixel == "20-40")
 

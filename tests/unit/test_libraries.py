@@ -8,7 +8,7 @@ from astropy.io import fits
 from mangrove.errors import TemplateError
 from mangrove.physics.photometry import SOLAR_LUMINOSITY, SUN_R, r_pivot, r_response
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM, air_to_vacuum
-from mangrove.spectra.fit.templates import match_line_spread
+from mangrove.spectra.fit.templates import match_lsf
 from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.ssp.miles_names import parse_miles_name
@@ -204,29 +204,29 @@ def test_lines_get_the_width_of_the_data(hdf5, fwhm_data):
     flux = lines_of(2.51 / SIGMA_TO_FWHM, centres, library.wave)
     library = library._replace(flux=np.broadcast_to(flux, (2, 3, flux.size)), fwhm=np.full(flux.size, 2.51))
     rest = np.linspace(3400.0, 9000.0, 50)
-    out = match_line_spread(library, STEP, rest, np.full(50, fwhm_data / SIGMA_TO_FWHM), (3650.0, 7400.0))
+    out = match_lsf(library, STEP, rest, np.full(50, fwhm_data / SIGMA_TO_FWHM), (3650.0, 7400.0))
     excess, width = (out.flux[:, 0] - 1.0) * np.gradient(out.wave), []
     for centre in centres:
         near = np.abs(out.wave - centre) < 4 * fwhm_data
         width.append(np.sqrt(np.sum(excess[near] * (out.wave[near] - centre) ** 2) / np.sum(excess[near])))
     np.testing.assert_allclose(width, fwhm_data / SIGMA_TO_FWHM, rtol=5e-3)
-    np.testing.assert_allclose(out.sigma, fwhm_data / SIGMA_TO_FWHM, rtol=1e-9)
+    np.testing.assert_allclose(out.lsf_sigma, fwhm_data / SIGMA_TO_FWHM, rtol=1e-9)
 
 
 def test_coarser_libraries_keep_their_line_spread(hdf5):
     library = load_library(str(hdf5))
     rest = np.linspace(3400.0, 9000.0, 50)
-    out = match_line_spread(library, STEP, rest, np.full(50, 0.5), (3650.0, 7400.0))
-    np.testing.assert_allclose(out.sigma, 2.51 / SIGMA_TO_FWHM)
+    out = match_lsf(library, STEP, rest, np.full(50, 0.5), (3650.0, 7400.0))
+    np.testing.assert_allclose(out.lsf_sigma, 2.51 / SIGMA_TO_FWHM)
     np.testing.assert_allclose(out.flux[:, 0], np.interp(out.wave, library.wave, library.flux[0, 0]), rtol=1e-6)
 
 
 def test_templates_are_cut_to_the_fitted_range(hdf5):
     library = load_library(str(hdf5))
     rest = np.linspace(3400.0, 9000.0, 50)
-    out = match_line_spread(library, STEP, rest, np.full(50, 1.3), (4000.0, 7000.0))
+    out = match_lsf(library, STEP, rest, np.full(50, 1.3), (4000.0, 7000.0))
     assert 3900 < out.wave[0] < 4000 / 1.015
     assert 7000 * 1.015 < out.wave[-1] < 7150
     np.testing.assert_allclose(np.diff(np.log(out.wave)), STEP)
     with pytest.raises(TemplateError, match=r"covers 3501-89\d\d Angstrom.*Set it within 35\d\d-89\d\d"):
-        match_line_spread(library, STEP, rest, np.full(50, 1.3), (3400.0, 7000.0))
+        match_lsf(library, STEP, rest, np.full(50, 1.3), (3400.0, 7000.0))

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import LineStatus
 from mangrove.physics.lines import EW_HALF_WIDTH, fit_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
-from mangrove.spectra.fit.results import LINE_MASKED, LINE_OK
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import broaden, match_line_spread
+from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
 Z = 0.03
@@ -20,7 +20,7 @@ STEP = np.log(WAVE[1] / WAVE[0])
 LSF = WAVE / 1500.0 / 2.3548
 SIGMA_GAS = 80.0
 LINES = fit_lines()
-HBETA, OIII = LINES.index("Hbeta-4863"), LINES.index("OIII-5008")
+HBETA, OIII = LINES.index("Hbeta_4863"), LINES.index("OIII_5008")
 AREA = {HBETA: 20.0, OIII: 30.0}
 N = 24
 
@@ -45,7 +45,7 @@ def with_lines(stars, v_gas):
 def fitted(flux, error, mask=None):
     mask = np.zeros(WAVE.size) if mask is None else mask
     spectrum = prepare(WAVE, flux, error**-2.0, mask, LSF, Z, np.ones(WAVE.size), SETTINGS)
-    stars = match_line_spread(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
+    stars = match_lsf(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
     return fit_spectrum(spectrum, Z, stars, LINES, SETTINGS)
 
 
@@ -80,7 +80,7 @@ def test_errors_are_the_scatter_where_noise_varies(uneven, name, line):
     assert HONEST[0] < scatter_over_error(uneven, name, line) < HONEST[1]
 
 
-def test_the_width_is_over_the_mean_starlight_around_the_line(uneven):
+def test_the_width_is_over_the_mean_stellar_continuum_around_the_line(uneven):
     true = AREA[HBETA] / continuum()[near(HBETA, 0.0, EW_HALF_WIDTH)].mean() / (1 + Z)
     found = [r.line_ew[HBETA] for r in uneven]
     assert np.mean(found) == pytest.approx(true, abs=3 * np.std(found) / np.sqrt(N) + 0.02 * true)
@@ -90,8 +90,8 @@ def test_a_line_without_its_core_has_the_error_of_what_is_left():
     mask = near(OIII, 0.0, 110.0)
     results = copies(np.full(WAVE.size, 0.05), mask)
     whole = fitted(with_lines(continuum(), 0.0), np.full(WAVE.size, 0.05))
-    assert {r.line_status[OIII] for r in results} <= {LINE_OK, LINE_MASKED}
-    kept = [r for r in results if r.line_status[OIII] == LINE_OK]
+    assert {r.line_status[OIII] for r in results} <= {LineStatus.OK, LineStatus.MASKED}
+    kept = [r for r in results if r.line_status[OIII] == LineStatus.OK]
     if kept:
         assert HONEST[0] < scatter_over_error(kept, "line_flux", OIII) < HONEST[1]
         assert np.median([r.line_flux_err[OIII] for r in kept]) > 1.5 * whole.line_flux_err[OIII]
@@ -101,10 +101,10 @@ def test_a_line_is_masked_where_the_gas_is_and_not_where_the_catalogue_says():
     v_gas, error = 400.0, np.full(WAVE.size, 0.03)
     flux = with_lines(continuum(), v_gas)
     hidden = fitted(flux, error, near(HBETA, v_gas, 250.0))
-    assert hidden.line_status[HBETA] == LINE_MASKED and np.isnan(hidden.line_flux[HBETA])
+    assert hidden.line_status[HBETA] == LineStatus.MASKED and np.isnan(hidden.line_flux[HBETA])
     assert hidden.v_gas == pytest.approx(v_gas, abs=20)
     seen = fitted(flux, error, near(HBETA, -100.0, 180.0))
-    assert seen.line_status[HBETA] == LINE_OK
+    assert seen.line_status[HBETA] == LineStatus.OK
     assert seen.line_flux[HBETA] == pytest.approx(AREA[HBETA], abs=5 * seen.line_flux_err[HBETA])
 
 

@@ -18,11 +18,11 @@ from simulated_lines import (
     fits,
     hbeta_flux,
     line,
-    starlight,
+    stellar_continuum,
 )
 
+from mangrove.codes import LineShape
 from mangrove.spectra.fit.residuals import scatter_of_sums
-from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
 
 #: Copies per case.
 N, N_OTHER = (14, 24) if IN_FULL else (2, 4)
@@ -39,12 +39,12 @@ MISSED = {
 
 
 def odd(results, i):
-    return np.mean([r.line_shape[i] & NOT_ONE_GAUSSIAN > 0 for r in results])
+    return np.mean([r.line_shape[i] & LineShape.NOT_ONE_GAUSSIAN > 0 for r in results])
 
 
 @pytest.fixture(scope="module")
 def single():
-    """Lines of one Gaussian, narrow to wide, faint to very bright, on faint and bright starlight."""
+    """Lines of one Gaussian, narrow to wide, faint to very bright, on a faint and a bright stellar continuum."""
     return [
         result
         for snr in (15.0, 60.0)
@@ -67,7 +67,7 @@ def test_the_direct_sum_of_a_gaussian_is_its_flux_within_honest_errors(single):
     # Part of the noise is in both, so their difference scatters by less than the error.
     assert 0.3 < np.nanstd(residual) < 1.0
     wide = fits(ONE[120.0], 24, 50, HALPHA, seed=3)
-    flux = RATIO["Halpha-6565"] * hbeta_flux(30.0, 50, HALPHA)
+    flux = RATIO["Halpha_6565"] * hbeta_flux(30.0, 50, HALPHA)
     pulls = [(r.line_flux_sum[HALPHA] - flux) / r.line_flux_sum_err[HALPHA] for r in wide]
     assert 0.6 < np.std(pulls) < 1.4 and abs(np.mean(pulls)) < 3 / np.sqrt(24) + 0.3
 
@@ -83,7 +83,7 @@ def test_other_lines_are_flagged(name):
 def test_the_direct_sum_holds_what_a_gaussian_leaves_out():
     """A wing of 23 % at -400 km/s."""
     results = fits(TWO["400 km/s, 0.3, wide"], 4, 100, OIII)
-    true = RATIO["OIII-5008"] * hbeta_flux(30.0, 100, OIII)
+    true = RATIO["OIII_5008"] * hbeta_flux(30.0, 100, OIII)
     for r in results:
         assert r.line_flux[OIII] < 0.92 * true
         assert r.line_flux_sum[OIII] == pytest.approx(true, rel=0.06)
@@ -91,7 +91,7 @@ def test_the_direct_sum_holds_what_a_gaussian_leaves_out():
 
 
 def test_masked_pixels_of_a_sum_are_those_of_the_profile():
-    clean = starlight() + emission(ONE[120.0], hbeta_flux(30.0, 100, HALPHA))
+    clean = stellar_continuum() + emission(ONE[120.0], hbeta_flux(30.0, 100, HALPHA))
     error = np.full(WAVE.size, 1 / 30)
     mask = np.abs(WAVE - LINES.wave[HALPHA] * 1.04 - 1.0) < 1.5
     _, result = fit(clean, error, mask)
@@ -102,11 +102,11 @@ def test_masked_pixels_of_a_sum_are_those_of_the_profile():
 @pytest.mark.parametrize(("factor", "rejected"), [(1.0, False), (1.03, False), (1.25, True), (0.75, True)])
 def test_a_doublet_whose_ratio_the_data_reject_is_flagged(factor, rejected):
     gas, hbeta = ONE[120.0], hbeta_flux(30.0, 200, OIII)
-    change = (factor - 1.0) * hbeta * RATIO["OIII-5008"] * LINES.ratio[OIII_WEAK]
-    clean = starlight() + emission(gas, hbeta) + line(OIII_WEAK, *gas.components[0][:2], change)
+    change = (factor - 1.0) * hbeta * RATIO["OIII_5008"] * LINES.ratio[OIII_WEAK]
+    clean = stellar_continuum() + emission(gas, hbeta) + line(OIII_WEAK, *gas.components[0][:2], change)
     error = np.full(WAVE.size, 1 / 30)
     _, result = fit(clean + error * np.random.default_rng(4).standard_normal(WAVE.size), error)
-    bits = result.line_shape & DOUBLET_RATIO_REJECTED > 0
+    bits = result.line_shape & LineShape.DOUBLET_RATIO_REJECTED > 0
     assert bits[[OIII, OIII_WEAK]].tolist() == [rejected] * 2
     assert not bits[[HALPHA, HBETA, NII]].any()
 
@@ -116,7 +116,7 @@ def test_a_line_that_is_not_there_is_not_judged():
     noise = error * np.random.default_rng(5).standard_normal(WAVE.size)
     # A bump of five pixels beside [OIII], far below a detection.
     bump = line(OIII, 300.0, 60.0, 2.0 / 30)
-    assert not fit(starlight() + bump + noise, error)[1].line_shape.any()
+    assert not fit(stellar_continuum() + bump + noise, error)[1].line_shape.any()
 
 
 def test_sums_of_residuals_that_go_together_scatter_by_more():

@@ -13,15 +13,23 @@ def test_the_windows_are_the_19_lines_of_the_paper():
 
 def test_names_round_to_their_wavelengths():
     for name, wave in zip(fit_lines().name, fit_lines().wave, strict=True):
-        assert int(name.split("-")[1]) == round(wave)
+        assert int(name.split("_")[1]) == round(wave)
+
+
+def test_the_dap_numbers_lines_by_the_whole_angstrom_below():
+    for lines in (fit_lines(), window_lines()):
+        for name, dap_name, wave in zip(lines.name, lines.dap_name, lines.wave, strict=True):
+            ion, number = dap_name.split("-")
+            assert int(number) == int(wave)
+            assert name.startswith(ion) or name[0] == ion[0] == "H"
 
 
 def test_fixed_ratios():
     lines = fit_lines()
-    weak, strong = lines.index("OIII-4960"), lines.index("OIII-5008")
+    weak, strong = lines.index("OIII_4960"), lines.index("OIII_5008")
     assert lines.partner[weak] == strong
     # Storey & Zeippen (2000).
     np.testing.assert_allclose(1 / lines.ratio[weak], 2.98, atol=0.01)
-    np.testing.assert_allclose(1 / lines.ratio[lines.index("NII-6550")], 3.05, atol=0.01)
+    np.testing.assert_allclose(1 / lines.ratio[lines.index("NII_6550")], 3.05, atol=0.01)
     free = lines.partner == np.arange(len(lines.name))
     np.testing.assert_array_equal(lines.ratio[free], 1.0)

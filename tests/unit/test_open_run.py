@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from attributes import attributes_of
 from small_export import BINS, FRAME, N_BAXEL, NAME, STATUS, make_run, random_data
 
 from mangrove import artefacts
@@ -17,7 +18,7 @@ def test_a_map_of_labels_on_bins_made_anew(tmp_path):
     other = np.where(BINS >= 0, N_BAXEL - 1 - BINS, -1)
     sizes = {"baxel": N_BAXEL, "spaxel_y": BINS.shape[0], "spaxel_x": BINS.shape[1]}
     data = random_data("extract", sizes, bin_id=other, spaxel_status=STATUS)
-    attrs = {"status": "ok", "reason": "", "plateifu": NAME, "wcs": FRAME.to_header_string()}
+    attrs = attributes_of("extract", plateifu=NAME, wcs=FRAME.to_header_string())
     path = tmp_path / "one" / EXTRACT.path.format(plateifu=NAME)
     artefacts.write(path, "extract", data, artefacts.Provenance(), attrs)
     run = open_run(tmp_path / "one")

@@ -53,14 +53,14 @@ def test_home_and_variables_are_expanded_in_every_key(home, key):
 def test_file_addresses_are_paths_from_the_root(home, key, text):
     path = home / "home/c"
     assert value(home, key, text.format(home=home)) == (str(path) if key in LOCAL else path.as_uri())
-    with pytest.raises(ConfigError, match=r"file:// must stand before an absolute path: file:///data/c"):
+    with pytest.raises(ConfigError, match=r"file:// must be followed by an absolute path: file:///data/c"):
         value(home, key, "file://data/c")
 
 
 @pytest.mark.parametrize("key", LOCAL + ADDRESSES)
 def test_what_would_be_a_folder_of_an_odd_name_is_refused(home, key):
     for text in (" ~/c", "~/c ", " data"):
-        with pytest.raises(ConfigError, match=rf"{key} in \S*x.yaml, line 2: must not begin or end with a blank"):
+        with pytest.raises(ConfigError, match=rf"{key} in \S*x.yaml, line 2: must not begin or end with a space"):
             value(home, key, text)
     for text in ("file:/a/c", "file:c", "http:/x.org/c", "HTTPS:x.org"):
         with pytest.raises(ConfigError, match=rf"{key} in \S*x.yaml, line 2: must have two slashes after"):

@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import LabelFlag
 from mangrove.physics import cosmology
 from mangrove.physics.dust import calzetti, cardelli, polynomial_ebv
 from mangrove.physics.photometry import r_band_flux, r_pivot, r_weights, solar_r_luminosity
 from mangrove.spectra.labels import surface_densities as physics
 from mangrove.spectra.labels.balmer_decrement import balmer_curve, corrected_halpha, gas_ebv
-from mangrove.spectra.labels.label import Label, LabelFlag
+from mangrove.spectra.labels.label import Label
 
 Z, PIXEL = 0.03, 0.5
 

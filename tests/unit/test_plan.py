@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mangrove.config import Config, Emulator, Sample, Survey
+from mangrove.config import Config, EmulatorSection, Sample, Survey
 from mangrove.survey.plan import cube_bytes, describe, plan
 
 ROOT = Path(__file__).parents[2]
@@ -61,5 +61,5 @@ def test_a_simulated_run_downloads_nothing():
 
 
 def test_a_run_without_cubes_names_its_table():
-    run = Config(run="desi", survey=Survey(source="none"), emulator=Emulator(source="desi", desi_file="t.h5"))
+    run = Config(run="desi", survey=Survey(source="none"), emulator=EmulatorSection(source="desi", desi_file="t.h5"))
     assert describe(run, 1, 1.0) == ["run 'desi': no cubes (survey.source is none), the emulator on t.h5"]

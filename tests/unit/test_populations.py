@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import LabelFlag
 from mangrove.errors import TemplateError
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.spectra.labels.populations import (
     MASS_LABELS,
     TemplateTable,
@@ -48,7 +48,7 @@ def test_the_scale_of_weights_does_not_matter():
 def test_errors_are_the_scatter_of_draws():
     rng = np.random.default_rng(1)
     draws = np.abs(1.0 + 0.01 * rng.normal(size=(3, 400, 2)))
-    labels = population_labels(np.ones((3, 2)), draws, TABLE)
+    labels = population_labels(np.ones((3, 2)), population_values(draws, TABLE), TABLE)
     # d(mean log age)/dw = l_j (t_j - mean) / sum = 4 * -0.4 / 5 and 1.6 / 5.
     np.testing.assert_allclose(labels["log_age_lw"].error, 0.01 * np.hypot(0.32, 0.32), rtol=0.15)
     for label in labels.values():
@@ -57,7 +57,8 @@ def test_errors_are_the_scatter_of_draws():
 
 
 def test_no_weights_are_flagged():
-    labels = population_labels([[0.0, 0.0], [np.nan, 1.0], [1.0, 0.0]], np.ones((3, 5, 2)), TABLE)
+    repeats = population_values(np.ones((3, 5, 2)), TABLE)
+    labels = population_labels([[0.0, 0.0], [np.nan, 1.0], [1.0, 0.0]], repeats, TABLE)
     for label in labels.values():
         np.testing.assert_array_equal(label.flag, [LabelFlag.NO_WEIGHTS, LabelFlag.NO_WEIGHTS, 0])
         np.testing.assert_array_equal(np.isnan(label.value), [True, True, False])
@@ -67,7 +68,7 @@ def test_a_library_without_masses_refuses_mass_labels():
     nan = np.full(2, np.nan)
     table = TABLE._replace(ml_r=nan, mass_fraction=nan)
     assert not table.has_masses
-    labels = population_labels(np.ones((1, 2)), np.ones((1, 4, 2)), table)
+    labels = population_labels(np.ones((1, 2)), population_values(np.ones((1, 4, 2)), table), table)
     for name, label in labels.items():
         assert np.isnan(label.value[0]) == (name in MASS_LABELS)
         assert label.flag[0] == (LabelFlag.NO_MASSES if name in MASS_LABELS else 0)

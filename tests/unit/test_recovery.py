@@ -7,7 +7,7 @@ import pytest
 
 from mangrove.artefacts import Artefact
 from mangrove.physics.lines import fit_lines
-from mangrove.validation import recovery
+from mangrove.validation import baxel_truth, comparison, recovery
 
 LINES = fit_lines().name
 N_BAXEL = 600
@@ -23,7 +23,7 @@ def extract_of(bin_id, snr):
 
 def truth_of(shape, **maps):
     """Truth maps: 1 everywhere but where given."""
-    data = {name: np.ones(shape) for name in recovery.TRUTH_DATASETS}
+    data = {name: np.ones(shape) for name in baxel_truth.TRUTH_DATASETS}
     data |= {
         "line": np.array(LINES),
         "line_flux": np.ones((len(LINES), *shape)),
@@ -51,7 +51,7 @@ def simulated(rng, bias=0.0):
         line_flux=rng.uniform(1, 5, (len(LINES), 1, N_BAXEL)),
     )
     extract = extract_of([np.arange(N_BAXEL)], np.full(N_BAXEL, 25.0))
-    fit = fit_of(recovery.baxel_truth(extract, truth), rng, bias)
+    fit = fit_of(baxel_truth.baxel_truth(extract, truth), rng, bias)
     return recovery.compare(extract, fit, truth)
 
 
@@ -61,7 +61,7 @@ def rows_of(galaxies):
 
 def test_moments_combine_as_by_formula():
     bin_id = np.array([[0, 0, -1], [1, 1, 1]])
-    halpha = LINES.index("Halpha-6565")
+    halpha = LINES.index("Halpha_6565")
     flux = np.ones((len(LINES), 2, 3))
     flux[halpha] = [[3.0, 1.0, 9.0], [1.0, 1.0, 2.0]]
     truth = truth_of(
@@ -75,7 +75,7 @@ def test_moments_combine_as_by_formula():
         line_flux=flux,
         line_ew=flux / np.array([[1.0, 3.0, 1.0], [1.0, 1.0, 4.0]]),
     )
-    out = recovery.baxel_truth(extract_of(bin_id, [20.0, 20.0]), truth)
+    out = baxel_truth.baxel_truth(extract_of(bin_id, [20.0, 20.0]), truth)
     # Bin 0 in light 1:3: mean 25; second moment (100^2 + 10^2 + 3 (80^2 + 30^2)) / 4 - 25^2 = 7375.
     np.testing.assert_allclose(out["v_star"], [25.0, 0.0])
     np.testing.assert_allclose(out["sigma_star"] ** 2, [7375.0, (2500.0 + 3600.0 + 2 * 4900.0) / 4])
@@ -91,7 +91,7 @@ def test_moments_combine_as_by_formula():
 
 def test_honest_errors_have_unit_width_and_hold():
     rows = rows_of([simulated(np.random.default_rng(1))])
-    for name in ("v_star", "sigma_star", "v_gas", "flux Halpha-6565", "EW Hbeta-4863", recovery.ALL_LINES):
+    for name in ("v_star", "sigma_star", "v_gas", "flux Halpha_6565", "EW Hbeta_4863", recovery.ALL_LINES):
         row = rows[name, "above 20"]
         assert abs(row.mean_pull) < 0.15
         assert row.std_pull == pytest.approx(1.0, abs=0.1)
@@ -132,8 +132,8 @@ def test_only_trusted_fits_and_detected_lines_count():
     for name in ("line_flux", "line_ew"):
         data |= {name: np.ones((3, len(LINES))), f"{name}_err": np.full((3, len(LINES)), 0.05)}
     found = recovery.compare(extract, artefact("fit", data), truth)
-    sizes = {name: found[name].snr.size for name in ("v_star", "sigma_star", "v_gas", "flux Hbeta-4863")}
-    assert sizes == {"v_star": 2, "sigma_star": 1, "v_gas": 1, "flux Hbeta-4863": 1}
+    sizes = {name: found[name].snr.size for name in ("v_star", "sigma_star", "v_gas", "flux Hbeta_4863")}
+    assert sizes == {"v_star": 2, "sigma_star": 1, "v_gas": 1, "flux Hbeta_4863": 1}
 
 
 def test_galaxy_without_baxels_passes_through():
@@ -151,18 +151,18 @@ def test_error_of_the_mean_counts_galaxies():
     # Four galaxies whose baxels share their noise: the error is that of four values.
     galaxy = np.repeat(np.arange(4), 100)
     pull = np.repeat([1.0, -1.0, 1.0, -1.0], 100)
-    assert recovery.clustered_error(pull, galaxy) == pytest.approx(np.std([1, -1, 1, -1], ddof=1) / 2)
-    assert np.isnan(recovery.clustered_error(pull[:100], galaxy[:100]))
+    assert comparison.clustered_error(pull, galaxy) == pytest.approx(np.std([1, -1, 1, -1], ddof=1) / 2)
+    assert np.isnan(comparison.clustered_error(pull[:100], galaxy[:100]))
 
 
 def test_error_of_the_width():
     rng = np.random.default_rng(6)
     pulls, one_each = rng.standard_normal((400, 100)), np.arange(100)
-    scatter = np.std([recovery.robust_width(pull) for pull in pulls])
-    errors = [recovery.robust_width_error(pull, one_each) for pull in pulls]
+    scatter = np.std([comparison.robust_width(pull) for pull in pulls])
+    errors = [comparison.robust_width_error(pull, one_each) for pull in pulls]
     assert np.mean(errors) == pytest.approx(scatter, rel=0.1)
     # Four times the same noise in each of 25 galaxies is that of 25 values.
-    shared = [recovery.robust_width_error(np.repeat(pull[:25], 4), np.repeat(one_each[:25], 4)) for pull in pulls]
+    shared = [comparison.robust_width_error(np.repeat(pull[:25], 4), np.repeat(one_each[:25], 4)) for pull in pulls]
     assert np.mean(shared) == pytest.approx(2.0 * scatter, rel=0.15)
 
 
@@ -170,7 +170,7 @@ def galaxies(mean, scatter, n=8, width=1.0):
     """A comparison of galaxies of 50 baxels whose mean pulls are ``mean`` plus and minus ``scatter``."""
     pull = np.repeat(mean + scatter * np.resize([1.0, -1.0], n), 50) + width * np.tile(np.linspace(-1.7, 1.7, 50), n)
     ones = np.ones(pull.size)
-    return recovery.Comparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
+    return comparison.TruthComparison(pull, ones, 0.0 * ones, 25.0 * ones, np.repeat(np.arange(n), 50))
 
 
 @pytest.mark.parametrize(

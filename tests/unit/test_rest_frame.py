@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import TrainingCut
 from mangrove.physics.wavelengths import log_grid
+from mangrove.spectra.observed import corrected
 from mangrove.spectra.training import rest_frame
 
 WAVE = 10 ** (np.log10(3621.59598486) + 1e-4 * np.arange(4563))
@@ -11,7 +13,6 @@ SETTINGS = {
     "rest_range": [3650.0, 8950.0],
     "n_wave": 4544,
     "norm_band": [4050.0, 4150.0],
-    "sky_half_width": 8.0,
     "min_good_fraction": 3900 / 4544,
     "min_snr": 10.0,
 }
@@ -22,7 +23,8 @@ Z = 0.05
 def rest(flux, mask=None, snr=50.0, **settings):
     flux = np.atleast_2d(flux)
     mask = np.zeros(flux.shape, bool) if mask is None else np.atleast_2d(mask)
-    return rest_frame.rest_spectra(WAVE, flux, mask, np.full(len(flux), snr), Z, SETTINGS | settings)
+    flux, _, good = corrected(WAVE, flux, np.ones(flux.shape), mask, sky_half_width=8.0)
+    return rest_frame.rest_spectra(WAVE, flux, good, np.full(len(flux), snr), Z, SETTINGS | settings)
 
 
 def test_a_line_lands_at_its_rest_wavelength_with_its_flux():
@@ -63,19 +65,19 @@ def test_a_partly_bad_bin_is_the_mean_of_its_good_part():
 
 def test_cuts_are_named():
     flux = np.ones(WAVE.size)
-    assert rest(flux).cut[0] == rest_frame.KEPT
-    assert rest(flux, snr=9.9).cut[0] == rest_frame.LOW_SNR
-    assert rest(-flux).cut[0] == rest_frame.NO_NORM
-    assert rest(flux, WAVE > 7000).cut[0] == rest_frame.TOO_FEW_GOOD
+    assert rest(flux).cut[0] == TrainingCut.KEPT
+    assert rest(flux, snr=9.9).cut[0] == TrainingCut.LOW_SNR
+    assert rest(-flux).cut[0] == TrainingCut.NO_NORMALISATION
+    assert rest(flux, WAVE > 7000).cut[0] == TrainingCut.TOO_FEW_GOOD_PIXELS
 
 
 def test_percentile_cuts_remove_the_ends_of_the_kept():
     low, high = np.arange(1000.0), np.arange(1000.0)[::-1]
     cut = np.zeros(1000, int)
-    cut[:500] = rest_frame.LOW_SNR
+    cut[:500] = TrainingCut.LOW_SNR
     out = rest_frame.percentile_cuts(low, high, cut, 1.0)
-    assert list(np.flatnonzero(out == rest_frame.LOWEST_MINIMUM)) == [500, 501, 502, 503, 504]
-    assert np.all(out[:500] == rest_frame.LOW_SNR)
+    assert list(np.flatnonzero(out == TrainingCut.LOWEST_MINIMUM)) == [500, 501, 502, 503, 504]
+    assert np.all(out[:500] == TrainingCut.LOW_SNR)
     assert np.all(rest_frame.percentile_cuts(low, high, cut, 0.0) == cut)
 
 

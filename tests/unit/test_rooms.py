@@ -19,7 +19,7 @@ HEIGHT = {
     "export": 7,
     "notebook": 8,
 }
-ABOVE_ALL = {"api", "cli", "__main__", "runs"}
+ABOVE_ALL = {"api", "cli", "__main__", "runs", "generate"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))
 
 
@@ -60,10 +60,22 @@ def test_rooms_are_those_of_the_tree():
     page = (PACKAGE.parents[1] / "docs" / "developing.md").read_text(encoding="utf-8")
     tree = page.split("```")[1]
     folders = {p.parent.name for p in MODULES if len(p.parts) > 1}
-    assert {line.split()[0].rstrip("/") for line in tree.splitlines()[2:] if "/  " in line or line.endswith("/")} == folders
+    assert {
+        line.split()[0].rstrip("/") for line in tree.splitlines()[2:] if "/  " in line or line.endswith("/")
+    } == folders
 
 
 def test_packages_import_nothing():
     for path in MODULES:
         if path.name == "__init__.py":
             assert not (PACKAGE / path).read_text(encoding="utf-8"), path
+
+
+def test_no_two_classes_have_one_name():
+    """Of private classes too: a name says what a class is, wherever it is met."""
+    places = {}
+    for path in MODULES:
+        for node in ast.walk(ast.parse((PACKAGE / path).read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name.lstrip("_"), []).append(str(path))
+    assert not {name: paths for name, paths in places.items() if len(paths) > 1}

@@ -4,8 +4,9 @@ import pytest
 
 from mangrove.config import Config, Sample
 from mangrove.errors import SampleError
-from mangrove.survey.galaxy import MISSING, Galaxy
+from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.sample import is_as_written, lists, parse_sheet, read_sheet, write_sheet
+from mangrove.survey.target import MISSING
 
 HEADER = "plateifu\tmangaid\tz\tebv\tra\tdec"
 ROW = "8485-1901\t1-209232\t0.0407\t0.017\t232.54\t48.69"
@@ -46,6 +47,8 @@ def test_windows_line_ends_comments_and_empty_lines():
         ([HEADER, ROW.replace("8485-1901", "8485_1901")], "line 2: plateifu '8485_1901' is malformed"),
         ([HEADER, ROW.replace("0.0407", "fast")], "line 2: z is 'fast'"),
         ([HEADER, ROW.replace("0.0407", "-9999")], "line 2: z of 8485-1901 is -9999.*Delete the row"),
+        ([HEADER, ROW.replace("0.0407", "nan")], "line 2: z of 8485-1901 is nan; it must be between 0 and 1"),
+        ([HEADER, ROW.replace("0.0407", "0")], "line 2: z of 8485-1901 is 0; it must be between 0 and 1"),
         ([HEADER, ROW.replace("0.0407", "nan")], "line 2: z of 8485-1901 is nan.*Delete the row"),
         ([HEADER, ROW.replace("0.0407", "")], "line 2: z is '', not a number"),
         ([HEADER, ROW.replace("0.0407", "inf")], "line 2: z of 8485-1901 is inf"),

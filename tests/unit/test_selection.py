@@ -8,15 +8,16 @@ import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 
-from mangrove.config import Config, Emulator, Sample, Survey
+from mangrove.config import Config, EmulatorSection, Sample, Survey
 from mangrove.errors import CatalogueError, SampleError
 from mangrove.survey import catalogues, selection
 from mangrove.survey.drpall_files import read_drpall
-from mangrove.survey.galaxy import MISSING, Galaxy
+from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.releases import release
 from mangrove.survey.sample import read_sheet, write_sheet
-from mangrove.survey.simulation.cubes import write_drpall
-from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
+from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
+from mangrove.survey.simulation.drpall import write_drpall
+from mangrove.survey.target import MISSING
 
 ROWS = {
     "plateifu": [f"8485-190{i}" for i in range(1, 7)],
@@ -114,7 +115,9 @@ def test_a_catalogue_of_a_server_is_fetched_once_and_one_in_the_mirror_is_taken(
 
 def test_without_cubes_there_is_nothing_to_select_from():
     with pytest.raises(CatalogueError, match=r"survey.source is none: there is no catalogue to select from"):
-        selection.make_sample(Config(survey=Survey(source="none"), emulator=Emulator(source="desi", desi_file="t.h5")))
+        selection.make_sample(
+            Config(survey=Survey(source="none"), emulator=EmulatorSection(source="desi", desi_file="t.h5"))
+        )
 
 
 def test_a_catalogue_of_another_release_is_refused(tmp_path):

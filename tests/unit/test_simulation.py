@@ -17,8 +17,10 @@ from mangrove.spectra.binning.voronoi import bin_spaxels
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.releases import release
 from mangrove.survey.simulation import truth as true
-from mangrove.survey.simulation.cubes import write_drpall, write_logcube
-from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy, survey_plateifus
+from mangrove.survey.simulation.cubes import write_logcube
+from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy, survey_plateifus
+from mangrove.survey.simulation.drpall import write_drpall
+from mangrove.survey.simulation.files import simulate_survey
 from mangrove.survey.simulation.gas import add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import (
     LOG_STEP,
@@ -32,7 +34,7 @@ from mangrove.survey.simulation.instrument import (
     spaxel_offsets,
 )
 from mangrove.survey.simulation.maps import galaxy_maps
-from mangrove.survey.simulation.simulate import simulate_galaxy, simulate_survey
+from mangrove.survey.simulation.simulate import simulate_galaxy
 from mangrove.survey.simulation.stars import calzetti, interpolate, populations, stellar_spectra
 
 NOCOV, FORESTAR, DONOTUSE = 1, 8, 1024
@@ -160,7 +162,7 @@ def test_stars_have_the_asked_width_and_velocity(mastar):
     rest /= np.average(rest[band], weights=np.gradient(templates.wave)[band])
     for pixel in (500, 1200, 2500, 4000):
         where = np.log(WAVE[pixel] / 1.05) - velocity / C_KMS
-        own = np.interp(np.exp(where), templates.wave, templates.sigma)
+        own = np.interp(np.exp(where), templates.wave, templates.lsf_sigma)
         width = np.sqrt(sigma**2 + (C_KMS * lsf_sigma(WAVE[pixel]) / WAVE[pixel]) ** 2 - own**2) / C_KMS
         fine = np.arange(-6 * width, 6 * width, LOG_STEP / 20)
         values = np.interp(where + fine, np.log(templates.wave), rest)
@@ -184,10 +186,10 @@ def test_lines_have_flux_place_and_width():
     lines = fit_lines()
     spectra = np.zeros((1, WAVE.size))
     flux = np.zeros((len(lines.name), 1))
-    flux[lines.index("Halpha-6565")] = 7.0
+    flux[lines.index("Halpha_6565")] = 7.0
     add_lines(spectra, flux, np.array([120.0]), np.array([40.0]), np.array([1.0]), 0.05)
     line = spectra[0] * np.diff(log_edges(WAVE))
-    centre = lines.wave[lines.index("Halpha-6565")] * 1.05 * np.exp(120 / C_KMS)
+    centre = lines.wave[lines.index("Halpha_6565")] * 1.05 * np.exp(120 / C_KMS)
     mean = (line * WAVE).sum() / line.sum()
     width = np.sqrt((line * (WAVE - mean) ** 2).sum() / line.sum())
     expected = np.hypot(40 / C_KMS * centre, lsf_sigma(centre))
@@ -204,7 +206,7 @@ def test_fixed_line_ratios_and_balmer_decrement():
     dusty = line_fluxes(strength, np.array([8.6]), np.array([0.4]))[:, 0]
     clean = line_fluxes(strength, np.array([8.6]), np.array([0.0]))[:, 0]
     assert dusty == pytest.approx(dusty[lines.partner] * lines.ratio)
-    halpha, hbeta = lines.index("Halpha-6565"), lines.index("Hbeta-4863")
+    halpha, hbeta = lines.index("Halpha_6565"), lines.index("Hbeta_4863")
     assert clean[halpha] / clean[hbeta] == pytest.approx(2.86)
     # k(Hbeta) - k(Halpha) of Cardelli et al. (1989).
     assert 2.5 * np.log10(dusty[halpha] / dusty[hbeta] / 2.86) / 0.4 == pytest.approx(1.08, abs=0.03)
@@ -227,7 +229,7 @@ def test_spectra_carry_the_true_line_flux(mastar):
     near, sides = (rest > 6540) & (rest < 6595), (abs(rest - 6567) > 40) & (abs(rest - 6567) < 70)
     level = np.polyval(np.polyfit(rest[sides], spectrum[sides], 1), rest)
     measured = ((spectrum - level) * np.gradient(WAVE))[near].sum()
-    names = ("Halpha-6565", "NII-6585", "NII-6550")
+    names = ("Halpha_6565", "NII_6585", "NII_6550")
     total = sum(truth["line_flux"][lines.index(n)][inside].sum() for n in names)
     extinction = 2.32 * galaxy.ebv_galactic  # Fitzpatrick (1999) at 6750 Angstrom
     assert measured * 10 ** (0.4 * extinction) == pytest.approx(total, rel=0.01)
@@ -279,7 +281,7 @@ def test_truth_is_complete_and_sane(star_forming):
     assert np.abs(truth["v_star"][inside] - galaxy.v_systemic).max() < galaxy.v_max
     assert truth["ebv_gas"][inside] == pytest.approx(truth["ebv_star"][inside] / 0.44, rel=1e-5)
     assert np.all(truth["log_age_mw"][inside] >= truth["log_age_lw"][inside])
-    ew = truth["line_ew"][fit_lines().index("Halpha-6565")]
+    ew = truth["line_ew"][fit_lines().index("Halpha_6565")]
     assert 3 < np.median(ew[inside]) < 80
     assert np.all(truth["bpt_class"][inside] == 1)
     assert 8 < np.log10((10 ** truth["log_mass"][inside]).sum()) < 12

@@ -80,10 +80,10 @@ def test_without_a_checkout_or_a_configuration_verify_says_so(tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     run = tmp_path / "results/one"
     run.mkdir(parents=True)
-    assert "no Snakefile" in against_workflow(run).note
+    assert "there is no Snakefile" in against_workflow(run).note
     (tmp_path / "Snakefile").write_text("", encoding="utf-8")
     (tmp_path / "config.yaml").write_text("run: other\n", encoding="utf-8")
-    assert "'run: one'? Give --config" in against_workflow(run).note
+    assert "'run: one'. Give --config" in against_workflow(run).note
 
 
 @pytest.mark.parametrize(

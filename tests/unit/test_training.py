@@ -20,8 +20,6 @@ from mangrove.models.training import model_folder
 from mangrove.models.training.loop import TrainSettings, train
 from mangrove.models.training.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 
-pytestmark = pytest.mark.usefixtures("strict_jax")
-
 SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
 OPTIMISER = optax.adam(1e-2)
 N_ROW = 150
@@ -275,6 +273,15 @@ def test_an_altered_model_folder_is_refused(saved):
     (saved / "model.json").write_text("{")
     with pytest.raises(ModelError, match="not JSON"):
         model_folder.load(saved, "toy")
+
+
+def test_a_model_folder_of_an_older_format_is_refused(tmp_path, monkeypatch):
+    """Models of format 1 have other names of lines."""
+    monkeypatch.setattr(model_folder, "FORMAT", 1)
+    model_folder.save(tmp_path / "old", "toy", {"size": 3}, model_folder.named_arrays(STATE))
+    monkeypatch.undo()
+    with pytest.raises(ModelError, match="format 1; wanted is toy, format 2"):
+        model_folder.load(tmp_path / "old", "toy")
 
 
 def test_arrays_of_another_architecture_are_refused(saved):

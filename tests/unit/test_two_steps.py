@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit import results as fit_results
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import no_fit
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import StellarTemplates, broaden, match_line_spread
+from mangrove.spectra.fit.templates import StellarTemplates, broaden, match_lsf
 from mangrove.spectra.fit.two_steps import fit_baxels, gradients, nearest
 from mangrove.ssp.loading import load_library
 
@@ -34,8 +34,8 @@ def galaxy(**chosen) -> tuple[GalaxyFit, list]:
     """The galaxy with its spectra: half old, half young stars."""
     settings = FitSettings(rest_range=RANGE, polynomial_degree=2, n_draw=2, **chosen)
     library = load_library("mastar")
-    templates = match_line_spread(library, STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
-    full = match_line_spread(library, STEP, WAVE / (1 + Z), LSF / (1 + Z))
+    templates = match_lsf(library, STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
+    full = match_lsf(library, STEP, WAVE / (1 + Z), LSF / (1 + Z))
     mixture = full.flux[:, (full.age > 8) & (full.metallicity == 0.0)].sum(1) + full.flux[:, full.age < 1].mean(1)
     rng, spectra = np.random.default_rng(7), []
     for v, snr in zip(V, SNR, strict=True):
@@ -104,7 +104,7 @@ def test_bounded_stays_within_the_bounds(ways):
 def test_a_bounded_fit_at_its_bound_is_flagged():
     narrow = fitted(stellar_kinematics="bounded", kinematics_range=0.5)
     status = column(narrow, "status", FAINT)
-    assert np.all(np.isin(status, [fit_results.V_AT_BOUND, fit_results.SIGMA_AT_BOUND]))
+    assert np.all(np.isin(status, [FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND]))
 
 
 def test_guided_kinematics_are_nearer_to_the_truth(ways):
@@ -125,7 +125,7 @@ def test_populations_agree_with_those_of_the_free_fit_within_their_errors(ways):
 
 
 def test_a_baxel_without_light_is_no_guide_and_keeps_its_status(ways):
-    assert ways["fixed"].results[5].status == fit_results.NO_CONTINUUM
+    assert ways["fixed"].results[5].status == FitStatus.NO_STELLAR_CONTINUUM
 
 
 def test_a_galaxy_without_bright_baxels_is_fitted_freely():

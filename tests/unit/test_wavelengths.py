@@ -22,7 +22,7 @@ def test_air_to_vacuum_is_the_inverse_of_morton():
 
 def test_rebinning_conserves_flux_and_propagates_variance():
     rng = np.random.default_rng(0)
-    edges_in = w.linear_edges(np.linspace(4750, 9350, 3681))
+    edges_in = 4749.375 + 1.25 * np.arange(3682)
     edges_out = w.log_edges(10 ** np.arange(np.log10(4760), np.log10(9340), 1e-4))
     matrix = w.overlap_matrix(edges_in, edges_out)
     flux = rng.normal(10, 1, edges_in.size - 1)
@@ -38,6 +38,26 @@ def test_rebinning_conserves_flux_and_propagates_variance():
 def test_a_constant_stays_constant_and_uncovered_bins_are_empty():
     matrix = w.overlap_matrix(np.linspace(10, 20, 11), np.array([5.0, 9.0, 12.5, 13.1, 25.0]))
     np.testing.assert_allclose(matrix @ np.ones(10), [0.0, 2.5 / 3.5, 1.0, 6.9 / 11.9])
+
+
+def test_the_smoothing_of_a_pixel_is_the_scatter_of_what_it_is_made_of():
+    old = np.arange(10.0, 20.0)
+    new = np.array([10.0, 11.0, 12.5, 13.5, 14.0, 18.0, 30.0, 31.0])
+    found = w.smoothing_of_pixels(w.overlap_matrix(old, new), 0.5 * (old[1:] + old[:-1]))
+    quarter = np.sqrt(1 / 3 * 2 / 3)
+    # One old pixel; one and a half; halves of two; half of one; four; one of which nothing is known but its end; none.
+    np.testing.assert_allclose(found, [0.0, quarter, 0.5, 0.0, np.sqrt(15 / 12), 0.0, 0.0], atol=1e-7)
+
+
+def test_smoothing_in_the_mean_is_that_of_the_pixels():
+    edges_in = 4749.375 + 1.25 * np.arange(3682)
+    wave = 10 ** np.arange(np.log10(4760), np.log10(9340), 1e-4)
+    edges_out = w.log_edges(wave)
+    pixels = w.smoothing_of_pixels(w.overlap_matrix(edges_in, edges_out), 0.5 * (edges_in[1:] + edges_in[:-1]))
+    mean = w.mean_smoothing(edges_in, edges_out, wave)
+    assert np.all(np.diff(mean) > 0)
+    for part in np.array_split(np.arange(wave.size), 5):
+        assert np.mean(pixels[part] ** 2) == pytest.approx(np.mean(mean[part] ** 2), rel=0.05)
 
 
 def test_log_grid_spans_its_edges():

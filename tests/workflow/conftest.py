@@ -15,6 +15,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 REGULAR, TOO_FAINT, ADDED = "9001-1902", "9004-1901", "9002-1901"
+#: Warnings are errors in the scripts, which run as __main__, and in the package, module by module as Python asks.
+MODULES = [".".join(p.relative_to(ROOT / "src").with_suffix("").parts) for p in (ROOT / "src").rglob("*.py")]
+STRICT = ",".join(f"error:::{name.removesuffix('.__init__')}" for name in ["__main__", *sorted(MODULES)])
 CONFIG = """\
 run: tiny
 survey:
@@ -67,7 +70,7 @@ class Workspace:
         env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         return {
             "cwd": self.folder,
-            "env": env | {"MPLBACKEND": "agg"},
+            "env": env | {"MPLBACKEND": "agg", "PYTHONWARNINGS": STRICT},
             "stdout": subprocess.PIPE,
             "stderr": subprocess.STDOUT,
             "text": True,

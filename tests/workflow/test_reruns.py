@@ -10,8 +10,8 @@ AFTER_EXTRACT = {"fit", "labels", "line_cube", "training_spectra", "line_cube_se
 
 
 def code_edit(text: str) -> str:
-    """A statement more in the first function that returns."""
-    return re.sub(r"^    return ", "    assert True\n    return ", text, count=1, flags=re.MULTILINE)
+    """A statement more in the first function that returns, or that keeps a log."""
+    return re.sub(r"^    (return |with rule_log)", r"    assert True\n    \1", text, count=1, flags=re.MULTILINE)
 
 
 def words_edit(text: str) -> str:
@@ -33,7 +33,7 @@ def test_another_target_snr_extracts_again_but_downloads_nothing(finished):
     with finished.edited("configs/tiny.yaml", lambda text: text.replace("target_snr: 40", "target_snr: 30")):
         rules = finished.planned().rules
     assert rules["extract"] == 2
-    assert AFTER_EXTRACT | set(rules_of("report")) - {"label_truth"} <= set(rules)
+    assert AFTER_EXTRACT | set(rules_of("report")) - {"known_populations"} <= set(rules)
     assert not set(rules) & set(rules_of("survey"))
 
 
@@ -102,7 +102,7 @@ def test_an_edited_script_reruns_its_rule(finished):
 
 
 def test_swapped_values_of_two_keys_are_a_change(finished):
-    swap = "training_spectra={'validation_fraction': 0.2, 'test_fraction': 0.1}"
+    swap = "split={'validation_fraction': 0.2, 'test_fraction': 0.1}"
     rules = finished.planned("--config", swap).rules
     assert {"training_spectra", "line_cube_set"} <= set(rules)
     assert not set(rules) & {*PER_GALAXY, *rules_of("survey")}

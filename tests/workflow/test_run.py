@@ -27,6 +27,21 @@ def test_scripts_run_the_package_beside_the_workflow(finished):
 SAY = "with rule_log(log):\n        __import__('logging').info('here')"
 
 
+def test_a_warning_in_a_job_is_an_error(finished):
+    target = f"results/tiny/spectra/line_cube/{TOO_FAINT}.h5"
+    with finished.restored(target):
+        with finished.edited("workflow/scripts/line_cube.py", lambda text: text.replace("with rule_log(log):", WARN)):
+            done = finished.snakemake("--force", target, check=False)
+        log = (finished.run / f"logs/line_cube/{TOO_FAINT}.log").read_text(encoding="utf-8")
+        finished.snakemake("--force", target)
+    assert done.returncode != 0
+    assert "RuntimeWarning: odd" in done.stdout + log
+    assert finished.planned().rules == {}
+
+
+WARN = "with rule_log(log):\n        __import__('warnings').warn('odd', RuntimeWarning)"
+
+
 def test_a_galaxy_that_is_too_faint_gives_empty_artefacts(finished):
     extract = artefacts.read(finished.run / f"spectra/extract/{TOO_FAINT}.h5", "extract")
     assert (extract.attrs["status"], extract["flux"].shape[0]) == ("too_faint", 0)

@@ -5,8 +5,8 @@ import logging
 from mangrove.errors import MissingError
 from mangrove.logs import rule_log
 from mangrove.survey.archive.download import fetch
+from mangrove.survey.archive.placeholder import write_placeholder
 from mangrove.survey.archive.transfer import Patience
-from mangrove.survey.readers.missing import write_placeholder
 
 logger = logging.getLogger("mangrove.download")
 

@@ -51,14 +51,16 @@ def draw(inputs, found: record.Record, seed: int, keep_best: bool) -> dict[str, 
         "learning": lambda: figures.learning_figure(history, points, keep_best),
         "umap": lambda: umap(model, stored, found, seed),
     }
-    sides = sides_of(stored, found)
-    return {name: lambda make=make: figures.with_sample(make(), sides) for name, make in made.items()}
+    sizes = sample_sizes(stored, found)
+    return {name: lambda make=make: figures.with_sample(make(), sizes) for name, make in made.items()}
 
 
-def sides_of(stored: StoredTable, found: record.Record) -> figures.Sides:
+def sample_sizes(stored: StoredTable, found: record.Record) -> figures.SampleSizes:
     """Galaxies and rows of the training and of the test."""
-    parts = (stored.parts.train, found.table_row)
-    return figures.Sides(*(n for rows in parts for n in (np.unique(stored.table.identifier[rows]).size, len(rows))))
+    both = (stored.split.train, found.table_row)
+    return figures.SampleSizes(
+        *(n for rows in both for n in (np.unique(stored.table.identifier[rows]).size, len(rows)))
+    )
 
 
 def umap(model: Emulator, stored: StoredTable, found: record.Record, seed: int) -> Figure:
@@ -67,7 +69,7 @@ def umap(model: Emulator, stored: StoredTable, found: record.Record, seed: int) 
     if len(found.table_row) >= figures.UMAP_LEAST:
         table = table.take(found.table_row)
     else:
-        table = table.take(np.sort(np.concatenate(stored.parts)))
+        table = table.take(np.sort(np.concatenate(stored.split)))
         title = f"all {len(table.ew)} rows, those of the training too ({len(found.table_row)} test rows are too few)"
         if len(table.ew) < figures.UMAP_LEAST:
             return noted(f"{len(table.ew)} rows are too few for a UMAP")

@@ -38,8 +38,8 @@ def main(inputs, outputs, params, log=None, threads=1):
             table = stored.table.with_lines(model.lines)
             rows, data = judge(model, table, stored, params["seed"])
             lines = with_verdict(rows, np.unique(data["identifier"]).size)
-            baselines = baseline_table(model, table, stored.parts)
-            points = learn(model, table, stored.parts, params)
+            baselines = baseline_table(model, table, stored.split)
+            points = learn(model, table, stored.split, params)
         status = {"status": "empty" if reason else "ok", "reason": reason}
         prov = artefacts.provenance(
             outputs.quality, dict(params.items()), [inputs.table, inputs.description, inputs.arrays]
@@ -53,7 +53,7 @@ def main(inputs, outputs, params, log=None, threads=1):
 
 def judge(model: Emulator, table: LineTable, stored, seed: int):
     """Quality of every line, and the datasets of the artefact."""
-    test = stored.parts.test
+    test = stored.split.test
     result = quality.evaluate(model, table.take(test), seed)
     published = None
     if stored.published is not None:
@@ -65,11 +65,11 @@ def judge(model: Emulator, table: LineTable, stored, seed: int):
     return rows, record.datasets(result, rows, table.identifier[test], test)
 
 
-def learn(model: Emulator, table: LineTable, parts: Split, params) -> list[LearningPoint]:
+def learn(model: Emulator, table: LineTable, split: Split, params) -> list[LearningPoint]:
     """Learning curve with the settings of the model."""
     settings = EmulatorSettings.from_params(params, model.architecture, model.uses_luminosity)
     with tempfile.TemporaryDirectory(prefix="mangrove-learning-") as folder:
-        return learning_curve(table, parts, settings, Path(folder), params["learning_curve"])
+        return learning_curve(table, split, settings, Path(folder), params["learning_curve"])
 
 
 def with_verdict(rows: list[quality.QualityRow], n_galaxy: int) -> list[dict]:

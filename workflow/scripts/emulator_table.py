@@ -4,9 +4,9 @@ import logging
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.models.emulator.baxel_table import Continuum, baxel_table
+from mangrove.models.emulator.baxel_table import ContinuumBinning, baxel_table
 from mangrove.models.emulator.continuum_features import Bins
-from mangrove.models.emulator.line_table import LineTable, read_desi, split, stored
+from mangrove.models.emulator.line_table import LineTable, read_desi, split_table, stored
 
 logger = logging.getLogger("mangrove.emulator_table")
 
@@ -17,7 +17,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         if params["source"] == "desi":
             files = [inputs.desi]
             table, published = read_desi(inputs.desi)
-            data = stored(table, split(table).sides(len(table.identifier)), published)
+            data = stored(table, split_table(table).of_rows(len(table.identifier)), published)
         else:
             files = [*inputs.extracts, inputs.labels]
             table, data = from_baxels(inputs, params)
@@ -28,10 +28,12 @@ def main(inputs, outputs, params, log=None, threads=1):
 
 def from_baxels(inputs, params) -> tuple[LineTable, dict]:
     """The table of the run's baxels, and its datasets."""
-    how = Continuum(Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"])
+    how = ContinuumBinning(
+        Bins.equal(*params["bin_range"], params["n_bin"]), params["ebv_scale"], params["sky_half_width"]
+    )
     fractions = params["validation_fraction"], params["test_fraction"]
     found = baxel_table(list(inputs.extracts), inputs.labels, how, params["seed"], *fractions)
-    return found.table, stored(found.table, found.side) | {"plateifu": found.plateifu, "baxel": found.baxel}
+    return found.table, stored(found.table, found.split) | {"plateifu": found.plateifu, "baxel": found.baxel}
 
 
 def outcome(table: LineTable) -> dict[str, str]:

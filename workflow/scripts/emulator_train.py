@@ -21,7 +21,7 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         folder = Path(outputs.description).parent
         stored = read_stored(inputs.table)
-        reason = shortfall(stored.table, stored.parts)
+        reason = shortfall(stored.table, stored.split)
         if reason:
             logger.warning("nothing trained: %s", reason)
             model_folder.save_empty(folder, reason)
@@ -31,8 +31,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         made_from = {"table": stored.content_hash, "params": dict(params.items())}
         work = folder.parent / "checkpoints" / key(made_from)
         train_emulator(
-            trainable(stored.table, stored.parts),
-            stored.parts,
+            trainable(stored.table, stored.split),
+            stored.split,
             settings(params, stored),
             work,
             {"made_from": made_from},

@@ -8,7 +8,7 @@ import pandas as pd
 from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.validation.emulator_record import read
-from mangrove.validation.emulator_truth import TruthRow, baxel_widths, truth_table
+from mangrove.validation.emulator_truth import TrueWidthRow, baxel_widths, truth_table
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -16,10 +16,10 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         record = read(inputs.quality)
         rows = [] if record.reason else compare(inputs, record)
-        pd.DataFrame(rows, columns=TruthRow._fields).to_csv(outputs.table, index=False, float_format="%.4g")
+        pd.DataFrame(rows, columns=TrueWidthRow._fields).to_csv(outputs.table, index=False, float_format="%.4g")
 
 
-def compare(inputs, record) -> list[TruthRow]:
+def compare(inputs, record) -> list[TrueWidthRow]:
     """Rows of the table."""
     table = artefacts.read(inputs.table, "emulator_table", ["plateifu", "baxel"])
     galaxy, baxel = (table[name][record.table_row] for name in ("plateifu", "baxel"))

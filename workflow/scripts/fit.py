@@ -5,14 +5,15 @@ import logging
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import FIT_STATUS, PLACE, SPAXEL_STATUS
+from mangrove.codes import FitStatus, SpaxelStatus
+from mangrove.data_model import PLACE
 from mangrove.logs import rule_log
 from mangrove.spectra.fit.galaxy_fit import as_columns, prepare_galaxy
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.two_steps import fit_baxels
 
 SPECTRA = ("wave", "flux", "ivar", "mask", "lsf", "snr")
-ABOUT = ("status", "reason", "plateifu", "mangaid", "z", "instrument", "pixel_scale")
+ABOUT = ("status", "reason", "plateifu", "mangaid", "instrument", "pixel_scale")
 
 logger = logging.getLogger("mangrove.fit")
 
@@ -28,12 +29,11 @@ def main(inputs, outputs, params, log=None, threads=1):
         fits = fit_baxels(galaxy, spectra, *(extract[name] for name in ("snr", "x", "y")), threads)
         data = as_columns(fits.results, galaxy, extract["snr"]) | {name: extract[name] for name in PLACE}
         data["guided_by"] = fits.guided_by
-        data["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SPAXEL_STATUS))
-        counts = np.bincount(data["status"].astype(int), minlength=len(FIT_STATUS))
-        logger.info("%s: %s", extract.attrs["plateifu"], {FIT_STATUS[i]: int(n) for i, n in enumerate(counts) if n})
-        attrs = {key: extract.attrs[key] for key in ABOUT}
-        attrs["templates"] = params["templates"]
-        attrs["noise_rescaled"] = bool(params["rescale_noise"])
+        data["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SpaxelStatus))
+        counts = np.bincount(data["status"].astype(int), minlength=len(FitStatus))
+        logger.info("%s: %s", extract.attrs["plateifu"], {FitStatus(i).word: int(n) for i, n in enumerate(counts) if n})
+        attrs = {key: extract.attrs[key] for key in ABOUT} | settings._asdict()
+        attrs |= {key: params[key] for key in ("z", "ebv_scale", "templates", "seed")} | {"ebv_galactic": params["ebv"]}
         prov = artefacts.provenance(outputs.fit, dict(params.items()), [inputs.extract])
         artefacts.write(outputs.fit, "fit", data, prov, attrs)
 

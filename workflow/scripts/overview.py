@@ -6,10 +6,8 @@ import pandas as pd
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.report import galaxy, overview
+from mangrove.report import overview
 from mangrove.report.drawing import save_png
-from mangrove.report.galaxy_panels import view
-from mangrove.spectra.labels.table import galaxy_labels
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -20,18 +18,12 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         sizes = [artefacts.read(path, "extract", ["bin_id", "snr"]).data for path in inputs.extracts]
         shown = overview.chosen([one["bin_id"].size for one in sizes], [len(one["snr"]) for one in sizes])
-        galaxies = [seen(inputs.extracts[i], inputs.fits[i]) for i in shown]
+        galaxies = [overview.view_of(inputs.extracts[i], inputs.fits[i]) for i in shown]
         save_png(overview.overview_figure(galaxies), outputs.picture)
         status, quality = (pd.read_csv(table) if table else None for table in (inputs.status, inputs.quality))
         rows = overview.run_numbers(pd.read_csv(inputs.timings), status, quality)
         pd.DataFrame(rows, columns=overview.NumberRow._fields).to_csv(outputs.numbers, index=False)
         Path(outputs.page).write_text(overview.page(Path(outputs.picture), rows), encoding="utf-8")
-
-
-def seen(extract, fit):
-    """A galaxy from its artefacts, ready to be drawn."""
-    data = artefacts.read(extract, "extract", galaxy.EXTRACT_DATASETS)
-    return view(data, artefacts.read(fit, "fit"), galaxy_labels(fit).columns)
 
 
 if "snakemake" in globals():

@@ -3,7 +3,7 @@
 from mangrove.logs import rule_log
 from mangrove.ssp.library import load_mastar
 from mangrove.survey.simulation.cubes import write_logcube
-from mangrove.survey.simulation.galaxies import design_galaxy
+from mangrove.survey.simulation.design import design_galaxy
 from mangrove.survey.simulation.simulate import simulate_galaxy, write_truth
 
 

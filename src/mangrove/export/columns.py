@@ -124,11 +124,11 @@ _UCD = {
 }
 #: Lines that the IVOA has a word for.
 _LINE_UCD = {
-    "Halpha-6565": "em.line.Halpha",
-    "Hbeta-4863": "em.line.Hbeta",
-    "Hgamma-4342": "em.line.Hgamma",
-    "Hdelta-4103": "em.line.Hdelta",
-    "OIII-5008": "em.line.OIII",
+    "Halpha_6565": "em.line.Halpha",
+    "Hbeta_4863": "em.line.Hbeta",
+    "Hgamma_4342": "em.line.Hgamma",
+    "Hdelta_4103": "em.line.Hdelta",
+    "OIII_5008": "em.line.OIII",
 }
 #: FITS has no signed integers of one byte and no unsigned ones of four; no flag or code needs them.
 _FORMAT = {"f4": "E", "f8": "D", "i4": "J", "u4": "J", "i1": "B"}
@@ -180,7 +180,7 @@ def plain_column(name: str) -> Column:
 
 
 def line_column(name: str, line: str) -> Column:
-    """The column of one line of a dataset of shape (n_baxel, n_line): line_flux of Halpha-6565 is flux_Halpha_6565."""
+    """The column of one line of a dataset of shape (n_baxel, n_line): flux_Halpha_6565 of line_flux."""
     spec = LABELS.fields[name]
     words = f"{ucd(name)};{_LINE_UCD.get(line, 'em.line')}"
     meaning = _description(name, spec.meaning)
@@ -192,7 +192,7 @@ def column_name(name: str, line: str = "") -> str:
     if not line:
         return {"status": "fit_status"}.get(name, name)
     base, error = (name.removesuffix("_err"), "_err") if name.endswith("_err") else (name, "")
-    return f"{base.removeprefix('line_')}_{line.replace('-', '_')}{error}"
+    return f"{base.removeprefix('line_')}_{line}{error}"
 
 
 def ucd(name: str) -> str:

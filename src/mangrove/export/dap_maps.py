@@ -10,19 +10,19 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from mangrove.artefacts import Artefact, line_names
+from mangrove.artefacts import Artefact, read_text
+from mangrove.codes import LabelFlag
 from mangrove.data_model import EXTRACT, FLUX, KMS, LABELS
 from mangrove.export.columns import inverse_variance_unit
 from mangrove.export.dap_names import MASKNAME, baxel_mask, channel_name, outside_mask
 from mangrove.export.images import celestial_frame, image_hdu, primary_hdu, spaxels_of, spread
 from mangrove.export.source import Source
 from mangrove.spectra.labels.galaxy_labels import fit_flag
-from mangrove.spectra.labels.label import LabelFlag
 
 #: Columns of the table of labels that the maps show.
-_MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
+_KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 _COLUMNS = (
-    *(f"{name}{end}" for name in _MOTIONS for end in ("", "_err", "_flag")),
+    *(f"{name}{end}" for name in _KINEMATICS for end in ("", "_err", "_flag")),
     *("line_flux_sum", "line_flux_sum_err", "line_flux", "line_flux_err", "line_ew", "line_ew_err", "line_flag"),
     *("status", "chi2_reduced", "snr", "area", "radius", "radius_re"),
 )
@@ -41,7 +41,7 @@ _OF_IVAR = "inverse variance, 0 where there is none"
 _NAN, _NONE = np.float32(np.nan), np.float32(0.0)
 
 
-class _Galaxy(NamedTuple):
+class _MappedGalaxy(NamedTuple):
     """One galaxy: its spaxels, bits of those in no baxel, celestial frame, columns of its baxels, lines."""
 
     extract: Artefact
@@ -55,7 +55,7 @@ class _Galaxy(NamedTuple):
         return spread(values, self.extract["bin_id"], outside)
 
 
-class _Measured(NamedTuple):
+class _MeasuredMap(NamedTuple):
     """What becomes an HDU with its IVAR and MASK; values of shape (n_baxel,) or (n_baxel, n_line), and the DAP's names."""
 
     value: np.ndarray
@@ -77,8 +77,8 @@ def dap_maps(source: Source, i: int) -> fits.HDUList:
     """
     extract, rows = spaxels_of(source, i), source.rows(i)
     columns = {name: source.file[name][rows] for name in _COLUMNS}
-    lines = line_names(source.file["line"]), source.file["line_wave"][...]
-    galaxy = _Galaxy(extract, outside_mask(extract["spaxel_status"]), celestial_frame(extract), columns, *lines)
+    lines = read_text(source.file["line"]).tolist(), source.file["line_wave"][...]
+    galaxy = _MappedGalaxy(extract, outside_mask(extract["spaxel_status"]), celestial_frame(extract), columns, *lines)
     primary = primary_hdu(source, i, extract)
     primary.header["DAPFRMT"] = ("MAPS", "layout of the DAP, measured by mangrove")
     primary.header["MASKNAME"] = MASKNAME
@@ -88,21 +88,21 @@ def dap_maps(source: Source, i: int) -> fits.HDUList:
     return fits.HDUList([*hdus, *_correction_hdus(galaxy)])
 
 
-def _measured(columns: Mapping[str, np.ndarray], n_line: int) -> dict[str, _Measured]:
+def _measured(columns: Mapping[str, np.ndarray], n_line: int) -> dict[str, _MeasuredMap]:
     """All HDUs that have an error."""
     of_fit = fit_flag(columns["status"], columns["chi2_reduced"]) & ~np.uint32(LabelFlag.AT_BOUND)
     of_line = columns["line_flag"] & ~np.uint32(_OF_WIDTH)
 
-    def plain(name: str) -> _Measured:
+    def plain(name: str) -> _MeasuredMap:
         spec = LABELS.fields[name]
-        return _Measured(columns[name], columns[f"{name}_err"], columns[f"{name}_flag"], spec.unit, spec.meaning)
+        return _MeasuredMap(columns[name], columns[f"{name}_err"], columns[f"{name}_flag"], spec.unit, spec.meaning)
 
-    def of_lines(name: str, flag: np.ndarray) -> _Measured:
+    def of_lines(name: str, flag: np.ndarray) -> _MeasuredMap:
         spec = LABELS.fields[name]
         flags = flag | of_fit[:, None]
-        return _Measured(columns[name], columns[f"{name}_err"], flags, spec.unit, spec.meaning)
+        return _MeasuredMap(columns[name], columns[f"{name}_err"], flags, spec.unit, spec.meaning)
 
-    def for_all_lines(name: str) -> _Measured:
+    def for_all_lines(name: str) -> _MeasuredMap:
         value, error, flag = (np.repeat(part[:, None], n_line, axis=1) for part in plain(name)[:3])
         return plain(name)._replace(value=value, error=error, flag=flag | of_line)
 
@@ -117,7 +117,7 @@ def _measured(columns: Mapping[str, np.ndarray], n_line: int) -> dict[str, _Meas
     }
 
 
-def _with_errors(galaxy: _Galaxy, name: str, measured: _Measured) -> list[fits.ImageHDU]:
+def _with_errors(galaxy: _MappedGalaxy, name: str, measured: _MeasuredMap) -> list[fits.ImageHDU]:
     """An HDU, its inverse variance and its mask, with the cards that link them."""
     value, error, flag, unit, meaning = measured
     known = np.isfinite(value) & (error > 0)
@@ -143,7 +143,7 @@ def _with_errors(galaxy: _Galaxy, name: str, measured: _Measured) -> list[fits.I
     return hdus
 
 
-def _spaxel_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
+def _spaxel_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
     """Signal and signal to noise of single spaxels, over the continuum range of the bins."""
     signal, noise = galaxy.extract["signal"], galaxy.extract["noise"]
     inverse = np.divide(1.0, noise, out=np.zeros(noise.shape), where=np.isfinite(signal) & (noise > 0))
@@ -158,7 +158,7 @@ def _spaxel_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
     ]
 
 
-def _bin_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
+def _bin_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
     """Bins: identity in every step of the DAP, place, area, signal to noise, chi2."""
     columns, bin_id = galaxy.columns, galaxy.extract["bin_id"].astype(np.int32)
     steps = np.stack([bin_id if taken else np.full_like(bin_id, -1) for taken in _BINID.values()])
@@ -181,7 +181,7 @@ def _bin_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
     ]
 
 
-def _correction_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
+def _correction_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
     """What the DAP's users take off in quadrature: nothing, as the dispersions are corrected already."""
     corrected = "0: the dispersion is already corrected for the LSF"
     none = np.zeros(galaxy.outside.shape, np.float32)
@@ -190,15 +190,15 @@ def _correction_hdus(galaxy: _Galaxy) -> list[fits.ImageHDU]:
     return [_hdu(galaxy, "STELLAR_SIGMACORR", none, KMS, corrected), of_lines]
 
 
-def _hdu(galaxy: _Galaxy, name: str, values: np.ndarray, unit: str, meaning: str, **cards: str) -> fits.ImageHDU:
+def _hdu(galaxy: _MappedGalaxy, name: str, values: np.ndarray, unit: str, meaning: str, **cards: str) -> fits.ImageHDU:
     hdu = image_hdu(name, values, unit, meaning, galaxy.frame)
     hdu.header.update({"MASKNAME": MASKNAME, "HDUCLASS": "SDSS", "HDUCLAS1": "CUBE", "HDUCLAS2": "DATA"} | cards)
     return hdu
 
 
-def _name_lines(header: fits.Header, galaxy: _Galaxy) -> None:
+def _name_lines(header: fits.Header, galaxy: _MappedGalaxy) -> None:
     """Cards C01 (the DAP's name), N01 (ours) and W01 (vacuum wavelength) and so on."""
     for k, (line, wave) in enumerate(zip(galaxy.line, galaxy.line_wave, strict=True), start=1):
-        header[f"C{k:02d}"] = (channel_name(line, wave), f"Data in channel {k}")
+        header[f"C{k:02d}"] = (channel_name(line), f"Data in channel {k}")
         header[f"N{k:02d}"] = (line, "its name in mangrove")
         header[f"W{k:02d}"] = (float(wave), "[Angstrom] rest wavelength, vacuum")

@@ -1,25 +1,14 @@
 """Names and bits of MaNGA's data analysis pipeline (DAP; Westfall et al. 2019, AJ 158, 231): channels of lines, masks."""
 
-import math
 from enum import IntFlag
 
 import numpy as np
 
-from mangrove.data_model import SPAXEL_STATUS
-from mangrove.spectra.labels.label import LabelFlag
+from mangrove.codes import LabelFlag, SpaxelStatus
+from mangrove.physics.lines import fit_lines
 
 #: Name of the DAP's mask bits, card MASKNAME.
 MASKNAME = "MANGA_DAPPIXMASK"
-#: The Balmer lines as the DAP abbreviates them; other ions have our names.
-_BALMER = {
-    "Halpha": "Ha",
-    "Hbeta": "Hb",
-    "Hgamma": "Hgam",
-    "Hdelta": "Hdel",
-    "Hepsilon": "Heps",
-    "Hzeta": "Hzet",
-    "Htheta": "Hthe",
-}
 
 
 class DapPixel(IntFlag):
@@ -37,12 +26,12 @@ class DapPixel(IntFlag):
     DONOTUSE = 1 << 30
 
 
-#: What a spaxel in no baxel is to the DAP, by the name of its status.
+#: What a spaxel in no baxel is to the DAP, by its status.
 _OUTSIDE = {
-    "outside_field": DapPixel.NOCOV,
-    "foreground_star": DapPixel.FORESTAR,
-    "masked": DapPixel.LOWCOV,
-    "below_min_snr": DapPixel.NOVALUE,
+    SpaxelStatus.OUTSIDE_FIELD: DapPixel.NOCOV,
+    SpaxelStatus.FOREGROUND_STAR: DapPixel.FORESTAR,
+    SpaxelStatus.MASKED: DapPixel.LOWCOV,
+    SpaxelStatus.BELOW_MIN_SNR: DapPixel.NOVALUE,
 }
 #: What flags mean to the DAP where the value is not to be used; all others make it UNRELIABLE.
 _UNUSABLE = {
@@ -53,10 +42,9 @@ _UNUSABLE = {
 }
 
 
-def channel_name(line: str, wave: float) -> str:
-    """The DAP's name of a line: Halpha-6565 is Ha-6564, after the whole Angstrom below its vacuum wavelength."""
-    ion = line.rpartition("-")[0]
-    return f"{_BALMER.get(ion, ion)}-{math.floor(wave)}"
+def channel_name(line: str) -> str:
+    """The DAP's name of a fitted line: Halpha_6565 is Ha-6564, after the whole Angstrom below its vacuum wavelength."""
+    return fit_lines().dap_name[fit_lines().index(line)]
 
 
 def baxel_mask(flag, value) -> np.ndarray:
@@ -65,7 +53,7 @@ def baxel_mask(flag, value) -> np.ndarray:
     Parameters
     ----------
     flag : ndarray of int, shape (...)
-        Bits of :class:`mangrove.spectra.labels.label.LabelFlag`.
+        Bits of :class:`mangrove.codes.LabelFlag`.
     value : ndarray, shape (...)
         Not to be used where it is not finite.
     """
@@ -81,7 +69,6 @@ def baxel_mask(flag, value) -> np.ndarray:
 def outside_mask(spaxel_status) -> np.ndarray:
     """DAP bits of spaxels outside all baxels, int32, shape (ny, nx); 0 for those in one."""
     mask = np.zeros(np.shape(spaxel_status), np.int32)
-    for code, name in SPAXEL_STATUS.items():
-        if name in _OUTSIDE:
-            mask[np.equal(spaxel_status, code)] = _OUTSIDE[name] | DapPixel.DONOTUSE
+    for status, bits in _OUTSIDE.items():
+        mask[np.equal(spaxel_status, status)] = bits | DapPixel.DONOTUSE
     return mask

@@ -6,7 +6,6 @@ import os
 import uuid
 import warnings
 from collections.abc import Mapping
-from enum import IntFlag
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from astropy import units as u
 from astropy.io import fits
 from astropy.table import QTable
 
+from mangrove.codes import Bits, Code
 from mangrove.export.columns import Column, fits_unit, is_logarithm
 
 #: Card that announces CONTINUE cards.
@@ -73,16 +73,16 @@ def table_hdu(name: str, columns: list[Column], values: Mapping, n_row: int) -> 
     return hdu
 
 
-def add_bits(header: fits.Header, prefix: str, bits: type[IntFlag], meanings: Mapping[IntFlag, str]) -> None:
-    """Name the bits of a column: card ``QBIT0`` holds the name of bit 0 (value 1)."""
+def add_bits(header: fits.Header, prefix: str, bits: type[Bits]) -> None:
+    """Name the bits of a column: card ``QBIT0`` holds the name of bit 0 (value 1), its comment what it means."""
     for bit in bits:
-        header[f"{prefix}{bit.bit_length() - 1}"] = (bit.name, meanings.get(bit, ""))
+        header[f"{prefix}{bit.bit_length() - 1}"] = (bit.name, bit.meaning)
 
 
-def add_codes(header: fits.Header, prefix: str, codes: Mapping[int, str]) -> None:
-    """Name the values of a column: card ``STAT3`` holds the name of the value 3."""
-    for value, name in codes.items():
-        header[f"{prefix}{value}"] = name
+def add_codes(header: fits.Header, prefix: str, codes: type[Code]) -> None:
+    """Name the values of a column: card ``STAT3`` holds the name of the value 3, its comment what it means."""
+    for code in codes:
+        header[f"{prefix}{code.value}"] = (code.word, code.meaning)
 
 
 def fits_text(text: str) -> str:

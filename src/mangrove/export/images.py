@@ -33,7 +33,7 @@ def spaxels_of(source: Source, i: int) -> Artefact:
 
 def celestial_frame(extract: Artefact) -> fits.Header:
     """The cards of the cube's celestial frame."""
-    return fits.Header.fromstring(str(extract.attrs["wcs"]))
+    return fits.Header.fromstring(extract.attrs["wcs"])
 
 
 def primary_hdu(source: Source, i: int, extract: Artefact) -> fits.PrimaryHDU:
@@ -41,7 +41,7 @@ def primary_hdu(source: Source, i: int, extract: Artefact) -> fits.PrimaryHDU:
     galaxy = source.galaxies[i]
     primary = fits.PrimaryHDU(header=source.header.copy())
     primary.header["PLATEIFU"], primary.header["MANGAID"] = galaxy.plateifu, galaxy.mangaid
-    primary.header["DRPVER"] = str(extract.attrs["drpver"])
+    primary.header["DRPVER"] = extract.attrs["drpver"]
     return primary
 
 

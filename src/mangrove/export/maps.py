@@ -3,15 +3,13 @@
 import numpy as np
 from astropy.io import fits
 
-from mangrove.data_model import BPT_CLASS, LABEL, LABELS
+from mangrove.codes import BptClass, LabelFlag, MapFlag
+from mangrove.data_model import LABEL, LABELS
 from mangrove.export.columns import error_unit
 from mangrove.export.fits_files import add_bits, add_codes
 from mangrove.export.images import celestial_frame, image_hdu, primary_hdu, spaxels_of, spread
 from mangrove.export.source import Source
-from mangrove.spectra.labels.label import LabelFlag
 
-#: Bit of the flag images where a spaxel is in no baxel; no label has it.
-NO_BAXEL = 1 << 12
 _LIMIT = "log_sfr_density_limit"
 _NAN = np.float32(np.nan)
 
@@ -38,12 +36,12 @@ def label_maps(source: Source, i: int) -> fits.HDUList:
         value, error, flag = (source.file[name][rows] for name in (label, f"{label}_err", f"{label}_flag"))
         hdus.append(image(label, value, _NAN, unit, meaning))
         hdus.append(image(f"{label}_err", error, _NAN, error_unit(unit), "its error"))
-        hdus.append(image(f"{label}_flag", flag.astype(np.int32), NO_BAXEL, "1", "bits"))
-        add_bits(hdus[-1].header, "FBIT", LabelFlag, {})
-        hdus[-1].header[f"FBIT{NO_BAXEL.bit_length() - 1}"] = "NO_BAXEL"
+        hdus.append(image(f"{label}_flag", flag.astype(np.int32), MapFlag.NO_BAXEL, "1", "bits"))
+        add_bits(hdus[-1].header, "FBIT", LabelFlag)
+        add_bits(hdus[-1].header, "FBIT", MapFlag)
     spec = LABELS.fields[_LIMIT]
     hdus.append(image(_LIMIT, source.file[_LIMIT][rows], _NAN, spec.unit, spec.meaning))
     classes = source.file["bpt_class"][rows].astype(np.uint8)
     hdus.append(image("bpt_class", classes, 0, "1", "class in the BPT diagram, by d_bpt"))
-    add_codes(hdus[-1].header, "BPT", BPT_CLASS)
+    add_codes(hdus[-1].header, "BPT", BptClass)
     return hdus

@@ -94,7 +94,7 @@ class Source:
     @cached_property
     def header(self) -> fits.Header:
         """Cards that every exported file has: which run, schema, labels, pipelines and masses."""
-        versions = sorted({str(about["drpver"]) for about in self.about} - {""})
+        versions = sorted({about["drpver"] for about in self.about} - {""})
         header = fits.Header()
         header["ORIGIN"] = "mangrove"
         header["RUN"] = (self.config.run, "name of the run")
@@ -116,7 +116,8 @@ class Source:
 
     def _about(self, path: Path) -> dict:
         with artefacts.opened(path, "extract") as f:
-            about = {name: f.attrs[name] for name in _ABOUT}
+            attrs = artefacts.attributes(f)
+            about = {name: attrs[name] for name in _ABOUT}
         self.check_extract(path, about["content_hash"])
         return about
 

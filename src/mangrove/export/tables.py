@@ -6,13 +6,12 @@ from functools import lru_cache, partial
 import numpy as np
 from astropy.io import fits
 
-from mangrove.artefacts import line_names
-from mangrove.data_model import BPT_CLASS, FIT_STATUS, LABELS, LINE_STATUS
+from mangrove.artefacts import read_text
+from mangrove.codes import BaxelQuality, BptClass, FitStatus, GalaxyQuality, LabelFlag, LineStatus
+from mangrove.data_model import LABELS
 from mangrove.export import columns as col
 from mangrove.export.fits_files import add_bits, add_codes, table_hdu
-from mangrove.export.quality import BAXEL_MEANINGS, GALAXY_MEANINGS, BaxelQuality, GalaxyQuality
 from mangrove.export.source import Source
-from mangrove.spectra.labels.label import LabelFlag
 from mangrove.survey.sample import MISSING
 
 
@@ -45,13 +44,13 @@ def galaxy_table(source: Source) -> fits.HDUList:
         "quality": source.galaxy_quality,
     }
     hdu = table_hdu("GALAXIES", list(col.GALAXY_COLUMNS), values, len(source.galaxies))
-    add_bits(hdu.header, "QBIT", GalaxyQuality, GALAXY_MEANINGS)
+    add_bits(hdu.header, "QBIT", GalaxyQuality)
     return _with_source(source, hdu)
 
 
 def baxel_table(source: Source) -> fits.HDUList:
     """The table of baxels, galaxy by galaxy: keys, place, kinematics, lines, labels."""
-    file, lines = source.file, line_names(source.file["line"])
+    file, lines = source.file, read_text(source.file["line"])
     columns = list(col.BAXEL_KEYS)
 
     # The columns of the lines come one after the other: their dataset is read once.
@@ -75,11 +74,11 @@ def baxel_table(source: Source) -> fits.HDUList:
         columns += new
         makers |= {column.name: maker for column, maker in new.items()}
     hdu = table_hdu("BAXELS", columns, _Lazy(makers), int(source.n_baxel.sum()))
-    add_bits(hdu.header, "QBIT", BaxelQuality, BAXEL_MEANINGS)
-    add_bits(hdu.header, "FBIT", LabelFlag, {})
-    add_codes(hdu.header, "STAT", FIT_STATUS)
-    add_codes(hdu.header, "LSTAT", LINE_STATUS)
-    add_codes(hdu.header, "BPT", BPT_CLASS)
+    add_bits(hdu.header, "QBIT", BaxelQuality)
+    add_bits(hdu.header, "FBIT", LabelFlag)
+    add_codes(hdu.header, "STAT", FitStatus)
+    add_codes(hdu.header, "LSTAT", LineStatus)
+    add_codes(hdu.header, "BPT", BptClass)
     hdu.header["COMMENT"] = "QBITn: bits of quality; FBITn: bits of the labels' flags (columns ending in _flag)."
     hdu.header["COMMENT"] = "STATn, LSTATn, BPTn: values of fit_status, of the status of lines, of bpt_class."
     return _with_source(source, hdu)

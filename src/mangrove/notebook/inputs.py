@@ -6,8 +6,17 @@ import numpy as np
 from astropy import units as u
 
 from mangrove.errors import SpectrumError
-from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum, log_edges, log_grid, overlap_matrix
-from mangrove.spectra.fit.preparation import fill_line_spread
+from mangrove.physics.wavelengths import (
+    C_KMS,
+    SIGMA_TO_FWHM,
+    air_to_vacuum,
+    log_edges,
+    log_grid,
+    overlap_matrix,
+    smoothing_of_pixels,
+)
+from mangrove.spectra.fit.preparation import fill_lsf
+from mangrove.spectra.observed import good_pixels
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
@@ -70,14 +79,14 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
             )
     hidden = np.ma.getmaskarray(flux) | np.ma.getmaskarray(ivar) | (np.asarray(mask) != 0)
     flux, ivar = _fluxes(wave, flux, ivar)
-    spread = line_spread(wave, lsf)
-    bad = hidden | ~np.isfinite(flux) | ~np.isfinite(ivar) | (ivar <= 0)
+    spread = lsf_sigma(wave, lsf)
+    bad = ~good_pixels(flux, ivar, hidden)
     if not air and _is_log_linear(wave):
         return Observed(wave, flux, ivar, bad, spread)
     return _rebinned(wave, flux, ivar, bad, spread, air)
 
 
-def line_spread(wave, lsf) -> np.ndarray:
+def lsf_sigma(wave, lsf) -> np.ndarray:
     """Line spread function as Gaussian sigma, Angstrom, shape (n_wave,).
 
     Parameters
@@ -197,21 +206,7 @@ def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
     new_variance = matrix @ (variance * np.diff(edges)) / width / part**2
     centre = 0.5 * (edges[1:] + edges[:-1])
     # Filled first: with the smoothing added, a line spread that is not known (0) would pass for a narrow one.
-    known = fill_line_spread(wave, spread) * stretch
-    new_spread = np.hypot(np.interp(new, centre, known), _smoothing(matrix, centre))
+    known = fill_lsf(wave, spread) * stretch
+    new_spread = np.hypot(np.interp(new, centre, known), smoothing_of_pixels(matrix, centre))
     new_ivar = np.divide(1.0, new_variance, out=np.zeros_like(new), where=good & (new_variance > 0))
     return Observed(new, new_flux, new_ivar, ~good, new_spread)
-
-
-def _smoothing(matrix, centre) -> np.ndarray:
-    """By what each new pixel, a mean over old ones (their centres in Angstrom), widens a line: standard deviation.
-
-    Nothing where it is one old pixel, half a pixel where it is the mean of two, width / sqrt(12) where it is one of many.
-    """
-    total = matrix.sum(axis=1)
-    known = total > 0
-    weight = np.where(known, total, 1.0)
-    # About the middle of the range: squares of wavelengths would lose digits.
-    offset = centre - centre.mean()
-    mean = matrix @ offset / weight
-    return np.sqrt(np.clip(matrix @ offset**2 / weight - mean**2, 0.0, None))

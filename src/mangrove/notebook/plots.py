@@ -53,5 +53,5 @@ def _title(fit) -> str:
     if not np.isfinite(fit["v_star"].value):
         return status
     numbers = (("V star", "v_star"), ("σ star", "sigma_star"), ("V gas", "v_gas"), ("σ gas", "sigma_gas"))
-    motions = "    ".join(f"{text} {fit[name].value:.0f} ± {fit[name + '_err'].value:.0f}" for text, name in numbers)
-    return f"{motions} km/s    χ² {fit['chi2_reduced'].value:.2f}    {status}"
+    kinematics = "    ".join(f"{text} {fit[name].value:.0f} ± {fit[name + '_err'].value:.0f}" for text, name in numbers)
+    return f"{kinematics} km/s    χ² {fit['chi2_reduced'].value:.2f}    {status}"

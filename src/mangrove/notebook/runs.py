@@ -10,12 +10,13 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from mangrove import artefacts
-from mangrove.config import Fit
-from mangrove.data_model import EXTRACT, FIT, FIT_STATUS, LABELS
+from mangrove.codes import FitStatus
+from mangrove.config import Fit, Preprocessing
+from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.spectra.fit.galaxy_fit import shared_line_spread
+from mangrove.spectra.fit.galaxy_fit import shared_lsf
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.verification import check_chain
 
@@ -56,7 +57,7 @@ class Run:
     def __init__(self, folder: Path):
         self.folder = folder
         self._table = artefacts.read(folder / LABELS.path, "labels")
-        self._line_labels = artefacts.line_labels(self._table["line"])
+        self._line_names = self._table["line"].tolist()
         self.galaxies = [str(name) for name in self._table["plateifu"]]
 
     def __repr__(self) -> str:
@@ -81,7 +82,7 @@ class Run:
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
         rows = self._rows(plateifu)
-        coordinates = {"line": self._line_labels, "line_wave": ("line", self._table["line_wave"])}
+        coordinates = {"line": self._line_names, "line_wave": ("line", self._table["line_wave"])}
         coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
         coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
         names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
@@ -125,7 +126,7 @@ class Run:
 
     def wcs(self, plateifu: str) -> WCS:
         """The celestial frame of a galaxy's maps, for ``plt.subplot(projection=...)``."""
-        text = str(artefacts.read(self._path(EXTRACT, plateifu), "extract", []).attrs["wcs"])
+        text = artefacts.read(self._path(EXTRACT, plateifu), "extract", []).attrs["wcs"]
         if not text:
             raise ArtefactError(f"{plateifu} has no celestial frame.")
         return WCS(text)
@@ -143,10 +144,9 @@ class Run:
         extract, fit = self._galaxy(plateifu)
         self._check_baxel(plateifu, baxel, len(fit["status"]))
         galaxy, spectra = fitted_spectra(extract, fit)
-        ready, params = spectra[baxel], json.loads(fit.attrs["params"])
-        wave = extract["wave"]
+        ready, wave = spectra[baxel], extract["wave"]
         found = {name: ("wave", extract[name][baxel], _about(EXTRACT, name)) for name in _SPECTRA if name != "wave"}
-        transmission = galactic_transmission(wave, params["ebv"] * params["ebv_scale"])
+        transmission = galactic_transmission(wave, fit.attrs["ebv_galactic"] * fit.attrs["ebv_scale"])
         model = stored_model(fit, baxel, galaxy, ready)
         for name, values in as_observed(wave, galaxy.z, transmission, ready, model).items():
             found[name] = ("wave", values, {} if name == "used" else {"units": EXTRACT.fields["flux"].unit})
@@ -155,7 +155,7 @@ class Run:
             "wave": ("wave", wave, _about(EXTRACT, "wave")),
             "rest_wave": ("wave", wave / (1.0 + galaxy.z), {"units": "Angstrom"}),
         }
-        status = FIT_STATUS[int(fit["status"][baxel])]
+        status = FitStatus(fit["status"][baxel]).word
         return xr.Dataset(found, coordinates, {"plateifu": plateifu, "baxel": baxel, "z": galaxy.z, "status": status})
 
     def fit_arguments(self, plateifu: str, baxel: int) -> dict:
@@ -166,12 +166,13 @@ class Run:
         """
         extract, fit = self._galaxy(plateifu)
         self._check_baxel(plateifu, baxel, len(fit["status"]))
-        params = json.loads(fit.attrs["params"])
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
-        arguments["template_lsf"] = shared_line_spread(extract["wave"], extract["lsf"])
-        arguments |= {name: params[name] for name in ("z", "ebv", "seed")}
-        arguments |= {name: params[name] for name in Fit.model_fields if name in params}
-        return arguments | {"name": plateifu, "baxel": baxel, "pixel_scale": float(fit.attrs["pixel_scale"])}
+        arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
+        arguments |= {
+            name: fit.attrs[name]
+            for name in ("z", "seed", "pixel_scale", *Fit.model_fields, *Preprocessing.model_fields)
+        }
+        return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
     @cached_property
     def _starts(self) -> np.ndarray:
@@ -189,9 +190,9 @@ class Run:
         return slice(int(self._starts[i]), int(self._starts[i + 1]))
 
     def _line(self, line: str) -> int:
-        if line not in self._line_labels:
-            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_labels)}.")
-        return self._line_labels.index(line)
+        if line not in self._line_names:
+            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_names)}.")
+        return self._line_names.index(line)
 
     def _path(self, kind, plateifu: str) -> Path:
         self._rows(plateifu)

@@ -1,6 +1,5 @@
 """The fit of one spectrum, as the workflow fits a baxel."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,15 +9,16 @@ from astropy import units as u
 from astropy.table import QTable
 
 from mangrove import config_files
-from mangrove.artefacts import Artefact, line_labels
-from mangrove.config import Fit
-from mangrove.data_model import BPT_CLASS, EXTRACT, FIT, FIT_STATUS, LABEL, LABEL_FLAG, LABELS, LINE_STATUS
+from mangrove.artefacts import Artefact
+from mangrove.codes import BptClass, FitStatus, LabelFlag, LineStatus
+from mangrove.config import Preprocessing
+from mangrove.data_model import EXTRACT, FIT, LABEL, LABELS
 from mangrove.errors import SpectrumError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_line_spread, templates_at
+from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_lsf, templates_at
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
@@ -28,7 +28,7 @@ from mangrove.spectra.labels.table import label_columns
 #: Labels per area on the sky: without the area of the spectrum there is none.
 _PER_AREA = ("log_sfr_density", "log_mass_density")
 #: What the short text of a fit shows.
-_MOTIONS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
+_KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 
 
 class LabelValue(NamedTuple):
@@ -70,8 +70,8 @@ class SpectrumFit:
     stored: Mapping[str, np.ndarray]
 
     def __repr__(self) -> str:
-        motions = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _MOTIONS)
-        return f"<SpectrumFit, status '{self.status}': {', '.join(motions)}>"
+        kinematics = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _KINEMATICS)
+        return f"<SpectrumFit, status '{self.status}': {', '.join(kinematics)}>"
 
     def __getitem__(self, name: str) -> u.Quantity:
         if name not in self.values:
@@ -81,7 +81,7 @@ class SpectrumFit:
     @property
     def ok(self) -> bool:
         """Whether all numbers of the fit can be trusted."""
-        return self.status == FIT_STATUS[0]
+        return self.status == FitStatus.OK.word
 
     def plot(self):
         """Draw data, model and its components, and the residuals; returns the matplotlib figure."""
@@ -139,7 +139,8 @@ def fit_spectrum(
     seed, name, baxel : int, str, int
         Seed of the noisy copies that give the errors, combined with the galaxy's name and the index of the baxel.
     **options
-        Keys of the section ``fit`` of the configuration (docs/configuration.md), with its defaults.
+        Keys of the sections ``fit`` and ``preprocessing`` of the configuration (docs/configuration.md), with their
+        defaults.
 
     Returns
     -------
@@ -158,20 +159,16 @@ def fit_spectrum(
     chosen = _checked(templates, options)
     z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
     data = _as_stored(observed_spectrum(wave, flux, ivar, lsf, mask, air))
-    params = chosen.model_dump() | {"z": z, "ebv": ebv, "seed": seed}
-    settings = FitSettings.from_params(params)
-    transmission = galactic_transmission(data.wave, ebv * chosen.ebv_scale)
+    settings = FitSettings.from_params(chosen)
+    transmission = galactic_transmission(data.wave, ebv * chosen["ebv_scale"])
     draws = draw_seed(seed, name, baxel)
-    _check_range(data.wave / (1.0 + z), chosen.rest_range)
+    _check_range(data.wave / (1.0 + z), settings.rest_range)
     ready = prepare(data.wave, data.flux, data.ivar, data.mask, data.lsf, z, transmission, settings, draws)
     shared = data.lsf if template_lsf is None else observed_spectrum(wave, flux, ivar, template_lsf, mask, air).lsf
-    stars = templates_at(data.wave, shared_line_spread(data.wave, shared[None]), z, templates, settings)
+    stars = templates_at(data.wave, shared_lsf(data.wave, shared[None]), z, templates, settings)
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
-    attrs = {
-        "params": json.dumps(params),
-        "z": z,
-        "pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale"),
-    }
+    area = {"pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale")}
+    attrs = settings._asdict() | area | {"z": z, "templates": chosen["templates"]}
     columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
     fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
     labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
@@ -180,8 +177,12 @@ def fit_spectrum(
     return _result(fit, labels, _spectrum_table(data, transmission, ready, galaxy, fit))
 
 
-def _checked(templates: str, options: dict) -> Fit:
-    return config_files.validate({"run": "api", "fit": {**options, "templates": templates}}).fit
+def _checked(templates: str, options: Mapping) -> dict:
+    """The keys of the sections ``fit`` and ``preprocessing`` with the values that are given, or their defaults."""
+    shared = {key: value for key, value in options.items() if key in Preprocessing.model_fields}
+    own = {key: value for key, value in options.items() if key not in shared}
+    chosen = config_files.validate({"run": "api", "fit": {**own, "templates": templates}, "preprocessing": shared})
+    return chosen.fit.model_dump() | chosen.preprocessing.model_dump()
 
 
 def _number(value, name: str, low: float = -np.inf) -> float:
@@ -227,13 +228,13 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
     values = {name: fit[name][0] * unit_of(field.unit) for name, field in numbers.items()}
     found = {name: LabelValue(*_label(name, labels)) for name in LABEL if name in labels}
     return SpectrumFit(
-        FIT_STATUS[int(fit["status"][0])],
-        values,
-        _line_table(fit),
-        found,
-        BPT_CLASS[int(labels["bpt_class"][0])],
-        spectrum,
-        {**fit.data, **labels},
+        status=FitStatus(fit["status"][0]).word,
+        values=values,
+        lines=_line_table(fit),
+        labels=found,
+        bpt_class=BptClass(labels["bpt_class"][0]).word,
+        spectrum=spectrum,
+        stored={**fit.data, **labels},
     )
 
 
@@ -244,7 +245,7 @@ def unit_of(text: str) -> u.Unit:
 
 def flag_names(bits: int) -> tuple[str, ...]:
     """Names of the bits of a label's flag."""
-    return tuple(name for bit, name in LABEL_FLAG.items() if int(bits) & bit)
+    return tuple(bit.word for bit in LabelFlag if int(bits) & bit)
 
 
 def _label(name: str, labels) -> tuple:
@@ -255,8 +256,8 @@ def _label(name: str, labels) -> tuple:
 
 
 def _line_table(fit: Artefact) -> QTable:
-    table = QTable({"line": line_labels(fit["line"]), "wave": fit["line_wave"] * u.Angstrom})
-    table["status"] = [LINE_STATUS[int(code)] for code in fit["line_status"][0]]
+    table = QTable({"line": fit["line"], "wave": fit["line_wave"] * u.Angstrom})
+    table["status"] = [LineStatus(code).word for code in fit["line_status"][0]]
     for name, field in FIT.fields.items():
         if field.dims == ("baxel", "line") and name in fit.data and name != "line_status":
             table[name.removeprefix("line_")] = fit[name][0] * unit_of(field.unit)

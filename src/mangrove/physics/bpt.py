@@ -4,11 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-NONE, STAR_FORMING, COMPOSITE, AGN = range(4)
-#: Codes of the classes and their names.
-BPT_CLASS = {NONE: "none", STAR_FORMING: "star-forming", COMPOSITE: "composite", AGN: "AGN"}
+from mangrove.codes import BptClass
+
 #: Lines of the diagram, in the order of :func:`bpt_ratios`.
-BPT_LINES = ("NII-6585", "Halpha-6565", "OIII-5008", "Hbeta-4863")
+BPT_LINES = ("NII_6585", "Halpha_6565", "OIII_5008", "Hbeta_4863")
 #: Distance from the curve, dex, beyond which a spectrum is AGN.
 COMPOSITE_WIDTH = 0.3
 #: Signal to noise above which a line counts in the diagram, as published.
@@ -73,7 +72,7 @@ def bpt_distance(log_nii_ha, log_oiii_hb, curve: Curve = KAUFFMANN) -> np.ndarra
 
 
 def bpt_class(log_nii_ha, log_oiii_hb) -> np.ndarray:
-    """Class of each spectrum, int8: a key of :data:`BPT_CLASS`.
+    """Class of each spectrum, int8: codes of :class:`mangrove.codes.BptClass`.
 
     Star-forming below the curve of Kauffmann et al. (2003), composite up to 0.3 dex beyond it, AGN farther out and
     wherever log [NII]/Halpha >= 0.05; none where a ratio is not finite.
@@ -84,8 +83,8 @@ def bpt_class(log_nii_ha, log_oiii_hb) -> np.ndarray:
     """
     distance = bpt_distance(log_nii_ha, log_oiii_hb)
     agn = (distance >= COMPOSITE_WIDTH) | (np.asarray(log_nii_ha) >= KAUFFMANN_LIMIT)
-    kind = np.where(distance < 0, STAR_FORMING, np.where(agn, AGN, COMPOSITE))
-    return np.where(np.isnan(distance), NONE, kind).astype(np.int8)
+    kind = np.where(distance < 0, BptClass.STAR_FORMING, np.where(agn, BptClass.AGN, BptClass.COMPOSITE))
+    return np.where(np.isnan(distance), BptClass.NONE, kind).astype(np.int8)
 
 
 def bpt_ratios(flux, error, line, min_snr: float) -> tuple[np.ndarray, np.ndarray]:

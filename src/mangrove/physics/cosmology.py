@@ -5,9 +5,9 @@ from functools import cache
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
 
-COSMOLOGY = FlatLambdaCDM(H0=70.0, Om0=0.3)
+from mangrove.physics.constants import HUBBLE_CONSTANT, MEGAPARSEC_CM, OMEGA_M
 
-_CM_PER_MPC = 3.0856775814913673e24
+COSMOLOGY = FlatLambdaCDM(H0=HUBBLE_CONSTANT, Om0=OMEGA_M)
 
 
 def universe_age(z: float) -> float:
@@ -26,9 +26,9 @@ def luminosity_distance(z: float) -> float:
     """
     if not z > 0:
         raise ValueError(f"redshift {z} gives no distance")
-    return float(COSMOLOGY.luminosity_distance(z).value) * _CM_PER_MPC
+    return float(COSMOLOGY.luminosity_distance(z).value) * MEGAPARSEC_CM
 
 
 def kpc_per_arcsec(z: float) -> float:
     """Proper kpc per arcsec."""
-    return luminosity_distance(z) / (1.0 + z) ** 2 / _CM_PER_MPC * 1e3 * np.pi / 180.0 / 3600.0
+    return luminosity_distance(z) / (1.0 + z) ** 2 / MEGAPARSEC_CM * 1e3 * np.pi / 180.0 / 3600.0

@@ -1,4 +1,4 @@
-"""Dust curves of starlight and of gas, and what a smooth shape says in their terms."""
+"""Dust curves of the stellar continuum and of gas, and what a smooth shape says in their terms."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ _SPLIT = 6300.0
 
 
 def calzetti(wave) -> np.ndarray:
-    """A(lambda)/E(B-V) of starlight, Calzetti et al. (2000, ApJ 533, 682), equation 4, with R_V = 4.05.
+    """A(lambda)/E(B-V) of the stellar continuum, Calzetti et al. (2000, ApJ 533, 682), equation 4, with R_V = 4.05.
 
     The two published pieces differ by 0.025 where they meet, at 6300 Angstrom. They hold for 1200-22000 Angstrom.
 

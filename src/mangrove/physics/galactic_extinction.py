@@ -18,8 +18,10 @@ def galactic_transmission(wave, ebv: float) -> np.ndarray:
     Returns
     -------
     ndarray, shape (n_wave,)
-        Observed flux over flux before extinction; divide by it to correct.
+        Observed flux over flux before extinction; divide by it to correct. Without dust it is 1 at any wavelength.
     """
+    if not ebv:
+        return np.ones(np.shape(wave))
     import astropy.units as u
     from dust_extinction.parameter_averages import F99
 

@@ -9,11 +9,11 @@ from astropy.table import Table
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.resources import resource
 
-#: Half width, km/s, of the range about a line over which the mean starlight is the continuum of its EW: wide enough to
-#: hold the stellar absorption, whose bottom depends on the stars' motions.
+#: Half width, km/s, of the range about a line over which the mean of the stellar continuum is the continuum of its EW:
+#: wide enough to hold the stellar absorption, whose bottom depends on the stars' kinematics.
 EW_HALF_WIDTH = 500.0
-#: Lines that the gas around a black hole makes broad and starlight cannot mimic; higher Balmer lines are blends.
-BROAD_LINES = ("Hdelta-4103", "Hgamma-4342", "Hbeta-4863", "Halpha-6565")
+#: Lines that the gas around a black hole makes broad and the stellar continuum cannot mimic; higher Balmer lines are blends.
+BROAD_LINES = ("Hdelta_4103", "Hgamma_4342", "Hbeta_4863", "Halpha_6565")
 
 
 class LineList(NamedTuple):
@@ -26,6 +26,8 @@ class LineList(NamedTuple):
         Vacuum rest wavelength, Angstrom.
     label : tuple of str, length n_line
         Text for figures.
+    dap_name : tuple of str, length n_line
+        Name in MaNGA's data analysis pipeline (Ha-6564 for Halpha_6565).
     partner : ndarray of int, shape (n_line,)
         Index of the line whose flux fixes this one; its own index if free.
     ratio : ndarray, shape (n_line,)
@@ -35,6 +37,7 @@ class LineList(NamedTuple):
     name: tuple[str, ...]
     wave: np.ndarray
     label: tuple[str, ...]
+    dap_name: tuple[str, ...]
     partner: np.ndarray
     ratio: np.ndarray
 
@@ -53,12 +56,12 @@ def _table() -> Table:
 
 def _select(flag: str) -> LineList:
     table = _table()[_table()[flag]]
-    name = tuple(str(n) for n in table["name"])
+    name, label, dap_name = (tuple(str(text) for text in table[column]) for column in ("name", "label", "dap_name"))
     partner, ratio = np.arange(len(name)), np.ones(len(name))
     for i, row in enumerate(table):
         if row["strong_partner"]:
             partner[i], ratio[i] = name.index(str(row["strong_partner"])), row["ratio"]
-    return LineList(name, np.array(table["wave"]), tuple(str(s) for s in table["label"]), partner, ratio)
+    return LineList(name, np.array(table["wave"]), label, dap_name, partner, ratio)
 
 
 @cache

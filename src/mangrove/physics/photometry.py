@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 from astropy.table import Table
 
+from mangrove.physics.constants import PARSEC_CM
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.resources import resource
 
@@ -12,7 +13,6 @@ from mangrove.resources import resource
 SUN_R = 4.65
 #: erg/s (IAU 2015 resolution B3).
 SOLAR_LUMINOSITY = 3.828e33
-PARSEC_CM = 3.0856775814913673e18
 #: Part of the band that a spectrum must cover for a flux in it.
 MIN_R_COVERAGE = 0.9
 
@@ -63,7 +63,7 @@ def r_band_flux(wave, flux, error, good, model) -> tuple[float, float]:
     wave : ndarray, shape (n_wave,)
         Rest frame, vacuum, Angstrom.
     flux, error, model : ndarray, shape (n_wave,)
-        Starlight (emission lines subtracted), its error, and its model, which stands in for pixels that are not good.
+        Stellar continuum (emission lines subtracted), its error, and its model, which stands in for pixels that are not good.
     good : ndarray of bool, shape (n_wave,)
     """
     weight, coverage = r_weights(wave)

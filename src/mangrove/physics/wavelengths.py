@@ -33,13 +33,6 @@ def log_edges(wave) -> np.ndarray:
     return np.exp(np.concatenate([ln - 0.5 * step, [ln[-1] + 0.5 * step]]))
 
 
-def linear_edges(wave) -> np.ndarray:
-    """Edges, shape (n_wave + 1,), of the pixels of a linear scale of centres, shape (n_wave,)."""
-    wave = np.asarray(wave, float)
-    step = (wave[-1] - wave[0]) / (wave.size - 1)
-    return np.concatenate([wave - 0.5 * step, [wave[-1] + 0.5 * step]])
-
-
 def overlap_matrix(edges_in, edges_out):
     """Fractions of the output pixels that the input pixels cover.
 
@@ -71,6 +64,56 @@ def overlap_matrix(edges_in, edges_out):
     j = np.searchsorted(edges_out, middle, side="right") - 1
     weight = np.diff(cuts) / np.diff(edges_out)[j]
     return sparse.csr_array((weight, (j, i)), shape=(edges_out.size - 1, edges_in.size - 1))
+
+
+def smoothing_of_pixels(matrix, centre) -> np.ndarray:
+    """By what rebinning widens a line at each new pixel, a mean over old ones: standard deviation of their centres.
+
+    Nothing where it is one old pixel, half a pixel where it is the mean of two, width / sqrt(12) where it is one of many.
+    It changes from pixel to pixel, as one spectrum needs it; :func:`mean_smoothing` is what its square is in the mean.
+
+    Parameters
+    ----------
+    matrix : csr_array, shape (n_out, n_in)
+        Of :func:`overlap_matrix`.
+    centre : ndarray, shape (n_in,)
+        Of the old pixels, Angstrom.
+
+    Returns
+    -------
+    ndarray, shape (n_out,)
+        Angstrom.
+    """
+    total = matrix.sum(axis=1)
+    known = total > 0
+    weight = np.where(known, total, 1.0)
+    # About the middle of the range: squares of wavelengths would lose digits.
+    offset = centre - centre.mean()
+    mean = matrix @ offset / weight
+    return np.sqrt(np.clip(matrix @ offset**2 / weight - mean**2, 0.0, None))
+
+
+def mean_smoothing(edges_in, edges_out, wave) -> np.ndarray:
+    """By what rebinning widens a line, in the mean over the places of old pixels in new ones: standard deviation.
+
+    A new pixel takes its light as spread evenly over the old ones, and is a mean over its own width. It is smooth in
+    wavelength, as a line spread that many spectra share must be; :func:`smoothing_of_pixels` is that of each pixel.
+
+    Parameters
+    ----------
+    edges_in : ndarray, shape (n_in + 1,)
+    edges_out : ndarray, shape (n_out + 1,)
+        Increasing, Angstrom.
+    wave : ndarray, shape (n_out,)
+        Centres of the new pixels, Angstrom.
+
+    Returns
+    -------
+    ndarray, shape (n_out,)
+        Angstrom.
+    """
+    old = np.interp(wave, 0.5 * (edges_in[1:] + edges_in[:-1]), np.diff(edges_in))
+    return np.hypot(old, np.diff(edges_out)) / np.sqrt(12.0)
 
 
 def velocity_to_redshift(velocity, z_reference):

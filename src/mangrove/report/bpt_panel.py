@@ -3,12 +3,20 @@
 import numpy as np
 from matplotlib.axes import Axes
 
+from mangrove.codes import BptClass
 from mangrove.physics.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
 from mangrove.report.drawing import BLUE, ORANGE, fenced_limits
 from mangrove.report.line_names import HALPHA, HBETA, NII, OIII
 
 #: Told apart by readers with any colour vision, and in grey.
-BPT_COLOURS = {"star-forming": BLUE, "composite": ORANGE, "AGN": "#882255"}
+BPT_COLOURS = {BptClass.STAR_FORMING: BLUE, BptClass.COMPOSITE: ORANGE, BptClass.AGN: "#882255"}
+#: The classes for readers.
+BPT_NAMES = {
+    BptClass.NONE: "no class",
+    BptClass.STAR_FORMING: "star-forming",
+    BptClass.COMPOSITE: "composite",
+    BptClass.AGN: "AGN",
+}
 #: What a diagram shows at least, and at most.
 _LEAST, _MOST = ((-1.5, 0.5), (-1.2, 1.3)), ((-2.6, 1.0), (-2.0, 2.0))
 

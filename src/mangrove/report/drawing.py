@@ -9,6 +9,8 @@ from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
+from mangrove.codes import Code
+
 #: Dots per inch of every figure.
 DPI = 110
 BAD_COLOUR = "#e4e4e4"
@@ -181,6 +183,11 @@ def counted(n: int, one: str, many: str = "") -> str:
     return f"{n:,} {one if n == 1 else many or one + 's'}"
 
 
+def in_words(code: Code) -> str:
+    """The name of a status, class or flag for readers."""
+    return code.word.replace("_", " ")
+
+
 def signed(value: float, digits: int) -> str:
     """A number with its sign, a minus as long as a plus."""
     return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
@@ -211,10 +218,10 @@ def legend_above(axes: Axes, **options) -> None:
     axes.set_title(axes.get_title(), pad=24)
 
 
-def count_bars(axes: Axes, names: dict[int, str], codes, title: str, what: str) -> None:
-    """A bar per named code, with its count."""
-    counts = [int(np.sum(codes == code)) for code in names]
-    labels = [name.replace("_", " ") for name in names.values()]
+def count_bars(axes: Axes, kind: type[Code], codes, title: str, what: str) -> None:
+    """A bar per code of a kind, with its count."""
+    counts = [int(np.sum(codes == code)) for code in kind]
+    labels = [in_words(code) for code in kind]
     bars = axes.barh(labels, counts, **BARS)
     axes.bar_label(bars, fmt="{:,.0f}", padding=4, fontsize=10)
     axes.invert_yaxis()

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from mangrove.models.emulator.emulator import Emulator
 from mangrove.models.emulator.line_table import LineTable
+from mangrove.physics.bpt import BPT_LINES
+from mangrove.physics.constants import LN10
 from mangrove.report.bpt_panel import bpt_axes
 from mangrove.report.drawing import (
     BLUE,
@@ -30,8 +32,6 @@ from mangrove.report.line_names import line_title
 from mangrove.validation.emulator_learning import LearningPoint
 from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 
-#: Lines of the BPT diagram, as tables of DESI name them.
-BPT_LINES = ("NII_6585", "Halpha", "OIII_5008", "Hbeta")
 #: Rows that the UMAP is made of, at most.
 UMAP_ROWS = 5000
 #: Fewest rows that make one.
@@ -40,18 +40,17 @@ UMAP_LEAST = 200
 _UMAP_FEW, _NEIGHBOURS = 2000, 30
 _UMAP_INK = 9000.0
 #: Lines shown on it.
-UMAP_LINES = ("Halpha", "OIII_5008", "NII_6585")
-OBSERVED, PREDICTED, NOISY = "observed", "predicted", "predicted + noise"
-COLOURS = {OBSERVED: "0.25", PREDICTED: ORANGE, NOISY: BLUE}
+UMAP_LINES = ("Halpha_6565", "OIII_5008", "NII_6585")
+OBSERVED, PREDICTED, DRAWN = "observed", "predicted", "predictive draw"
+COLOURS = {OBSERVED: "0.25", PREDICTED: ORANGE, DRAWN: BLUE}
 #: Panels in a row.
 N_COLUMN = 5
 ASINH = "asinh(EW / Å)"
 #: Smallest EW, Angstrom, that has a logarithm: draws with noise may be negative.
 _LEAST_EW = 1e-4
-_LN10 = np.log(10.0)
 
 
-class Sides(NamedTuple):
+class SampleSizes(NamedTuple):
     """Galaxies and rows that a model was trained and tested on."""
 
     train_galaxies: int
@@ -60,11 +59,11 @@ class Sides(NamedTuple):
     test_rows: int
 
 
-def with_sample(figure: Figure, sides: Sides) -> Figure:
+def with_sample(figure: Figure, sizes: SampleSizes) -> Figure:
     """The figure with the size of its sample as a title; if this is too small to judge, the title says so."""
-    words = f"trained on {_rows(sides.train_galaxies, sides.train_rows)}, "
-    words += f"tested on {_rows(sides.test_galaxies, sides.test_rows)}"
-    few = sides.test_galaxies < MIN_JUDGED
+    words = f"trained on {_rows(sizes.train_galaxies, sizes.train_rows)}, "
+    words += f"tested on {_rows(sizes.test_galaxies, sizes.test_rows)}"
+    few = sizes.test_galaxies < MIN_JUDGED
     if few:
         words = f"Illustration only: {words}\njudging the quality takes at least {MIN_JUDGED} test galaxies"
     title = figure.get_suptitle()
@@ -113,7 +112,7 @@ def histogram_figure(result: Evaluation) -> Figure:
         # What lies beyond ends in the outer bars, so that every row counts.
         shown = {name: np.clip(values, low, high) for name, values in series.items()}
         axes.hist(shown[OBSERVED], edges, color="0.8", label=OBSERVED)
-        for name in (PREDICTED, NOISY):
+        for name in (PREDICTED, DRAWN):
             axes.hist(shown[name], edges, histtype="step", lw=1.6, color=COLOURS[name], label=name)
     whole_numbers(*panels)
     for axes in panels[-N_COLUMN:]:
@@ -150,7 +149,7 @@ def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
 def umap_figure(
     result: Evaluation, rows: np.ndarray, place: np.ndarray, lines: Sequence[str], title: str = "test rows"
 ) -> Figure:
-    """Observed, predicted, and predicted + noise EW of some lines on the UMAP of the inputs.
+    """Observed and predicted EW, and a predictive draw, of some lines on the UMAP of the inputs.
 
     Parameters
     ----------
@@ -188,9 +187,9 @@ def bpt_figure(result: Evaluation) -> Figure:
         return figure
     index = [result.lines.index(name) for name in BPT_LINES]
     known = np.isfinite(result.measured[:, index]).all(axis=1)
-    ratios = [_log_ratios(values[known][:, index]) for values in (result.measured, result.noisy)]
+    ratios = [_log_ratios(values[known][:, index]) for values in (result.measured, result.predictive_draw)]
     both = np.concatenate(ratios)
-    for axes, name, xy in zip(panels, (OBSERVED, NOISY), ratios, strict=True):
+    for axes, name, xy in zip(panels, (OBSERVED, DRAWN), ratios, strict=True):
         bpt_axes(axes, *both.T, kind="EW")
         if known.sum() > DENSITY_FROM:
             extent = (*axes.get_xlim(), *axes.get_ylim())
@@ -266,12 +265,12 @@ def _series(result: Evaluation, i: int, rows: np.ndarray) -> dict[str, np.ndarra
     """The three views of a line; predictions only where it was measured, so that the samples are the same."""
     observed = result.measured[rows, i]
     predicted = np.where(np.isfinite(observed), result.predicted[rows, i], np.nan)
-    return {OBSERVED: observed, PREDICTED: predicted, NOISY: result.noisy[rows, i]}
+    return {OBSERVED: observed, PREDICTED: predicted, DRAWN: result.predictive_draw[rows, i]}
 
 
 def _log_ratios(values: np.ndarray) -> np.ndarray:
     """Logarithms of the ratios of EW in the BPT diagram, shape (n, 2), from asinh(EW), shape (n, 4)."""
-    log_ew = np.log(np.sinh(np.maximum(values, _LEAST_EW))) / _LN10
+    log_ew = np.log(np.sinh(np.maximum(values, _LEAST_EW))) / LN10
     return np.stack([log_ew[:, 0] - log_ew[:, 1], log_ew[:, 2] - log_ew[:, 3]], axis=1)
 
 

@@ -1,4 +1,4 @@
-"""Figures of one galaxy: maps of signal and motions, of lines, and why a galaxy has none."""
+"""Figures of one galaxy: maps of signal and kinematics, of lines, and why a galaxy has none."""
 
 from collections.abc import Mapping
 
@@ -21,19 +21,19 @@ EXTRACT_DATASETS = [
 
 #: Maps of line fluxes: the lines that are added up.
 FLUX_MAPS = (
-    ("OII-3727", "OII-3730"),
-    ("Hbeta-4863",),
-    ("OIII-5008",),
-    ("Halpha-6565",),
-    ("NII-6585",),
-    ("SII-6718", "SII-6733"),
+    ("OII_3727", "OII_3730"),
+    ("Hbeta_4863",),
+    ("OIII_5008",),
+    ("Halpha_6565",),
+    ("NII_6585",),
+    ("SII_6718", "SII_6733"),
 )
 #: Room for a colour bar, and beside it the labels of a diagram; for a legend below a map.
 _MAP_GAPS = Gaps(left=0.8, right=1.0, bottom=0.6, top=0.75, columns=1.55, rows=0.85)
 
 
 def maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
-    """Maps of signal, S/N of the bins, motions of stars and gas, reduced chi2, status.
+    """Maps of signal, S/N of the bins, kinematics of stars and gas, reduced chi2, status.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     if not len(extract["snr"]):
         return reason_figure(extract)
     if single.is_single(extract):
-        return single.table_figure(heading(extract), single.MOTION_COLUMNS, single.motion_rows(fit))
+        return single.table_figure(heading(extract), single.KINEMATICS_COLUMNS, single.kinematics_rows(fit))
     seen = panels.view(extract, fit, labels)
     figure, axes = panel_grid(2, 4, (3.4, 3.4), _MAP_GAPS)
     panels.signal_map(axes[0, 0], seen.frame, extract)

@@ -1,4 +1,4 @@
-"""Panels of the figures of one galaxy: maps of signal, motions and lines, the BPT diagram."""
+"""Panels of the figures of one galaxy: maps of signal, kinematics and lines, the BPT diagram."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -10,10 +10,10 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
 
 from mangrove.artefacts import Artefact
-from mangrove.data_model import FIT_STATUS, SPAXEL_STATUS
-from mangrove.physics.bpt import BPT_CLASS, MIN_LINE_SNR, NONE, bpt_ratios
+from mangrove.codes import BptClass, FitStatus, SpaxelStatus
+from mangrove.physics.bpt import MIN_LINE_SNR, bpt_ratios
 from mangrove.physics.lines import fit_lines
-from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
+from mangrove.report.bpt_panel import BPT_COLOURS, BPT_NAMES, bpt_axes
 from mangrove.report.drawing import (
     BAD_COLOUR,
     BLUE,
@@ -22,6 +22,7 @@ from mangrove.report.drawing import (
     bar_beside,
     beyond,
     counted,
+    in_words,
     legend_below,
     note,
     robust_limits,
@@ -34,15 +35,15 @@ from mangrove.report.sky_marks import draw_marks
 
 #: Smallest S/N of a line that is shown in a map.
 MAP_SNR = 2.0
-#: Titles of the maps of motions.
-MOTION_TITLE = {
+#: Titles of the maps of kinematics.
+KINEMATICS_TITLE = {
     "v_star": r"stellar velocity $V_*$",
     "sigma_star": r"stellar dispersion $\sigma_*$",
     "v_gas": r"gas velocity $V_\mathrm{gas}$",
     "sigma_gas": r"gas dispersion $\sigma_\mathrm{gas}$",
 }
 
-_SPAXEL_COLOURS = {1: "#f4f4f4", 2: "#6b6b6b", 3: "#9d9d9d", 4: "#cfcfcf"}
+_UNBINNED_COLOURS = ("#f4f4f4", "#6b6b6b", "#9d9d9d", "#cfcfcf")
 _FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")
 #: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
 _RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
@@ -140,20 +141,20 @@ def chi2_map(axes: Axes, seen: View) -> None:
 
 def velocity_map(axes: Axes, seen: View, what: str) -> None:
     """Velocity of 'star' or 'gas' about the median of the stars; both share one scale."""
-    motions, middle = shown_motions(seen.fit)
-    _, half = robust_limits(np.abs(np.concatenate([motions["v_star"], motions["v_gas"]])), high=97.0)
+    kinematics, middle = shown_kinematics(seen.fit)
+    _, half = robust_limits(np.abs(np.concatenate([kinematics["v_star"], kinematics["v_gas"]])), high=97.0)
     half, name = max(half, _MIN_HALF_V), f"v_{what}"
     less = f"$V$ {sign_apart(-middle)} ({KMS})"
-    value_map(axes, seen, motions[name], MOTION_TITLE[name], less, "RdBu_r", (-half, half))
+    value_map(axes, seen, kinematics[name], KINEMATICS_TITLE[name], less, "RdBu_r", (-half, half))
 
 
 def dispersion_map(axes: Axes, seen: View, what: str) -> None:
     """Velocity dispersion of 'star' or 'gas'."""
     name = f"sigma_{what}"
-    value_map(axes, seen, shown_motions(seen.fit)[0][name], MOTION_TITLE[name], KMS, "magma")
+    value_map(axes, seen, shown_kinematics(seen.fit)[0][name], KINEMATICS_TITLE[name], KMS, "magma")
 
 
-def shown_motions(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
+def shown_kinematics(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
     """Velocities less their middle and dispersions, shape (n_baxel,), and that middle: the median of the stars, km/s.
 
     Those of gas are NaN where :func:`mangrove.report.label_style.has_gas` is not true.
@@ -176,7 +177,7 @@ def flux_map(axes: Axes, seen: View, names: Sequence[str], title: str) -> None:
 
 def ew_map(axes: Axes, seen: View) -> None:
     """Logarithm of the equivalent width of Halpha, where the line has S/N above :data:`MAP_SNR`."""
-    k = fit_lines().index("Halpha-6565")
+    k = fit_lines().index("Halpha_6565")
     flux, error, ew = (seen.fit[name][:, k] for name in ("line_flux", "line_flux_err", "line_ew"))
     values = np.log10(np.where((ew > 0) & (flux > MAP_SNR * error), ew, np.nan))
     value_map(axes, seen, values, f"EW({HALPHA}), rest frame", "log EW [Å]", "plasma")
@@ -191,28 +192,28 @@ def label_map(axes: Axes, seen: View, name: str) -> None:
 
 def class_map(axes: Axes, seen: View, gap: float) -> None:
     """BPT class, with the number of baxels in each; ``gap`` to the legend in heights of the map."""
-    kind = np.where(is_shown(seen.labels, "d_bpt"), seen.labels["bpt_class"], NONE)
-    codes = on_spaxels(seen.extract, np.where(kind == NONE, np.nan, kind))
-    colours = [BPT_COLOURS.get(name, BAD_COLOUR) for name in BPT_CLASS.values()]
+    kind = np.where(is_shown(seen.labels, "d_bpt"), seen.labels["bpt_class"], BptClass.NONE)
+    codes = on_spaxels(seen.extract, np.where(kind == BptClass.NONE, np.nan, kind))
+    colours = [BPT_COLOURS.get(code, BAD_COLOUR) for code in BptClass]
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
     draw_image(axes, seen.frame, codes, "BPT class", cmap=ListedColormap(colours), norm=norm)
     draw_marks(axes, seen.frame, seen.extract)
-    counts = {code: int(np.sum(kind == code)) for code in BPT_CLASS if np.any(kind == code)}
-    names = {code: f"{'no class' if code == NONE else BPT_CLASS[code]} ({n})" for code, n in counts.items()}
+    counts = {code: int(np.sum(kind == code)) for code in BptClass if np.any(kind == code)}
+    names = {code: f"{BPT_NAMES[code]} ({n})" for code, n in counts.items()}
     legend_below(axes, [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c]) for c in names], gap)
 
 
 def status_map(axes: Axes, seen: View) -> None:
     """What became of each spaxel: unbinned ones by spaxel status, others by the status of their fit."""
-    first_spaxel = len(FIT_STATUS)
+    first_spaxel = len(FitStatus)
     fitted = on_spaxels(seen.extract, seen.fit["status"])
     codes = np.where(np.isfinite(fitted), fitted, first_spaxel + seen.extract["spaxel_status"])
-    colours = [*_FIT_COLOURS, BAD_COLOUR, *_SPAXEL_COLOURS.values()]
-    names = [*FIT_STATUS.values(), *SPAXEL_STATUS.values()]
+    colours = [*_FIT_COLOURS, BAD_COLOUR, *_UNBINNED_COLOURS]
+    names = [in_words(status) for status in (*FitStatus, *SpaxelStatus)]
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
     draw_image(axes, seen.frame, codes, "status of fit or spaxel", cmap=ListedColormap(colours), norm=norm)
     present = [int(code) for code in np.unique(codes)]
-    handles = [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c].replace("_", " ")) for c in present]
+    handles = [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c]) for c in present]
     legend_below(axes, handles, 0.03)
 
 

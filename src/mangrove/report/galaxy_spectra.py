@@ -8,9 +8,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
-from mangrove.data_model import FIT_STATUS
+from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, note, signed
+from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, in_words, note, signed
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.line_names import tex
 from mangrove.spectra.fit.ppxf_fit import Model
@@ -125,7 +125,7 @@ def spread(positions, gap: float) -> np.ndarray:
 
 def _baxel_title(fit: Artefact, i: int) -> str:
     head = f"baxel {i}    S/N {fit['snr'][i]:.1f}"
-    status = FIT_STATUS[int(fit["status"][i])].replace("_", " ")
+    status = in_words(FitStatus(fit["status"][i]))
     if not np.isfinite(fit["v_star"][i]):
         return f"{head}    status: {status}"
     pairs = (
@@ -134,8 +134,8 @@ def _baxel_title(fit: Artefact, i: int) -> str:
         (r"$V_\mathrm{gas}$", "v_gas"),
         (r"$\sigma_\mathrm{gas}$", "sigma_gas"),
     )
-    motions = "    ".join(f"{label} = {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
-    return f"{head}    {motions} {KMS}    χ² = {fit['chi2_reduced'][i]:.2f}    status: {status}"
+    kinematics = "    ".join(f"{label} = {_with_error(fit[name][i], fit[name + '_err'][i])}" for label, name in pairs)
+    return f"{head}    {kinematics} {KMS}    χ² = {fit['chi2_reduced'][i]:.2f}    status: {status}"
 
 
 def _with_error(value: float, error: float) -> str:

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.report.drawing import robust_limits
-from mangrove.spectra.labels.label import LabelFlag
 
 #: Flags that the published maps leave out (a reduced chi2 of 2 and above, lines that are too faint), and star formation
 #: where other sources light the gas.
 LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR | LabelFlag.NOT_STAR_FORMING
-#: S/N of the best line from which on the motions of the gas are shown.
+#: S/N of the best line from which on the kinematics of the gas are shown.
 GAS_SNR = 5.0
 #: Values with errors larger than so many median errors do not set limits.
 MAX_ERROR_RATIO = 4.0
@@ -45,7 +45,7 @@ STYLE = {
 
 
 def has_gas(rows: Mapping) -> np.ndarray:
-    """True where a line has S/N above :data:`GAS_SNR`, so that the motions of the gas mean anything, shape (n_baxel,)."""
+    """True where a line has S/N above :data:`GAS_SNR`, so that the kinematics of the gas mean anything, shape (n_baxel,)."""
     return np.any(rows["line_flux"] > GAS_SNR * rows["line_flux_err"], axis=1)
 
 

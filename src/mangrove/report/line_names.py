@@ -5,7 +5,7 @@ import re
 _GREEK = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta")
 _LETTERS = dict(zip("αβγδεζηθ", _GREEK, strict=True))
 _BALMER = re.compile(r"^H(alpha|beta|gamma|delta|epsilon|zeta|eta|theta)(?![a-z])")
-_FORBIDDEN = re.compile(r"^(OI|OII|OIII|NII|NeIII|SII|SIII|ArIII)[_-](\d+)$")
+_FORBIDDEN = re.compile(r"^(OI|OII|OIII|NII|NeIII|SII|SIII|ArIII)_(\d+)$")
 _ION = re.compile(r"\b(O|N|Ne|S|Ar|He)(I{1,3})\b")
 
 
@@ -17,7 +17,7 @@ def tex(label: str) -> str:
 
 
 def line_title(name: str) -> str:
-    """Title of a line by its name in a table: 'Halpha' or 'Halpha-6565', 'OIII_5008' or 'OIII-5008'.
+    """Title of a line by its name in a table: H$\\alpha$ of 'Halpha_6565', [O III] 5008 of 'OIII_5008'.
 
     A name of another form stays as it is, its underscores as blanks.
     """
@@ -29,4 +29,4 @@ def line_title(name: str) -> str:
     return tex(name.replace("_", " "))
 
 
-HALPHA, HBETA, OIII, NII = map(line_title, ("Halpha", "Hbeta", "OIII_5008", "NII_6585"))
+HALPHA, HBETA, OIII, NII = map(line_title, ("Halpha_6565", "Hbeta_4863", "OIII_5008", "NII_6585"))

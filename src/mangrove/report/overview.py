@@ -8,14 +8,16 @@ from typing import NamedTuple
 import pandas as pd
 from matplotlib.figure import Figure
 
+from mangrove import artefacts
 from mangrove.report import galaxy_panels as panels
 from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, note
-from mangrove.report.galaxy import flux_title
-from mangrove.report.galaxy_panels import View
+from mangrove.report.galaxy import EXTRACT_DATASETS, flux_title
+from mangrove.report.galaxy_panels import View, view
 from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.single import is_single
 from mangrove.report.sky import label_grid
 from mangrove.report.summary import description
+from mangrove.spectra.labels.table import galaxy_labels
 
 #: Galaxies on the picture.
 SHOWN = 3
@@ -58,6 +60,12 @@ def chosen(n_spaxel: Sequence[int], n_baxel: Sequence[int]) -> list[int]:
     able = [i for i, n in enumerate(n_baxel) if n]
     best = sorted(able, key=lambda i: (n_spaxel[i] == 1, -n_baxel[i]))[:SHOWN]
     return sorted(best)
+
+
+def view_of(extract, fit) -> View:
+    """A galaxy ready to be drawn, from the paths of its artefacts; its labels are derived anew."""
+    data = artefacts.read(extract, "extract", EXTRACT_DATASETS)
+    return view(data, artefacts.read(fit, "fit"), galaxy_labels(fit).columns)
 
 
 def overview_figure(galaxies: Sequence[View]) -> Figure:
@@ -127,7 +135,7 @@ def _maps(figure: Figure, bottom: float, seen: View) -> None:
     axes = [axes_at(figure, Place(_LEFT + k * _STEP, bottom, _SIDE, _SIDE)) for k in range(4)]
     panels.image_map(axes[0], seen.frame, seen.extract)
     panels.velocity_map(axes[1], seen, "star")
-    halpha = ("Halpha-6565",)
+    halpha = ("Halpha_6565",)
     panels.flux_map(axes[2], seen, halpha, f"{flux_title(halpha)} flux")
     panels.label_map(axes[3], seen, "log_age_lw")
     label_grid([axes], seen.frame)

@@ -5,8 +5,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
-from mangrove.physics.bpt import AGN, BPT_CLASS, COMPOSITE, MIN_LINE_SNR, NONE, STAR_FORMING, bpt_ratios
-from mangrove.report.bpt_panel import BPT_COLOURS, bpt_axes
+from mangrove.codes import BptClass
+from mangrove.physics.bpt import MIN_LINE_SNR, bpt_ratios
+from mangrove.report.bpt_panel import BPT_COLOURS, BPT_NAMES, bpt_axes
 from mangrove.report.drawing import (
     BLUE,
     DENSITY_FROM,
@@ -56,19 +57,19 @@ def bpt_figure(table: Artefact) -> Figure:
     axes = figure.subplots()
     kind = table["bpt_class"]
     x, y = bpt_ratios(table["line_flux"], table["line_flux_err"], table["line"], MIN_LINE_SNR)
-    use = np.isfinite(x) & (kind != NONE)
+    use = np.isfinite(x) & (kind != BptClass.NONE)
     bpt_axes(axes, x[use], y[use])
     dense = use.sum() > DENSITY_FROM
     if dense:
         _density(axes, x[use], y[use], (*axes.get_xlim(), *axes.get_ylim()))
     outside = 0
-    for code in (STAR_FORMING, COMPOSITE, AGN):
-        name, inside = BPT_CLASS[code], use & (kind == code)
+    for code in (BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN):
+        name, inside = BPT_NAMES[code], use & (kind == code)
         # Where a density is drawn the classes have their entry in the legend only.
         drawn = inside & (not dense)
         share = f"{name}: {100 * inside.sum() / use.sum():.1f} %" if use.any() else f"{name}: none"
-        axes.plot(x[drawn], y[drawn], "o", ms=4, alpha=0.6, mew=0, color=BPT_COLOURS[name], label=share)
-        outside += beyond(axes, x[drawn], y[drawn], BPT_COLOURS[name])
+        axes.plot(x[drawn], y[drawn], "o", ms=4, alpha=0.6, mew=0, color=BPT_COLOURS[code], label=share)
+        outside += beyond(axes, x[drawn], y[drawn], BPT_COLOURS[code])
     if not use.any():
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g} in all four lines")
     words = f"{use.sum():,} of {counted(use.size, 'baxel')} with S/N > {MIN_LINE_SNR:g} in all four lines"

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from mangrove.artefacts import Artefact
-from mangrove.data_model import FIT_STATUS, LABEL_FLAG
+from mangrove.codes import FitStatus, LabelFlag
 from mangrove.report.drawing import (
     BARS,
     BLUE,
@@ -26,6 +26,7 @@ from mangrove.report.drawing import (
     whole_numbers,
 )
 from mangrove.report.label_style import GAS_SNR, STYLE, has_gas
+from mangrove.spectra.labels.galaxy_labels import MAX_CHI2
 
 #: Largest number of bars of the baxels per galaxy.
 _MAX_BARS = 30
@@ -65,8 +66,8 @@ def failures_figure(table: Artefact, flags: Sequence[Mapping]) -> Figure:
     """
     figure = new_figure(21, 7)
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.4])
-    count_bars(left, FIT_STATUS, table["status"], "baxels by fit status", "baxels")
-    columns = ["shown", "without_value", *LABEL_FLAG.values()]
+    count_bars(left, FitStatus, table["status"], "baxels by fit status", "baxels")
+    columns = ["shown", "without_value", *(flag.word for flag in LabelFlag)]
     percent = np.array([[100.0 * row[name] / max(row["n_baxel"], 1) for name in columns] for row in flags])
     right.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="auto")
     for (i, j), value in np.ndenumerate(percent):
@@ -95,7 +96,9 @@ def _chi2_panel(axes: Axes, table: Artefact) -> None:
     last = " (last bar: 3 or more)" if np.any(chi2 >= top) else ""
     axes.set(xlabel=f"reduced χ²{last}", ylabel="number of baxels", xlim=(bottom, top))
     if chi2.size:
-        axes.set_title(f"reduced χ²: median {np.median(chi2):.2f}, {100 * np.mean(chi2 < 2):.1f} % below 2")
+        axes.set_title(
+            f"reduced χ²: median {np.median(chi2):.2f}, {100 * np.mean(chi2 < MAX_CHI2):.1f} % below {MAX_CHI2:g}"
+        )
 
 
 def _snr_panel(axes: Axes, table: Artefact, target: float) -> None:

@@ -112,7 +112,13 @@ def _timing_row(rule: str, jobs: np.ndarray) -> TimingRow:
     known = memory[np.isfinite(memory)]
     peak = float(known.max()) if known.size else float("nan")
     return TimingRow(
-        rule, len(wall), float(wall.sum()), float(np.median(wall)), float(wall.max()), float(np.nansum(cpu)), peak
+        rule=rule,
+        n_job=len(wall),
+        total_s=float(wall.sum()),
+        median_s=float(np.median(wall)),
+        max_s=float(wall.max()),
+        cpu_total_s=float(np.nansum(cpu)),
+        peak_memory_MB=peak,
     )
 
 

@@ -7,10 +7,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
-from mangrove.data_model import FIT_STATUS
+from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import FLUX_UNIT, KMS, new_figure, note
-from mangrove.report.galaxy_panels import MOTION_TITLE
+from mangrove.report.drawing import FLUX_UNIT, KMS, in_words, new_figure, note
+from mangrove.report.galaxy_panels import KINEMATICS_TITLE
 from mangrove.report.label_style import STYLE, is_shown
 from mangrove.report.line_names import tex
 
@@ -56,12 +56,12 @@ def draw_table(axes: Axes, columns: Sequence[str], rows: Rows) -> None:
             cell.get_text().set_horizontalalignment("left")
 
 
-def motion_rows(fit: Artefact) -> Rows:
-    """Motions of stars and gas, reduced chi2 and status of the fit: quantity, value with error, unit."""
-    rows = [(title, with_error(fit[name][0], fit[f"{name}_err"][0]), KMS) for name, title in MOTION_TITLE.items()]
+def kinematics_rows(fit: Artefact) -> Rows:
+    """Kinematics of stars and gas, reduced chi2 and status of the fit: quantity, value with error, unit."""
+    rows = [(title, with_error(fit[name][0], fit[f"{name}_err"][0]), KMS) for name, title in KINEMATICS_TITLE.items()]
     chi2 = fit["chi2_reduced"][0]
     rows.append(("reduced χ²", f"{chi2:.2f}" if np.isfinite(chi2) else _NONE, ""))
-    return [*rows, ("status of the fit", FIT_STATUS[int(fit["status"][0])].replace("_", " "), "")]
+    return [*rows, ("status of the fit", in_words(FitStatus(fit["status"][0])), "")]
 
 
 def line_rows(fit: Artefact) -> Rows:
@@ -89,6 +89,6 @@ def with_error(value: float, error: float) -> str:
     return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
-MOTION_COLUMNS = ("", "value", "unit")
+KINEMATICS_COLUMNS = ("", "value", "unit")
 LINE_COLUMNS = ("line", f"flux ({FLUX_UNIT} spaxel$^{{-1}}$)", "EW, rest frame (Å)")
 LABEL_COLUMNS = ("", "value", "quantity and unit")

@@ -10,14 +10,13 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
-from mangrove.data_model import SPAXEL_STATUS
+from mangrove.codes import SpaxelStatus
 from mangrove.report.drawing import BAD_COLOUR, bar_beside, note, robust_limits
 
 #: Largest sine of the angle between columns and east-west that still counts as aligned.
 _ALIGNED = 0.05
 #: Largest number of intervals between the ticks of a map, of its colour bar.
 _MAP_TICKS, _BAR_TICKS = 5, 5
-_OUTSIDE = {name: code for code, name in SPAXEL_STATUS.items()}["outside_field"]
 
 
 class SkyFrame(NamedTuple):
@@ -40,8 +39,8 @@ class SkyFrame(NamedTuple):
 
 def sky_frame(extract: Artefact) -> SkyFrame:
     """Offsets from the centre in arcsec; towards east and north where columns and rows run along them."""
-    attrs, inside = extract.attrs, extract["spaxel_status"] != _OUTSIDE
-    scale = float(attrs["pixel_scale"])
+    attrs, inside = extract.attrs, extract["spaxel_status"] != SpaxelStatus.OUTSIDE_FIELD
+    scale = attrs["pixel_scale"]
     east, north = _directions(attrs["wcs"])
     x, y = (
         scale * (edges - attrs[f"{axis}_centre"]) * (direction or 1)
@@ -65,7 +64,7 @@ def sky_offsets(extract: Artefact, east, north) -> tuple[np.ndarray, np.ndarray]
     header = extract.attrs["wcs"]
     matrix = WCS(Header.fromstring(header)).pixel_scale_matrix * 3600.0
     columns, rows = np.linalg.solve(matrix, np.stack([east, north]))
-    scale, signs = float(extract.attrs["pixel_scale"]), _directions(header)
+    scale, signs = extract.attrs["pixel_scale"], _directions(header)
     return columns * scale * (signs[0] or 1), rows * scale * (signs[1] or 1)
 
 

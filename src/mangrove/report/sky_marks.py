@@ -59,7 +59,7 @@ def effective_ellipse(extract: Artefact) -> np.ndarray | None:
     r_e = known(extract.attrs, "r_e")
     if not r_e or not extract.attrs["wcs"]:
         return None
-    ratio, angle = known(extract.attrs, "ba"), extract.attrs.get("pa", np.nan)
+    ratio, angle = known(extract.attrs, "ba"), extract.attrs["pa"]
     if not ratio or not -360.0 <= angle <= 360.0:
         ratio, angle = 1.0, 0.0
     turn, pa = np.linspace(0.0, 2.0 * np.pi, 73)[:-1], np.radians(angle)
@@ -79,5 +79,5 @@ def bar_length(z: float, width: float) -> float:
 
 def known(attrs: Mapping, name: str) -> float:
     """A positive quantity of a galaxy; 0 where it is not known."""
-    value = float(attrs.get(name, np.nan))
+    value = attrs[name]
     return value if 0 < value < np.inf else 0.0

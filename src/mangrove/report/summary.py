@@ -1,4 +1,4 @@
-"""A galaxy on one page: image, bins, motions, lines, populations, and the spectrum of its centre."""
+"""A galaxy on one page: image, bins, kinematics, lines, populations, and the spectrum of its centre."""
 
 from collections.abc import Mapping
 
@@ -49,7 +49,7 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
         columns = (2, 3) if row == 0 else (0, 1)
         panels.velocity_map(axes[row, columns[0]], seen, what)
         panels.dispersion_map(axes[row, columns[1]], seen, what)
-    panels.flux_map(axes[1, 2], seen, ("Halpha-6565",), f"{flux_title(('Halpha-6565',))} flux")
+    panels.flux_map(axes[1, 2], seen, ("Halpha_6565",), f"{flux_title(('Halpha_6565',))} flux")
     panels.ew_map(axes[1, 3], seen)
     panels.class_map(axes[2, 0], seen, 0.2)
     panels.bpt_diagram(axes[2, 1], seen)
@@ -66,11 +66,11 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
 
 
 def _single_page(seen: panels.View) -> Figure:
-    """A single spectrum on one page: motions, the BPT diagram, labels, and the spectrum with its fit."""
+    """A single spectrum on one page: kinematics, the BPT diagram, labels, and the spectrum with its fit."""
     height = _TOP + _TABLE + _NAMES + _SPECTRUM + 0.6
     figure, bottom = Figure(figsize=(_WIDTH, height), dpi=DPI), height - _TOP - _TABLE
-    motions, labels = single.motion_rows(seen.fit), single.label_rows(seen.labels)
-    single.draw_table(axes_at(figure, Place(_LEFT, bottom, 4.2, _TABLE)), single.MOTION_COLUMNS, motions)
+    kinematics, labels = single.kinematics_rows(seen.fit), single.label_rows(seen.labels)
+    single.draw_table(axes_at(figure, Place(_LEFT, bottom, 4.2, _TABLE)), single.KINEMATICS_COLUMNS, kinematics)
     diagram = axes_at(figure, Place(_LEFT + 5.2, bottom, _TABLE, _TABLE))
     panels.bpt_diagram(diagram, seen)
     diagram.legend(loc="lower left", fontsize=7, frameon=False)

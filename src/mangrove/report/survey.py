@@ -7,7 +7,8 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.artefacts import Artefact
-from mangrove.data_model import FIT_STATUS, LABEL, LABEL_FLAG, LINE_STATUS, SPAXEL_STATUS, TRAINING_CUT
+from mangrove.codes import Code, FitStatus, LabelFlag, LineStatus, SpaxelStatus, TrainingCut
+from mangrove.data_model import LABEL
 from mangrove.report.label_style import is_shown
 
 #: Datasets of the artefact 'labels' that the tables and figures of a survey need.
@@ -17,42 +18,6 @@ DATASETS = [
     *(f"{name}{end}" for name in LABEL for end in ("", "_err", "_flag")),
     "bpt_class",
 ]
-
-#: What the names of statuses and cuts mean, in words.
-MEANING = {
-    "spaxel": {
-        "binned": "member of a baxel",
-        "outside_field": "no good pixel in the whole spectrum",
-        "foreground_star": "covered by a foreground star",
-        "masked": "too little good data in the continuum range or over all wavelengths",
-        "below_min_snr": "S/N below extract.min_snr",
-    },
-    "baxel": {
-        "ok": "fitted",
-        "too_few_pixels": "too few good pixels for a fit",
-        "all_masked": "no good pixel in the fitted range",
-        "not_converged": "the fit gave no finite solution",
-        "velocity_at_bound": "velocity of stars or gas at the bound: wrong redshift, or nothing to fit",
-        "sigma_star_at_bound": "stellar dispersion at its upper bound",
-        "sigma_below_line_spread": "stellar dispersion smaller than its correction for the LSF",
-        "no_stellar_continuum": "no stellar template has weight, or the starlight is too faint to give a velocity",
-        "gas_at_bound": "gas velocity or dispersion at a bound: lines too faint or too broad",
-    },
-    "line": {
-        "ok": "measured (not necessarily detected)",
-        "outside_range": "not in the fitted range",
-        "masked": "less than half of its flux falls on good pixels",
-        "no_fit": "the baxel has no fit",
-    },
-    "training spectrum": {
-        "kept": "in the training spectra",
-        "too_few_good_pixels": "fraction of good bins below training_spectra.min_good_fraction",
-        "low_snr": "S/N below training_spectra.min_snr",
-        "no_normalisation": "no positive flux in the normalisation band",
-        "lowest_minimum": "among the lowest minima of the sample",
-        "highest_maximum": "among the highest maxima of the sample away from emission lines",
-    },
-}
 
 _OK_GALAXY = "has baxels"
 
@@ -82,12 +47,10 @@ def status_table(table: Artefact, training_spectra: str, line_cube_set: str, n_l
     n_cube = len(artefacts.read(line_cube_set, "line_cube_set", ["split"])["split"])
     return [
         *_galaxy_rows(table),
-        *_status_rows(
-            "spaxel", SPAXEL_STATUS, dict(zip(SPAXEL_STATUS, table["spaxel_count"].sum(axis=0), strict=True))
-        ),
-        *_status_rows("baxel", FIT_STATUS, _counts(table["status"])),
-        *_status_rows("line", LINE_STATUS, _counts(table["line_status"])),
-        *_status_rows("training spectrum", TRAINING_CUT, _counts(cuts)),
+        *_status_rows("spaxel", SpaxelStatus, dict(zip(SpaxelStatus, table["spaxel_count"].sum(axis=0), strict=True))),
+        *_status_rows("baxel", FitStatus, _counts(table["status"])),
+        *_status_rows("line", LineStatus, _counts(table["line_status"])),
+        *_status_rows("training spectrum", TrainingCut, _counts(cuts)),
         StatusRow("line cube", "ok", "in the set of line cubes", n_cube),
         StatusRow("line cube", "all_masked", "no spaxel near the centre has data at any line", n_line_cube - n_cube),
     ]
@@ -112,7 +75,7 @@ def flag_table(table: Artefact) -> list[dict[str, str | int]]:
         row["without_value"] = int(np.sum(~np.isfinite(table[name])))
         row["shown"] = int(np.sum(is_shown(table.data, name)))
         flag = table[f"{name}_flag"]
-        rows.append(row | {word: int(np.sum((flag & np.uint32(bit)) > 0)) for bit, word in LABEL_FLAG.items()})
+        rows.append(row | {bit.word: int(np.sum((flag & np.uint32(bit)) > 0)) for bit in LabelFlag})
     return rows
 
 
@@ -127,5 +90,5 @@ def _counts(codes) -> dict[int, int]:
     return dict(zip(values.tolist(), counts.tolist(), strict=True))
 
 
-def _status_rows(what: str, names: Mapping[int, str], counts: Mapping[int, int]) -> list[StatusRow]:
-    return [StatusRow(what, name, MEANING[what][name], int(counts.get(code, 0))) for code, name in names.items()]
+def _status_rows(what: str, codes: type[Code], counts: Mapping[int, int]) -> list[StatusRow]:
+    return [StatusRow(what, code.word, code.meaning, int(counts.get(code, 0))) for code in codes]

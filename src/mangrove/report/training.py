@@ -1,13 +1,11 @@
 """Figure of the training spectra."""
 
-import json
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove import artefacts
-from mangrove.data_model import SPLIT, TRAINING_CUT
+from mangrove.codes import Split, TrainingCut
 from mangrove.report.drawing import BLUE, GREEN, PURPLE, RED, count_bars, counted, legend_above, new_figure, note
 
 #: Rows that stand for all training spectra; they lie in hashed order, so the first are a random sample.
@@ -17,7 +15,7 @@ _EXAMPLE_COLOURS = (BLUE, RED, GREEN, PURPLE)
 
 
 def training_figure(path: str) -> Figure:
-    """Normalised training spectra: median and scatter, examples, counts per cut and per side of the split.
+    """Normalised training spectra: median and scatter, examples, counts per cut and per split.
 
     Parameters
     ----------
@@ -27,7 +25,7 @@ def training_figure(path: str) -> Figure:
     with artefacts.opened(path, "training_spectra") as f:
         wave, flux, snr = f["wave"][...], f["flux"][:SAMPLE_ROWS], f["snr"][:SAMPLE_ROWS]
         split, cut = f["split"][...], f["candidate_cut"][...]
-        low, high = json.loads(f.attrs["params"])["norm_band"]
+        low, high = artefacts.attributes(f)["norm_band"]
     unit = f"flux / mean at {low:g}-{high:g} Å"
     figure = new_figure(15, 11)
     grid = figure.add_gridspec(3, 2, height_ratios=[1, 1, 0.7])
@@ -43,8 +41,8 @@ def training_figure(path: str) -> Figure:
     if len(flux):
         legend_above(upper)
         legend_above(middle)
-    count_bars(figure.add_subplot(grid[2, 0]), TRAINING_CUT, cut, "baxels by cut", "baxels")
-    count_bars(figure.add_subplot(grid[2, 1]), SPLIT, split, "training spectra by split", "spectra")
+    count_bars(figure.add_subplot(grid[2, 0]), TrainingCut, cut, "baxels by cut", "baxels")
+    count_bars(figure.add_subplot(grid[2, 1]), Split, split, "training spectra by split", "spectra")
     return figure
 
 

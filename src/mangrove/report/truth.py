@@ -7,13 +7,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.report.drawing import BLUE, FLUX_UNIT, KMS, beyond, fenced_limits, legend_above, new_figure, note, signed
-from mangrove.report.galaxy_panels import MOTION_TITLE
+from mangrove.report.galaxy_panels import KINEMATICS_TITLE
 from mangrove.report.label_style import STYLE
+from mangrove.validation.comparison import TruthComparison, robust_width
 from mangrove.validation.label_recovery import BPT, BPT_FAR, Checked
-from mangrove.validation.recovery import ALL_LINES, SNR_RANGES, Comparison, robust_width
+from mangrove.validation.recovery import ALL_LINES, SNR_RANGES
 
 #: Titles and units of what the figure of the fits shows.
-_FITS = {name: (title, KMS) for name, title in MOTION_TITLE.items()}
+_FITS = {name: (title, KMS) for name, title in KINEMATICS_TITLE.items()}
 _FITS[ALL_LINES] = ("flux, all free lines", f"{FLUX_UNIT} spaxel$^{{-1}}$")
 _MIN_SNR = min(low for low, _ in SNR_RANGES.values())
 _PULL_LIMIT = 5.0
@@ -21,7 +22,7 @@ _PULL_LIMIT = 5.0
 _COLUMNS = 4
 
 
-def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
+def recovery_figure(pooled: Mapping[str, TruthComparison]) -> Figure:
     """Pulls of the baxels with S/N above 10 against a unit Gaussian, and measured against true values.
 
     Parameters
@@ -36,7 +37,7 @@ def recovery_figure(pooled: Mapping[str, Comparison]) -> Figure:
         lower.set(xlabel=f"true ({unit})", ylabel=f"measured ({unit})")
         if name == ALL_LINES:
             lower.set(xscale="log", yscale="log")
-            found = Comparison(*(values[(found.measured > 0) & (found.truth > 0)] for values in found))
+            found = TruthComparison(*(values[(found.measured > 0) & (found.truth > 0)] for values in found))
         _value_panel(lower, found)
     figure.suptitle(f"baxels with S/N above {_MIN_SNR:g}", fontsize=13)
     return figure
@@ -83,7 +84,7 @@ def _pull_panel(axes: Axes, title: str, pull) -> None:
     legend_above(axes)
 
 
-def _value_panel(axes: Axes, found: Comparison) -> None:
+def _value_panel(axes: Axes, found: TruthComparison) -> None:
     """Measured against true values with their errors, and the 1:1 line; a small group far away sets no scale."""
     if not found.snr.size:
         note(axes, "no values")

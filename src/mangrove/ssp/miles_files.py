@@ -15,7 +15,7 @@ from mangrove.ssp.miles_names import (
     MILES_FWHM,
     MilesName,
     MilesVariant,
-    line_spread,
+    lsf_fwhm,
     parse_miles_name,
     parse_variant,
 )
@@ -120,7 +120,7 @@ def _fwhm(folder: Path, kind: MilesName, variant: MilesVariant, wave, in_header:
             f"{in_header:g}. Correct the wrong ones."
         )
     try:
-        return line_spread(variant, wave, own)
+        return lsf_fwhm(variant, wave, own)
     except TemplateError as error:
         raise TemplateError(f"{folder}: {error}") from error
 

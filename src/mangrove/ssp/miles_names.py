@@ -63,13 +63,13 @@ def parse_miles_name(name: str) -> MilesName | None:
     signed = {"m": -1.0, "p": 1.0}
     alpha = match["alpha"]
     return MilesName(
-        match["range"],
-        match["imf"],
-        float(match["slope"]),
-        signed[match["sign"]] * float(match["metallicity"]),
-        float(match["age"]),
-        match["isochrones"] or "",
-        signed[alpha[0]] * float(alpha[1:]) if alpha else None,
+        spectral_range=match["range"],
+        imf=match["imf"],
+        slope=float(match["slope"]),
+        metallicity=signed[match["sign"]] * float(match["metallicity"]),
+        age=float(match["age"]),
+        isochrones=match["isochrones"] or "",
+        alpha=signed[alpha[0]] * float(alpha[1:]) if alpha else None,
     )
 
 
@@ -100,7 +100,7 @@ def parse_variant(name: str) -> MilesVariant:
     )
 
 
-def line_spread(variant: MilesVariant, wave, own: np.ndarray | None) -> np.ndarray:
+def lsf_fwhm(variant: MilesVariant, wave, own: np.ndarray | None) -> np.ndarray:
     """Line spread of a library, Angstrom FWHM, shape (n_wave,).
 
     Smoothing only widens: where the library is coarser than the name says (E-MILES outside of 3541-8950 Angstrom), it

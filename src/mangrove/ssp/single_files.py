@@ -248,19 +248,18 @@ def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -
     if mass_fraction is not None and coverage > _R_COVERAGE:
         ml_r = mass_fraction / light
     library = SspLibrary(
-        name,
-        wave,
-        flux,
-        age,
-        metallicity,
-        fwhm,
-        ml_r,
-        mass_fraction,
-        about.pop("imf"),
-        about.pop("isochrones"),
-        normalised,
+        name=name,
+        wave=wave,
+        flux=flux,
+        age=age,
+        metallicity=metallicity,
+        fwhm=fwhm,
+        ml_r=ml_r,
+        mass_fraction=mass_fraction,
+        normalised=normalised,
+        **about,
     )
-    return check_library(library._replace(**about))
+    return check_library(library)
 
 
 def _positive_range(wave, flux, source: str) -> slice:

@@ -9,12 +9,12 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.errors import CatalogueError
+from mangrove.files.units import FLUX
 from mangrove.survey import tables
 from mangrove.survey.desi_fits import card, column, hdu_of, image, opened, targets, words
 
 #: Cameras overlap on one scale of 0.8 Angstrom; wavelengths are told apart to this.
 _WAVE_DIGITS = 2
-_FLUX_UNIT = 1e-17 * u.erg / (u.s * u.cm**2 * u.AA)
 #: Survey and program in the name of a file of coadded spectra.
 _NAME = re.compile(r"coadd-(cmx|special|sv1|sv2|sv3|main)-(\w+)-\d+\.fits")
 
@@ -78,8 +78,16 @@ def read_coadd(path) -> Coadd:
         survey, program = (_observed_for(hdus, fibermap, i, path) for i in range(2))
         flaw = _flaws(fibermap, ebv, path)
     flux = np.divide(weighted, total, out=np.zeros_like(total), where=total > 0)
-    parts = flux.astype(np.float32), total.astype(np.float32)
-    return Coadd(target_id, ebv, wave, *parts, survey, program, flaw)
+    return Coadd(
+        target_id=target_id,
+        ebv=ebv,
+        wave=wave,
+        flux=flux.astype(np.float32),
+        ivar=total.astype(np.float32),
+        survey=survey,
+        program=program,
+        flaw=flaw,
+    )
 
 
 def _wavelengths(hdus: fits.HDUList, camera: str, path) -> np.ndarray:
@@ -92,7 +100,7 @@ def _wavelengths(hdus: fits.HDUList, camera: str, path) -> np.ndarray:
 
 def _spectra(hdus: fits.HDUList, camera: str, shape: tuple[int, int], path) -> tuple[np.ndarray, np.ndarray]:
     """Flux and inverse variance of a camera; the inverse variance is 0 where nothing is known."""
-    flux, ivar = image(hdus, f"{camera}_FLUX", path, _FLUX_UNIT), image(hdus, f"{camera}_IVAR", path)
+    flux, ivar = image(hdus, f"{camera}_FLUX", path, FLUX), image(hdus, f"{camera}_IVAR", path)
     if not flux.shape == ivar.shape == shape:
         raise CatalogueError(
             f"{path}: {camera}_FLUX and {camera}_IVAR have shapes {flux.shape} and {ivar.shape}; FIBERMAP and "

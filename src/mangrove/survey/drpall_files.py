@@ -78,8 +78,8 @@ def located(config: Config, release: Release, given: str) -> Iterator[tuple[Path
 
 def _simulated_drpall(config: Config, release: Release, folder: Path) -> Path:
     """The catalogue of a run's simulated archive; written to ``folder`` where there is none yet."""
-    from mangrove.survey.simulation.cubes import write_drpall
-    from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy
+    from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
+    from mangrove.survey.simulation.drpall import write_drpall
 
     made = Path(f"results/{config.run}/archive") / release.drpall_path
     if not made.is_file():

@@ -16,12 +16,12 @@ log = logging.getLogger(__name__)
 #: Columns of FastSpecFit (air wavelengths in their names), whose sum is each line of the emulator.
 COLUMNS = {
     "OII_3728": ("OII_3726", "OII_3729"),
-    "Hgamma": ("HGAMMA",),
-    "Hbeta": ("HBETA",),
+    "Hgamma_4342": ("HGAMMA",),
+    "Hbeta_4863": ("HBETA",),
     "OIII_4960": ("OIII_4959",),
     "OIII_5008": ("OIII_5007",),
     "NII_6550": ("NII_6548",),
-    "Halpha": ("HALPHA",),
+    "Halpha_6565": ("HALPHA",),
     "NII_6585": ("NII_6584",),
     "SII_6718": ("SII_6716",),
     "SII_6733": ("SII_6731",),
@@ -81,8 +81,10 @@ def read_fastspecfit(path) -> LineCatalogue:
         flaw = _flaws(meta, redshift, path)
     ew, ivar = ew * factor, 1 / (variance * factor**2)
     known = np.isfinite(ivar) & np.isfinite(ew)
-    parts = (np.where(known, values, np.nan).astype(np.float32) for values in (ew, ivar))
-    return LineCatalogue(target_id, redshift, *parts, survey, program, flaw)
+    ew, ivar = (np.where(known, values, np.nan).astype(np.float32) for values in (ew, ivar))
+    return LineCatalogue(
+        target_id=target_id, redshift=redshift, ew=ew, ew_ivar=ivar, survey=survey, program=program, flaw=flaw
+    )
 
 
 def _observed_for(hdus: fits.HDUList, name: str, path) -> np.ndarray:

@@ -5,10 +5,8 @@ import re
 from dataclasses import dataclass, fields
 
 from mangrove.errors import SampleError
+from mangrove.survey.target import MISSING, PLATEIFU, Target
 
-#: Missing numbers in sample sheets, as in the NSA columns of drpall.
-MISSING = -9999.0
-PLATEIFU = r"[0-9]{4,5}-[0-9]{3,5}"
 #: Words in place of a name, a class or a number that is not known.
 UNKNOWN_WORDS = frozenset(
     {"", "-", "--", "?", "nan", "none", "null", "n/a", "na", "nodata", "masked", "unknown", "-1", "-9999"}
@@ -19,27 +17,11 @@ GALAXY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 
 
 @dataclass(frozen=True)
-class Galaxy:
-    """One row of a sample sheet. Missing numbers are -9999.
+class Galaxy(Target):
+    """One row of a sample sheet: the target (:class:`mangrove.survey.target.Target`) and what catalogues say of it.
 
     Attributes
     ----------
-    plateifu : str
-        PLATE-IFUDESIGN; any name of letters, digits and ``_.+-`` where the source is 'files'.
-    mangaid : str
-        MaNGA identifier of the galaxy; repeat observations share it.
-    z : float
-        Redshift, the zero of velocities.
-    ebv : float
-        Galactic E(B-V), mag.
-    ra, dec : float
-        Centre of the object, deg; a single spectrum may lack it.
-    r_e : float
-        Effective radius along the major axis, arcsec, above 0.
-    pa : float
-        Position angle, deg east of north.
-    ba : float
-        Axis ratio, in (0, 1].
     sersic_n, sersic_ba, log_mass : float
         Sersic index and axis ratio, log10 of stellar mass over M_sun (catalogue, H0 = 70).
     esweight : float
@@ -60,15 +42,6 @@ class Galaxy:
         Row of a file of single spectra; -1 for a cube.
     """
 
-    plateifu: str
-    mangaid: str
-    z: float
-    ebv: float
-    ra: float
-    dec: float
-    r_e: float = MISSING
-    pa: float = MISSING
-    ba: float = MISSING
     sersic_n: float = MISSING
     sersic_ba: float = MISSING
     log_mass: float = MISSING

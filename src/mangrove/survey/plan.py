@@ -19,7 +19,7 @@ FIT_S, OTHER_S = 0.4, 15.0
 CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
 #: Of a cube without MaNGA's plateifu, and of the artefacts of a galaxy.
 TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
-#: Runs of fewer galaxies do not print the plan when they start.
+#: Runs of at least this many galaxies print their planned cost before they start.
 LARGE = 100
 
 

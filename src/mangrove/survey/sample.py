@@ -9,8 +9,9 @@ from pathlib import Path
 from mangrove import outputs, paths
 from mangrove.config import Config
 from mangrove.errors import SampleError
-from mangrove.survey.galaxy import MISSING, SAME_OBJECT, Galaxy, angular_distance, check_galaxy
+from mangrove.survey.galaxy import SAME_OBJECT, Galaxy, angular_distance, check_galaxy
 from mangrove.survey.releases import release
+from mangrove.survey.target import MISSING
 
 _COLUMNS = {f.name: f for f in fields(Galaxy)}
 _REQUIRED = ("plateifu", "mangaid", "z", "ebv", "ra", "dec")

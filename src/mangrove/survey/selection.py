@@ -11,12 +11,14 @@ from astropy.table import Table
 
 from mangrove.config import Config, Sample
 from mangrove.errors import CatalogueError
+from mangrove.physics.constants import HUBBLE_CONSTANT
 from mangrove.survey import catalogues, drpall_files, tables
 from mangrove.survey.bitmasks import DrpQuality, has
 from mangrove.survey.drpall_files import read_drpall
-from mangrove.survey.galaxy import MISSING, PLATEIFU, SAME_OBJECT, Galaxy, angular_distance, possible
+from mangrove.survey.galaxy import SAME_OBJECT, Galaxy, angular_distance, possible
 from mangrove.survey.releases import Release
 from mangrove.survey.releases import release as find_release
+from mangrove.survey.target import MISSING, PLATEIFU
 
 #: Numbers of drpall that a selection needs, with their units, ...
 _NUMBERS = {"nsa_z": u.one, "objra": u.deg, "objdec": u.deg, "ebvgal": u.mag}
@@ -32,8 +34,6 @@ _OPTIONAL = {
 _MASS = "nsa_elpetro_mass"
 #: No galaxy of the survey has less, M_sun; logarithms are below it.
 _SMALLEST_MASS = 1e3
-#: H0 / 100 km/s/Mpc of mangrove; the NASA-Sloan Atlas gives masses in M_sun / h^2.
-_H = 0.7
 #: Ways of writing that unit; drpall itself has none.
 _MASS_UNITS = ("h^{-2} solar masses", "solMass / h2", "solMass/h^2", "Msun/h^2", "M_sun/h^2", "Msun h-2", "h-2 Msun")
 #: Cuts that are named only where they remove something.
@@ -199,7 +199,8 @@ def _galaxy(i: int, plateifu: str, mangaid: str, drpver: str, columns: dict, sam
         ebv=ebv,
         ra=ra,
         dec=dec,
-        log_mass=_number(np.log10(mass / _H**2)) if mass > 0 else MISSING,
+        # The NASA-Sloan Atlas gives masses in M_sun / h^2.
+        log_mass=_number(np.log10(mass / (HUBBLE_CONSTANT / 100.0) ** 2)) if mass > 0 else MISSING,
         desom=int(z < sample.desom_z_max),
         convlstm=int(z < sample.convlstm_z_max),
         drpver=drpver,

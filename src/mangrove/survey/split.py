@@ -2,15 +2,15 @@
 
 import hashlib
 
-TRAIN, VALIDATION, TEST = range(3)
+from mangrove.codes import Split
 
 
-def split_of(mangaid: str, seed: int, validation_fraction: float, test_fraction: float) -> int:
-    """TRAIN, VALIDATION or TEST for all spectra and cubes of a galaxy."""
+def split_of(mangaid: str, seed: int, validation_fraction: float, test_fraction: float) -> Split:
+    """What all spectra and cubes of a galaxy are for."""
     x = hash_fraction(f"{seed}:{mangaid}")
     if x < test_fraction:
-        return TEST
-    return VALIDATION if x < test_fraction + validation_fraction else TRAIN
+        return Split.TEST
+    return Split.VALIDATION if x < test_fraction + validation_fraction else Split.TRAIN
 
 
 def hash_fraction(text: str) -> float:

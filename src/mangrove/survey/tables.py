@@ -17,7 +17,8 @@ from astropy.table import Column, MaskedColumn, Table
 
 from mangrove.errors import CatalogueError
 from mangrove.survey import text_tables
-from mangrove.survey.galaxy import MISSING, UNKNOWN_WORDS
+from mangrove.survey.galaxy import UNKNOWN_WORDS
+from mangrove.survey.target import MISSING
 
 _YES, _NO = {"1", "t", "true", "y", "yes"}, {"0", "f", "false", "n", "no"}
 

@@ -18,7 +18,7 @@ def read(path: str | Path) -> Table | None:
     Raises
     ------
     CatalogueError
-        If a field in quotes does not end in its line, as it would swallow the rows that follow, or a column is there twice.
+        If a field in quotes does not end in its line, as it would swallow the rows that follow, or a column appears twice.
     ValueError
         If the file is wrong otherwise, in astropy's words.
     """

@@ -40,7 +40,7 @@ class Baseline(NamedTuple):
     predict_s: float
 
 
-def baseline_table(model: Emulator, table: LineTable, parts: Split) -> list[dict[str, str | float]]:
+def baseline_table(model: Emulator, table: LineTable, split: Split) -> list[dict[str, str | float]]:
     """Accuracy on the test rows, and wall time, of the emulator and of each baseline.
 
     The baselines learn from the training and validation rows; the time of the emulator is without its training and
@@ -51,7 +51,7 @@ def baseline_table(model: Emulator, table: LineTable, parts: Split) -> list[dict
     list of dict
         One per method: method, rho and nmad (means over lines), fit_s, predict_s, and rho of every line.
     """
-    train, test = table.take(np.concatenate([parts.train, parts.validation])), table.take(parts.test)
+    train, test = table.take(np.concatenate([split.train, split.validation])), table.take(split.test)
     known = _asinh_ew(test)
     found = [_emulator(model, test), *run_baselines(_features(model, train), _asinh_ew(train), _features(model, test))]
     return [_row(one, known, table.lines) for one in found]

@@ -26,20 +26,20 @@ class LearningPoint(NamedTuple):
 
 
 def learning_curve(
-    table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, fractions: Sequence[float] = FRACTIONS
+    table: LineTable, split: Split, settings: EmulatorSettings, folder: Path, fractions: Sequence[float] = FRACTIONS
 ) -> list[LearningPoint]:
     """Train single networks on growing parts of the training rows; the smaller a part, the smaller its batches."""
-    order = np.random.default_rng(settings.seed).permutation(parts.train)
+    order = np.random.default_rng(settings.seed).permutation(split.train)
     return [
-        _point(table, parts, order[: max(1, round(f * len(order)))], settings, folder / f"{f:g}") for f in fractions
+        _point(table, split, order[: max(1, round(f * len(order)))], settings, folder / f"{f:g}") for f in fractions
     ]
 
 
-def _point(table: LineTable, parts: Split, rows: np.ndarray, settings: EmulatorSettings, folder: Path) -> LearningPoint:
+def _point(table: LineTable, split: Split, rows: np.ndarray, settings: EmulatorSettings, folder: Path) -> LearningPoint:
     batch = int(np.clip(len(rows) // _BATCHES, _SMALLEST_BATCH, settings.batch_size))
     single = replace(settings, batch_size=batch, architecture=settings.architecture._replace(n_member=1))
-    model, trained = train_emulator(table, parts._replace(train=np.sort(rows)), single, folder, {})
-    test = table.take(parts.test)
+    model, trained = train_emulator(table, split._replace(train=np.sort(rows)), single, folder, {})
+    test = table.take(split.test)
     found = predict_table(model, test.flux_bins, test.log_luminosity if model.uses_luminosity else None)
     measured = np.where(test.measured, np.arcsinh(np.where(test.measured, test.ew, 0)), np.nan)
     rho = [spearman(measured[:, i], found.observed[:, i]) for i in range(len(table.lines))]

@@ -9,8 +9,10 @@ from mangrove.models.emulator.emission_lines import LINES, PARTS
 from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import velocity_to_redshift
 from mangrove.ssp.library import load_mastar
-from mangrove.survey.simulation.galaxies import SIMULATED_SURVEY, design_galaxy, random_generator, survey_plateifus
+from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy, survey_plateifus
+from mangrove.survey.simulation.galaxies import random_generator
 from mangrove.survey.simulation.gas import STARS_OVER_GAS, add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import WAVE, noise_sigma
 from mangrove.survey.simulation.maps import galaxy_maps
@@ -22,7 +24,6 @@ REDSHIFT = 0.04
 #: Galaxies with roles come first in the simulated survey; only regular ones without active nuclei are drawn.
 _KINDS = ("star_forming", "passive")
 _N_DRAW = 31
-_OXYGEN = (8.45, 8.75)
 #: Signal to noise is that of this observed range, Angstrom; the error of a line that of so many pixels of it.
 _SNR_RANGE = (5600.0, 6750.0)
 _LINE_PIXELS = 6
@@ -40,7 +41,7 @@ class MockTable(NamedTuple):
     true : ndarray, shape (n, n_line)
         asinh(EW / Angstrom) without noise.
     reference : ndarray, shape (n, n_line)
-        The median of asinh(EW) over what the simulator adds to the starlight without leaving a mark on it.
+        The median of asinh(EW) over what the simulator adds to the stellar continuum without leaving a mark on it.
     """
 
     table: LineTable
@@ -48,7 +49,7 @@ class MockTable(NamedTuple):
     reference: np.ndarray
 
 
-class _Spaxels(NamedTuple):
+class _MockSpaxels(NamedTuple):
     """Spaxels of all galaxies: per row galaxy, stars, dust, gas."""
 
     galaxy: np.ndarray
@@ -57,7 +58,7 @@ class _Spaxels(NamedTuple):
     log_age: np.ndarray
     metallicity: np.ndarray
     ebv: np.ndarray
-    motions: np.ndarray
+    kinematics: np.ndarray
     ew_star_forming: np.ndarray
     ew_liner: np.ndarray
     oxygen: np.ndarray
@@ -82,11 +83,11 @@ def mock_table(n_galaxy: int, n_spaxel: int, snr: float, seed: int) -> MockTable
     spaxels = _spaxels(n_galaxy, n_spaxel, seed, rng)
     stars = stellar_spectra(
         populations(load_mastar(), REDSHIFT),
-        *(spaxels.light, spaxels.log_age, spaxels.metallicity, spaxels.ebv, spaxels.motions[:, 0], spaxels.motions[:, 1]),
+        *(spaxels.light, spaxels.log_age, spaxels.metallicity, spaxels.ebv, spaxels.kinematics[:, 0], spaxels.kinematics[:, 1]),
         np.ones(len(spaxels.ebv)),
         REDSHIFT,
     )  # fmt: skip
-    level = line_continua(stars.flux, spaxels.motions[:, 2], REDSHIFT).T
+    level = line_continua(stars.flux, spaxels.kinematics[:, 2], REDSHIFT).T
     dustless = spaxels.light.sum(axis=1)
     flux = _line_flux(spaxels, dustless, spaxels.ew_star_forming, spaxels.ew_liner, spaxels.oxygen)
     true = _widths(flux, level)
@@ -95,7 +96,7 @@ def mock_table(n_galaxy: int, n_spaxel: int, snr: float, seed: int) -> MockTable
     return MockTable(table, np.arcsinh(true), reference)
 
 
-def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _Spaxels:
+def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _MockSpaxels:
     parts = []
     names = iter(survey_plateifus(3 * n_galaxy + 40)[len(SIMULATED_SURVEY) :])
     while len(parts) < n_galaxy:
@@ -106,7 +107,7 @@ def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _Spaxels:
         total = maps.light.sum(axis=0).ravel()
         # Where a survey would see it: the brighter half of the field.
         chosen = rng.choice(np.flatnonzero(total > np.median(total)), n_spaxel, replace=False)
-        motions = np.array(
+        kinematics = np.array(
             [getattr(maps, name).ravel()[chosen] for name in ("v_star", "sigma_star", "v_gas", "sigma_gas")]
         )
         stars = [
@@ -116,12 +117,12 @@ def _spaxels(n_galaxy: int, n_spaxel: int, seed: int, rng) -> _Spaxels:
         rows = np.full(n_spaxel, len(parts)), np.full(n_spaxel, galaxy.kind == "passive")
         light = stars[0] / total[chosen]
         parts.append(
-            (*rows, light.T, stars[1].T, stars[2].T, maps.ebv_star.ravel()[chosen], motions.T, *widths, maps.oxygen.ravel()[chosen])
+            (*rows, light.T, stars[1].T, stars[2].T, maps.ebv_star.ravel()[chosen], kinematics.T, *widths, maps.oxygen.ravel()[chosen])
         )  # fmt: skip
-    return _Spaxels(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+    return _MockSpaxels(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _line_flux(spaxels: _Spaxels, light, star_forming, liner, oxygen) -> np.ndarray:
+def _line_flux(spaxels: _MockSpaxels, light, star_forming, liner, oxygen) -> np.ndarray:
     """Fluxes of the fitted lines, shape (n, n_fit_line), from EW of Halpha before dust."""
     halpha = {name: ew * light * (1 + REDSHIFT) for name, ew in (("star_forming", star_forming), ("liner", liner))}
     return line_fluxes(halpha, oxygen, spaxels.ebv / STARS_OVER_GAS).T
@@ -133,7 +134,7 @@ def _widths(flux: np.ndarray, level: np.ndarray) -> np.ndarray:
     return np.column_stack([ew[:, [names.index(part) for part in PARTS[line]]].sum(axis=1) for line in LINES])
 
 
-def _reference(spaxels: _Spaxels, light, level, rng) -> np.ndarray:
+def _reference(spaxels: _MockSpaxels, light, level, rng) -> np.ndarray:
     """Median over draws of the gas of other spaxels of the same class."""
     draws = []
     for _ in range(_N_DRAW):
@@ -146,16 +147,16 @@ def _reference(spaxels: _Spaxels, light, level, rng) -> np.ndarray:
     return np.median(draws, axis=0)
 
 
-def _observed(spaxels: _Spaxels, stars, flux, true, snr: float, rng) -> LineTable:
+def _observed(spaxels: _MockSpaxels, stars, flux, true, snr: float, rng) -> LineTable:
     """The table with noise; lines are hidden from the continuum as in real spectra."""
     spectra = np.array(stars, np.float32)
-    add_lines(spectra, flux.T, spaxels.motions[:, 2], spaxels.motions[:, 3], np.ones(len(spectra)), REDSHIFT)
+    add_lines(spectra, flux.T, spaxels.kinematics[:, 2], spaxels.kinematics[:, 3], np.ones(len(spectra)), REDSHIFT)
     window = (_SNR_RANGE[0] < WAVE) & (_SNR_RANGE[1] > WAVE)
     sigma = noise_sigma(spectra)
     sigma *= (np.median(stars[:, window], axis=1) / np.median(sigma[:, window], axis=1) / snr)[:, None]
     spectra += (sigma * rng.standard_normal(spectra.shape)).astype(np.float32)
     bins = Bins.equal().within(WAVE[0] / (1 + REDSHIFT), WAVE[-1] / (1 + REDSHIFT))
-    redshift = (1 + REDSHIFT) * np.exp(spaxels.motions[:, 2] / 299792.458) - 1
+    redshift = velocity_to_redshift(spaxels.kinematics[:, 2], REDSHIFT)
     means = bin_continuum(WAVE, spectra, np.ones(spectra.shape, bool), redshift, bins)
     error = np.full(true.shape, np.sqrt(_LINE_PIXELS) * 1.4 / snr / (1 + REDSHIFT))
     ew = true + error * rng.standard_normal(true.shape)

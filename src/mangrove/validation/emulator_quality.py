@@ -33,10 +33,10 @@ class Evaluation(NamedTuple):
     measured : ndarray
     predicted : ndarray
         As the survey would list it; everywhere.
-    own_median : ndarray
-        Median of the galaxies' own distribution; everywhere.
-    noisy : ndarray
-        A draw of the galaxies' own EW plus measurement noise.
+    intrinsic_median : ndarray
+        Median of the intrinsic distribution; everywhere.
+    predictive_draw : ndarray
+        A sample of the predictive distribution: of intrinsic EW, with measurement noise.
     pit : ndarray
         Probability below the measurement in the predicted distribution with the row's measurement error.
     luminosity : ndarray, shape (n,)
@@ -46,8 +46,8 @@ class Evaluation(NamedTuple):
     lines: tuple[str, ...]
     measured: np.ndarray
     predicted: np.ndarray
-    own_median: np.ndarray
-    noisy: np.ndarray
+    intrinsic_median: np.ndarray
+    predictive_draw: np.ndarray
     pit: np.ndarray
     luminosity: np.ndarray
 
@@ -63,8 +63,8 @@ class QualityRow(NamedTuple):
         Spearman, predicted against measured; NaN without published predictions.
     gain, gain_error : float
         Their difference on the same galaxies, and its error from resampling these.
-    rho_own : float
-        Of the median of the galaxies' own distribution.
+    rho_intrinsic : float
+        Of the median of the intrinsic distribution.
     nmad : float
         1.4826 times the median absolute deviation of predicted minus measured, about its median.
     bias : tuple of float, length 4
@@ -80,7 +80,7 @@ class QualityRow(NamedTuple):
     rho_published: float
     gain: float
     gain_error: float
-    rho_own: float
+    rho_intrinsic: float
     nmad: float
     bias: tuple[float, ...]
     bias_error: tuple[float, ...]
@@ -100,12 +100,12 @@ def evaluate(model: Emulator, table: LineTable, seed: int = 0) -> Evaluation:
         distributions(jax.tree.map(lambda x, s=s: jnp.asarray(x[s]), prediction), y[s], error[s], key)
         for s, key in zip(_slices(len(y)), keys, strict=True)
     ]
-    median, pit, noisy = (np.concatenate(part) for part in zip(*parts, strict=True))
+    median, pit, drawn = (np.concatenate(part) for part in zip(*parts, strict=True))
     blank = np.where(known, 0, np.nan)
     colour = np.log10(table.flux_bins[:, 1] / table.flux_bins[:, 0])
     luminosity = colour if table.log_luminosity is None else table.log_luminosity
     return Evaluation(
-        table.lines, y + blank, prediction.observed, median, noisy + blank, pit + blank, np.asarray(luminosity)
+        table.lines, y + blank, prediction.observed, median, drawn + blank, pit + blank, np.asarray(luminosity)
     )
 
 
@@ -251,7 +251,7 @@ def _quality_row(result: Evaluation, published: np.ndarray, quartile: np.ndarray
         rho_published,
         gain,
         gain_error,
-        spearman(measured, result.own_median[:, i]),
+        spearman(measured, result.intrinsic_median[:, i]),
         normalised_mad(residual),
         tuple(value for value, _ in bias),
         tuple(error for _, error in bias),
@@ -266,7 +266,7 @@ def _correlation(draws: np.ndarray, a: int, b: int, product: int) -> np.ndarray:
 
 
 def _distributions(model: Emulator, prediction: LinePrediction, y: jax.Array, error: jax.Array, key: jax.Array):
-    """Own median, probability of the measurement and a noisy draw for a block of rows."""
+    """Intrinsic median, probability of the measurement and a predictive draw for a block of rows."""
     mixture = prediction.mixture
     noisy = mixture.measured(error * jnp.asarray(model.noise_factor)[None, :])
     return mixture.median(), noisy.cdf(y), model.sample(prediction, key, error)

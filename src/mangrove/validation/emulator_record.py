@@ -5,7 +5,6 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.models.emulator.emission_lines import labels_of, lines_of
 from mangrove.validation.emulator_quality import (
     N_DECILE,
     N_QUARTILE,
@@ -14,7 +13,7 @@ from mangrove.validation.emulator_quality import (
     bias_by_decile,
 )
 
-_PER_ROW = ("measured", "predicted", "own_median", "noisy", "pit")
+_PER_ROW = ("measured", "predicted", "intrinsic_median", "predictive_draw", "pit")
 _PER_LINE = tuple(name for name in QualityRow._fields if name != "line")
 
 
@@ -44,7 +43,7 @@ def datasets(result: Evaluation, rows: list[QualityRow], identifier, table_row) 
     data = {name: getattr(result, name) for name in (*_PER_ROW, "luminosity")}
     data |= {name: np.array([getattr(row, name) for row in rows]) for name in _PER_LINE}
     return data | {
-        "line": np.array(labels_of(result.lines)),
+        "line": np.array(result.lines),
         "identifier": identifier,
         "row": table_row,
         "decile_predicted": decile_predicted,
@@ -70,7 +69,7 @@ def read(path) -> Record:
         If it is missing, damaged or of another kind.
     """
     found = artefacts.read(path, "emulator_quality")
-    lines = lines_of(found["line"])
+    lines = tuple(found["line"].tolist())
     result = Evaluation(lines, *(found[name] for name in (*_PER_ROW, "luminosity")))
     rows = [QualityRow(line, *(_plain(found[name][i]) for name in _PER_LINE)) for i, line in enumerate(lines)]
     return Record(result, rows, found["row"], str(found.attrs["reason"]))

@@ -7,23 +7,23 @@ import numpy as np
 
 from mangrove.artefacts import Artefact
 from mangrove.models.emulator.emission_lines import PARTS
+from mangrove.validation.baxel_truth import weighted_mean
 from mangrove.validation.emulator_quality import spearman
-from mangrove.validation.recovery import weighted_mean
 
 #: Fewer galaxies than this give no verdict: baxels of one galaxy share its strength of the lines.
 FEW_GALAXIES = 20
 
 
-class TruthRow(NamedTuple):
+class TrueWidthRow(NamedTuple):
     """A line: Spearman correlations with the true EW over the test baxels.
 
-    ``rho_own`` is of the emulator's median, ``rho_predicted`` of its EW as listed, ``rho_fit`` of the fits themselves.
+    ``rho_intrinsic`` is of the emulator's median, ``rho_predicted`` of its EW as listed, ``rho_fit`` of the fits themselves.
     """
 
     line: str
     n_baxel: int
     n_galaxy: int
-    rho_own: float
+    rho_intrinsic: float
     rho_predicted: float
     rho_fit: float
     verdict: str
@@ -58,7 +58,7 @@ def baxel_widths(extract: Artefact, truth: Artefact, lines: Sequence[str]) -> np
 
 def truth_table(
     lines: Sequence[str], true: np.ndarray, predictions: Mapping[str, np.ndarray], galaxy: np.ndarray
-) -> list[TruthRow]:
+) -> list[TrueWidthRow]:
     """Rows of the table.
 
     Parameters
@@ -66,13 +66,13 @@ def truth_table(
     true : ndarray, shape (n, n_line)
         True asinh(EW) of the test baxels.
     predictions : mapping of str to ndarray, shape (n, n_line)
-        ``own_median``, ``predicted`` and ``measured``.
+        ``intrinsic_median``, ``predicted`` and ``measured``.
     galaxy : ndarray of str, shape (n,)
     """
     n_galaxy = np.unique(galaxy).size
     verdict = f"none: {n_galaxy} galaxies" if n_galaxy < FEW_GALAXIES else ""
     rows = []
     for i, line in enumerate(lines):
-        rho = [spearman(true[:, i], predictions[name][:, i]) for name in ("own_median", "predicted", "measured")]
-        rows.append(TruthRow(line, int(np.isfinite(true[:, i]).sum()), n_galaxy, *rho, verdict))
+        rho = [spearman(true[:, i], predictions[name][:, i]) for name in ("intrinsic_median", "predicted", "measured")]
+        rows.append(TrueWidthRow(line, int(np.isfinite(true[:, i]).sum()), n_galaxy, *rho, verdict))
     return rows

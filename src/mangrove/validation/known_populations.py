@@ -6,20 +6,20 @@ from typing import NamedTuple
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from mangrove.codes import FitStatus
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.dust import calzetti, cardelli
 from mangrove.physics.lines import fit_lines
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, draw_seed, fit_all
 from mangrove.spectra.fit.preparation import prepare
-from mangrove.spectra.fit.results import GAS_AT_BOUND, OK
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import match_line_spread
-from mangrove.spectra.labels.populations import population_labels, scatter, template_table
+from mangrove.spectra.fit.templates import match_lsf
+from mangrove.spectra.labels.populations import population_labels, population_values, scatter, template_table
 from mangrove.ssp.library import SspLibrary
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.simulation.instrument import LOG_STEP
 from mangrove.survey.simulation.spectra import mock_spectra
-from mangrove.validation.recovery import robust_width
+from mangrove.validation.comparison import robust_width
 
 REDSHIFT = 0.03
 LABELS = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_age_mw", "metallicity_mw")
@@ -34,7 +34,7 @@ class Limit(NamedTuple):
     rms: float = np.nan
 
 
-class Measured(NamedTuple):
+class BiasAndRms(NamedTuple):
     """Bias and rms of a label over 400 spectra, where theory sets no limit."""
 
     bias: float
@@ -60,7 +60,7 @@ class Case(NamedTuple):
         Of their populations (:func:`mangrove.ssp.loading.load_library`); the fit takes the embedded one.
     limits : dict of Limit
         By label, for any number of spectra.
-    measured : dict of Measured
+    measured : dict of BiasAndRms
         By label, of spectra that the fit cannot match: a row keeps to the smaller limit.
     """
 
@@ -69,7 +69,7 @@ class Case(NamedTuple):
     curve: Callable
     library: str
     limits: dict[str, Limit]
-    measured: dict[str, Measured]
+    measured: dict[str, BiasAndRms]
 
     def limit(self, label: str, n: int) -> Limit:
         """What a label of n spectra must keep to."""
@@ -77,7 +77,7 @@ class Case(NamedTuple):
         return Limit(*np.fmin(fixed, self.measured[label].limit(n))) if label in self.measured else fixed
 
 
-class TruthRow(NamedTuple):
+class PopulationRow(NamedTuple):
     """Bias, scatter and width of the pulls of one label in one case."""
 
     spectra: str
@@ -109,10 +109,10 @@ def other_dust(snr: float) -> Case:
         "ebv_star": Limit(0.10, 0.11),
     }
     measured = {
-        "log_age_lw": Measured(0.060, 0.103),
-        "metallicity_lw": Measured(-0.044, 0.093),
-        "log_ml_r": Measured(0.027, 0.068),
-        "ebv_star": Measured(-0.079, 0.094),
+        "log_age_lw": BiasAndRms(0.060, 0.103),
+        "metallicity_lw": BiasAndRms(-0.044, 0.093),
+        "log_ml_r": BiasAndRms(0.027, 0.068),
+        "ebv_star": BiasAndRms(-0.079, 0.094),
     }
     return Case("dust of Cardelli et al. (1989)", snr, cardelli, "mastar", limits, measured)
 
@@ -126,31 +126,30 @@ def other_library(snr: float, library: str) -> Case:
         "ebv_star": Limit(0.03, 0.04),
     }
     measured = {
-        "log_age_lw": Measured(-0.005, 0.111),
-        "metallicity_lw": Measured(-0.153, 0.199),
-        "log_ml_r": Measured(-0.013, 0.097),
-        "ebv_star": Measured(-0.018, 0.024),
+        "log_age_lw": BiasAndRms(-0.005, 0.111),
+        "metallicity_lw": BiasAndRms(-0.153, 0.199),
+        "log_ml_r": BiasAndRms(-0.013, 0.097),
+        "ebv_star": BiasAndRms(-0.018, 0.024),
     }
     return Case("populations of another library", snr, calzetti, library, limits, measured)
 
 
-def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[TruthRow]:
+def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[PopulationRow]:
     """Draw n spectra of a case, fit them with the embedded templates, and compare labels with truth."""
     mock = mock_spectra(on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
     library = younger_than(load_library("mastar"), universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
-    stars = match_line_spread(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range)
+    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range)
     spectra = [
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, settings, draw_seed(seed, "mock", i))
         for i, (f, e) in enumerate(zip(mock.flux, mock.error, strict=True))
     ]
     results = fit_all(GalaxyFit(REDSHIFT, stars, fit_lines(), settings), spectra, n_process)
     # The spectra have no gas, so an undetermined gas width says nothing about the stars.
-    good = np.isin([r.status for r in results], (OK, GAS_AT_BOUND))
+    good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results]) for name in _NEEDED}
-    labels = population_labels(
-        columns["weights"], columns["weights_draw"], template_table(library, stars.age, stars.metallicity)
-    )
+    table = template_table(library, stars.age, stars.metallicity)
+    labels = population_labels(columns["weights"], population_values(columns["weights_draw"], table), table)
     measured = {name: (label.value, label.error) for name, label in labels.items()}
     measured["ebv_star"] = columns["ebv_star"], scatter(columns["ebv_draw"])
     return [_row(case, name, *(v[good] for v in (*measured[name], mock.truth[name]))) for name in LABELS]
@@ -159,21 +158,22 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
 _NEEDED = ("weights", "weights_draw", "ebv_star", "ebv_draw")
 
 
-def _row(case: Case, name: str, value, error, truth) -> TruthRow:
+def _row(case: Case, name: str, value, error, truth) -> PopulationRow:
     offset, limit = value - truth, case.limit(name, value.size)
     bias, rms = float(np.mean(offset)), float(np.sqrt(np.mean(offset**2)))
     holds = "no" if abs(bias) > limit.bias or rms > limit.rms else "yes"
-    return TruthRow(
-        case.name,
-        case.snr,
-        name,
-        value.size,
-        bias,
-        rms,
-        float(np.median(error)),
-        robust_width(offset / error),
-        *limit,
-        "no limit" if np.all(np.isnan(limit)) else holds,
+    return PopulationRow(
+        spectra=case.name,
+        snr_per_pixel=case.snr,
+        label=name,
+        n_value=value.size,
+        bias=bias,
+        rms=rms,
+        median_error=float(np.median(error)),
+        robust_pull_width=robust_width(offset / error),
+        limit_bias=limit.bias,
+        limit_rms=limit.rms,
+        holds="no limit" if np.all(np.isnan(limit)) else holds,
     )
 
 

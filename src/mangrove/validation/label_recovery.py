@@ -1,30 +1,26 @@
 """How well the labels recover the truth of the simulated survey."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.artefacts import Artefact
-from mangrove.data_model import LABEL
-from mangrove.physics.bpt import COMPOSITE_WIDTH, NONE, bpt_class, bpt_distance, bpt_ratios
-from mangrove.spectra.labels.balmer_decrement import balmer_curve
-from mangrove.spectra.labels.label import LabelFlag
-from mangrove.spectra.labels.surface_densities import luminosity, spaxel_area, star_formation_rate
-from mangrove.validation.recovery import (
+from mangrove import artefacts
+from mangrove.codes import BptClass, LabelFlag
+from mangrove.data_model import LABEL, LABELS
+from mangrove.physics.bpt import COMPOSITE_WIDTH
+from mangrove.validation.comparison import (
     FAIL_ERRORS,
-    Comparison,
-    baxel_truth,
+    TruthComparison,
     clustered_error,
     comparison,
     join,
     robust_width,
     robust_width_error,
-    weighted_mean,
 )
+from mangrove.validation.recovery import EXTRACT_DATASETS
+from mangrove.validation.true_labels import TRUTH_DATASETS, true_labels
 
-#: Datasets of the truth beside those of :mod:`mangrove.validation.recovery`.
-TRUTH_DATASETS = ["log_mass"]
 BPT = "BPT class"
 BPT_FAR = "BPT class, over 2 sigma from a curve"
 #: Ranges of S/N per pixel of the baxels: every baxel is in one.
@@ -71,7 +67,7 @@ class Checked(NamedTuple):
 
     Attributes
     ----------
-    found : Comparison
+    found : TruthComparison
         Of those that count.
     snr : ndarray, shape (n_baxel,)
         Of all of them.
@@ -79,7 +75,7 @@ class Checked(NamedTuple):
         Index in :data:`REASONS` of why one does not count; -1 if it does.
     """
 
-    found: Comparison
+    found: TruthComparison
     snr: np.ndarray
     reason: np.ndarray
 
@@ -89,7 +85,7 @@ class LabelRow(NamedTuple):
 
     ``n_baxel`` is the number of baxels in the range: ``n_value`` that count, and those that do not, by
     :data:`REASONS`. ``holds``: yes, within the limits; no, beyond one (bias and width: by more than
-    :data:`mangrove.validation.recovery.FAIL_ERRORS` of their errors, which come from the scatter between galaxies);
+    :data:`mangrove.validation.comparison.FAIL_ERRORS` of their errors, which come from the scatter between galaxies);
     "within its error", between the two; "too few" values.
     """
 
@@ -139,36 +135,6 @@ def limits_of(label: str, snr_range: str) -> Limits:
     return Limits(fraction={BPT: 0.95, BPT_FAR: 0.98}.get(label, np.nan))
 
 
-def label_truth(extract: Artefact, truth: Artefact, z: float, pixel_scale: float) -> dict[str, np.ndarray]:
-    """True labels of the baxels of a galaxy, shape (n_baxel,), for each of :data:`mangrove.data_model.LABEL`.
-
-    Means over light for the stars, over Halpha for the dust of the gas; star formation, masses and the BPT diagram
-    from sums over spaxels.
-
-    Parameters
-    ----------
-    z : float
-        Redshift, for luminosities and areas.
-    pixel_scale : float
-        Side of a spaxel, arcsec.
-    """
-    true = baxel_truth(extract, truth)
-    inside = extract["bin_id"] >= 0
-    bins, n = extract["bin_id"][inside], len(extract["snr"])
-    names = [str(name) for name in truth["line"]]
-    halpha, ebv = truth["line_flux"][names.index("Halpha-6565")][inside].astype(float), truth["ebv_gas"][inside]
-    true["ebv_gas"] = weighted_mean(bins, n, halpha, ebv)
-    before_dust = np.bincount(bins, np.nan_to_num(halpha * 10.0 ** (0.4 * balmer_curve()[0] * ebv)), minlength=n)
-    mass = np.bincount(bins, 10.0 ** truth["log_mass"][inside].astype(float), minlength=n)
-    log_area = np.log10(np.bincount(bins, minlength=n) * spaxel_area(z, pixel_scale))
-    with np.errstate(divide="ignore"):
-        log_sfr, log_mass = np.log10(star_formation_rate(luminosity(before_dust, z))), np.log10(mass)
-    true["log_sfr_density"], true["log_mass_density"] = log_sfr - log_area, log_mass - log_area
-    true["log_ssfr"] = log_sfr - log_mass
-    ratios = bpt_ratios(true["line_flux"], np.full(true["line_flux"].shape, 1e-9), names, 0.0)
-    return true | {"d_bpt": bpt_distance(*ratios), "bpt_class": bpt_class(*ratios)}
-
-
 def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
     """Labels against truth, by name, of the baxels of a galaxy.
 
@@ -180,7 +146,7 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
     labels : mapping of str to ndarray
         Columns of the artefact 'labels' for the baxels of this galaxy.
     true : mapping
-        From :func:`label_truth`.
+        From :func:`mangrove.validation.true_labels.true_labels`.
     snr : ndarray, shape (n_baxel,)
 
     Returns
@@ -194,11 +160,32 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
         reason = why_left(labels[f"{name}_flag"], np.isfinite(value) & (error > 0), np.isfinite(true[name]))
         found[name] = _checked(value, error, true[name], snr, reason)
     # The class is that of d_bpt, and counts where that does.
-    reason = why_left(labels["d_bpt_flag"], labels["bpt_class"] != NONE, true["bpt_class"] != NONE)
+    reason = why_left(labels["d_bpt_flag"], labels["bpt_class"] != BptClass.NONE, true["bpt_class"] != BptClass.NONE)
     near = (reason == _COUNTS) & ~(curve_distance(labels["d_bpt"]) > 2.0 * labels["d_bpt_err"])
     for name, why in ((BPT, reason), (BPT_FAR, np.where(near, list(REASONS).index("near_a_curve"), reason))):
         found[name] = _checked(labels["bpt_class"], np.ones(len(snr)), true["bpt_class"], snr, why)
     return found
+
+
+def label_comparisons(labels_path, extracts: Sequence, truths: Sequence) -> Iterator[dict[str, Checked]]:
+    """:func:`compare_labels` of galaxies, one at a time, in the order of the artefact 'labels'.
+
+    Parameters
+    ----------
+    labels_path : path-like
+        Artefact 'labels'.
+    extracts, truths : sequence of path
+        Artefacts of its galaxies.
+    """
+    labels = artefacts.read(labels_path, "labels")
+    per_baxel = [name for name, field in LABELS.fields.items() if field.dims[0] == "row"]
+    for i, (extract_path, truth_path) in enumerate(zip(extracts, truths, strict=True)):
+        rows = np.flatnonzero(labels["galaxy"] == i)
+        of_galaxy = {name: labels[name][rows] for name in per_baxel} | {"line": labels["line"]}
+        extract = artefacts.read(extract_path, "extract", EXTRACT_DATASETS)
+        truth = artefacts.read(truth_path, "truth", TRUTH_DATASETS)
+        true = true_labels(extract, truth, float(labels["z"][i]), extract.attrs["pixel_scale"])
+        yield compare_labels(of_galaxy, true, extract["snr"])
 
 
 def why_left(flag, has_value, has_truth) -> np.ndarray:
@@ -246,16 +233,16 @@ def _row(name: str, snr_range: str, checked: Checked) -> LabelRow:
     inside = (checked.snr >= low) & (checked.snr < high)
     left = np.bincount(checked.reason[inside & (checked.reason != _COUNTS)], minlength=len(REASONS))
     return LabelRow(
-        name,
-        "1" if name in (BPT, BPT_FAR) else LABEL[name][0],
-        snr_range,
-        int(inside.sum()),
-        found.snr.size,
-        np.unique(found.galaxy).size,
-        *numbers,
-        *limits,
-        _verdict(found.snr.size, numbers, limits),
-        *left.tolist(),
+        label=name,
+        unit="1" if name in (BPT, BPT_FAR) else LABEL[name][0],
+        snr_per_pixel=snr_range,
+        n_baxel=int(inside.sum()),
+        n_value=found.snr.size,
+        n_galaxy=np.unique(found.galaxy).size,
+        **numbers._asdict(),
+        **{f"limit_{what}": limit for what, limit in limits._asdict().items()},
+        holds=_verdict(found.snr.size, numbers, limits),
+        **{f"left_{reason}": n for reason, n in zip(REASONS, left.tolist(), strict=True)},
     )
 
 
@@ -265,13 +252,13 @@ class _Numbers(NamedTuple):
     bias: float = np.nan
     bias_error: float = np.nan
     rms: float = np.nan
-    pull: float = np.nan
-    width: float = np.nan
-    width_error: float = np.nan
-    fraction: float = np.nan
+    mean_pull: float = np.nan
+    robust_width: float = np.nan
+    robust_width_error: float = np.nan
+    fraction_right: float = np.nan
 
 
-def _numbers(found: Comparison) -> _Numbers:
+def _numbers(found: TruthComparison) -> _Numbers:
     if not found.snr.size:
         return _Numbers()
     offset, galaxy = found.measured - found.truth, found.galaxy
@@ -279,14 +266,14 @@ def _numbers(found: Comparison) -> _Numbers:
         bias=float(np.mean(offset)),
         bias_error=clustered_error(offset, galaxy),
         rms=float(np.sqrt(np.mean(offset**2))),
-        pull=float(np.mean(found.pull)),
-        width=robust_width(found.pull),
-        width_error=robust_width_error(found.pull, galaxy),
+        mean_pull=float(np.mean(found.pull)),
+        robust_width=robust_width(found.pull),
+        robust_width_error=robust_width_error(found.pull, galaxy),
     )
 
 
-def _class_numbers(found: Comparison) -> _Numbers:
-    return _Numbers(fraction=float(np.mean(found.measured == found.truth)) if found.snr.size else np.nan)
+def _class_numbers(found: TruthComparison) -> _Numbers:
+    return _Numbers(fraction_right=float(np.mean(found.measured == found.truth)) if found.snr.size else np.nan)
 
 
 def _verdict(n: int, numbers: _Numbers, limits: Limits) -> str:
@@ -297,13 +284,14 @@ def _verdict(n: int, numbers: _Numbers, limits: Limits) -> str:
     beyond = np.array(
         [
             abs(numbers.bias) - limits.bias,
-            limits.width_low - numbers.width,
-            numbers.width - limits.width_high,
+            limits.width_low - numbers.robust_width,
+            numbers.robust_width - limits.width_high,
             numbers.rms - limits.rms,
-            limits.fraction - numbers.fraction,
+            limits.fraction - numbers.fraction_right,
         ]
     )
     if not np.any(beyond > 0):
         return "yes"
-    errors = np.nan_to_num([numbers.bias_error, numbers.width_error, numbers.width_error, 0.0, 0.0])
+    width_error = numbers.robust_width_error
+    errors = np.nan_to_num([numbers.bias_error, width_error, width_error, 0.0, 0.0])
     return "no" if np.any(beyond > FAIL_ERRORS * errors) else "within its error"

@@ -6,15 +6,15 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.data_model import FIT_STATUS, LINE_STATUS
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.errors import ModelError
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES, PARTS
 from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.physics.night_sky import night_sky
 from mangrove.physics.wavelengths import velocity_to_redshift
+from mangrove.spectra.observed import corrected
 from mangrove.survey.split import split_of
 
 _LABELS = (
@@ -30,14 +30,12 @@ _LABELS = (
     "line_ew",
     "line_ew_err",
 )
-_LINE_OK = next(code for code, name in LINE_STATUS.items() if name == "ok")
-_UNUSABLE = ("not_converged", "no_stellar_continuum", "velocity_at_bound")
 #: Fits that give no EW worth the name.
-_BAD_FITS = [code for code, name in FIT_STATUS.items() if name in _UNUSABLE]
+_BAD_FITS = (FitStatus.NOT_CONVERGED, FitStatus.NO_STELLAR_CONTINUUM, FitStatus.VELOCITY_AT_BOUND)
 
 
 class BaxelTable(NamedTuple):
-    """A table of baxels, their place in the run and the side of the split that their galaxy is on.
+    """A table of baxels, their place in the run and the split of their galaxy.
 
     Attributes
     ----------
@@ -45,16 +43,16 @@ class BaxelTable(NamedTuple):
         Without luminosity: that of a part of a galaxy means nothing.
     plateifu : ndarray of str, shape (n,)
     baxel : ndarray of int, shape (n,)
-    side : ndarray of int8, shape (n,)
+    split : ndarray of int8, shape (n,)
     """
 
     table: LineTable
     plateifu: np.ndarray
     baxel: np.ndarray
-    side: np.ndarray
+    split: np.ndarray
 
 
-class Continuum(NamedTuple):
+class ContinuumBinning(NamedTuple):
     """How the flux of baxels becomes bins: bins wanted, factor on Galactic E(B-V), mask on sky lines (Angstrom)."""
 
     bins: Bins
@@ -63,7 +61,7 @@ class Continuum(NamedTuple):
 
 
 def baxel_table(
-    extracts: Sequence, labels_path, how: Continuum, seed: int, validation_fraction: float, test_fraction: float
+    extracts: Sequence, labels_path, how: ContinuumBinning, seed: int, validation_fraction: float, test_fraction: float
 ) -> BaxelTable:
     """The baxels of all galaxies of a run.
 
@@ -73,7 +71,7 @@ def baxel_table(
         Artefacts 'extract' in the order of the sample sheet.
     labels_path : path
         The artefact 'labels' of the same galaxies.
-    how : Continuum
+    how : ContinuumBinning
     seed : int
     validation_fraction, test_fraction : float
         Of the galaxies, by MANGAID.
@@ -94,9 +92,9 @@ def baxel_table(
     with np.errstate(divide="ignore"):
         ivar = (1 / error**2).astype(np.float32)
     of = labels["galaxy"]
-    sides = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
+    splits = [split_of(str(name), seed, validation_fraction, test_fraction) for name in labels["mangaid"]]
     table = LineTable(bins, LINES, labels["mangaid"][of], flux, None, ew, ivar)
-    return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(sides, np.int8)[of])
+    return BaxelTable(table, labels["plateifu"][of], labels["baxel"], np.array(splits, np.int8)[of])
 
 
 def common_bins(extracts: Sequence, wanted: Bins) -> Bins:
@@ -119,7 +117,7 @@ def common_bins(extracts: Sequence, wanted: Bins) -> Bins:
     for path in extracts:
         with artefacts.opened(path, "extract") as f:
             if f["flux"].shape[0]:
-                z = float(f.attrs["z"])
+                z = artefacts.attributes(f)["z"]
                 low, high = max(low, f["wave"][0] / (1 + z)), min(high, f["wave"][-1] / (1 + z))
     try:
         return wanted.within(low, high)
@@ -136,7 +134,7 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
         The datasets line, line_status, line_ew, line_ew_err, status of the artefact 'labels'.
     """
     names = [str(name) for name in labels["line"]]
-    good = (labels["line_status"] == _LINE_OK) & ~np.isin(labels["status"], _BAD_FITS)[:, None]
+    good = (labels["line_status"] == LineStatus.OK) & ~np.isin(labels["status"], _BAD_FITS)[:, None]
     ew, error = (np.where(good, labels[name], np.nan) for name in ("line_ew", "line_ew_err"))
     columns = [[names.index(part) for part in PARTS[line]] for line in LINES]
     widths = np.column_stack([ew[:, parts].sum(axis=1) for parts in columns])
@@ -144,12 +142,12 @@ def line_widths(labels) -> tuple[np.ndarray, np.ndarray]:
     return widths.astype(np.float32), errors.astype(np.float32)
 
 
-def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: Continuum) -> np.ndarray:
+def _bins_of(path, v_gas: np.ndarray, bins: Bins, how: ContinuumBinning) -> np.ndarray:
     """Flux in bins of the baxels of a galaxy, Galactic extinction removed."""
-    extract = artefacts.read(path, "extract", ["wave", "flux", "mask"])
-    wave, z = extract["wave"], float(extract.attrs["z"])
-    flux = extract["flux"] / galactic_transmission(wave, float(extract.attrs["ebv_galactic"]) * how.ebv_scale)
-    good = (extract["mask"] == 0) & np.isfinite(flux) & ~night_sky(wave, how.sky_half_width)
+    extract = artefacts.read(path, "extract", ["wave", "flux", "ivar", "mask"])
+    wave, z = extract["wave"], extract.attrs["z"]
+    transmission = galactic_transmission(wave, extract.attrs["ebv_galactic"] * how.ebv_scale)
+    flux, _, good = corrected(wave, extract["flux"], extract["ivar"], extract["mask"], transmission, how.sky_half_width)
     # Without a fit, the lines lie where the catalogue says.
     velocity = np.where(np.isfinite(v_gas), v_gas, 0.0)
     return bin_continuum(wave, flux, good, velocity_to_redshift(velocity, z), bins)

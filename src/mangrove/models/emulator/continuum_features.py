@@ -6,16 +6,14 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from astropy.cosmology import FlatLambdaCDM
 
 from mangrove.errors import ModelError
+from mangrove.physics.constants import FLUX_UNIT
+from mangrove.physics.cosmology import COSMOLOGY
+from mangrove.physics.wavelengths import C_KMS
 
-#: Unit of fluxes, erg/s/cm2/Angstrom.
-FLUX_UNIT = 1e-17
-COSMOLOGY = FlatLambdaCDM(H0=70, Om0=0.3)
 #: Half width of the window that hides a line, in km/s.
 LINE_HALF_WIDTH = 600.0
-_C_KMS = 299792.458
 
 
 class Bins(NamedTuple):
@@ -103,7 +101,7 @@ def without_lines(wave: np.ndarray, flux: jax.Array, line_waves: np.ndarray, hal
     Array, shape (n_spectrum, n_wave)
     """
     wave, line_waves = np.asarray(wave, float), np.asarray(line_waves, float)
-    velocity = _C_KMS * (wave[:, None] / line_waves[None, :] - 1)
+    velocity = C_KMS * (wave[:, None] / line_waves[None, :] - 1)
     good = np.flatnonzero((np.abs(velocity) > half_width).all(axis=1))
     right = np.clip(np.searchsorted(wave[good], wave), 1, len(good) - 1)
     low, high = good[right - 1], good[right]

@@ -11,9 +11,10 @@ from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.line_table import LineTable, luminosity_of, split, stored
+from mangrove.models.emulator.line_table import LineTable, luminosity_of, split_table, stored
 from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.spectra.observed import corrected
 from mangrove.survey.desi import Coadd, read_coadd
 from mangrove.survey.fastspecfit import LineCatalogue, read_fastspecfit
 
@@ -25,11 +26,6 @@ class DesiTable(NamedTuple):
 
     table: LineTable
     removed: dict[str, int]
-
-
-def desi_table(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> LineTable:
-    """The table of :func:`desi_sample` alone."""
-    return desi_sample(catalogue_path, coadd_paths, bins, ebv_scale).table
 
 
 def desi_sample(catalogue_path, coadd_paths: Sequence, bins: Bins | None = None, ebv_scale: float = 1.0) -> DesiTable:
@@ -100,8 +96,8 @@ def write_desi_table(catalogue_path, coadd_paths: Sequence, out, ebv_scale: floa
     """Write the artefact 'emulator_table' of :func:`desi_sample`, which it gives back."""
     sample = desi_sample(catalogue_path, coadd_paths, ebv_scale=ebv_scale)
     prov = artefacts.provenance(out, {"ebv_scale": ebv_scale}, [catalogue_path, *coadd_paths])
-    side = split(sample.table).sides(len(sample.table.identifier))
-    artefacts.write(out, "emulator_table", stored(sample.table, side), prov, {"status": "ok", "reason": ""})
+    split = split_table(sample.table).of_rows(len(sample.table.identifier))
+    artefacts.write(out, "emulator_table", stored(sample.table, split), prov, {"status": "ok", "reason": ""})
     return sample
 
 
@@ -129,5 +125,7 @@ def _row_of(rows: list[int], catalogue: LineCatalogue, coadd: Coadd, i: int, cat
 def _bins_of(coadd: Coadd, rows: np.ndarray, redshift: np.ndarray, bins: Bins, ebv_scale: float) -> np.ndarray:
     # Extinction in magnitudes is proportional to E(B-V).
     unit = np.log(galactic_transmission(coadd.wave, 1.0))
-    flux = coadd.flux[rows] / np.exp(unit[None, :] * (ebv_scale * coadd.ebv[rows])[:, None])
-    return bin_continuum(coadd.wave, flux, coadd.ivar[rows] > 0, redshift, bins)
+    transmission = np.exp(unit[None, :] * (ebv_scale * coadd.ebv[rows])[:, None])
+    # What DESI masks has no inverse variance.
+    flux, _, good = corrected(coadd.wave, coadd.flux[rows], coadd.ivar[rows], 0, transmission)
+    return bin_continuum(coadd.wave, flux, good, redshift, bins)

@@ -1,4 +1,4 @@
-"""The emulator: emission lines from the shape of the starlight.
+"""The emulator: emission lines from the shape of the stellar continuum.
 
 ``model = load(folder)``; ``model(flux_bins, log_luminosity)`` is pure: it can be compiled, mapped and differentiated.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from flax import nnx
 from jax.scipy.special import ndtr
 
+from mangrove.codes import PredictionFlag
 from mangrove.errors import ModelError
 from mangrove.models.emulator.continuum_features import Bins, colours
 from mangrove.models.emulator.distribution import LineMixture, pooled
@@ -20,16 +21,7 @@ from mangrove.models.emulator.network import Architecture, LineNetwork, NetworkO
 from mangrove.models.training import model_folder
 
 KIND = "emulator"
-#: Bits of :attr:`LinePrediction.flag`.
-BAD_FLUX, BAD_LUMINOSITY, FAINT_OR_LUMINOUS, STRANGE_COLOUR = 1, 2, 4, 8
-#: Bits of the flag and what they mean.
-FLAG_MEANING = {
-    BAD_FLUX: "a bin's flux is not finite or not positive: no prediction",
-    BAD_LUMINOSITY: "the luminosity is not finite: no prediction",
-    FAINT_OR_LUMINOUS: "luminosity outside the range of the training: extrapolation",
-    STRANGE_COLOUR: "a colour outside the range of the training: extrapolation",
-}
-_NO_PREDICTION = BAD_FLUX | BAD_LUMINOSITY
+_NO_PREDICTION = PredictionFlag.BAD_FLUX | PredictionFlag.BAD_LUMINOSITY
 #: Standardised features are bent towards this limit, so that odd input cannot blow up the network.
 _FEATURE_LIMIT = 8.0
 _LEAST_PROBABILITY = 1e-6
@@ -46,9 +38,9 @@ class LinePrediction(NamedTuple):
         asinh(EW / Angstrom) that a survey like the training one would list, its noise and its cut at EW > 0
         included; compare this one with a catalogue. NaN where the flag forbids a prediction.
     mixture : LineMixture of shape (..., n_component, n_line)
-        The galaxies' own distribution of asinh(EW), noise taken out; add lines with this one.
+        The intrinsic distribution of asinh(EW) of galaxies, noise taken out; add lines with this one.
     flag : Array of int32, shape (...)
-        Bits, see :data:`FLAG_MEANING`.
+        Bits of :class:`mangrove.codes.PredictionFlag`.
     """
 
     observed: jax.Array
@@ -201,7 +193,7 @@ class Emulator:
         return self.lines.index(name)
 
     def sample(self, prediction: LinePrediction, key: jax.Array, ew_error: jax.Array | None = None) -> jax.Array:
-        """A draw of asinh(EW), lines correlated.
+        """A predictive draw of asinh(EW), lines correlated.
 
         Parameters
         ----------
@@ -210,7 +202,7 @@ class Emulator:
             JAX random key.
         ew_error : Array, shape (..., n_line), optional
             Errors as a survey states them, Angstrom: the draw is then of what the survey would list, its noise and its
-            cut at EW > 0 included, instead of the galaxies' own EW.
+            cut at EW > 0 included, instead of intrinsic EW.
 
         Returns
         -------
@@ -267,15 +259,15 @@ class Emulator:
         good_flux = (jnp.isfinite(flux_bins) & (flux_bins > 0)).all(axis=1)
         # Bad rows get harmless input first: NaN would poison gradients even where the result is thrown away.
         flux_bins = jnp.where(good_flux[:, None], flux_bins, jnp.ones_like(flux_bins))
-        flag = jnp.where(good_flux, 0, BAD_FLUX)
+        flag = jnp.where(good_flux, 0, PredictionFlag.BAD_FLUX.value)
         if log_luminosity is not None:
             good = jnp.isfinite(log_luminosity)
-            flag |= jnp.where(good, 0, BAD_LUMINOSITY)
+            flag |= jnp.where(good, 0, PredictionFlag.BAD_LUMINOSITY.value)
             log_luminosity = jnp.where(good, log_luminosity, self.normalisation.feature_median[-1])
         features = self.features(flux_bins, log_luminosity)
         flag = jnp.where(flag == 0, self._extrapolation(features), flag).astype(jnp.int32)
         output = self.output(state, features)
-        bad = ((flag & _NO_PREDICTION) > 0)[:, None]
+        bad = ((flag & _NO_PREDICTION.value) > 0)[:, None]
         observed = jnp.maximum(output.observed.mean(axis=0), 0.0)
         mixture = pooled(output.mixture)
         mean = jnp.where(bad[:, :, None], jnp.nan, mixture.mean)
@@ -284,8 +276,8 @@ class Emulator:
     def _extrapolation(self, features: jax.Array) -> jax.Array:
         outside = (features < self._row("feature_low")) | (features > self._row("feature_high"))
         n_colour = self.bins.n_bin - 1
-        strange = jnp.where(outside[:, :n_colour].any(axis=1), STRANGE_COLOUR, 0)
-        return strange | jnp.where(outside[:, n_colour:].any(axis=1), FAINT_OR_LUMINOUS, 0)
+        strange = jnp.where(outside[:, :n_colour].any(axis=1), PredictionFlag.STRANGE_COLOUR.value, 0)
+        return strange | jnp.where(outside[:, n_colour:].any(axis=1), PredictionFlag.FAINT_OR_LUMINOUS.value, 0)
 
 
 def load(folder) -> Emulator:

@@ -12,11 +12,12 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.errors import CatalogueError
 from mangrove.models.emulator.continuum_features import Bins, log_luminosity, log_luminosity_distance
-from mangrove.models.emulator.emission_lines import labels_of, lines_of
 
 #: One galaxy of so many is for tests; one of so many of the others is for validation.
 TEST_SHARE, VALIDATION_SHARE = 5, 10
 _HEX = 8
+#: Lines of the published table of DESI galaxies that have other names here.
+_PUBLISHED_NAMES = {"Hgamma": "Hgamma_4342", "Hbeta": "Hbeta_4863", "Halpha": "Halpha_6565"}
 
 
 class LineTable(NamedTuple):
@@ -79,39 +80,39 @@ class LineTable(NamedTuple):
 
 
 class Split(NamedTuple):
-    """Row numbers of the parts of a table, each ascending."""
+    """Row numbers of a table for training, validation and test, each ascending."""
 
     train: np.ndarray
     validation: np.ndarray
     test: np.ndarray
 
-    def sides(self, n_row: int) -> np.ndarray:
-        """The part of each row, shape (n_row,), int8: 0 train, 1 validation, 2 test; unusable rows count as train."""
-        side = np.zeros(n_row, np.int8)
-        side[self.validation], side[self.test] = 1, 2
-        return side
+    def of_rows(self, n_row: int) -> np.ndarray:
+        """The split of each row, shape (n_row,), int8: 0 train, 1 validation, 2 test; unusable rows count as train."""
+        split = np.zeros(n_row, np.int8)
+        split[self.validation], split[self.test] = 1, 2
+        return split
 
 
 class StoredTable(NamedTuple):
-    """A table of a run: its rows, their parts, and what the published networks say where that is known.
+    """A table of a run: its rows, their split, and what the published networks say where that is known.
 
     Attributes
     ----------
     table : LineTable
-    parts : Split
+    split : Split
     published : ndarray of float32, shape (n, n_line), or None
         EW, Angstrom.
     content_hash : str
     """
 
     table: LineTable
-    parts: Split
+    split: Split
     published: np.ndarray | None
     content_hash: str
 
 
-def split(table: LineTable, fold: int = 0) -> Split:
-    """Parts of a table's usable rows, by the sha256 of the identifiers alone.
+def split_table(table: LineTable, fold: int = 0) -> Split:
+    """The split of a table's usable rows, by the sha256 of the identifiers alone.
 
     Parameters
     ----------
@@ -121,18 +122,18 @@ def split(table: LineTable, fold: int = 0) -> Split:
     digests = [hashlib.sha256(str(name).encode()).hexdigest() for name in table.identifier]
     test = np.array([int(digest[:_HEX], 16) % TEST_SHARE == fold for digest in digests])
     validation = np.array([int(digest[_HEX : 2 * _HEX], 16) % VALIDATION_SHARE == 0 for digest in digests])
-    parts = (~test & ~validation, ~test & validation, test)
-    return Split(*(np.flatnonzero(part & table.usable) for part in parts))
+    chosen = (~test & ~validation, ~test & validation, test)
+    return Split(*(np.flatnonzero(rows & table.usable) for rows in chosen))
 
 
-def stored(table: LineTable, side: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
-    """The datasets of the artefact 'emulator_table'; ``side`` as from :meth:`Split.sides`."""
+def stored(table: LineTable, split: np.ndarray, published: np.ndarray | None = None) -> dict[str, np.ndarray]:
+    """The datasets of the artefact 'emulator_table'; ``split`` as from :meth:`Split.of_rows`."""
     data = {
         "bin_edge": np.array(table.bins.edges),
         "wave": np.array(table.bins.centres),
-        "line": np.array(labels_of(table.lines)),
+        "line": np.array(table.lines),
         "identifier": table.identifier,
-        "split": side,
+        "split": split,
         "flux_bins": table.flux_bins,
         "ew": table.ew,
         "ew_ivar": table.ew_ivar,
@@ -153,15 +154,15 @@ def read_stored(path) -> StoredTable:
     data = found.data
     table = LineTable(
         Bins(tuple(float(edge) for edge in data["bin_edge"])),
-        lines_of(data["line"]),
+        tuple(data["line"].tolist()),
         data["identifier"],
         data["flux_bins"],
         data.get("log_luminosity"),
         data["ew"],
         data["ew_ivar"],
     )
-    parts = Split(*(np.flatnonzero((data["split"] == side) & table.usable) for side in range(3)))
-    return StoredTable(table, parts, data.get("published_ew"), found.content_hash)
+    split = Split(*(np.flatnonzero((data["split"] == code) & table.usable) for code in range(3)))
+    return StoredTable(table, split, data.get("published_ew"), found.content_hash)
 
 
 def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
@@ -196,12 +197,13 @@ def read_desi(path) -> tuple[LineTable, np.ndarray | None]:
                 "one that 'mangrove desi-table' wrote."
             )
         flux, redshift = f["continuum_flux"][...], f["redshift"][...]
-        lines = tuple(name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"])
+        names = [name.decode() if isinstance(name, bytes) else str(name) for name in f["ew"].attrs["lines"]]
         ew, ivar = f["ew"][...], f["ew_ivar"][...]
         identifier = f["target_id"][...].astype(str)
         published = f["published_ew"][...] if "published_ew" in f else None
     luminosity = luminosity_of(flux, redshift)
     bins = Bins.equal(n_bin=flux.shape[1])
+    lines = tuple(_PUBLISHED_NAMES.get(name, name) for name in names)
     return LineTable(bins, lines, identifier, flux, luminosity, ew, ivar), published
 
 

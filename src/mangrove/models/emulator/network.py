@@ -53,7 +53,7 @@ class NetworkOutput(NamedTuple):
     observed : Array, shape (n_member, n, n_line)
         asinh(EW) as the training catalogue would list it.
     mixture : LineMixture of shape (n_member, n, n_component, n_line)
-        The galaxies' own distribution, noise taken out.
+        The intrinsic distribution, noise taken out.
     """
 
     observed: jax.Array

@@ -12,10 +12,12 @@ import numpy as np
 from astropy.table import Table
 
 from mangrove import outputs
+from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
+from mangrove.files.units import FLUX
 from mangrove.models.emulator.continuum_features import Bins
 from mangrove.models.emulator.distribution import LineMixture
-from mangrove.models.emulator.emulator import BLOCK, FLAG_MEANING, Emulator, LinePrediction, load, predict_table
+from mangrove.models.emulator.emulator import BLOCK, Emulator, LinePrediction, load, predict_table
 from mangrove.models.emulator.line_table import luminosity_of
 from mangrove.survey import tables, text_tables
 
@@ -26,7 +28,6 @@ _NUMBERED = re.compile(r"flux_(\d+)")
 LUMINOSITY, REDSHIFT = "log_luminosity", "redshift"
 #: Where a table says which bins it has: a dataset or an entry of its metadata, edges in Angstrom.
 EDGES = ("bin_edge", "bin_edges")
-_FLUX_UNIT = 1e-17 * u.erg / (u.s * u.cm**2 * u.AA)
 #: Marks a table as one of predictions, in its metadata.
 _CREATOR = "mangrove predict-lines"
 _FORMATS = {".fits": "fits", ".fit": "fits", ".ecsv": "ascii.ecsv", ".h5": "hdf5", ".hdf5": "hdf5"}
@@ -65,7 +66,7 @@ def predict_file(model_folder, source, target) -> Table:
     -------
     Table
         What was written: the other columns of the source; for every line ``<line>_ew`` (as a survey would list it) and
-        the 16th, 50th and 84th percentile of the galaxies' own distribution, Angstrom; ``flag``, see the description.
+        the 16th, 50th and 84th percentile of the intrinsic distribution, Angstrom; ``flag``, see the description.
 
     Raises
     ------
@@ -162,7 +163,7 @@ def _flux(table: Table, path: Path) -> np.ndarray:
 
 def _flux_of(column, path: Path) -> np.ndarray:
     """1e-17 erg/s/cm2/Angstrom, which is the unit where the column has none."""
-    return (_plain(column) * tables.factor(column.unit, _FLUX_UNIT, column.name, path)).astype(np.float32)
+    return (_plain(column) * tables.factor(column.unit, FLUX, column.name, path)).astype(np.float32)
 
 
 def _check_logarithm(column, path: Path) -> None:
@@ -231,7 +232,7 @@ def _with_prediction(others: Table, model: Emulator, prediction: LinePrediction)
             out[f"{line}_{name}"] = np.asarray(values[:, i], np.float32)
             out[f"{line}_{name}"].unit = "Angstrom"
     out["flag"] = np.asarray(prediction.flag, np.int32)
-    out["flag"].description = "; ".join(f"{bit}: {text}" for bit, text in FLAG_MEANING.items())
+    out["flag"].description = "; ".join(f"{bit.value}: {bit.meaning}" for bit in PredictionFlag)
     return out
 
 

@@ -1,4 +1,4 @@
-"""From observed spectra to the mean flux of their starlight in rest-frame bins."""
+"""From observed spectra to the mean flux of their stellar continuum in rest-frame bins."""
 
 import numpy as np
 

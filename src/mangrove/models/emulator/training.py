@@ -1,4 +1,4 @@
-"""Train the emulator: likelihood with measurement errors, missing lines masked."""
+"""Train the emulator: negative log likelihood with measurement errors, missing lines masked."""
 
 import hashlib
 from collections.abc import Mapping
@@ -83,29 +83,29 @@ class EmulatorSettings:
         )
 
 
-def shortfall(table: LineTable, parts: Split) -> str:
+def shortfall(table: LineTable, split: Split) -> str:
     """Why a table is too small to train on and to judge by; empty where it is not."""
-    if not (table.take(parts.train).measured.sum(axis=0) >= MIN_MEASURED).any():
+    if not (table.take(split.train).measured.sum(axis=0) >= MIN_MEASURED).any():
         return f"no line is measured in {MIN_MEASURED} training rows"
-    empty = [name for name in ("validation", "test") if not getattr(parts, name).size]
+    empty = [name for name in ("validation", "test") if not getattr(split, name).size]
     return f"no galaxy for {' and '.join(empty)}" if empty else ""
 
 
-def trainable(table: LineTable, parts: Split) -> LineTable:
+def trainable(table: LineTable, split: Split) -> LineTable:
     """The table of those lines that enough training rows measure."""
-    counts = table.take(parts.train).measured.sum(axis=0)
+    counts = table.take(split.train).measured.sum(axis=0)
     return table.with_lines([line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED])
 
 
 def train_emulator(
-    table: LineTable, parts: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
+    table: LineTable, split: Split, settings: EmulatorSettings, folder: Path, provenance: Mapping[str, Any]
 ) -> tuple[Emulator, Trained]:
     """Train on a table, write the model to ``folder/model``.
 
     Parameters
     ----------
     table : LineTable
-    parts : Split
+    split : Split
         Only ``train`` and ``validation`` are looked at.
     settings : EmulatorSettings
     folder : Path
@@ -118,9 +118,9 @@ def train_emulator(
     TrainingError
         If a line has too few measurements, or the training fails.
     """
-    model = untrained(table.take(parts.train), settings)
-    sources = [DeviceRows(training_arrays(table, rows, model), rows) for rows in (parts.train, parts.validation)]
-    loop = settings.loop(len(parts.train))
+    model = untrained(table.take(split.train), settings)
+    sources = [DeviceRows(training_arrays(table, rows, model), rows) for rows in (split.train, split.validation)]
+    loop = settings.loop(len(split.train))
     trained = train(
         emulator_loss(model),
         model.state,
@@ -132,7 +132,7 @@ def train_emulator(
         identity={"emulator": asdict(settings), "table": _table_hash(table)},
     )
     model = _with(model, state=trained.params)
-    model = _with(model, correlation=line_correlation(model, training_arrays(table, parts.train, model)))
+    model = _with(model, correlation=line_correlation(model, training_arrays(table, split.train, model)))
     model.save(folder / "model", {"settings": asdict(settings), "table": _table_hash(table), **provenance})
     return model, trained
 
@@ -156,7 +156,7 @@ def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
     if few:
         raise TrainingError(
             f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "
-            "LineTable.with_lines, or let trainable(table, parts) do it."
+            "LineTable.with_lines, or let trainable(table, split) do it."
         )
     luminosity = table.log_luminosity if settings.use_luminosity else None
     if settings.use_luminosity and luminosity is None:
@@ -181,13 +181,13 @@ def untrained(table: LineTable, settings: EmulatorSettings) -> Emulator:
 
 
 def training_arrays(table: LineTable, rows: np.ndarray, model: Emulator) -> dict[str, np.ndarray]:
-    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row of the table's part."""
-    part = table.take(rows)
-    measured = part.measured
+    """What a batch is made of: features, asinh(EW), error of EW, mask; one row per row chosen of the table."""
+    chosen = table.take(rows)
+    measured = chosen.measured
     return {
-        "features": _features(model, part.flux_bins, part.log_luminosity if model.uses_luminosity else None),
-        "y": np.arcsinh(np.where(measured, part.ew, 1)).astype(np.float32),
-        "ew_error": np.where(measured, part.ew_error, 1).astype(np.float32),
+        "features": _features(model, chosen.flux_bins, chosen.log_luminosity if model.uses_luminosity else None),
+        "y": np.arcsinh(np.where(measured, chosen.ew, 1)).astype(np.float32),
+        "ew_error": np.where(measured, chosen.ew_error, 1).astype(np.float32),
         "measured": measured,
     }
 
@@ -195,7 +195,7 @@ def training_arrays(table: LineTable, rows: np.ndarray, model: Emulator) -> dict
 def emulator_loss(model: Emulator):
     """Loss for :func:`mangrove.models.training.loop.train`: mean over members and measured lines.
 
-    Two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
+    The sum of two terms: the negative log likelihood of the measured asinh(EW), with errors and the cut at zero, and a smooth
     absolute deviation of the EW as listed.
     """
     line_std = jnp.asarray(model.normalisation.line_std)
@@ -205,12 +205,14 @@ def emulator_loss(model: Emulator):
         factor = jnp.exp(params["log_noise_factor"][...])
         error = (batch["ew_error"] * factor[None, :])[None]
         y, measured = batch["y"][None], batch["measured"][None]
-        surprise = -output.mixture.measured(error).log_density(jnp.broadcast_to(y, output.observed.shape))
+        negative_log_likelihood = -output.mixture.measured(error).log_density(
+            jnp.broadcast_to(y, output.observed.shape)
+        )
         offset = (output.observed - y) / line_std[None, None, :]
         deviation = jnp.sqrt(offset**2 + _SMOOTH**2) - _SMOOTH
         count = jnp.maximum(measured.sum().astype(jnp.float32), 1.0) * output.observed.shape[0]
-        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (surprise, deviation)]
-        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"surprise": terms[0], "deviation": terms[1]}
+        terms = [jnp.where(measured, term, 0.0).sum() / count for term in (negative_log_likelihood, deviation)]
+        return terms[0] + _OBSERVED_WEIGHT * terms[1], {"negative_log_likelihood": terms[0], "deviation": terms[1]}
 
     return loss
 
@@ -245,9 +247,9 @@ def line_correlation(model: Emulator, arrays: Mapping[str, np.ndarray]) -> LineC
 
 
 def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Correlation of what the scores hold of the galaxies' own scatter, made positive definite.
+    """Correlation of what the scores hold of intrinsic scatter, made positive definite.
 
-    A score is sqrt(share) * own + noise, so that the product of two has the mean of the roots' product times theirs.
+    A score is sqrt(share) * intrinsic + noise, so that the product of two has the mean of the roots' product times theirs.
     """
     correlation = np.clip((score.T @ score) / np.maximum(share.T @ share, 1e-6), -_MAX_CORRELATION, _MAX_CORRELATION)
     np.fill_diagonal(correlation, 1)
@@ -258,7 +260,7 @@ def _correlation(score: np.ndarray, share: np.ndarray) -> np.ndarray:
 
 
 def _scores(model: Emulator, features: jax.Array, ew_error: jax.Array, y: jax.Array) -> tuple[jax.Array, ...]:
-    """Normal scores of the measured EW, root of the share of their variance that is the galaxies' own, strength."""
+    """Normal scores of the measured EW, root of the share of their variance that is intrinsic, strength."""
     output = model.output(model.state, features)
     mixture = pooled(output.mixture)
     noisy = mixture.measured(ew_error * jnp.asarray(model.noise_factor)[None, :])

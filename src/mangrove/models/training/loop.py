@@ -166,11 +166,11 @@ def train(
     known = {"settings": asdict(settings), "n_row": rows.n_row, **(identity or {})}
     folder.mkdir(parents=True, exist_ok=True)
     with Checkpoints(folder / "checkpoints", known) as checkpoints:
-        run = _Run(loss, optimiser, rows, validation, settings, folder, checkpoints, mesh)
+        run = _TrainingRun(loss, optimiser, rows, validation, settings, folder, checkpoints, mesh)
         return run.go(*_resumed(checkpoints, state))
 
 
-class _Run:
+class _TrainingRun:
     """One run: its compiled functions and where it writes."""
 
     def __init__(self, loss, optimiser, rows, validation, settings, folder, checkpoints, mesh) -> None:

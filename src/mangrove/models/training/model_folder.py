@@ -15,7 +15,8 @@ from flax import nnx
 
 from mangrove.errors import ModelError
 
-FORMAT = 1
+#: Raised when the layout or the meaning of a folder changes: since 2 lines have the names of the line list.
+FORMAT = 2
 #: Kind of a folder without a model, as there was too little to train on; its description holds the ``reason``.
 EMPTY = "empty"
 _JSON, _ARRAYS = "model.json", "arrays.npz"

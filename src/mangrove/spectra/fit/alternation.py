@@ -1,14 +1,15 @@
-"""Two fits that alternate: the composition at fixed motions, and the motions by pPXF (Cappellari 2017, 2023)."""
+"""Two fits that alternate: the composition at fixed kinematics, and the kinematics by pPXF (Cappellari 2017, 2023)."""
 
 from typing import NamedTuple
 
 import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.bounds import SIGMA_COMPONENT_BOUND
 from mangrove.spectra.fit.composition import CHI2_TOLERANCE, Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import continuum_shape
-from mangrove.spectra.fit.solution import SIGMA_COMPONENT_BOUND, Solution, star_bounds
+from mangrove.spectra.fit.solution import Solution, star_bounds
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
@@ -25,47 +26,47 @@ class Task(NamedTuple):
     guide: Guide | None
 
 
-def solve(task: Task, gas: GasTemplates, motions, theta=None) -> Solution:
-    """The best composition and motions (see :func:`mangrove.spectra.fit.ppxf_fit.fit_spectrum`).
+def solve(task: Task, gas: GasTemplates, kinematics, theta=None) -> Solution:
+    """The best composition and kinematics (see :func:`mangrove.spectra.fit.ppxf_fit.fit_spectrum`).
 
     Parameters
     ----------
-    motions : array_like, shape (1 + n_component, 2)
+    kinematics : array_like, shape (1 + n_component, 2)
         Velocity and dispersion, km/s, from which the stars and each of ``gas.components`` start.
     theta : ndarray, optional
-        The shape of the starlight from which it starts.
+        The shape of the stellar continuum from which it starts.
     """
     spectrum, stars, settings, _ = task
-    motions, errors, reached = np.asarray(motions, float), None, np.inf
+    kinematics, errors, reached = np.asarray(kinematics, float), None, np.inf
     for turn in range(_ROUNDS + 1):
-        problem = LinearProblem(spectrum, stars, gas, settings.continuum, motions)
+        problem = LinearProblem(spectrum, stars, gas, settings.continuum, kinematics)
         composition = problem.solve(theta)
         if turn == _ROUNDS or composition.chi2 > reached - CHI2_TOLERANCE:
             break
         theta = composition.theta
-        motions, errors, chi2 = _moved(task, gas, composition, motions)
+        kinematics, errors, chi2 = _moved(task, gas, composition, kinematics)
         reached = chi2 + problem.penalty(theta)
-    return Solution(gas, motions, errors, problem, composition)
+    return Solution(gas, kinematics, errors, problem, composition)
 
 
-def _moved(task: Task, gas: GasTemplates, composition: Composition, motions) -> tuple[np.ndarray, np.ndarray, float]:
+def _moved(task: Task, gas: GasTemplates, composition: Composition, kinematics) -> tuple[np.ndarray, np.ndarray, float]:
     """Velocities and dispersions with the shape frozen into the templates, their formal errors, and chi2.
 
     pPXF broadens and shifts templates that have their shape already; so that it lies at the pixels of the data where
-    :func:`mangrove.spectra.fit.spectrum.shaped_starlight` has it, it is taken back by the velocity of the stars.
+    :func:`mangrove.spectra.fit.spectrum.shaped_stellar_continuum` has it, it is taken back by the velocity of the stars.
     """
     spectrum, stars = task.spectrum, task.stars
     active = np.flatnonzero(composition.weights > 0)
     if not active.size:
         active = np.arange(stars.flux.shape[1])
-    seen_at = stars.wave * np.exp(motions[0, 0] / C_KMS)
+    seen_at = stars.wave * np.exp(kinematics[0, 0] / C_KMS)
     shape = np.interp(seen_at, spectrum.wave, continuum_shape(composition.theta, spectrum.wave))
-    pp = _ppxf(task, stars.flux[:, active] * shape[:, None], gas, motions)
+    pp = _ppxf(task, stars.flux[:, active] * shape[:, None], gas, kinematics)
     found, errors = (np.array([pair[:2] for pair in pairs]) for pairs in (pp.sol, pp.error))
     return found, errors, float(np.sum(((pp.galaxy - pp.bestfit) / pp.noise)[spectrum.good] ** 2))
 
 
-def _ppxf(task: Task, shaped, gas: GasTemplates, motions):
+def _ppxf(task: Task, shaped, gas: GasTemplates, kinematics):
     from ppxf.ppxf import ppxf
 
     spectrum, stars, settings, guide = task
@@ -82,7 +83,7 @@ def _ppxf(task: Task, shaped, gas: GasTemplates, motions):
             spectrum.flux / norm,
             spectrum.error / norm,
             C_KMS * spectrum.log_step,
-            motions.tolist(),
+            kinematics.tolist(),
             bounds=[star_bounds(settings, guide), *([v, SIGMA_COMPONENT_BOUND[c]] for c in gas.components)],
             fixed=[[fixed, fixed], *[[False, False]] * n],
             moments=[2] * (1 + n),

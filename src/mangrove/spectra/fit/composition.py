@@ -6,12 +6,11 @@ import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
+from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR, legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, on_data
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
-#: Largest E(B-V) of the stars, mag.
-MAX_EBV = 3.0
 #: The whole library and the polynomial may improve chi2 by no more than this at the final kinematics.
 CHI2_TOLERANCE = 0.1
 _TURNS = 12
@@ -24,13 +23,13 @@ _RIDGE = 1e-12
 _SLOPE_TOLERANCE = 1e-10
 
 
-class Continuum(NamedTuple):
-    """What shapes the starlight besides the populations.
+class ContinuumSettings(NamedTuple):
+    """What shapes the stellar continuum besides the populations.
 
     Attributes
     ----------
     attenuation : bool
-        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`MAX_EBV`.
+        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`mangrove.spectra.fit.bounds.MAX_EBV`.
     degree : int
         Of the multiplicative polynomial.
     calibration_error : float
@@ -81,7 +80,7 @@ class LinearProblem:
     """
 
     def __init__(
-        self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, continuum: Continuum, kinematics
+        self, spectrum: Spectrum, stars: StellarTemplates, gas: GasTemplates, continuum: ContinuumSettings, kinematics
     ):
         good, error = spectrum.good, spectrum.error[spectrum.good]
         self.continuum = continuum
@@ -132,12 +131,12 @@ class LinearProblem:
     def _shape(self, theta) -> np.ndarray:
         return np.exp(-theta[0] * self.curve) * np.maximum(1.0 + self.legendre @ theta[1:], POLYNOMIAL_FLOOR)
 
-    def starlight(self, c: Composition) -> np.ndarray:
-        """Starlight over the errors of the data on the good pixels, shape (n_good,)."""
+    def stellar_continuum(self, c: Composition) -> np.ndarray:
+        """Stellar continuum over the errors of the data on the good pixels, shape (n_good,)."""
         return (self.stars @ c.weights) * self._shape(c.theta)
 
-    def starlight_columns(self, c: Composition) -> tuple[np.ndarray, np.ndarray]:
-        """Derivatives of the starlight by what is free in a composition, over the errors of the data.
+    def stellar_continuum_columns(self, c: Composition) -> tuple[np.ndarray, np.ndarray]:
+        """Derivatives of the stellar continuum by what is free in a composition, over the errors of the data.
 
         Returns
         -------
@@ -154,8 +153,8 @@ class LinearProblem:
         return columns, np.append(np.zeros(by_weight.shape[1]), self._hold()[free])
 
     def model(self, c: Composition) -> np.ndarray:
-        """Starlight and gas over the errors of the data on the good pixels, shape (n_good,)."""
-        return self.starlight(c) + self.gas @ c.gas
+        """Stellar continuum and gas over the errors of the data on the good pixels, shape (n_good,)."""
+        return self.stellar_continuum(c) + self.gas @ c.gas
 
     def _evaluated(self, c: Composition) -> Composition:
         chi2 = np.sum((self.data - self.model(c)) ** 2) + self.penalty(c.theta)
@@ -202,11 +201,11 @@ class LinearProblem:
         return found
 
     def _shape_columns(self, base: Composition) -> np.ndarray:
-        """Derivatives of the starlight by E(B-V) and the polynomial's coefficients, shape (n_good, 1 + degree)."""
-        starlight = self.stars @ base.weights
+        """Derivatives of the stellar continuum by E(B-V) and the polynomial's coefficients, shape (n_good, 1 + degree)."""
+        continuum = self.stars @ base.weights
         attenuation = np.exp(-base.theta[0] * self.curve)
-        by_ebv = -self.curve * starlight * self._shape(base.theta)
-        return np.column_stack([by_ebv, (starlight * attenuation)[:, None] * self.legendre])
+        by_ebv = -self.curve * continuum * self._shape(base.theta)
+        return np.column_stack([by_ebv, (continuum * attenuation)[:, None] * self.legendre])
 
     def _hold(self) -> np.ndarray:
         """What the prior adds to the squared lengths of these columns."""
@@ -231,14 +230,14 @@ class LinearProblem:
         while True:
             system = np.hstack([columns, self.stars[:, use] * shape, self.gas])
             products, right = system.T @ system, system.T @ targets
-            free, starlight = slice(0, k), slice(k, k + np.count_nonzero(use))
+            free, used = slice(0, k), slice(k, k + np.count_nonzero(use))
             smoothness = self.smoothness[:, use]
             products[free, free] += np.diag(hold)
-            products[starlight, starlight] += smoothness.T @ smoothness
+            products[used, used] += smoothness.T @ smoothness
             right[free] += pull
             solution = eliminate(products, right, k)
             slope = self.stars.T @ ((targets - system @ solution) * shape)
-            slope -= self.smoothness.T @ (smoothness @ solution[starlight])
+            slope -= self.smoothness.T @ (smoothness @ solution[used])
             joining = ~use & np.any(slope > least * self.length[:, None], axis=1)
             if not joining.any():
                 break

@@ -1,7 +1,6 @@
 """All baxels of one galaxy: templates once, then every spectrum in worker processes."""
 
 import hashlib
-import logging
 import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,21 +10,19 @@ from typing import NamedTuple
 
 import numpy as np
 from threadpoolctl import threadpool_limits
-from tqdm import tqdm
 
 from mangrove.artefacts import Artefact
+from mangrove.logs import progress
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import LineList, fit_lines
 from mangrove.spectra.fit.ppxf_fit import fit_spectrum
-from mangrove.spectra.fit.preparation import fill_line_spread, prepare
+from mangrove.spectra.fit.preparation import fill_lsf, prepare
 from mangrove.spectra.fit.results import FitResult, no_fit
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.spectrum import Spectrum
-from mangrove.spectra.fit.templates import COMPONENTS, StellarTemplates, match_line_spread
+from mangrove.spectra.fit.templates import COMPONENTS, StellarTemplates, match_lsf
 from mangrove.ssp.loading import load_library, younger_than
-
-logger = logging.getLogger(__name__)
 
 
 class GalaxyFit(NamedTuple):
@@ -40,7 +37,7 @@ class GalaxyFit(NamedTuple):
 def prepare_galaxy(
     extract: Artefact, z: float, ebv: float, templates: str, settings: FitSettings, seed: int = 0
 ) -> tuple[GalaxyFit, list[Spectrum]]:
-    """Templates at the galaxy's line spread, and the spectra of its baxels ready to fit.
+    """Templates with the galaxy's LSF (line spread function), and the spectra of its baxels ready to fit.
 
     Parameters
     ----------
@@ -56,17 +53,17 @@ def prepare_galaxy(
         Of the draws; with the galaxy's name it makes each baxel's own.
     """
     wave = extract["wave"]
-    transmission = galactic_transmission(wave, ebv) if ebv > 0 else np.ones_like(wave)
+    transmission = galactic_transmission(wave, ebv)
     spectra = [
         prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs.get("plateifu", ""), i))
         for i, columns in enumerate(zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True))
     ]
-    stars = templates_at(wave, shared_line_spread(wave, extract["lsf"]), z, templates, settings)
+    stars = templates_at(wave, shared_lsf(wave, extract["lsf"]), z, templates, settings)
     return GalaxyFit(z, stars, fit_lines(), settings), spectra
 
 
-def shared_line_spread(wave, lsf) -> np.ndarray:
-    """The line spread that a galaxy's templates take, shape (n_wave,): the median of its baxels; 0 if none is known.
+def shared_lsf(wave, lsf) -> np.ndarray:
+    """The LSF (line spread function) that a galaxy's templates take, shape (n_wave,): the median of its baxels; 0 if none is known.
 
     It differs by a per cent between the baxels of a galaxy; the correction of each dispersion takes its own.
 
@@ -74,17 +71,17 @@ def shared_line_spread(wave, lsf) -> np.ndarray:
     ----------
     lsf : ndarray, shape (n_baxel, n_wave)
     """
-    known = [fill_line_spread(wave, row) for row in lsf if np.any(row > 0)]
+    known = [fill_lsf(wave, row) for row in lsf if np.any(row > 0)]
     return np.median(known, axis=0) if known else np.zeros_like(wave)
 
 
 def templates_at(wave, lsf, z: float, templates: str, settings: FitSettings) -> StellarTemplates:
-    """The templates of a library on the pixels and at the line spread of data at redshift z.
+    """The templates of a library on the pixels and with the LSF of data at redshift z.
 
     Parameters
     ----------
     wave, lsf : ndarray, shape (n_wave,)
-        Observed wavelength, and the line spread there (Gaussian sigma), Angstrom.
+        Observed wavelength, and the LSF there (Gaussian sigma), Angstrom.
     templates : str
         Library (:func:`mangrove.ssp.loading.load_library`).
     """
@@ -92,7 +89,7 @@ def templates_at(wave, lsf, z: float, templates: str, settings: FitSettings) -> 
     if settings.age_limit:
         library = younger_than(library, universe_age(z))
     step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
-    return match_line_spread(library, step, wave / (1.0 + z), lsf / (1.0 + z), settings.rest_range)
+    return match_lsf(library, step, wave / (1.0 + z), lsf / (1.0 + z), settings.rest_range)
 
 
 def draw_seed(seed: int, name: str, baxel: int) -> int:
@@ -114,16 +111,7 @@ def fit_all(
     """
     tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
     with _map(galaxy, min(n_process, len(tasks))) as mapped:
-        bar = tqdm(mapped(tasks), total=len(tasks), unit="fit", disable=not sys.stderr.isatty())
-        return list(_logged(bar, len(tasks)))
-
-
-def _logged(results, total: int) -> Iterator[FitResult]:
-    """The results, with a line in the log at every tenth of them."""
-    for done, result in enumerate(results, start=1):
-        if done * 10 // total > (done - 1) * 10 // total:
-            logger.info("%d of %d spectra fitted", done, total)
-        yield result
+        return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
 
 
 def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np.ndarray]:

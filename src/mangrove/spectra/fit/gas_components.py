@@ -10,16 +10,17 @@ import numpy as np
 from mangrove.physics.lines import LineList, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.alternation import Task, solve
+from mangrove.spectra.fit.bounds import NEAR_BOUND, SIGMA_COMPONENT_BOUND
 from mangrove.spectra.fit.composition import eliminate
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
-from mangrove.spectra.fit.solution import NEAR_BOUND, SIGMA_COMPONENT_BOUND, Solution
+from mangrove.spectra.fit.solution import Solution
 from mangrove.spectra.fit.spectrum import on_data
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, GasTemplates, with_components
 
 #: By how much the criterion must fall: odds of e^5, "very strong" in Kass & Raftery (1995, JASA 90, 773).
 MIN_BIC_GAIN = 10.0
 
-#: Motions from which pairs of components start, relative to the only one: km/s, and parts of its dispersion.
+#: Kinematics from which pairs of components start, relative to the only one: km/s, and parts of its dispersion.
 _START_V = (-300.0, -150.0, 0.0, 150.0, 300.0)
 _START_SIGMA = (0.5, 1.0, 2.5)
 #: Dispersions, km/s, from which a broad component starts.
@@ -34,11 +35,12 @@ _AWAY = 800.0
 def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solution, float]:
     """The best of the models that the settings allow, and by how much it lowers the criterion.
 
-    BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and two motions per component, and n the good
-    pixels. s is the scatter of the larger model's residual away from lines over as many pixels as its further component
-    is wide (:func:`mangrove.spectra.fit.residuals.scatter_of_sums`): where templates or errors are wrong over such widths,
-    a component must win against that. It is taken where it lowers BIC by more than :data:`MIN_BIC_GAIN`, with its motion
-    inside the bounds: first the better of the second and the broad component, then the other in addition.
+    BIC = chi2 / s^2 + k ln n, with k the positive weights of the gas and a velocity and a dispersion per component, and
+    n the good pixels. s is the scatter of the larger model's residual away from lines over as many pixels as its
+    further component is wide (:func:`mangrove.spectra.fit.residuals.scatter_of_sums`): where templates or errors are
+    wrong over such widths, a component must win against that. It is taken where it lowers BIC by more than
+    :data:`MIN_BIC_GAIN`, with its kinematics inside the bounds: first the better of the second and the broad component,
+    then the other in addition.
 
     Parameters
     ----------
@@ -66,7 +68,7 @@ def _with(task: Task, less: Solution, lines: LineList, kind: int) -> Solution:
     main = less.gas.component == MAIN
     single = GasTemplates(less.gas.flux[:, main], less.gas.free[main], less.gas.component[main])
     gas = with_components(single, lines, kinds[1:])
-    known = less.motions[1:]
+    known = less.kinematics[1:]
     if kind == BROAD:
         starts = [np.vstack([known, [known[0, 0], sigma]]) for sigma in _START_BROAD]
     else:
@@ -77,12 +79,12 @@ def _with(task: Task, less: Solution, lines: LineList, kind: int) -> Solution:
 def _bic_gain(task: Task, less: Solution, more: Solution, kind: int, lines: LineList) -> float:
     """By how much a component lowers BIC against a model without it; minus infinity where it is at a bound."""
     spectrum = task.spectrum
-    velocity, sigma = more.motions[1 + more.gas.components.index(kind)]
+    velocity, sigma = more.kinematics[1 + more.gas.components.index(kind)]
     low, high = SIGMA_COMPONENT_BOUND[kind]
     beyond = abs(velocity) > NEAR_BOUND * task.settings.velocity_bound or sigma > NEAR_BOUND * high
     if beyond or (kind == BROAD and NEAR_BOUND * sigma < low):
         return -np.inf
-    away = distance_to_lines(spectrum.wave, lines, more.motions[1, 0]) > _AWAY
+    away = distance_to_lines(spectrum.wave, lines, more.kinematics[1, 0]) > _AWAY
     # A Gaussian is as wide as the equivalent width of the square of its profile.
     size = max(int(2.0 * np.sqrt(np.pi) * sigma / (C_KMS * spectrum.log_step)), 1)
     rms = max(robust_rms(more.residual), 1.0)
@@ -92,9 +94,9 @@ def _bic_gain(task: Task, less: Solution, more: Solution, kind: int, lines: Line
     return float(chi2[0] - chi2[1] - (n_free[1] - n_free[0]) * np.log(less.residual.size))
 
 
-def _pairs(motion) -> list[np.ndarray]:
-    """Motions from which two components may start in place of one, shape (2, 2) each."""
-    velocity, sigma = motion
+def _pairs(kinematics) -> list[np.ndarray]:
+    """Kinematics from which two components may start in place of one, shape (2, 2) each."""
+    velocity, sigma = kinematics
     single = [(velocity + v, max(part * sigma, _LEAST_SIGMA)) for v in _START_V for part in _START_SIGMA]
     return [np.array(pair) for pair in combinations(single, 2)]
 
@@ -102,7 +104,7 @@ def _pairs(motion) -> list[np.ndarray]:
 def _extended(task: Task, near: Solution, gas: GasTemplates, starts: Sequence[np.ndarray]) -> Solution:
     """The solution with these templates, from that start whose lines alone lower chi2 most."""
     good, error = task.spectrum.good, task.spectrum.error[task.spectrum.good, None]
-    emission = near.problem.data - near.problem.starlight(near.composition)
+    emission = near.problem.data - near.problem.stellar_continuum(near.composition)
 
     @cache
     def moved(component: int, velocity: float, sigma: float) -> np.ndarray:
@@ -110,27 +112,27 @@ def _extended(task: Task, near: Solution, gas: GasTemplates, starts: Sequence[np
         return on_data(flux, task.spectrum, task.stars, velocity, sigma)[good] / error
 
     def chi2(start: np.ndarray) -> float:
-        columns = np.hstack([moved(c, *motion) for c, motion in zip(gas.components, start, strict=True)])
+        columns = np.hstack([moved(c, *of_it) for c, of_it in zip(gas.components, start, strict=True)])
         products, right = columns.T @ columns, columns.T @ emission
         weights = eliminate(products, right[:, None], 0)[:, 0]
         return float(weights @ products @ weights - 2.0 * weights @ right)
 
     best = min(starts, key=chi2)
-    return solve(task, gas, np.vstack([near.motions[:1], best]), near.composition.theta)
+    return solve(task, gas, np.vstack([near.kinematics[:1], best]), near.composition.theta)
 
 
 def _narrow_first(solution: Solution) -> Solution:
     """The same solution with the narrower of its two components of all lines as the first."""
-    if solution.motions[1, 1] <= solution.motions[2, 1]:
+    if solution.kinematics[1, 1] <= solution.kinematics[2, 1]:
         return solution
     place = np.arange(solution.gas.component.size)
     kind = solution.gas.component
     order = np.concatenate([place[kind == SECOND], place[kind == MAIN], place[kind > SECOND]])
-    rows = [0, 2, 1, *range(3, len(solution.motions))]
+    rows = [0, 2, 1, *range(3, len(solution.kinematics))]
     problem = copy(solution.problem)
     problem.gas = problem.gas[:, order]
     composition = solution.composition._replace(gas=solution.composition.gas[order])
-    return Solution(solution.gas, solution.motions[rows], solution.errors[rows], problem, composition)
+    return Solution(solution.gas, solution.kinematics[rows], solution.errors[rows], problem, composition)
 
 
 def _is_detected(one: Solution) -> bool:

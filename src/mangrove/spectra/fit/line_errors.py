@@ -1,9 +1,9 @@
-"""Errors of emission lines with all else free: starlight, dust, polynomial, and the motions of the gas."""
+"""Errors of emission lines with all else free: the stellar continuum, dust, polynomial, and the kinematics of the gas."""
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
-from mangrove.spectra.fit.solution import Fit
+from mangrove.spectra.fit.solution import FittedSpectrum
 from mangrove.spectra.fit.templates import MAIN
 
 #: Steps of the derivatives: km/s, and km2/s2 in the square of the dispersion, or this part of it if that is more.
@@ -12,7 +12,7 @@ _V_STEP, _SIGMA2_STEP, _SIGMA2_PART = 5.0, 300.0, 0.05
 _RIDGE = 1e-10
 
 
-def line_weight_factor(fit: Fit) -> np.ndarray:
+def line_weight_factor(fit: FittedSpectrum) -> np.ndarray:
     """A factor W of the covariance of the weights of the lines, W^T W, shape (n, n_gas), from the errors as they are.
 
     The errors of weights are the lengths of its columns, and that of a sum of weights the length of the columns' sum.
@@ -21,9 +21,9 @@ def line_weight_factor(fit: Fit) -> np.ndarray:
     sqrt(1.5), nor the absorption beneath. Of a line with several components those without flux are held at none.
     """
     problem = fit.solution.problem
-    by_starlight, hold = problem.starlight_columns(fit.solution.composition)
+    by_continuum, hold = problem.stellar_continuum_columns(fit.solution.composition)
     gas = np.where(_is_free(fit), problem.gas, 0.0)
-    columns = np.hstack([gas, _motion_columns(fit), by_starlight])
+    columns = np.hstack([gas, _kinematics_columns(fit), by_continuum])
     squares = columns.T @ columns + np.diag(np.append(np.zeros(columns.shape[1] - hold.size), hold))
     length = np.sqrt(squares.diagonal())
     known = length > 0
@@ -37,24 +37,24 @@ def line_weight_factor(fit: Fit) -> np.ndarray:
     return factor[:, : gas.shape[1]]
 
 
-def _is_free(fit: Fit) -> np.ndarray:
+def _is_free(fit: FittedSpectrum) -> np.ndarray:
     """Whether a weight has flux, or is the first of a line that has none, shape (n_gas,)."""
     gas, lit = fit.solution.gas, fit.solution.composition.gas > 0
     return lit | ((gas.component == MAIN) & ~np.isin(gas.free, gas.free[lit]))
 
 
-def _motion_columns(fit: Fit) -> np.ndarray:
+def _kinematics_columns(fit: FittedSpectrum) -> np.ndarray:
     """Derivatives of the emission by velocity and squared dispersion of each component over the errors."""
-    motions = fit.solution.motions[1:]
+    kinematics = fit.solution.kinematics[1:]
     good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]
 
     def at(i: int, velocity: float, sigma2: float) -> np.ndarray:
-        moved = motions.copy()
-        moved[i] = motions[i, 0] + velocity, np.sqrt(max(motions[i, 1] ** 2 + sigma2, 0.0))
+        moved = kinematics.copy()
+        moved[i] = kinematics[i, 0] + velocity, np.sqrt(max(kinematics[i, 1] ** 2 + sigma2, 0.0))
         return fit.emission_of(moved)[good]
 
     columns = []
-    for i, (_, sigma) in enumerate(motions):
+    for i, (_, sigma) in enumerate(kinematics):
         step = max(_SIGMA2_STEP, _SIGMA2_PART * sigma**2)
         columns += [at(i, _V_STEP, 0.0) - at(i, -_V_STEP, 0.0), at(i, 0.0, step) - at(i, 0.0, -step)]
     return np.column_stack(columns) / error[:, None]

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mangrove.codes import LineStatus
 from mangrove.physics.lines import EW_HALF_WIDTH, LineList
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.composition import Composition
 from mangrove.spectra.fit.line_errors import line_weight_factor
 from mangrove.spectra.fit.line_profiles import line_profiles
-from mangrove.spectra.fit.results import LINE_MASKED, LINE_OK, LINE_OUTSIDE
-from mangrove.spectra.fit.solution import START_SIGMA_GAS, Fit
+from mangrove.spectra.fit.solution import START_SIGMA_GAS, FittedSpectrum
 
 #: A line whose centre is nearer to an end of the range, pixels, lies outside.
 _LINE_MARGIN = 4
@@ -19,7 +19,7 @@ _MIN_COVERED = 0.5
 _TINY = 1e-300
 
 
-def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
+def measured_lines(fit: FittedSpectrum, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
     """The columns of the lines, shape (n_line,) each, NaN where the status is not ok, and those of their components.
 
     Parameters
@@ -29,15 +29,15 @@ def measured_lines(fit: Fit, factor: float, draws: Sequence[Composition]) -> dic
     draws : sequence of Composition
         Noisy copies of the model.
     """
-    v_gas, sigma_gas = fit.gas_motion
+    v_gas, sigma_gas = fit.gas_kinematics
     status = line_status_of(fit.spectrum, fit.lines, v_gas, sigma_gas)
     # What had no template, as its partner seemed to lie outside, has no flux.
-    status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LINE_OUTSIDE
-    seen = status == LINE_OK
+    status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LineStatus.OUTSIDE_RANGE
+    seen = status == LineStatus.OK
     parts, part_errors, flux, flux_err = _fluxes(fit, factor)
     flux, flux_err = (np.where(seen, values, np.nan) for values in (flux, flux_err))
     windows = _ew_windows(fit.spectrum.wave, fit.lines.wave * np.exp(v_gas / C_KMS))
-    continuum = np.where(seen, windows @ fit.starlight, np.nan)
+    continuum = np.where(seen, windows @ fit.stellar_continuum, np.nan)
     # Both widths are in the observed frame until divided by 1 + z; a continuum of zero has no equivalent width.
     per_ew = np.where(continuum > 0, continuum * (1.0 + fit.z), np.nan)
     ew = flux / per_ew
@@ -63,16 +63,16 @@ def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: floa
         Of the gas, km/s; the line spread is added to its dispersion.
     """
     centre = lines.wave * np.exp(velocity / C_KMS)
-    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.sigma) / centre)
+    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.lsf_sigma) / centre)
     offset = np.log(spectrum.wave[:, None] / centre)
     profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
     covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
-    status = np.where(covered >= _MIN_COVERED, LINE_OK, LINE_MASKED).astype(np.int8)
+    status = np.where(covered >= _MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
     place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
-    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LINE_OUTSIDE
+    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
     # A tied line is measured through its partner; without the partner there is nothing to tie it to.
-    partner_outside = status[lines.partner] == LINE_OUTSIDE
-    status[partner_outside] = LINE_OUTSIDE
+    partner_outside = status[lines.partner] == LineStatus.OUTSIDE_RANGE
+    status[partner_outside] = LineStatus.OUTSIDE_RANGE
     return status
 
 
@@ -81,15 +81,15 @@ def pixel_width(wave, z: float, velocity: float, log_step: float):
     return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
 
 
-def _fluxes(fit: Fit, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def _fluxes(fit: FittedSpectrum, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Flux and error of each component of each line, shape (n_component, n_line), and of each line, shape (n_line,).
 
     NaN where the fit has no template for it.
     """
-    gas, lines, motions = fit.solution.gas, fit.lines, fit.solution.motions[1:]
+    gas, lines, kinematics = fit.solution.gas, fit.lines, fit.solution.kinematics[1:]
     shape = fit.settings.n_component, len(lines.name)
     at = gas.component, gas.free
-    velocity = motions[np.searchsorted(gas.components, gas.component), 0]
+    velocity = kinematics[np.searchsorted(gas.components, gas.component), 0]
     # Templates sum to 1 over pixels, and the flux of a line is over wavelength.
     width = pixel_width(lines.wave[gas.free], fit.z, velocity, fit.spectrum.log_step)
     flux, error = np.full(shape, np.nan), np.full(shape, np.nan)
@@ -109,12 +109,12 @@ def _ew_windows(wave, centre) -> np.ndarray:
     return near / np.maximum(near.sum(axis=1, keepdims=True), 1)
 
 
-def _continuum_scatter(fit: Fit, draws, windows) -> np.ndarray:
-    """Relative scatter of the starlight at each line over noisy copies of the model, shape (n_line,); NaN if it has none.
+def _continuum_scatter(fit: FittedSpectrum, draws, windows) -> np.ndarray:
+    """Relative scatter of the stellar continuum at each line over noisy copies of the model, shape (n_line,); NaN without it.
 
     Over the good pixels of the lines' windows.
     """
     good, error = fit.spectrum.good, fit.spectrum.error[fit.spectrum.good]
-    mean = np.array([windows[:, good] @ (fit.solution.problem.starlight(draw) * error) for draw in draws])
+    mean = np.array([windows[:, good] @ (fit.solution.problem.stellar_continuum(draw) * error) for draw in draws])
     level = mean.mean(axis=0)
     return mean.std(axis=0, ddof=1) / np.where(level > 0, level, np.nan)

@@ -3,11 +3,11 @@
 import numpy as np
 from scipy.stats import chi2 as chi2_distribution
 
+from mangrove.codes import LineShape
 from mangrove.physics.lines import BROAD_LINES, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
-from mangrove.spectra.fit.results import DOUBLET_RATIO_REJECTED, NOT_ONE_GAUSSIAN
-from mangrove.spectra.fit.solution import Fit
+from mangrove.spectra.fit.solution import FittedSpectrum
 from mangrove.spectra.fit.templates import BROAD
 
 #: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s: for
@@ -25,7 +25,7 @@ FLUX_FLOOR, PROFILE_FLOOR = 0.01, 0.03
 DETECTED = 5.0
 
 
-def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
+def line_profiles(fit: FittedSpectrum, seen, parts, flux) -> dict[str, np.ndarray]:
     """What the residuals about each line say, shape (n_line,) each; NaN, and no bit, where a line is not seen.
 
     Parameters
@@ -40,14 +40,14 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
     Returns
     -------
     line_flux_sum, line_flux_sum_err
-        The flux without its profile: data minus starlight minus the other lines, summed over the good pixels of the
+        The flux without its profile: data minus the stellar continuum and the other lines, summed over the good pixels of the
         window; the fitted profile stands in for the others.
     line_residual
         ``line_flux_sum`` minus the flux, over the error.
     line_chi2
         Mean square of the residual over the error in the window.
     line_shape
-        Bits NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
+        Bits of :class:`mangrove.codes.LineShape`.
     """
     data = _Residuals(fit)
     core, whole, *wide = _windows(fit)
@@ -61,7 +61,7 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
         odd |= np.abs(wings) > MAX_RESIDUAL * np.hypot(wings_error, FLUX_FLOOR * flux)
     rejected = _rejected_ratios(fit, data, parts, flux)
     rejected &= is_line[fit.lines.partner]
-    bits = NOT_ONE_GAUSSIAN * (odd & is_line) + DOUBLET_RATIO_REJECTED * rejected
+    bits = LineShape.NOT_ONE_GAUSSIAN * (odd & is_line) + LineShape.DOUBLET_RATIO_REJECTED * rejected
     columns = {
         "line_flux_sum": flux + excess,
         "line_flux_sum_err": error,
@@ -75,15 +75,15 @@ def line_profiles(fit: Fit, seen, parts, flux) -> dict[str, np.ndarray]:
 class _Residuals:
     """Data minus model of a fit, and what sums of it over windows tell."""
 
-    def __init__(self, fit: Fit):
+    def __init__(self, fit: FittedSpectrum):
         spectrum = fit.spectrum
         self.good, self.emission = spectrum.good, fit.emission
-        self.value = np.where(self.good, spectrum.flux - fit.starlight - self.emission, 0.0)
+        self.value = np.where(self.good, spectrum.flux - fit.stellar_continuum - self.emission, 0.0)
         # Formal errors that are too small for the continuum are so for the lines.
         self.error = spectrum.error * max(robust_rms(fit.solution.residual), 1.0)
         #: Width of the pixels in the frame of the fluxes, Angstrom.
         self.width = spectrum.wave * (1.0 + fit.z) * spectrum.log_step
-        away = distance_to_lines(spectrum.wave, fit.lines, fit.gas_motion[0])
+        away = distance_to_lines(spectrum.wave, fit.lines, fit.gas_kinematics[0])
         self.free = self.good & (away > LEAST_SUM_HALF_WIDTH)
 
     def sums(self, windows) -> tuple[np.ndarray, np.ndarray]:
@@ -104,12 +104,12 @@ class _Residuals:
         return use @ (self.value**2 / (self.error**2 + (PROFILE_FLOOR * self.emission) ** 2)), use.sum(axis=1)
 
 
-def _windows(fit: Fit) -> list[np.ndarray]:
+def _windows(fit: FittedSpectrum) -> list[np.ndarray]:
     """Pixels about each line for chi2 and for the sum, and far about those that may be broad, shape (n_line, n_wave)."""
-    wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_motion
-    spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.sigma) / lines.wave
+    wave, lines, (velocity, _) = fit.spectrum.wave, fit.lines, fit.gas_kinematics
+    spread = C_KMS * np.interp(lines.wave, wave, fit.spectrum.lsf_sigma) / lines.wave
     half = np.zeros(len(lines.name))
-    for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True):
+    for component, (v, sigma) in zip(fit.solution.gas.components, fit.solution.kinematics[1:], strict=True):
         if component != BROAD:
             half = np.maximum(half, abs(v - velocity) + WINDOW_SIGMA * np.hypot(sigma, spread))
     away = np.abs(C_KMS * np.log(wave / lines.wave[:, None]) - velocity)
@@ -118,26 +118,26 @@ def _windows(fit: Fit) -> list[np.ndarray]:
     return near + [broad & (away < width) for width in WIDE_HALF_WIDTHS]
 
 
-def _rejected_ratios(fit: Fit, data: _Residuals, parts, flux) -> np.ndarray:
+def _rejected_ratios(fit: FittedSpectrum, data: _Residuals, parts, flux) -> np.ndarray:
     """Whether the lines of a doublet ask for another ratio than the one that ties them, shape (n_line,)."""
-    lines, motions = fit.lines, dict(zip(fit.solution.gas.components, fit.solution.motions[1:], strict=True))
+    lines, kinematics = fit.lines, dict(zip(fit.solution.gas.components, fit.solution.kinematics[1:], strict=True))
     rejected = np.zeros(len(lines.name), bool)
     tied = np.flatnonzero((lines.partner != np.arange(rejected.size)) & np.isfinite(flux) & (flux > 0))
     for weak in tied:
         strong = lines.partner[weak]
-        (low, low_err), (high, high_err) = (_missing(fit, data, parts[:, i], motions, i) for i in (weak, strong))
+        (low, low_err), (high, high_err) = (_missing(fit, data, parts[:, i], kinematics, i) for i in (weak, strong))
         error = np.sqrt(low_err**2 + (lines.ratio[weak] * high_err) ** 2 + (FLUX_FLOOR * flux[weak]) ** 2)
         rejected[[weak, strong]] |= abs(low - lines.ratio[weak] * high) > MAX_RATIO_RESIDUAL * error
     return rejected
 
 
-def _missing(fit: Fit, data: _Residuals, parts, motions, line: int) -> tuple[float, float]:
+def _missing(fit: FittedSpectrum, data: _Residuals, parts, kinematics, line: int) -> tuple[float, float]:
     """Flux of a line's own profile in the residual, and its error."""
     wave, centre = fit.spectrum.wave, fit.lines.wave[line]
-    spread = np.interp(centre, wave, fit.spectrum.sigma) / centre * C_KMS
+    spread = np.interp(centre, wave, fit.spectrum.lsf_sigma) / centre * C_KMS
     velocity = C_KMS * np.log(wave / centre)
     profile = np.zeros(wave.size)
-    for component, (v, sigma) in motions.items():
+    for component, (v, sigma) in kinematics.items():
         width = np.hypot(sigma, spread)
         profile += np.nan_to_num(parts[component]) / width * np.exp(-0.5 * ((velocity - v) / width) ** 2)
     profile /= np.sum(profile * data.width)

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.errors import SpectrumError
 from mangrove.physics.lines import LineList, distance_to_lines
 from mangrove.spectra.fit.alternation import Task, solve
@@ -11,23 +12,15 @@ from mangrove.spectra.fit.gas_components import choose_components
 from mangrove.spectra.fit.line_measurements import line_status_of, pixel_width
 from mangrove.spectra.fit.measurements import collect
 from mangrove.spectra.fit.residuals import robust_rms
-from mangrove.spectra.fit.results import (
-    ALL_MASKED,
-    LINE_OUTSIDE,
-    NO_CONTINUUM,
-    NOT_CONVERGED,
-    TOO_FEW_PIXELS,
-    FitResult,
-    no_fit,
-)
+from mangrove.spectra.fit.results import FitResult, no_fit
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import attenuation_at_pivot
-from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, Fit, Solution, total_emission
-from mangrove.spectra.fit.spectrum import Spectrum, shaped_starlight
+from mangrove.spectra.fit.solution import START_SIGMA_GAS, START_SIGMA_STAR, FittedSpectrum, Solution, total_emission
+from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates, gas_templates, with_components
 
 _MIN_PIXELS = 100
-#: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are no faults.
+#: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are real.
 _CLIP_FROM_LINE = 1500.0
 
 
@@ -76,9 +69,9 @@ def fit_spectrum(
     """
     n_good = int(spectrum.good.sum())
     if n_good < max(_MIN_PIXELS, settings.min_good_fraction * spectrum.good.size):
-        return no_fit(ALL_MASKED if n_good == 0 else TOO_FEW_PIXELS, n_good, stars, lines, settings)
+        return no_fit(FitStatus.ALL_MASKED if n_good == 0 else FitStatus.TOO_FEW_PIXELS, n_good, stars, lines, settings)
     if np.median(np.abs(spectrum.flux[spectrum.good])) == 0.0:
-        return no_fit(NO_CONTINUUM, n_good, stars, lines, settings)
+        return no_fit(FitStatus.NO_STELLAR_CONTINUUM, n_good, stars, lines, settings)
     task, v, sigma = Task(spectrum, stars, settings, guide), 0.0, START_SIGMA_STAR
     if guide is not None:
         v, sigma = guide.v, guide.sigma
@@ -88,10 +81,10 @@ def fit_spectrum(
     if clipped.any():
         spectrum = spectrum._replace(good=spectrum.good & ~clipped)
         task = task._replace(spectrum=spectrum)
-        solution = solve(task, solution.gas, solution.motions, solution.composition.theta)
-    if not np.all(np.isfinite(solution.motions)):
-        return no_fit(NOT_CONVERGED, n_good, stars, lines, settings)
-    return collect(Fit(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
+        solution = solve(task, solution.gas, solution.kinematics, solution.composition.theta)
+    if not np.all(np.isfinite(solution.kinematics)):
+        return no_fit(FitStatus.NOT_CONVERGED, n_good, stars, lines, settings)
+    return collect(FittedSpectrum(solution, spectrum, z, stars, lines, settings, guide), int(clipped.sum()), gain)
 
 
 def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, lines: LineList) -> Model:
@@ -104,25 +97,25 @@ def model_spectrum(spectrum: Spectrum, z: float, fit, stars: StellarTemplates, l
     """
     mixture = stars.flux @ fit.weights * attenuation_at_pivot(fit.ebv_star)
     theta = np.append(fit.ebv_star - fit.ebv_polynomial, fit.polynomial)
-    starlight = shaped_starlight(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
-    motions = np.column_stack([fit.component_v, fit.component_sigma])
-    used = np.flatnonzero(np.isfinite(motions[:, 0]))
+    stellar_continuum = shaped_stellar_continuum(mixture, theta, spectrum, stars, fit.v_star, fit.sigma_star_fit)
+    kinematics = np.column_stack([fit.component_v, fit.component_sigma])
+    used = np.flatnonzero(np.isfinite(kinematics[:, 0]))
     flux = np.asarray(fit.component_flux)
     gas = with_components(_gas(spectrum, stars, lines), lines, used[1:])
-    width = pixel_width(lines.wave[gas.free], z, motions[gas.component, 0], spectrum.log_step)
+    width = pixel_width(lines.wave[gas.free], z, kinematics[gas.component, 0], spectrum.log_step)
     weights = flux[gas.component, gas.free] / width
-    return Model(starlight, total_emission(gas, weights, spectrum, stars, motions[used]))
+    return Model(stellar_continuum, total_emission(gas, weights, spectrum, stars, kinematics[used]))
 
 
 def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTemplates:
     """Templates of the lines in the range at the line spread of the data, of one component."""
-    inside = line_status_of(spectrum, lines) != LINE_OUTSIDE
+    inside = line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
     if not inside.any():
         raise SpectrumError(
             f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom "
             "of the fit, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
-    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.sigma))
+    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
 
 
 def _outliers(solution: Solution, spectrum: Spectrum, lines: LineList, limit: float) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from mangrove.physics.night_sky import night_sky
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.observed import corrected
 
 
 def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSettings, seed: int = 0) -> Spectrum:
@@ -23,16 +23,14 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
     """
     rest = wave / (1.0 + z)
     use = (rest >= settings.rest_range[0]) & (rest <= settings.rest_range[1])
-    sky = night_sky(wave[use], settings.sky_half_width)
-    good = (np.asarray(mask)[use] == 0) & (ivar[use] > 0) & np.isfinite(flux[use]) & ~sky
-    error = np.where(good, 1.0 / np.sqrt(np.where(good, ivar[use], 1.0)), 0.0) / transmission[use]
+    fitted = (values[use] for values in (wave, flux, ivar, np.asarray(mask), transmission))
+    values, error, good = corrected(*fitted, settings.sky_half_width)
     # pPXF wants a finite, positive error everywhere; masked pixels do not count.
     error[~good] = error[good].max() if good.any() else 1.0
-    values = np.where(good, flux[use], 0.0).astype(float) / transmission[use]
-    return Spectrum(rest[use], values, error, good, fill_line_spread(wave, lsf)[use] / (1.0 + z), seed)
+    return Spectrum(rest[use], values, error, good, fill_lsf(wave, lsf)[use] / (1.0 + z), seed)
 
 
-def fill_line_spread(wave, lsf) -> np.ndarray:
-    """Line spread, shape (n_wave,), interpolated over pixels without one (0); unchanged if no pixel has one."""
+def fill_lsf(wave, lsf) -> np.ndarray:
+    """Line spread function (LSF), shape (n_wave,), interpolated over pixels without one (0); unchanged if no pixel has one."""
     known = lsf > 0
     return np.interp(wave, wave[known], lsf[known]) if known.any() else np.asarray(lsf, float)

@@ -1,42 +1,27 @@
-"""Outcome of one fit: its numbers, and what the codes of its status mean."""
+"""Outcome of one fit: its numbers."""
 
 from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import FitStatus, GasModel, LineStatus
 from mangrove.physics.lines import LineList
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, StellarTemplates
 
-(
-    OK,
-    TOO_FEW_PIXELS,
-    ALL_MASKED,
-    NOT_CONVERGED,
-    V_AT_BOUND,
-    SIGMA_AT_BOUND,
-    SIGMA_BELOW_LSF,
-    NO_CONTINUUM,
-    GAS_AT_BOUND,
-) = range(9)
-LINE_OK, LINE_OUTSIDE, LINE_MASKED, LINE_NO_FIT = range(4)
-#: Bits: what the data say against the profile of a line.
-NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED = 1, 2
-#: What the gas is made of.
-NO_GAS_MODEL, ONE_GAUSSIAN, TWO_GAUSSIANS, ONE_AND_BROAD, TWO_AND_BROAD = range(5)
-#: By its components.
+#: What the gas is made of, by its components.
 GAS_MODEL = {
-    (MAIN,): ONE_GAUSSIAN,
-    (MAIN, SECOND): TWO_GAUSSIANS,
-    (MAIN, BROAD): ONE_AND_BROAD,
-    (MAIN, SECOND, BROAD): TWO_AND_BROAD,
+    (MAIN,): GasModel.ONE_GAUSSIAN,
+    (MAIN, SECOND): GasModel.TWO_GAUSSIANS,
+    (MAIN, BROAD): GasModel.ONE_AND_BROAD,
+    (MAIN, SECOND, BROAD): GasModel.TWO_AND_BROAD,
 }
 
 
 class FitResult(NamedTuple):
     """Outcome of one fit; units as in the artefact 'fit', of which these are the columns."""
 
-    status: int
+    status: FitStatus
     v_star: float
     v_star_err: float
     sigma_star: float
@@ -47,7 +32,7 @@ class FitResult(NamedTuple):
     v_gas_err: float
     sigma_gas: float
     sigma_gas_err: float
-    gas_model: int
+    gas_model: GasModel
     gas_bic_gain: float
     component_v: np.ndarray
     component_v_err: np.ndarray
@@ -82,7 +67,9 @@ class FitResult(NamedTuple):
     ebv_draw: np.ndarray
 
 
-def no_fit(status: int, n_pixel: int, stars: StellarTemplates, lines: LineList, settings: FitSettings) -> FitResult:
+def no_fit(
+    status: FitStatus, n_pixel: int, stars: StellarTemplates, lines: LineList, settings: FitSettings
+) -> FitResult:
     """The result of a spectrum that was not fitted: numbers are NaN, ``status`` says why."""
     n_line, n_template, n_component = len(lines.name), stars.flux.shape[1], settings.n_component
     shapes = {
@@ -94,9 +81,9 @@ def no_fit(status: int, n_pixel: int, stars: StellarTemplates, lines: LineList, 
     }
     known = {
         "status": status,
-        "gas_model": NO_GAS_MODEL,
+        "gas_model": GasModel.NONE,
         "gas_bic_gain": 0.0,
-        "line_status": np.full(n_line, LINE_NO_FIT, np.int8),
+        "line_status": np.full(n_line, LineStatus.NO_FIT, np.int8),
         "line_shape": np.zeros(n_line, np.uint8),
         "noise_scale": 1.0,
         "n_pixel": n_pixel,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mangrove.spectra.fit.composition import Continuum
+from mangrove.spectra.fit.composition import ContinuumSettings
 from mangrove.spectra.fit.templates import BROAD
 
 
@@ -48,7 +48,7 @@ class FitSettings(NamedTuple):
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any]) -> "FitSettings":
-        """The settings from a rule's params, which have the same names."""
+        """The settings from a rule's params or the attributes of an artefact 'fit', which have the same names."""
         chosen = {name: params[name] for name in cls._fields}
         return cls(**chosen | {"rest_range": tuple(params["rest_range"])})
 
@@ -58,7 +58,9 @@ class FitSettings(NamedTuple):
         return BROAD + 1 if self.broad_lines else self.gas_components
 
     @property
-    def continuum(self) -> Continuum:
-        """What shapes the starlight."""
+    def continuum(self) -> ContinuumSettings:
+        """What shapes the stellar continuum."""
         dust = self.attenuation == "calzetti"
-        return Continuum(dust, self.polynomial_degree, self.calibration_error if dust else 0.0, self.regularisation)
+        return ContinuumSettings(
+            dust, self.polynomial_degree, self.calibration_error if dust else 0.0, self.regularisation
+        )

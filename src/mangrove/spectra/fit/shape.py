@@ -1,7 +1,8 @@
-"""What shapes the starlight beside the populations: dust relative to a pivot, and the polynomial."""
+"""What shapes the stellar continuum beside the populations: dust relative to a pivot, and the polynomial."""
 
 import numpy as np
 
+from mangrove.physics.constants import LN10
 from mangrove.physics.dust import calzetti
 
 #: The polynomial stays above this.
@@ -17,7 +18,7 @@ def legendre(n: int, degree: int) -> np.ndarray:
 
 def relative_curve(wave) -> np.ndarray:
     """Optical depth per E(B-V) relative to that at :data:`PIVOT`, Calzetti et al. (2000)."""
-    return 0.4 * np.log(10.0) * (calzetti(wave) - calzetti(PIVOT))
+    return 0.4 * LN10 * (calzetti(wave) - calzetti(PIVOT))
 
 
 def attenuation_at_pivot(ebv):

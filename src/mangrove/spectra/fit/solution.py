@@ -1,4 +1,4 @@
-"""The solution of one spectrum, what it is of, and the limits of its motions."""
+"""The solution of one spectrum, what it is of, and the limits of its kinematics."""
 
 from functools import cached_property
 from typing import NamedTuple
@@ -6,20 +6,16 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.physics.lines import LineList
+from mangrove.spectra.fit.bounds import SIGMA_STAR_BOUND
 from mangrove.spectra.fit.composition import Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
-from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_starlight
+from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
-#: Bounds of the dispersions, km/s: of the stars, and of each component of the gas.
-SIGMA_STAR_BOUND = (1.0, 600.0)
-SIGMA_GAS_BOUND = (1.0, 350.0)
-SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
+#: Dispersions from which a fit starts, km/s.
 START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
-#: pPXF stops within this part of a bound.
-NEAR_BOUND = 0.999
 
-#: Starlight below this part of the median flux is the rounding error of a difference.
+#: A stellar continuum below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9
 
 
@@ -30,14 +26,14 @@ class Solution(NamedTuple):
     ----------
     gas : GasTemplates
         Of the components that it has.
-    motions, errors : ndarray, shape (1 + n_component, 2)
+    kinematics, errors : ndarray, shape (1 + n_component, 2)
         Velocity and dispersion of the stars and of each of ``gas.components``, km/s, and pPXF's formal errors.
     problem, composition
-        At these motions: the model of the fit.
+        At these kinematics: the model of the fit.
     """
 
     gas: GasTemplates
-    motions: np.ndarray
+    kinematics: np.ndarray
     errors: np.ndarray
     problem: LinearProblem
     composition: Composition
@@ -55,13 +51,13 @@ class Solution(NamedTuple):
 
     @property
     def n_free(self) -> int:
-        """Weights that are positive, motions of the gas, and the coefficients of the polynomial."""
+        """Weights that are positive, kinematics of the gas, and the coefficients of the polynomial."""
         weights = np.count_nonzero(self.composition.weights) + np.count_nonzero(self.composition.gas)
         return weights + 2 * len(self.gas.components) + self.composition.theta.size - 1
 
 
-class Fit:
-    """A solution and what it is of."""
+class FittedSpectrum:
+    """A spectrum, its solution, and what it was solved with."""
 
     def __init__(
         self,
@@ -77,46 +73,46 @@ class Fit:
         self.stars, self.lines, self.settings, self.guide = stars, lines, settings, guide
 
     @property
-    def star_motion(self) -> tuple[float, float]:
+    def star_kinematics(self) -> tuple[float, float]:
         """Velocity and broadening of the stars, km/s."""
-        return tuple(self.solution.motions[0])
+        return tuple(self.solution.kinematics[0])
 
     @property
-    def gas_motion(self) -> tuple[float, float]:
+    def gas_kinematics(self) -> tuple[float, float]:
         """Velocity and dispersion of the first component of the gas, km/s."""
-        return tuple(self.solution.motions[1])
+        return tuple(self.solution.kinematics[1])
 
     @cached_property
-    def starlight(self) -> np.ndarray:
+    def stellar_continuum(self) -> np.ndarray:
         """Of the best fit, shape (n_wave,)."""
         best = self.solution.composition
-        starlight = shaped_starlight(
-            self.stars.flux @ best.weights, best.theta, self.spectrum, self.stars, *self.star_motion
+        continuum = shaped_stellar_continuum(
+            self.stars.flux @ best.weights, best.theta, self.spectrum, self.stars, *self.star_kinematics
         )
         norm = np.median(np.abs(self.spectrum.flux[self.spectrum.good]))
-        return np.where(np.abs(starlight) < _ROUNDING * norm, 0.0, starlight)
+        return np.where(np.abs(continuum) < _ROUNDING * norm, 0.0, continuum)
 
     @cached_property
     def emission(self) -> np.ndarray:
         """All lines of the best fit, shape (n_wave,)."""
-        return self.emission_of(self.solution.motions[1:])
+        return self.emission_of(self.solution.kinematics[1:])
 
-    def emission_of(self, motions) -> np.ndarray:
-        """The lines as they were if they moved so, shape (n_wave,); ``motions`` of shape (n_component, 2), km/s."""
-        return total_emission(self.solution.gas, self.solution.composition.gas, self.spectrum, self.stars, motions)
+    def emission_of(self, kinematics) -> np.ndarray:
+        """The lines as they were if they moved so, shape (n_wave,); ``kinematics`` of shape (n_component, 2), km/s."""
+        return total_emission(self.solution.gas, self.solution.composition.gas, self.spectrum, self.stars, kinematics)
 
 
-def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: StellarTemplates, motions) -> np.ndarray:
+def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: StellarTemplates, kinematics) -> np.ndarray:
     """Gas templates times weights on the pixels of the data, shape (n_wave,).
 
     Parameters
     ----------
-    motions : array_like, shape (n_component, 2)
+    kinematics : array_like, shape (n_component, 2)
         Velocity and dispersion of each of ``gas.components``, km/s.
     """
     sums = [gas.flux @ np.where(gas.component == component, weights, 0.0) for component in gas.components]
     one_each = GasTemplates(np.column_stack(sums), np.zeros(len(sums), int), np.array(gas.components))
-    return moving_gas(one_each, spectrum, stars, motions).sum(axis=1)
+    return moving_gas(one_each, spectrum, stars, kinematics).sum(axis=1)
 
 
 def star_bounds(settings: FitSettings, guide: Guide | None) -> list[tuple[float, float]]:

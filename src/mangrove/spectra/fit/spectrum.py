@@ -19,8 +19,8 @@ class Spectrum(NamedTuple):
     flux, error : ndarray, shape (n_wave,)
         Flux density (observed frame) and its standard deviation; finite everywhere.
     good : ndarray of bool, shape (n_wave,)
-    sigma : ndarray, shape (n_wave,)
-        Line spread, Gaussian sigma, Angstrom, in the frame of ``wave``.
+    lsf_sigma : ndarray, shape (n_wave,)
+        Gaussian sigma of the line spread function (LSF), Angstrom, in the frame of ``wave``.
     seed : int
         Of the draws of its composition.
     """
@@ -29,7 +29,7 @@ class Spectrum(NamedTuple):
     flux: np.ndarray
     error: np.ndarray
     good: np.ndarray
-    sigma: np.ndarray
+    lsf_sigma: np.ndarray
     seed: int = 0
 
     @property
@@ -45,23 +45,23 @@ def on_data(templates, spectrum, stars, velocity: float, sigma: float) -> np.nda
     return broadened[start : start + spectrum.wave.size]
 
 
-def moving_gas(gas: GasTemplates, spectrum, stars, motions) -> np.ndarray:
-    """Gas templates on the pixels of the data, each with the motion of its component, shape (n_wave, n_gas).
+def moving_gas(gas: GasTemplates, spectrum, stars, kinematics) -> np.ndarray:
+    """Gas templates on the pixels of the data, each with the kinematics of its component, shape (n_wave, n_gas).
 
     Parameters
     ----------
-    motions : array_like, shape (n_component, 2)
+    kinematics : array_like, shape (n_component, 2)
         Velocity and dispersion of each of ``gas.components``, km/s.
     """
     moved = np.empty((spectrum.wave.size, gas.component.size))
-    for component, motion in zip(gas.components, motions, strict=True):
+    for component, (velocity, sigma) in zip(gas.components, kinematics, strict=True):
         of_it = gas.component == component
-        moved[:, of_it] = on_data(gas.flux[:, of_it], spectrum, stars, *motion)
+        moved[:, of_it] = on_data(gas.flux[:, of_it], spectrum, stars, velocity, sigma)
     return moved
 
 
-def shaped_starlight(mixture, theta, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
-    """Starlight on the pixels of the data, shape (n_wave,): broadened, shifted, and then shaped.
+def shaped_stellar_continuum(mixture, theta, spectrum, stars, velocity: float, sigma: float) -> np.ndarray:
+    """Stellar continuum on the pixels of the data, shape (n_wave,): broadened, shifted, and then shaped.
 
     Dust and polynomial multiply the light after the broadening, as pPXF's own multiplicative polynomials do: what the
     polynomial stands for, the calibration, belongs to the pixels of the data.

@@ -1,6 +1,5 @@
-"""A finished fit read back: its settings, and what its model spectra need."""
+"""A finished fit read back: what its model spectra need."""
 
-import json
 from typing import NamedTuple
 
 import numpy as np
@@ -45,13 +44,6 @@ def stored_fit(fit: Artefact, i: int) -> StoredFit:
     return StoredFit(**{name: fit[name][i] for name in StoredFit._fields})
 
 
-def stored_settings(fit: Artefact) -> FitSettings:
-    """The settings with which an artefact 'fit' was made."""
-    params = json.loads(fit.attrs["params"])
-    chosen = {name: params[name] for name in FitSettings._fields}
-    return FitSettings(**chosen | {"rest_range": tuple(params["rest_range"])})
-
-
 def fitted_spectra(extract: Artefact, fit: Artefact) -> tuple[GalaxyFit, list[Spectrum]]:
     """Templates and spectra as the fit saw them (see :func:`mangrove.spectra.fit.galaxy_fit.prepare_galaxy`).
 
@@ -60,9 +52,9 @@ def fitted_spectra(extract: Artefact, fit: Artefact) -> tuple[GalaxyFit, list[Sp
     extract, fit : Artefact
         Of one galaxy; ``extract`` with wave, flux, ivar, mask and lsf.
     """
-    params = json.loads(fit.attrs["params"])
-    ebv = params["ebv"] * params["ebv_scale"]
-    return prepare_galaxy(extract, params["z"], ebv, params["templates"], stored_settings(fit))
+    about = fit.attrs
+    ebv = about["ebv_galactic"] * about["ebv_scale"]
+    return prepare_galaxy(extract, about["z"], ebv, about["templates"], FitSettings.from_params(about))
 
 
 def stored_model(fit: Artefact, i: int, galaxy: GalaxyFit, spectrum: Spectrum) -> Model | None:

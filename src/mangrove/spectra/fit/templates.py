@@ -1,4 +1,4 @@
-"""Templates of stars and gas at the line spread of the data."""
+"""Templates of stars and gas with the line spread function (LSF) of the data."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -35,15 +35,15 @@ class StellarTemplates(NamedTuple):
         Vacuum, rest frame, Angstrom, log-linear.
     flux : ndarray, shape (n_wave, n_template)
         Flux density in the units of the library; template = metallicity-major, age-minor.
-    sigma : ndarray, shape (n_wave,)
-        Line spread of the templates as they are here, Gaussian sigma, Angstrom.
+    lsf_sigma : ndarray, shape (n_wave,)
+        Gaussian sigma of the line spread function (LSF) of the templates as they are here, Angstrom.
     age, metallicity : ndarray, shape (n_template,)
         Gyr; dex.
     """
 
     wave: np.ndarray
     flux: np.ndarray
-    sigma: np.ndarray
+    lsf_sigma: np.ndarray
     age: np.ndarray
     metallicity: np.ndarray
 
@@ -71,18 +71,18 @@ class GasTemplates(NamedTuple):
         return tuple(sorted({MAIN, *self.component.tolist()}))
 
 
-def match_line_spread(library: SspLibrary, log_step: float, wave, sigma_data, rest_range=None) -> StellarTemplates:
-    """Templates on the data's step, convolved to the data's line spread where they are finer.
+def match_lsf(library: SspLibrary, log_step: float, wave, sigma_data, rest_range=None) -> StellarTemplates:
+    """Templates on the data's step, convolved to the data's LSF where they are finer.
 
     Where the library is coarser than the data it stays as it is (deconvolution amplifies noise): the fit corrects
-    the dispersion instead, from ``sigma`` of the result.
+    the dispersion instead, from ``lsf_sigma`` of the result.
 
     Parameters
     ----------
     log_step : float
         Step of the data in ln(wavelength).
     wave, sigma_data : ndarray, shape (n,)
-        Rest wavelength and rest-frame line spread of the data, Gaussian sigma, both Angstrom, vacuum.
+        Rest wavelength and rest-frame LSF of the data, Gaussian sigma, both Angstrom, vacuum.
     rest_range : tuple of float, optional
         Fitted range, Angstrom; the templates are cut to it with a margin of 2 %. The whole library if not given.
 
@@ -102,7 +102,7 @@ def match_line_spread(library: SspLibrary, log_step: float, wave, sigma_data, re
 
 
 def gas_templates(lines: LineList, use, wave, sigma) -> GasTemplates:
-    """Gaussian emission lines at the line spread of the data.
+    """Gaussian emission lines with the LSF of the data.
 
     Parameters
     ----------
@@ -111,11 +111,11 @@ def gas_templates(lines: LineList, use, wave, sigma) -> GasTemplates:
     wave : ndarray, shape (n_wave,)
         Vacuum, rest frame, Angstrom, log-linear.
     sigma : ndarray, shape (n_line,)
-        Rest-frame line spread at each line, pixel included, Angstrom.
+        Rest-frame LSF at each line, pixel included, Angstrom.
     """
     ln = np.log(np.asarray(wave))
     step = (ln[-1] - ln[0]) / (ln.size - 1)
-    # The line spread includes the pixel: a Gaussian without it, integrated over pixels, has the right shape.
+    # The LSF includes the pixel: a Gaussian without it, integrated over pixels, has the right shape.
     narrow = np.sqrt(np.maximum((sigma / lines.wave) ** 2 - step**2 / 12.0, (0.1 * step) ** 2))
     edges = np.append(ln - 0.5 * step, ln[-1] + 0.5 * step)
     profile = np.diff(ndtr((edges[:, None] - np.log(lines.wave)) / narrow), axis=0)

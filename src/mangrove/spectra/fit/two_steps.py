@@ -5,13 +5,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import FitStatus
 from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
-from mangrove.spectra.fit.results import GAS_AT_BOUND, OK, SIGMA_BELOW_LSF, FitResult
+from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.spectrum import Spectrum
 
 #: Of a dispersion below the line spread, the broadening of the templates is as good as any.
-_TRUSTED = (OK, GAS_AT_BOUND, SIGMA_BELOW_LSF)
+_TRUSTED = (FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.SIGMA_BELOW_LINE_SPREAD)
 
 
 class GuidedFits(NamedTuple):

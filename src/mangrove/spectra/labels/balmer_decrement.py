@@ -2,22 +2,23 @@
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
+from mangrove.physics.constants import LN10
 from mangrove.physics.dust import cardelli
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where
+from mangrove.spectra.labels.label import Label, flag_where
 
 #: Halpha/Hbeta of case B at 10,000 K and 100 cm-3 (Osterbrock & Ferland 2006).
 INTRINSIC_DECREMENT = 2.86
 
-_LN10 = np.log(10.0)
 #: Error of log10 of the decrement when one of the lines has a signal to noise of 2.
-_FAINT = 0.5 / _LN10
+_FAINT = 0.5 / LN10
 
 
 def balmer_curve() -> tuple[float, float]:
     """A/E(B-V) of Cardelli et al. at Halpha and at Hbeta."""
     lines = fit_lines()
-    halpha, hbeta = cardelli(lines.wave[[lines.index("Halpha-6565"), lines.index("Hbeta-4863")]])
+    halpha, hbeta = cardelli(lines.wave[[lines.index("Halpha_6565"), lines.index("Hbeta_4863")]])
     return float(halpha), float(hbeta)
 
 
@@ -66,7 +67,7 @@ def corrected_halpha(halpha, halpha_err, hbeta, hbeta_err) -> Label:
     gain = k_halpha / (k_hbeta - k_halpha)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = np.log10(halpha) + 0.4 * k_halpha * np.maximum(ebv.value, 0.0)
-        error = np.hypot((1.0 + gain) * halpha_err / halpha, gain * hbeta_err / hbeta) / _LN10
+        error = np.hypot((1.0 + gain) * halpha_err / halpha, gain * hbeta_err / hbeta) / LN10
     missing = ~np.isfinite(ebv.value)
     value, error = (np.where(missing, np.nan, part) for part in (value, error))
     return Label(value, error, ebv.flag)
@@ -80,4 +81,4 @@ def _log_ratio(top, top_err, bottom, bottom_err):
     known = ~(missing | negative)
     top, bottom = (np.where(known, a, np.nan) for a in (top, bottom))
     flag = flag_where(missing, LabelFlag.LINE_MISSING) | flag_where(negative, LabelFlag.LINE_NEGATIVE)
-    return np.log10(top / bottom), np.hypot(top_err / top, bottom_err / bottom) / _LN10, flag
+    return np.log10(top / bottom), np.hypot(top_err / top, bottom_err / bottom) / LN10, flag

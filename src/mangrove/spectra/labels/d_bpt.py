@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.physics.bpt import MIN_LINE_SNR, bpt_distance, bpt_lines, bpt_ratios, curve_normal
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where
-
-_LN10 = np.log(10.0)
+from mangrove.physics.constants import LN10
+from mangrove.spectra.labels.label import Label, flag_where
 
 
 def d_bpt(flux, error, line) -> Label:
@@ -27,7 +27,7 @@ def d_bpt(flux, error, line) -> Label:
     x, y = bpt_ratios(flux, error, line, 0.0)
     flux, error = bpt_lines(flux, error, line)
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = error / np.abs(flux) / _LN10
+        relative = error / np.abs(flux) / LN10
     error_x, error_y = np.hypot(relative[:, 0], relative[:, 1]), np.hypot(relative[:, 2], relative[:, 3])
     normal_x, normal_y = curve_normal(x, y)
     missing = ~np.all(np.isfinite(flux), axis=1)

@@ -4,32 +4,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mangrove.physics.bpt import AGN, BPT_LINES, COMPOSITE, MIN_LINE_SNR, NONE, bpt_class, bpt_ratios
-from mangrove.spectra.fit.composition import MAX_EBV
-from mangrove.spectra.fit.results import (
-    ALL_MASKED,
-    DOUBLET_RATIO_REJECTED,
-    GAS_AT_BOUND,
-    LINE_OK,
-    NO_CONTINUUM,
-    NOT_CONVERGED,
-    NOT_ONE_GAUSSIAN,
-    SIGMA_AT_BOUND,
-    SIGMA_BELOW_LSF,
-    TOO_FEW_PIXELS,
-    V_AT_BOUND,
-)
+from mangrove.codes import BptClass, FitStatus, LabelFlag, LineShape, LineStatus
+from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios
+from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_GAS_BOUND
 from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
-from mangrove.spectra.labels.label import (
-    MAX_ERROR,
-    MAX_MOTION_ERROR,
-    Label,
-    LabelFlag,
-    flag_where,
-    undetermined,
-    with_flag,
-)
+from mangrove.spectra.labels.label import MAX_ERROR, MAX_KINEMATICS_ERROR, Label, flag_where, undetermined, with_flag
 from mangrove.spectra.labels.populations import TemplateTable, population_labels, population_values, scatter
 from mangrove.spectra.labels.surface_densities import (
     mass_surface_density,
@@ -40,21 +20,21 @@ from mangrove.spectra.labels.surface_densities import (
 
 #: Reduced chi2 from which on a fit is poor, as published.
 MAX_CHI2 = 2.0
-#: S/N of the best line above which the motions of the gas are measured.
+#: S/N of the best line above which the kinematics of the gas are measured.
 MIN_GAS_SNR = 5.0
-#: Lower end of the dispersions of the gas in the fit, km/s.
-MIN_SIGMA_GAS = 1.0
 
-_BALMER = ("Halpha-6565", "Hbeta-4863")
+_BALMER = ("Halpha_6565", "Hbeta_4863")
 #: Lines that the labels of the gas use.
 _LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
-_BOUNDS = (V_AT_BOUND, SIGMA_AT_BOUND)
+_BOUNDS = (FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
 #: Labels from emission lines; faint lines at a bound affect these, and not the labels of the stars.
 _OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 _OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _OF_YOUNG_STARS = ("log_sfr_density", "log_ssfr")
-_NOT_FITTED = (TOO_FEW_PIXELS, ALL_MASKED, NOT_CONVERGED)
+#: Classes whose Halpha is not from young stars alone.
+_OTHER_SOURCE = (BptClass.COMPOSITE, BptClass.AGN)
+_NOT_FITTED = (FitStatus.TOO_FEW_PIXELS, FitStatus.ALL_MASKED, FitStatus.NOT_CONVERGED)
 
 
 def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: float) -> dict[str, Label]:
@@ -74,18 +54,19 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     pixel_scale : float
         Side of a spaxel, arcsec.
     """
-    labels = population_labels(fit["weights"], fit["weights_draw"], table)
+    repeats = population_values(fit["weights_draw"], table)
+    labels = population_labels(fit["weights"], repeats, table)
     labels["ebv_star"] = _star_ebv(fit)
     balmer = balmer_lines(fit)
     labels["ebv_gas"] = gas_ebv(*balmer)
     labels["log_sfr_density"] = sfr_surface_density(*balmer, z, pixel_scale)
-    observed = _observed_ml(fit, labels["log_ml_r"], table)
+    observed = _observed_ml(fit, labels["log_ml_r"], repeats["log_ml_r"])
     labels["log_mass_density"] = mass_surface_density(observed, fit["r_flux"], fit["r_flux_err"], z, pixel_scale)
     labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
-    other_source = flag_where(np.isin(bpt_classes(fit, labels["d_bpt"]), (COMPOSITE, AGN)), LabelFlag.NOT_STAR_FORMING)
+    other_source = flag_where(np.isin(bpt_classes(fit, labels["d_bpt"]), _OTHER_SOURCE), LabelFlag.NOT_STAR_FORMING)
     common = fit_flag(fit["status"], fit["chi2_reduced"])
-    gas = flag_where(np.equal(fit["status"], GAS_AT_BOUND), LabelFlag.AT_BOUND)
+    gas = flag_where(np.equal(fit["status"], FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND)
     dark = _dark(fit["status"])
     for name, label in labels.items():
         flag = label.flag | common | (gas if name in _OF_GAS else 0) | (other_source if name in _OF_YOUNG_STARS else 0)
@@ -102,9 +83,9 @@ def balmer_lines(fit: Mapping) -> list[np.ndarray]:
 
 
 def bpt_classes(fit: Mapping, d_bpt: Label) -> np.ndarray:
-    """BPT class of every baxel, int8, a key of BPT_CLASS; none where ``d_bpt`` has the flag LOW_SNR or no value."""
+    """BPT class of every baxel, int8, codes of BptClass; NONE where ``d_bpt`` has the flag LOW_SNR or no value."""
     kind = bpt_class(*bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], 0.0))
-    return np.where(d_bpt.flag & np.uint32(LabelFlag.LOW_SNR), NONE, kind).astype(np.int8)
+    return np.where(d_bpt.flag & np.uint32(LabelFlag.LOW_SNR), BptClass.NONE, kind).astype(np.int8)
 
 
 def fit_flag(status, chi2_reduced) -> np.ndarray:
@@ -113,7 +94,7 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
     Parameters
     ----------
     status : ndarray, shape (n,)
-        Codes of :mod:`mangrove.spectra.fit.results`.
+        Codes of :class:`mangrove.codes.FitStatus`.
     chi2_reduced : ndarray, shape (n,)
     """
     flag = flag_where(np.isin(status, _NOT_FITTED), LabelFlag.NO_FIT)
@@ -122,16 +103,16 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star besides :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no starlight constrains it."""
-    return _dark(status) | flag_where(np.equal(status, SIGMA_BELOW_LSF), LabelFlag.BELOW_LINE_SPREAD)
+    """Flags of sigma_star besides :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no stellar continuum constrains it."""
+    return _dark(status) | flag_where(np.equal(status, FitStatus.SIGMA_BELOW_LINE_SPREAD), LabelFlag.BELOW_LINE_SPREAD)
 
 
-def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
+def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
     """Flags of v_star, sigma_star, v_gas and sigma_gas of every baxel, uint32 bits of LabelFlag, by name.
 
-    Beyond :func:`fit_flag`: NO_WEIGHTS where no starlight tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
+    Beyond :func:`fit_flag`: NO_WEIGHTS where no stellar continuum tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
     LOW_SNR where no line is above 5 sigma (gas) or an error is unknown or above
-    :data:`mangrove.spectra.labels.label.MAX_MOTION_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
+    :data:`mangrove.spectra.labels.label.MAX_KINEMATICS_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
     LINE_MISSING where there is no line at all.
 
     Parameters
@@ -140,19 +121,19 @@ def motion_flags(fit: Mapping) -> dict[str, np.ndarray]:
         The artefact 'fit': status, chi2_reduced, line_flux, line_flux_err, and the four with their errors.
     """
     status, common = fit["status"], fit_flag(fit["status"], fit["chi2_reduced"])
-    gas = flag_where(np.equal(status, GAS_AT_BOUND), LabelFlag.AT_BOUND) | _faint_gas(fit)
+    gas = flag_where(np.equal(status, FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND) | _faint_gas(fit)
     beyond = {
         "v_star": _dark(status),
         "sigma_star": dispersion_flag(status),
         "v_gas": gas,
-        "sigma_gas": gas | flag_where(fit["sigma_gas"] <= MIN_SIGMA_GAS, LabelFlag.AT_BOUND),
+        "sigma_gas": gas | flag_where(fit["sigma_gas"] <= SIGMA_GAS_BOUND[0], LabelFlag.AT_BOUND),
     }
     return {name: common | flag | _large_error(fit, name) for name, flag in beyond.items()}
 
 
 def _dark(status) -> np.ndarray:
-    """NO_WEIGHTS where the fit found no starlight."""
-    return flag_where(np.equal(status, NO_CONTINUUM), LabelFlag.NO_WEIGHTS)
+    """NO_WEIGHTS where the fit found no stellar continuum."""
+    return flag_where(np.equal(status, FitStatus.NO_STELLAR_CONTINUUM), LabelFlag.NO_WEIGHTS)
 
 
 def _faint_gas(fit: Mapping) -> np.ndarray:
@@ -163,7 +144,7 @@ def _faint_gas(fit: Mapping) -> np.ndarray:
 
 
 def _large_error(fit: Mapping, name: str) -> np.ndarray:
-    return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_MOTION_ERROR), LabelFlag.LOW_SNR)
+    return flag_where(undetermined(fit[name], fit[f"{name}_err"], MAX_KINEMATICS_ERROR), LabelFlag.LOW_SNR)
 
 
 def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
@@ -172,17 +153,17 @@ def line_flag(line_status, line_continuum, line_shape) -> np.ndarray:
     LINE_MISSING, ZERO_CONTINUUM (widths only), NOT_ONE_GAUSSIAN, DOUBLET_RATIO_REJECTED.
     """
     line_status, line_continuum, line_shape = map(np.asarray, (line_status, line_continuum, line_shape))
-    missing = line_status != LINE_OK
+    missing = line_status != LineStatus.OK
     flag = flag_where(missing, LabelFlag.LINE_MISSING)
-    flag |= flag_where(line_shape & NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
-    flag |= flag_where(line_shape & DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
+    flag |= flag_where(line_shape & LineShape.NOT_ONE_GAUSSIAN, LabelFlag.NOT_ONE_GAUSSIAN)
+    flag |= flag_where(line_shape & LineShape.DOUBLET_RATIO_REJECTED, LabelFlag.DOUBLET_RATIO_REJECTED)
     return flag | flag_where(~missing & ~(line_continuum > 0), LabelFlag.ZERO_CONTINUUM)
 
 
 def width_flag(fit: Mapping) -> np.ndarray:
     """LOW_SNR where a line is above 2 sigma and its equivalent width is not, shape (n, n_line).
 
-    The starlight about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
+    The stellar continuum about the line is then undetermined: a width of 5000 +- 40000 Angstrom is no measurement.
     """
     lines = fit["line_flux"] > MIN_LINE_SNR * fit["line_flux_err"]
     widths = np.isfinite(fit["line_ew"]) & ~(fit["line_ew"] > MIN_LINE_SNR * fit["line_ew_err"])
@@ -198,7 +179,7 @@ def _without(label: Label, flag: np.ndarray) -> Label:
 def _odd_line(fit: Mapping, lines) -> np.ndarray:
     """Whether one of some lines has not the profile that was fitted, shape (n,)."""
     shape = np.asarray(fit["line_shape"])[:, [_index(fit, line) for line in lines]]
-    return np.any(shape & NOT_ONE_GAUSSIAN, axis=1)
+    return np.any(shape & LineShape.NOT_ONE_GAUSSIAN, axis=1)
 
 
 def _index(fit: Mapping, line: str) -> int:
@@ -211,7 +192,7 @@ def _star_ebv(fit: Mapping) -> Label:
     return with_flag(label, value >= MAX_EBV, LabelFlag.AT_BOUND)
 
 
-def _observed_ml(fit: Mapping, log_ml_r: Label, table: TemplateTable) -> Label:
+def _observed_ml(fit: Mapping, log_ml_r: Label, repeats: np.ndarray) -> Label:
     """log M/L_r of the light as observed; M/L and dust share their draws, so their errors are not independent."""
-    draws = population_values(fit["weights_draw"], table)["log_ml_r"] + r_attenuation(fit["ebv_draw"])
+    draws = repeats + r_attenuation(fit["ebv_draw"])
     return Label(log_ml_r.value + r_attenuation(fit["ebv_star"]), scatter(draws), log_ml_r.flag)

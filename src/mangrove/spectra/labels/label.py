@@ -1,40 +1,15 @@
 """A label: value, error and the reasons for which it may not be used."""
 
-from enum import IntFlag
 from typing import NamedTuple
 
 import numpy as np
 
-
-class LabelFlag(IntFlag):
-    """Why a label is missing or should not be trusted; docs/labels.md has the meanings.
-
-    Bits up to :attr:`LabelFlag.NO_COVERAGE` and UPPER_LIMIT come with a missing value (NaN); the others qualify a
-        value. 4096 is left out: in the exported maps it marks spaxels in no baxel.
-    """
-
-    NO_FIT = 1
-    NO_WEIGHTS = 2
-    NO_MASSES = 4
-    LINE_MISSING = 8
-    LINE_NEGATIVE = 16
-    ZERO_CONTINUUM = 32
-    NO_COVERAGE = 64
-    LOW_SNR = 128
-    POOR_FIT = 256
-    NEGATIVE_DECREMENT = 512
-    BELOW_LINE_SPREAD = 1024
-    AT_BOUND = 2048
-    NOT_STAR_FORMING = 8192
-    UPPER_LIMIT = 16384
-    NOT_ONE_GAUSSIAN = 32768
-    DOUBLET_RATIO_REJECTED = 65536
-
+from mangrove.codes import LabelFlag
 
 #: Largest error, dex or mag, of a label that is measured: a factor of four.
 MAX_ERROR = 0.6
 #: Largest error, km/s, of a velocity or a dispersion that is measured.
-MAX_MOTION_ERROR = 100.0
+MAX_KINEMATICS_ERROR = 100.0
 
 
 class Label(NamedTuple):
@@ -45,7 +20,7 @@ class Label(NamedTuple):
     value, error : ndarray, shape (n,)
         NaN where there is none; the flag then says why.
     flag : ndarray of uint32, shape (n,)
-        Bits of :class:`LabelFlag`.
+        Bits of :class:`mangrove.codes.LabelFlag`.
     """
 
     value: np.ndarray

@@ -1,12 +1,14 @@
 """Ages, metallicities and mass-to-light ratios from the weights of templates."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
 from mangrove.errors import TemplateError
 from mangrove.physics.photometry import r_weights
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where
+from mangrove.spectra.labels.label import Label, flag_where
 from mangrove.ssp.library import SspLibrary
 
 #: Rest-frame band, Angstrom, whose mean flux makes light weights.
@@ -108,21 +110,21 @@ def population_values(weights, table: TemplateTable) -> dict[str, np.ndarray]:
     }
 
 
-def population_labels(weights, draws, table: TemplateTable) -> dict[str, Label]:
+def population_labels(weights, repeats: Mapping, table: TemplateTable) -> dict[str, Label]:
     """The values of :func:`population_values` with errors and flags.
 
     Parameters
     ----------
     weights : ndarray, shape (n, n_template)
-    draws : ndarray, shape (n, n_draw, n_template)
-        Weights of fits to noisy copies of each spectrum; their scatter is the error.
+    repeats : mapping of str to ndarray, shape (n, n_draw)
+        :func:`population_values` of fits to noisy copies of each spectrum; their scatter is the error.
 
     Returns
     -------
     dict of Label
         Missing with NO_WEIGHTS, or with NO_MASSES those of :data:`MASS_LABELS` for a library without masses.
     """
-    values, repeats = population_values(weights, table), population_values(draws, table)
+    values = population_values(weights, table)
     none = flag_where(~_known(np.asarray(weights, float)), LabelFlag.NO_WEIGHTS)
     no_mass = np.uint32(0 if table.has_masses else LabelFlag.NO_MASSES)
     return {

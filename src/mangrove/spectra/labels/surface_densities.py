@@ -6,20 +6,18 @@ are per area on the sky at the galaxy's distance: no correction for inclination.
 
 import numpy as np
 
+from mangrove.codes import LabelFlag
+from mangrove.physics.constants import FLUX_UNIT, LN10
 from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
 from mangrove.physics.dust import calzetti
 from mangrove.physics.photometry import r_pivot, solar_r_luminosity
 from mangrove.spectra.labels.balmer_decrement import corrected_halpha
-from mangrove.spectra.labels.label import Label, LabelFlag, flag_where, with_flag
+from mangrove.spectra.labels.label import Label, flag_where, with_flag
 
-#: Unit of fluxes, erg/s/cm2.
-FLUX_UNIT = 1e-17
 #: log10 of L(Halpha) in erg/s that one solar mass a year makes (Kennicutt & Evans 2012, ARA&A 50, 531, table 1).
 LOG_HALPHA_PER_SFR = 41.27
 #: S/N of Halpha above which it is detected, as published; below, star formation has an upper limit.
 MIN_HALPHA_SNR = 2.0
-
-_LN10 = np.log(10.0)
 
 
 def spaxel_area(z: float, pixel_scale: float) -> float:
@@ -124,7 +122,7 @@ def mass_surface_density(log_ml: Label, r_flux, r_flux_err, z: float, pixel_scal
     r_flux, r_flux_err = np.asarray(r_flux, float), np.asarray(r_flux_err, float)
     positive = np.where(r_flux > 0, r_flux, np.nan)
     value = log_ml.value + np.log10(r_luminosity(positive, z) / spaxel_area(z, pixel_scale))
-    error = np.hypot(log_ml.error, r_flux_err / positive / _LN10)
+    error = np.hypot(log_ml.error, r_flux_err / positive / LN10)
     flag = log_ml.flag | flag_where(np.isnan(r_flux), LabelFlag.NO_COVERAGE)
     return Label(value, error, flag | flag_where(r_flux <= 0, LabelFlag.ZERO_CONTINUUM))
 

@@ -1,6 +1,6 @@
 """The table of all baxels: labels of one galaxy from its artefacts, and galaxies put together."""
 
-import json
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +12,8 @@ from mangrove.spectra.labels.galaxy_labels import (
     balmer_lines,
     baxel_labels,
     bpt_classes,
+    kinematics_flags,
     line_flag,
-    motion_flags,
     width_flag,
 )
 from mangrove.spectra.labels.populations import template_table
@@ -62,20 +62,19 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
     Parameters
     ----------
     fit : Artefact
-        Of kind 'fit'; z, pixel_scale and the rule's params are its attributes.
+        Of kind 'fit'; of its attributes: z, pixel_scale, templates, age_limit.
     """
-    params, z = json.loads(fit.attrs["params"]), float(fit.attrs["z"])
-    library = load_library(params["templates"])
-    if params["age_limit"]:
+    z, pixel_scale = fit.attrs["z"], fit.attrs["pixel_scale"]
+    library = load_library(fit.attrs["templates"])
+    if fit.attrs["age_limit"]:
         library = younger_than(library, universe_age(z))
     table = template_table(library, fit["template_age"], fit["template_metallicity"])
-    pixel_scale = float(fit.attrs["pixel_scale"])
     labels = baxel_labels(fit.data, table, z, pixel_scale)
     columns = {}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
     columns["log_sfr_density_limit"] = sfr_upper_limit(*balmer_lines(fit.data)[:2], z, pixel_scale)
-    columns |= {f"{name}_flag": flag for name, flag in motion_flags(fit.data).items()}
+    columns |= {f"{name}_flag": flag for name, flag in kinematics_flags(fit.data).items()}
     of_lines = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
     columns["line_flag"] = of_lines | width_flag(fit.data)
     columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
@@ -93,3 +92,10 @@ def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
     shared = {name: galaxies[0].columns[name] for name in ("line", "line_wave")}
     per_baxel = [name for name in galaxies[0].columns if name not in shared]
     return data | shared | {name: np.concatenate([g.columns[name] for g in galaxies]) for name in per_baxel}
+
+
+def outcome(data: Mapping) -> dict[str, str]:
+    """Status and reason of a merged table."""
+    if data["galaxy"].size:
+        return {"status": "ok", "reason": ""}
+    return {"status": "empty", "reason": "no galaxy has a baxel"}

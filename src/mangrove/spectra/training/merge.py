@@ -1,4 +1,8 @@
-"""The training spectra of a survey: cuts of all baxels, and the kept ones written row by row."""
+"""The training spectra of a survey: every galaxy is resampled once, and rows are known when all are.
+
+The last cuts need the extremes of all spectra, and rows follow from all cuts. So spectra wait on disk, in the order of the
+hash that decides their rows, and go to the artefact block by block.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -7,8 +11,11 @@ import h5py
 import numpy as np
 
 from mangrove import artefacts
+from mangrove.codes import TrainingCut
 from mangrove.physics.galactic_extinction import galactic_transmission
+from mangrove.spectra.observed import corrected
 from mangrove.spectra.training import rest_frame
+from mangrove.spectra.training.sorted_spectra import SortedSpectra
 from mangrove.survey.split import hash_fraction, split_of
 
 
@@ -19,21 +26,31 @@ class Candidates(NamedTuple):
     ----------
     galaxy, baxel : ndarray of int, shape (n,)
         Index of the galaxy, and of the baxel in it.
+    key : ndarray, shape (n,)
+        Hash of the galaxy's name and the baxel, 0-1: the order of the training set.
     cut : ndarray of int, shape (n,)
-        Codes of TRAINING_CUT.
+        Codes of :class:`mangrove.codes.TrainingCut`.
     low, high : ndarray, shape (n,)
-        Extremes of the normalised spectrum away from lines.
+        Extremes of the normalised spectrum (:func:`mangrove.spectra.training.rest_frame.extremes`).
+    norm, snr : ndarray, shape (n,)
+        Mean flux in the normalisation band, and signal to noise, of the spectrum.
+    split : ndarray of int, shape (n,)
+        Side of the split.
     """
 
     galaxy: np.ndarray
     baxel: np.ndarray
+    key: np.ndarray
     cut: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    norm: np.ndarray
+    snr: np.ndarray
+    split: np.ndarray
 
 
-def candidates(paths: Sequence, params: Mapping, grid: np.ndarray) -> Candidates:
-    """Cuts and extremes of the baxels of all galaxies.
+def candidates(paths: Sequence, params: Mapping, grid: np.ndarray, spectra: SortedSpectra) -> Candidates:
+    """Baxels of all galaxies; the spectra of those that pass their own cuts are added to ``spectra``.
 
     Parameters
     ----------
@@ -43,53 +60,56 @@ def candidates(paths: Sequence, params: Mapping, grid: np.ndarray) -> Candidates
         Those of the rule training_spectra.
     grid : ndarray, shape (n_wave,)
         Rest wavelength, vacuum, Angstrom.
+    spectra : SortedSpectra
+        By index of the candidate.
     """
-    nothing = np.empty(0)
-    parts = [Candidates(nothing.astype(int), nothing.astype(int), nothing.astype(int), nothing, nothing)]
+    nothing = np.empty(0, int)
+    parts, start = [Candidates(*(nothing for _ in Candidates._fields))], 0
     for g, path in enumerate(paths):
-        spectra, _ = _load(path, params)
-        low, high = rest_frame.extremes(grid, spectra)
-        n = low.size
-        parts.append(Candidates(np.full(n, g), np.arange(n), spectra.cut, low, high))
+        rest, found = _galaxy(path, g, params, grid)
+        kept = np.flatnonzero(found.cut == TrainingCut.KEPT)
+        spectra.add(found.key[kept], start + kept, rest.flux[kept], rest.mask[kept])
+        parts.append(found)
+        start += found.cut.size
     return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def rows_in_hashed_order(found: Candidates, cut: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Row of each candidate in the training set, -1 where it is cut; the order is that of a hash of name and baxel."""
-    kept = np.flatnonzero(cut == rest_frame.KEPT)
-    keys = [hash_fraction(f"{names[found.galaxy[i]]}:{found.baxel[i]}") for i in kept]
+def rows_in_hashed_order(key: np.ndarray, cut: np.ndarray) -> np.ndarray:
+    """Row of each candidate in the training set, shape (n,), by rising key; -1 where it is cut."""
+    kept = np.flatnonzero(cut == TrainingCut.KEPT)
     row = np.full(cut.size, -1)
-    row[kept[np.argsort(keys)]] = np.arange(kept.size)
+    row[kept[np.argsort(key[kept])]] = np.arange(kept.size)
     return row
 
 
-def fill(out: h5py.File, paths: Sequence, params: Mapping, grid: np.ndarray, galaxy: np.ndarray, row: np.ndarray):
-    """Write the kept spectra into an open artefact, a galaxy at a time, each to its row.
+def fill(out: h5py.File, found: Candidates, row: np.ndarray, spectra: SortedSpectra) -> None:
+    """Write the kept spectra, and what is known of each, into an open artefact.
 
     Parameters
     ----------
-    galaxy, row : ndarray of int, shape (n_candidate,)
-        See :class:`Candidates` and :func:`rows_in_hashed_order`.
+    row : ndarray of int, shape (n_candidate,)
+        See :func:`rows_in_hashed_order`.
     """
-    for g, path in enumerate(paths):
-        rows = row[galaxy == g]
-        kept = rows >= 0
-        if not kept.any():
-            continue
-        spectra, extract = _load(path, params)
-        mangaid, fractions = extract.attrs["mangaid"], (params["validation_fraction"], params["test_fraction"])
-        split = split_of(mangaid, params["seed"], *fractions)
-        for baxel in np.flatnonzero(kept):
-            i = rows[baxel]
-            out["flux"][i], out["mask"][i] = spectra.flux[baxel], spectra.mask[baxel]
-            out["norm"][i], out["snr"][i] = spectra.norm[baxel], extract["snr"][baxel]
-            out["galaxy"][i], out["baxel"][i], out["split"][i] = g, baxel, split
+    kept = np.flatnonzero(row >= 0)
+    if not kept.size:
+        return
+    for rows, flux, mask in spectra.blocks(row):
+        out["flux"][rows], out["mask"][rows] = flux, mask
+    kept = kept[np.argsort(row[kept])]
+    for name in ("norm", "snr", "galaxy", "baxel", "split"):
+        out[name][...] = getattr(found, name)[kept]
 
 
-def _load(path, params) -> tuple[rest_frame.RestSpectra, artefacts.Artefact]:
-    """Rest-frame spectra of a galaxy, and the artefact that they come from."""
-    extract = artefacts.read(path, "extract", ["wave", "flux", "mask", "snr"])
-    ebv = extract.attrs["ebv_galactic"] * params["ebv_scale"] if params["galactic_extinction"] else 0.0
-    flux = extract["flux"] / galactic_transmission(extract["wave"], ebv)
-    z = extract.attrs["z"]
-    return rest_frame.rest_spectra(extract["wave"], flux, extract["mask"], extract["snr"], z, params), extract
+def _galaxy(path, galaxy: int, params: Mapping, grid) -> tuple[rest_frame.RestSpectra, Candidates]:
+    """Rest-frame spectra of a galaxy's baxels, and the candidates that they are."""
+    extract = artefacts.read(path, "extract", ["wave", "flux", "ivar", "mask", "snr"])
+    about, snr = extract.attrs, extract["snr"]
+    ebv = about["ebv_galactic"] * params["ebv_scale"] if params["galactic_extinction"] else 0.0
+    wave, *spectra = (extract[name] for name in ("wave", "flux", "ivar", "mask"))
+    flux, _, good = corrected(wave, *spectra, galactic_transmission(wave, ebv), params["sky_half_width"])
+    rest = rest_frame.rest_spectra(wave, flux, good, snr, about["z"], params)
+    low, high = rest_frame.extremes(grid, rest)
+    split = split_of(about["mangaid"], params["seed"], params["validation_fraction"], params["test_fraction"])
+    key = np.array([hash_fraction(f"{about['plateifu']}:{i}") for i in range(snr.size)])
+    of_galaxy = np.full(snr.size, galaxy), np.arange(snr.size), key
+    return rest, Candidates(*of_galaxy, rest.cut, low, high, rest.norm, snr, np.full(snr.size, split))

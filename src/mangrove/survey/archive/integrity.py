@@ -135,7 +135,7 @@ class Checker:
             self._thread.join()
 
     def _run(self, pieces: queue.Queue) -> None:
-        source = _Source(pieces)
+        source = _ArrivingFile(pieces)
         try:
             check(source, self._wanted)
         except BaseException as error:
@@ -143,7 +143,7 @@ class Checker:
         source.drain()
 
 
-class _Source(io.RawIOBase):
+class _ArrivingFile(io.RawIOBase):
     """A queue of pieces as a file; None is its end."""
 
     def __init__(self, pieces: queue.Queue):

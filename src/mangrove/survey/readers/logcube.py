@@ -100,7 +100,7 @@ def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
             "cubes have (wavelength, rows, columns), FITS axes in the order (columns, rows, wavelength)."
         )
     wave = manga_arrays.wavelengths(hdus)
-    lsf = manga_arrays.line_spread(lsf_name, hdus, wave)
+    lsf = manga_arrays.lsf_sigma(lsf_name, hdus, wave)
     return *manga_arrays.flux_and_ivar(hdus), manga_arrays.mask(hdus), lsf, wave
 
 

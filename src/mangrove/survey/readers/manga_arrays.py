@@ -61,7 +61,7 @@ def wavelengths(hdus: dict[str, Hdu]) -> np.ndarray:
     return hdus["WAVE"].data.astype(float) * (1.0 if flux_factor(unit) is not None else _length("WAVE", unit))
 
 
-def line_spread(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray:
+def lsf_sigma(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray:
     """The line spread of an HDU as Gaussian sigma in Angstrom, float32; ``wave`` in Angstrom.
 
     A BUNIT that is a flux's was copied with the header, and says nothing.

@@ -1,44 +1,15 @@
-"""Cubes that the archive does not have: a tiny FITS file under the cube's name says so, and is read as no data."""
+"""Cubes that the archive does not have: their placeholder (mangrove.survey.archive.placeholder) is read as no data."""
 
-import gzip
-import os
-import uuid
 from pathlib import Path
 
 import numpy as np
-from astropy.io import fits
 
 from mangrove.errors import CubeError
 from mangrove.files.fits_stream import read_hdus, text
 from mangrove.survey.cube import Cube
 
-_KEY = "NOCUBE"
-
-
-def write_placeholder(path: str | Path, plateifu: str, reason: str) -> None:
-    """Write the placeholder atomically; equal arguments give equal bytes.
-
-    Parameters
-    ----------
-    path : path-like
-        Name of the cube, gzip.
-    plateifu : str
-    reason : str
-        Why there is no cube, at most 68 printable ASCII characters (one card).
-    """
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    header = fits.Header([("PLATEIFU", plateifu, "plate and IFU design"), (_KEY, reason)])
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with part.open("wb") as raw:
-            with gzip.GzipFile("", "wb", 9, raw, mtime=0) as packed:
-                fits.PrimaryHDU(header=header).writeto(packed)
-            raw.flush()
-            os.fsync(raw.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+#: Card of a placeholder's header with the reason.
+NO_CUBE = "NOCUBE"
 
 
 def reason_missing_in(path: str | Path) -> str | None:
@@ -48,7 +19,7 @@ def reason_missing_in(path: str | Path) -> str | None:
     """
     try:
         header = read_hdus(path, (), [("PRIMARY",)])["PRIMARY"].header
-        return text(header, _KEY) if _KEY in header else None
+        return text(header, NO_CUBE) if NO_CUBE in header else None
     except CubeError:
         return None
 

@@ -5,7 +5,7 @@ import numpy as np
 from mangrove.errors import CubeError
 from mangrove.files.fits_stream import Hdu, text
 from mangrove.files.spectral_axis import SpectralAxis, spectral_axis, velocity_frame
-from mangrove.physics.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, log_edges, overlap_matrix
+from mangrove.physics.wavelengths import SIGMA_TO_FWHM, air_to_vacuum, log_edges, mean_smoothing, overlap_matrix
 from mangrove.survey.cube import Cube
 from mangrove.survey.readers import error_arrays
 from mangrove.survey.readers.sky_frame import celestial_frame, check_undistorted, spaxel_side
@@ -81,7 +81,9 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     np.divide(flux_out, covered, out=flux_out, where=good)
     np.divide(variance_out, covered**2, out=variance_out, where=good)
     ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
-    lsf = np.hypot(fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, _smoothing(wave, edges))
+    lsf = np.hypot(
+        fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, mean_smoothing(edges, log_edges(wave), wave)
+    )
     shape = (wave.size, *ny_nx)
     flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)
     return Cube(
@@ -98,15 +100,6 @@ def read(hdus: dict[str, Hdu]) -> Cube:
         instrument="MUSE",
         notes="; ".join(filter(None, [_NOTE, velocity_frame(header, hdus["PRIMARY"].header)])),
     )
-
-
-def _smoothing(wave: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """By what rebinning widens a line, standard deviation in Angstrom: old and new pixels, in the mean over their phases.
-
-    A new pixel takes its light as spread evenly over the old ones, and is a mean over its own width.
-    """
-    old = np.interp(wave, 0.5 * (edges[1:] + edges[:-1]), np.diff(edges))
-    return np.hypot(old, np.diff(log_edges(wave))) / np.sqrt(12.0)
 
 
 def _axis(hdus: dict[str, Hdu]) -> SpectralAxis:

@@ -1,5 +1,6 @@
 """Readers of data cubes: what a file holds decides which one reads it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,6 +10,7 @@ from mangrove.errors import CubeError
 from mangrove.files.fits_stream import Hdus, read_hdus
 from mangrove.survey.cube import Cube
 from mangrove.survey.readers import logcube, muse, single_spectra
+from mangrove.survey.target import PLATEIFU
 
 #: In the order in which they are asked.
 _READERS = (logcube, muse, single_spectra)
@@ -47,6 +49,25 @@ def read_cube(path: str | Path, spectrum: int = -1, fetched: bool = False) -> Cu
     with _mend(path, f"{muse.MEND} {mend}" if reader is muse else mend, hdus):
         cube = reader.read(hdus, spectrum) if reader is single_spectra else reader.read(hdus)
     return replace(cube, notes="; ".join(filter(None, [cube.notes, hdus.trailing])))
+
+
+def read_cube_of(plateifu: str, path: str | Path, spectrum: int = -1, fetched: bool = False) -> Cube:
+    """Read the cube of a galaxy; other parameters and errors as in :func:`read_cube`.
+
+    Parameters
+    ----------
+    plateifu : str
+        Name of the galaxy; only a plateifu says which cube is wanted, other names are the user's own.
+
+    Raises
+    ------
+    CubeError
+        Also if it is another galaxy's cube.
+    """
+    cube = read_cube(path, spectrum, fetched)
+    if cube.name and re.fullmatch(PLATEIFU, plateifu) and cube.name != plateifu:
+        raise CubeError(f"{path} holds the cube of {cube.name}, not of {plateifu}. {advice(path, fetched)}")
+    return cube
 
 
 def advice(path: str | Path, fetched: bool) -> str:

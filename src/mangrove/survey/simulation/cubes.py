@@ -1,19 +1,16 @@
-"""Write simulated galaxies as the archive's files: LOGCUBE and summary catalogue."""
+"""Write simulated galaxies as the archive's LOGCUBE files."""
 
 import gzip
-import uuid
-from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from astropy.io import fits
-from astropy.table import Table
 
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.survey.releases import release as find_release
 from mangrove.survey.releases import split_plateifu
-from mangrove.survey.simulation.galaxies import SimulatedGalaxy, random_generator
+from mangrove.survey.simulation.fits_writing import CHECKSUM_NOTE, as_table, atomic
+from mangrove.survey.simulation.galaxies import SimulatedGalaxy, ifu_position, random_generator
 from mangrove.survey.simulation.instrument import (
     SPAXEL,
     WAVE,
@@ -34,9 +31,6 @@ _BANDS = {
 }
 _NANOMAGGY = 3.631e-29  # erg/s/cm2/Hz
 _MIN_CORRELATION = 0.3
-_MISSING = -9999.0
-#: In place of a date, in the comment of every checksum.
-CHECKSUM_NOTE = "simulated"
 _MANTISSA_BITS = 14
 
 
@@ -80,42 +74,10 @@ class SimulatedCube(NamedTuple):
 def write_logcube(path, cube: SimulatedCube) -> None:
     """Write a LOGCUBE with the HDUs, headers and units of its release; equal cubes give equal bytes."""
     hdus = _cube_hdus(cube)
-    with _atomic(path) as part, part.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
+    with atomic(path) as part, part.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
         for hdu in hdus:
             hdu.add_checksum(when=CHECKSUM_NOTE)
         fits.HDUList(hdus).writeto(packed)
-
-
-def write_drpall(path, galaxies: list[SimulatedGalaxy], release: str) -> None:
-    """Write the summary catalogue.
-
-    Beside the galaxies it lists what a selection must leave out: a galaxy without a redshift, an ancillary
-    target, and stars of the library programme (in DR17 in their own table). None of them has a cube.
-    """
-    version = find_release(release).drpver
-    rows = [_drpall_row(galaxy, version) for galaxy in galaxies] + _rejected_rows(version)
-    stars = _star_rows(version)
-    contents = {"": rows + stars} if release == "dr15" else {"MANGA": rows, "MASTAR": stars}
-    tables = [_table(table_rows, name) for name, table_rows in contents.items()]
-    hdus = [fits.PrimaryHDU(), *tables]
-    hdus[0].header["VERSDRP3"] = version
-    for hdu in hdus:
-        hdu.add_checksum(when=CHECKSUM_NOTE)
-    with _atomic(path) as part:
-        fits.HDUList(hdus).writeto(part)
-
-
-@contextmanager
-def _atomic(path):
-    """A temporary name beside ``path``, renamed to it when the block ends without error."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _cube_hdus(cube: SimulatedCube) -> list:
@@ -151,8 +113,8 @@ def _primary(cube: SimulatedCube, version: str):
         "MANGAID": (galaxy.mangaid, "identifier of the target"),
         "OBJRA": (galaxy.ra, "[deg] right ascension of the object"),
         "OBJDEC": (galaxy.dec, "[deg] declination of the object"),
-        "IFURA": (_ifu_position(galaxy)[0], "[deg] right ascension of the IFU"),
-        "IFUDEC": (_ifu_position(galaxy)[1], "[deg] declination of the IFU"),
+        "IFURA": (ifu_position(galaxy)[0], "[deg] right ascension of the IFU"),
+        "IFUDEC": (ifu_position(galaxy)[1], "[deg] declination of the IFU"),
         "EBVGAL": (galaxy.ebv_galactic, "[mag] Galactic E(B-V)"),
         "DRP3QUAL": (galaxy.drp3qual, "MANGA_DRP3QUAL"),
         "DRP3PIXM": ("MANGA_DRP3PIXMASK", "bits of MASK"),
@@ -163,14 +125,8 @@ def _primary(cube: SimulatedCube, version: str):
     return hdu
 
 
-def _ifu_position(galaxy: SimulatedGalaxy) -> tuple[float, float]:
-    east, north = galaxy.pointing
-    dec = galaxy.dec + north / 3600.0
-    return round(galaxy.ra + east / 3600.0 / np.cos(np.deg2rad(galaxy.dec)), 8), round(dec, 8)
-
-
 def _image_wcs(galaxy: SimulatedGalaxy) -> dict:
-    ra, dec = _ifu_position(galaxy)
+    ra, dec = ifu_position(galaxy)
     step = SPAXEL / 3600.0
     centre = galaxy.side // 2 + 1.0
     return {"CTYPE1": "RA---TAN", "CTYPE2": "DEC--TAN", "CUNIT1": "deg", "CUNIT2": "deg",
@@ -216,7 +172,7 @@ def _observations(galaxy: SimulatedGalaxy):
     """OBSINFO: one row per exposure, three dither positions in each of three sets."""
     plate, ifu = split_plateifu(galaxy.plateifu)
     rng = random_generator(galaxy.seed, galaxy.plateifu, "exposures")
-    ra, dec = _ifu_position(galaxy)
+    ra, dec = ifu_position(galaxy)
     n = 9
     columns = {
         "IFUDSGN": np.full(n, str(ifu)),
@@ -232,7 +188,7 @@ def _observations(galaxy: SimulatedGalaxy):
         "MGDRA": np.full(n, ra),
         "MGDDEC": np.full(n, dec),
     }
-    return fits.table_to_hdu(_as_table(columns, "OBSINFO"))
+    return fits.table_to_hdu(as_table(columns, "OBSINFO"))
 
 
 def _band_images(cube: SimulatedCube) -> list:
@@ -275,7 +231,7 @@ def _correlation(cube: SimulatedCube, band: str):
     rows = np.concatenate(pairs, axis=1)
     names = ("INDXI_C1", "INDXI_C2", "INDXJ_C1", "INDXJ_C2")
     columns = {name: values.astype(np.int32) for name, values in zip(names, rows[:4], strict=True)}
-    hdu = fits.table_to_hdu(_as_table(columns | {"RHOIJ": rows[4]}, f"{band}CORREL"))
+    hdu = fits.table_to_hdu(as_table(columns | {"RHOIJ": rows[4]}, f"{band}CORREL"))
     corners = _BANDS[band]
     channel = int(np.searchsorted(WAVE, 0.5 * (corners[1] + corners[2])))
     n = cube.lsf_factor.size
@@ -283,79 +239,6 @@ def _correlation(cube: SimulatedCube, band: str):
                        "COVSHAPE": f"({n}, {n})"}.items():  # fmt: skip
         hdu.header[key] = value
     return hdu
-
-
-def _drpall_row(galaxy: SimulatedGalaxy, version: str) -> dict:
-    plate, ifu = split_plateifu(galaxy.plateifu)
-    ifu_ra, ifu_dec = _ifu_position(galaxy)
-    return {
-        "plate": plate,
-        "ifudsgn": str(ifu),
-        "plateifu": galaxy.plateifu,
-        "mangaid": galaxy.mangaid,
-        "versdrp2": version,
-        "versdrp3": version,
-        "objra": galaxy.ra,
-        "objdec": galaxy.dec,
-        "ifura": ifu_ra,
-        "ifudec": ifu_dec,
-        "ebvgal": galaxy.ebv_galactic,
-        "drp3qual": galaxy.drp3qual,
-        "mngtarg1": 1 << 10,
-        "mngtarg2": 0,
-        "mngtarg3": 0,
-        "z": galaxy.redshift,
-        "nsa_z": galaxy.redshift,
-        "nsa_zdist": galaxy.redshift,
-        "nsa_elpetro_th50_r": galaxy.effective_radius,
-        "nsa_elpetro_phi": galaxy.position_angle,
-        "nsa_elpetro_ba": np.cos(np.deg2rad(galaxy.inclination)),
-        "nsa_sersic_n": 1.0 + 4.0 * galaxy.bulge_fraction,
-        "nsa_sersic_ba": np.cos(np.deg2rad(galaxy.inclination)),
-        # M_sun / h^2, as in the NASA-Sloan Atlas, for H0 = 70 km/s/Mpc.
-        "nsa_elpetro_mass": 0.7**2 * 10 ** (9.5 + np.log10(galaxy.v_max / 120.0) * 4.0),
-        "esweight": 1.0,
-        "gfwhm": galaxy.psf_fwhm,
-        "rfwhm": galaxy.psf_fwhm,
-        "ifwhm": galaxy.psf_fwhm,
-        "zfwhm": galaxy.psf_fwhm,
-    }
-
-
-def _row_without_galaxy(plateifu: str, mangaid: str, version: str, **values) -> dict:
-    plate, ifu = plateifu.split("-")
-    row = {"plate": int(plate), "ifudsgn": ifu, "plateifu": plateifu, "mangaid": mangaid,
-           "versdrp2": version, "versdrp3": version, "objra": 180.0, "objdec": 30.0, "ifura": 180.0,
-           "ifudec": 30.0, "ebvgal": 0.02, "drp3qual": 0, "mngtarg1": 0, "mngtarg2": 0,
-           "mngtarg3": 0}  # fmt: skip
-    missing = ("z", "nsa_z", "nsa_zdist", "nsa_elpetro_th50_r", "nsa_elpetro_phi", "nsa_elpetro_ba",
-               "nsa_sersic_n", "nsa_sersic_ba", "nsa_elpetro_mass", "esweight")  # fmt: skip
-    row |= dict.fromkeys(missing, _MISSING) | dict.fromkeys(("gfwhm", "rfwhm", "ifwhm", "zfwhm"), 2.5)
-    return row | values
-
-
-def _rejected_rows(version: str) -> list[dict]:
-    return [
-        _row_without_galaxy("8999-1901", "1-900001", version, mngtarg1=1 << 10),
-        _row_without_galaxy("8999-1902", "9-900002", version, mngtarg2=1 << 1, z=0.03, nsa_z=0.03),
-    ]
-
-
-def _star_rows(version: str) -> list[dict]:
-    names = ("8998-1901", "8998-1902")
-    return [_row_without_galaxy(n, f"3-90001{i}", version, mngtarg2=1 << 25) for i, n in enumerate(names)]
-
-
-def _table(rows: list[dict], name: str = ""):
-    columns = {}
-    for key in rows[0]:
-        values = np.array([row[key] for row in rows])
-        columns[key] = values.astype(np.int32) if values.dtype.kind == "i" else values
-    return fits.table_to_hdu(_as_table(columns, name))
-
-
-def _as_table(columns: dict, name: str):
-    return Table(columns, meta={"EXTNAME": name} if name else {})
 
 
 def _rounded(values: np.ndarray) -> np.ndarray:

@@ -12,9 +12,9 @@ from mangrove.survey.simulation.instrument import LOG_STEP, WAVE, lsf_sigma, lsf
 #: E(B-V) of the stars over that of the gas (Calzetti et al. 2000).
 STARS_OVER_GAS = 0.44
 # Case B, 10^4 K, 100 cm^-3, over Hbeta (Osterbrock & Ferland 2006); Hzeta carries some HeI 3889.
-_BALMER = {"Halpha-6565": 2.86, "Hbeta-4863": 1.0, "Hgamma-4342": 0.469,
-           "Hdelta-4103": 0.259, "Hepsilon-3971": 0.159, "Hzeta-3890": 0.19, "Heta-3836": 0.0731,
-           "Htheta-3799": 0.0530}  # fmt: skip
+_BALMER = {"Halpha_6565": 2.86, "Hbeta_4863": 1.0, "Hgamma_4342": 0.469,
+           "Hdelta_4103": 0.259, "Hepsilon_3971": 0.159, "Hzeta_3890": 0.19, "Heta_3836": 0.0731,
+           "Htheta_3799": 0.0530}  # fmt: skip
 # log10 of [NII]/Ha, [OIII]/Hb, [SII]/Ha, [OI]/Ha, [OII]/Hb, [NeIII]/[OIII], HeII/Hb of the other ionisations,
 # in the midst of the Seyfert and LINER branches of Kewley et al. (2006).
 _RATIOS = {
@@ -81,21 +81,21 @@ def line_fluxes(halpha: dict[str, np.ndarray], oxygen: np.ndarray, ebv_gas: np.n
 def _intrinsic_lines(halpha, ratios, oxygen) -> dict[str, np.ndarray]:
     """Flux by line name before dust; lines fixed by a partner are left to the caller."""
     nii, oiii, sii, oi, oii, neiii, heii = ratios
-    hbeta = halpha / _BALMER["Halpha-6565"]
+    hbeta = halpha / _BALMER["Halpha_6565"]
     lines = {name: hbeta * ratio for name, ratio in _BALMER.items()}
     part = _SII_6718_OVER_6733 / (1 + _SII_6718_OVER_6733), _OII_3730_OVER_3727 / (1 + _OII_3730_OVER_3727)
     return lines | {
-        "NII-6585": halpha * nii,
-        "OIII-5008": hbeta * oiii,
-        "OIII-4364": hbeta * oiii * np.where(oxygen < 8.0, 0.016, 0.004),
-        "SII-6718": halpha * sii * part[0],
-        "SII-6733": halpha * sii * (1 - part[0]),
-        "OI-6302": halpha * oi,
-        "OII-3730": hbeta * oii * part[1],
-        "OII-3727": hbeta * oii * (1 - part[1]),
-        "NeIII-3870": hbeta * oiii * neiii,
-        "HeI-5877": 0.12 * hbeta,
-        "HeII-4687": hbeta * heii,
+        "NII_6585": halpha * nii,
+        "OIII_5008": hbeta * oiii,
+        "OIII_4364": hbeta * oiii * np.where(oxygen < 8.0, 0.016, 0.004),
+        "SII_6718": halpha * sii * part[0],
+        "SII_6733": halpha * sii * (1 - part[0]),
+        "OI_6302": halpha * oi,
+        "OII_3730": hbeta * oii * part[1],
+        "OII_3727": hbeta * oii * (1 - part[1]),
+        "NeIII_3870": hbeta * oiii * neiii,
+        "HeI_5877": 0.12 * hbeta,
+        "HeII_4687": hbeta * heii,
     }
 
 

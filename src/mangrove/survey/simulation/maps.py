@@ -1,4 +1,4 @@
-"""From the design of a galaxy to smooth maps of light, populations and motions on the spaxels.
+"""From the design of a galaxy to smooth maps of light, populations and kinematics on the spaxels.
 
 Everything is laid out on a grid finer than the spaxels, blurred by the point-spread function as light or
 as moments weighted by light, and binned to spaxels: beam smearing is in the maps, and what they say of a

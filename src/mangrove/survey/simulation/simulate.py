@@ -1,7 +1,6 @@
-"""Observe simulated galaxies: cubes with their truth, and whole surveys on disk."""
+"""Observe simulated galaxies: cubes with their truth."""
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import astropy.units as u
@@ -11,11 +10,10 @@ from dust_extinction.parameter_averages import F99
 from mangrove.artefacts import Provenance
 from mangrove.artefacts import write as write_artefact
 from mangrove.physics.lines import fit_lines
-from mangrove.ssp.library import SspLibrary, load_mastar
-from mangrove.survey.releases import release as find_release
+from mangrove.ssp.library import SspLibrary
 from mangrove.survey.simulation import truth as true
-from mangrove.survey.simulation.cubes import SimulatedCube, write_drpall, write_logcube
-from mangrove.survey.simulation.galaxies import SimulatedGalaxy, design_galaxy, random_generator
+from mangrove.survey.simulation.cubes import SimulatedCube
+from mangrove.survey.simulation.galaxies import SimulatedGalaxy, random_generator
 from mangrove.survey.simulation.gas import STARS_OVER_GAS, add_lines, line_fluxes
 from mangrove.survey.simulation.instrument import (
     WAVE,
@@ -41,7 +39,7 @@ _STAR_MASK_RADIUS = 3.0
 _N_COSMIC_RAYS = 25
 
 
-class _Spaxels(NamedTuple):
+class _FieldSpaxels(NamedTuple):
     """The spaxels inside the field: their mask and, in that order, stars, lines and line spread."""
 
     inside: np.ndarray
@@ -53,8 +51,8 @@ class _Spaxels(NamedTuple):
 def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> tuple[SimulatedCube, dict]:
     """Observe a galaxy.
 
-    Maps of light, of populations, of motions and of lines are blurred by the point-spread function,
-    motions as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
+    Maps of light, of populations, of kinematics and of lines are blurred by the point-spread function,
+    kinematics as first and second moments; then every spaxel gets one spectrum: the mixture of its populations
     behind a dust screen with one Gaussian of stellar velocities, and lines with one Gaussian of gas
     velocities. The truth is therefore exact, at the price of profiles that blurring never skews.
 
@@ -79,25 +77,6 @@ def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> t
     truth = _truth(galaxy, maps, spaxels, flux)
     flux = _with_foreground(galaxy, spaxels.inside, flux, ssp)
     return _observed_cube(galaxy, release, spaxels, flux), truth
-
-
-def simulate_survey(folder, plateifus, release: str, seed: int) -> None:
-    """Write a simulated survey: ``sas/`` as in the archive, and ``truth/<plateifu>.h5`` beside it.
-
-    Parameters
-    ----------
-    folder : path-like
-    plateifus : sequence of str
-    release : str
-    seed : int
-    """
-    folder, ssp = Path(folder), load_mastar()
-    galaxies = [design_galaxy(plateifu, seed) for plateifu in plateifus]
-    for galaxy in galaxies:
-        cube, truth = simulate_galaxy(galaxy, release, ssp)
-        write_logcube(folder / find_release(release).cube_path(galaxy.plateifu), cube)
-        write_truth(folder / "truth" / f"{galaxy.plateifu}.h5", galaxy, truth)
-    write_drpall(folder / find_release(release).drpall_path, galaxies, release)
 
 
 def write_truth(path, galaxy: SimulatedGalaxy, truth: dict, params: Mapping[str, Any] | None = None) -> None:
@@ -129,10 +108,10 @@ def _spaxel_spectra(galaxy: SimulatedGalaxy, maps: GalaxyMaps, ssp: SspLibrary):
     line_flux = line_fluxes(halpha, maps.oxygen[inside], ebv / STARS_OVER_GAS)
     flux = stars.flux.copy()
     add_lines(flux, line_flux, maps.v_gas[inside], maps.sigma_gas[inside], factor, galaxy.redshift)
-    return _Spaxels(inside, stars, line_flux, factor), flux
+    return _FieldSpaxels(inside, stars, line_flux, factor), flux
 
 
-def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _Spaxels, flux) -> dict[str, np.ndarray]:
+def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _FieldSpaxels, flux) -> dict[str, np.ndarray]:
     inside, stars = spaxels.inside, spaxels.stars
     ebv = maps.ebv_star[inside]
     velocity = maps.v_gas[inside]
@@ -150,7 +129,7 @@ def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _Spaxels, flux) -
     }
     labels["continuum"] = true.continuum_level(flux * _galactic_transmission(galaxy))
     truth = {name: _map(inside, values) for name, values in labels.items()}
-    classes = true.bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha-6565")])
+    classes = true.bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha_6565")])
     truth["bpt_class"] = np.zeros(inside.shape, np.int8)
     truth["bpt_class"][inside] = classes
     truth["line"] = np.array(fit_lines().name)
@@ -179,7 +158,7 @@ def _with_foreground(galaxy: SimulatedGalaxy, inside, flux, ssp: SspLibrary):
     return flux
 
 
-def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: _Spaxels, flux) -> SimulatedCube:
+def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: _FieldSpaxels, flux) -> SimulatedCube:
     rng = random_generator(galaxy.seed, galaxy.plateifu, "noise")
     inside, side = spaxels.inside, galaxy.side
     sigma = noise_sigma(flux)

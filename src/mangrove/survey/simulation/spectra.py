@@ -1,4 +1,4 @@
-"""Single spectra with known populations, dust and motions: what the labels are proven on."""
+"""Single spectra with known populations, dust and kinematics: what the labels are proven on."""
 
 from typing import NamedTuple
 
@@ -62,9 +62,9 @@ def mock_spectra(
         "sigma_star": rng.uniform(70.0, 220.0, n),
     }
     templates = populations(library, redshift)
-    motions = truth["v_star"], truth["sigma_star"]
+    kinematics = truth["v_star"], truth["sigma_star"]
     stars = stellar_spectra(
-        templates, light, log_age, metallicity, truth["ebv_star"], *motions, np.ones(n), redshift, curve
+        templates, light, log_age, metallicity, truth["ebv_star"], *kinematics, np.ones(n), redshift, curve
     )
     truth |= stellar_labels(stars, log_age, metallicity, redshift)
     window = (SNR_RANGE[0] < WAVE) & (SNR_RANGE[1] > WAVE)

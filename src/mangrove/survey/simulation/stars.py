@@ -1,4 +1,4 @@
-"""Spectra of the simulated stars: populations between the points of the grid, dust, motions, line spread."""
+"""Spectra of the simulated stars: populations between the points of the grid, dust, kinematics, line spread."""
 
 from typing import NamedTuple
 
@@ -33,8 +33,8 @@ class Populations(NamedTuple):
         [M/H], dex.
     log_ml_r, log_mass_fraction : ndarray, shape (n_metallicity, n_age)
         Natural logarithms.
-    sigma : ndarray, shape (n_rest,)
-        Line spread of the templates, km/s.
+    lsf_sigma : ndarray, shape (n_rest,)
+        Gaussian sigma of the line spread function (LSF) of the templates, km/s.
     """
 
     wave: np.ndarray
@@ -43,7 +43,7 @@ class Populations(NamedTuple):
     metallicity: np.ndarray
     log_ml_r: np.ndarray
     log_mass_fraction: np.ndarray
-    sigma: np.ndarray
+    lsf_sigma: np.ndarray
 
 
 class StellarSpectra(NamedTuple):
@@ -69,7 +69,7 @@ class StellarSpectra(NamedTuple):
 
 
 def calzetti(wave):
-    """A(lambda)/E(B-V) of starlight by Calzetti et al. (2000), equation 4, R_V = 4.05; wave in Angstrom."""
+    """A(lambda)/E(B-V) of the stellar continuum by Calzetti et al. (2000), equation 4, R_V = 4.05; wave in Angstrom."""
     x = 1e4 / np.asarray(wave, float)
     blue = 2.659 * (-2.156 + 1.509 * x - 0.198 * x**2 + 0.011 * x**3)
     return np.where(x > 1 / 0.63, blue, 2.659 * (-1.857 + 1.040 * x)) + 4.05
@@ -106,7 +106,7 @@ def populations(library: SspLibrary, redshift: float) -> Populations:
         metallicity=library.metallicity,
         log_ml_r=np.log(library.ml_r),
         log_mass_fraction=np.log(library.mass_fraction),
-        sigma=np.pad(sigma, (blue, red), mode="edge"),
+        lsf_sigma=np.pad(sigma, (blue, red), mode="edge"),
     )
 
 
@@ -217,7 +217,7 @@ def _missing_variance(templates: Populations, shift, sigma, lsf_factor):
     """Variance (pixels squared), shape (n, 4563), that the templates lack."""
     instrument = lsf_factor[:, None] * (C_KMS * lsf_sigma() / WAVE)
     position = shift[:, None] + np.arange(WAVE.size)
-    template = np.interp(position, np.arange(templates.wave.size), templates.sigma)
+    template = np.interp(position, np.arange(templates.wave.size), templates.lsf_sigma)
     return (sigma[:, None] ** 2 + instrument**2 - template**2) / PIXEL_KMS**2
 
 

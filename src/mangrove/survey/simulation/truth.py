@@ -39,7 +39,7 @@ def bpt_class(line_flux, ew_halpha):
     """
     nii, halpha, oiii, hbeta = (
         np.maximum(line_flux[fit_lines().index(n)], 1e-30)
-        for n in ("NII-6585", "Halpha-6565", "OIII-5008", "Hbeta-4863")
+        for n in ("NII_6585", "Halpha_6565", "OIII_5008", "Hbeta_4863")
     )
     log_nii = np.log10(nii / halpha)
     distance = kauffmann_distance(log_nii, np.log10(oiii / hbeta))
