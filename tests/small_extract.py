@@ -27,5 +27,6 @@ def write_extract(path, wave, spectra, **about):
 
 def params_of_training(**chosen):
     """Params of the rule training_spectra, without the percentile cuts if they are not among those chosen."""
-    defaults = validate({"run": "small"}).training_spectra.model_dump()
+    config = validate({"run": "small"})
+    defaults = config.training_spectra.model_dump() | config.split.model_dump()
     return defaults | {"ebv_scale": 1.0, "sky_half_width": 8.0, "seed": 1, "cut_percentile": 0.0} | chosen

@@ -29,17 +29,14 @@ def main(inputs, outputs, params, log=None, threads=1):
         n_kept = int(np.sum(row >= 0))
         dims = {"wave": grid.size, "row": n_kept, "plateifu": len(galaxies), "candidate": cut.size}
         prov = artefacts.provenance(target, dict(params.items()), list(inputs.extracts))
-        attrs = {"status": "ok" if n_kept else "empty", "reason": "" if n_kept else "no baxel passes the cuts"}
-        attrs["norm_band"] = params["norm_band"]
+        outcome = ("ok", "") if n_kept else ("empty", "no baxel passes the cuts")
+        attrs = {"norm_band": params["norm_band"], **dict(zip(("status", "reason"), outcome, strict=True))}
         with artefacts.writer(target, "training_spectra", dims, prov, attrs) as out:
             out["wave"][...] = grid
             if galaxies:
                 for name in ("plateifu", "mangaid"):
                     out[name][...] = [str(g[name]) for g in galaxies]
-            if cut.size:
-                out["candidate_galaxy"][...], out["candidate_baxel"][...] = found.galaxy, found.baxel
-                out["candidate_cut"][...] = cut
-            fill(out, found, row, spectra)
+            fill(out, found, cut, row, spectra)
 
 
 if "snakemake" in globals():

@@ -82,14 +82,19 @@ def rows_in_hashed_order(key: np.ndarray, cut: np.ndarray) -> np.ndarray:
     return row
 
 
-def fill(out: h5py.File, found: Candidates, row: np.ndarray, spectra: SortedSpectra) -> None:
-    """Write the kept spectra, and what is known of each, into an open artefact.
+def fill(out: h5py.File, found: Candidates, cut: np.ndarray, row: np.ndarray, spectra: SortedSpectra) -> None:
+    """Write the cuts of all candidates, the kept spectra, and what is known of each, into an open artefact.
 
     Parameters
     ----------
+    cut : ndarray of int, shape (n_candidate,)
+        Codes of :class:`mangrove.codes.TrainingCut`.
     row : ndarray of int, shape (n_candidate,)
         See :func:`rows_in_hashed_order`.
     """
+    if cut.size:
+        out["candidate_galaxy"][...], out["candidate_baxel"][...] = found.galaxy, found.baxel
+        out["candidate_cut"][...] = cut
     kept = np.flatnonzero(row >= 0)
     if not kept.size:
         return
