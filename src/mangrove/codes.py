@@ -70,7 +70,7 @@ class FitStatus(Code):
     - TOO_FEW_PIXELS: too few good pixels for a fit
     - ALL_MASKED: no good pixel in the fitted range
     - NOT_CONVERGED: the fit gave no finite solution
-    - VELOCITY_AT_BOUND: velocity at the bound: wrong z or nothing to fit
+    - VELOCITY_AT_BOUND: velocity at the bound: wrong z, nothing to fit
     - SIGMA_STAR_AT_BOUND: stellar dispersion at its upper bound
     - SIGMA_BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
     - NO_STELLAR_CONTINUUM: no starlight, or too faint for a velocity
@@ -187,7 +187,7 @@ class LabelFlag(Bits):
     - NO_WEIGHTS: no template has a positive weight
     - NO_MASSES: the template library has no masses
     - LINE_MISSING: a line is outside the fitted range or masked
-    - LINE_NEGATIVE: the flux of a line is not positive: no logarithm
+    - LINE_NEGATIVE: a line's flux is not positive: no logarithm
     - ZERO_CONTINUUM: no positive starlight at the line or in r
     - NO_COVERAGE: less than 90 % of the r band is covered
     - LOW_SNR: undetermined: too faint, or error too large
@@ -196,7 +196,7 @@ class LabelFlag(Bits):
     - BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
     - AT_BOUND: velocity, dispersion or E(B-V) at a bound
     - NOT_STAR_FORMING: the BPT class is composite or AGN
-    - UPPER_LIMIT: Halpha not above 2 sigma: a limit instead of a value
+    - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
     - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
     - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet
     """
