@@ -132,7 +132,25 @@ class LineShape(Bits):
 
 
 class BptClass(Code):
-    """Class of a baxel in the BPT diagram, by its distance from the curve of Kauffmann et al. (2003).
+    """Class of a baxel in the BPT diagram, by the curves that divide it (Kewley et al. 2006; Schawinski et al. 2007).
+
+    - NONE: one of the four lines is not above 2 sigma
+    - STAR_FORMING: below the curve of Kauffmann+ (2003)
+    - COMPOSITE: between that and Kewley+ (2001)
+    - SEYFERT: beyond both, above Schawinski+ (2007)
+    - LINER: beyond both, below Schawinski+ (2007)
+    """
+
+    # 3 is left out: it is the AGN of DBptClass, whose other numbers mean much the same.
+    NONE = 0
+    STAR_FORMING = 1
+    COMPOSITE = 2
+    SEYFERT = 4
+    LINER = 5
+
+
+class DBptClass(Code):
+    """Class of a baxel by d_bpt, its distance from the curve of Kauffmann et al. (2003).
 
     - NONE: one of the four lines is not above 2 sigma
     - STAR_FORMING: below the curve
@@ -195,7 +213,7 @@ class LabelFlag(Bits):
     - NEGATIVE_DECREMENT: Halpha/Hbeta below 2.86: no dust assumed
     - BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
     - AT_BOUND: velocity, dispersion or E(B-V) at a bound
-    - NOT_STAR_FORMING: the BPT class is composite or AGN
+    - NOT_STAR_FORMING: the BPT class is not star-forming
     - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
     - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
     - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet

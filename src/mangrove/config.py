@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from mangrove.config_values import RUN_NAME, Address, LocalPath, Range, Section, conflict
+from mangrove.config_values import MAX_SEED, RUN_NAME, Address, LocalPath, Range, Section, conflict
 
 
 class Survey(Section):
@@ -122,7 +122,7 @@ class Preprocessing(Section):
 class SplitSection(Section):
     """How galaxies are divided into training, validation and test sets."""
 
-    seed: int | None = Field(None, ge=0, description="seed of the split; null for the seed of the run")
+    seed: int | None = Field(None, ge=0, le=MAX_SEED, description="seed of the split; null for the seed of the run")
     validation_fraction: float = Field(0.1, ge=0, lt=1, description="fraction of the galaxies used for validation")
     test_fraction: float = Field(0.2, ge=0, lt=1, description="fraction of the galaxies held out for testing")
 
@@ -312,7 +312,7 @@ class Config(Section):
     """One run of mangrove."""
 
     run: str = Field("dr17", pattern=RUN_NAME, description="name of the run; results go to results/<run>/")
-    seed: int = Field(1, ge=0, description="seed of all random draws, combined with the name of the galaxy")
+    seed: int = Field(1, ge=0, le=MAX_SEED, description="seed of all random draws, combined with the name of the galaxy")
     survey: Survey = Survey()
     sample: Sample = Sample()
     extract: Extract = Extract()

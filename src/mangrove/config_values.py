@@ -8,6 +8,8 @@ from pydantic_core import PydanticCustomError
 
 from mangrove import paths
 
+#: Largest seed: what generators of NumPy and of JAX both take.
+MAX_SEED = 2**32 - 1
 RUN_NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
 #: Type of the error that keys contradict each other.
 CONFLICT = "conflict"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from mangrove import data_model_attributes as attributes
 from mangrove.codes import (
     BptClass,
+    DBptClass,
     Enumeration,
     FitStatus,
     GasModel,
@@ -274,7 +275,8 @@ LABELS = Kind(
         "log_sfr_density_limit": _baxel(
             LABEL["log_sfr_density"][0], "2 sigma upper limit before dust where Halpha is not detected, NaN elsewhere"
         ),
-        "bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", BptClass),
+        "bpt_class": _baxel("1", "class in the BPT diagram where all four lines have S/N above 2", "i1", BptClass),
+        "d_bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", DBptClass),
     },
 )
 
@@ -353,7 +355,7 @@ TRUTH = Kind(
         "ebv_star": _truth("mag", "E(B-V) of the stars, Calzetti (2000)"),
         "ebv_gas": _truth("mag", "E(B-V) of the gas, Cardelli (1989)"),
         "log_mass": _truth("dex", "log10 of stellar mass over M_sun"),
-        "bpt_class": _truth("1", "0 none, 1 star-forming, 2 composite, 3 AGN", "i1"),
+        "d_bpt_class": _truth("1", "class by d_bpt: 0 none, 1 star-forming, 2 composite, 3 AGN", "i1"),
         "continuum": _truth(FLUX, "mean noise-free flux over 5600-6750 Angstrom, observed"),
         "light_weight": _truth("1", "light of the stars, mean over 5000-6000 Angstrom rest frame"),
     },

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mangrove.codes import BptClass, LabelFlag
+from mangrove.codes import BptClass, DBptClass, LabelFlag
 from mangrove.physics import bpt
 from mangrove.spectra.labels.d_bpt import d_bpt
 
@@ -47,13 +47,34 @@ def test_classes():
     # Star-forming, composite (0.1 dex beyond), Seyfert, beyond the limit of the curve, no ratio.
     x = np.array([-0.6, -0.56 + 0.07, -0.2, 0.1, np.nan])
     y = np.array([-0.2, 0.3 + 0.07, 0.9, -1.2, 0.5])
-    kinds = [BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN, BptClass.AGN, BptClass.NONE]
-    np.testing.assert_array_equal(bpt.bpt_class(x, y), kinds)
+    kinds = [DBptClass.STAR_FORMING, DBptClass.COMPOSITE, DBptClass.AGN, DBptClass.AGN, DBptClass.NONE]
+    np.testing.assert_array_equal(bpt.d_bpt_class(x, y), kinds)
+
+
+def test_classes_by_the_curves_are_those_of_the_papers():
+    """Points on either side of each curve, by its published formula."""
+    x = np.array([-0.9, -0.5, -0.2, 0.1])
+    kauffmann, kewley, schawinski = 0.61 / (x - 0.05) + 1.3, 0.61 / (x - 0.47) + 1.19, 1.05 * x + 0.45
+    assert (bpt.bpt_class(x[:3], kauffmann[:3] - 0.01) == BptClass.STAR_FORMING).all()
+    assert (bpt.bpt_class(x[:3], kauffmann[:3] + 0.01) == BptClass.COMPOSITE).all()
+    assert (bpt.bpt_class(x, kewley - 0.01) == BptClass.COMPOSITE).all()
+    assert (bpt.bpt_class(x, np.maximum(kewley, schawinski) + 0.01) == BptClass.SEYFERT).all()
+    # The line crosses the curve of Kewley et al. at log [NII]/Halpha = -0.18: LINERs lie beyond that alone.
+    assert bpt.bpt_class(x, np.maximum(kewley, schawinski - 0.02)).tolist() == [4, 4, 4, 5]
+    assert bpt.bpt_class(0.5, 0.9) == BptClass.LINER and bpt.bpt_class(0.5, 1.2) == BptClass.SEYFERT
+    assert bpt.bpt_class([np.nan, np.inf], [0.0, 0.0]).tolist() == [BptClass.NONE] * 2
+
+
+def test_both_classes_agree_on_what_forms_stars():
+    rng = np.random.default_rng(0)
+    x, y = rng.uniform(-2.0, 0.6, 4000), rng.uniform(-1.5, 1.5, 4000)
+    by_curves, by_distance = bpt.bpt_class(x, y), bpt.d_bpt_class(x, y)
+    np.testing.assert_array_equal(by_curves == BptClass.STAR_FORMING, by_distance == DBptClass.STAR_FORMING)
 
 
 def test_close_to_the_curve_beyond_its_limit_is_agn():
     assert 0 < bpt.bpt_distance(0.06, -4.0) < bpt.COMPOSITE_WIDTH
-    assert bpt.bpt_class(0.06, -4.0) == BptClass.AGN
+    assert bpt.d_bpt_class(0.06, -4.0) == DBptClass.AGN
 
 
 def test_ratios_need_all_four_lines():

@@ -29,7 +29,8 @@ WRITTEN = {
     "GasModel": ["none", "one_gaussian", "two_gaussians", "one_and_broad", "two_and_broad"],
     "LineStatus": ["ok", "outside_range", "masked", "no_fit"],
     "LineShape": ["not_one_gaussian", "doublet_ratio_rejected"],
-    "BptClass": ["none", "star_forming", "composite", "agn"],
+    "BptClass": ["none", "star_forming", "composite", None, "seyfert", "liner"],
+    "DBptClass": ["none", "star_forming", "composite", "agn"],
     "TrainingCut": [
         *("kept", "too_few_good_pixels", "low_snr", "no_normalisation", "lowest_minimum", "highest_maximum"),
     ],

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from mangrove.artefacts import Artefact
-from mangrove.codes import BptClass
+from mangrove.codes import BptClass, DBptClass
 from mangrove.codes import LabelFlag as F
 from mangrove.data_model import LABEL
 from mangrove.physics.bpt import bpt_distance
 from mangrove.physics.cosmology import kpc_per_arcsec, luminosity_distance
 from mangrove.validation.comparison import TruthComparison
 from mangrove.validation.label_recovery import (
-    BPT,
-    BPT_FAR,
+    CLASSES,
+    D_BPT,
+    D_BPT_FAR,
     REASONS,
     SNR_RANGES,
     Checked,
@@ -67,7 +68,8 @@ def baxels(n):
     for name in LABEL:
         true[name] = np.full(n, 9.0)
         labels |= {name: np.full(n, 9.1), f"{name}_err": np.full(n, 0.1), f"{name}_flag": np.zeros(n, np.uint32)}
-    labels["bpt_class"], true["bpt_class"] = np.full(n, BptClass.STAR_FORMING), np.full(n, BptClass.STAR_FORMING)
+    for column in ("bpt_class", "d_bpt_class"):
+        labels[column], true[column] = np.full(n, BptClass.STAR_FORMING), np.full(n, BptClass.STAR_FORMING)
     return labels, true
 
 
@@ -85,18 +87,17 @@ def test_every_baxel_counts_or_has_its_reason():
         for values in (labels[name], labels[f"{name}_err"], true[name]):
             values[rng.random(n) < 0.1] = np.nan
         labels[f"{name}_err"][rng.random(n) < 0.1] = 0.0
-    labels["bpt_class"], true["bpt_class"] = (
-        rng.choice([BptClass.NONE, BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN], n) for _ in range(2)
-    )
+    for column, codes in (("bpt_class", list(BptClass)), ("d_bpt_class", list(DBptClass))):
+        labels[column], true[column] = (rng.choice(codes, n) for _ in range(2))
     snr = rng.uniform(2, 60, n)
     rows = rows_of((labels, true, snr), (labels, true, snr))
-    assert {name for name, _ in rows} == {*LABEL, BPT, BPT_FAR}
+    assert {name for name, _ in rows} == {*LABEL, *CLASSES}
     for (name, snr_range), row in rows.items():
         low, high = SNR_RANGES[snr_range]
         assert row.n_baxel == 2 * np.sum((snr >= low) & (snr < high))
         assert row.n_baxel == row.n_value + sum(getattr(row, column) for column in LEFT), (name, snr_range)
         assert row.n_value > 0, (name, snr_range)
-    for name in (*LABEL, BPT, BPT_FAR):
+    for name in (*LABEL, *CLASSES):
         assert sum(rows[name, snr_range].n_baxel for snr_range in SNR_RANGES) == 2 * n
 
 
@@ -129,12 +130,14 @@ def test_columns_of_reasons_are_the_reasons():
 def test_classes_near_a_curve_count_in_one_row_only():
     labels, true = baxels(40)
     labels["d_bpt"], labels["d_bpt_err"] = np.repeat([-0.5, -0.1, 0.25, 1.0], 10), np.full(40, 0.1)
-    labels["bpt_class"] = np.repeat(
-        [BptClass.STAR_FORMING, BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN], 10
+    labels["d_bpt_class"] = np.repeat(
+        [DBptClass.STAR_FORMING, DBptClass.STAR_FORMING, DBptClass.COMPOSITE, DBptClass.AGN], 10
     )
-    true["bpt_class"] = np.repeat([BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.COMPOSITE, BptClass.AGN], 10)
+    true["d_bpt_class"] = np.repeat(
+        [DBptClass.STAR_FORMING, DBptClass.COMPOSITE, DBptClass.COMPOSITE, DBptClass.AGN], 10
+    )
     rows = rows_of((labels, true, np.full(40, 50.0)))
-    every, far = rows[BPT, "above 40"], rows[BPT_FAR, "above 40"]
+    every, far = rows[D_BPT, "above 40"], rows[D_BPT_FAR, "above 40"]
     assert (every.n_value, every.fraction_right, every.holds) == (40, 0.75, "no")
     assert (far.n_value, far.left_near_a_curve, far.fraction_right, far.holds) == (20, 20, 1.0, "yes")
 

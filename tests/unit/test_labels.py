@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mangrove.codes import BptClass, FitStatus, LabelFlag, LineShape, LineStatus
+from mangrove.codes import BptClass, DBptClass, FitStatus, LabelFlag, LineShape, LineStatus
 from mangrove.data_model import LABEL
 from mangrove.physics.dust import calzetti
 from mangrove.physics.photometry import SOLAR_LUMINOSITY, r_band_flux, solar_r_luminosity
@@ -122,7 +122,8 @@ def test_validity_of_the_papers():
     fit = stored([GOOD, [30.0, 20.0, 120.0, 1.5], GOOD], chi2_reduced=np.array([1.0, 1.0, 2.5]))
     out = labels(fit)
     np.testing.assert_array_equal(out["d_bpt"].flag, [0, LabelFlag.LOW_SNR, LabelFlag.POOR_FIT])
-    assert bpt_classes(fit, out["d_bpt"]).tolist() == [BptClass.STAR_FORMING, BptClass.NONE, BptClass.STAR_FORMING]
+    for kind in bpt_classes(fit, out["d_bpt"]).values():
+        assert kind.tolist() == [BptClass.STAR_FORMING, BptClass.NONE, BptClass.STAR_FORMING]
     np.testing.assert_array_equal(out["log_ssfr"].flag, [0, 0, LabelFlag.POOR_FIT])
     assert is_clean(out["log_ssfr"], LabelFlag.POOR_FIT).all()
 
@@ -179,19 +180,34 @@ def test_star_formation_without_halpha_is_a_limit_and_no_value():
 
 
 def test_only_star_formation_says_that_the_gas_is_lit_by_something_else():
-    """Star-forming, composite, AGN, and no class for want of [OIII]."""
-    flux = [GOOD, [30.0, 30.0, 90.0, 50.0], [10.0, 100.0, 30.0, 30.0], [30.0, 1.0, 120.0, 30.0]]
+    """Star-forming, composite, Seyfert, LINER, and no class for want of [OIII]."""
+    flux = [
+        GOOD,
+        [30.0, 30.0, 90.0, 50.0],
+        [10.0, 100.0, 30.0, 30.0],
+        [30.0, 60.0, 50.0, 60.0],
+        [30.0, 1.0, 120.0, 30.0],
+    ]
     fit = stored(flux)
     out = labels(fit)
-    assert bpt_classes(fit, out["d_bpt"]).tolist() == [
-        BptClass.STAR_FORMING,
-        BptClass.COMPOSITE,
-        BptClass.AGN,
-        BptClass.NONE,
+    found = bpt_classes(fit, out["d_bpt"])
+    assert [BptClass(code).word for code in found["bpt_class"]] == [
+        "star_forming",
+        "composite",
+        "seyfert",
+        "liner",
+        "none",
+    ]
+    assert [DBptClass(code).word for code in found["d_bpt_class"]] == [
+        "star_forming",
+        "composite",
+        "agn",
+        "agn",
+        "none",
     ]
     for name, label in out.items():
         other = label.flag & LabelFlag.NOT_STAR_FORMING > 0
-        assert other.tolist() == [False, "sfr" in name, "sfr" in name, False], name
+        assert other.tolist() == [False, *["sfr" in name] * 3, False], name
 
 
 def random_fit(n=6000):

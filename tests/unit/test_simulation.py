@@ -273,7 +273,7 @@ def test_truth_is_complete_and_sane(star_forming):
     inside = np.isfinite(truth["v_star"])
     assert 450 < inside.sum() < 650
     for name, values in truth.items():
-        if name in ("line", "bpt_class"):
+        if name in ("line", "d_bpt_class"):
             continue
         assert np.all(np.isfinite(values) == np.broadcast_to(inside, values.shape)), name
     assert truth["line"].tolist() == list(fit_lines().name)
@@ -283,7 +283,7 @@ def test_truth_is_complete_and_sane(star_forming):
     assert np.all(truth["log_age_mw"][inside] >= truth["log_age_lw"][inside])
     ew = truth["line_ew"][fit_lines().index("Halpha_6565")]
     assert 3 < np.median(ew[inside]) < 80
-    assert np.all(truth["bpt_class"][inside] == 1)
+    assert np.all(truth["d_bpt_class"][inside] == 1)
     assert 8 < np.log10((10 ** truth["log_mass"][inside]).sum()) < 12
     mean = cube.flux[(WAVE > 5600) & (WAVE < 6750)].mean(0)
     clean = (cube.mask == 0).all(0)
@@ -296,7 +296,7 @@ def test_truth_is_complete_and_sane(star_forming):
 )
 def test_ionisation_of_the_roles(plateifu, expected, mastar):
     _, truth = simulate_galaxy(design_galaxy(plateifu, SEED), "dr17", mastar)
-    found = set(truth["bpt_class"][np.isfinite(truth["v_star"])].tolist())
+    found = set(truth["d_bpt_class"][np.isfinite(truth["v_star"])].tolist())
     assert expected <= found <= expected | {2}
 
 

@@ -121,6 +121,7 @@ _UCD = {
     "log_ssfr": "phys.SFR;phys.mass",
     "d_bpt": "src.class;arith.diff",
     "bpt_class": "meta.code.class",
+    "d_bpt_class": "meta.code.class",
 }
 #: Lines that the IVOA has a word for.
 _LINE_UCD = {

@@ -3,7 +3,7 @@
 import numpy as np
 from astropy.io import fits
 
-from mangrove.codes import BptClass, LabelFlag, MapFlag
+from mangrove.codes import BptClass, DBptClass, LabelFlag, MapFlag
 from mangrove.data_model import LABEL, LABELS
 from mangrove.export.columns import error_unit
 from mangrove.export.fits_files import add_bits, add_codes
@@ -41,7 +41,8 @@ def label_maps(source: Source, i: int) -> fits.HDUList:
         add_bits(hdus[-1].header, "FBIT", MapFlag)
     spec = LABELS.fields[_LIMIT]
     hdus.append(image(_LIMIT, source.file[_LIMIT][rows], _NAN, spec.unit, spec.meaning))
-    classes = source.file["bpt_class"][rows].astype(np.uint8)
-    hdus.append(image("bpt_class", classes, 0, "1", "class in the BPT diagram, by d_bpt"))
-    add_codes(hdus[-1].header, "BPT", BptClass)
+    for name, card, codes in (("bpt_class", "BPT", BptClass), ("d_bpt_class", "DBPT", DBptClass)):
+        classes = source.file[name][rows].astype(np.uint8)
+        hdus.append(image(name, classes, 0, "1", LABELS.fields[name].meaning))
+        add_codes(hdus[-1].header, card, codes)
     return hdus

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.artefacts import read_text
-from mangrove.codes import BaxelQuality, BptClass, FitStatus, GalaxyQuality, LabelFlag, LineStatus
+from mangrove.codes import BaxelQuality, BptClass, DBptClass, FitStatus, GalaxyQuality, LabelFlag, LineStatus
 from mangrove.data_model import LABELS
 from mangrove.export import columns as col
 from mangrove.export.fits_files import add_bits, add_codes, table_hdu
@@ -79,8 +79,9 @@ def baxel_table(source: Source) -> fits.HDUList:
     add_codes(hdu.header, "STAT", FitStatus)
     add_codes(hdu.header, "LSTAT", LineStatus)
     add_codes(hdu.header, "BPT", BptClass)
+    add_codes(hdu.header, "DBPT", DBptClass)
     hdu.header["COMMENT"] = "QBITn: bits of quality; FBITn: bits of the labels' flags (columns ending in _flag)."
-    hdu.header["COMMENT"] = "STATn, LSTATn, BPTn: values of fit_status, of the status of lines, of bpt_class."
+    hdu.header["COMMENT"] = "STATn, LSTATn, BPTn, DBPTn: values of fit_status, of the status of lines, of the classes."
     return _with_source(source, hdu)
 
 

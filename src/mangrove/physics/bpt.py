@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.codes import BptClass
+from mangrove.codes import BptClass, DBptClass
 
 #: Lines of the diagram, in the order of :func:`bpt_ratios`.
 BPT_LINES = ("NII_6585", "Halpha_6565", "OIII_5008", "Hbeta_4863")
-#: Distance from the curve, dex, beyond which a spectrum is AGN.
+#: Distance from the curve of Kauffmann et al., dex, beyond which the class by distance is AGN, as published for DESOM.
 COMPOSITE_WIDTH = 0.3
 #: Signal to noise above which a line counts in the diagram, as published.
 MIN_LINE_SNR = 2.0
@@ -30,6 +30,9 @@ KEWLEY = Curve(0.47, 1.19)
 #: log [NII]/Halpha from which on everything is AGN: the asymptote of the curve of Kauffmann et al. (2003).
 KAUFFMANN_LIMIT = KAUFFMANN.limit
 KEWLEY_LIMIT = KEWLEY.limit
+#: Slope and offset of the line above which an AGN is a Seyfert, below a LINER: log [OIII]/Hbeta = 1.05 log [NII]/Halpha
+#: + 0.45 (Schawinski et al. 2007, MNRAS 382, 1415).
+SCHAWINSKI = (1.05, 0.45)
 
 
 def kauffmann_2003(log_nii_ha):
@@ -71,8 +74,33 @@ def bpt_distance(log_nii_ha, log_oiii_hb, curve: Curve = KAUFFMANN) -> np.ndarra
     return np.where(y < _hyperbola(x, curve), -1.0, 1.0) * np.hypot(dx, dy)
 
 
+def schawinski_2007(log_nii_ha):
+    """log [OIII]/Hbeta of the line of Schawinski et al. (2007) between Seyferts, above it, and LINERs."""
+    slope, offset = SCHAWINSKI
+    return slope * np.asarray(log_nii_ha, float) + offset
+
+
 def bpt_class(log_nii_ha, log_oiii_hb) -> np.ndarray:
     """Class of each spectrum, int8: codes of :class:`mangrove.codes.BptClass`.
+
+    Star-forming below the curve of Kauffmann et al. (2003), composite between it and that of Kewley et al. (2001), beyond
+    both Seyfert or LINER by the line of Schawinski et al. (2007); none where a ratio is not finite. Below
+    log [NII]/Halpha = -1.28, where the two curves cross, that of Kauffmann et al. alone counts.
+
+    Parameters
+    ----------
+    log_nii_ha, log_oiii_hb : array_like, shape (...)
+    """
+    x, y = np.broadcast_arrays(np.asarray(log_nii_ha, float), np.asarray(log_oiii_hb, float))
+    # A comparison with NaN, which the curves are beyond their limits, is False.
+    agn = np.where(y > schawinski_2007(x), BptClass.SEYFERT, BptClass.LINER)
+    other = np.where(y < kewley_2001(x), BptClass.COMPOSITE, agn)
+    kind = np.where(y < kauffmann_2003(x), BptClass.STAR_FORMING, other)
+    return np.where(np.isfinite(x) & np.isfinite(y), kind, BptClass.NONE).astype(np.int8)
+
+
+def d_bpt_class(log_nii_ha, log_oiii_hb) -> np.ndarray:
+    """Class of each spectrum by its distance, int8: codes of :class:`mangrove.codes.DBptClass`.
 
     Star-forming below the curve of Kauffmann et al. (2003), composite up to 0.3 dex beyond it, AGN farther out and
     wherever log [NII]/Halpha >= 0.05; none where a ratio is not finite.
@@ -83,8 +111,8 @@ def bpt_class(log_nii_ha, log_oiii_hb) -> np.ndarray:
     """
     distance = bpt_distance(log_nii_ha, log_oiii_hb)
     agn = (distance >= COMPOSITE_WIDTH) | (np.asarray(log_nii_ha) >= KAUFFMANN_LIMIT)
-    kind = np.where(distance < 0, BptClass.STAR_FORMING, np.where(agn, BptClass.AGN, BptClass.COMPOSITE))
-    return np.where(np.isnan(distance), BptClass.NONE, kind).astype(np.int8)
+    kind = np.where(distance < 0, DBptClass.STAR_FORMING, np.where(agn, DBptClass.AGN, DBptClass.COMPOSITE))
+    return np.where(np.isnan(distance), DBptClass.NONE, kind).astype(np.int8)
 
 
 def bpt_ratios(flux, error, line, min_snr: float) -> tuple[np.ndarray, np.ndarray]:

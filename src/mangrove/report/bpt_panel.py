@@ -4,18 +4,24 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mangrove.codes import BptClass
-from mangrove.physics.bpt import KEWLEY_LIMIT, kauffmann_2003, kewley_2001
+from mangrove.physics.bpt import KEWLEY_LIMIT, bpt_class, kauffmann_2003, kewley_2001, schawinski_2007
 from mangrove.report.drawing import BLUE, ORANGE, fenced_limits
 from mangrove.report.line_names import HALPHA, HBETA, NII, OIII
 
 #: Told apart by readers with any colour vision, and in grey.
-BPT_COLOURS = {BptClass.STAR_FORMING: BLUE, BptClass.COMPOSITE: ORANGE, BptClass.AGN: "#882255"}
+BPT_COLOURS = {
+    BptClass.STAR_FORMING: BLUE,
+    BptClass.COMPOSITE: ORANGE,
+    BptClass.SEYFERT: "#882255",
+    BptClass.LINER: "#117733",
+}
 #: The classes for readers.
 BPT_NAMES = {
     BptClass.NONE: "no class",
     BptClass.STAR_FORMING: "star-forming",
     BptClass.COMPOSITE: "composite",
-    BptClass.AGN: "AGN",
+    BptClass.SEYFERT: "Seyfert",
+    BptClass.LINER: "LINER",
 }
 #: What a diagram shows at least, and at most.
 _LEAST, _MOST = ((-1.5, 0.5), (-1.2, 1.3)), ((-2.6, 1.0), (-2.0, 2.0))
@@ -35,6 +41,12 @@ def bpt_axes(axes: Axes, x=(), y=(), kind: str = "") -> None:
     curve = np.linspace(_MOST[0][0], KEWLEY_LIMIT, 2000)
     axes.plot(curve, kauffmann_2003(curve), "k--", lw=1.2, label="Kauffmann et al. 2003", zorder=1)
     axes.plot(curve, kewley_2001(curve), "k-", lw=1.2, label="Kewley et al. 2001", zorder=1)
+    # Seyferts and LINERs are told apart beyond the maximum starburst alone.
+    beyond = np.linspace(*_MOST[0], 500)
+    line = np.where(
+        bpt_class(beyond, schawinski_2007(beyond) + 1e-6) == BptClass.SEYFERT, schawinski_2007(beyond), np.nan
+    )
+    axes.plot(beyond, line, "k:", lw=1.2, label="Schawinski et al. 2007", zorder=1)
     axes.set(xlim=limits[0], ylim=limits[1])
     axes.set_xlabel(f"log {kind}({NII} / {HALPHA})")
     axes.set_ylabel(f"log {kind}({OIII} / {HBETA})")

@@ -194,7 +194,7 @@ def class_map(axes: Axes, seen: View, gap: float) -> None:
     """BPT class, with the number of baxels in each; ``gap`` to the legend in heights of the map."""
     kind = np.where(is_shown(seen.labels, "d_bpt"), seen.labels["bpt_class"], BptClass.NONE)
     codes = on_spaxels(seen.extract, np.where(kind == BptClass.NONE, np.nan, kind))
-    colours = [BPT_COLOURS.get(code, BAD_COLOUR) for code in BptClass]
+    colours = [BPT_COLOURS.get(code, BAD_COLOUR) for code in range(max(BptClass) + 1)]
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
     draw_image(axes, seen.frame, codes, "BPT class", cmap=ListedColormap(colours), norm=norm)
     draw_marks(axes, seen.frame, seen.extract)

@@ -63,7 +63,7 @@ def bpt_figure(table: Artefact) -> Figure:
     if dense:
         _density(axes, x[use], y[use], (*axes.get_xlim(), *axes.get_ylim()))
     outside = 0
-    for code in (BptClass.STAR_FORMING, BptClass.COMPOSITE, BptClass.AGN):
+    for code in BPT_COLOURS:
         name, inside = BPT_NAMES[code], use & (kind == code)
         # Where a density is drawn the classes have their entry in the legend only.
         drawn = inside & (not dense)

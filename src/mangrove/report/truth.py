@@ -10,7 +10,7 @@ from mangrove.report.drawing import BLUE, FLUX_UNIT, KMS, beyond, fenced_limits,
 from mangrove.report.galaxy_panels import KINEMATICS_TITLE
 from mangrove.report.label_style import STYLE
 from mangrove.validation.comparison import TruthComparison, robust_width
-from mangrove.validation.label_recovery import BPT, BPT_FAR, Checked
+from mangrove.validation.label_recovery import CLASSES, Checked
 from mangrove.validation.recovery import ALL_LINES, SNR_RANGES
 
 #: Titles and units of what the figure of the fits shows.
@@ -51,7 +51,7 @@ def label_figure(pooled: Mapping[str, Checked]) -> Figure:
     pooled : mapping
         From :func:`mangrove.validation.label_recovery.pool_labels`.
     """
-    names = [name for name in pooled if name not in (BPT, BPT_FAR)]
+    names = [name for name in pooled if name not in CLASSES]
     rows = -(-len(names) // _COLUMNS)
     figure = new_figure(16, 4 * rows + 0.4)
     panels = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()

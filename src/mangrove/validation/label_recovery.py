@@ -21,8 +21,11 @@ from mangrove.validation.comparison import (
 from mangrove.validation.recovery import EXTRACT_DATASETS
 from mangrove.validation.true_labels import TRUTH_DATASETS, true_labels
 
+#: Rows of the classes: by the curves of the diagram, by d_BPT, and by d_BPT away from the borders of its classes.
 BPT = "BPT class"
-BPT_FAR = "BPT class, over 2 sigma from a curve"
+D_BPT = "d_BPT class"
+D_BPT_FAR = "d_BPT class, over 2 sigma from a curve"
+CLASSES = (BPT, D_BPT, D_BPT_FAR)
 #: Ranges of S/N per pixel of the baxels: every baxel is in one.
 SNR_RANGES = {"20-40": (20.0, 40.0), "above 40": (40.0, np.inf), "10-20": (10.0, 20.0), "below 10": (-np.inf, 10.0)}
 #: Why a baxel does not count in a label's row, and the flags that say so; the first that holds is the one.
@@ -132,7 +135,7 @@ def limits_of(label: str, snr_range: str) -> Limits:
         # The masses of specific rates are biased high with the ages (docs/labels.md).
         bias = {"log_sfr_density": 0.05, "log_ssfr": 0.10}.get(label, np.nan)
         return Limits(bias=bias, width_low=0.8, width_high=1.4)
-    return Limits(fraction={BPT: 0.95, BPT_FAR: 0.98}.get(label, np.nan))
+    return Limits(fraction={BPT: 0.95, D_BPT: 0.95, D_BPT_FAR: 0.98}.get(label, np.nan))
 
 
 def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
@@ -159,11 +162,16 @@ def compare_labels(labels: Mapping, true: Mapping, snr) -> dict[str, Checked]:
         value, error = labels[name], labels[f"{name}_err"]
         reason = why_left(labels[f"{name}_flag"], np.isfinite(value) & (error > 0), np.isfinite(true[name]))
         found[name] = _checked(value, error, true[name], snr, reason)
-    # The class is that of d_bpt, and counts where that does.
+    # A class counts where d_bpt does.
     reason = why_left(labels["d_bpt_flag"], labels["bpt_class"] != BptClass.NONE, true["bpt_class"] != BptClass.NONE)
     near = (reason == _COUNTS) & ~(curve_distance(labels["d_bpt"]) > 2.0 * labels["d_bpt_err"])
-    for name, why in ((BPT, reason), (BPT_FAR, np.where(near, list(REASONS).index("near_a_curve"), reason))):
-        found[name] = _checked(labels["bpt_class"], np.ones(len(snr)), true["bpt_class"], snr, why)
+    far = np.where(near, list(REASONS).index("near_a_curve"), reason)
+    for row, column, why in (
+        (BPT, "bpt_class", reason),
+        (D_BPT, "d_bpt_class", reason),
+        (D_BPT_FAR, "d_bpt_class", far),
+    ):
+        found[row] = _checked(labels[column], np.ones(len(snr)), true[column], snr, why)
     return found
 
 
@@ -228,13 +236,13 @@ def _joined(parts: list[Checked]) -> Checked:
 def _row(name: str, snr_range: str, checked: Checked) -> LabelRow:
     low, high = SNR_RANGES[snr_range]
     found = checked.found.between(low, high)
-    numbers = _class_numbers(found) if name in (BPT, BPT_FAR) else _numbers(found)
+    numbers = _class_numbers(found) if name in CLASSES else _numbers(found)
     limits = limits_of(name, snr_range)
     inside = (checked.snr >= low) & (checked.snr < high)
     left = np.bincount(checked.reason[inside & (checked.reason != _COUNTS)], minlength=len(REASONS))
     return LabelRow(
         label=name,
-        unit="1" if name in (BPT, BPT_FAR) else LABEL[name][0],
+        unit="1" if name in CLASSES else LABEL[name][0],
         snr_per_pixel=snr_range,
         n_baxel=int(inside.sum()),
         n_value=found.snr.size,

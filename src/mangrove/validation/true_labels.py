@@ -3,7 +3,7 @@
 import numpy as np
 
 from mangrove.artefacts import Artefact
-from mangrove.physics.bpt import bpt_class, bpt_distance, bpt_ratios
+from mangrove.physics.bpt import bpt_class, bpt_distance, bpt_ratios, d_bpt_class
 from mangrove.spectra.labels.balmer_decrement import balmer_curve
 from mangrove.spectra.labels.surface_densities import luminosity, spaxel_area, star_formation_rate
 from mangrove.validation import baxel_truth as spaxels
@@ -40,4 +40,4 @@ def true_labels(extract: Artefact, truth: Artefact, z: float, pixel_scale: float
     true["log_sfr_density"], true["log_mass_density"] = log_sfr - log_area, log_mass - log_area
     true["log_ssfr"] = log_sfr - log_mass
     ratios = bpt_ratios(true["line_flux"], np.full(true["line_flux"].shape, 1e-9), names, 0.0)
-    return true | {"d_bpt": bpt_distance(*ratios), "bpt_class": bpt_class(*ratios)}
+    return true | {"d_bpt": bpt_distance(*ratios), "bpt_class": bpt_class(*ratios), "d_bpt_class": d_bpt_class(*ratios)}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from mangrove.codes import BptClass, FitStatus, LabelFlag, LineShape, LineStatus
-from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios
+from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios, d_bpt_class
 from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_GAS_BOUND
 from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
@@ -33,7 +33,7 @@ _OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 _OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _OF_YOUNG_STARS = ("log_sfr_density", "log_ssfr")
 #: Classes whose Halpha is not from young stars alone.
-_OTHER_SOURCE = (BptClass.COMPOSITE, BptClass.AGN)
+_OTHER_SOURCE = (BptClass.COMPOSITE, BptClass.SEYFERT, BptClass.LINER)
 _NOT_FITTED = (FitStatus.TOO_FEW_PIXELS, FitStatus.ALL_MASKED, FitStatus.NOT_CONVERGED)
 
 
@@ -64,7 +64,8 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     labels["log_mass_density"] = mass_surface_density(observed, fit["r_flux"], fit["r_flux_err"], z, pixel_scale)
     labels["log_ssfr"] = specific_sfr(labels["log_sfr_density"], labels["log_mass_density"])
     labels["d_bpt"] = d_bpt(fit["line_flux"], fit["line_flux_err"], fit["line"])
-    other_source = flag_where(np.isin(bpt_classes(fit, labels["d_bpt"]), _OTHER_SOURCE), LabelFlag.NOT_STAR_FORMING)
+    kind = bpt_classes(fit, labels["d_bpt"])["bpt_class"]
+    other_source = flag_where(np.isin(kind, _OTHER_SOURCE), LabelFlag.NOT_STAR_FORMING)
     common = fit_flag(fit["status"], fit["chi2_reduced"])
     gas = flag_where(np.equal(fit["status"], FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND)
     dark = _dark(fit["status"])
@@ -82,10 +83,15 @@ def balmer_lines(fit: Mapping) -> list[np.ndarray]:
     return [fit[name][:, _index(fit, line)] for line in _BALMER for name in _LINE_COLUMNS]
 
 
-def bpt_classes(fit: Mapping, d_bpt: Label) -> np.ndarray:
-    """BPT class of every baxel, int8, codes of BptClass; NONE where ``d_bpt`` has the flag LOW_SNR or no value."""
-    kind = bpt_class(*bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], 0.0))
-    return np.where(d_bpt.flag & np.uint32(LabelFlag.LOW_SNR), BptClass.NONE, kind).astype(np.int8)
+def bpt_classes(fit: Mapping, d_bpt: Label) -> dict[str, np.ndarray]:
+    """Classes of every baxel, int8: ``bpt_class`` (codes of BptClass) and ``d_bpt_class`` (codes of DBptClass).
+
+    Both are NONE where ``d_bpt`` has the flag LOW_SNR or no value.
+    """
+    ratios = bpt_ratios(fit["line_flux"], fit["line_flux_err"], fit["line"], 0.0)
+    low = (d_bpt.flag & np.uint32(LabelFlag.LOW_SNR)) > 0
+    classes = {"bpt_class": bpt_class(*ratios), "d_bpt_class": d_bpt_class(*ratios)}
+    return {name: np.where(low, BptClass.NONE, kind).astype(np.int8) for name, kind in classes.items()}
 
 
 def fit_flag(status, chi2_reduced) -> np.ndarray:

@@ -77,7 +77,7 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
     columns |= {f"{name}_flag": flag for name, flag in kinematics_flags(fit.data).items()}
     of_lines = line_flag(fit["line_status"], fit["line_continuum"], fit["line_shape"])
     columns["line_flag"] = of_lines | width_flag(fit.data)
-    columns["bpt_class"] = bpt_classes(fit.data, labels["d_bpt"])
+    columns |= bpt_classes(fit.data, labels["d_bpt"])
     return columns
 
 

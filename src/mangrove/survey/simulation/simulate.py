@@ -129,9 +129,9 @@ def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _FieldSpaxels, fl
     }
     labels["continuum"] = true.continuum_level(flux * _galactic_transmission(galaxy))
     truth = {name: _map(inside, values) for name, values in labels.items()}
-    classes = true.bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha_6565")])
-    truth["bpt_class"] = np.zeros(inside.shape, np.int8)
-    truth["bpt_class"][inside] = classes
+    classes = true.d_bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha_6565")])
+    truth["d_bpt_class"] = np.zeros(inside.shape, np.int8)
+    truth["d_bpt_class"][inside] = classes
     truth["line"] = np.array(fit_lines().name)
     return truth
 

@@ -28,7 +28,7 @@ def kauffmann_distance(log_nii_ha, log_oiii_hb):
     return np.where(below, -distance, distance)
 
 
-def bpt_class(line_flux, ew_halpha):
+def d_bpt_class(line_flux, ew_halpha):
     """0 no lines, 1 star-forming, 2 composite, 3 AGN; int8, the shape of ``ew_halpha``.
 
     Parameters
