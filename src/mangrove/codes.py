@@ -39,7 +39,7 @@ class Code(_Described, IntEnum):
 
 
 class Bits(_Described, IntFlag):
-    """What may hold of a thing, each a bit; 0 if nothing does."""
+    """Properties that may hold at the same time, one bit each; 0 if none does."""
 
 
 #: One of the enumerations below.

@@ -312,7 +312,9 @@ class Config(Section):
     """One run of mangrove."""
 
     run: str = Field("dr17", pattern=RUN_NAME, description="name of the run; results go to results/<run>/")
-    seed: int = Field(1, ge=0, le=MAX_SEED, description="seed of all random draws, combined with the name of the galaxy")
+    seed: int = Field(
+        1, ge=0, le=MAX_SEED, description="seed of all random draws, combined with the name of the galaxy"
+    )
     survey: Survey = Survey()
     sample: Sample = Sample()
     extract: Extract = Extract()
