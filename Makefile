@@ -55,7 +55,7 @@ lint: $(READY)         ## style of Python and of the rules
 	$(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint --configfile configs/demo.yaml
 
-format: $(READY)       ## bring the style in order
+format: $(READY)       ## correct the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile rules
@@ -71,7 +71,7 @@ docs: $(READY)         ## the documentation as a site: site/index.html; a broken
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet --jobs auto docs site
 	@echo "The documentation is site/index.html"
 
-lock: $(READY)         ## solve the dependencies anew for Python 3.11-3.13
+lock: $(READY)         ## resolve the dependencies again for Python 3.11-3.13
 	$(BIN)/uv pip compile --universal --python-version 3.11 --fork-strategy fewest --generate-hashes \
 	  --no-emit-index-url --no-header --quiet --upgrade --extra dev --extra docs pyproject.toml -o envs/requirements.txt
 	sed -i.old '/^  - pip:$$/q' envs/mangrove.yaml && rm envs/mangrove.yaml.old

@@ -39,7 +39,7 @@ class Code(_Described, IntEnum):
 
 
 class Bits(_Described, IntFlag):
-    """What may hold of a thing, each a bit; 0 if nothing does."""
+    """Properties that may hold at the same time, one bit each; 0 if none does."""
 
 
 #: One of the enumerations below.
@@ -51,9 +51,9 @@ class SpaxelStatus(Code):
 
     - BINNED: member of a baxel
     - OUTSIDE_FIELD: no good pixel in the whole spectrum
-    - FOREGROUND_STAR: a star of the Milky Way covers it
-    - MASKED: too little of its spectrum or of the continuum range is good
-    - BELOW_MIN_SNR: signal to noise below extract.min_snr
+    - FOREGROUND_STAR: covered by a foreground star
+    - MASKED: too little good data in the continuum range or in all
+    - BELOW_MIN_SNR: S/N below extract.min_snr
     """
 
     BINNED = 0
@@ -168,11 +168,11 @@ class TrainingCut(Code):
     """The cut that removed a baxel from the training spectra.
 
     - KEPT: in the training spectra
-    - TOO_FEW_GOOD_PIXELS: fewer good bins than training_spectra.min_good_fraction
-    - LOW_SNR: signal to noise below training_spectra.min_snr
+    - TOO_FEW_GOOD_PIXELS: fraction of good bins below training_spectra.min_good_fraction
+    - LOW_SNR: S/N below training_spectra.min_snr
     - NO_NORMALISATION: no positive flux in the normalisation band
     - LOWEST_MINIMUM: among the lowest minima of the sample
-    - HIGHEST_MAXIMUM: among the highest maxima of the sample, emission lines apart
+    - HIGHEST_MAXIMUM: among the highest maxima of the sample away from emission lines
     """
 
     KEPT = 0
@@ -187,8 +187,8 @@ class Split(Code):
     """What the spectra and cubes of a galaxy are for.
 
     - TRAIN: networks learn from them
-    - VALIDATION: they tell when to stop
-    - TEST: they judge the result
+    - VALIDATION: they determine when training stops
+    - TEST: they are used to judge the result
     """
 
     TRAIN = 0
@@ -197,7 +197,7 @@ class Split(Code):
 
 
 class LabelFlag(Bits):
-    """Why a label, velocity, dispersion or line is missing or not to be trusted.
+    """Why a label, velocity, dispersion or line is missing or should not be trusted.
 
     Bits up to 64 and 16384 come with a missing value (NaN); the others qualify a value.
 
@@ -278,7 +278,7 @@ class GalaxyQuality(Bits):
     - ALL_MASKED: no spaxel has enough good pixels
     - CENTRE_OUTSIDE_FIELD: ra, dec lie outside the field
     - NO_WCS: the cube has no celestial frame
-    - NO_GOOD_FIT: it has baxels, all of them flagged
+    - NO_GOOD_FIT: all baxels are flagged
     """
 
     NO_BAXELS = 1 << 0

@@ -113,7 +113,7 @@ EXTRACT = Kind(
         "radius_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
         "extent": _baxel("arcsec", "root mean square distance of its spaxels from their mean position"),
         "extent_re": _baxel("1", "the same in effective radii; NaN if R_e is unknown"),
-        "snr": _baxel("1", "signal to noise per pixel that was reached, covariance included"),
+        "snr": _baxel("1", "S/N per pixel reached, covariance included"),
         "covariance_factor": _baxel("1", "noise over its quadrature sum"),
         "line": _lines("lines of the windows"),
         "window_wave": Field(
@@ -137,7 +137,7 @@ FIT = Kind(
         "status": _baxel("1", "outcome of the fit", "i1", FitStatus),
         "v_star": _baxel(KMS, "stellar velocity, c ln((1+z)/(1+z_catalogue))"),
         "v_star_err": _baxel(KMS, "its error"),
-        "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for line spread"),
+        "sigma_star": _baxel(KMS, "stellar velocity dispersion, corrected for the LSF"),
         "sigma_star_err": _baxel(KMS, "its error"),
         "sigma_star_fit": _baxel(KMS, "dispersion by which the templates were broadened, uncorrected"),
         "sigma_star_correction": _baxel(
@@ -148,7 +148,7 @@ FIT = Kind(
         ),
         "v_gas": _baxel(KMS, "gas velocity, same convention; of two components of all lines, the narrower"),
         "v_gas_err": _baxel(KMS, "its error"),
-        "sigma_gas": _baxel(KMS, "its velocity dispersion, line spread removed; 1 is the lower bound of the fit"),
+        "sigma_gas": _baxel(KMS, "its velocity dispersion, corrected for the LSF; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),
         "line": _lines("names of the fitted lines"),
         "line_wave": Field(("line",), "f8", "Angstrom", "rest wavelength, vacuum"),
@@ -194,7 +194,7 @@ FIT = Kind(
             FLUX, "mean of the stellar continuum over SDSS r in the rest frame; NaN where the range does not cover it"
         ),
         "r_flux_err": _baxel(FLUX, "its error"),
-        "snr": _baxel("1", "signal to noise per pixel of the baxel"),
+        "snr": _baxel("1", "S/N per pixel of the baxel"),
         "weights": Field(
             ("baxel", "template"),
             "f4",
@@ -301,7 +301,7 @@ TRAINING_SPECTRA = Kind(
         "flux": Field(_SPECTRA, "f4", "1", "flux over its mean in the normalisation band; masked bins interpolated"),
         "mask": Field(_SPECTRA, "i1", "1", "1 where the flux is interpolated; does not count in a loss"),
         "norm": _baxel(FLUX, "mean flux in the normalisation band"),
-        "snr": _baxel("1", "signal to noise per native pixel"),
+        "snr": _baxel("1", "S/N per native pixel"),
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         "split": _baxel("1", "split, by galaxy", "i1", Split),

@@ -106,7 +106,7 @@ FIT_SETTINGS = {
     "n_draw": Attribute("i8", "", "noisy copies of each fit's model"),
     "age_limit": Attribute("bool", "", "whether templates older than the universe at z were left out"),
     "stellar_kinematics": Attribute("str", "", "of baxels below bright_snr: free, bounded or fixed"),
-    "bright_snr": Attribute("f8", "", "signal to noise from which the stellar kinematics of a baxel guide others"),
+    "bright_snr": Attribute("f8", "", "S/N above which the stellar kinematics of a baxel guide others"),
     "kinematics_range": Attribute("f8", "km s-1", "half width of the bounds of bounded stellar kinematics"),
     "gas_components": Attribute("i8", "", "Gaussians that each emission line may have"),
     "broad_lines": Attribute("bool", "", "whether the Balmer lines may have a broad component beside them"),

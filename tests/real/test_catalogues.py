@@ -71,7 +71,7 @@ def test_who_is_who_in_dr17(config):
     """The farthest cubes of one MANGAID are 39 arcsec apart; some galaxies with a redshift have two MANGAIDs."""
     everything = config.model_copy(update={"sample": Sample(z_max=1.0)})
     chosen = selection.make_sample(everything, f"{config.survey.base}/drpall.fits")
-    assert "one MANGAID at two places of the sky" not in chosen.removed
+    assert "one MANGAID at two places on the sky" not in chosen.removed
     assert "listed twice" not in chosen.removed
     # Neighbours in a strip of declination, by the plane triangle.
     rows = sorted(chosen.galaxies, key=lambda g: g.dec)
@@ -83,4 +83,4 @@ def test_who_is_who_in_dr17(config):
                 near |= {one.plateifu, other.plateifu}
     assert len(near) == 14
     text = "\n".join(selection.summary(chosen, everything.sample))
-    assert "     14 cubes within 3 arcsec of one of another MANGAID" in text
+    assert "     14 cubes within 3 arcsec of one with another MANGAID" in text

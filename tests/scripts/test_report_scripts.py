@@ -522,7 +522,7 @@ def test_quality_counts_whole_galaxies_and_errors_of_gas_that_is_there(survey):
     assert (len(heights), sum(heights)) == (4, 3)
     assert all(tick == int(tick) for tick in axes[3].get_yticks())
     sizes = {line.get_label(): line.get_xdata().size for line in axes[2].lines}
-    assert sizes == {"stars": 4, "gas, a line with S/N > 5": 3}
+    assert sizes == {"stars": 4, "gas with a line of S/N > 5": 3}
 
 
 def test_training_figure_names_the_band_of_its_unit(survey):
@@ -580,7 +580,7 @@ def test_numbers_of_the_first_page_are_those_of_the_artefacts(survey, script, Pa
     assert found["spaxels"] == (f"{spaxels}", f"{binned} binned, {spaxels - binned} below min snr")
     assert found["baxels"][0] == f"{table['status'].size}" == "4"
     assert found["candidate training spectra"] == ("7", "5 kept, 2 low snr")
-    assert found["lines of the emulator"][1].startswith("mean rank correlation 0.850 with up to 40 test rows")
+    assert found["lines of the emulator"][1].startswith("mean rank correlation 0.850 for up to 40 test rows")
     assert found["time of all jobs"] == ("4.2 min", "4 jobs")
     assert found["time of fit"] == ("4.2 min", "3 jobs, median 80 s, longest 96 s")
     assert found["time of labels"] == ("2.0 s", "1 job")

@@ -86,8 +86,8 @@ def test_web_page_in_place_of_a_cube(tmp_path, fails, packed):
 
 def test_cut_plain_file_and_empty_file(tmp_path, fails):
     content = small_cubes.as_bytes(small_cubes.logcube())
-    fails(small_cubes.write(tmp_path / "cut.fits", content[:60000]), "HDU FLUX promises|cut in HDU")
-    fails(small_cubes.write(tmp_path / "cut.fits", content[: len(content) // 3]), "cut in HDU")
+    fails(small_cubes.write(tmp_path / "cut.fits", content[:60000]), "HDU FLUX announces|it ends in HDU")
+    fails(small_cubes.write(tmp_path / "cut.fits", content[: len(content) // 3]), "it ends in HDU")
     fails(small_cubes.write(tmp_path / "empty.fits.gz", b"", packed=False), "it is empty")
 
 
@@ -109,7 +109,7 @@ def test_nobody_is_told_to_delete_a_file_of_their_own(tmp_path, run, link):
             run(path, plateifu=plateifu, fetched=link)
         message = str(error.value)
         assert "Delete" not in message and "fetch" not in message
-        assert ("put a right file there" if link else "columns 'path' and 'spectrum'") in message
+        assert ("put a correct file there" if link else "columns 'path' and 'spectrum'") in message
 
 
 def test_where_a_cube_came_from_changes_no_result(tmp_path, run):

@@ -149,8 +149,8 @@ def muse_hdus(**cards):
     ("cards", "reason"),
     [
         ({"CRVAL3": None}, "CRVAL3 is missing"),
-        ({"CRVAL3": -4750.0}, "not MUSE's"),
-        ({"CD3_3": -1.25}, "not MUSE's"),
+        ({"CRVAL3": -4750.0}, "no MUSE cube has"),
+        ({"CD3_3": -1.25}, "no MUSE cube has"),
         ({"CTYPE1": None, "CTYPE2": None}, "no celestial frame"),
         ({"CRPIX3": "one"}, "CRPIX3 is 'one'; a number is needed"),
     ],

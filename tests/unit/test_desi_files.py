@@ -124,7 +124,7 @@ def test_a_galaxy_counts_once(tmp_path):
     [
         ({"SPECTYPE": ["GALAXY", "STAR"]}, "star (SPECTYPE)"),
         ({"SPECTYPE": ["galaxy", "QSO"]}, "quasar (SPECTYPE)"),
-        ({"SPECTYPE": ["GALAXY", ""]}, "no galaxy (SPECTYPE)"),
+        ({"SPECTYPE": ["GALAXY", ""]}, "not a galaxy (SPECTYPE)"),
         ({"ZWARN": [0, 4]}, "doubtful redshift (ZWARN)"),
         ({"ZWARN": [0, -1]}, "doubtful redshift (ZWARN)"),
         ({"DELTACHI2": [40.0, 39.9]}, "doubtful redshift (DELTACHI2 < 40)"),
@@ -145,7 +145,7 @@ def test_stars_and_bad_redshifts_are_cut_counted_and_named(tmp_path, meta, reaso
     [
         ({"EBV": [0.0, np.nan]}, "no Galactic E(B-V)"),
         ({"EBV": [0.0, -0.1]}, "no Galactic E(B-V)"),
-        ({"COADD_FIBERSTATUS": [0, 8]}, "fault of the fibre (COADD_FIBERSTATUS)"),
+        ({"COADD_FIBERSTATUS": [0, 8]}, "fibre problem (COADD_FIBERSTATUS)"),
     ],
 )
 def test_spectra_with_a_flaw_are_cut_counted_and_named(tmp_path, fibermap, reason):
@@ -183,7 +183,7 @@ def test_units_of_another_kind_and_shapes_that_differ_are_refused(tmp_path):
     path = write_coadd(tmp_path / "d.fits", [1, 2])
     with fits.open(path, mode="update") as hdus:
         hdus["B_FLUX"].data = hdus["B_FLUX"].data[:1]
-    with pytest.raises(CatalogueError, match=r"B_FLUX and B_IVAR are of shape \(1, 2751\) and \(2, 2751\)"):
+    with pytest.raises(CatalogueError, match=r"B_FLUX and B_IVAR have shapes \(1, 2751\) and \(2, 2751\)"):
         read_coadd(path)
     with fits.open(path, mode="update") as hdus:
         hdus["B_WAVELENGTH"].header["AIRORVAC"] = "air"
@@ -218,7 +218,7 @@ def test_files_that_were_cut_off_are_named(tmp_path, name, part):
         ("FIBERMAP", fits.ImageHDU(np.ones(3)), "FIBERMAP is no table"),
         ("R_WAVELENGTH", fits.ImageHDU(), "R_WAVELENGTH is empty"),
         ("R_FLUX", fits.BinTableHDU.from_columns(columns(A=[1])), "R_FLUX is no image"),
-        ("R_MASK", fits.ImageHDU(np.ones((2, 3), "i4")), r"R_MASK is of shape \(2, 3\)"),
+        ("R_MASK", fits.ImageHDU(np.ones((2, 3), "i4")), r"R_MASK has shape \(2, 3\)"),
     ],
 )
 def test_hdus_of_another_kind_are_named(tmp_path, name, hdu, said):
@@ -247,7 +247,7 @@ def test_targets_are_told_apart_by_whole_numbers(tmp_path):
     """Two neighbours of 17 digits are one floating-point number."""
     targets = [39627000000000001.0, 39627000000000002.0]
     path = write_catalogue(tmp_path / "fast.fits", [5.0, 7.0], TARGETID=targets)
-    with pytest.raises(CatalogueError, match="TARGETID in METADATA holds no whole numbers"):
+    with pytest.raises(CatalogueError, match="TARGETID in METADATA does not hold whole numbers"):
         read_fastspecfit(path)
 
 

@@ -207,11 +207,11 @@ def test_a_slow_trickle_ends(archive, target):
         (cut(1000), DownloadError, "could not be fetched in 2 attempts", 2),
         (stall(0), DownloadError, "timed out", 2),
         (wrong_length(+1000), DownloadError, "could not be fetched in 2 attempts", 2),
-        (wrong_length(-1000), DownloadError, "did not arrive as a whole FITS file", 1),
+        (wrong_length(-1000), DownloadError, "did not arrive as a complete FITS file", 1),
         (answer(404), MissingError, "404 Not Found: the archive has no such file", 1),
         (answer(410), MissingError, "410 Gone", 1),
-        (answer(401), DownloadError, "401 Unauthorized: the archive does not give out", 1),
-        (answer(403), DownloadError, "403 Forbidden: the archive does not give out", 1),
+        (answer(401), DownloadError, "401 Unauthorized: the archive does not allow access", 1),
+        (answer(403), DownloadError, "403 Forbidden: the archive does not allow access", 1),
         (answer(400), DownloadError, "400 Bad Request", 1),
         (answer(503), DownloadError, "in 2 attempts .503", 2),
         (answer(302, Location="ftp://elsewhere/"), DownloadError, "could not be fetched", 1),
@@ -245,20 +245,23 @@ def flipped(content: bytes, where: int) -> bytes:
 
 
 BAD_CUBES = {
-    "cut gzip": (CUBE[: len(CUBE) // 2], "whole FITS file .gzip"),
-    "cut in the gzip trailer": (CUBE[:-4], "whole FITS file .gzip"),
-    "wrong CRC": (flipped(CUBE, len(CUBE) - 6), "whole FITS file .gzip"),
-    "wrong gzip length": (flipped(CUBE, len(CUBE) - 1), "whole FITS file .gzip"),
-    "bytes after the gzip": (CUBE + b"garbage", "whole FITS file .gzip"),
+    "cut gzip": (CUBE[: len(CUBE) // 2], "complete FITS file .gzip"),
+    "cut in the gzip trailer": (CUBE[:-4], "complete FITS file .gzip"),
+    "wrong CRC": (flipped(CUBE, len(CUBE) - 6), "complete FITS file .gzip"),
+    "wrong gzip length": (flipped(CUBE, len(CUBE) - 1), "complete FITS file .gzip"),
+    "bytes after the gzip": (CUBE + b"garbage", "complete FITS file .gzip"),
     "cut FITS": (gzip.compress(PLAIN[:100_000]), "ends in the data of HDU 1"),
     "cut in a header": (gzip.compress(PLAIN[:1000]), "ends in the header of HDU 0"),
-    "bytes after the last HDU": (gzip.compress(PLAIN + b"x" * 2880), "after HDU 2 come bytes that are no HDU"),
-    "a header without a size": (gzip.compress(PLAIN.replace(b"NAXIS1  ", b"NAXIS9  ", 1)), "does not tell its size"),
+    "bytes after the last HDU": (gzip.compress(PLAIN + b"x" * 2880), "HDU 2 is followed by bytes that are not an HDU"),
+    "a header without a size": (gzip.compress(PLAIN.replace(b"NAXIS1  ", b"NAXIS9  ", 1)), "does not give its size"),
     "an impossible type": (gzip.compress(PLAIN.replace(b"  -32 /", b"  -33 /", 1)), "BITPIX -33"),
     "bad DATASUM": (gzip.compress(flipped(PLAIN, 200_000)), "HDU 1 does not agree with its DATASUM"),
     "bad CHECKSUM": (gzip.compress(PLAIN.replace(b"'OBSINFO", b"'obsinfo")), "HDU 2 does not agree with its CHECKSUM"),
     "another galaxy": (gzip.compress(plain_cube("8485-1902")), "holds the cube of '8485-1902', not of 8485-1901"),
-    "another version": (gzip.compress(plain_cube(drpver="v2_4_3")), "version 'v2_4_3' of the data reduction, not v3_1"),
+    "another version": (
+        gzip.compress(plain_cube(drpver="v2_4_3")),
+        "version 'v2_4_3' of the data reduction pipeline, not v3_1",
+    ),
 }
 
 
@@ -406,7 +409,7 @@ def test_what_the_mirror_lacks_comes_from_the_archive(archive, target, tmp_path)
 
 
 def test_a_mirror_that_is_not_there_is_an_error(archive, target, tmp_path):
-    with pytest.raises(DownloadError, match=r"survey.mirror: there is no folder .*elsewhere"):
+    with pytest.raises(DownloadError, match=r"survey.mirror: the folder .*elsewhere does not exist"):
         get(archive, target, base=archive.base, mirror=str(tmp_path / "elsewhere"))
     assert not target.exists() and not archive.requests
 
@@ -424,7 +427,7 @@ def test_a_file_that_a_folder_lacks_is_missing(folder, target):
 def test_a_wrong_address_does_not_make_all_cubes_missing(archive, target):
     with pytest.raises(MissingError):
         fetch(archive.url("sas/none.fits.gz"), target, base=archive.base)
-    with pytest.raises(DownloadError, match=r"/sas/sas/: survey.base is not the archive") as caught:
+    with pytest.raises(DownloadError, match=r"/sas/sas/ either: survey.base is not the archive") as caught:
         fetch(archive.url(f"sas/{PATH}"), target, base=archive.url("sas/"))
     assert not isinstance(caught.value, MissingError)
 

@@ -23,7 +23,7 @@ from mangrove.export.source import recorded_config
 from mangrove.physics.lines import fit_lines
 from mangrove.survey.sample import Galaxy, write_sheet
 
-#: Whoever reads or writes these files sees no warning.
+#: Reading and writing these files gives no warning.
 pytestmark = pytest.mark.filterwarnings("error")
 
 LINES = list(fit_lines().name)

@@ -19,7 +19,7 @@ from mangrove.export import dap_names
 from mangrove.export.dap_names import DapPixel as Bit
 from mangrove.export.products import export_run
 
-#: Whoever writes or reads these files sees no warning.
+#: Reading and writing these files gives no warning.
 pytestmark = pytest.mark.filterwarnings("error")
 
 #: HDUs with errors: the dataset of 'fit', the unit, whether it has a channel per line.

@@ -85,16 +85,20 @@ def test_the_header_may_state_the_line_spread(folder):
 @pytest.mark.parametrize(
     ("ends", "cards", "reason"),
     [
-        (("_baseFe_linear_FWHM_5.00", "_baseFe_linear_FWHM_2.51"), {}, "2 kinds .abundances, sampling or line spread"),
+        (("_baseFe_linear_FWHM_5.00", "_baseFe_linear_FWHM_2.51"), {}, "2 kinds .abundances, sampling or resolution"),
         (("_baseFe", "_baseFe_linear_FWHM_5.00"), {}, "2 kinds"),
         (("_baseFe", ""), {}, "2 kinds"),
-        (("_baseFe_linear_FWHM_5.00",), {"FWHM": 2.51}, "names state a line spread of 5 .fwhm., the headers FWHM 2.51"),
-        (("_baseFe_linear_FWHM_1.00",), {}, "less than the library's own 2.51"),
+        (
+            ("_baseFe_linear_FWHM_5.00",),
+            {"FWHM": 2.51},
+            "names state a resolution of 5 .fwhm., but the headers an FWHM of 2.51",
+        ),
+        (("_baseFe_linear_FWHM_1.00",), {}, "finer than the library's own 2.51"),
         (("_baseFe_z0.10",), {}, "'_z0.10' in the name is not understood"),
         (("_smoothed",), {}, "'_smoothed' in the name is not understood"),
         (("_baseFe_FWHM_5.00_sigma_100",), {}, "not understood"),
         (("_baseFe_log_FWHM_5.00",), {}, "says 'log', but its wavelengths .* are linear"),
-        (("_baseFe",), {"spectral_range": "C"}, "line spread of this spectral range is not known"),
+        (("_baseFe",), {"spectral_range": "C"}, "resolution of this spectral range is unknown"),
     ],
 )
 def test_names_that_leave_the_line_spread_open_are_refused(folder, ends, cards, reason):
@@ -196,11 +200,11 @@ def test_the_unit_of_a_template_is_applied(folder, unit, scale):
         ({"AIRORVAC": "vac", "VACUUM": False}, "AIRORVAC 'vac' and VACUUM 'False' contradict each other"),
         ({"CTYPE1": "WAVE", "AIRORVAC": "air"}, "CTYPE1 is 'WAVE', wavelengths in vacuum, but AIRORVAC is 'air'"),
         ({"CTYPE1": "FREQ"}, "CTYPE1 is 'FREQ': not wavelengths"),
-        ({"SIGMA": 5.0}, "SIGMA is 5.0: a line spread is read from the names"),
-        ({"SPECRES": 2000.0}, "SPECRES is 2000.0: a line spread is read from the names"),
+        ({"SIGMA": 5.0}, "SIGMA is 5.0: the resolution is read from the names"),
+        ({"SPECRES": 2000.0}, "SPECRES is 2000.0: the resolution is read from the names"),
         ({"CUNIT1": "dex(Angstrom)"}, "CUNIT1 is 'dex.Angstrom.'"),
         ({"CTYPE1": "VELO-LSR"}, "CTYPE1 is 'VELO-LSR': not wavelengths"),
-        ({"CD1_1": 1.1, "CDELT1": 0.9}, "CD1_1 is 1.1, but CDELT1 0.9"),
+        ({"CD1_1": 1.1, "CDELT1": 0.9}, "CD1_1 is 1.1, but CDELT1 is 0.9"),
     ],
 )
 def test_templates_that_cannot_be_told_are_refused(folder, cards, reason):
@@ -214,7 +218,7 @@ def test_templates_that_cannot_be_told_are_refused(folder, cards, reason):
         ({"CRVAL1": 3.549, "CDELT1": 8e-5, "CUNIT1": "Angstrom"}, "wavelengths run from 3.549"),
         ({"CRVAL1": 2.549, "CDELT1": 8e-5}, "wavelengths run from 354"),
         ({"CRVAL1": 8.172, "CDELT1": 2e-4, "DC-FLAG": 1}, "wavelengths run from 1.48"),
-        ({"FWHM": 300.0}, "the line spread at 5500 Angstrom is 300"),
+        ({"FWHM": 300.0}, "the resolution at 5500 Angstrom is 300"),
     ],
 )
 def test_values_in_a_unit_that_nothing_states_are_refused(folder, cards, reason):
@@ -239,11 +243,11 @@ def mass_rows(mass, imf="KU"):
         ({"out_mass_KU_BASTI.txt": mass_rows(3.0)}, "masses run from 3 to 3"),
         (
             {"out_mass_KU_BASTI.txt": mass_rows("n/a")},
-            "out_mass_KU_BASTI.txt: its row 'KU 1.30 -0.40 .*is not one of numbers",
+            "out_mass_KU_BASTI.txt: its row 'KU 1.30 -0.40 .*does not consist of numbers",
         ),
         (
             {"out_mass_KU_BASTI.txt": mass_rows(0.6), "out_mass_KU_BASTI_old.txt": mass_rows(0.7)},
-            r"_old.txt: its mass at \[M/H\] -0.40 and 1 Gyr, 0.7, is not that of another row or table",
+            r"_old.txt: its mass at \[M/H\] -0.40 and 1 Gyr, 0.7, differs from that in another row or table",
         ),
     ],
 )
@@ -276,7 +280,7 @@ def test_files_of_other_names_are_said(folder, tmp_path, caplog):
     path = folder()
     (tmp_path / "miles" / "Mku1.30Zp0.22T01.0000_iTp0.00_baseFe (1).fits").write_bytes(b"")
     assert load_library(path).metallicity.tolist() == [-0.4, 0.0]
-    assert "(1).fits: no name of the MILES pages, not read" in caplog.text
+    assert "(1).fits: the name does not follow the MILES naming; not read" in caplog.text
 
 
 def test_mass_tables_outside_of_ascii_are_read(folder, tmp_path):
@@ -314,9 +318,9 @@ def npz(tmp_path):
         ({"lam": AIR / 1e4}, "wavelengths run from 0.354"),
         ({"metals": np.array([0.004, 0.02])}, "metallicities run from 0.004"),
         ({"metals": np.array([0.2, 1.0])}, "metallicities run from 0.2"),
-        ({"fwhm": np.full(AIR.size, 60.0)}, "line spread at 5500 Angstrom is 60"),
-        ({"fwhm": np.full(AIR.size, 2000.0)}, "line spread at 5500 Angstrom is 2000"),
-        ({"fwhm": np.full(AIR.size, np.nan)}, "line spread at 5500 Angstrom is nan"),
+        ({"fwhm": np.full(AIR.size, 60.0)}, "resolution at 5500 Angstrom is 60"),
+        ({"fwhm": np.full(AIR.size, 2000.0)}, "resolution at 5500 Angstrom is 2000"),
+        ({"fwhm": np.full(AIR.size, np.nan)}, "resolution at 5500 Angstrom is nan"),
         ({"masses": np.full((2, 2), 3.0)}, "masses run from 3"),
         ({"fwhm": None}, "lacks the array.s. fwhm; it has"),
         ({"lam": None, "ages": None}, "lacks the array.s. lam, ages"),
@@ -332,7 +336,7 @@ def test_arrays_in_other_units_or_missing_are_refused(npz, changed, reason):
 
 
 def test_air_or_vacuum_must_be_known(npz):
-    with pytest.raises(TemplateError, match=r"own\.npz: whether its wavelengths are in air or in vacuum is not known"):
+    with pytest.raises(TemplateError, match=r"own\.npz: it is unknown whether its wavelengths are in air or in vacuum"):
         load_library(npz("own.npz"))
     assert line_of(load_library(npz("air.npz", frame="air"))) == pytest.approx(air_to_vacuum(LINE), abs=0.02)
     assert line_of(load_library(npz("vacuum.npz", frame="vacuum"))) == pytest.approx(LINE, abs=0.02)
@@ -366,7 +370,9 @@ def test_names_and_words_about_air_and_vacuum(npz):
         ("own_vacuum.npz", LINE),
     ):
         assert line_of(load_library(npz(name))) == pytest.approx(wanted, abs=0.02)
-    with pytest.raises(TemplateError, match=r"fsps_and_emiles\.npz: whether its wavelengths are in air or in vacuum"):
+    with pytest.raises(
+        TemplateError, match=r"fsps_and_emiles\.npz: it is unknown whether its wavelengths are in air or in vacuum"
+    ):
         load_library(npz("fsps_and_emiles.npz"))
     with pytest.raises(TemplateError, match="the array frame has 2 values"):
         load_library(npz("two.npz", frame=np.array(["air", "vacuum"])))
@@ -494,8 +500,12 @@ def test_the_line_spread_of_hdf5_libraries(hdf5):
         ({"wavelength": {"frame": "rest"}}, {}, "the frame of wavelength is 'rest'"),
         ({}, {"title": "E-MILES, Salpeter IMF, BaSTI"}, "title says 'Salpeter', but its masses are for a Kroupa IMF"),
         ({}, {"age": AGE * 1e9}, "ages run from"),
-        ({}, {"age": np.array([1.0, 5.0, 10.0])}, r"flux has the shape \(2, 2, 4300\) by metallicity, age, wavelength"),
-        ({}, {"sigma": np.full(AIR.size, 60.0)}, "line spread must be a dataset fwhm .Angstrom., not sigma"),
+        (
+            {},
+            {"age": np.array([1.0, 5.0, 10.0])},
+            r"flux has the shape \(2, 2, 4300\) along metallicity, age, wavelength",
+        ),
+        ({}, {"sigma": np.full(AIR.size, 60.0)}, "resolution must be a dataset fwhm .Angstrom., not sigma"),
         ({"flux": {"scale_factor": 0.1}}, {}, "the dataset flux is packed .scale_factor 0.1"),
         (
             {},

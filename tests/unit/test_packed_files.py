@@ -58,7 +58,7 @@ def test_the_tool_that_unpacks_a_cube_is_named(tmp_path, name, as_fits):
     path.write_bytes(content)
     with pytest.raises(CubeError, match=rf"{path.name}.*unpack it with '{tool}'"):
         read_cube(path)
-    with pytest.raises(DownloadError, match=rf"{path.name} is no whole FITS file .*unpack it with '{tool}'"):
+    with pytest.raises(DownloadError, match=rf"{path.name} is not a complete FITS file .*unpack it with '{tool}'"):
         fetch(str(path), tmp_path / "store" / "c.fits", sums=False)
     assert not (tmp_path / "store" / "c.fits").exists()
 
@@ -68,7 +68,7 @@ def test_funpack_is_named_for_images_in_tiles(tmp_path, named):
     path = tmp_path / "c.fits.fz"
     tiles = fits.CompImageHDU(np.ones((30, 30), "f4"), name="FLUX" if named else "COMPRESSED_IMAGE")
     fits.HDUList([fits.PrimaryHDU(), tiles]).writeto(path)
-    with pytest.raises(CubeError, match=r"c\.fits\.fz.*packed in tiles .*unpack the file with 'funpack'"):
+    with pytest.raises(CubeError, match=r"c\.fits\.fz.*tile-compressed .*unpack the file with 'funpack'"):
         read_cube(path)
 
 
@@ -88,7 +88,7 @@ def test_funpack_is_named_for_images_in_tiles(tmp_path, named):
 )
 def test_packed_templates_are_named(tmp_path, ending, tool):
     (tmp_path / f"Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits.{ending}").write_bytes(b"packed")
-    with pytest.raises(TemplateError, match=rf"baseFe\.fits\.{ending} is packed .*unpack it with '{tool}'"):
+    with pytest.raises(TemplateError, match=rf"baseFe\.fits\.{ending} is compressed .*unpack it with '{tool}'"):
         load_library(str(tmp_path))
 
 
@@ -98,14 +98,14 @@ def test_packed_templates_are_named(tmp_path, ending, tool):
 )
 def test_an_archive_that_was_left_packed_in_the_folder_is_named(tmp_path, name, tool):
     (tmp_path / name).write_bytes(b"packed")
-    with pytest.raises(TemplateError, match=rf"{name} is packed .*unpack it with '{tool}'"):
+    with pytest.raises(TemplateError, match=rf"{name} is compressed .*unpack it with '{tool}'"):
         load_library(str(tmp_path))
 
 
 def test_templates_in_tiles_under_a_plain_name_are_named(tmp_path):
     path = tmp_path / "Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits"
     fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(np.ones((1, 300), "f4"))]).writeto(path)
-    with pytest.raises(TemplateError, match=r"baseFe\.fits is packed in tiles .*'funpack'"):
+    with pytest.raises(TemplateError, match=r"baseFe\.fits is tile-compressed .*'funpack'"):
         load_library(str(tmp_path))
 
 

@@ -37,13 +37,13 @@ def test_windows_line_ends_comments_and_empty_lines():
     [
         ([], "line 1: missing column"),
         ([HEADER.replace("\t", ","), ROW], "line 1: the header has no tab; save the sheet as tab-separated text"),
-        ([HEADER + "\tz\tdec", ROW + "\t0.1\t1"], "line 1: Column.s. z, dec are there twice. The columns"),
+        ([HEADER + "\tz\tdec", ROW + "\t0.1\t1"], "line 1: Duplicate column.s. z, dec. The columns"),
         ([HEADER + "\tspectrum", ROW.replace("48.69", "-9999") + "\t0"], "line 2: ra, dec of 8485-1901 are 232.54"),
         ([HEADER + "\tr_e", ROW + "\t0"], "line 2: r_e of 8485-1901 is 0; it must be above 0, or -9999 for missing"),
         ([HEADER + "\tba", ROW + "\t1.2"], "line 2: ba of 8485-1901 is 1.2; it must be above 0 and at most 1, or"),
         ([HEADER + "\tba", ROW + "\t0"], "line 2: ba of 8485-1901 is 0"),
         ([HEADER.replace("ebv", "EBV"), ROW], "line 1: missing column.s. ebv.*Unknown column.s. 'EBV'"),
-        ([HEADER, ROW, ROW], "line 3: 8485-1901 is there twice"),
+        ([HEADER, ROW, ROW], "line 3: 8485-1901 is listed twice"),
         ([HEADER, ROW.replace("8485-1901", "8485_1901")], "line 2: plateifu '8485_1901' is malformed"),
         ([HEADER, ROW.replace("0.0407", "fast")], "line 2: z is 'fast'"),
         ([HEADER, ROW.replace("0.0407", "-9999")], "line 2: z of 8485-1901 is -9999.*Delete the row"),
@@ -57,10 +57,10 @@ def test_windows_line_ends_comments_and_empty_lines():
         ([HEADER + "\tr_e", ROW + "\tinf"], "line 2: r_e of 8485-1901 must be finite; write -9999"),
         ([HEADER, ROW.replace("8485-1901", "8485-1901x")], "malformed; it must be PLATE-IFUDESIGN"),
         ([HEADER, ROW.replace("8485-1901", "")], "line 2: plateifu '' is malformed"),
-        ([HEADER, "# note", "", ROW, ROW], "line 5: 8485-1901 is there twice; delete one"),
+        ([HEADER, "# note", "", ROW, ROW], "line 5: 8485-1901 is listed twice; delete one"),
         ([HEADER + "\tcolour", ROW + "\tred"], "line 1: Unknown column.s. 'colour'.*The columns"),
         ([HEADER, ROW.replace("0.017", "-1")], "line 2: ebv"),
-        ([HEADER, ROW.replace("\t", " ")], "line 2: 1 fields, the header has 6"),
+        ([HEADER, ROW.replace("\t", " ")], "line 2: 1 fields, but the header has 6"),
         ([HEADER], "lists no galaxy"),
     ],
 )
@@ -80,7 +80,7 @@ def test_any_name_only_where_files_are_listed():
 
 @pytest.mark.parametrize(("header", "path"), [(HEADER, ""), (f"{HEADER}\tpath", "\t ")])
 def test_files_need_a_path(header, path):
-    with pytest.raises(SampleError, match=r"line 2: path of a1 is empty; survey.source files needs the column path"):
+    with pytest.raises(SampleError, match=r"line 2: path of a1 is empty; survey.source files needs this column"):
         parse(header, ROW.replace("8485-1901", "a1") + path, files=True)
 
 
@@ -133,7 +133,7 @@ def test_a_quote_swallows_no_rows(field):
     header = f"{HEADER}\tmorphology"
     lines = rows({}, {}, {}, header=header, row=f"{ROW}\tSb")
     lines[2] = lines[2].replace("Sb", field)
-    with pytest.raises(SampleError, match=r"line 3: a field begins with a quote .* Take the quote away"):
+    with pytest.raises(SampleError, match=r"line 3: a field begins with a quote .* Remove the quote"):
         parse(*lines)
 
 
@@ -148,7 +148,7 @@ def test_quotes_in_a_field_are_its_text():
 
 @pytest.mark.parametrize("name", ["", " ", "-", "nan", "None", "N/A", "-9999", "--", "0"])
 def test_a_galaxy_needs_a_mangaid_of_its_own(name):
-    with pytest.raises(SampleError, match=r"line 2: mangaid of 8485-1901 is '.*'. Galaxies are told apart by it"):
+    with pytest.raises(SampleError, match=r"line 2: mangaid of 8485-1901 is '.*'. It identifies the galaxy"):
         parse(HEADER, ROW.replace("1-209232", name))
 
 
@@ -158,7 +158,7 @@ def test_one_mangaid_at_two_places_of_the_sky():
     for change in ({"48.69": "48.707"}, {"232.54": "232.566"}, {"48.69": "-48.69"}):
         with pytest.raises(
             SampleError,
-            match=r"line 3: 8485-1902 has the mangaid 1-209232 of 8485-1901 in line 2, [\d.e+]+ arcmin away",
+            match=r"line 3: 8485-1902 has the same mangaid, 1-209232, as 8485-1901 in line 2, [\d.e+]+ arcmin away",
         ):
             parse(*rows({}, change))
     across = rows({"232.54": "0.001"}, {"232.54": "359.999"})
@@ -187,7 +187,7 @@ def test_one_spectrum_counts_once():
     alone = {"1-209232": "1-2"}
     assert len(parse(*rows({}, {**alone, "fits\t0": "fits\t1"}, header=header, row=row), files=True)) == 2
     with pytest.raises(
-        SampleError, match=r"line 3: 8485-1902 has the path .* of line 2, so one galaxy would count twice"
+        SampleError, match=r"line 3: 8485-1902 has the same path .* as line 2, so the galaxy would count twice"
     ):
         parse(*rows({}, alone, header=header, row=row), files=True)
 
@@ -213,7 +213,7 @@ def test_a_written_sheet_is_known_until_a_line_is_changed(tmp_path):
 
 
 def test_a_missing_sheet_of_own_files_is_written_by_hand():
-    with pytest.raises(SampleError, match=r"does not exist. For files of your own write it by hand"):
+    with pytest.raises(SampleError, match=r"does not exist. For your own files write it by hand"):
         read_sheet(Config.model_validate({"run": "nowhere", "survey": {"source": "files"}}))
 
 

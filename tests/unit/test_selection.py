@@ -47,7 +47,7 @@ def test_cuts_are_counted_and_named(tmp_path, name, hdu):
     chosen = selection.select(table, Sample(z_max=0.08))
     assert [g.plateifu for g in chosen.galaxies] == ["8485-1901", "8485-1906"]
     assert chosen.removed == {
-        "no galaxy target": 1,
+        "not a galaxy target": 1,
         "no redshift": 1,
         "z <= 0": 0,
         "z >= 0.08": 1,
@@ -284,13 +284,13 @@ def run_sees(tmp_path, table, units=None, **sample):
         ("plateifu", "", "no plateifu"),
         ("plateifu", "8485-", "no plateifu"),
         ("plateifu", "8485-1901", "listed twice"),
-        ("drp3qual", -9999, "quality not known"),
-        ("drp3qual", "masked", "quality not known"),
+        ("drp3qual", -9999, "quality unknown"),
+        ("drp3qual", "masked", "quality unknown"),
         ("drp3qual", 1 << 30, "CRITICAL quality bit"),
-        ("mngtarg1", -9999, "targets not known"),
-        ("mngtarg1", "masked", "targets not known"),
-        ("mngtarg1", 0, "no galaxy target"),
-        ("versdrp3", "v2_4_3", "of another version of the pipeline"),
+        ("mngtarg1", -9999, "targets unknown"),
+        ("mngtarg1", "masked", "targets unknown"),
+        ("mngtarg1", 0, "not a galaxy target"),
+        ("versdrp3", "v2_4_3", "from another version of the pipeline"),
     ],
 )
 def test_what_a_run_would_refuse_is_a_counted_cut(tmp_path, column, value, cut):
@@ -312,12 +312,12 @@ def test_one_mangaid_at_two_places_is_cut_and_repeats_stay(tmp_path):
     table = odd_rows(4) | {"mangaid": ["1-10", "1-10", "1-20", "1-20"], "objra": [10.0, 10.001, 20.0, 21.0]}
     chosen = run_sees(tmp_path, table)
     assert [g.plateifu for g in chosen.galaxies] == ["8485-1901", "8485-1902"]
-    assert chosen.removed["one MANGAID at two places of the sky"] == 2
+    assert chosen.removed["one MANGAID at two places on the sky"] == 2
 
 
 def test_one_galaxy_under_two_mangaids_is_said(tmp_path):
     chosen = run_sees(tmp_path, odd_rows() | {"objra": [10.0, 20.0, 10.0003]})
-    assert "      2 cubes within 3 arcsec of one of another MANGAID" in "\n".join(selection.summary(chosen, Sample()))
+    assert "      2 cubes within 3 arcsec of one with another MANGAID" in "\n".join(selection.summary(chosen, Sample()))
 
 
 @pytest.mark.parametrize("mass_unit", ["solMass", "h^{-2} solar masses", "Msun/h^2"])
@@ -350,7 +350,7 @@ def test_units_of_drpall_are_used(tmp_path, mass_unit):
 )
 def test_units_of_another_kind_are_refused(tmp_path, column, unit):
     path = in_units(drpall(tmp_path / "d.fits", odd_rows(), "MANGA"), {column: unit})
-    with pytest.raises(CatalogueError, match=rf"d.fits: the column {column} is in '.*'; wanted is"):
+    with pytest.raises(CatalogueError, match=rf"d.fits: the column {column} is in '.*', but .* is needed"):
         selection.select(read_drpall(path, release("dr17")), Sample())
 
 
@@ -372,7 +372,7 @@ def test_scaled_and_null_columns_of_drpall(tmp_path):
 
 def test_the_drpall_of_another_release_is_refused(tmp_path):
     path = drpall(tmp_path / "d.fits", odd_rows() | {"versdrp3": ["v2_4_3"] * 3}, "MANGA")
-    with pytest.raises(CatalogueError, match=r"is the drpall of v2_4_3; survey.release dr17 is v3_1_1"):
+    with pytest.raises(CatalogueError, match=r"is the drpall of v2_4_3; survey.release dr17 needs v3_1_1"):
         read_drpall(path, release("dr17"))
 
 
@@ -459,9 +459,7 @@ def test_catalogues_are_joined_by_either_name(tmp_path, column, names):
 
 def test_a_column_of_names_of_two_kinds_is_refused(tmp_path):
     path = agn_catalogue(tmp_path / "agn.fits", MANGAID=["manga-8485-1901", "1-2"])
-    with pytest.raises(
-        CatalogueError, match=r"agn.fits, row 2: 1-2 is a mangaid, while others of its names are plateifus"
-    ):
+    with pytest.raises(CatalogueError, match=r"agn.fits, row 2: 1-2 is a mangaid, but other names are plateifus"):
         catalogues.join_agn(survey_of(*NUCLEI), path)
 
 
@@ -470,7 +468,7 @@ def test_repeat_observations_share_what_is_known_of_their_mangaid(tmp_path):
     Table({"MANGAID": ["1-5", "1-5"], "TYPE": ["Sa", "Sa"]}).write(tmp_path / "m.fits")
     assert [g.morphology for g in catalogues.join_morphology(galaxies, tmp_path / "m.fits")] == ["Sa"] * 3
     Table({"MANGAID": ["1-5", "1-5"], "TYPE": ["Sa", "Sb"]}).write(tmp_path / "n.fits")
-    with pytest.raises(CatalogueError, match="lists 1-5 twice, with other values"):
+    with pytest.raises(CatalogueError, match="lists 1-5 twice, with different values"):
         catalogues.join_morphology(galaxies, tmp_path / "n.fits")
 
 
@@ -502,7 +500,7 @@ def test_hubble_types_are_text_of_one_line(tmp_path):
     write_sheet(tmp_path / "s.tsv", found)
     assert list(read_sheet(Config(sample=Sample(sheet=str(tmp_path / "s.tsv")))).values()) == found
     Table({"NAME": NUCLEI, "TYPE": [0, 3, -5]}).write(tmp_path / "t.fits")
-    with pytest.raises(CatalogueError, match="the column TYPE holds numbers; wanted are Hubble types as text"):
+    with pytest.raises(CatalogueError, match="the column TYPE holds numbers; Hubble types as text"):
         catalogues.join_morphology(galaxies, tmp_path / "t.fits")
 
 

@@ -97,7 +97,7 @@ def test_units_are_converted(given, wanted, factor):
     ("given", "wanted"), [("h", u.deg), ("km/s", u.one), ("furlong", u.deg), ("dex(solMass)", u.solMass), ("Jy", u.mag)]
 )
 def test_units_of_another_kind_are_refused(given, wanted):
-    with pytest.raises(CatalogueError, match=r"cat: the column c is in '.*'; wanted is .*Convert it"):
+    with pytest.raises(CatalogueError, match=r"cat: the column c is in '.*', but .* is needed. Convert it"):
         tables.factor(given, wanted, "c", "cat")
 
 
@@ -109,7 +109,7 @@ def test_numbers_and_bits():
     np.testing.assert_array_equal(tables.numbers(table["M"], u.one, "cat"), [3, np.nan, -1])
     assert tables.bits(table["M"], "cat").tolist() == [3, -1, -1]
     assert tables.bits(table["F"], "cat").tolist() == [4, -1, -1]
-    with pytest.raises(CatalogueError, match="the column X holds '1:30', which is no number"):
+    with pytest.raises(CatalogueError, match="the column X holds '1:30', which is not a number"):
         tables.numbers(table["X"], u.deg, "cat")
     with pytest.raises(CatalogueError, match="must hold whole numbers"):
         tables.bits(Table({"B": [0.5]})["B"], "cat")
@@ -150,7 +150,7 @@ def test_a_quote_swallows_no_rows(tmp_path, kind, fields):
     path = tmp_path / f"t.{kind}"
     path.write_text(TEXT[kind].format(*fields))
     line = 1 + next(i for i, text in enumerate(path.read_text().splitlines()) if '"S0' in text)
-    with pytest.raises(CatalogueError, match=rf"line {line}: a field begins with a quote .* Take the quote away"):
+    with pytest.raises(CatalogueError, match=rf"line {line}: a field begins with a quote .* Remove the quote"):
         tables.read_table(path, ["NAME"])
 
 

@@ -37,7 +37,7 @@ class Column(NamedTuple):
 SHEET_COLUMNS = (
     Column("plateifu", "A", "1", "meta.id;meta.main", "plate and IFU design; key of this table"),
     Column("mangaid", "A", "1", "meta.id;src", "MaNGA identifier of the galaxy; repeat observations share it"),
-    Column("z", "D", "1", "src.redshift", "catalogue redshift, the zero of velocities"),
+    Column("z", "D", "1", "src.redshift", "catalogue redshift, the zero point of velocities"),
     Column("ebv", "D", "mag", "phot.color.excess", "Galactic E(B-V) of the catalogue"),
     Column("ra", "D", "deg", "pos.eq.ra;meta.main", "right ascension of the object"),
     Column("dec", "D", "deg", "pos.eq.dec;meta.main", "declination of the object"),
@@ -62,11 +62,11 @@ SHEET_COLUMNS = (
 #: What the run adds to the sheet.
 RUN_COLUMNS = (
     Column("drpver", "A", "1", "meta.version", "version of the data reduction pipeline, from the cube"),
-    Column("status", "A", "1", "meta.code.status", "outcome of the galaxy: ok, or why it has no baxels"),
+    Column("status", "A", "1", "meta.code.status", "outcome for the galaxy: ok, or why it has no baxels"),
     Column("reason", "A", "1", "meta.note", "the reason in words"),
     Column("n_baxel", "J", "1", "meta.number", "number of baxels"),
     Column("n_good", "J", "1", "meta.number", "number of baxels whose quality is 0"),
-    Column("snr_median", "E", "1", "stat.snr;stat.median", "median signal to noise per pixel of the baxels"),
+    Column("snr_median", "E", "1", "stat.snr;stat.median", "median S/N per pixel of the baxels"),
     Column("quality", "J", "1", "meta.code.qual", "bits, 0 if nothing is wrong; their names are the cards QBITn"),
 )
 

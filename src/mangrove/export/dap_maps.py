@@ -154,7 +154,7 @@ def _spaxel_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
     return [
         _hdu(galaxy, "SPX_MFLUX", signal, FLUX, meaning, ERRDATA="SPX_MFLUX_IVAR"),
         _hdu(galaxy, "SPX_MFLUX_IVAR", ivar, inverse_variance_unit(FLUX), _OF_IVAR, **kind, **links),
-        _hdu(galaxy, "SPX_SNR", snr, "1", "SPX_MFLUX over its error, per pixel; 0 where there is none"),
+        _hdu(galaxy, "SPX_SNR", snr, "1", "SPX_MFLUX divided by its error, per pixel; 0 where there is none"),
     ]
 
 
@@ -162,7 +162,7 @@ def _bin_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
     """Bins: identity in every step of the DAP, place, area, signal to noise, chi2."""
     columns, bin_id = galaxy.columns, galaxy.extract["bin_id"].astype(np.int32)
     steps = np.stack([bin_id if taken else np.full_like(bin_id, -1) for taken in _BINID.values()])
-    binid = _hdu(galaxy, "BINID", steps, "1", "baxel, -1 if in none")
+    binid = _hdu(galaxy, "BINID", steps, "1", "baxel, -1 outside all baxels")
     place = galaxy.spread(np.stack([columns["radius"], columns["radius_re"]], axis=1))
     ellcoo = _hdu(galaxy, "BIN_LWELLCOO", place, "1", "luminosity-weighted elliptical coordinates of the baxels")
     for k, name in enumerate(_BINID, start=1):
@@ -183,7 +183,7 @@ def _bin_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
 
 def _correction_hdus(galaxy: _MappedGalaxy) -> list[fits.ImageHDU]:
     """What the DAP's users take off in quadrature: nothing, as the dispersions are corrected already."""
-    corrected = "0: the dispersion is corrected for the line spread already"
+    corrected = "0: the dispersion is already corrected for the LSF"
     none = np.zeros(galaxy.outside.shape, np.float32)
     of_lines = _hdu(galaxy, "EMLINE_INSTSIGMA", np.stack([none] * len(galaxy.line)), KMS, corrected)
     _name_lines(of_lines.header, galaxy)

@@ -67,7 +67,7 @@ def baxel_mask(flag, value) -> np.ndarray:
 
 
 def outside_mask(spaxel_status) -> np.ndarray:
-    """DAP bits of spaxels in no baxel, int32, shape (ny, nx); 0 of those in one."""
+    """DAP bits of spaxels outside all baxels, int32, shape (ny, nx); 0 for those in one."""
     mask = np.zeros(np.shape(spaxel_status), np.int32)
     for status, bits in _OUTSIDE.items():
         mask[np.equal(spaxel_status, status)] = bits | DapPixel.DONOTUSE

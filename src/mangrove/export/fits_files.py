@@ -17,7 +17,7 @@ from mangrove.codes import Bits, Code
 from mangrove.export.columns import Column, fits_unit, is_logarithm
 
 #: Card that announces CONTINUE cards.
-LONG_TEXTS = ("LONGSTRN", "OGIP 1.0", "long texts go on in CONTINUE cards")
+LONG_TEXTS = ("LONGSTRN", "OGIP 1.0", "long texts continue in CONTINUE cards")
 _WIDEST_CARD_TEXT = 68
 _GZIP_LEVEL = 6
 

@@ -27,7 +27,7 @@ def spaxels_of(source: Source, i: int) -> Artefact:
     source.check_extract(path, extract.content_hash)
     n_bin = extract["bin_id"].max(initial=-1) + 1
     if n_bin != n:
-        raise ArtefactError(f"{path} has {n_bin} baxels, the labels {n}. Run the workflow again.")
+        raise ArtefactError(f"{path} has {n_bin} baxels, but the labels have {n}. Run the workflow again.")
     return extract
 
 

@@ -31,7 +31,7 @@ def label_maps(source: Source, i: int) -> fits.HDUList:
         return image_hdu(name, spread(values, bin_id, outside), unit, meaning, frame)
 
     hdus = fits.HDUList([primary_hdu(source, i, extract)])
-    hdus.append(image_hdu("BIN_ID", bin_id.astype(np.int32), "1", "baxel, -1 if in none", frame))
+    hdus.append(image_hdu("BIN_ID", bin_id.astype(np.int32), "1", "baxel, -1 outside all baxels", frame))
     for label, (unit, meaning) in LABEL.items():
         value, error, flag = (source.file[name][rows] for name in (label, f"{label}_err", f"{label}_flag"))
         hdus.append(image(label, value, _NAN, unit, meaning))

@@ -1,4 +1,4 @@
-"""What an export is made from: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
+"""What an export uses: the table of labels of a run, its sample sheet, and the attributes of its galaxies."""
 
 import json
 from collections.abc import Mapping
@@ -105,14 +105,14 @@ class Source:
         header["TEMPLATE"] = fits_text(self.config.fit.templates)
         header["IMF"] = fits_text(self._imf())
         header["COMMENT"] = "LABHASH: content hash of the table of labels (labels.h5)."
-        header["COMMENT"] = "IMF: of the templates and masses; star formation is for Kroupa."
+        header["COMMENT"] = "IMF: that of templates and masses; star formation is for Kroupa."
         return header
 
     def _imf(self) -> str:
         try:
             return load_library(self.config.fit.templates).imf
         except TemplateError:
-            return "not known: the template library of the run is not here"
+            return "unknown: the template library of the run is not available"
 
     def _about(self, path: Path) -> dict:
         with artefacts.opened(path, "extract") as f:

@@ -23,15 +23,15 @@ _TYPES |= {-32: np.dtype(">f4"), -64: np.dtype(">f8")}
 
 
 class FitsError(Exception):
-    """The bytes are no whole FITS file; the text, without a full stop, says what is wrong."""
+    """The bytes are not a complete FITS file; the text, without a full stop, says what is wrong."""
 
 
 class TrailingError(FitsError):
-    """After the last HDU come bytes that are none; what came before is whole."""
+    """The last HDU is followed by bytes that are not an HDU; everything before them is complete."""
 
 
 class Layout(NamedTuple):
-    """The data of an HDU as its header promises them.
+    """The data of an HDU as its header describes them.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ def headers(file: BinaryIO) -> Iterator[tuple[bytes, fits.Header]]:
     Parameters
     ----------
     file : binary file
-        Stands at its beginning. Whoever iterates reads each HDU's data, padding included, before the next step.
+        Positioned at its beginning. The caller must read the data of each HDU, padding included, before the next step.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def data_layout(header: fits.Header, index: int) -> Layout:
         bits, parameters, groups = _whole(header, "BITPIX"), _whole(header, "PCOUNT", 0), _whole(header, "GCOUNT", 1)
         random_groups = index == 0 and axes[:1] == [0] and _value(header, "GROUPS", False) is True
     except FitsError as error:
-        raise FitsError(f"the header of HDU {index} does not tell its size: {error}") from error
+        raise FitsError(f"the header of HDU {index} does not give its size: {error}") from error
     if bits not in _TYPES or min((*axes, parameters, groups)) < 0:
         raise FitsError(
             f"the header of HDU {index} has BITPIX {bits}, axes {axes}, PCOUNT {parameters}, GCOUNT {groups}: not FITS"
@@ -155,7 +155,7 @@ def _value(header: fits.Header, key: str, default):
         raise FitsError(f"the header card {key} is garbled") from error
     # Of these, astropy would take the first, WCSLIB the last.
     if any(value != values[0] for value in values):
-        raise FitsError(f"the header card {key} is there {len(values)} times, with other values")
+        raise FitsError(f"the header card {key} appears {len(values)} times with different values")
     return values[0]
 
 
@@ -167,7 +167,7 @@ def _header_bytes(file: BinaryIO, index: int) -> bytes:
         if not block and not content and index:
             return b""
         if not content and index and not block.startswith(b"XTENSION="):
-            raise TrailingError(f"after HDU {index - 1} come bytes that are no HDU")
+            raise TrailingError(f"HDU {index - 1} is followed by bytes that are not an HDU")
         if not content and not index and not block.startswith(b"SIMPLE  ="):
             raise FitsError(f"it is {_kind(block)}, not FITS")
         if len(block) < _BLOCK:
@@ -200,5 +200,5 @@ def _parsed(content: bytes, index: int) -> fits.Header:
     except (ValueError, fits.VerifyError) as error:
         raise FitsError(f"the header of HDU {index} cannot be read ({error})") from error
     if not index and _value(header, "SIMPLE", False) is not True:
-        raise FitsError("the card SIMPLE of its first header is not T: it says itself that it is not standard FITS")
+        raise FitsError("the card SIMPLE of its first header is not T: it declares itself not to be standard FITS")
     return header

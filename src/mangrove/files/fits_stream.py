@@ -81,7 +81,7 @@ def read_hdus(path: str | Path, keep: Collection[str], until: Collection[tuple[s
                 layout = fits_blocks.data_layout(header, index)
                 if layout.size > limit:
                     raise FitsError(
-                        f"the header of HDU {name} promises {layout.size} bytes, more than the file can hold"
+                        f"the header of HDU {name} announces {layout.size} bytes, more than the file can hold"
                     )
                 _inherit(header, hdus)
                 hdu = Hdu(header, _data(file, header, name, layout, name in keep and name not in hdus))
@@ -91,7 +91,7 @@ def read_hdus(path: str | Path, keep: Collection[str], until: Collection[tuple[s
                 if until and all(any(n in hdus for n in names) for names in until):
                     break
         except TrailingError as error:
-            hdus.trailing = f"{error}, and were not read"
+            hdus.trailing = f"{error}, which were not read"
             logger.warning("%s: %s", path, hdus.trailing)
     return hdus
 
@@ -142,7 +142,7 @@ def _inherit(header: fits.Header, hdus: Hdus) -> None:
 def _data(file: BinaryIO, header: fits.Header, name: str, layout: Layout, keep: bool) -> np.ndarray | None:
     """The image of the HDU at whose data the file stands, which are passed."""
     if header.get("ZIMAGE") is True and (keep or name == _TILES):
-        raise CubeError(f"HDU {name} is packed in tiles (.fz); unpack the file with 'funpack'.")
+        raise CubeError(f"HDU {name} is tile-compressed (.fz); unpack the file with 'funpack'.")
     if not keep or not layout.size:
         _skip(file, layout.size, name)
         _skip_padding(file, layout.padding)
@@ -161,7 +161,7 @@ def _fill(file: BinaryIO, buffer: np.ndarray, name: str) -> None:
     while done < len(view):
         n = file.readinto(view[done : done + _CHUNK])
         if not n:
-            raise FitsError(f"it is cut in HDU {name}, after {done} of {len(view)} bytes")
+            raise FitsError(f"it ends in HDU {name}, after {done} of {len(view)} bytes")
         done += n
 
 

@@ -12,7 +12,7 @@ _N_AXES = 3
 
 
 def check_linear(header: fits.Header, axes: tuple[int, ...]) -> None:
-    """Refuse cards of which the steps along some axes cannot be told.
+    """Refuse cards that leave the step along some axis undetermined.
 
     WCSLIB takes 1 where a card is text, and for an axis without any card of a CD matrix that others have; of CD and PC
     side by side, which the FITS Standard forbids (4.0, section 8.1), it mixes both.
@@ -33,12 +33,12 @@ def check_linear(header: fits.Header, axes: tuple[int, ...]) -> None:
     matrices["CD"] = [key for key in matrices["CD"] if "_" in key]
     if matrices["CD"] and matrices["PC"]:
         raise CubeError(
-            f"its header has {matrices['CD'][0]} and {matrices['PC'][0]}: CD and PC exclude each other. Take one matrix out."
+            f"its header has {matrices['CD'][0]} and {matrices['PC'][0]}: CD and PC exclude each other. Delete one of the two matrices."
         )
     for axis in axes:
         row = [f"CD{axis}_{j}" for j in range(1, _N_AXES + 1)]
         if matrices["CD"] and not any(values.get(key) for key in row):
             raise CubeError(
-                f"axis {axis} of its WCS has no step: CD{axis}_{axis} is missing or 0, and CDELT{axis} does not count beside a CD matrix "
+                f"axis {axis} of its WCS has no step: CD{axis}_{axis} is missing or 0, and CDELT{axis} is ignored if there is a CD matrix "
                 f"({matrices['CD'][0]}). Write CD{axis}_{axis}."
             )

@@ -39,10 +39,10 @@ def unpacking(first: bytes) -> str:
         The first :data:`N_FIRST` bytes of the file, or all of it.
     """
     if first[_TAR_MARK] == b"ustar":
-        return "a tar archive; unpack it with 'tar xf' and give the file in it"
+        return "a tar archive; unpack it with 'tar xf' and give the file that it contains"
     for mark, form, tool in _FORMS:
         if first.startswith(mark):
-            return f"packed by {form}; unpack it with '{tool}'"
+            return f"compressed ({form}); unpack it with '{tool}'"
     return ""
 
 

@@ -113,12 +113,12 @@ def stated_medium(header: fits.Header) -> Medium | None:
     for key, words in _MEDIUM_CARDS.items():
         value = str(header.get(key, "")).strip()
         if value and value.lower() not in words:
-            raise CubeError(f"{key} is '{value}'; known are {', '.join(words)}. Correct the card.")
+            raise CubeError(f"{key} is '{value}'; it must be one of {', '.join(words)}. Correct the card.")
         if value:
             found.append(Medium(key, value, words[value.lower()]))
     if len({medium.air for medium in found}) > 1:
         said = " and ".join(f"{medium.key} '{medium.value}'" for medium in found)
-        raise CubeError(f"{said} contradict each other. Take the wrong card out.")
+        raise CubeError(f"{said} contradict each other. Delete the wrong card.")
     return found[0] if found else None
 
 
@@ -143,8 +143,8 @@ def check_vacuum(hdus_of_cards: dict[str, fits.Header]) -> None:
         if said:
             key, value = said[0]
             raise CubeError(
-                f"{key} of HDU {name} is '{value}': the wavelengths are not those in vacuum that such a file has. Convert "
-                "them, resample the spectra to a log-linear vacuum scale, and correct the card."
+                f"{key} of HDU {name} is '{value}': files of this kind have wavelengths in vacuum. Convert them, "
+                "resample the spectra to a log-linear vacuum grid, and correct the card."
             )
 
 
@@ -163,8 +163,8 @@ def velocity_frame(*headers: fits.Header) -> str:
         return ""
     if system == _REST:
         raise CubeError(
-            "SPECSYS is 'SOURCE': the wavelengths are at rest in the object, and its redshift would count twice. Give the "
-            "cube as observed."
+            "SPECSYS is 'SOURCE': the wavelengths are already in the rest frame of the object, so its redshift would count "
+            "twice. Give the cube as observed."
         )
     what = "topocentric" if system == "TOPOCENT" else f"in the frame {system}"
     return f"wavelengths are {what} (SPECSYS) and were not shifted: velocities and redshifts are not barycentric" + (
@@ -183,12 +183,12 @@ def _wavelengths(header: fits.Header, axis: int, pixels: np.ndarray) -> np.ndarr
             warnings.simplefilter("ignore", FITSFixedWarning)
             spectral = WCS(with_standard_units(header)).sub([WCSSUB_SPECTRAL])
             if spectral.naxis != 1:
-                raise CubeError(f"the cards of axis {axis} make no spectral axis (CTYPE{axis}, {key}).")
+                raise CubeError(f"the cards of axis {axis} do not describe a spectral axis (CTYPE{axis}, {key}).")
             values = spectral.all_pix2world(pixels[:, None], 0)[:, 0]
             return (values * u.Unit(spectral.wcs.cunit[0])).to_value(u.AA)
     except (InvalidSubimageSpecificationError, NonseparableSubimageCoordinateSystemError) as error:
         raise CubeError(
-            "the wavelength changes over the field: its axis is coupled to the others (CD3_1, PC3_1 and the like). "
+            "the wavelength varies over the field: its axis is coupled to the others (CD3_1, PC3_1 or similar). "
             "Resample the cube."
         ) from error
     except (ValueError, KeyError, TypeError, MemoryError, fits.VerifyError, WcsError) as error:

@@ -23,7 +23,7 @@ _POWER = re.compile(
 
 @cache
 def unit_of(text: str) -> u.UnitBase | None:
-    """The unit that a text means; None where it means none that is known.
+    """The unit that a text names; None for an unknown one.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def unit_of(text: str) -> u.UnitBase | None:
 
 
 def flux_factor(text: str, power: int = 1) -> float | None:
-    """By what values in a unit are multiplied to be in a power of :data:`FLUX`, per spaxel or not said per what.
+    """Factor that converts values in a unit to a power of :data:`FLUX`, per spaxel or without a stated area.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def flux_factor(text: str, power: int = 1) -> float | None:
 
 
 def angstrom_factor(text: str) -> float | None:
-    """By what values in a unit of length are multiplied to be in Angstrom; None for other units."""
+    """Factor that converts values in a unit of length to Angstrom; None for other units."""
     unit = unit_of(text)
     try:
         return None if unit is None else float(unit.to(u.AA))
@@ -80,7 +80,7 @@ def angstrom_factor(text: str) -> float | None:
 
 
 def velocity_factor(text: str) -> float | None:
-    """By what values in a unit of velocity are multiplied to be in km/s; None for other units."""
+    """Factor that converts values in a unit of velocity to km/s; None for other units."""
     unit = unit_of(text.replace("Km", "km").replace("KM", "km"))
     try:
         return None if unit is None else float(unit.to(u.km / u.s))

@@ -1,4 +1,4 @@
-"""A model on the whole of a spectrum, behind the Milky Way's dust, as the data are before any correction."""
+"""A model on all pixels of a spectrum, with the dust of the Milky Way, as the data are before any correction."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""A user's spectrum, in any units and on any scale, as the fit wants it: log-linear vacuum wavelengths, plain arrays."""
+"""A user's spectrum, in any units and on any grid, converted for the fit: log-linear vacuum wavelengths, plain arrays."""
 
 from typing import NamedTuple
 
@@ -53,7 +53,7 @@ class Observed(NamedTuple):
 
 
 def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Observed:
-    """Check and convert a spectrum; one that is not on a log-linear vacuum scale is rebinned to one of as many pixels.
+    """Check and convert a spectrum; if not on a log-linear vacuum grid it is rebinned to one, with as many pixels.
 
     Rebinning conserves flux. The variance of a pixel is the mean over the pixels it is made of, so that the signal to
     noise over many pixels stays what it was; the line spread gains the scatter of those pixels' centres.
@@ -74,7 +74,9 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
     mask = np.zeros(wave.shape) if mask is None else mask
     for name, values in (("flux", flux), ("ivar", ivar), ("mask", mask)):
         if np.shape(values) != wave.shape:
-            raise SpectrumError(f"{name} has shape {np.shape(values)}, wave {wave.shape}; give one value per pixel.")
+            raise SpectrumError(
+                f"{name} has shape {np.shape(values)}, but wave has {wave.shape}; give one value per pixel."
+            )
     hidden = np.ma.getmaskarray(flux) | np.ma.getmaskarray(ivar) | (np.asarray(mask) != 0)
     flux, ivar = _fluxes(wave, flux, ivar)
     spread = lsf_sigma(wave, lsf)
@@ -85,7 +87,7 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
 
 
 def lsf_sigma(wave, lsf) -> np.ndarray:
-    """Line spread as Gaussian sigma, Angstrom, shape (n_wave,).
+    """Line spread function as Gaussian sigma, Angstrom, shape (n_wave,).
 
     Parameters
     ----------
@@ -105,18 +107,20 @@ def lsf_sigma(wave, lsf) -> np.ndarray:
         spread = np.broadcast_to(spread, wave.shape).astype(float)
     except ValueError:
         raise SpectrumError(
-            f"lsf has shape {np.shape(spread)}, wave {wave.shape}; give one value, or one per pixel."
+            f"lsf has shape {np.shape(spread)}, but wave has {wave.shape}; give one value, or one per pixel."
         ) from None
     if not np.all(np.isfinite(spread)) or np.any(spread < 0):
-        raise SpectrumError("lsf has values that are negative or not finite; where it is not known, give 0.")
+        raise SpectrumError("lsf has values that are negative or not finite; give 0 where it is unknown.")
     if not np.any(spread > 0):
-        raise SpectrumError("lsf is 0 everywhere; give the line spread of the instrument (Gaussian sigma, Angstrom).")
+        raise SpectrumError(
+            "lsf is 0 everywhere; give the line spread function of the instrument (Gaussian sigma, Angstrom)."
+        )
     wide = spread > _WIDEST * wave
     if np.any(wide):
         raise SpectrumError(
-            f"lsf is {spread[wide][0]:g} Angstrom (Gaussian sigma) at {wave[wide][0]:g}, too wide for a fit. Plain numbers "
-            "are Angstrom; a velocity needs its unit, as in 70 * u.km / u.s, a resolving power is a Quantity without "
-            "unit, as in 1900 * u.dimensionless_unscaled."
+            f"lsf is {spread[wide][0]:g} Angstrom (Gaussian sigma) at {wave[wide][0]:g}, too broad for a fit. Plain numbers "
+            "are in Angstrom; a velocity needs its unit, as in 70 * u.km / u.s; a resolving power is a dimensionless "
+            "Quantity, as in 1900 * u.dimensionless_unscaled."
         )
     return spread
 
@@ -147,7 +151,9 @@ def _plain(values, unit: u.Unit, name: str) -> np.ndarray:
         try:
             return np.asarray(values.to_value(unit), float)
         except u.UnitConversionError:
-            raise SpectrumError(f"{name} is in {values.unit}; it must be in {unit}, or in a unit like it.") from None
+            raise SpectrumError(
+                f"{name} is in {values.unit}; it must be in {unit}, or in a unit that converts to it."
+            ) from None
     return _numbers(values, name)
 
 
@@ -161,14 +167,14 @@ def _numbers(values, name: str) -> np.ndarray:
 def _check_wavelengths(wave: np.ndarray) -> None:
     if wave.ndim != 1 or wave.size < 2:
         raise SpectrumError(
-            f"wave has shape {wave.shape}; one spectrum, a list of at least two wavelengths, is needed."
+            f"wave has shape {wave.shape}; it must be a list of at least two wavelengths (one spectrum)."
         )
     if not np.all(np.isfinite(wave)) or np.any(wave <= 0) or np.any(np.diff(wave) <= 0):
         raise SpectrumError("wave must be finite, positive and increasing.")
     if wave[0] < _WAVE_LIMITS[0] or wave[-1] > _WAVE_LIMITS[1]:
         raise SpectrumError(
             f"wave runs from {wave[0]:g} to {wave[-1]:g} Angstrom; it must lie within {_WAVE_LIMITS[0]:g}-"
-            f"{_WAVE_LIMITS[1]:g}. Plain numbers are Angstrom, not logarithms; others need their unit, as in wave * u.nm."
+            f"{_WAVE_LIMITS[1]:g}. Plain numbers are in Angstrom, not logarithms; other units must be given, as in wave * u.nm."
         )
 
 

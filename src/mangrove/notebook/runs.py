@@ -40,7 +40,7 @@ def open_run(folder) -> "Run":
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ArtefactError(f"there is no folder {folder}; give that of a run, such as results/demo.")
+        raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
     return Run(folder)
 
 
@@ -64,7 +64,7 @@ class Run:
         return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {self._table['galaxy'].size} baxels>"
 
     def labels(self, plateifu: str | None = None) -> Table:
-        """Labels, kinematics and places, a row per baxel of one galaxy or of all; NaN where there is no value.
+        """Labels, kinematics and positions, one row per baxel of one galaxy or of all; NaN where there is no value.
 
         Units are in the columns; the flags' bits are named in docs/labels.md. Lines are in :meth:`lines`.
         """
@@ -80,7 +80,7 @@ class Run:
         return table
 
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
-        """Emission lines over (row, line), a row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
+        """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
         rows = self._rows(plateifu)
         coordinates = {"line": self._line_names, "line_wave": ("line", self._table["line_wave"])}
         coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
@@ -111,7 +111,7 @@ class Run:
         wanted = ("row",) if line is None else ("row", "line")
         known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
         if line is None and name in LABELS.fields and LABELS.fields[name].dims == ("row", "line"):
-            raise ArtefactError(f"'{name}' is of an emission line; name it, as in line='Halpha_6565'.")
+            raise ArtefactError(f"'{name}' belongs to an emission line; name the line, as in line='Halpha_6565'.")
         if name not in known:
             raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
         values = self._table[name][self._rows(plateifu)]
@@ -159,7 +159,7 @@ class Run:
         return xr.Dataset(found, coordinates, {"plateifu": plateifu, "baxel": baxel, "z": galaxy.z, "status": status})
 
     def fit_arguments(self, plateifu: str, baxel: int) -> dict:
-        """What :func:`mangrove.api.fit_spectrum` takes to repeat the fit of a baxel; change one to see what it does.
+        """Arguments of :func:`mangrove.api.fit_spectrum` that repeat the fit of a baxel; change one to see its effect.
 
         The same numbers come out, unless the stellar kinematics were guided by those of another baxel
         (``fit.stellar_kinematics`` other than 'free').

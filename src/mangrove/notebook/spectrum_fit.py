@@ -75,12 +75,12 @@ class SpectrumFit:
 
     def __getitem__(self, name: str) -> u.Quantity:
         if name not in self.values:
-            raise KeyError(f"no number '{name}'; there are {', '.join(self.values)}, and more in lines and labels")
+            raise KeyError(f"no value '{name}'; there are {', '.join(self.values)}, and more in lines and labels")
         return self.values[name]
 
     @property
     def ok(self) -> bool:
-        """Whether the fit can be trusted in all its numbers."""
+        """Whether all numbers of the fit can be trusted."""
         return self.status == FitStatus.OK.word
 
     def plot(self):
@@ -113,30 +113,31 @@ def fit_spectrum(
     Parameters
     ----------
     wave : array or Quantity, shape (n_wave,)
-        Observed wavelength, Angstrom if plain. A scale that is not log-linear is rebinned to one that is.
+        Observed wavelength, Angstrom if plain. A grid that is not log-linear is rebinned to one that is.
     flux : array or Quantity, shape (n_wave,)
-        Flux density; 1e-17 erg/s/cm2/Angstrom if plain, per area if you like (a spaxel).
+        Flux density, 1e-17 erg/s/cm2/Angstrom if plain; it may be per area (spaxel).
     ivar : array or Quantity, shape (n_wave,)
         Its inverse variance; pixels where it is 0, negative or not finite are left out.
     z : float
-        Redshift, positive: of wavelengths, distance, and oldest population. Velocities count from it, c ln((1+z')/(1+z)).
+        Redshift, positive: sets rest wavelengths, distance and oldest population, and the zero of velocities,
+        c ln((1+z')/(1+z)).
     lsf : float, array or Quantity
-        Line spread of the instrument, pixelisation included: Gaussian sigma, Angstrom if plain; a velocity (sigma),
-        or a Quantity without unit (resolving power: wavelength over FWHM), do as well.
+        Line spread function of the instrument, pixel included: Gaussian sigma, Angstrom if plain; or a velocity
+        (sigma), or a dimensionless Quantity (resolving power: wavelength over FWHM).
     templates : str
         'mastar', or the path of a library (docs/labels.md).
     mask : array, shape (n_wave,), optional
-        Pixels that are not 0 or False are left out.
+        Pixels other than 0 or False are left out.
     ebv : float
         Galactic E(B-V), mag; its extinction is removed before the fit.
     air : bool
         Whether the wavelengths are in air; default: vacuum.
     pixel_scale : float, optional
-        Side of the square on the sky that the flux is from, arcsec; needed for surface densities alone.
+        Side of the square on the sky from which the flux comes, arcsec; needed only for surface densities.
     template_lsf : float, array or Quantity, optional
-        Line spread that the templates take, as ``lsf``. The workflow gives the baxels of a galaxy their median.
+        LSF of the templates, as ``lsf``. The workflow uses the median over the baxels of a galaxy.
     seed, name, baxel : int, str, int
-        Seed of the noisy copies from which errors come, with the galaxy's name and the index of the baxel.
+        Seed of the noisy copies that give the errors, combined with the galaxy's name and the index of the baxel.
     **options
         Keys of the sections ``fit`` and ``preprocessing`` of the configuration (docs/configuration.md), with their
         defaults.
@@ -148,11 +149,12 @@ def fit_spectrum(
     Raises
     ------
     SpectrumError
-        If arrays, numbers or units do not fit, or the spectrum covers nothing of ``rest_range`` or no emission line in it.
+        If arrays, numbers or units are inconsistent, or the spectrum has no pixel, or no emission line, within
+        ``rest_range``.
     ConfigError
         If an option is unknown or out of range.
     TemplateError
-        If the library is not there, or does not cover the data.
+        If the library does not exist or does not cover the data.
     """
     chosen = _checked(templates, options)
     z, ebv = _positive(z, "z"), _number(ebv, "ebv", 0.0)
@@ -205,7 +207,7 @@ def _positive(value, name: str) -> float:
 def _check_range(rest: np.ndarray, fitted) -> None:
     if not np.any((rest >= fitted[0]) & (rest <= fitted[1])):
         raise SpectrumError(
-            f"in the rest frame of z the spectrum covers {rest[0]:.0f}-{rest[-1]:.0f} Angstrom, nothing of rest_range "
+            f"in the rest frame of z the spectrum covers {rest[0]:.0f}-{rest[-1]:.0f} Angstrom, none of it within rest_range "
             f"{fitted[0]:g}-{fitted[1]:g}; check wave and z, or give another rest_range."
         )
 
@@ -237,7 +239,7 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
 
 
 def unit_of(text: str) -> u.Unit:
-    """A unit of the data model for astropy, which knows no spaxel."""
+    """A unit of the data model for astropy, which has no unit 'spaxel'."""
     return u.Unit("" if text == "1" else text.removesuffix(" spaxel-1"))
 
 

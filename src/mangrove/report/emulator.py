@@ -54,12 +54,12 @@ class SampleSizes(NamedTuple):
 
 
 def with_sample(figure: Figure, sizes: SampleSizes) -> Figure:
-    """The figure with the size of its sample above; where that judges nothing, the words say so."""
+    """The figure with the size of its sample as a title; if this is too small to judge, the title says so."""
     words = f"trained on {_rows(sizes.train_galaxies, sizes.train_rows)}, "
     words += f"tested on {_rows(sizes.test_galaxies, sizes.test_rows)}"
     few = sizes.test_galaxies < MIN_JUDGED
     if few:
-        words = f"Illustration only: {words}\na judgement takes {MIN_JUDGED} test galaxies or more"
+        words = f"Illustration only: {words}\njudging the quality takes at least {MIN_JUDGED} test galaxies"
     title = figure.get_suptitle()
     figure.suptitle(f"{title}\n{words}" if title else words, fontsize=11, color=RED if few else "k")
     return figure
@@ -150,12 +150,12 @@ def umap_figure(
 
 
 def bpt_figure(result: Evaluation) -> Figure:
-    """The BPT diagram from EW: observed beside predicted with scatter and noise."""
+    """The BPT diagram from EW: observed, and a predictive draw with noise."""
     figure = new_figure(13, 6.4)
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     if not set(BPT_LINES) <= set(result.lines):
         for axes in panels:
-            note(axes, "the table lacks lines of the diagram")
+            note(axes, "the table lacks lines of the BPT diagram")
         return figure
     index = [result.lines.index(name) for name in BPT_LINES]
     known = np.isfinite(result.measured[:, index]).all(axis=1)
@@ -212,7 +212,7 @@ def learning_figure(
             left.plot(epochs, [row[key] for row in history], "o-", ms=3, color=colour, label=label)
     if history and "validation_loss" in history[0]:
         best = min(history, key=lambda row: row["validation_loss"]) if keep_best else history[-1]
-        kept = f"kept: epoch {best['epoch'] + 1:g}, {'the lowest validation loss' if keep_best else 'the last'}"
+        kept = f"kept: epoch {best['epoch'] + 1:g}, {'lowest validation loss' if keep_best else 'the last'}"
         left.axvline(best["epoch"] + 1, color="0.4", lw=1, ls="--", label=kept)
     left.set(xlabel="epoch", ylabel="loss")
     left.legend(frameon=False, fontsize=9)

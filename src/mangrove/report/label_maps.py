@@ -44,7 +44,7 @@ def label_maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figu
         panels.label_map(ax, seen, name)
     panels.class_map(axes[-1], seen, 0.16)
     label_grid(grid, seen.frame)
-    words = (heading(extract), "grey: no value, poor fit (χ² of 2 and above) or faint lines", marks_in_words(extract))
+    words = (heading(extract), "grey: no value, poor fit (χ² of 2 or more) or faint lines", marks_in_words(extract))
     figure.suptitle("    ".join(filter(None, words)), fontsize=13)
     return figure
 

@@ -31,11 +31,11 @@ STYLE = {
     "log_age_lw": Style("light-weighted age", "log age [yr]", "viridis"),
     "metallicity_lw": Style("light-weighted metallicity", "[M/H] (dex)", "cividis"),
     "log_ml_r": Style("mass-to-light ratio in r", r"log $M/L_r$ [M$_\odot$/L$_\odot$]", "viridis"),
-    "log_mass_density": Style("stellar mass density", r"log $\Sigma_*$ [M$_\odot$ kpc$^{-2}$]", "magma"),
+    "log_mass_density": Style("stellar mass surface density", r"log $\Sigma_*$ [M$_\odot$ kpc$^{-2}$]", "magma"),
     "ebv_star": Style("reddening of the stars", "E(B$-$V) (mag)", "inferno"),
     "ebv_gas": Style("reddening of the gas", "E(B$-$V) (mag)", "inferno"),
     "log_sfr_density": Style(
-        "star formation density", r"log $\Sigma_\mathrm{SFR}$ [M$_\odot$ yr$^{-1}$ kpc$^{-2}$]", "magma"
+        "SFR surface density", r"log $\Sigma_\mathrm{SFR}$ [M$_\odot$ yr$^{-1}$ kpc$^{-2}$]", "magma"
     ),
     "log_ssfr": Style("specific star formation rate", r"log sSFR [yr$^{-1}$]", "viridis"),
     "d_bpt": Style("distance in the BPT diagram", r"$d_\mathrm{BPT}$ from Kauffmann (dex)", "RdBu_r"),

@@ -35,7 +35,7 @@ _COUNTED = {
 }
 _MARKS = (
     "Dashed ellipse: effective radius. Disc: width (FWHM) of the point-spread function. "
-    "Velocities are less the median of the stars."
+    "Velocities are relative to the median of the stars."
 )
 _MINUTE, _HOUR = 60.0, 3600.0
 
@@ -151,10 +151,8 @@ def _counts(status: pd.DataFrame, what: str) -> NumberRow:
 
 def _emulator(quality: pd.DataFrame) -> NumberRow:
     verdicts = ", ".join(f"{n} {word}" for word, n in quality["holds"].value_counts().items())
-    words = f"mean rank correlation {quality['rho'].mean():.3f} with up to {quality['n'].max():,} test rows"
-    return NumberRow(
-        "lines of the emulator", f"{len(quality)}", f"{words}; within the limits of the judgement: {verdicts}"
-    )
+    words = f"mean rank correlation {quality['rho'].mean():.3f} for up to {quality['n'].max():,} test rows"
+    return NumberRow("lines of the emulator", f"{len(quality)}", f"{words}; within the limits: {verdicts}")
 
 
 def _step(row: Mapping) -> NumberRow:

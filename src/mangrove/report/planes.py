@@ -73,7 +73,7 @@ def bpt_figure(table: Artefact) -> Figure:
     if not use.any():
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g} in all four lines")
     words = f"{use.sum():,} of {counted(use.size, 'baxel')} with S/N > {MIN_LINE_SNR:g} in all four lines"
-    axes.set_title(words + (f"; {outside} beyond the limits" if outside else ""))
+    axes.set_title(words + (f"; {outside} outside the axes" if outside else ""))
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=10, frameon=False)
     return figure
 
@@ -94,7 +94,7 @@ def _plane(axes: Axes, table: Artefact, first: str, second: str) -> None:
         axes.plot(x, y, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
         outside = beyond(axes, x, y, BLUE)
     if outside:
-        axes.set_title(f"{counted(outside, 'baxel')} beyond the limits", fontsize=10, loc="right")
+        axes.set_title(f"{counted(outside, 'baxel')} outside the axes", fontsize=10, loc="right")
     errors = [table[f"{name}_err"][use] for name in (first, second)]
     if x.size <= _BARS_UP_TO:
         half = dict(zip(("xerr", "yerr"), map(np.nan_to_num, errors), strict=True))

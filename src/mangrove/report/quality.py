@@ -66,7 +66,7 @@ def failures_figure(table: Artefact, flags: Sequence[Mapping]) -> Figure:
     """
     figure = new_figure(21, 7)
     left, right = figure.subplots(1, 2, width_ratios=[1, 2.4])
-    count_bars(left, FitStatus, table["status"], "baxels by status of the fit", "baxels")
+    count_bars(left, FitStatus, table["status"], "baxels by fit status", "baxels")
     columns = ["shown", "without_value", *(flag.word for flag in LabelFlag)]
     percent = np.array([[100.0 * row[name] / max(row["n_baxel"], 1) for name in columns] for row in flags])
     right.imshow(percent, cmap="Blues", vmin=0, vmax=100, aspect="auto")
@@ -93,7 +93,7 @@ def _chi2_panel(axes: Axes, table: Artefact) -> None:
     bottom = 0.5 if np.all(chi2 > 0.5) else 0.0
     axes.hist(np.clip(chi2, bottom, top), bins=np.linspace(bottom, top, 51), **BARS)
     axes.axvline(1.0, color="k", lw=1)
-    last = " (last bar: 3 and above)" if np.any(chi2 >= top) else ""
+    last = " (last bar: 3 or more)" if np.any(chi2 >= top) else ""
     axes.set(xlabel=f"reduced χ²{last}", ylabel="number of baxels", xlim=(bottom, top))
     if chi2.size:
         axes.set_title(
@@ -112,8 +112,8 @@ def _snr_panel(axes: Axes, table: Artefact, target: float) -> None:
     style = {"color": list(colours), "edgecolor": "white", "linewidth": 0.6}
     axes.hist(parts, bins=bins, stacked=True, label=list(names), **style)
     axes.axvline(target, color="k", lw=1, label=f"target {target:g}")
-    last = f" (last bar: {top:g} and above)" if np.any(snr >= top) else ""
-    axes.set(xlabel=f"S/N per pixel that was reached{last}", ylabel="number of baxels", xlim=(bottom, top))
+    last = f" (last bar: {top:g} or more)" if np.any(snr >= top) else ""
+    axes.set(xlabel=f"S/N per pixel reached{last}", ylabel="number of baxels", xlim=(bottom, top))
     if many.any():
         axes.set_title(f"S/N of baxels of several spaxels: median {np.median(snr[many]):.1f}")
     legend_above(axes)
@@ -137,7 +137,7 @@ def _error_panel(axes: Axes, table: Artefact) -> None:
         (f"sigma_{what}_err", label, colour, meant & (table["snr"] > 0))
         for what, label, colour, meant in (
             ("star", "stars", BLUE, np.ones(table["snr"].size, bool)),
-            ("gas", f"gas, a line with S/N > {GAS_SNR:g}", GREEN, has_gas(table.data)),
+            ("gas", f"gas with a line of S/N > {GAS_SNR:g}", GREEN, has_gas(table.data)),
         )
     ]
     shown = [(*kind[:3], kind[3] & (np.nan_to_num(table[kind[0]]) > 0)) for kind in kinds]

@@ -38,7 +38,7 @@ def profile_figure(title: str) -> Figure:
     figure = new_figure(9.0, 3.0)
     axes = figure.subplots()
     axes.set_axis_off()
-    note(axes, "one spectrum has no radial profile; its labels stand in the figure of the labels")
+    note(axes, "a single spectrum has no radial profile; its labels are in the figure of the labels")
     figure.suptitle(title, fontsize=13)
     return figure
 

@@ -36,7 +36,7 @@ def training_figure(path: str) -> Figure:
     else:
         note(upper, "no training spectra")
         note(middle, "no training spectra")
-    of = "" if len(flux) == len(split) else f"; the median is of {len(flux):,}"
+    of = "" if len(flux) == len(split) else f"; median of {len(flux):,}"
     upper.set_title(counted(len(split), "training spectrum", "training spectra") + of)
     if len(flux):
         legend_above(upper)
@@ -64,7 +64,7 @@ def _example_panel(axes: Axes, wave, flux, snr, unit: str) -> None:
     top = np.percentile(rows + step * np.arange(len(rows))[:, None], 99.7)
     axes.set(xlim=(wave[0], wave[-1]), ylim=(min(0.0, float(np.percentile(rows[0], 1))), 1.08 * top))
     axes.set(xlabel="rest wavelength, vacuum (Å)", ylabel=f"{unit}\n+ {step:g} per spectrum")
-    axes.set_title("examples, from below")
+    axes.set_title("examples, bottom to top")
 
 
 def _round(value: float) -> float:

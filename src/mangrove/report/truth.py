@@ -101,4 +101,4 @@ def _value_panel(axes: Axes, found: TruthComparison) -> None:
     outside = beyond(axes, found.truth, found.measured, BLUE)
     if outside:
         place = {"ha": "left", "va": "top", "fontsize": 9}
-        axes.text(0.03, 0.97, f"{outside:,} beyond the limits", transform=axes.transAxes, **place)
+        axes.text(0.03, 0.97, f"{outside:,} outside the axes", transform=axes.transAxes, **place)

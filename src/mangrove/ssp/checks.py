@@ -20,7 +20,7 @@ _OLD, _OLD_LIGHT = (5.0, 15.0), (0.01, 2.0)
 
 
 def wavelength_factor(unit: str, where: str) -> float:
-    """By what wavelengths in a unit are multiplied to be in Angstrom; an empty unit is Angstrom.
+    """Factor that converts wavelengths in a unit to Angstrom; an empty unit is Angstrom.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def wavelength_factor(unit: str, where: str) -> float:
 
 
 def age_factor(unit: str, where: str) -> float:
-    """By what ages in a unit are multiplied to be in Gyr; an empty unit is Gyr.
+    """Factor that converts ages in a unit to Gyr; an empty unit is Gyr.
 
     Raises
     ------
@@ -50,7 +50,7 @@ def age_factor(unit: str, where: str) -> float:
 
 
 def luminosity_factor(unit: str, where: str) -> float:
-    """By what spectra in a unit are multiplied to be in L_sun/Angstrom per solar mass formed; empty is that.
+    """Factor that converts spectra in a unit to L_sun/Angstrom per solar mass formed; an empty unit is that unit.
 
     Raises
     ------
@@ -111,7 +111,7 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
     require(
         sorted_wave.size > 1 and sorted_wave[0] < _OPTICAL < sorted_wave[-1],
         f"wavelengths run from {sorted_wave[0]:.6g} to {sorted_wave[-1]:.6g}",
-        "Angstrom, about 5500 Angstrom at least",
+        "Angstrom, covering at least 5500 Angstrom",
     )
     require(
         age.min() > 0 and age.max() <= _OLDEST and (age.size == 1 or age.min() < _OLD[0]),
@@ -123,12 +123,12 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
     require(
         np.all(np.abs(metallicity) < 5) and not (positive and (metallicity.max() < 0.1 or metallicity.max() > 0.8)),
         f"metallicities run from {metallicity.min():g} to {metallicity.max():g}",
-        "[M/H] in dex (not the mass fraction Z, or Z over the Sun's)",
+        "[M/H] in dex (not the mass fraction Z, nor Z in solar units)",
     )
     spread = float(np.interp(_OPTICAL, wave, fwhm))
     require(
         _FWHM_RANGE[0] < spread < _FWHM_RANGE[1],
-        f"the line spread at 5500 Angstrom is {spread:g}",
+        f"the resolution at 5500 Angstrom is {spread:g}",
         "the FWHM in Angstrom (not km/s, nm or a resolving power)",
     )
     if masses is not None:
@@ -140,7 +140,7 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
 
 
 def has_luminosities(age, light) -> bool:
-    """Whether old populations shine as a solar mass does: normalised spectra, or other units, do not.
+    """Whether old populations have the luminosity of a solar mass; normalised spectra, or other units, do not.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def stated(dataset: h5py.Dataset) -> dict[str, str]:
         if name in attributes and attributes[name] != _text(neutral):
             raise TemplateError(
                 f"{dataset.file.filename}: the dataset {dataset.name[1:]} is packed ({name} {attributes[name]}). Write plain "
-                "values, without this attribute."
+                "values without this attribute."
             )
     names = [_name_of(dimension) for dimension in getattr(dataset, "dims", ())]
     if names and all(names):

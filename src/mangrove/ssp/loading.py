@@ -27,7 +27,7 @@ _PACKED_UNITS = {
     "resolving_power": "wave / FWHM",
 }
 _HELP = (
-    "Give 'mastar' (embedded), or fetch a library and put it in a folder of yours, for example data/templates: "
+    "Give 'mastar' (embedded), or download a library to a folder of your own, for example data/templates: "
     "E-MILES as FITS files from the MILES pages (research.iac.es/proyecto/miles; Kroupa universal IMF, BaSTI "
     "isochrones, and out_mass_KU_BASTI.txt beside them) -> 'templates: data/templates/emiles'; or a file of "
     "github.com/micappe/ppxf_data, such as spectra_emiles_9.0.npz -> 'templates: data/templates/spectra_emiles_9.0.npz'."

@@ -47,7 +47,9 @@ def read_miles_folder(folder: Path) -> SspLibrary:
     wave, flux, fwhm = _read_grid(folder, files, variant, metallicity, age)
     masses = _miles_masses(folder, kind, metallicity, age)
     if masses is None:
-        logger.warning("%s: no table of masses (out_mass_*.txt) for its files: no labels that need a mass", folder)
+        logger.warning(
+            "%s: no table of masses (out_mass_*.txt) for its files, so labels that need masses will be missing", folder
+        )
     spread = _fwhm(folder, kind, variant, wave, fwhm)
     check_values(str(folder), wave, age, metallicity, spread, masses)
     return assemble(
@@ -72,10 +74,10 @@ def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVarian
     variants: dict[MilesVariant, str] = {}
     for file in sorted(folder.iterdir()):
         if (tool := unpacking_tool(file.name)) and parse_miles_name(file.stem) and not file.with_suffix("").exists():
-            raise TemplateError(f"{file} is packed in a form that is not read; unpack it with '{tool}'.")
+            raise TemplateError(f"{file} is compressed in a format that cannot be read; unpack it with '{tool}'.")
         if (name := parse_miles_name(file.name)) is None:
             if ".fit" in file.name.lower():
-                logger.warning("%s: no name of the MILES pages, not read", file)
+                logger.warning("%s: the name does not follow the MILES naming; not read", file)
             continue
         variants.setdefault(parse_variant(file.name), file.name)
         if name in files and len(variants) == 1:
@@ -86,7 +88,7 @@ def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVarian
     if not files:
         if packed := [file for file in sorted(folder.iterdir()) if unpacking_tool(file.name)]:
             raise TemplateError(
-                f"{packed[0]} is packed in a form that is not read; unpack it with '{unpacking_tool(packed[0].name)}'."
+                f"{packed[0]} is compressed in a format that cannot be read; unpack it with '{unpacking_tool(packed[0].name)}'."
             )
         raise TemplateError(
             f"{folder}: no FITS file in the MILES naming, such as Eku1.30Zp0.06T00.0300_iTp0.00_baseFe.fits."
@@ -99,7 +101,7 @@ def _files_of_one_kind(folder: Path) -> tuple[dict[MilesName, Path], MilesVarian
         )
     if len(variants) > 1:
         raise TemplateError(
-            f"{folder}: files of {len(variants)} kinds (abundances, sampling or line spread), such as "
+            f"{folder}: files of {len(variants)} kinds (abundances, sampling or resolution), such as "
             f"{' and '.join(list(variants.values())[:2])}. Keep one kind in the folder."
         )
     return files, next(iter(variants))
@@ -114,7 +116,7 @@ def _fwhm(folder: Path, kind: MilesName, variant: MilesVariant, wave, in_header:
         variant = variant._replace(spread="fwhm", value=in_header)
     elif in_header is not None and (variant.spread != "fwhm" or abs(in_header / variant.value - 1.0) > _SAME_SPREAD):
         raise TemplateError(
-            f"{folder}: the names state a line spread of {variant.value:g} ({variant.spread}), the headers FWHM "
+            f"{folder}: the names state a resolution of {variant.value:g} ({variant.spread}), but the headers an FWHM of "
             f"{in_header:g}. Correct the wrong ones."
         )
     try:
@@ -139,12 +141,12 @@ def _read_grid(folder, files, variant, metallicity, age):
                 wave, fwhm, flux = new_wave, new_fwhm, np.zeros((metallicity.size, age.size, new_wave.size))
             if not np.array_equal(wave, new_wave) or fwhm != new_fwhm:
                 what = "wavelengths" if fwhm == new_fwhm else "FWHM"
-                raise TemplateError(f"{file}: other {what} than the files before it in the folder.")
+                raise TemplateError(f"{file}: its {what} differ from those of the previous files in the folder.")
             flux[i, j] = spectrum
     if missing:
         raise TemplateError(
             f"{folder}: the grid has gaps, first {missing[0]} ({len(missing)} of {metallicity.size * age.size}). "
-            "Add these files, or take all files of that age or metallicity away."
+            "Add these files, or remove all files of that age or metallicity."
         )
     return wave, flux, fwhm
 
@@ -156,7 +158,7 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
             header, data = hdus[0].header.copy(), hdus[0].data
             # astropy takes BITPIX, BSCALE and BLANK out of the header as it applies them to the data.
             if data is None and any(isinstance(hdu, fits.CompImageHDU) for hdu in hdus):
-                raise TemplateError(f"{file} is packed in tiles (.fz); unpack it with 'funpack'.")
+                raise TemplateError(f"{file} is tile-compressed (.fz); unpack it with 'funpack'.")
             if data is None or np.squeeze(data).ndim != 1:
                 shape = "none" if data is None else data.shape
                 raise TemplateError(f"{file}: its first HDU must hold one spectrum; its data are {shape}.")
@@ -165,8 +167,8 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
             fwhm = header.get("FWHM")
             if fwhm is None and (others := [key for key in _SPREAD_CARDS if key in header]):
                 raise TemplateError(
-                    f"{others[0]} is {header[others[0]]!r}: a line spread is read from the names, as ..._FWHM_5.00.fits, or from "
-                    "the card FWHM (Angstrom). State it there."
+                    f"{others[0]} is {header[others[0]]!r}: the resolution is read from the names, as in ..._FWHM_5.00.fits, or "
+                    "from the card FWHM (Angstrom). Give it there."
                 )
             wave = vacuum_wavelengths(header, variant.logarithmic)
             return wave, flux * scale, None if fwhm is None else float(fwhm)
@@ -183,8 +185,8 @@ def _miles_masses(folder: Path, kind: MilesName, metallicity, age) -> np.ndarray
         near = np.ix_(np.abs(metallicity - z) < _SAME_METALLICITY, np.abs(age / t - 1.0) < _SAME_AGE)
         if np.any(np.abs(masses[near] - mass) > _SAME_MASS):
             raise TemplateError(
-                f"{file}: its mass at [M/H] {z:+.2f} and {t:g} Gyr, {mass:g}, is not that of another row or table (*mass*.txt). "
-                "Keep in the folder the one table that belongs to the spectra."
+                f"{file}: its mass at [M/H] {z:+.2f} and {t:g} Gyr, {mass:g}, differs from that in another row or table "
+                "(*mass*.txt). Keep only the table that belongs to the spectra."
             )
         masses[near] = mass
     return None if np.isnan(masses).any() else masses
@@ -202,7 +204,7 @@ def _mass_rows(file: Path, kind: MilesName):
         try:
             slope, z, t, _, mass = map(float, words[1:6])
         except ValueError as error:
-            raise TemplateError(f"{file}: its row '{line.strip()}' is not one of numbers ({error}).") from error
+            raise TemplateError(f"{file}: its row '{line.strip()}' does not consist of numbers ({error}).") from error
         if abs(slope - kind.slope) < 0.01:
             yield z, t, mass
 

@@ -87,9 +87,9 @@ def parse_variant(name: str) -> MilesVariant:
     unknown = _ABUNDANCES.sub("", _SAMPLING.sub("", _SPREAD.sub("", rest)))
     if unknown or len(spreads) > 1 or len(samplings) > 1:
         raise TemplateError(
-            f"{name}: '{unknown or rest}' in the name is not understood; known are baseFe, linear, log, FWHM_2.51 "
-            "(Angstrom), sigma_100 (km/s), R_2000 and FWHM_variable. Take it out of the names if it changes neither "
-            "wavelengths nor line spread."
+            f"{name}: '{unknown or rest}' in the name is not understood; valid words are baseFe, linear, log, FWHM_2.51 "
+            "(Angstrom), sigma_100 (km/s), R_2000 and FWHM_variable. Remove it from the names if it concerns neither "
+            "wavelengths nor resolution."
         )
     own = not spreads or spreads[0]["value"].lower() == "variable"
     return MilesVariant(
@@ -128,14 +128,14 @@ def lsf_fwhm(variant: MilesVariant, wave, own: np.ndarray | None) -> np.ndarray:
     }[variant.spread](variant.value)
     if stated is None and own is None:
         raise TemplateError(
-            "the line spread of this spectral range is not known (known are E and M, the first letter of the names). State "
-            "it at the end of the names, as in ..._baseFe_linear_FWHM_1.50.fits."
+            "the resolution of this spectral range is unknown (only ranges E and M, the first letter of the names, are "
+            "known). Give it at the end of the names, as in ..._baseFe_linear_FWHM_1.50.fits."
         )
     if stated is None or own is None:
         return own if stated is None else stated
     if np.all(stated < _LEAST * own):
         raise TemplateError(
-            f"the names state a line spread of {variant.value:g} ({variant.spread}), less than the library's own "
+            f"the names state a resolution of {variant.value:g} ({variant.spread}), finer than the library's own "
             f"{own.min():g} Angstrom. Correct the names."
         )
     return np.maximum(stated, own)

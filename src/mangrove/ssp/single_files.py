@@ -82,7 +82,7 @@ def read_hdf5(path: Path) -> SspLibrary:
         spread = file["fwhm"][()].astype(float) if "fwhm" in file else None
         about = {name: stated(file[name]) for name in file}
         if other_spread := [name for name in file if name.lower() in _SPREADS]:
-            raise TemplateError(f"{path}: the line spread must be a dataset fwhm (Angstrom), not {other_spread[0]}.")
+            raise TemplateError(f"{path}: the resolution must be a dataset fwhm (Angstrom), not {other_spread[0]}.")
         title = str(file.attrs.get("title", ""))
         imf = f"{title} {file.attrs.get('imf', '')}"
 
@@ -127,13 +127,13 @@ def _ordered(path: Path, flux: np.ndarray, dims: str, shape: tuple[int, ...]) ->
     names = [name.strip().lower() for name in dims.split(",")] if dims else list(_AXES)
     if sorted(names) != sorted(_AXES) or flux.ndim != len(_AXES):
         raise TemplateError(
-            f"{path}: the axes of flux are '{dims}' ({flux.ndim} of them); needed are {', '.join(_AXES)}."
+            f"{path}: the axes of flux are '{dims}' ({flux.ndim} of them); it needs {', '.join(_AXES)}."
         )
     flux = flux.transpose([names.index(name) for name in _AXES])
     if flux.shape != shape:
         raise TemplateError(
-            f"{path}: flux has the shape {flux.shape} by {', '.join(_AXES)}; the other datasets have {shape}. State the order "
-            "of its axes in its attribute dims, such as 'age, metallicity, wavelength'."
+            f"{path}: flux has the shape {flux.shape} along {', '.join(_AXES)}, but the other datasets have {shape}. Give the "
+            "order of its axes in its attribute dims, such as 'age, metallicity, wavelength'."
         )
     return flux
 
@@ -171,16 +171,18 @@ def read_npz(path: Path) -> SspLibrary:
     with np.load(path, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     if missing := [name for name in _NPZ_ARRAYS if name not in arrays]:
-        raise TemplateError(f"{path}: lacks the array(s) {', '.join(missing)}; it has {', '.join(arrays) or 'none'}.")
+        raise TemplateError(f"{path} lacks the array(s) {', '.join(missing)}; it has {', '.join(arrays) or 'none'}.")
     wave, age, metallicity, templates = (arrays[n].astype(float) for n in _NPZ_ARRAYS[:4])
     fwhm = np.broadcast_to(arrays["fwhm"].astype(float), wave.shape).copy()
     masses = arrays["masses"].astype(float) if "masses" in arrays else None
     expected = (wave.size, age.size, metallicity.size)
     if templates.shape != expected or (masses is not None and masses.shape != expected[1:]):
         shapes = f"templates {templates.shape}" + ("" if masses is None else f", masses {masses.shape}")
-        raise TemplateError(f"{path}: {shapes}; needed are (lam, ages, metals) = {expected}, and (ages, metals).")
+        raise TemplateError(
+            f"{path}: {shapes}; the shapes must be (lam, ages, metals) = {expected}, and (ages, metals)."
+        )
     if masses is None:
-        logger.warning("%s: no array 'masses': no labels that need a mass", path)
+        logger.warning("%s: no array 'masses', so labels that need masses will be missing", path)
     check_values(str(path), wave, age, metallicity, fwhm, masses)
     kind, air = _npz_kind(path, _word(path, arrays, "frame", ""))
     imf, isochrones, citation = _NPZ.get(kind, ("not stated", "not stated", "as the file's source asks"))
@@ -207,8 +209,8 @@ def _npz_kind(path: Path, frame: str) -> tuple[str | None, bool]:
     frame = frame or (in_name[0] if len(in_name) == 1 else "")
     if len(kinds) != 1 and not frame:
         raise TemplateError(
-            f"{path}: whether its wavelengths are in air or in vacuum is not known. Keep the name of pPXF's file (with one of "
-            f"{', '.join(_NPZ)} in it), or add a text array 'frame' that says 'air' or 'vacuum'."
+            f"{path}: it is unknown whether its wavelengths are in air or in vacuum. Keep the name of pPXF's file (which "
+            f"contains one of {', '.join(_NPZ)}), or add a text array 'frame' that says 'air' or 'vacuum'."
         )
     kind = kinds[0] if len(kinds) == 1 else None
     return kind, is_air(frame, kind == "emiles", f"{path}: the array frame")
@@ -218,7 +220,7 @@ def _word(path: Path, arrays: dict[str, np.ndarray], name: str, usual: str) -> s
     """A text array's one value, in bytes or not."""
     values = np.ravel(arrays.get(name, usual))
     if values.size != 1:
-        raise TemplateError(f"{path}: the array {name} has {values.size} values; one word is needed.")
+        raise TemplateError(f"{path}: the array {name} has {values.size} values; a single word is needed.")
     return values[0].decode(errors="replace") if isinstance(values[0], bytes) else str(values[0])
 
 
@@ -239,7 +241,7 @@ def assemble(name, wave, flux, age, metallicity, fwhm, mass_fraction, **about) -
         normalised = not has_luminosities(age, light)
         if normalised:
             logger.warning(
-                "%s: its spectra cannot be in L_sun/Angstrom per solar mass formed: no labels that need a mass",
+                "%s: its spectra cannot be in L_sun/Angstrom per solar mass formed, so labels that need masses will be missing",
                 about["source"],
             )
     mass_fraction = None if normalised or mass_fraction is None else mass_fraction[order]
@@ -268,8 +270,8 @@ def _positive_range(wave, flux, source: str) -> slice:
     keep = slice(below[-1] + 1 if below.size else 0, above[0] if above.size else wave.size)
     if lost := int(positive.sum() - positive[keep].sum()):
         logger.warning(
-            "%s: only the wavelengths from pixel %d to %d are used, as a spectrum is not positive (or undefined) next to them; "
-            "%d good pixels beyond are lost",
+            "%s: only pixels %d to %d are used, because a spectrum is not positive (or is undefined) next to them; %d good "
+            "pixels beyond are lost",
             source,
             keep.start,
             keep.stop - 1,

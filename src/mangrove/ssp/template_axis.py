@@ -33,7 +33,7 @@ def vacuum_wavelengths(header: fits.Header, logarithmic: bool | None) -> np.ndar
     # WAVE-LOG is of the Standard, WAVELENGTH is not.
     kind = str(header.get("CTYPE1", "")).strip().upper().split("-")[0]
     if kind in NO_WAVELENGTH:
-        raise TemplateError(f"CTYPE1 is '{header['CTYPE1']}': not wavelengths. Resample it.")
+        raise TemplateError(f"CTYPE1 is '{header['CTYPE1']}': not wavelengths. Resample the spectrum.")
     try:
         wave, air = _by_standard(header) if kind in ("WAVE", "AWAV") else _by_hand(header)
     except CubeError as error:
@@ -60,7 +60,7 @@ def _by_standard(header: fits.Header) -> tuple[np.ndarray, bool]:
 
 def _by_hand(header: fits.Header) -> tuple[np.ndarray, bool]:
     if "CD1_1" in header and header.get("CDELT1", 1.0) not in (1.0, header["CD1_1"]):
-        raise TemplateError(f"CD1_1 is {header['CD1_1']}, but CDELT1 {header['CDELT1']}. Take the wrong one out.")
+        raise TemplateError(f"CD1_1 is {header['CD1_1']}, but CDELT1 is {header['CDELT1']}. Delete the wrong one.")
     step = header["CD1_1"] if "CD1_1" in header else header["CDELT1"] * header.get("PC1_1", 1.0)
     values = header["CRVAL1"] + step * (np.arange(header["NAXIS1"]) + 1 - header.get("CRPIX1", 1.0))
     medium = stated_medium(header)

@@ -131,8 +131,8 @@ def join_morphology(galaxies: Iterable[Galaxy], path: str | Path, survey: Names 
     types = tables.column(table, _TYPES, path)
     if types.dtype.kind in "iuf" and not np.ma.getmaskarray(types).all():
         raise CatalogueError(
-            f"{path}: the column {types.name} holds numbers; wanted are Hubble types as text, such as Sb or E. Rename the "
-            f"column that has them to {_TYPES[0]}."
+            f"{path}: the column {types.name} holds numbers; Hubble types as text, such as Sb or E, are needed. "
+            f"Rename the column that has them to {_TYPES[0]}."
         )
     words = ["" if word == "0" else word for word in tables.texts(types)]
     listed, key = _by_name(table, words, survey or Names.of(galaxies), path)
@@ -154,7 +154,7 @@ def _by_name(table: Table, values: Sequence, survey: Names, path) -> tuple[dict,
         example = next((name for name in columns[0] if name), "nothing")
         raise CatalogueError(
             f"{path} lists none of the {len(survey.plateifu)} cubes of the survey: its {', '.join(found)} holds names like "
-            f"'{example}'. Wanted are plateifus (8485-1901 or manga-8485-1901) or MANGAIDs (1-209232)."
+            f"'{example}'. Plateifus (8485-1901 or manga-8485-1901) or MANGAIDs (1-209232) are needed."
         )
     _demand_one_kind(names, survey, kind, path)
     return _unique(names, values, getattr(survey, kind), path), lambda galaxy: getattr(galaxy, kind)
@@ -167,8 +167,8 @@ def _demand_one_kind(names: Sequence[str], survey: Names, kind: str, path) -> No
         for other, known in others.items():
             if name in known:
                 raise CatalogueError(
-                    f"{path}, row {row}: {name} is a {other}, while others of its names are {kind}s; give all rows names of "
-                    "one kind."
+                    f"{path}, row {row}: {name} is a {other}, but other names are {kind}s; use the same kind of name in "
+                    "all rows."
                 )
 
 
@@ -180,5 +180,5 @@ def _unique(names: Sequence[str], values: Sequence, known: frozenset[str], path)
     listed: dict = {}
     for name, value in zip(names, values, strict=True):
         if name in known and listed.setdefault(name, value) != value:
-            raise CatalogueError(f"{path} lists {name} twice, with other values; delete one of its rows.")
+            raise CatalogueError(f"{path} lists {name} twice, with different values; delete one of its rows.")
     return listed

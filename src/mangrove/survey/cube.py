@@ -77,12 +77,12 @@ class Cube:
         for label in ("flux", "ivar", "good"):
             if getattr(self, label).shape != shape:
                 raise CubeError(
-                    f"{label} has shape {getattr(self, label).shape}, wavelength and field say {shape} "
+                    f"{label} has shape {getattr(self, label).shape}, but wavelengths and field give {shape} "
                     "(wavelength, rows, columns)."
                 )
         for band, image in self.images.items():
             if image.shape != shape[1:]:
-                raise CubeError(f"the image {band} has shape {image.shape}, the field {shape[1:]}.")
+                raise CubeError(f"the image {band} has shape {image.shape}, but the field has {shape[1:]}.")
 
 
 def check_scale(wave: np.ndarray) -> None:
@@ -102,7 +102,7 @@ def check_scale(wave: np.ndarray) -> None:
     if wave.ndim != 1 or wave.size < 2:
         raise CubeError(f"the wavelengths have shape {wave.shape}; a list of at least two is needed.")
     if not np.all(np.isfinite(wave)) or np.any(wave <= 0):
-        raise CubeError("the wavelengths hold values that are not finite or not positive.")
+        raise CubeError("some wavelengths are not finite or not positive.")
     ln = np.log(wave)
     if np.any(np.diff(ln) <= 0):
         raise CubeError(f"the wavelengths do not increase (first at pixel {int(np.argmax(np.diff(ln) <= 0))}).")

@@ -103,14 +103,14 @@ def _spectra(hdus: fits.HDUList, camera: str, shape: tuple[int, int], path) -> t
     flux, ivar = image(hdus, f"{camera}_FLUX", path, FLUX), image(hdus, f"{camera}_IVAR", path)
     if not flux.shape == ivar.shape == shape:
         raise CatalogueError(
-            f"{path}: {camera}_FLUX and {camera}_IVAR are of shape {flux.shape} and {ivar.shape}; FIBERMAP and "
-            f"{camera}_WAVELENGTH ask for {shape}. Download the file again."
+            f"{path}: {camera}_FLUX and {camera}_IVAR have shapes {flux.shape} and {ivar.shape}; FIBERMAP and "
+            f"{camera}_WAVELENGTH require {shape}. Download the file again."
         )
     if f"{camera}_MASK" in hdus:
         mask = image(hdus, f"{camera}_MASK", path)
         if mask.shape != shape:
             raise CatalogueError(
-                f"{path}: {camera}_MASK is of shape {mask.shape}; {camera}_FLUX is of {shape}. Download the file again."
+                f"{path}: {camera}_MASK has shape {mask.shape}, but {camera}_FLUX has {shape}. Download the file again."
             )
         ivar = np.where(mask == 0, ivar, 0)
     return flux, np.where(np.isfinite(flux) & (ivar > 0), ivar, 0)
@@ -129,5 +129,5 @@ def _flaws(fibermap, ebv: np.ndarray, path) -> np.ndarray:
     flaw[~(ebv >= 0)] = "no Galactic E(B-V)"
     if tables.find(fibermap.columns.names, ["COADD_FIBERSTATUS"], path):
         bad = tables.bits(column(fibermap, "COADD_FIBERSTATUS", path), path) != 0
-        flaw[bad] = "fault of the fibre (COADD_FIBERSTATUS)"
+        flaw[bad] = "fibre problem (COADD_FIBERSTATUS)"
     return flaw

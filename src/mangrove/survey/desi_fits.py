@@ -11,7 +11,7 @@ from mangrove.errors import CatalogueError
 from mangrove.survey import tables
 
 CHECK_NAME = "Correct the path, or download the file again."
-CHECK_KIND = "Wanted are a FastSpecFit catalogue (fastspec-*.fits) first, then files of coadded spectra (coadd-*.fits)."
+CHECK_KIND = "Give a FastSpecFit catalogue (fastspec-*.fits) first, then files of coadded spectra (coadd-*.fits)."
 
 
 def opened(path) -> fits.HDUList:
@@ -72,7 +72,7 @@ def targets(table, path) -> np.ndarray:
     except ValueError:
         pass
     raise CatalogueError(
-        f"{path}: TARGETID in {table.name} holds no whole numbers, by which targets are told apart; store them as 64-bit "
+        f"{path}: TARGETID in {table.name} does not hold whole numbers, which identify the targets; store them as 64-bit "
         "integers."
     )
 

@@ -44,7 +44,7 @@ def read_drpall(path: str | Path, release: Release, mend: str = "Correct survey.
     versions = set(texts(table, "versdrp3", path)) - {""}
     if versions and release.drpver not in versions:
         raise CatalogueError(
-            f"{path} is the drpall of {', '.join(sorted(versions))}; survey.release {release.name} is {release.drpver}. {mend}"
+            f"{path} is the drpall of {', '.join(sorted(versions))}; survey.release {release.name} needs {release.drpver}. {mend}"
         )
     table.meta["path"] = str(path)
     return table
@@ -68,11 +68,11 @@ def located(config: Config, release: Release, given: str) -> Iterator[tuple[Path
         yield catalogues.locate(where, survey, release, "--drpall"), "Correct survey.release or --drpall."
     elif survey.source == "simulated":
         with TemporaryDirectory() as folder:
-            yield _simulated_drpall(config, release, Path(folder)), "Simulate the survey anew."
+            yield _simulated_drpall(config, release, Path(folder)), "Simulate the survey again."
     else:
         path = catalogues.locate(release.drpall_path, survey, release, "survey.base, or give --drpall")
         ours = path.is_relative_to(Path(survey.data_folder) / release.drpver)
-        anew = "Delete it and run 'mangrove select' again to fetch it anew, or correct survey.release."
+        anew = "Delete it and run 'mangrove select' again to fetch a new copy, or correct survey.release."
         yield path, anew if ours else "Correct survey.base, survey.mirror or survey.release."
 
 

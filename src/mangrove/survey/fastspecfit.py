@@ -99,8 +99,8 @@ def _observed_for(hdus: fits.HDUList, name: str, path) -> np.ndarray:
 
 def _different_rows(path, name: str) -> CatalogueError:
     return CatalogueError(
-        f"{path}: the rows of FASTSPEC and METADATA are of different targets ({name}). Take a catalogue as FastSpecFit writes "
-        "it: whoever sorts or cuts it must do so to both HDUs."
+        f"{path}: the rows of FASTSPEC and METADATA are of different targets ({name}). Use the catalogue as "
+        "FastSpecFit writes it, or sort and cut both HDUs in the same way."
     )
 
 
@@ -116,7 +116,7 @@ def _flaws(meta, redshift: np.ndarray, path) -> np.ndarray:
         kind = words(meta, "SPECTYPE", path)
         add(kind == "star", "star (SPECTYPE)")
         add(kind == "qso", "quasar (SPECTYPE)")
-        add(kind != "galaxy", "no galaxy (SPECTYPE)")
+        add(kind != "galaxy", "not a galaxy (SPECTYPE)")
     if tables.find(names, ["ZWARN"], path):
         add(tables.bits(column(meta, "ZWARN", path), path) != 0, "doubtful redshift (ZWARN)")
     if tables.find(names, ["DELTACHI2"], path):
@@ -134,5 +134,9 @@ def _ew_factor(hdus: fits.HDUList, redshift: np.ndarray, path) -> np.ndarray:
     major = version.lower().removeprefix("v").split(".")[0]
     if not major.isdigit() or int(major) >= _FIRST_RIGHT_EW:
         return np.ones(redshift.shape)
-    log.warning("%s is of FastSpecFit %s, whose EW are (1 + z)^2 too large: divided by it", path, version)
+    log.warning(
+        "%s was made by FastSpecFit %s, whose EW are too large by (1 + z)^2; they were divided by this factor",
+        path,
+        version,
+    )
     return 1 / (1 + redshift.astype(float)) ** 2

@@ -93,8 +93,8 @@ def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
         raise SampleError(f"{where}: plateifu '{galaxy.plateifu}' is malformed; it must be {example}.")
     if galaxy.mangaid.lower() in UNKNOWN_WORDS | {"0"}:
         raise SampleError(
-            f"{where}: mangaid of {galaxy.plateifu} is '{galaxy.mangaid}'. Galaxies are told apart by it (repeat observations "
-            "share theirs): give each its own; one without an identifier of MaNGA takes its plateifu."
+            f"{where}: mangaid of {galaxy.plateifu} is '{galaxy.mangaid}'. It identifies the galaxy (repeat observations share "
+            "one): give each galaxy its own. Without a MaNGA identifier, use the plateifu."
         )
     if not 0 < galaxy.z < 1:
         raise SampleError(
@@ -106,7 +106,7 @@ def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:
     if not nowhere and not (0 <= galaxy.ra <= 360 and -90 <= galaxy.dec <= 90):
         raise SampleError(
             f"{where}: ra, dec of {galaxy.plateifu} are {galaxy.ra:g}, {galaxy.dec:g}; they must be degrees, "
-            f"0 to 360 and -90 to 90 (of a single spectrum also both {MISSING:g}: not known)."
+            f"0 to 360 and -90 to 90 (for a single spectrum also both {MISSING:g}, for unknown)."
         )
     odd = [c for c, f in _COLUMNS.items() if f.type is float and not math.isfinite(getattr(galaxy, c))]
     if odd:

@@ -69,7 +69,7 @@ def release(name: str) -> Release:
         If there is none of that name; the text lists the known ones.
     """
     if name not in _RELEASES:
-        raise ConfigError(f"Unknown data release '{name}'; known are {', '.join(_RELEASES)}.")
+        raise ConfigError(f"Unknown data release '{name}'; choose one of {', '.join(_RELEASES)}.")
     return _RELEASES[name]
 
 

@@ -31,13 +31,13 @@ def read_sheet(config: Config) -> dict[str, Galaxy]:
     if not sheet.is_file():
         if config.survey.source == "files":
             raise SampleError(
-                f"the sample sheet {sheet} of run '{config.run}' does not exist. For files of your own write it by hand; "
-                "samples/real-muse.tsv is an example, docs/data.md names the columns."
+                f"the sample sheet {sheet} of run '{config.run}' does not exist. For your own files write it by hand: "
+                "samples/real-muse.tsv is an example, and docs/data.md explains the columns."
             )
         raise SampleError(
-            f"the sample sheet {sheet} of run '{config.run}' does not exist. Two ways on:\n"
+            f"the sample sheet {sheet} of run '{config.run}' does not exist. Either run\n"
             "  mangrove select --config YOUR.yaml     writes it from the survey's catalogue (drpall)\n"
-            "  make demo                              runs the embedded simulated survey, no archive needed"
+            "  make demo                              runs the embedded simulated survey; needs no archive"
         )
     try:
         with sheet.open(encoding="utf-8-sig", newline=None) as f:
@@ -79,7 +79,7 @@ def parse_sheet(lines: Iterable[str], name: str, files: bool = False) -> dict[st
         seen.check(galaxy, number)
         galaxies[galaxy.plateifu] = galaxy
     if not galaxies:
-        raise SampleError(f"{name} lists no galaxy; add a row, or write it anew with 'mangrove select'.")
+        raise SampleError(f"{name} lists no galaxy; add a row, or write a new sheet with 'mangrove select'.")
     return galaxies
 
 
@@ -127,18 +127,18 @@ class _Seen:
         """Refuse a row that repeats another, or has its mangaid and lies elsewhere; take it up otherwise."""
         where, name = f"{self._name}, line {number}", galaxy.plateifu
         if self._rows.setdefault(name, number) != number:
-            raise SampleError(f"{where}: {name} is there twice; delete one of its rows.")
+            raise SampleError(f"{where}: {name} is listed twice; delete one of its rows.")
         first, other = self._objects.setdefault(galaxy.mangaid, (number, galaxy))
         distance = angular_distance(galaxy, other)
         if distance > SAME_OBJECT:
             raise SampleError(
-                f"{where}: {name} has the mangaid {galaxy.mangaid} of {other.plateifu} in line {first}, {distance / 60:.3g} "
+                f"{where}: {name} has the same mangaid, {galaxy.mangaid}, as {other.plateifu} in line {first}, {distance / 60:.3g} "
                 "arcmin away. Only repeat observations of one galaxy share a mangaid (they stay together when the galaxies "
                 "are split): give each galaxy its own."
             )
         if galaxy.path and (line := self._spectra.setdefault((galaxy.path, galaxy.spectrum), number)) != number:
             raise SampleError(
-                f"{where}: {name} has the path (and the spectrum) of line {line}, so one galaxy would count twice; correct "
+                f"{where}: {name} has the same path (and spectrum) as line {line}, so the galaxy would count twice; correct "
                 "it, or delete one of the rows."
             )
 
@@ -155,15 +155,15 @@ def _fields(line: str, where: str) -> list[str]:
         return next(csv.reader([line.rstrip("\r\n")], delimiter="\t", strict=True), [])
     except csv.Error:
         raise SampleError(
-            f'{where}: a field begins with a quote (") and does not end with one. Take the quote away, or write the field as '
-            'a spreadsheet does: in quotes, with two ("") for each one in it.'
+            f'{where}: a field begins with a quote (") but does not end with one. Remove the quote, or write the field as '
+            'a spreadsheet does: in quotes, with each quote inside it doubled ("").'
         ) from None
 
 
 def _check_path(galaxy: Galaxy, where: str, needed: bool) -> None:
     if needed and not galaxy.path:
         raise SampleError(
-            f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs the column path, below survey.base."
+            f"{where}: path of {galaxy.plateifu} is empty; survey.source files needs this column, a path below survey.base."
         )
     try:
         paths.address(galaxy.path)
@@ -182,14 +182,16 @@ def _check_header(header: list[str], name: str) -> None:
             f"{name}, line 1: "
             + (f"missing column(s) {', '.join(missing)}. " if missing else "")
             + (f"Unknown column(s) {', '.join(map(repr, unknown))}. " if unknown else "")
-            + (f"Column(s) {', '.join(twice)} are there twice. " if twice else "")
-            + f"The columns, separated by tabs, are: {', '.join(_COLUMNS)}; the first six are needed, none twice."
+            + (f"Duplicate column(s) {', '.join(twice)}. " if twice else "")
+            + f"The columns, separated by tabs, are: {', '.join(_COLUMNS)}; the first six are required, and each may appear only once."
         )
 
 
 def _galaxy(header: list[str], row: list[str], where: str) -> Galaxy:
     if len(row) != len(header):
-        raise SampleError(f"{where}: {len(row)} fields, the header has {len(header)}; separate them by single tabs.")
+        raise SampleError(
+            f"{where}: {len(row)} fields, but the header has {len(header)}; separate fields by single tabs."
+        )
     values = {}
     for column, text in zip(header, row, strict=True):
         kind = _COLUMNS[column].type
@@ -212,7 +214,7 @@ def _check_release(galaxies: dict[str, Galaxy], config: Config) -> None:
     if other:
         raise SampleError(
             f"{config.sheet}: {other.plateifu} has drpver {other.drpver}, but survey.release is {config.survey.release} "
-            f"({drpver}). Write the sheet anew with 'mangrove select', or set survey.release."
+            f"({drpver}). Write a new sheet with 'mangrove select', or correct survey.release."
         )
 
 

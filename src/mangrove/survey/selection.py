@@ -39,14 +39,14 @@ _MASS_UNITS = ("h^{-2} solar masses", "solMass / h2", "solMass/h^2", "Msun/h^2",
 #: Cuts that are named only where they remove something.
 _RARE = {
     "no plateifu",
-    "targets not known",
-    "quality not known",
+    "targets unknown",
+    "quality unknown",
     "no position",
     "no Galactic E(B-V)",
     "no MANGAID",
-    "of another version of the pipeline",
+    "from another version of the pipeline",
     "listed twice",
-    "one MANGAID at two places of the sky",
+    "one MANGAID at two places on the sky",
 }
 #: Cubes of other MANGAIDs so near to each other are of one galaxy, arcsec.
 _NEAR = 3.0
@@ -100,7 +100,7 @@ def summary(selection: Selection, sample: Sample) -> list[str]:
     counts["galaxies"] = len(names)
     counts["repeat observations"] = len(galaxies) - len(names)
     if same := _under_two_names(galaxies):
-        counts[f"cubes within {_NEAR:g} arcsec of one of another MANGAID, so of a galaxy that counts twice"] = same
+        counts[f"cubes within {_NEAR:g} arcsec of one with another MANGAID, so of a galaxy that counts twice"] = same
     counts[f"for the maps of spectra (z < {sample.desom_z_max:g})"] = sum(g.desom for g in galaxies)
     counts[f"for the line-cube networks (z < {sample.convlstm_z_max:g})"] = sum(g.convlstm for g in galaxies)
     if sample.agn:
@@ -129,7 +129,7 @@ def select(drpall: Table, sample: Sample, release: Release | None = None) -> Sel
     names, versions = drpall_files.texts(drpall, "plateifu", path), drpall_files.texts(drpall, "versdrp3", path)
     mangaids = ["" if name == "0" else name for name in drpall_files.texts(drpall, "mangaid", path)]
     cuts = _cuts(drpall, values, names, mangaids, sample)
-    cuts["of another version of the pipeline"] = np.array(
+    cuts["from another version of the pipeline"] = np.array(
         [release and v not in ("", release.drpver) for v in versions], bool
     )
     kept, removed = np.ones(len(drpall), bool), {}
@@ -139,7 +139,7 @@ def select(drpall: Table, sample: Sample, release: Release | None = None) -> Sel
     columns = values | _optional(drpall, path)
     rows = [_galaxy(i, names[i], mangaids[i], versions[i], columns, sample) for i in np.flatnonzero(kept)]
     rows, removed["listed twice"] = _once(rows)
-    rows, removed["one MANGAID at two places of the sky"] = _in_one_place(rows)
+    rows, removed["one MANGAID at two places on the sky"] = _in_one_place(rows)
     return Selection(rows, {name: n for name, n in removed.items() if n or name not in _RARE})
 
 
@@ -152,14 +152,14 @@ def _cuts(drpall: Table, values: dict, names: list[str], mangaids: list[str], sa
     z, ra, dec, ebv = values.values()
     cuts = {
         "no plateifu": np.array([not re.fullmatch(PLATEIFU, name) for name in names]),
-        "no galaxy target": (main == 0) & (ancillary == 0),
-        "targets not known": (main <= 0) & (ancillary <= 0),
+        "not a galaxy target": (main == 0) & (ancillary == 0),
+        "targets unknown": (main <= 0) & (ancillary <= 0),
         "no redshift": ~np.isfinite(z) | (z <= MISSING + 1),
         f"z <= {sample.z_min:g}": z <= sample.z_min,
         f"z >= {sample.z_max:g}": z >= sample.z_max,
     }
     if sample.drop_critical:
-        cuts["quality not known"] = quality < 0
+        cuts["quality unknown"] = quality < 0
         cuts["CRITICAL quality bit"] = (quality > 0) & has(np.maximum(quality, 0), DrpQuality.CRITICAL)
     cuts["no position"] = ~((ra >= 0) & (ra <= 360) & (dec >= -90) & (dec <= 90))
     cuts["no Galactic E(B-V)"] = ~((ebv >= 0) & (ebv < 10))
@@ -182,8 +182,8 @@ def _optional(drpall: Table, path) -> dict[str, np.ndarray]:
         known = mass[mass > 0]
         if known.size and known.max() < _SMALLEST_MASS:
             raise CatalogueError(
-                f"{path}: the column {column.name} has values up to {known.max():.4g}, no masses of galaxies; wanted are M_sun "
-                "(/ h^2), not their logarithms."
+                f"{path}: the column {column.name} has values up to {known.max():.4g}, which are not masses of galaxies; masses in M_sun "
+                "(/ h^2) are needed, not their logarithms."
             )
     return found
 

@@ -1,4 +1,4 @@
-"""The split of a galaxy into training, validation and test: decided by its name, so that new galaxies never move others."""
+"""The split of galaxies into training, validation and test: by name, so that new galaxies never move others."""
 
 import hashlib
 

@@ -95,12 +95,12 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
             f"{path} has no column {' or '.join(candidates)}; its columns are {', '.join(table.colnames)}."
         )
     if table[name].ndim != 1:
-        raise CatalogueError(f"{path}: the column {name} has several values per row; one is wanted.")
+        raise CatalogueError(f"{path}: the column {name} has several values per row; a single one is needed.")
     return table[name]
 
 
 def numbers(values: Column, unit: u.UnitBase, path) -> np.ndarray:
-    """A column as float64 in ``unit``, which it is in where it says nothing; NaN for what is not known (-9999 too).
+    """A column as float64 in ``unit``, which is also the default; NaN for unknown values (-9999 too).
 
     Raises
     ------
@@ -145,7 +145,7 @@ def flags(values: Column, path) -> np.ndarray:
     if odd.size:
         raise CatalogueError(
             f"{path}: the column {values.name} holds {np.ma.getdata(values)[odd[0]]!s} in row {odd[0] + 1}; it must say yes "
-            "(1, T, true) or no (0, F, false), or nothing or a negative number where it is not known."
+            "(1, T, true) or no (0, F, false), or be empty or negative where it is unknown."
         )
     return found.astype(np.int8)
 
@@ -158,7 +158,7 @@ def texts(values: Column) -> list[str]:
 
 
 def factor(given, unit: u.UnitBase, name: str, path) -> float:
-    """What values in a unit, or in none, are multiplied with to be in another.
+    """Factor that converts values in a unit, or in none, to another unit.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def factor(given, unit: u.UnitBase, name: str, path) -> float:
             continue
     wanted = unit.to_string() or "a pure number"
     raise CatalogueError(
-        f"{path}: the column {name} is in '{text}'; wanted is {wanted}. Convert it, or correct its unit."
+        f"{path}: the column {name} is in '{text}', but {wanted} is needed. Convert it, or correct its unit."
     )
 
 
@@ -198,7 +198,7 @@ def fits_column(hdu, name: str, path) -> MaskedColumn:
         raise CatalogueError(f"{path}: {hdu.name} lacks the column {name}.")
     mask = _nulls(hdu, found)
     if mask.ndim != 1:
-        raise CatalogueError(f"{path}: the column {found} has several values per row; one is wanted.")
+        raise CatalogueError(f"{path}: the column {found} has several values per row; a single one is needed.")
     return MaskedColumn(hdu.data[found], found, mask=mask, unit=hdu.columns[found].unit)
 
 
@@ -260,4 +260,4 @@ def _number(word: str, name: str, path) -> float:
     try:
         return float(word.replace("_", "x") or "nan")
     except ValueError:
-        raise CatalogueError(f"{path}: the column {name} holds '{word}', which is no number.") from None
+        raise CatalogueError(f"{path}: the column {name} holds '{word}', which is not a number.") from None

@@ -18,7 +18,7 @@ def read(path: str | Path) -> Table | None:
     Raises
     ------
     CatalogueError
-        If a field in quotes does not end in its line, as it would swallow the rows that follow, or a column is there twice.
+        If a field in quotes does not end in its line, as it would swallow the rows that follow, or a column appears twice.
     ValueError
         If the file is wrong otherwise, in astropy's words.
     """
@@ -53,8 +53,8 @@ def _rows(lines: list[str], kind: str, path) -> Iterator[list[str]]:
             yield next(csv.reader([line], delimiter=delimiter, skipinitialspace=True, strict=True), [])
         except csv.Error:
             raise CatalogueError(
-                f'{path}, line {number}: a field begins with a quote (") and does not end with one in its line. Take the quote '
-                'away, or write the field in quotes, with two ("") for each one in it.'
+                f'{path}, line {number}: a field begins with a quote (") but does not end with one on the same line. Remove '
+                'the quote, or write the field in quotes, with each quote inside it doubled ("").'
             ) from None
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-#: So many of its errors beyond a limit, a value fails: nearer, chance decides.
+#: A value fails if it exceeds a limit by more than this many of its errors; a smaller excess may be chance.
 FAIL_ERRORS = 2.0
 #: 1.4826 / (4 phi(0.6745)), with phi the density of a unit Gaussian.
 _GAUSSIAN_SPREAD = 1.166

@@ -145,7 +145,7 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
         for i, (f, e) in enumerate(zip(mock.flux, mock.error, strict=True))
     ]
     results = fit_all(GalaxyFit(REDSHIFT, stars, fit_lines(), settings), spectra, n_process)
-    # No gas was put in: that its width is undetermined is no fault of the stars.
+    # The spectra have no gas, so an undetermined gas width says nothing about the stars.
     good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results]) for name in _NEEDED}
     table = template_table(library, stars.age, stars.metallicity)

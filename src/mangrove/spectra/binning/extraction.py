@@ -38,7 +38,7 @@ def spaxel_snr(cube: Cube, continuum_range: list[float], min_snr: float) -> Spax
     if not window.any():
         raise CubeError(
             f"extract.continuum_range {continuum_range[0]:g}-{continuum_range[1]:g} lies outside the cube's "
-            f"{cube.wave[0]:.0f}-{cube.wave[-1]:.0f} Angstrom; set it inside."
+            f"{cube.wave[0]:.0f}-{cube.wave[-1]:.0f} Angstrom; choose a range inside."
         )
     shape, good = cube.foreground.shape, cube.good[window]
     usable = cube.good.mean(axis=0) >= _MIN_GOOD * max(cube.good.any(axis=(1, 2)).mean(), 1e-9)
@@ -116,7 +116,7 @@ def _extent(bins: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
 
 def elliptical_radius(ra, dec, galaxy: Target) -> np.ndarray:
     """Semi-major axis, arcsec, of the catalogue's ellipse through each position (deg); circular if unknown."""
-    # Right ascension starts anew at 360 degrees.
+    # Right ascension wraps around at 360 degrees.
     east = ((np.asarray(ra) - galaxy.ra + 180.0) % 360.0 - 180.0) * np.cos(np.radians(galaxy.dec)) * 3600.0
     north = (np.asarray(dec) - galaxy.dec) * 3600.0
     angle = np.radians(galaxy.pa) if galaxy.pa != MISSING else 0.0

@@ -95,7 +95,7 @@ def outcome(spaxel_status, n_baxel: int, min_snr: float) -> tuple[str, str]:
     if n_baxel:
         return "ok", ""
     if np.any(spaxel_status == SpaxelStatus.BELOW_MIN_SNR):
-        return "too_faint", f"no spaxel reaches a signal to noise of {min_snr:g}"
+        return "too_faint", f"no spaxel reaches an S/N of {min_snr:g}"
     return "all_masked", "no spaxel has enough good pixels in the continuum range"
 
 

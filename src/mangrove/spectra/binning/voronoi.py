@@ -91,7 +91,7 @@ def _powerbin(xy, signal, noise, target_snr, covariance) -> np.ndarray:
             bins = PowerBin(xy, capacity, **options).bin_num
     except ValueError as error:
         # Its regularisation can empty a bin, whose centre is then not finite; the accreted bins are good.
-        logger.warning("PowerBin's regularisation failed (%s): bins as accreted", error)
+        logger.warning("PowerBin's regularisation failed (%s); keeping the accreted bins", error)
         bins = PowerBin(xy, capacity, regul=False, **options).bin_num
     return _joined(bins, xy, signal, noise, target_snr, covariance)
 

@@ -24,7 +24,7 @@ _SLOPE_TOLERANCE = 1e-10
 
 
 class ContinuumSettings(NamedTuple):
-    """What shapes the stellar continuum beside the populations.
+    """What shapes the stellar continuum besides the populations.
 
     Attributes
     ----------

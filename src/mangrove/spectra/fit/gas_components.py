@@ -39,7 +39,8 @@ def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solut
     n the good pixels. s is the scatter of the larger model's residual away from lines over as many pixels as its
     further component is wide (:func:`mangrove.spectra.fit.residuals.scatter_of_sums`): where templates or errors are
     wrong over such widths, a component must win against that. It is taken where it lowers BIC by more than
-    :data:`MIN_BIC_GAIN`, with its kinematics inside the bounds: the better of the second and the broad one first, and then the other one beside it.
+    :data:`MIN_BIC_GAIN`, with its kinematics inside the bounds: first the better of the second and the broad component,
+    then the other in addition.
 
     Parameters
     ----------

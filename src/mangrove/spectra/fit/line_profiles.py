@@ -21,7 +21,7 @@ MAX_RESIDUAL, MIN_PROBABILITY, MAX_RATIO_RESIDUAL = 2.5, 1e-3, 4.0
 #: What is taken as known of a line's flux, and of its profile pixel by pixel: the line spread of no spectrograph is
 #: known better.
 FLUX_FLOOR, PROFILE_FLOOR = 0.01, 0.03
-#: Only lines whose direct sum is above so many of its errors are judged.
+#: Lines whose direct sum is below this many of its errors are not judged.
 DETECTED = 5.0
 
 

@@ -21,7 +21,7 @@ from mangrove.spectra.fit.spectrum import shaped_stellar_continuum
 _SIGMA2_STEP = 300.0
 #: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.
 _NEARLY = 1.05
-#: Signal to noise from which on a line says that the gas is at its bounds for a reason.
+#: S/N of a line above which gas at its bounds is taken as real, not as noise.
 _DETECTED = 5.0
 
 
@@ -176,7 +176,7 @@ def _status(fit: FittedSpectrum, kinematics: dict[str, float], detected: bool) -
         return FitStatus.SIGMA_STAR_AT_BOUND
     if abs(kinematics["sigma_star_correction"]) > sigma_fit**2:
         return FitStatus.SIGMA_BELOW_LINE_SPREAD
-    # Of a galaxy without lines the kinematics of the gas are noise; the stars are not to blame.
+    # Without lines the kinematics of the gas are noise, which says nothing about the stars.
     if sigma_gas > NEAR_BOUND * SIGMA_GAS_BOUND[1] or gas_at_bound:
         return FitStatus.GAS_AT_BOUND
     return FitStatus.OK

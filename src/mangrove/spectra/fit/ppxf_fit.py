@@ -20,7 +20,7 @@ from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates, gas_templates, with_components
 
 _MIN_PIXELS = 100
-#: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are no faults.
+#: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are real.
 _CLIP_FROM_LINE = 1500.0
 
 
@@ -112,8 +112,8 @@ def _gas(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTem
     inside = line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
     if not inside.any():
         raise SpectrumError(
-            f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom that is "
-            "fitted, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
+            f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom "
+            "of the fit, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
     return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
 

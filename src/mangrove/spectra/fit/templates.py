@@ -177,9 +177,9 @@ def _cut(library: SspLibrary, rest_range):
         shift = 1.0 + _LEAST_MARGIN / C_KMS
         if low < wave[0] * shift or high > wave[-1] / shift:
             raise TemplateError(
-                f"template library '{library.name}' covers {wave[0]:.0f}-{wave[-1]:.0f} Angstrom: too little for "
+                f"template library '{library.name}' covers {wave[0]:.0f}-{wave[-1]:.0f} Angstrom, which is too little for "
                 f"fit.rest_range {low:g}-{high:g}. Set it within {np.ceil(wave[0] * shift):.0f}-"
-                f"{np.floor(wave[-1] / shift):.0f}, or fit.templates to a library that reaches farther."
+                f"{np.floor(wave[-1] / shift):.0f}, or set fit.templates to a library with a wider range."
             )
         keep = (wave > low / _MARGIN) & (wave < high * _MARGIN)
     flux = library.flux[..., keep].reshape(-1, np.count_nonzero(keep)).T

@@ -23,7 +23,7 @@ class GuidedFits(NamedTuple):
 
 
 def fit_baxels(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_process: int) -> GuidedFits:
-    """Fit a galaxy's baxels as its settings ask.
+    """Fit a galaxy's baxels according to its settings.
 
     With ``stellar_kinematics`` other than 'free', baxels from ``bright_snr`` on are fitted first. Each of the others
     takes the stellar velocity and dispersion of the nearest of them ('fixed'), with errors that grow with its distance
@@ -71,14 +71,14 @@ def nearest(candidates, baxels, x, y) -> np.ndarray:
 
 
 def gradients(fits: Sequence[FitResult], x, y) -> np.ndarray:
-    """How fast velocity and dispersion change on the sky beyond their errors, km/s per spaxel, shape (2,).
+    """Gradients of velocity and dispersion on the sky in excess of their errors, km/s per spaxel, shape (2,).
 
     The root mean square between nearest neighbours: rotation, mostly.
 
     Parameters
     ----------
     fits : sequence of FitResult
-        Of bright baxels; with fewer than two there is nothing to tell it from, and it is 0.
+        Of bright baxels; with fewer than two it cannot be measured, and is 0.
     x, y : ndarray, shape (n,)
         Their places, spaxels.
     """

@@ -28,7 +28,7 @@ _BALMER = ("Halpha_6565", "Hbeta_4863")
 _LINES_OF = dict.fromkeys(("ebv_gas", "log_sfr_density", "log_ssfr"), _BALMER) | {"d_bpt": BPT_LINES}
 _LINE_COLUMNS = ("line_flux", "line_flux_err")
 _BOUNDS = (FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
-#: Labels that come from emission lines: faint lines without a width are no fault of the stars.
+#: Labels from emission lines; faint lines at a bound affect these, and not the labels of the stars.
 _OF_GAS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")
 _OF_GAS_ALONE = ("ebv_gas", "log_sfr_density", "d_bpt")
 _OF_YOUNG_STARS = ("log_sfr_density", "log_ssfr")
@@ -109,7 +109,7 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star beyond :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no stellar continuum tells it."""
+    """Flags of sigma_star besides :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no stellar continuum constrains it."""
     return _dark(status) | flag_where(np.equal(status, FitStatus.SIGMA_BELOW_LINE_SPREAD), LabelFlag.BELOW_LINE_SPREAD)
 
 

@@ -156,7 +156,7 @@ def _rows(library, grid_age, grid_metallicity, age, metallicity) -> np.ndarray:
         first = np.flatnonzero(missing)[0]
         raise TemplateError(
             f"template library '{library.name}' has no population of {age[first]:g} Gyr and "
-            f"[M/H] {metallicity[first]:g}, which the fit used: labels need the library of the fit (fit.templates); "
-            "fit again, or give that library."
+            f"[M/H] {metallicity[first]:g}, which the fit used: labels need the library of the fit (fit.templates). "
+            "Fit again, or set fit.templates to that library."
         )
     return rows

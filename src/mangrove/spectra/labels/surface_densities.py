@@ -128,5 +128,5 @@ def mass_surface_density(log_ml: Label, r_flux, r_flux_err, z: float, pixel_scal
 
 
 def specific_sfr(sfr: Label, mass: Label) -> Label:
-    """log10 of star formation per stellar mass, 1/yr, from both surface densities; flags of both."""
+    """log10 of the star formation rate per stellar mass, 1/yr, from both surface densities; flags of both."""
     return Label(sfr.value - mass.value, np.hypot(sfr.error, mass.error), sfr.flag | mass.flag)

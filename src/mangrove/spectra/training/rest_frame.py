@@ -89,7 +89,7 @@ def interpolate_masked(flux, bad) -> np.ndarray:
 def extremes(grid, spectra: RestSpectra) -> tuple[np.ndarray, np.ndarray]:
     """Minimum and maximum of each spectrum, shape (n_baxel,): over good bins; the maximum away from emission lines.
 
-    A high pixel on a known emission line is no fault, so those pixels do not count in the maximum.
+    High pixels on known emission lines are expected, so these do not count in the maximum.
     """
     away = np.all(np.abs(np.log(grid[:, None] / fit_lines().wave)) > _LINE_HALF_WIDTH, axis=1)
     low = np.where(spectra.mask, np.inf, spectra.flux).min(axis=1, initial=np.inf)

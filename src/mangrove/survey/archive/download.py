@@ -14,7 +14,7 @@ from mangrove.survey.archive.transfer import Patience
 
 _PIECE = 1 << 20
 #: What to do about a damaged file that is not the archive's.
-_OWN_FILE = "Put a whole one in its place, or correct survey.base, survey.mirror or the column 'path' of the sheet."
+_OWN_FILE = "Replace it by a complete file, or correct survey.base, survey.mirror or the column 'path' of the sheet."
 
 
 def fetch(
@@ -71,13 +71,13 @@ def fetch(
             _from_disk(source, target, wanted, link)
     except Damaged as error:
         what, how = (
-            ("is no", _OWN_FILE) if source is not None else ("did not arrive as a", "Run again to fetch it anew.")
+            ("is not a", _OWN_FILE) if source is not None else ("did not arrive as a", "Run again to fetch it again.")
         )
-        raise DownloadError(f"{url} {what} whole FITS file ({error}). {how}") from error
+        raise DownloadError(f"{url} {what} complete FITS file ({error}). {how}") from error
     except WrongFile as error:
         raise DownloadError(f"{url} {error}") from error
     except OSError as error:
-        raise DownloadError(f"{url} could not be brought to {target} ({error}).") from error
+        raise DownloadError(f"{url} could not be copied to {target} ({error}).") from error
 
 
 def local_path(url: str) -> Path | None:
@@ -100,7 +100,9 @@ def in_mirror(url: str, base: str, mirror: str) -> Path | None:
         return None
     folder = local_path(mirror)
     if folder is None or not folder.is_dir():
-        raise DownloadError(f"survey.mirror: there is no folder {mirror}; correct it, mount it, or leave it empty.")
+        raise DownloadError(
+            f"survey.mirror: the folder {mirror} does not exist; correct the path, mount it, or leave the key empty."
+        )
     path = folder / url.removeprefix(base.rstrip("/")).lstrip("/")
     return path if path.is_file() else None
 
@@ -112,9 +114,9 @@ def _existing(url: str, base: str) -> Path | None:
         return path
     top = local_path(_top(url, base)) if base else None
     if top is not None and not top.is_dir():
-        raise DownloadError(f"the folder {top} does not exist; check survey.base, and whether it is mounted.")
+        raise DownloadError(f"the folder {top} does not exist; check survey.base and whether the folder is mounted.")
     raise MissingError(
-        f"{path} does not exist; check survey.base and, where survey.source is files, the column path of the sample sheet."
+        f"{path} does not exist; check survey.base and, if survey.source is files, the column path of the sample sheet."
     )
 
 
@@ -134,7 +136,9 @@ def _from_server(url: str, target: Path, wanted: Wanted, base: str, patience: Pa
         except MissingError as error:
             # With a wrong address nothing would be found, and every galaxy would count as missing.
             if base and not transfer.exists(_top(url, base), patience):
-                raise DownloadError(f"{error} Nor has it {_top(url, base)}: survey.base is not the archive.") from error
+                raise DownloadError(
+                    f"{error} It does not have {_top(url, base)} either: survey.base is not the archive."
+                ) from error
             raise
         part.publish(target)
 

@@ -99,7 +99,7 @@ class Checker:
         self._thread.start()
 
     def restart(self) -> None:
-        """Begin anew with an empty file."""
+        """Start again with an empty file."""
         self.close()
         self._start()
 
@@ -201,7 +201,7 @@ def _check_identity(header: fits.Header, wanted: Wanted) -> None:
         raise WrongFile(f"holds the cube of '{plateifu}', not of {wanted.plateifu}. Report it to the archive.")
     if wanted.drpver is not None and drpver != wanted.drpver:
         raise WrongFile(
-            f"was made by version '{drpver}' of the data reduction, not {wanted.drpver}. "
+            f"was made by version '{drpver}' of the data reduction pipeline, not {wanted.drpver}. "
             "Check survey.release and survey.base in the configuration."
         )
 

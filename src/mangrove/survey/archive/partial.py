@@ -50,7 +50,7 @@ class Partial:
             return None
 
     def restart(self, origin: Origin | None) -> None:
-        """Empty the part, for a file that begins anew; ``origin`` None: it cannot be resumed."""
+        """Empty the part, to download the file from the start; ``origin`` None: it cannot be resumed."""
         self._sidecar.unlink(missing_ok=True)
         self.truncate(0)
         if origin is not None:

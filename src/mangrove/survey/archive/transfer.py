@@ -91,7 +91,7 @@ def download(url: str, part: Partial, checker: Checker, patience: Patience) -> N
         except _Again as error:
             raise DownloadError(
                 f"{url} could not be fetched in {patience.attempts} attempts ({error}). "
-                "Run again later: it goes on where it stopped if the server allows that."
+                "Run again later: it resumes where it stopped if the server allows that."
             ) from error
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise DownloadError(
@@ -139,7 +139,7 @@ def _wait(state: RetryCallState) -> float:
 
 
 def _log(url: str, state: RetryCallState) -> None:
-    logger.warning("%s: %s; again in %.1f s", url, state.outcome.exception(), state.next_action.sleep)
+    logger.warning("%s: %s; trying again in %.1f s", url, state.outcome.exception(), state.next_action.sleep)
 
 
 def _attempt(client: httpx.Client, url: str, part: Partial, checker: Checker, timeout: float) -> None:
@@ -164,12 +164,12 @@ def _attempt(client: httpx.Client, url: str, part: Partial, checker: Checker, ti
     except Damaged as error:
         part.restart(None)
         if offset:
-            raise _Again(f"the parts do not make a whole: {error}") from error
+            raise _Again(f"the parts do not fit together: {error}") from error
         raise
 
 
 def _resume_point(url: str, part: Partial) -> tuple[int, Origin | None]:
-    """Where to go on, and what the part belongs to; (0, None) to begin anew."""
+    """Where to resume, and what the part belongs to; (0, None) to start from the beginning."""
     origin = part.origin()
     if origin is None or origin.url != url or not part.size:
         return 0, None
@@ -183,7 +183,9 @@ def _raise_for_status(url: str, response: httpx.Response) -> None:
     if code in _MISSING:
         raise MissingError(f"{answer}: the archive has no such file. Check survey.base and survey.release.")
     if code in _FORBIDDEN:
-        raise DownloadError(f"{answer}: the archive does not give out this file. Check survey.base, or use a mirror.")
+        raise DownloadError(
+            f"{answer}: the archive does not allow access to this file. Check survey.base, or use a mirror."
+        )
     if code in _BUSY or code >= _CODES.INTERNAL_SERVER_ERROR:
         raise _Again(f"{code} {response.reason_phrase}", retry_after(response.headers, datetime.now(UTC)))
     if code not in (_CODES.OK, _CODES.PARTIAL_CONTENT, _CODES.REQUESTED_RANGE_NOT_SATISFIABLE):
@@ -200,7 +202,7 @@ def _begin(url: str, response: httpx.Response, part: Partial, offset: int, origi
     known = origin is not None and origin.validator == _validator(response) and origin.length in (None, total)
     if response.status_code != _CODES.PARTIAL_CONTENT or start != offset or not known:
         part.restart(None)
-        raise _Again("the file changed between two ranges; it is fetched anew")
+        raise _Again("the file changed between two requests; fetching it from the start")
     part.truncate(offset)
     return offset
 
@@ -248,7 +250,7 @@ def _pieces(response: httpx.Response, timeout: float) -> Iterator[bytes]:
             size += len(piece)
             if waited > timeout:
                 if arrived < MIN_RATE * waited:
-                    raise _Again(f"{arrived} bytes in {waited:.0f} s are too slow")
+                    raise _Again(f"too slow: {arrived} bytes in {waited:.0f} s")
                 waited, arrived = 0.0, 0
             if size >= _PIECE:
                 yield b"".join(gathered)

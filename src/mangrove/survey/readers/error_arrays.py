@@ -38,7 +38,7 @@ def flux_scale(hdu_name: str, unit: str) -> float:
     if factor is None or not 0 < factor < np.inf:
         raise CubeError(
             f"BUNIT of HDU {hdu_name} is '{unit}': not a flux per wavelength (and spaxel) such as '{FLUX_TEXT}'. Convert "
-            "the values, and write their unit into BUNIT."
+            "the values, and set BUNIT to their unit."
         )
     return factor
 
@@ -83,8 +83,8 @@ def meaning_of_errors(name: str, header: fits.Header, usual: str, flux_unit: str
         return Errors(kind, flux_to_ours ** _POWER[kind])
     if not factors:
         raise CubeError(
-            f"BUNIT of HDU {name} is '{unit}': not that of a variance, an error or an inverse variance of a flux in "
-            f"'{flux_unit or FLUX_TEXT}'. Correct it, or delete the card if the array is the {usual} in the flux's unit."
+            f"BUNIT of HDU {name} is '{unit}': not the unit of a variance, an error or an inverse variance of a flux in "
+            f"'{flux_unit or FLUX_TEXT}'. Correct it, or delete the card if the array is the {usual} in the unit of the flux."
         )
     kind, factor = next(iter(factors.items()))
     if kind != (declared or (kind if usual == VARIANCE else usual)):
@@ -145,7 +145,7 @@ def check_content(flux_name: str, errors_name: str, hdus: dict[str, Hdu]) -> Non
     for name, others in ((flux_name, ("ERROR", "QUALITY")), (errors_name, ("QUALITY",))):
         if (content := text(hdus[name].header, "HDUCLAS2").upper()) in others:
             raise CubeError(
-                f"HDUCLAS2 of HDU {name} is '{content}': by its name it holds something else. Correct the card."
+                f"HDUCLAS2 of HDU {name} is '{content}', which does not agree with its name. Correct the card."
             )
     for name in ("PRIMARY", flux_name, errors_name):
         scale = number(hdus[name].header, "FSCALE", 1.0)
@@ -176,11 +176,11 @@ def quality_flags(name: str, hdu: Hdu, mask_name: str = "", primary: fits.Header
     # Which of the two is good is not the same to all who write these words; flags are flags, whatever the word.
     if form in ("MASKZERO", "MASKONE") and not np.any(hdu.data > 1):
         raise CubeError(
-            f"HDU {name} is a mask of two values by HDUCLAS3 ('{form}'). Write flags, 0 for good pixels, and "
+            f"HDU {name} is a mask of two values according to HDUCLAS3 ('{form}'). Write flags, 0 for good pixels, and "
             "HDUCLAS3 'FLAG32BIT'."
         )
     if mask_name and bits and bits != mask_name:
-        raise CubeError(f"HDU {name} has the bits of {bits} by MASKNAME; those of {mask_name} are needed.")
+        raise CubeError(f"HDU {name} has the bits of {bits} according to MASKNAME; those of {mask_name} are needed.")
     values = hdu.data
     if values.dtype.kind == "f" and "BLANK" in hdu.header and hdu.header["BITPIX"] > 0:
         return np.where(np.isnan(values), float(DrpPixel.DONOTUSE), values).astype(np.int64)
@@ -193,13 +193,13 @@ def _declared(name: str, header: fits.Header) -> str:
     """What HDUCLAS3 says that the array holds; empty if it says nothing."""
     form = text(header, "HDUCLAS3").upper()
     if form and form not in _DECLARED:
-        raise CubeError(f"HDUCLAS3 of HDU {name} is '{form}'; known for errors are {', '.join(_DECLARED)}.")
+        raise CubeError(f"HDUCLAS3 of HDU {name} is '{form}'; for errors it must be one of {', '.join(_DECLARED)}.")
     return _DECLARED.get(form, "")
 
 
 def _contradiction(name: str, unit: str, said: str, by_unit: str) -> str:
     forms = {kind: form for form, kind in _DECLARED.items()}
     return (
-        f"HDU {name} is the {said} by its name or HDUCLAS3, and the {by_unit} by its BUNIT '{unit}'. Correct BUNIT, or "
+        f"HDU {name} is the {said} according to its name or HDUCLAS3, but the {by_unit} according to its BUNIT '{unit}'. Correct BUNIT, or "
         f"set HDUCLAS2 to 'ERROR' and HDUCLAS3 to '{forms[by_unit]}' if it is the {by_unit}."
     )

@@ -51,10 +51,12 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     wcs = celestial_frame(hdus["FLUX"].header)
     scale = spaxel_side(wcs)
     if abs(scale / _SPAXEL - 1.0) > 0.01:
-        raise CubeError(f"its spaxels are {scale:.4g} arcsec wide by the header of FLUX; a LOGCUBE has {_SPAXEL:g}.")
+        raise CubeError(
+            f"its spaxels are {scale:.4g} arcsec wide according to the header of FLUX; those of a LOGCUBE are {_SPAXEL:g}."
+        )
     name = text(primary, "PLATEIFU")
     if not name:
-        raise CubeError("its primary header has no PLATEIFU: whose cube it is, is not known.")
+        raise CubeError("its primary header has no PLATEIFU, so its galaxy is unknown.")
     return Cube(
         name=name,
         wave=wave,
@@ -89,7 +91,7 @@ def _arrays(hdus: dict[str, Hdu]) -> tuple[np.ndarray, ...]:
         raise CubeError(f"the LOGCUBE lacks the HDU(s) {', '.join(missing)}.")
     for name, values in zip(names, arrays, strict=True):
         if name != "MASK" and values.dtype.kind != "f":
-            raise CubeError(f"HDU {name} holds {values.dtype}; a LOGCUBE has floats.")
+            raise CubeError(f"HDU {name} holds {values.dtype}; a LOGCUBE has floating-point numbers.")
     shapes = {n: v.shape for n, v in zip(names[:-1], arrays, strict=False)}
     if len(set(shapes.values())) > 1 or arrays[0].ndim != 3 or arrays[-1].shape != arrays[0].shape[:1]:
         listed = ", ".join(f"{n} {s}" for n, s in shapes.items())

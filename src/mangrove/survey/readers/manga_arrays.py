@@ -96,7 +96,7 @@ def check_spread(name: str, spread: np.ndarray) -> None:
     known = sample[np.isfinite(sample) & (sample > 0)]
     if known.size and not _SPREAD[0] < (median := float(np.median(known))) < _SPREAD[1]:
         raise CubeError(
-            f"the line spread of HDU {name} has the median {median:.3g} Angstrom (Gaussian sigma): not that of such spectra. "
+            f"the LSF in HDU {name} has a median of {median:.3g} Angstrom (Gaussian sigma), which is impossible for such spectra. "
             "Correct the values, or state their unit in its BUNIT."
         )
 

@@ -14,7 +14,7 @@ from mangrove.survey.readers.sky_frame import celestial_frame, check_undistorted
 HDUS = ("DATA", "STAT", "DQ")
 #: What helps where a cube is refused.
 MEND = (
-    "Give the cube as MUSE's pipeline writes it: DATA and STAT of one shape, CTYPE3 'AWAV' in Angstrom with CRVAL3, "
+    "Give the cube as MUSE's pipeline writes it: DATA and STAT of the same shape, CTYPE3 'AWAV' in Angstrom with CRVAL3, "
     "CRPIX3 and CD3_3, a celestial frame, BUNIT '10**(-20)*erg/s/cm**2/Angstrom'."
 )
 #: Step of the output scale in dex, MaNGA's.
@@ -23,7 +23,7 @@ STEP = 1e-4
 _BAD_FRACTION = 0.1
 #: Angstrom; MUSE covers 4650 to 9300.
 _RANGE = (2000.0, 30000.0)
-_NOTE = "rebinned to log-linear vacuum wavelengths; the covariance of neighbouring pixels is in their variance"
+_NOTE = "rebinned to log-linear vacuum wavelengths; their variance includes the covariance of neighbouring pixels"
 
 
 def recognises(hdus: dict[str, Hdu]) -> bool:
@@ -108,7 +108,7 @@ def _axis(hdus: dict[str, Hdu]) -> SpectralAxis:
     if wave.size < 2 or not _RANGE[0] < wave[0] < wave[-1] < _RANGE[1] or np.any(np.diff(wave) <= 0):
         raise CubeError(
             f"its {wave.size} wavelengths run from {wave[0]:.6g} to {wave[-1]:.6g} Angstrom (CRVAL3, CRPIX3, CUNIT3 and "
-            "CD3_3, or CDELT3 and PC3_3); not MUSE's."
+            "CD3_3, or CDELT3 and PC3_3), which no MUSE cube has."
         )
     return axis
 
@@ -128,7 +128,7 @@ def _check_instrument(hdus: dict[str, Hdu]) -> None:
     names = (str(hdus[n].header.get("INSTRUME", "")).strip() for n in ("DATA", "PRIMARY"))
     name = next(filter(None, names), "MUSE")
     if not name.upper().startswith("MUSE"):
-        raise CubeError(f"INSTRUME is '{name}': its line spread is not MUSE's, which is what is known here.")
+        raise CubeError(f"INSTRUME is '{name}', but only the LSF of MUSE is known.")
 
 
 def _vacuum_scale(edges: np.ndarray) -> np.ndarray:

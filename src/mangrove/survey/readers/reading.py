@@ -15,10 +15,8 @@ from mangrove.survey.target import PLATEIFU
 #: In the order in which they are asked.
 _READERS = (logcube, muse, single_spectra)
 _IMAGES = frozenset(name for reader in _READERS for name in reader.HDUS)
-_OWN = "Correct the file, or the columns 'path' and 'spectrum' of the sample sheet; docs/data.md says what is read."
-_FETCHED = (
-    "Delete it and run again to fetch it anew; if the archive's file is so, take the galaxy out of the sample sheet."
-)
+_OWN = "Correct the file, or the columns 'path' and 'spectrum' of the sample sheet; docs/data.md says what can be read."
+_FETCHED = "Delete it and run again to fetch it again; if the archive's file is the same, remove the galaxy from the sample sheet."
 
 
 def read_cube(path: str | Path, spectrum: int = -1, fetched: bool = False) -> Cube:
@@ -75,7 +73,7 @@ def read_cube_of(plateifu: str, path: str | Path, spectrum: int = -1, fetched: b
 def advice(path: str | Path, fetched: bool) -> str:
     """What to do about a file that cannot be used: of one's own, behind a link, or fetched by mangrove."""
     if Path(path).is_symlink():
-        return f"It is a link to {Path(path).resolve()}: put a right file there. {'' if fetched else _OWN}".strip()
+        return f"It is a link to {Path(path).resolve()}: put a correct file there. {'' if fetched else _OWN}".strip()
     return _FETCHED if fetched else _OWN
 
 

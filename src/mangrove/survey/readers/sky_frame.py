@@ -56,7 +56,7 @@ def celestial_frame(header: fits.Header) -> WCS:
                 frame = celestial if _is_equatorial(celestial) else _tangential(celestial, header)
     except NonseparableSubimageCoordinateSystemError as error:
         raise CubeError(
-            "its axes on the sky and of wavelength are coupled (CD3_1, CD1_3, PC3_1 and the like). Resample the cube."
+            "its sky and wavelength axes are coupled (CD3_1, CD1_3, PC3_1 or similar). Resample the cube."
         ) from error
     except _UNUSABLE as error:
         raise CubeError(f"its celestial frame (WCS) cannot be used ({type(error).__name__}: {error}).") from error
@@ -64,7 +64,7 @@ def celestial_frame(header: fits.Header) -> WCS:
         raise CubeError("it has no celestial frame (WCS: CTYPE, CRVAL, CRPIX, CD): the galaxy cannot be placed.")
     if {wcs.wcs.lng, wcs.wcs.lat} != {0, 1}:
         raise CubeError(
-            f"its axes are {', '.join(wcs.wcs.ctype)} (CTYPE); the first two must be those on the sky, the third the "
+            f"its axes are {', '.join(wcs.wcs.ctype)} (CTYPE); the first two must be sky axes and the third the "
             "wavelength. Reorder the axes of the arrays, and their cards."
         )
     _check_square(frame)
@@ -74,7 +74,7 @@ def celestial_frame(header: fits.Header) -> WCS:
 def check_undistorted(header: fits.Header) -> None:
     """Refuse frames with distortions, of which neither positions nor wavelengths can be told, with a CubeError."""
     if distorted := [key for key in _DISTORTED if key in header]:
-        raise CubeError(f"its frame on the sky is distorted ({distorted[0]}). {_RESAMPLE}")
+        raise CubeError(f"its celestial frame is distorted ({distorted[0]}). {_RESAMPLE}")
 
 
 def _is_equatorial(wcs: WCS) -> bool:
@@ -98,7 +98,7 @@ def _tangential(wcs: WCS, header: fits.Header) -> WCS:
     side = abs(np.linalg.det(matrix)) ** 0.5
     if not np.abs(rest).max() < _DISTORTION * side:
         raise CubeError(
-            f"its frame on the sky is {np.abs(rest).max() / side:.2g} spaxels off a tangential one. {_RESAMPLE}"
+            f"its celestial frame differs from a tangential one by {np.abs(rest).max() / side:.2g} spaxels. {_RESAMPLE}"
         )
     frame = WCS(naxis=2)
     frame.wcs.ctype, frame.wcs.cunit, frame.wcs.radesys = ["RA---TAN", "DEC--TAN"], ["deg", "deg"], "ICRS"
@@ -112,7 +112,7 @@ def _icrs(wcs: WCS, x, y) -> SkyCoord:
     world = wcs.all_pix2world(np.column_stack([np.ravel(x), np.ravel(y)]), 0)
     lon, lat = world[:, wcs.wcs.lng], world[:, wcs.wcs.lat]
     if not np.isfinite(world).all():
-        raise CubeError("its celestial frame (WCS) gives no position to some of its spaxels.")
+        raise CubeError("its celestial frame (WCS) gives no position for some of its spaxels.")
     sky = SkyCoord(lon, lat, unit="deg", frame=wcs_to_celestial_frame(wcs)).icrs
     return sky if np.ndim(x) else sky[0]
 
@@ -133,5 +133,5 @@ def _check_square(wcs: WCS) -> None:
         wide, high = sides * 3600.0
         raise CubeError(
             f"its spaxels are {wide:.4g} by {high:.4g} arcsec, with {np.degrees(np.arccos(cosine)):.0f} degrees between "
-            "their sides (cards CD or PC and CDELT); they must be squares. Resample the cube."
+            "their sides (cards CD or PC and CDELT); they must be square. Resample the cube."
         )

@@ -40,7 +40,7 @@ def survey_files(folder: Path, plateifus: Iterable[str], release: str) -> list[P
 
 
 def is_simulated(path: Path) -> bool:
-    """Whether a file is of a simulated survey: an artefact of truth, or FITS whose checksum has its note for a date."""
+    """Whether a file belongs to a simulated survey: a truth artefact, or FITS whose checksum has its note in place of a date."""
     if path.suffix == ".h5":
         return outputs.is_artefact(path, "truth")
     return outputs.is_fits(path, lambda header: "CHECKSUM" in header and CHECKSUM_NOTE in header.comments["CHECKSUM"])

@@ -1,4 +1,4 @@
-"""What a simulated galaxy truly is, spaxel by spaxel."""
+"""The truth of a simulated galaxy, spaxel by spaxel."""
 
 import numpy as np
 from astropy.cosmology import FlatLambdaCDM
