@@ -172,7 +172,7 @@ def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
         found, version = f.attrs.get("kind"), f.attrs.get("schema_version")
         if found is None or version != SCHEMA_VERSION or kind not in (None, found):
             raise ArtefactError(
-                f"{path} is of kind {found}, schema {version}; wanted is {kind or 'any'}, schema {SCHEMA_VERSION}. "
+                f"{path} is of kind {found}, schema {version}; this step needs {kind or 'any kind'}, schema {SCHEMA_VERSION}. "
                 + _REMAKE
             )
         yield f
@@ -248,8 +248,8 @@ def sweep(folder) -> list[Path]:
 
 
 _REMAKE = (
-    "Make it anew with the workflow (snakemake --cores 8 --configfile configs/YOUR.yaml), or with the command of mangrove "
-    "that wrote it."
+    "Remake it with the workflow (snakemake --cores 8 --configfile configs/YOUR.yaml), or with the mangrove command that "
+    "wrote it."
 )
 
 

@@ -21,14 +21,18 @@ LEAVES = frozenset(
     )
 )
 
+#: Of this module only the classes count that a rule imports by name: a code for one step says nothing of another.
+CODES = "mangrove.codes"
+
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     """Hash of a script, of all mangrove modules that it imports, directly or not, and of the resources these open.
 
-    Comments, docstrings and blank lines do not count, nor do the :data:`LEAVES`. The result is the same on every
-    Python version, as it is made from the source text. A module opens a resource by ``resource("name")``.
+    Comments, docstrings and blank lines do not count, nor do the :data:`LEAVES`; of :data:`CODES`, the imported classes
+    do. The result is the same on every Python version, as it is made from the source text. A module opens a resource by
+    ``resource("name")``.
 
     Parameters
     ----------
@@ -40,16 +44,25 @@ def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
     digest.update(essential_source(Path(script)).encode())
     modules = {module: _module_file(module, package) for module in sorted(closure(script, package))}
+    codes = frozenset().union(*map(_codes_of, (Path(script), *modules.values())))
     for module, path in modules.items():
-        digest.update(f"# {module}\n{essential_source(path)}".encode())
+        source = essential_source(path, codes if module == CODES else None)
+        digest.update(f"# {module}\n{source}".encode())
     for name in sorted(set().union(*map(_resources_of, modules.values()))):
         digest.update(f"# {name} {_content(resource(name))}\n".encode())
     return digest.hexdigest()[:16]
 
 
 @cache
-def essential_source(path: Path) -> str:
-    """The source of a file without comments, docstrings, and blank lines outside of strings."""
+def essential_source(path: Path, classes: frozenset[str] | None = None) -> str:
+    """The source of a file without comments, docstrings, and blank lines outside of strings.
+
+    Parameters
+    ----------
+    path : Path
+    classes : frozenset of str, optional
+        Leave out all classes but these.
+    """
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
     lines = [line.encode() for line in source.splitlines()]
@@ -59,6 +72,10 @@ def essential_source(path: Path) -> str:
         if token.type == tokenize.COMMENT:
             row, column = token.start
             lines[row - 1] = lines[row - 1].decode()[:column].encode()
+    if classes is not None:
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef) and node.name not in classes:
+                lines[node.lineno - 1 : node.end_lineno] = [b""] * (node.end_lineno - node.lineno + 1)
     inside = _lines_that_end_in_a_string(tree)
     kept = [line if i in inside else line.rstrip() for i, line in enumerate(lines) if i in inside or line.strip()]
     return b"\n".join(kept).decode() + "\n"
@@ -131,6 +148,13 @@ def _lines_that_end_in_a_string(tree: ast.AST) -> set[int]:
         and (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)))
     )
     return {i for node in strings for i in range(node.lineno - 1, node.end_lineno - 1)}
+
+
+@cache
+def _codes_of(path: Path) -> frozenset[str]:
+    """Names that a file imports from :data:`CODES`."""
+    nodes = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom))
+    return frozenset(alias.name for node in nodes if node.module == CODES for alias in node.names)
 
 
 @cache

@@ -73,7 +73,7 @@ class FitStatus(Code):
     - VELOCITY_AT_BOUND: velocity at the bound: wrong z, nothing to fit
     - SIGMA_STAR_AT_BOUND: stellar dispersion at its upper bound
     - SIGMA_BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
-    - NO_STELLAR_CONTINUUM: no starlight, or too faint for a velocity
+    - NO_STELLAR_CONTINUUM: no light of stars, or too faint for a velocity
     - GAS_AT_BOUND: gas at a bound: lines too faint or too broad
     """
 
@@ -206,7 +206,7 @@ class LabelFlag(Bits):
     - NO_MASSES: the template library has no masses
     - LINE_MISSING: a line is outside the fitted range or masked
     - LINE_NEGATIVE: a line's flux is not positive: no logarithm
-    - ZERO_CONTINUUM: no positive starlight at the line or in r
+    - ZERO_CONTINUUM: no positive stellar continuum at line or in r
     - NO_COVERAGE: less than 90 % of the r band is covered
     - LOW_SNR: undetermined: too faint, or error too large
     - POOR_FIT: reduced chi2 of 2 or more

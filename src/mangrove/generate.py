@@ -137,7 +137,7 @@ def code_table(kind: codes.Enumeration, as_cards: bool = False) -> str:
 
 
 def with_code_tables(page: str) -> str:
-    """A page with its tables of codes made anew, by the class that is named in the comment above each.
+    """A page with its tables of codes rewritten, by the class that is named in the comment above each.
 
     They stand between ``<!-- codes: LabelFlag -->``, or ``<!-- cards: LabelFlag -->`` for names as in FITS headers, and
     ``<!-- end -->``.

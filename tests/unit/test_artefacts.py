@@ -194,13 +194,13 @@ def test_where_a_store_lies_is_no_part_of_a_result(tmp_path, monkeypatch):
 
 def test_reading_refuses_what_is_wrong(tmp_path):
     path = write(tmp_path / "x.h5")
-    with pytest.raises(ArtefactError, match="wanted is fit"):
+    with pytest.raises(ArtefactError, match="needs fit"):
         artefacts.read(path, "fit")
     with pytest.raises(ArtefactError, match="does not exist"):
         artefacts.read(tmp_path / "none.h5", "fit")
     with h5py.File(path, "a") as f:
         f.attrs["schema_version"] = 0
-    with pytest.raises(ArtefactError, match=r"schema 0; .*Make it anew with the workflow .snakemake .* --configfile"):
+    with pytest.raises(ArtefactError, match=r"schema 0; .*Remake it with the workflow .snakemake .* --configfile"):
         artefacts.read(path, "line_cube")
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(ArtefactError, match="not a readable HDF5"):

@@ -23,6 +23,7 @@ PACKAGE = {
 """What the script imports."""
 
 from mangrove import artefacts, distant
+from mangrove.codes import Wanted
 from mangrove.resources import resource
 
 
@@ -49,6 +50,26 @@ last
     "artefacts.py": "from mangrove import behind_leaf\n",
     "behind_leaf.py": "VALUE = 1\n",
     "unused.py": "VALUE = 1\n",
+    "codes.py": '''\
+"""Codes."""
+
+
+class Code(int):
+    """A base.
+
+    With a list.
+    """
+
+
+class Wanted(Code):
+    """In use."""
+
+    A = 0
+
+
+class Other(Code):
+    B = 1
+''',
 }
 
 
@@ -65,7 +86,7 @@ class Project:
     def hash(self) -> str:
         """The hash as another process would compute it."""
         codehash.essential_source.cache_clear()
-        for cached in (codehash._imports_of, codehash._resources_of, codehash._content):
+        for cached in (codehash._imports_of, codehash._codes_of, codehash._resources_of, codehash._content):
             cached.cache_clear()
         return codehash.code_hash(self.script, self.package)
 
@@ -143,6 +164,27 @@ def test_the_resources_that_it_opens_count(project, tmp_path):
 def test_leaves_and_what_is_not_imported_do_not_count(project, name):
     before = project.hash()
     assert project.after(name, (project.package / name).read_text(), "VALUE = 2\n") == before
+
+
+def test_of_the_codes_those_count_that_are_imported(project):
+    """A network's new code must not extract a survey again."""
+    before = project.hash()
+    assert project.after("codes.py", "    B = 1", "    B = 2\n    C = 3") == before
+    with_class = project.after("codes.py", "class Other", "class New(Code):\n    D = 1\n\n\nclass Other")
+    assert with_class == before
+    changed = project.after("codes.py", "    A = 0", "    A = 1")
+    assert changed != before
+    assert project.after("direct.py", "import Wanted", "import Other, Wanted") != changed
+
+
+def test_no_module_imports_the_codes_as_a_whole():
+    """Else its hash would miss them: classes count by the names that are imported."""
+    package = Path(codehash.__file__).parent
+    for path in package.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        whole = [n for n in ast.walk(tree) if isinstance(n, ast.ImportFrom) and n.module == "mangrove"]
+        names = {alias.name for node in whole for alias in node.names}
+        assert "codes" not in names or path.name == "generate.py", path
 
 
 def test_a_new_import_counts(project):

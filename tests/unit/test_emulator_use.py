@@ -396,7 +396,7 @@ def test_units_and_unknown_values_of_tables_to_predict(full_model, tmp_path):
     for name, unit in kinds.items():
         columns = plain | ({"log_luminosity": np.full(N, 40.0)} if name == "log_luminosity" else {})
         Table(columns, units={name: unit}).write(tmp_path / f"{name}.ecsv")
-        with pytest.raises(CatalogueError, match=rf"the column {name} is in '.*'(; wanted is|, but .* is needed)"):
+        with pytest.raises(CatalogueError, match=rf"the column {name} is in '.*', but .* is needed"):
             predict_file(full_model, tmp_path / f"{name}.ecsv", tmp_path / "no.ecsv")
     log_luminosity = np.array(luminosity_of(table.flux_bins, plain["redshift"].astype("f4")))
     columns = {"flux_bins": table.flux_bins, "log_luminosity": log_luminosity}

@@ -301,7 +301,7 @@ def test_a_model_folder_of_an_older_format_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(model_folder, "FORMAT", 1)
     model_folder.save(tmp_path / "old", "toy", {"size": 3}, model_folder.named_arrays(STATE))
     monkeypatch.undo()
-    with pytest.raises(ModelError, match="format 1; wanted is toy, format 2"):
+    with pytest.raises(ModelError, match="format 1; toy, format 2, is needed"):
         model_folder.load(tmp_path / "old", "toy")
 
 

@@ -10,7 +10,7 @@ from mangrove.spectra.labels.table import galaxy_labels
 def main(inputs, outputs, params, log=None, threads=1):
     """Draw the figures of ``outputs`` from ``inputs.extract`` and ``inputs.fit``.
 
-    The labels are derived anew, as for the table of the survey, so that the figures need no other galaxy.
+    The labels are derived again, as for the table of the survey, so that the figures need no other galaxy.
     """
     with rule_log(log):
         extract = artefacts.read(inputs.extract, "extract", galaxy.EXTRACT_DATASETS)

@@ -63,7 +63,7 @@ def chosen(n_spaxel: Sequence[int], n_baxel: Sequence[int]) -> list[int]:
 
 
 def view_of(extract, fit) -> View:
-    """A galaxy ready to be drawn, from the paths of its artefacts; its labels are derived anew."""
+    """A galaxy ready to be drawn, from the paths of its artefacts; its labels are derived again."""
     data = artefacts.read(extract, "extract", EXTRACT_DATASETS)
     return view(data, artefacts.read(fit, "fit"), galaxy_labels(fit).columns)
 

@@ -154,7 +154,7 @@ def _flux(table: Table, path: Path) -> np.ndarray:
     numbers = sorted(int(m[1]) for m in map(_NUMBERED.fullmatch, table.colnames) if m)
     if not numbers or numbers != list(range(1, len(numbers) + 1)):
         raise CatalogueError(
-            f"{path} has no fluxes: wanted is a column {' or '.join(FLUX_COLUMNS)}, or columns flux_1, flux_2, ... "
+            f"{path} has no fluxes: it needs a column {' or '.join(FLUX_COLUMNS)}, or columns flux_1, flux_2, ... "
             f"without gaps; it has {', '.join(table.colnames)}."
         )
     return np.column_stack([_flux_of(table[f"flux_{i}"], path) for i in numbers])
@@ -171,7 +171,7 @@ def _check_logarithm(column, path: Path) -> None:
         given = u.Unit(str(column.unit), parse_strict="silent")
         if given not in (u.dex, u.dex(u.erg / u.s / u.AA)):
             raise CatalogueError(
-                f"{path}: the column {column.name} is in '{given}'; wanted is the decimal logarithm over erg/s/Angstrom, "
+                f"{path}: the column {column.name} is in '{given}', but the decimal logarithm over erg/s/Angstrom is needed, "
                 "'dex(erg / (Angstrom s))'. Convert it, or give redshift instead."
             )
 

@@ -84,7 +84,7 @@ class Checkpoints:
         if changed:
             raise TrainingError(
                 f"the checkpoints under {self._folder} belong to another run (they differ in {', '.join(changed)}). "
-                "Delete the folder to train anew."
+                "Delete the folder to start the training again."
             )
 
 

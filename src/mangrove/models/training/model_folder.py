@@ -93,7 +93,7 @@ def load(folder: Path, kind: str) -> ModelFolder:
     if (content["kind"], content["format"]) != (kind, FORMAT):
         raise ModelError(
             f"{folder} holds a model of kind {content['kind']}, format {content['format']}; "
-            f"wanted is {kind}, format {FORMAT}. {_REMAKE}"
+            f"{kind}, format {FORMAT}, is needed. {_REMAKE}"
         )
     if content["arrays"][_ARRAYS] != _file_hash(folder / _ARRAYS):
         raise ModelError(f"{folder / _ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")

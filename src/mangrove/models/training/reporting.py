@@ -1,6 +1,6 @@
 """What a training run tells people: progress bar, metrics file, log. Nothing is computed from any of it.
 
-The module is a leaf of the code hash (:data:`mangrove.codehash.LEAVES`): an edit here trains nothing anew. What decides
+The module is a leaf of the code hash (:data:`mangrove.codehash.LEAVES`): an edit here retrains nothing. What decides
 something (which epoch is best, when to stop) belongs into :mod:`mangrove.models.training.loop`.
 """
 
@@ -114,5 +114,5 @@ def _whole_lines(lines: list[str]) -> Iterator[dict[str, float]]:
         try:
             yield json.loads(line)
         except json.JSONDecodeError:
-            # A killed run may leave half a line; the resumed run writes it anew.
+            # A killed run may leave half a line; the resumed run rewrites it.
             return

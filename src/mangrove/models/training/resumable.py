@@ -9,7 +9,7 @@ from typing import Any
 
 
 def work_folder(place: Path, made_from: Mapping[str, Any]) -> Path:
-    """The folder of a training under ``place``; its name says what it is made from: other code or settings start anew.
+    """The folder of a training under ``place``; its name says what it is made from: other code or settings start again.
 
     Parameters
     ----------
@@ -22,7 +22,7 @@ def work_folder(place: Path, made_from: Mapping[str, Any]) -> Path:
 def publish(work: Path, folder: Path, metrics: Path) -> None:
     """Put model and metrics of a finished training in their places, and remove its folder and those beside it.
 
-    A kill at any point loses nothing: until the checkpoints go as a whole, what lacks is made from them again.
+    A kill at any point loses nothing: until the checkpoints are removed as a whole, what is missing is made from them again.
     """
     shutil.copyfile(work / "metrics.jsonl", metrics)
     shutil.rmtree(folder, ignore_errors=True)
