@@ -73,7 +73,7 @@ class FitStatus(Code):
     - VELOCITY_AT_BOUND: velocity at the bound: wrong z, nothing to fit
     - SIGMA_STAR_AT_BOUND: stellar dispersion at its upper bound
     - SIGMA_BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
-    - NO_STELLAR_CONTINUUM: no light of stars, or too faint for a velocity
+    - NO_STELLAR_CONTINUUM: none found, or too faint for a velocity
     - GAS_AT_BOUND: gas at a bound: lines too faint or too broad
     """
 

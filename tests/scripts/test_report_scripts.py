@@ -12,7 +12,7 @@ import pytest
 from attributes import attributes_of
 
 from mangrove import artefacts
-from mangrove.codes import LabelFlag
+from mangrove.codes import BptClass, LabelFlag
 from mangrove.config_files import validate
 from mangrove.data_model import LABEL, PLACE
 from mangrove.physics.lines import fit_lines, window_lines
@@ -504,13 +504,13 @@ def test_dense_planes_and_diagrams_are_drawn_as_counts(survey):
     columns = {name: rng.normal(0.0, 0.2, n) for name in ("log_age_lw", "metallicity_lw", "log_ml_r")}
     zeros = {f"{name}_{end}": np.zeros(n, np.uint16) for name in columns for end in ("err", "flag")}
     flux = np.ones((n, len(table["line"])))
-    lines = {"line_flux": flux, "line_flux_err": 0.1 * flux, "bpt_class": np.full(n, 3)}
+    lines = {"line_flux": flux, "line_flux_err": 0.1 * flux, "bpt_class": np.full(n, BptClass.SEYFERT)}
     many = artefacts.Artefact("labels", table.data | columns | zeros | lines | {"status": np.zeros(n)}, {}, "")
     for figure in (planes.planes_figure(many), planes.bpt_figure(many)):
         labels = [axes.get_ylabel() for axes in figure.axes]
         assert "baxels per cell" in labels
     (legend,) = planes.bpt_figure(many).legends
-    assert "AGN: 100.0 %" in [text.get_text() for text in legend.get_texts()]
+    assert "Seyfert: 100.0 %" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_quality_counts_whole_galaxies_and_errors_of_gas_that_is_there(survey):

@@ -171,8 +171,8 @@ def _check_logarithm(column, path: Path) -> None:
         given = u.Unit(str(column.unit), parse_strict="silent")
         if given not in (u.dex, u.dex(u.erg / u.s / u.AA)):
             raise CatalogueError(
-                f"{path}: the column {column.name} is in '{given}', but the decimal logarithm over erg/s/Angstrom is needed, "
-                "'dex(erg / (Angstrom s))'. Convert it, or give redshift instead."
+                f"{path}: the column {column.name} is in '{given}', but the decimal logarithm over erg/s/Angstrom "
+                "('dex(erg / (Angstrom s))') is needed. Convert it, or give redshift instead."
             )
 
 
