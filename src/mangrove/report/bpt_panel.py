@@ -39,14 +39,14 @@ def bpt_axes(axes: Axes, x=(), y=(), kind: str = "") -> None:
     """
     limits = [_limits(*of) for of in zip((x, y), _LEAST, _MOST, strict=True)]
     curve = np.linspace(_MOST[0][0], KEWLEY_LIMIT, 2000)
-    axes.plot(curve, kauffmann_2003(curve), "k--", lw=1.2, label="Kauffmann et al. 2003", zorder=1)
-    axes.plot(curve, kewley_2001(curve), "k-", lw=1.2, label="Kewley et al. 2001", zorder=1)
+    axes.plot(curve, kauffmann_2003(curve), "k--", lw=1.2, label="Kauffmann+ 2003", zorder=1)
+    axes.plot(curve, kewley_2001(curve), "k-", lw=1.2, label="Kewley+ 2001", zorder=1)
     # Seyferts and LINERs are told apart beyond the maximum starburst alone.
     beyond = np.linspace(*_MOST[0], 500)
     line = np.where(
         bpt_class(beyond, schawinski_2007(beyond) + 1e-6) == BptClass.SEYFERT, schawinski_2007(beyond), np.nan
     )
-    axes.plot(beyond, line, "k:", lw=1.2, label="Schawinski et al. 2007", zorder=1)
+    axes.plot(beyond, line, "k:", lw=1.2, label="Schawinski+ 2007", zorder=1)
     axes.set(xlim=limits[0], ylim=limits[1])
     axes.set_xlabel(f"log {kind}({NII} / {HALPHA})")
     axes.set_ylabel(f"log {kind}({OIII} / {HBETA})")

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mangrove.models.emulator.emulator import Emulator
 from mangrove.models.emulator.line_table import LineTable
@@ -215,6 +216,7 @@ def learning_figure(
         kept = f"kept: epoch {best['epoch'] + 1:g}, {'lowest validation loss' if keep_best else 'the last'}"
         left.axvline(best["epoch"] + 1, color="0.4", lw=1, ls="--", label=kept)
     left.set(xlabel="epoch", ylabel="loss")
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(frameon=False, fontsize=9)
     if points:
         panels[1].semilogx([p.n_train for p in points], [p.rho for p in points], "o-", color=BLUE)
