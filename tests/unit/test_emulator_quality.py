@@ -112,7 +112,7 @@ def test_baselines_predict_what_can_be_predicted():
 
 
 @pytest.mark.parametrize(
-    ("keep_best", "kept"), [(True, "kept: epoch 2, the lowest validation loss"), (False, "kept: epoch 3, the last")]
+    ("keep_best", "kept"), [(True, "kept: epoch 2, lowest validation loss"), (False, "kept: epoch 3, the last")]
 )
 def test_the_losses_name_the_epoch_that_was_kept(keep_best, kept):
     history = [{"epoch": i, "loss": 2.0 - i, "validation_loss": v} for i, v in enumerate([2.0, 1.0, 1.5])]
@@ -159,7 +159,7 @@ def test_figures_of_few_galaxies_say_that_they_illustrate():
     figure = figures.with_sample(new_figure(3, 3), figures.SampleSizes(8, 175, 2, 40))
     assert figure.get_suptitle() == (
         "Illustration only: trained on 8 galaxies (175 rows), tested on 2 galaxies (40 rows)\n"
-        "a judgement takes 500 test galaxies or more"
+        "judging the quality takes at least 500 test galaxies"
     )
     judged = figures.with_sample(new_figure(3, 3), figures.SampleSizes(2000, 2000, 500, 500))
     assert judged.get_suptitle() == "trained on 2,000 galaxies, tested on 500 galaxies"
