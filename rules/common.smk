@@ -263,5 +263,5 @@ LONGEST_WAY = 1
 CHOSEN = CONFIG.fit.model_dump() | CONFIG.preprocessing.model_dump()
 FIT_SETTINGS = {key: CHOSEN[key] for key in FitSettings._fields}
 
-# The galaxies that the report shows one by one: those with the first so many names of the sheet.
+# The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples]

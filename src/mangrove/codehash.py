@@ -61,7 +61,7 @@ def essential_source(path: Path, classes: frozenset[str] | None = None) -> str:
     ----------
     path : Path
     classes : frozenset of str, optional
-        Leave out all classes but these.
+        Leave out all classes but these and those that they name: bases, and whose values they take.
     """
     source = path.read_text(encoding="utf-8")
     tree = ast.parse(source)
@@ -73,12 +73,24 @@ def essential_source(path: Path, classes: frozenset[str] | None = None) -> str:
             row, column = token.start
             lines[row - 1] = lines[row - 1].decode()[:column].encode()
     if classes is not None:
+        kept = _with_what_they_name(tree, classes)
         for node in tree.body:
-            if isinstance(node, ast.ClassDef) and node.name not in classes:
+            if isinstance(node, ast.ClassDef) and node.name not in kept:
                 lines[node.lineno - 1 : node.end_lineno] = [b""] * (node.end_lineno - node.lineno + 1)
     inside = _lines_that_end_in_a_string(tree)
     kept = [line if i in inside else line.rstrip() for i, line in enumerate(lines) if i in inside or line.strip()]
     return b"\n".join(kept).decode() + "\n"
+
+
+def _with_what_they_name(tree: ast.Module, classes: frozenset[str]) -> set[str]:
+    """Names of classes of a module, those included that their definitions name, directly or not."""
+    defined = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    found, waiting = set(), set(classes) & set(defined)
+    while waiting:
+        found |= waiting
+        named = {n.id for name in waiting for n in ast.walk(defined[name]) if isinstance(n, ast.Name)}
+        waiting = named & set(defined) - found
+    return found
 
 
 def imported_modules(path: Path, package: Path = _PACKAGE) -> set[str]:

@@ -52,7 +52,7 @@ class SpaxelStatus(Code):
     - BINNED: member of a baxel
     - OUTSIDE_FIELD: no good pixel in the whole spectrum
     - FOREGROUND_STAR: covered by a foreground star
-    - MASKED: too little good data in the continuum range or in all
+    - MASKED: too little good data in the continuum range or overall
     - BELOW_MIN_SNR: S/N below extract.min_snr
     """
 

@@ -53,7 +53,7 @@ PROVENANCE = {
 
 #: What every step says about its result.
 OUTCOME = {
-    "status": Attribute("str", "", "ok, or in a word why there is no result"),
+    "status": Attribute("str", "", "ok, or a word for why there is no result"),
     "reason": Attribute("str", "", "the same in a sentence; empty if ok"),
 }
 
@@ -102,7 +102,7 @@ FIT_SETTINGS = {
         "f8", "", "expected size of the polynomial's coefficients beside a dust curve; 0: no limit"
     ),
     "regularisation": Attribute("f8", "", "smoothness of the weights over age and [M/H], as pPXF's regul; 0: none"),
-    "clip_sigma": Attribute("f8", "", "residuals beyond so many robust sigma were left out; 0: none"),
+    "clip_sigma": Attribute("f8", "", "residuals beyond this many robust sigma were left out; 0: none were"),
     "n_draw": Attribute("i8", "", "noisy copies of each fit's model"),
     "age_limit": Attribute("bool", "", "whether templates older than the universe at z were left out"),
     "stellar_kinematics": Attribute("str", "", "of baxels below bright_snr: free, bounded or fixed"),

@@ -174,7 +174,9 @@ def test_of_the_codes_those_count_that_are_imported(project):
     assert with_class == before
     changed = project.after("codes.py", "    A = 0", "    A = 1")
     assert changed != before
-    assert project.after("direct.py", "import Wanted", "import Other, Wanted") != changed
+    of_base = project.after("codes.py", '    With a list.\n    """\n', '    With a list.\n    """\n\n    factor = 2\n')
+    assert of_base != changed
+    assert project.after("direct.py", "import Wanted", "import Other, Wanted") != of_base
 
 
 def test_no_module_imports_the_codes_as_a_whole():

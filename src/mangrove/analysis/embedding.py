@@ -9,7 +9,7 @@ _FEW, _NEIGHBOURS = 2000, 30
 
 
 def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """2-D UMAP of a random part of the rows, features scaled to their standard deviations and outliers drawn in.
+    """2-D UMAP of a random part of the rows, features scaled to their standard deviations and outliers limited.
 
     Parameters
     ----------

@@ -10,13 +10,16 @@ from mangrove.physics.wavelengths import (
     C_KMS,
     SIGMA_TO_FWHM,
     air_to_vacuum,
+    linear_edges,
     log_edges,
     log_grid,
+    off_log_linear,
     overlap_matrix,
     smoothing_of_pixels,
 )
 from mangrove.spectra.fit.preparation import fill_lsf
 from mangrove.spectra.observed import good_pixels
+from mangrove.survey.cube import SCALE_TOLERANCE
 
 FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
@@ -24,8 +27,6 @@ FLUX_UNIT = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 _WAVE_LIMITS = (1000.0, 33000.0)
 #: Largest line spread over wavelength (R = 42): a resolving power or a velocity taken for Angstrom is above it.
 _WIDEST = 0.01
-#: Largest distance of a wavelength from the log-linear scale, in pixels, that needs no rebinning.
-_SCALE_TOLERANCE = 0.01
 #: A rebinned pixel may miss so much of its width to bad pixels.
 _BAD_FRACTION = 0.5
 
@@ -81,7 +82,7 @@ def observed_spectrum(wave, flux, ivar, lsf, mask=None, air: bool = False) -> Ob
     flux, ivar = _fluxes(wave, flux, ivar)
     spread = lsf_sigma(wave, lsf)
     bad = ~good_pixels(flux, ivar, hidden)
-    if not air and _is_log_linear(wave):
+    if not air and off_log_linear(wave).max() <= SCALE_TOLERANCE:
         return Observed(wave, flux, ivar, bad, spread)
     return _rebinned(wave, flux, ivar, bad, spread, air)
 
@@ -178,20 +179,8 @@ def _check_wavelengths(wave: np.ndarray) -> None:
         )
 
 
-def _is_log_linear(wave: np.ndarray) -> bool:
-    ln = np.log(wave)
-    straight = np.linspace(ln[0], ln[-1], ln.size)
-    return bool(np.abs(ln - straight).max() * (ln.size - 1) <= _SCALE_TOLERANCE * (ln[-1] - ln[0]))
-
-
-def _edges(wave: np.ndarray) -> np.ndarray:
-    """Edges, shape (n_wave + 1,), half-way between the centres of pixels."""
-    middle = 0.5 * (wave[1:] + wave[:-1])
-    return np.concatenate([[2 * wave[0] - middle[0]], middle, [2 * wave[-1] - middle[-1]]])
-
-
 def _rebinned(wave, flux, ivar, bad, spread, air: bool) -> Observed:
-    given = _edges(wave)
+    given = linear_edges(wave)
     edges = air_to_vacuum(given) if air else given
     # The flux in a pixel stays; its width is another one in vacuum.
     stretch = np.diff(edges) / np.diff(given)

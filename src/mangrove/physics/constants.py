@@ -1,4 +1,4 @@
-"""Numbers that several rooms need: units of flux and length, the universe, the natural logarithm of ten."""
+"""Numbers that several rooms need: units of flux and length, the universe, the natural logarithm of ten, the Gaussian."""
 
 import numpy as np
 
@@ -10,3 +10,5 @@ MEGAPARSEC_CM = 3.0856775814913673e24
 #: Of the flat universe of all ages, distances and masses: km/s/Mpc, and the density of matter over the critical one.
 HUBBLE_CONSTANT, OMEGA_M = 70.0, 0.3
 LN10 = np.log(10.0)
+#: Standard deviation of a Gaussian over its median absolute deviation.
+MAD_TO_SIGMA = 1.4826

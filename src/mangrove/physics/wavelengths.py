@@ -33,6 +33,19 @@ def log_edges(wave) -> np.ndarray:
     return np.exp(np.concatenate([ln - 0.5 * step, [ln[-1] + 0.5 * step]]))
 
 
+def linear_edges(wave) -> np.ndarray:
+    """Edges of pixels, shape (n_wave + 1,), half-way between their centres."""
+    wave = np.asarray(wave)
+    middle = 0.5 * (wave[1:] + wave[:-1])
+    return np.concatenate([[2 * wave[0] - middle[0]], middle, [2 * wave[-1] - middle[-1]]])
+
+
+def off_log_linear(wave) -> np.ndarray:
+    """Distance of each wavelength from the log-linear scale between the first and the last, pixels, shape (n_wave,)."""
+    ln = np.log(wave)
+    return np.abs(ln - np.linspace(ln[0], ln[-1], ln.size)) * (ln.size - 1) / (ln[-1] - ln[0])
+
+
 def overlap_matrix(edges_in, edges_out):
     """Fractions of the output pixels that the input pixels cover.
 

@@ -7,12 +7,11 @@ import numpy as np
 
 from mangrove.codes import LabelFlag
 from mangrove.report.drawing import robust_limits
+from mangrove.spectra.fit.bounds import GAS_DETECTED
 
 #: Flags that the published maps leave out (a reduced chi2 of 2 and above, lines that are too faint), and star formation
 #: where other sources light the gas.
 LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR | LabelFlag.NOT_STAR_FORMING
-#: S/N of the best line from which on the kinematics of the gas are shown.
-GAS_SNR = 5.0
 #: Values with errors larger than so many median errors do not set limits.
 MAX_ERROR_RATIO = 4.0
 #: Smallest range of limits, dex or mag: less is noise.
@@ -45,15 +44,15 @@ STYLE = {
 
 
 def has_gas(rows: Mapping) -> np.ndarray:
-    """True where a line has S/N above :data:`GAS_SNR`, so that the kinematics of the gas mean anything, shape (n_baxel,)."""
-    return np.any(rows["line_flux"] > GAS_SNR * rows["line_flux_err"], axis=1)
+    """True where a line has S/N above :data:`mangrove.spectra.fit.bounds.GAS_DETECTED`, so that the kinematics of the gas mean anything, shape (n_baxel,)."""
+    return np.any(rows["line_flux"] > GAS_DETECTED * rows["line_flux_err"], axis=1)
 
 
 def is_shown(rows: Mapping, name: str) -> np.ndarray:
     """True where a label of the table 'labels' has a value within the published limits, shape (n_baxel,).
 
     Reduced chi2 below 2; the dust of the gas, star formation and its specific rate where Halpha/Hbeta, the BPT distance
-    where its four lines have S/N above 2; star formation where the BPT class is neither composite nor AGN.
+    where its four lines have S/N above 2; star formation where the BPT class is star-forming or none.
     """
     return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint32(LEFT_OUT)) == 0)
 

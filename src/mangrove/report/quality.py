@@ -25,7 +25,8 @@ from mangrove.report.drawing import (
     note,
     whole_numbers,
 )
-from mangrove.report.label_style import GAS_SNR, STYLE, has_gas
+from mangrove.report.label_style import STYLE, has_gas
+from mangrove.spectra.fit.bounds import GAS_DETECTED
 from mangrove.spectra.labels.galaxy_labels import MAX_CHI2
 
 #: Largest number of bars of the baxels per galaxy.
@@ -137,7 +138,7 @@ def _error_panel(axes: Axes, table: Artefact) -> None:
         (f"sigma_{what}_err", label, colour, meant & (table["snr"] > 0))
         for what, label, colour, meant in (
             ("star", "stars", BLUE, np.ones(table["snr"].size, bool)),
-            ("gas", f"gas with a line of S/N > {GAS_SNR:g}", GREEN, has_gas(table.data)),
+            ("gas", f"gas with a line of S/N > {GAS_DETECTED:g}", GREEN, has_gas(table.data)),
         )
     ]
     shown = [(*kind[:3], kind[3] & (np.nan_to_num(table[kind[0]]) > 0)) for kind in kinds]

@@ -6,11 +6,12 @@ import numpy as np
 from astropy.wcs import WCS
 
 from mangrove.errors import CubeError
+from mangrove.physics.wavelengths import off_log_linear
 
 #: Wavelengths that such spectra have, Angstrom.
 _RANGE = (1000.0, 30000.0)
 #: Largest distance of a wavelength from the log-linear scale, in pixels.
-_SCALE_TOLERANCE = 0.01
+SCALE_TOLERANCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,8 @@ def check_scale(wave: np.ndarray) -> None:
             f"the wavelengths run from {wave[0]:.6g} to {wave[-1]:.6g}, which cannot be Angstrom. Give their unit in BUNIT "
             "of HDU WAVE ('nm', 'um'), or convert them."
         )
-    off = np.abs(ln - np.linspace(ln[0], ln[-1], ln.size)) * (ln.size - 1) / (ln[-1] - ln[0])
-    if off.max() > _SCALE_TOLERANCE:
+    off = off_log_linear(wave)
+    if off.max() > SCALE_TOLERANCE:
         raise CubeError(
             f"the wavelengths are not log-linear: pixel {int(off.argmax())} is off by {off.max():.2g} pixels."
         )

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.physics.constants import MAD_TO_SIGMA
+
 #: A value fails if it exceeds a limit by more than this many of its errors; a smaller excess may be chance.
 FAIL_ERRORS = 2.0
 #: 1.4826 / (4 phi(0.6745)), with phi the density of a unit Gaussian.
@@ -44,7 +46,7 @@ def join(parts: list[TruthComparison]) -> TruthComparison:
 
 def robust_width(pull) -> float:
     """Width of a distribution from its median absolute deviation: 1.4826 MAD, 1 for a unit Gaussian; NaN if empty."""
-    return float(1.4826 * np.median(np.abs(pull - np.median(pull)))) if np.size(pull) else float("nan")
+    return float(MAD_TO_SIGMA * np.median(np.abs(pull - np.median(pull)))) if np.size(pull) else float("nan")
 
 
 def robust_width_error(pull, galaxy) -> float:

@@ -10,6 +10,7 @@ from scipy.stats import rankdata
 
 from mangrove.models.emulator.emulator import BLOCK, Emulator, LinePrediction, predict_table
 from mangrove.models.emulator.line_table import LineTable
+from mangrove.validation.comparison import robust_width
 
 #: What must be reached: gain in Spearman rho over the published networks, content of 68 % intervals, median bias.
 MIN_GAIN, MIN_MEAN_GAIN = 0.007, 0.012
@@ -21,7 +22,6 @@ MIN_JUDGED = 500
 INTERVAL = 0.68
 N_QUARTILE, N_DECILE = 4, 10
 _N_BOOTSTRAP = 400
-_MAD_TO_SIGMA = 1.4826
 
 
 class Evaluation(NamedTuple):
@@ -160,8 +160,7 @@ def paired_gain(measured: np.ndarray, ours: np.ndarray, other: np.ndarray, seed:
 
 def normalised_mad(residual: np.ndarray) -> float:
     """1.4826 times the median absolute deviation of the finite values; NaN without any."""
-    residual = residual[np.isfinite(residual)]
-    return float(_MAD_TO_SIGMA * np.median(np.abs(residual - np.median(residual)))) if residual.size else float("nan")
+    return robust_width(residual[np.isfinite(residual)])
 
 
 def groups(values: np.ndarray, n_group: int) -> np.ndarray:

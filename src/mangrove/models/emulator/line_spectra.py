@@ -9,7 +9,7 @@ from jax.scipy.special import ndtr
 
 from mangrove.errors import ModelError
 from mangrove.models.emulator.emission_lines import LINES, PARTS, rest_wave
-from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, linear_edges
 
 
 def add_lines(
@@ -63,7 +63,7 @@ def add_lines(
     width = jnp.sqrt(width**2 + (1 / (_per_row(resolving_power, lead) * np.float32(SIGMA_TO_FWHM))) ** 2)
     flux = ew[:, of_line] * jnp.asarray(share, jnp.float32)[None, :] * _at(wave, continuum, rest)
 
-    edges = _edges(wave)
+    edges = linear_edges(wave)
     # Relative to each line in float64 first: near the line, float32 is then precise.
     from_line = jnp.asarray(np.log(edges[None, :] / rest[:, None]), jnp.float32)
     share_below = ndtr((from_line[None] - shift[:, None, None]) / width[:, None, None])
@@ -95,9 +95,3 @@ def _at(wave: np.ndarray, continuum: jax.Array, rest: np.ndarray) -> jax.Array:
     inside = (weight >= 0) & (weight <= 1)
     low, high = (jnp.asarray(np.where(inside, w, 0), jnp.float32)[None, :] for w in (1 - weight, weight))
     return continuum[:, right - 1] * low + continuum[:, right] * high
-
-
-def _edges(wave: np.ndarray) -> np.ndarray:
-    """Edges of the pixels, midway between their centres."""
-    middle = 0.5 * (wave[1:] + wave[:-1])
-    return np.concatenate([[2 * wave[0] - middle[0]], middle, [2 * wave[-1] - middle[-1]]])

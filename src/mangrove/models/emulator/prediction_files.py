@@ -123,7 +123,7 @@ def read_continua(path) -> Continua:
         table = _READERS[_format(path)](path)
     except (OSError, ValueError) as error:
         raise CatalogueError(
-            f"{path} is not a readable table ({error}). Its name must end as its format demands: {', '.join(_FORMATS)}."
+            f"{path} is not a readable table ({error}). Its name must end in one of: {', '.join(_FORMATS)}."
         ) from error
     flux = _flux(table, path)
     luminosity = None
@@ -190,8 +190,8 @@ def _read_hdf5(path: Path) -> Table:
             if len(tables) == 1:
                 return Table.read(path, format="hdf5", path=tables[0])
             raise CatalogueError(
-                f"{path} has no dataset {' or '.join(FLUX_COLUMNS)} of shape (galaxies, bins), and not one single table "
-                f"instead; it has {', '.join(f) or 'nothing'}. Rename the dataset of the fluxes."
+                f"{path} has no dataset {' or '.join(FLUX_COLUMNS)} of shape (galaxies, bins), nor a single table "
+                f"in its place; it has {', '.join(f) or 'nothing'}. Rename the dataset of the fluxes."
             )
         columns = {name: _values(f[name]) for name in f if _is_column(f[name], len(flux))}
         table = Table(columns)

@@ -241,7 +241,7 @@ def _check(rows: Rows, settings: TrainSettings, n_device: int) -> None:
         )
     if settings.batch_size % n_device:
         raise TrainingError(
-            f"a batch of {settings.batch_size} cannot be shared out evenly over {n_device} devices: take a batch size that "
+            f"a batch of {settings.batch_size} cannot be divided evenly over {n_device} devices: take a batch size that "
             f"is a multiple of {n_device}, or fewer devices (CUDA_VISIBLE_DEVICES)."
         )
 

@@ -69,7 +69,7 @@ def reason_if_empty(folder: Path) -> str:
     """
     path = Path(folder) / _JSON
     if not path.is_file():
-        raise ModelError(f"{path} is missing: {folder} is no whole model folder. {_REMAKE}")
+        raise ModelError(f"{path} is missing: {folder} is not a complete model folder. {_REMAKE}")
     content = _read_json(path)
     return content["reason"] if content.get("kind") == EMPTY else ""
 
@@ -84,10 +84,10 @@ def load(folder: Path, kind: str) -> ModelFolder:
     """
     for path in (folder / _JSON, folder / _ARRAYS):
         if not path.is_file():
-            raise ModelError(f"{path} is missing: {folder} is no whole model folder. {_REMAKE}")
+            raise ModelError(f"{path} is missing: {folder} is not a complete model folder. {_REMAKE}")
     content = _read_json(folder / _JSON)
     if content.pop("sha256", None) != _text_hash(content):
-        raise ModelError(f"{folder / _JSON} was altered after training (its sha256 does not fit). {_REMAKE}")
+        raise ModelError(f"{folder / _JSON} was altered after training (its sha256 does not match). {_REMAKE}")
     if content["kind"] == EMPTY:
         raise ModelError(f"{folder} holds no model: {content['reason']}.")
     if (content["kind"], content["format"]) != (kind, FORMAT):

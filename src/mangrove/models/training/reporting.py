@@ -1,7 +1,7 @@
 """What a training run tells people: progress bar, metrics file, log. Nothing is computed from any of it.
 
 The module is a leaf of the code hash (:data:`mangrove.codehash.LEAVES`): an edit here retrains nothing. What decides
-something (which epoch is best, when to stop) belongs into :mod:`mangrove.models.training.loop`.
+something (which epoch is best, when to stop) belongs in :mod:`mangrove.models.training.loop`.
 """
 
 import json
@@ -106,7 +106,7 @@ def resumed(epoch: int, call: int) -> None:
 
 def other_machine(environment: Mapping[str, Any]) -> None:
     """Warn that a checkpoint is of another machine."""
-    log.warning("the checkpoint is of another machine (%s): the same bits are not assured", environment)
+    log.warning("the checkpoint is of another machine (%s): results may differ in the last bits", environment)
 
 
 def _whole_lines(lines: list[str]) -> Iterator[dict[str, float]]:

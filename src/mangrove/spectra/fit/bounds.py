@@ -6,5 +6,7 @@ SIGMA_GAS_BOUND = (1.0, 350.0)
 SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
 #: pPXF stops within this part of a bound.
 NEAR_BOUND = 0.999
+#: S/N of the best line above which the gas is detected: its kinematics mean something, and bounds that they reach too.
+GAS_DETECTED = 5.0
 #: Largest E(B-V) of the stars, mag.
 MAX_EBV = 3.0

@@ -55,7 +55,7 @@ def prepare_galaxy(
     wave = extract["wave"]
     transmission = galactic_transmission(wave, ebv)
     spectra = [
-        prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs.get("plateifu", ""), i))
+        prepare(wave, *columns, z, transmission, settings, draw_seed(seed, extract.attrs["plateifu"], i))
         for i, columns in enumerate(zip(*(extract[n] for n in ("flux", "ivar", "mask", "lsf")), strict=True))
     ]
     stars = templates_at(wave, shared_lsf(wave, extract["lsf"]), z, templates, settings)

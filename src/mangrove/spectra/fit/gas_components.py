@@ -10,7 +10,7 @@ import numpy as np
 from mangrove.physics.lines import LineList, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.alternation import Task, solve
-from mangrove.spectra.fit.bounds import NEAR_BOUND, SIGMA_COMPONENT_BOUND
+from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_COMPONENT_BOUND
 from mangrove.spectra.fit.composition import eliminate
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.fit.solution import Solution
@@ -26,8 +26,6 @@ _START_SIGMA = (0.5, 1.0, 2.5)
 #: Dispersions, km/s, from which a broad component starts.
 _START_BROAD = (700.0, 1400.0, 2800.0)
 _LEAST_SIGMA = 20.0
-#: Gas has one component where no line is above so many errors of its amplitude.
-_DETECTED = 5.0
 #: Pixels farther from lines than this, km/s, tell the noise.
 _AWAY = 800.0
 
@@ -136,4 +134,4 @@ def _narrow_first(solution: Solution) -> Solution:
 
 
 def _is_detected(one: Solution) -> bool:
-    return bool(np.any(one.composition.gas * np.linalg.norm(one.problem.gas, axis=0) > _DETECTED))
+    return bool(np.any(one.composition.gas * np.linalg.norm(one.problem.gas, axis=0) > GAS_DETECTED))

@@ -8,7 +8,7 @@ from mangrove.codes import FitStatus
 from mangrove.physics.dust import polynomial_ebv
 from mangrove.physics.photometry import r_band_flux
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.bounds import NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
+from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
 from mangrove.spectra.fit.composition import Composition
 from mangrove.spectra.fit.line_measurements import measured_lines
 from mangrove.spectra.fit.residuals import robust_rms
@@ -21,8 +21,6 @@ from mangrove.spectra.fit.spectrum import shaped_stellar_continuum
 _SIGMA2_STEP = 300.0
 #: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.
 _NEARLY = 1.05
-#: S/N of a line above which gas at its bounds is taken as real, not as noise.
-_DETECTED = 5.0
 
 
 def collect(fit: FittedSpectrum, n_clipped: int, bic_gain: float) -> FitResult:
@@ -44,7 +42,7 @@ def collect(fit: FittedSpectrum, n_clipped: int, bic_gain: float) -> FitResult:
     r_flux, r_flux_err = r_band_flux(
         fit.spectrum.wave, light, fit.spectrum.error * factor, fit.spectrum.good, fit.stellar_continuum
     )
-    detected = bool(np.any(lines["line_flux"] > _DETECTED * lines["line_flux_err"]))
+    detected = bool(np.any(lines["line_flux"] > GAS_DETECTED * lines["line_flux_err"]))
     has_continuum = np.any(populations["weights"] > 0)
     status = _status(fit, kinematics, detected) if has_continuum else FitStatus.NO_STELLAR_CONTINUUM
     return FitResult(

@@ -2,13 +2,15 @@
 
 import numpy as np
 
+from mangrove.physics.constants import MAD_TO_SIGMA
+
 #: Fewest runs of pixels that tell how much their sums scatter.
 _LEAST_RUNS = 8
 
 
 def robust_rms(values) -> float:
     """Standard deviation about zero, from the median absolute value."""
-    return 1.4826 * float(np.median(np.abs(values)))
+    return MAD_TO_SIGMA * float(np.median(np.abs(values)))
 
 
 def scatter_of_sums(residual, use, size: int) -> float:

@@ -6,7 +6,7 @@ import numpy as np
 
 from mangrove.codes import BptClass, FitStatus, LabelFlag, LineShape, LineStatus
 from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_ratios, d_bpt_class
-from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_GAS_BOUND
+from mangrove.spectra.fit.bounds import GAS_DETECTED, MAX_EBV, SIGMA_GAS_BOUND
 from mangrove.spectra.labels.balmer_decrement import gas_ebv
 from mangrove.spectra.labels.d_bpt import d_bpt
 from mangrove.spectra.labels.label import MAX_ERROR, MAX_KINEMATICS_ERROR, Label, flag_where, undetermined, with_flag
@@ -20,8 +20,6 @@ from mangrove.spectra.labels.surface_densities import (
 
 #: Reduced chi2 from which on a fit is poor, as published.
 MAX_CHI2 = 2.0
-#: S/N of the best line above which the kinematics of the gas are measured.
-MIN_GAS_SNR = 5.0
 
 _BALMER = ("Halpha_6565", "Hbeta_4863")
 #: Lines that the labels of the gas use.
@@ -145,7 +143,7 @@ def _dark(status) -> np.ndarray:
 def _faint_gas(fit: Mapping) -> np.ndarray:
     flux, error = fit["line_flux"], fit["line_flux_err"]
     measured = np.any(np.isfinite(flux), axis=1)
-    faint = measured & ~np.any(flux > MIN_GAS_SNR * error, axis=1)
+    faint = measured & ~np.any(flux > GAS_DETECTED * error, axis=1)
     return flag_where(faint, LabelFlag.LOW_SNR) | flag_where(~measured, LabelFlag.LINE_MISSING)
 
 

@@ -35,7 +35,7 @@ class Candidates(NamedTuple):
     norm, snr : ndarray, shape (n,)
         Mean flux in the normalisation band, and signal to noise, of the spectrum.
     split : ndarray of int, shape (n,)
-        Side of the split.
+        Codes of :class:`mangrove.codes.Split`.
     """
 
     galaxy: np.ndarray
