@@ -72,7 +72,7 @@ class FitStatus(Code):
     - NOT_CONVERGED: the fit gave no finite solution
     - VELOCITY_AT_BOUND: velocity at the bound: wrong z, nothing to fit
     - SIGMA_STAR_AT_BOUND: stellar dispersion at its upper bound
-    - SIGMA_BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
+    - SIGMA_BELOW_LSF: dispersion smaller than its LSF correction
     - NO_STELLAR_CONTINUUM: none found, or too faint for a velocity
     - GAS_AT_BOUND: gas at a bound: lines too faint or too broad
     """
@@ -83,7 +83,7 @@ class FitStatus(Code):
     NOT_CONVERGED = 3
     VELOCITY_AT_BOUND = 4
     SIGMA_STAR_AT_BOUND = 5
-    SIGMA_BELOW_LINE_SPREAD = 6
+    SIGMA_BELOW_LSF = 6
     NO_STELLAR_CONTINUUM = 7
     GAS_AT_BOUND = 8
 
@@ -211,7 +211,7 @@ class LabelFlag(Bits):
     - LOW_SNR: undetermined: too faint, or error too large
     - POOR_FIT: reduced chi2 of 2 or more
     - NEGATIVE_DECREMENT: Halpha/Hbeta below 2.86: no dust assumed
-    - BELOW_LINE_SPREAD: dispersion smaller than its LSF correction
+    - BELOW_LSF: dispersion smaller than its LSF correction
     - AT_BOUND: velocity, dispersion or E(B-V) at a bound
     - NOT_STAR_FORMING: the BPT class is not star-forming
     - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
@@ -229,7 +229,7 @@ class LabelFlag(Bits):
     LOW_SNR = 1 << 7
     POOR_FIT = 1 << 8
     NEGATIVE_DECREMENT = 1 << 9
-    BELOW_LINE_SPREAD = 1 << 10
+    BELOW_LSF = 1 << 10
     AT_BOUND = 1 << 11
     # Bit 12 is MapFlag.NO_BAXEL.
     NOT_STAR_FORMING = 1 << 13

@@ -143,8 +143,8 @@ def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
     stars = match_lsf(LIBRARY, STEP, REST, fine)
     result = fit(*spectrum_of(sigma=1.0, stars=stars, line_spread=fine), stars=stars, line_spread=fine)
     assert result.sigma_star_correction > result.sigma_star_fit**2
-    assert result.status == FitStatus.SIGMA_BELOW_LINE_SPREAD
-    assert dispersion_flag([result.status])[0] == LabelFlag.BELOW_LINE_SPREAD
+    assert result.status == FitStatus.SIGMA_BELOW_LSF
+    assert dispersion_flag([result.status])[0] == LabelFlag.BELOW_LSF
     # The value is the library's own excess width, and neither NaN nor imaginary.
     assert result.sigma_star == pytest.approx(np.sqrt(result.sigma_star_correction + result.sigma_star_fit**2))
     # Populations do not suffer.

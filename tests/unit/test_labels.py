@@ -129,10 +129,10 @@ def test_validity_of_the_papers():
 
 
 def test_outcomes_of_the_fit_have_names():
-    names = ("OK", "TOO_FEW_PIXELS", "VELOCITY_AT_BOUND", "NO_STELLAR_CONTINUUM", "SIGMA_BELOW_LINE_SPREAD")
+    names = ("OK", "TOO_FEW_PIXELS", "VELOCITY_AT_BOUND", "NO_STELLAR_CONTINUUM", "SIGMA_BELOW_LSF")
     status = [FitStatus[name] for name in names]
     np.testing.assert_array_equal(fit_flag(status, np.ones(5)), [0, LabelFlag.NO_FIT, LabelFlag.AT_BOUND, 0, 0])
-    expected = [0, 0, 0, LabelFlag.NO_WEIGHTS, LabelFlag.BELOW_LINE_SPREAD]
+    expected = [0, 0, 0, LabelFlag.NO_WEIGHTS, LabelFlag.BELOW_LSF]
     np.testing.assert_array_equal(dispersion_flag(status), expected)
 
 

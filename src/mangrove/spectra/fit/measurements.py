@@ -173,7 +173,7 @@ def _status(fit: FittedSpectrum, kinematics: dict[str, float], detected: bool) -
     if sigma_fit > NEAR_BOUND * SIGMA_STAR_BOUND[1]:
         return FitStatus.SIGMA_STAR_AT_BOUND
     if abs(kinematics["sigma_star_correction"]) > sigma_fit**2:
-        return FitStatus.SIGMA_BELOW_LINE_SPREAD
+        return FitStatus.SIGMA_BELOW_LSF
     # Without lines the kinematics of the gas are noise, which says nothing about the stars.
     if sigma_gas > NEAR_BOUND * SIGMA_GAS_BOUND[1] or gas_at_bound:
         return FitStatus.GAS_AT_BOUND

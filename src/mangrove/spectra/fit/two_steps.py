@@ -12,7 +12,7 @@ from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.spectrum import Spectrum
 
 #: Of a dispersion below the line spread, the broadening of the templates is as good as any.
-_TRUSTED = (FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.SIGMA_BELOW_LINE_SPREAD)
+_TRUSTED = (FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.SIGMA_BELOW_LSF)
 
 
 class GuidedFits(NamedTuple):

@@ -107,14 +107,14 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
 
 
 def dispersion_flag(status) -> np.ndarray:
-    """Flags of sigma_star besides :func:`fit_flag`: BELOW_LINE_SPREAD; NO_WEIGHTS where no stellar continuum constrains it."""
-    return _dark(status) | flag_where(np.equal(status, FitStatus.SIGMA_BELOW_LINE_SPREAD), LabelFlag.BELOW_LINE_SPREAD)
+    """Flags of sigma_star besides :func:`fit_flag`: BELOW_LSF; NO_WEIGHTS where no stellar continuum constrains it."""
+    return _dark(status) | flag_where(np.equal(status, FitStatus.SIGMA_BELOW_LSF), LabelFlag.BELOW_LSF)
 
 
 def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
     """Flags of v_star, sigma_star, v_gas and sigma_gas of every baxel, uint32 bits of LabelFlag, by name.
 
-    Beyond :func:`fit_flag`: NO_WEIGHTS where no stellar continuum tells those of the stars; BELOW_LINE_SPREAD (sigma_star);
+    Beyond :func:`fit_flag`: NO_WEIGHTS where no stellar continuum tells those of the stars; BELOW_LSF (sigma_star);
     LOW_SNR where no line is above 5 sigma (gas) or an error is unknown or above
     :data:`mangrove.spectra.labels.label.MAX_KINEMATICS_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
     LINE_MISSING where there is no line at all.
