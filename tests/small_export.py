@@ -77,8 +77,8 @@ def make_run(folder):
     of_fit = attributes_of("fit", **about, templates="mastar", age_limit=False)
     artefacts.write(fit, "fit", fit_data(), artefacts.provenance(fit, {}, [extract]), of_fit)
     labels = folder / LABELS.path
-    table = merge([galaxy_labels(fit)])
-    artefacts.write(labels, "labels", table, artefacts.provenance(labels, {}, [fit]), {"status": "ok", "reason": ""})
+    table, of_labels = merge([galaxy_labels(fit)]), attributes_of("labels", templates="mastar")
+    artefacts.write(labels, "labels", table, artefacts.provenance(labels, {}, [fit]), of_labels)
     write_sheet(folder / "sheet.tsv", [Galaxy(NAME, "1-1", 0.03, 0.02, 150.0, 20.0, drpver="v3_1_1")])
     export_run(folder, config_of(folder), folder / "export")
 

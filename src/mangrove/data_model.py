@@ -278,6 +278,7 @@ LABELS = Kind(
         "bpt_class": _baxel("1", "class in the BPT diagram where all four lines have S/N above 2", "i1", BptClass),
         "d_bpt_class": _baxel("1", "class by d_bpt where all four lines have S/N above 2", "i1", DBptClass),
     },
+    attributes.LABELS,
 )
 
 LINE_CUBE = Kind(

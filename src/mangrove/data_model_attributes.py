@@ -112,15 +112,20 @@ FIT_SETTINGS = {
     "broad_lines": Attribute("bool", "", "whether the Balmer lines may have a broad component beside them"),
 }
 
+_TEMPLATES = {"templates": Attribute("str", "", "library of stellar populations: mastar, or a path")}
+
 FIT = {
     **_GALAXY,
     **_CUBE,
     **_EBV_GALACTIC,
     "ebv_scale": Attribute("f8", "", "factor on ebv_galactic; the extinction by their product was removed"),
-    "templates": Attribute("str", "", "library of stellar populations: mastar, or a path"),
+    **_TEMPLATES,
     "seed": Attribute("i8", "", "seed of the run, from which the noisy copies of the model are drawn"),
     **FIT_SETTINGS,
 }
+
+#: All fits of a table of labels used one library.
+LABELS = _TEMPLATES
 
 LINE_CUBE = _GALAXY
 

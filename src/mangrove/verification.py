@@ -90,8 +90,6 @@ def against_workflow(run: Path, config: list[Path] | None = None) -> WorkflowCom
 def check_chain(run: Path, inputs_of_labels: Mapping[str, str], extract: Path, extract_hash: str) -> None:
     """Refuse bins that are not those of the labels: labels are made from fits, and fits from extracts.
 
-    Nothing is known of a galaxy whose fit is gone.
-
     Parameters
     ----------
     run : Path
@@ -106,17 +104,22 @@ def check_chain(run: Path, inputs_of_labels: Mapping[str, str], extract: Path, e
     Raises
     ------
     ArtefactError
-        If the fit is not the one of the labels, or the extract not the one of the fit.
+        If the fit is gone or is not the one of the labels, or the extract is not the one of the fit; the text has the
+        command that mends it.
     """
     labels, fit = run / LABELS.path, run / FIT.path.format(plateifu=extract.stem)
     if not fit.is_file():
-        return
+        raise ArtefactError(
+            f"{fit} does not exist, so nothing says whether {labels} belongs to {extract}. {_remake(labels, fit)}"
+        )
     with artefacts.opened(fit, "fit") as f:
         inputs_of_fit, fit_hash = json.loads(f.attrs["inputs"]), str(f.attrs["content_hash"])
     links = (labels, fit, inputs_of_labels, fit_hash), (fit, extract, inputs_of_fit, extract_hash)
     for made, source, recorded, found in links:
-        if recorded.get(os.path.relpath(source, made.parent), found) != found:
-            raise ArtefactError(f"{source} is newer than {made}. Run the workflow again.")
+        expected = recorded.get(os.path.relpath(source, made.parent))
+        if expected != found:
+            how = "without" if expected is None else "from another version of"
+            raise ArtefactError(f"{made} was made {how} {source}. {_remake(labels, made)}")
 
 
 def count_statuses(run: Path) -> Counter:
@@ -142,6 +145,15 @@ def locked_runs(work: Path) -> list[str] | None:
         return None
     lines = (Path(line.strip()).parts for lock in locks for line in lock.read_text(encoding="utf-8").splitlines())
     return sorted({parts[1] for parts in lines if len(parts) > 2 and parts[0] == "results"})
+
+
+def _remake(labels: Path, artefact: Path) -> str:
+    """What remakes an artefact and all between it and the labels, whatever the times of the files are."""
+    return (
+        f"Remake it, and what is made from it, with\n"
+        f"  snakemake {labels} --forcerun {artefact} --cores 8 --configfile configs/YOUR.yaml\n"
+        "where YOUR.yaml is the configuration of the run."
+    )
 
 
 def _check(path: Path) -> list[str]:

@@ -76,8 +76,9 @@ def write_fit(run, name, seed=0):
     """The artefact 'fit' of a galaxy, made from its extract; returns its path."""
     path, extract = (run / KINDS[kind].path.format(plateifu=name) for kind in ("fit", "extract"))
     sizes = dict.fromkeys({dim for spec in KINDS["fit"].fields.values() for dim in spec.dims}, 1)
+    sizes["baxel"] = BINS[name].max() + 1
     prov = artefacts.provenance(path, {}, [extract])
-    artefacts.write(path, "fit", fill("fit", sizes, seed), prov, attributes_of("fit"))
+    artefacts.write(path, "fit", fill("fit", sizes, seed), prov, attributes_of("fit", templates="mastar"))
     return path
 
 
@@ -111,7 +112,7 @@ def write_labels(run, fits):
     )
     path = run / LABELS.path
     prov = artefacts.provenance(path, {}, fits)
-    artefacts.write(path, "labels", data, prov, {"status": "ok", "reason": ""})
+    artefacts.write(path, "labels", data, prov, attributes_of("labels", templates="mastar"))
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +246,15 @@ def test_headers_say_where_the_files_come_from(run):
         assert header["RUN"] == "small" and header["DRPVER"] == "v3_1_1"
         assert header["SCHEMA"] == artefacts.SCHEMA_VERSION
         assert header["LABHASH"] == labels_of(run).content_hash
-        assert "Kroupa" in header["IMF"]
+        assert header["TEMPLATE"] == "mastar" and "Kroupa" in header["IMF"]
+
+
+def test_headers_name_the_library_of_the_fits_not_of_the_configuration(run, tmp_path):
+    other = config_of(run)
+    other.fit.templates = "data/templates/emiles.npz"
+    for path in export_run(run, other, tmp_path, maps=False):
+        header = fits.getheader(path)
+        assert header["TEMPLATE"] == "mastar" and "Kroupa" in header["IMF"]
 
 
 @pytest.mark.parametrize("i", [0, 2])
@@ -307,11 +316,12 @@ def test_maps_can_be_left_out(run, tmp_path):
 def test_run_without_a_baxel(tmp_path, monkeypatch):
     monkeypatch.setitem(BINS, NAMES[0], np.full((2, 2), -1))
     folder = tmp_path / "small"
-    extract = write_extract(folder, NAMES[0])
+    write_extract(folder, NAMES[0])
     one = {"plateifu": 1, "row": 0, "line": len(LINES)}
     data = fill("labels", one, plateifu=NAMES[:1], n_baxel_of_galaxy=[0], line=LINES, galaxy_status=["too_faint"])
-    prov = artefacts.provenance(folder / LABELS.path, {}, [extract])
-    artefacts.write(folder / LABELS.path, "labels", data, prov, {"status": "empty", "reason": "no galaxy has a baxel"})
+    prov = artefacts.provenance(folder / LABELS.path, {}, [write_fit(folder, NAMES[0])])
+    attrs = attributes_of("labels", status="empty", reason="no galaxy has a baxel", templates="mastar")
+    artefacts.write(folder / LABELS.path, "labels", data, prov, attrs)
     write_sheet(folder / "sheet.tsv", GALAXIES[:1])
     files = export_run(folder, config_of(folder), folder / "export")
     assert len(files) == 2
@@ -337,8 +347,8 @@ def test_sheet_that_is_not_the_one_of_the_labels(run, tmp_path):
 @pytest.mark.parametrize(
     ("write", "message"),
     [
-        (write_extract, r"extract/10001-12701.h5 is newer than .*fit/10001-12701.h5. Run the workflow again"),
-        (write_fit, r"fit/10001-12701.h5 is newer than .*labels.h5. Run the workflow again"),
+        (write_extract, r"fit/10001-12701.h5 was made from another version of .*extract/10001-12701.h5"),
+        (write_fit, r"labels.h5 was made from another version of .*fit/10001-12701.h5"),
     ],
 )
 def test_bins_or_fits_made_anew_after_the_labels(tmp_path, write, message):

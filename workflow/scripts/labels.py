@@ -6,7 +6,7 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.spectra.labels.table import galaxy_labels, merge, outcome
+from mangrove.spectra.labels.table import galaxy_labels, merge, outcome, shared_templates
 
 logger = logging.getLogger("mangrove.labels")
 
@@ -19,8 +19,9 @@ def main(inputs, outputs, params, log=None, threads=1):
         logger.info("%d baxels of %d galaxies", data["galaxy"].size, len(galaxies))
         for name in ("log_age_lw", "ebv_gas", "log_ssfr", "d_bpt"):
             logger.info("%s: %d values", name, np.isfinite(data[name]).sum())
+        attrs = outcome(data) | {"templates": shared_templates(galaxies)}
         prov = artefacts.provenance(outputs.labels, dict(params.items()), list(inputs.fits))
-        artefacts.write(outputs.labels, "labels", data, prov, outcome(data))
+        artefacts.write(outputs.labels, "labels", data, prov, attrs)
 
 
 if "snakemake" in globals():

@@ -102,17 +102,13 @@ class Source:
         header["SCHEMA"] = (int(self.file.attrs["schema_version"]), "version of the data model")
         header["LABHASH"] = str(self.file.attrs["content_hash"])
         header["DRPVER"] = (", ".join(versions), "data reduction pipeline")
-        header["TEMPLATE"] = fits_text(self.config.fit.templates)
-        header["IMF"] = fits_text(self._imf())
+        # Of the fits, not of the configuration, which may have changed since.
+        templates = artefacts.attributes(self.file)["templates"]
+        header["TEMPLATE"] = fits_text(templates)
+        header["IMF"] = fits_text(_imf(templates))
         header["COMMENT"] = "LABHASH: content hash of the table of labels (labels.h5)."
         header["COMMENT"] = "IMF: that of templates and masses; star formation is for Kroupa."
         return header
-
-    def _imf(self) -> str:
-        try:
-            return load_library(self.config.fit.templates).imf
-        except TemplateError:
-            return "unknown: the template library of the run is not available"
 
     def _about(self, path: Path) -> dict:
         with artefacts.opened(path, "extract") as f:
@@ -157,6 +153,13 @@ def recorded_config(folder: Path) -> Config:
             "mangrove export RUN --config configs/YOUR.yaml"
         ) from None
     return config_files.validate(values, [path])
+
+
+def _imf(templates: str) -> str:
+    try:
+        return load_library(templates).imf
+    except TemplateError:
+        return "unknown: the template library of the run is not available"
 
 
 def _matched(names: list[str], sheet: Mapping[str, Galaxy], run_config: Config) -> list[Galaxy]:

@@ -106,7 +106,7 @@ class Run:
         Raises
         ------
         ArtefactError
-            If the run has no such galaxy or quantity, or its bins are newer than its labels.
+            If the run has no such galaxy or quantity, or its labels were not made from its bins as they are now.
         """
         wanted = ("row",) if line is None else ("row", "line")
         known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]

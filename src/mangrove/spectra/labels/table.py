@@ -7,6 +7,7 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.data_model import LABEL, LABELS
+from mangrove.errors import ArtefactError
 from mangrove.physics.cosmology import universe_age
 from mangrove.spectra.labels.galaxy_labels import (
     balmer_lines,
@@ -51,7 +52,7 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
     taken = set(artefacts.declared_names("fit")) - {*LABEL, *_OF_GALAXY}
     fitted = [name for name in LABELS.fields if name in taken]
     fit = artefacts.read(fit_path, "fit", [*fitted, *_WEIGHTS, *_TEMPLATES, *_OF_GALAXY])
-    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason")}
+    about = {name: fit.attrs[name] for name in ("plateifu", "mangaid", "z", "status", "reason", "templates")}
     about["spaxel_count"] = fit["spaxel_count"]
     return GalaxyLabels(about, {name: fit[name] for name in fitted} | label_columns(fit))
 
@@ -92,6 +93,25 @@ def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
     shared = {name: galaxies[0].columns[name] for name in ("line", "line_wave")}
     per_baxel = [name for name in galaxies[0].columns if name not in shared]
     return data | shared | {name: np.concatenate([g.columns[name] for g in galaxies]) for name in per_baxel}
+
+
+def shared_templates(galaxies: list[GalaxyLabels]) -> str:
+    """The library of stellar populations that all fits used, as the configuration names it.
+
+    Raises
+    ------
+    ArtefactError
+        If two fits used different ones.
+    """
+    first = galaxies[0].about
+    for about in (galaxy.about for galaxy in galaxies):
+        if about["templates"] != first["templates"]:
+            raise ArtefactError(
+                f"the fits of {first['plateifu']} and {about['plateifu']} used different template libraries, "
+                f"'{first['templates']}' and '{about['templates']}' (fit.templates), and their labels do not belong in "
+                "one table. Fit all galaxies of the run again (snakemake with --forcerun fit)."
+            )
+    return first["templates"]
 
 
 def outcome(data: Mapping) -> dict[str, str]:
