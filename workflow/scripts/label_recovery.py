@@ -2,7 +2,7 @@
 
 from mangrove.logs import rule_log
 from mangrove.report.drawing import save_png
-from mangrove.report.truth import label_figure
+from mangrove.report.label_truth import label_figure
 from mangrove.validation import label_recovery
 from mangrove.validation.tables import log_beyond_limits, write_rows
 
