@@ -136,5 +136,15 @@ def _as_library(name: str, wave, spectra, fwhm) -> SspLibrary:
     """Spectra as a library of one metallicity; what stands for their age is their number."""
     flux = np.array(spectra)[None]
     return SspLibrary(
-        name, wave, flux, 1.0 + np.arange(flux.shape[1]), np.zeros(1), fwhm, None, None, "", "", normalised=True
+        name=name,
+        wave=wave,
+        flux=flux,
+        age=1.0 + np.arange(flux.shape[1]),
+        metallicity=np.zeros(1),
+        fwhm=fwhm,
+        ml_r=None,
+        mass_fraction=None,
+        imf="",
+        isochrones="",
+        normalised=True,
     )

@@ -22,7 +22,7 @@ from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits, shown_values
-from mangrove.report.truth import label_figure
+from mangrove.report.label_truth import label_figure
 from mangrove.spectra.fit import ppxf_fit as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden

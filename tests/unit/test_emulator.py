@@ -23,7 +23,7 @@ from mangrove.models.emulator.emulator import (
 from mangrove.models.emulator.line_table import LineTable
 from mangrove.models.emulator.network import Architecture, LineNetwork
 from mangrove.models.emulator.prepared_table import read_prepared, split_table
-from mangrove.models.emulator.training import EmulatorSettings, train_emulator
+from mangrove.models.emulator.training import EmulatorSettings, scarce_lines, train_emulator, trainable
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
 
@@ -328,6 +328,17 @@ def test_a_table_that_cannot_train_is_refused(tmp_path):
     table.ew[:, 1] = np.nan
     with pytest.raises(TrainingError, match=r"OIII_5008 \(0\)"):
         train_emulator(table, split_table(table), EmulatorSettings(use_luminosity=False), tmp_path, {})
+
+
+def test_lines_that_too_few_training_rows_measure_are_left_out():
+    table = table_of(400)
+    split = split_table(table)
+    table.ew[:, 1] = np.nan
+    table.ew[split.train[:49], 1] = 1.0
+    assert scarce_lines(table.lines, table.take(split.train).measured) == {table.lines[1]: 49}
+    assert trainable(table, split)[0].lines == (table.lines[0], *table.lines[2:])
+    table.ew[split.train[49], 1] = 1.0
+    assert trainable(table, split)[0].lines == table.lines
 
 
 def test_the_split_goes_by_the_hash_of_the_identifier(tmp_path):

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from mangrove.logs import rule_log
 from mangrove.report import run
+from mangrove.validation.tables import write_rows
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -13,8 +12,8 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         timings = run.timing_table(Path(params["benchmarks"]))
         failures = run.failure_table(Path(params["logs"]))
-        pd.DataFrame(timings, columns=run.TimingRow._fields).to_csv(outputs.timings, index=False, float_format="%.2f")
-        pd.DataFrame(failures, columns=run.FailureRow._fields).to_csv(outputs.failures, index=False)
+        write_rows(outputs.timings, timings, run.TimingRow._fields, float_format="%.2f")
+        write_rows(outputs.failures, failures, run.FailureRow._fields)
 
 
 if "snakemake" in globals():

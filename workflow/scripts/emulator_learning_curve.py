@@ -14,7 +14,7 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         place, params = Path(outputs.curve).parent / "learning_checkpoints", dict(params.items())
         curve = run_learning_curve(inputs.table, params, place)
-        write_rows(outputs.table, curve.points, curve.reason)
+        write_rows(outputs.table, curve.points, [curve.reason])
         write_curve(outputs.curve, curve, params, [inputs.table])
         remove(place)
 

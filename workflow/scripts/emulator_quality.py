@@ -19,8 +19,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         prov = artefacts.provenance(outputs.quality, dict(params.items()), files)
         status = {"status": "empty" if found.reason else "ok", "reason": found.reason}
         artefacts.write(outputs.quality, "emulator_quality", found.data, prov, status)
-        write_rows(outputs.table, found.lines, "nothing trained")
-        write_rows(outputs.baselines, found.baselines, "nothing trained")
+        write_rows(outputs.table, found.lines, ["nothing trained"])
+        write_rows(outputs.baselines, found.baselines, ["nothing trained"])
 
 
 if "snakemake" in globals():

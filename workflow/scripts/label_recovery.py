@@ -1,15 +1,10 @@
 """Compare the labels of the simulated survey with its truth."""
 
-import logging
-
-import pandas as pd
-
 from mangrove.logs import rule_log
 from mangrove.report.drawing import save_png
-from mangrove.report.truth import label_figure
+from mangrove.report.label_truth import label_figure
 from mangrove.validation import label_recovery
-
-logger = logging.getLogger("mangrove.label_recovery")
+from mangrove.validation.tables import log_beyond_limits, write_rows
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -18,10 +13,8 @@ def main(inputs, outputs, params, log=None, threads=1):
         galaxies = label_recovery.label_comparisons(inputs.labels, inputs.extracts, inputs.truths)
         pooled = label_recovery.pool_labels(galaxies)
         rows = label_recovery.label_table(pooled)
-        failed = [f"{row.label} (S/N {row.snr_per_pixel})" for row in rows if row.holds == "no"]
-        logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
-        frame = pd.DataFrame(rows, columns=label_recovery.LabelRow._fields)
-        frame.to_csv(outputs.table, index=False, float_format="%.4g")
+        log_beyond_limits(rows, lambda row: f"{row.label} (S/N {row.snr_per_pixel})")
+        write_rows(outputs.table, rows, label_recovery.LabelRow._fields)
         save_png(label_figure(pooled), outputs.figure)
 
 

@@ -8,6 +8,7 @@ from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.report import overview
 from mangrove.report.drawing import save_png
+from mangrove.validation.tables import write_rows
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -22,7 +23,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         save_png(overview.overview_figure(galaxies), outputs.picture)
         status, quality = (pd.read_csv(table) if table else None for table in (inputs.status, inputs.quality))
         rows = overview.run_numbers(pd.read_csv(inputs.timings), status, quality)
-        pd.DataFrame(rows, columns=overview.NumberRow._fields).to_csv(outputs.numbers, index=False)
+        write_rows(outputs.numbers, rows, overview.NumberRow._fields)
         Path(outputs.page).write_text(overview.page(Path(outputs.picture), rows), encoding="utf-8")
 
 

@@ -1,15 +1,10 @@
 """Compare the fits of the simulated survey with its truth."""
 
-import logging
-
-import pandas as pd
-
 from mangrove.logs import rule_log
 from mangrove.report.drawing import save_png
-from mangrove.report.truth import recovery_figure
+from mangrove.report.fit_truth import recovery_figure
 from mangrove.validation import recovery
-
-logger = logging.getLogger("mangrove.recovery")
+from mangrove.validation.tables import log_beyond_limits, write_rows
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -17,9 +12,8 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         pooled = recovery.pool(recovery.comparisons(inputs.extracts, inputs.fits, inputs.truths))
         rows = recovery.recovery_table(pooled)
-        failed = [f"{row.quantity} (S/N {row.snr_per_pixel})" for row in rows if row.holds == "no"]
-        logger.info("beyond the limits: %s", ", ".join(failed) or "nothing")
-        pd.DataFrame(rows, columns=recovery.RecoveryRow._fields).to_csv(outputs.table, index=False, float_format="%.4g")
+        log_beyond_limits(rows, lambda row: f"{row.quantity} (S/N {row.snr_per_pixel})")
+        write_rows(outputs.table, rows, recovery.RecoveryRow._fields)
         save_png(recovery_figure(pooled), outputs.figure)
 
 

@@ -1,11 +1,10 @@
 """Tables and figures of the whole survey."""
 
-import pandas as pd
-
 from mangrove import artefacts
 from mangrove.logs import rule_log
 from mangrove.report import planes, quality, survey, training
 from mangrove.report.drawing import save_png
+from mangrove.validation.tables import write_rows
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -13,9 +12,9 @@ def main(inputs, outputs, params, log=None, threads=1):
     with rule_log(log):
         table = artefacts.read(inputs.labels, "labels", survey.DATASETS)
         rows = survey.status_table(table, inputs.training_spectra, inputs.line_cube_set, params["n_line_cube"])
-        pd.DataFrame(rows, columns=survey.StatusRow._fields).to_csv(outputs.status, index=False)
+        write_rows(outputs.status, rows, survey.StatusRow._fields)
         flags = survey.flag_table(table)
-        pd.DataFrame(flags).to_csv(outputs.label_flags, index=False)
+        write_rows(outputs.label_flags, flags, ())
         save_png(planes.bpt_figure(table), outputs.bpt)
         save_png(planes.planes_figure(table), outputs.planes)
         save_png(quality.quality_figure(table, params["target_snr"]), outputs.quality)

@@ -61,7 +61,14 @@ def _select(flag: str) -> LineList:
     for i, row in enumerate(table):
         if row["strong_partner"]:
             partner[i], ratio[i] = name.index(str(row["strong_partner"])), row["ratio"]
-    return LineList(name, np.array(table["wave"]), label, dap_name, partner, ratio)
+    return LineList(
+        name=name,
+        wave=np.array(table["wave"]),
+        label=label,
+        dap_name=dap_name,
+        partner=partner,
+        ratio=ratio,
+    )
 
 
 @cache

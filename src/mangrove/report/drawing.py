@@ -25,6 +25,13 @@ BARS = {"color": "#4c78a8", "edgecolor": "white", "linewidth": 0.6}
 KMS = "km s$^{-1}$"
 #: Unit of the line fluxes.
 FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
+#: Titles of the kinematics of stars and gas, by their names in the artefact 'fit'.
+KINEMATICS_TITLE = {
+    "v_star": r"stellar velocity $V_*$",
+    "sigma_star": r"stellar dispersion $\sigma_*$",
+    "v_gas": r"gas velocity $V_\mathrm{gas}$",
+    "sigma_gas": r"gas dispersion $\sigma_\mathrm{gas}$",
+}
 #: Interquartile ranges beyond the quartiles within which values set a scale: all, those that no gap parts from these.
 _REACH, _GAP = (2.0, 5.0), 0.5
 _MARGIN = 0.08

@@ -18,6 +18,7 @@ from mangrove.report.drawing import (
     BAD_COLOUR,
     BLUE,
     FLUX_UNIT,
+    KINEMATICS_TITLE,
     KMS,
     bar_beside,
     beyond,
@@ -35,13 +36,6 @@ from mangrove.report.sky_marks import draw_marks
 
 #: Smallest S/N of a line that is shown in a map.
 MAP_SNR = 2.0
-#: Titles of the maps of kinematics.
-KINEMATICS_TITLE = {
-    "v_star": r"stellar velocity $V_*$",
-    "sigma_star": r"stellar dispersion $\sigma_*$",
-    "v_gas": r"gas velocity $V_\mathrm{gas}$",
-    "sigma_gas": r"gas dispersion $\sigma_\mathrm{gas}$",
-}
 
 _UNBINNED_COLOURS = ("#f4f4f4", "#6b6b6b", "#9d9d9d", "#cfcfcf")
 _FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")

@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import FLUX_UNIT, KMS, in_words, new_figure, note
-from mangrove.report.galaxy_panels import KINEMATICS_TITLE
+from mangrove.report.drawing import FLUX_UNIT, KINEMATICS_TITLE, KMS, in_words, new_figure, note
 from mangrove.report.label_style import STYLE, is_shown
 from mangrove.report.line_names import tex
 

@@ -4,7 +4,9 @@ import numpy as np
 
 from mangrove.artefacts import Artefact
 
-#: Datasets of the artefact 'truth' that it needs.
+#: Datasets of the artefact 'extract' that a comparison with the truth needs.
+EXTRACT_DATASETS = ["bin_id", "snr"]
+#: Those of the artefact 'truth'.
 TRUTH_DATASETS = [
     "v_star",
     "sigma_star",

@@ -10,7 +10,7 @@ import numpy as np
 
 from mangrove.models.emulator.emulator import predict_table
 from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
-from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, train_emulator, trainable
+from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, scarce_lines, train_emulator, trainable
 from mangrove.models.training.resumable import work_folder
 from mangrove.validation.emulator_curve import LearningCurve, LearningPoint
 from mangrove.validation.emulator_quality import spearman
@@ -65,7 +65,7 @@ def learning_curve(
     points = []
     for fraction in fractions:
         rows = np.sort(order[: max(1, round(fraction * len(order)))])
-        if table.take(rows).measured.sum(axis=0).min() < MIN_MEASURED:
+        if scarce_lines(table.lines, table.take(rows).measured):
             log.info("fraction %g left out: a line is measured in fewer than %d rows", fraction, MIN_MEASURED)
             continue
         rho, loss = _quality(table, split._replace(train=rows), settings, folder / f"{fraction:g}")

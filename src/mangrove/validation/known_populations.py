@@ -25,6 +25,8 @@ REDSHIFT = 0.03
 LABELS = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_age_mw", "metallicity_mw")
 #: The simulation needs these wavelengths, Angstrom, of a library that is not the embedded one.
 _SIMULATED_RANGE = (3450.0, 8900.0)
+#: S/N of the spectra that the fit can match, and of those that it cannot (their limits are for this one).
+_MATCHED_SNR, _OTHER_SNR = (20.0, 30.0, 60.0), 30.0
 
 
 class Limit(NamedTuple):
@@ -132,6 +134,18 @@ def other_library(snr: float, library: str) -> Case:
         "ebv_star": BiasAndRms(-0.018, 0.024),
     }
     return Case("populations of another library", snr, calzetti, library, limits, measured)
+
+
+def cases(library: str) -> list[Case]:
+    """The cases of a run's table.
+
+    Parameters
+    ----------
+    library : str
+        Of populations that the fit does not know (:func:`mangrove.ssp.loading.load_library`); empty for none.
+    """
+    found = [*map(matched, _MATCHED_SNR), other_dust(_OTHER_SNR)]
+    return [*found, other_library(_OTHER_SNR, library)] if library else found
 
 
 def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[PopulationRow]:

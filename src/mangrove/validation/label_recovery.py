@@ -9,6 +9,7 @@ from mangrove import artefacts
 from mangrove.codes import BptClass, LabelFlag
 from mangrove.data_model import LABEL, LABELS
 from mangrove.physics.bpt import COMPOSITE_WIDTH
+from mangrove.validation.baxel_truth import EXTRACT_DATASETS
 from mangrove.validation.comparison import (
     FAIL_ERRORS,
     TruthComparison,
@@ -18,7 +19,6 @@ from mangrove.validation.comparison import (
     robust_width,
     robust_width_error,
 )
-from mangrove.validation.recovery import EXTRACT_DATASETS
 from mangrove.validation.true_labels import TRUTH_DATASETS, true_labels
 
 #: Rows of the classes: by the curves of the diagram, by d_BPT, and by d_BPT away from the borders of its classes.

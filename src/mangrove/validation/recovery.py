@@ -9,7 +9,7 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.validation.baxel_truth import TRUTH_DATASETS, baxel_truth
+from mangrove.validation.baxel_truth import EXTRACT_DATASETS, TRUTH_DATASETS, baxel_truth
 from mangrove.validation.comparison import (
     FAIL_ERRORS,
     TruthComparison,
@@ -20,8 +20,7 @@ from mangrove.validation.comparison import (
     robust_width_error,
 )
 
-#: Datasets of the artefacts that a comparison needs, beside those of the truth.
-EXTRACT_DATASETS = ["bin_id", "snr"]
+#: Datasets of the artefact 'fit' that a comparison needs.
 FIT_DATASETS = [
     "status",
     *(f"{name}{end}" for name in ("v_star", "sigma_star", "v_gas", "sigma_gas") for end in ("", "_err")),
@@ -84,8 +83,8 @@ def compare(extract: Artefact, fit: Artefact, truth: Artefact) -> dict[str, Trut
     Parameters
     ----------
     extract, fit, truth : Artefact
-        Of one galaxy, with at least :data:`EXTRACT_DATASETS`, :data:`FIT_DATASETS` and
-        :data:`mangrove.validation.baxel_truth.TRUTH_DATASETS`.
+        Of one galaxy, with at least :data:`FIT_DATASETS` and, of :mod:`mangrove.validation.baxel_truth`,
+        ``EXTRACT_DATASETS`` and ``TRUTH_DATASETS``.
     """
     true, names = baxel_truth(extract, truth), fit_lines().name
     snr, ok = extract["snr"], fit["status"] == FitStatus.OK

@@ -1,11 +1,32 @@
-"""Tables (CSV) of judgements."""
+"""Tables (CSV) of rows, and what a log says of rows that break their limits."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pandas as pd
 
+log = logging.getLogger(__name__)
 
-def write_rows(path, rows: Sequence, otherwise: str) -> None:
-    """Write rows (named tuples or mappings) as a table; without any, a table whose one column says why."""
-    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=[otherwise])
-    frame.to_csv(path, index=False, float_format="%.4g")
+Row = TypeVar("Row")
+
+
+def write_rows(path, rows: Sequence, empty: Sequence[str], float_format: str = "%.4g") -> None:
+    """Write rows (named tuples or mappings) as a table.
+
+    Parameters
+    ----------
+    path : path-like
+    rows : sequence
+    empty : sequence of str
+        Columns of the table where there is no row: the fields of one, or a single column that says why.
+    float_format : str
+    """
+    frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(empty))
+    frame.to_csv(path, index=False, float_format=float_format)
+
+
+def log_beyond_limits(rows: Sequence[Row], name: Callable[[Row], str]) -> None:
+    """Name in the log the rows that break their limits (``holds`` is "no")."""
+    failed = [name(row) for row in rows if row.holds == "no"]
+    log.info("beyond the limits: %s", ", ".join(failed) or "nothing")

@@ -100,12 +100,25 @@ def trainable(table: LineTable, split: SplitRows) -> tuple[LineTable, str]:
 
     Too little to train on and to judge by, that is: without any line, or without a galaxy for validation or test.
     """
-    counts = table.take(split.train).measured.sum(axis=0)
-    lines = [line for line, n in zip(table.lines, counts, strict=True) if n >= MIN_MEASURED]
+    scarce = scarce_lines(table.lines, table.take(split.train).measured)
+    lines = [line for line in table.lines if line not in scarce]
     if not lines:
         return table.with_lines([]), f"no line is measured in {MIN_MEASURED} training rows"
     empty = [name for name in ("validation", "test") if not getattr(split, name).size]
     return table.with_lines(lines), f"no galaxy for {' and '.join(empty)}" if empty else ""
+
+
+def scarce_lines(lines: Sequence[str], measured: np.ndarray) -> dict[str, int]:
+    """Lines that too few training rows measure (:data:`MIN_MEASURED`), with their number of rows.
+
+    Parameters
+    ----------
+    lines : sequence of str, length n_line
+    measured : ndarray of bool, shape (n_train, n_line)
+        See :attr:`mangrove.models.emulator.line_table.LineTable.measured`.
+    """
+    counts = zip(lines, measured.sum(axis=0).tolist(), strict=True)
+    return {line: n for line, n in counts if n < MIN_MEASURED}
 
 
 def train_emulator(
@@ -255,7 +268,7 @@ def _blocks(arrays: Mapping[str, np.ndarray]):
 
 
 def _demand_measured(lines: Sequence[str], measured: np.ndarray) -> None:
-    few = [f"{line} ({n})" for line, n in zip(lines, measured.sum(axis=0), strict=True) if n < MIN_MEASURED]
+    few = [f"{line} ({n})" for line, n in scarce_lines(lines, measured).items()]
     if few:
         raise TrainingError(
             f"fewer than {MIN_MEASURED} training rows measure the line(s) {', '.join(few)}: leave them out of the table with "

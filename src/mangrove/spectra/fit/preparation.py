@@ -27,7 +27,14 @@ def prepare(wave, flux, ivar, mask, lsf, z: float, transmission, settings: FitSe
     values, error, good = corrected(*fitted, settings.sky_half_width)
     # pPXF wants a finite, positive error everywhere; masked pixels do not count.
     error[~good] = error[good].max() if good.any() else 1.0
-    return Spectrum(rest[use], values, error, good, fill_lsf(wave, lsf)[use] / (1.0 + z), seed)
+    return Spectrum(
+        wave=rest[use],
+        flux=values,
+        error=error,
+        good=good,
+        lsf_sigma=fill_lsf(wave, lsf)[use] / (1.0 + z),
+        seed=seed,
+    )
 
 
 def fill_lsf(wave, lsf) -> np.ndarray:

@@ -115,6 +115,14 @@ def _galaxy(path, galaxy: int, params: Mapping, grid) -> tuple[rest_frame.RestSp
     rest = rest_frame.rest_spectra(wave, flux, good, snr, about["z"], params)
     low, high = rest_frame.extremes(grid, rest)
     split = split_of(about["mangaid"], params["seed"], params["validation_fraction"], params["test_fraction"])
-    key = np.array([hash_fraction(f"{about['plateifu']}:{i}") for i in range(snr.size)])
-    of_galaxy = np.full(snr.size, galaxy), np.arange(snr.size), key
-    return rest, Candidates(*of_galaxy, rest.cut, low, high, rest.norm, snr, np.full(snr.size, split))
+    return rest, Candidates(
+        galaxy=np.full(snr.size, galaxy),
+        baxel=np.arange(snr.size),
+        key=np.array([hash_fraction(f"{about['plateifu']}:{i}") for i in range(snr.size)]),
+        cut=rest.cut,
+        low=low,
+        high=high,
+        norm=rest.norm,
+        snr=snr,
+        split=np.full(snr.size, split),
+    )
