@@ -20,6 +20,7 @@ from mangrove import codehash
 from mangrove.errors import ModelError, TrainingError
 from mangrove.models.training import model_folder
 from mangrove.models.training.loop import TrainSettings, train
+from mangrove.models.training.metrics import read_metrics
 from mangrove.models.training.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 
 SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
@@ -186,6 +187,15 @@ def test_the_best_epoch_is_kept_or_the_last(tmp_path, keep_best, epochs):
     kept = run(tmp_path / "kept", settings, validation=validation)
     assert int(np.argmin([row["validation_loss"] for row in kept.history])) == 0
     assert bits(kept) == bits(run(tmp_path / "alone", TrainSettings(epochs=epochs, **plan)))
+
+
+def test_metrics_end_before_half_a_line(tmp_path):
+    """A kill may cut the last line; an empty file is that of a run that trained nothing."""
+    path = tmp_path / "metrics.jsonl"
+    path.write_text('{"epoch": 0, "loss": 1.5}\n{"epoch": 1, "loss": 1.25}\n{"epoch": 2, "lo')
+    assert read_metrics(path) == [{"epoch": 0, "loss": 1.5}, {"epoch": 1, "loss": 1.25}]
+    path.write_text("")
+    assert read_metrics(path) == []
 
 
 @pytest.mark.parametrize(("module", "counts"), [("reporting", False), ("loop", True), ("steps", True)])

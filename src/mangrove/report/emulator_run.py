@@ -1,6 +1,5 @@
 """All figures of a run's emulator, from what its rules wrote."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from matplotlib.figure import Figure
 from mangrove.analysis.input_map import InputMap, read_map
 from mangrove.models.emulator.emulator import Emulator, load
 from mangrove.models.emulator.line_table import StoredTable, read_stored
+from mangrove.models.training.metrics import read_metrics
 from mangrove.report import emulator as figures
 from mangrove.report.drawing import new_figure, note
 from mangrove.report.emulator_calibration import calibration_figure
@@ -70,7 +70,7 @@ def run_figures(paths, seed: int, keep_best: bool) -> dict[str, Callable[[], Fig
         model=load(Path(paths.description).parent),
         stored=read_stored(paths.table),
         judged=judged,
-        history=[json.loads(line) for line in Path(paths.metrics).read_text(encoding="utf-8").splitlines()],
+        history=read_metrics(Path(paths.metrics)),
         points=read_curve(paths.learning).points,
         inputs=read_map(paths.embedding),
     )

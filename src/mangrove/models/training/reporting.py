@@ -7,7 +7,7 @@ something (which epoch is best, when to stop) belongs in :mod:`mangrove.models.t
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mangrove.errors import TrainingError
+from mangrove.models.training.metrics import read_metrics
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +39,8 @@ class Reporter:
 
     def __init__(self, folder: Path, first_epoch: int) -> None:
         self._folder, self._path = folder, folder / "metrics.jsonl"
-        old = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
-        self.history = [row for row in _whole_lines(old) if row["epoch"] < first_epoch]
+        old = read_metrics(self._path) if self._path.exists() else []
+        self.history = [row for row in old if row["epoch"] < first_epoch]
         self._path.write_text("".join(json.dumps(row) + "\n" for row in self.history), encoding="utf-8")
         self._started = time.perf_counter()
 
@@ -107,12 +108,3 @@ def resumed(epoch: int, call: int) -> None:
 def other_machine(environment: Mapping[str, Any]) -> None:
     """Warn that a checkpoint is of another machine."""
     log.warning("the checkpoint is of another machine (%s): results may differ in the last bits", environment)
-
-
-def _whole_lines(lines: list[str]) -> Iterator[dict[str, float]]:
-    for line in lines:
-        try:
-            yield json.loads(line)
-        except json.JSONDecodeError:
-            # A killed run may leave half a line; the resumed run rewrites it.
-            return
