@@ -83,7 +83,7 @@ def load(name: str) -> list[Problem]:
             continue
         columns = cube.flux[:, 0, 0], cube.ivar[:, 0, 0], ~cube.good[:, 0, 0], cube.lsf
         data = {k: [c] for k, c in zip(("flux", "ivar", "mask", "lsf"), columns, strict=True)}
-        extract = Artefact("extract", data | {"wave": cube.wave}, {}, "")
+        extract = Artefact("extract", data | {"wave": cube.wave}, {"plateifu": ""}, "")
         galaxy, (spectrum,) = prepare_galaxy(extract, z, 0.0, name, SETTINGS)
         library = younger_than(load_library(name), universe_age(z))
         problems.append(Problem(galaxy, spectrum, template_table(library)))

@@ -57,7 +57,7 @@ def library(real_data):
 def galaxy_of(wave, flux, ivar, mask, lsf, z, name, settings=SETTINGS):
     """What :func:`fit_spectrum` needs of one spectrum."""
     data = {"wave": wave, "flux": [flux], "ivar": [ivar], "mask": [mask], "lsf": [lsf]}
-    galaxy, (spectrum,) = prepare_galaxy(Artefact("extract", data, {}, ""), z, 0.0, name, settings)
+    galaxy, (spectrum,) = prepare_galaxy(Artefact("extract", data, {"plateifu": ""}, ""), z, 0.0, name, settings)
     return galaxy, spectrum
 
 

@@ -37,7 +37,9 @@ def blueberry(real_data):
 
     def fit(**changes):
         settings = FitSettings(**changes)
-        galaxy, (spectrum,) = prepare_galaxy(Artefact("extract", data, {}, ""), 0.0472323, 0.0, "mastar", settings)
+        galaxy, (spectrum,) = prepare_galaxy(
+            Artefact("extract", data, {"plateifu": ""}, ""), 0.0472323, 0.0, "mastar", settings
+        )
         return fit_spectrum(spectrum, *galaxy)
 
     return fit

@@ -85,7 +85,7 @@ def test_redshift_from_the_gas(folder):
 
 def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
     whole = coadd(cube, np.zeros(cube.foreground.shape, int), "none")
-    extract = artefacts.Artefact("extract", {"wave": cube.wave, **whole._asdict()}, {}, "")
+    extract = artefacts.Artefact("extract", {"wave": cube.wave, **whole._asdict()}, {"plateifu": ""}, "")
     settings = FitSettings(rest_range=tuple(run.fit.rest_range), rescale_noise=True)
     prepared, spectra = prepare_galaxy(extract, galaxy.z, 0.0, "mastar", settings)
     result = fit_spectrum(spectra[0], *prepared)

@@ -70,7 +70,7 @@ def measured(name, seed, folder):
     baxels = coadd(cube, bins, "manga")
     snr = baxel_snr(cube.wave, baxels, [5600, 6750])
     data = {"wave": cube.wave, "bin_id": bins, "snr": snr, **baxels._asdict()}
-    extract = Artefact("extract", data, {}, "")
+    extract = Artefact("extract", data, {"plateifu": ""}, "")
     prepared, spectra = prepare_galaxy(extract, galaxy.redshift, galaxy.ebv_galactic, "mastar", FitSettings())
     bright = np.flatnonzero(snr > 20)
     extract = Artefact("extract", data | {"snr": snr[bright], "bin_id": renumbered(bins, bright)}, {}, "")

@@ -213,7 +213,7 @@ def test_the_number_of_processes_changes_nothing():
         "mask": np.zeros((3, WAVE.size)),
         "lsf": np.tile(LSF, (3, 1)),
     }
-    extract = Artefact("extract", data, {}, "")
+    extract = Artefact("extract", data, {"plateifu": ""}, "")
     galaxy, spectra = prepare_galaxy(extract, Z, 0.0, "mastar", SETTINGS)
     one, two = (as_columns(fit_all(galaxy, spectra, n), galaxy, np.zeros(3)) for n in (1, 2))
     for name, values in one.items():
@@ -236,7 +236,7 @@ def test_galactic_extinction_is_removed():
             "mask": [np.zeros(WAVE.size)],
             "lsf": [LSF],
         },
-        {},
+        {"plateifu": ""},
         "",
     )
     galaxy, spectra = prepare_galaxy(extract, Z, 0.3, "mastar", SETTINGS)
