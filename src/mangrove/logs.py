@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from mangrove.errors import MangroveError
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 
@@ -42,7 +42,7 @@ def rule_log(path: str | None):
         handler.close()
 
 
-def progress(results: Iterable[T], total: int, what: str, unit: str) -> Iterator[T]:
+def progress(results: Iterable[_T], total: int, what: str, unit: str) -> Iterator[_T]:
     """The results as they come, with a bar on a terminal and a line in the log at every tenth of them.
 
     Parameters

@@ -53,7 +53,7 @@ class RecoveryRow(NamedTuple):
 
     The median offset is in ``unit``; means and widths are those of the pulls. Their errors come from the scatter
     between galaxies, as neighbouring baxels share noise. ``holds``: yes, within the limits; no, beyond one by more
-    than :data:`FAIL_ERRORS` errors; "within its error", between the two; "too few" baxels.
+    than :data:`mangrove.validation.comparison.FAIL_ERRORS` errors; "within its error", between the two; "too few" baxels.
     """
 
     quantity: str

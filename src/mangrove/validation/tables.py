@@ -8,7 +8,7 @@ import pandas as pd
 
 log = logging.getLogger(__name__)
 
-Row = TypeVar("Row")
+_Row = TypeVar("_Row")
 
 
 def write_rows(path, rows: Sequence, empty: Sequence[str], float_format: str = "%.4g") -> None:
@@ -26,7 +26,7 @@ def write_rows(path, rows: Sequence, empty: Sequence[str], float_format: str = "
     frame.to_csv(path, index=False, float_format=float_format)
 
 
-def log_beyond_limits(rows: Sequence[Row], name: Callable[[Row], str]) -> None:
+def log_beyond_limits(rows: Sequence[_Row], name: Callable[[_Row], str]) -> None:
     """Name in the log the rows that break their limits (``holds`` is "no")."""
     failed = [name(row) for row in rows if row.holds == "no"]
     log.info("beyond the limits: %s", ", ".join(failed) or "nothing")
