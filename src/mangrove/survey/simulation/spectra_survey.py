@@ -66,54 +66,57 @@ def _is_repeat(plate: int, ifu: int) -> bool:
 
 
 def _early_galaxy(rng, galaxy: SimulatedGalaxy) -> SimulatedGalaxy:
-    """Old stars, with an intermediate population in some, and little dust."""
-    metallicity = rng.uniform(-0.5, 0.25)
-    old, middle = rng.uniform(9.75, 10.08), rng.uniform(9.1, 9.75)
+    """Old, metal-rich stars with an intermediate population in some, and little dust."""
+    metallicity = rng.normal(0.05, 0.1)
+    old, middle = rng.uniform(9.85, 10.05), rng.uniform(9.3, 9.7)
     share = rng.uniform(0.0, 0.6)
-    age_gradient, metallicity_gradient = rng.uniform(-0.15, 0.05), rng.uniform(-0.3, 0.0)
+    metallicity_gradient = rng.uniform(-0.25, -0.05)
     populations = tuple(
-        Population(part, fraction, age, age_gradient, metallicity + offset, metallicity_gradient)
+        Population(part, fraction, age, rng.uniform(-0.1, 0.0), metallicity + offset, metallicity_gradient)
         for part, fraction, age, offset in (
             ("bulge", 1.0 - 0.5 * share, old, 0.05),
             ("bulge", 0.5 * share, middle, 0.1),
-            ("disc", 1.0 - share, old - 0.1, 0.0),
+            ("disc", 1.0 - share, old, 0.0),
             ("disc", share, middle, 0.05),
         )
     )
-    nuclear = rng.uniform(1.0, 4.0) if galaxy.kind == "liner" else 10 ** rng.uniform(-1.3, -0.2)
     return replace(
         galaxy,
         populations=populations,
-        ebv_centre=rng.uniform(0.0, 0.25),
-        ebv_gradient=rng.uniform(-0.1, 0.02),
-        ew_nuclear=nuclear,
+        ebv_centre=rng.uniform(0.0, 0.15),
+        ebv_gradient=rng.uniform(-0.08, 0.0),
+        ew_nuclear=rng.uniform(1.0, 4.0) if galaxy.kind == "liner" else 10 ** rng.uniform(-1.0, -0.3),
         oxygen=_oxygen(rng, metallicity),
         oxygen_gradient=0.5 * metallicity_gradient,
     )
 
 
 def _late_galaxy(rng, galaxy: SimulatedGalaxy) -> SimulatedGalaxy:
-    """A disc whose young stars give from a hundredth to most of its light."""
-    young_light = 10 ** rng.uniform(-2.0, -0.15)
-    metallicity = rng.uniform(-0.9, 0.2)
-    old, middle, young = rng.uniform(9.6, 10.05), rng.uniform(8.6, 9.5), rng.uniform(6.8, 8.2)
-    middle_light = rng.uniform(0.2, 0.7) * (1.0 - young_light)
-    age_gradient, metallicity_gradient = rng.uniform(-0.4, 0.1), rng.uniform(-0.3, 0.0)
+    """A disc whose young stars give from a hundredth to most of its light.
+
+    The more they give, the younger and brighter is the intermediate population too, as in a history of star formation
+    without breaks, and the poorer in metals are all.
+    """
+    activity = rng.uniform(0.0, 1.0)
+    young_light = 10 ** (-2.0 + 1.8 * activity)
+    middle_light = (0.25 + 0.5 * activity) * (1.0 - young_light)
+    middle = 9.5 - 0.6 * activity + rng.normal(0.0, 0.07)
+    metallicity = 0.05 - 0.55 * activity + rng.normal(0.0, 0.12)
+    age_gradient, metallicity_gradient = rng.uniform(-0.2, 0.0), rng.uniform(-0.2, 0.0)
     table = (
-        ("bulge", 0.7, rng.uniform(9.7, 10.05), -0.05, metallicity + 0.05),
-        ("bulge", 0.3, rng.uniform(9.0, 9.7), -0.1, metallicity + 0.1),
-        ("disc", 1.0 - young_light - middle_light, old, age_gradient, metallicity),
+        ("bulge", 0.7, rng.uniform(9.85, 10.05), -0.05, metallicity + 0.05),
+        ("bulge", 0.3, middle + 0.2, -0.1, metallicity + 0.1),
+        ("disc", 1.0 - young_light - middle_light, rng.uniform(9.8, 10.0), age_gradient, metallicity),
         ("disc", middle_light, middle, age_gradient, metallicity + 0.05),
-        ("disc", young_light, young, age_gradient, metallicity + 0.1),
+        ("disc", young_light, rng.uniform(6.9, 7.8), age_gradient, metallicity + 0.1),
     )
-    ew_halpha = young_light * 10 ** rng.normal(_LOG_EW_OF_YOUNG, _EW_SCATTER)
     return replace(
         galaxy,
         bulge_fraction=rng.uniform(0.02, 0.4),
         populations=tuple(Population(*row, metallicity_gradient) for row in table),
-        ebv_centre=rng.uniform(0.02, 0.65),
+        ebv_centre=rng.uniform(0.02, 0.6),
         ebv_gradient=rng.uniform(-0.2, 0.0),
-        ew_halpha=ew_halpha,
+        ew_halpha=young_light * 10 ** rng.normal(_LOG_EW_OF_YOUNG, _EW_SCATTER),
         oxygen=_oxygen(rng, metallicity),
         oxygen_gradient=0.5 * metallicity_gradient,
     )
