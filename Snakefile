@@ -12,7 +12,17 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/survey.smk"
+
+
+if WITHOUT_CUBES:
+
+    include: "rules/simulated_spectra.smk"
+
+else:
+
+    include: "rules/survey.smk"
+
+
 include: "rules/spectra.smk"
 include: "rules/emulator.smk"
 include: "rules/report.smk"
