@@ -21,6 +21,7 @@ if WITHOUT_CUBES:
 else:
 
     include: "rules/survey.smk"
+    include: "rules/extract.smk"
 
 
 include: "rules/spectra.smk"
