@@ -25,6 +25,7 @@ else:
 
 
 include: "rules/spectra.smk"
+include: "rules/desom.smk"
 include: "rules/emulator.smk"
 include: "rules/report.smk"
 
