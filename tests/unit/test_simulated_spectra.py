@@ -7,9 +7,13 @@ import pytest
 from scipy.stats import kstest
 
 from mangrove import artefacts
+from mangrove.codes import TrainingCut
+from mangrove.config import Config
 from mangrove.errors import SampleError
 from mangrove.physics.cosmology import universe_age
+from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import fit_lines
+from mangrove.physics.wavelengths import log_grid
 from mangrove.spectra.binning.coadd import Baxels, baxel_snr
 from mangrove.spectra.binning.extraction import elliptical_radius
 from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
@@ -17,6 +21,8 @@ from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.galaxy_labels import baxel_labels
 from mangrove.spectra.labels.populations import template_table
 from mangrove.spectra.linecubes.line_cube import line_cube
+from mangrove.spectra.observed import corrected
+from mangrove.spectra.training.rest_frame import rest_spectra
 from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.simulation.baxels import SNR_OF_BAXELS, simulate_baxels
@@ -26,6 +32,7 @@ from mangrove.survey.simulation.noiseless import noiseless_spectra
 from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
 from mangrove.survey.target import Target
 from mangrove.validation.baxel_truth import baxel_truth
+from mangrove.validation.noiseless_rows import noiseless_rows
 from mangrove.validation.true_labels import true_labels
 
 SEED, N = 1, 30
@@ -184,6 +191,25 @@ def test_truth_of_baxels_is_that_of_the_simulated_spectra(written, mastar):
 def test_there_is_no_line_cube(written):
     data, attrs = line_cube(written[0], 8)
     assert attrs["status"] == "all_masked" and not data["valid"].any()
+
+
+def test_rows_of_the_training_spectra_differ_from_the_noiseless_by_their_noise(written):
+    extract, _ = written
+    params = Config().training_spectra.model_dump() | {"ebv_scale": 1.0}
+    transmission = galactic_transmission(WAVE, extract.attrs["ebv_galactic"])
+    found = corrected(*(extract[name] for name in ("wave", "flux", "ivar", "mask")), transmission, 8.0)
+    rest = rest_spectra(WAVE, found.flux, found.good, extract["snr"], extract.attrs["z"], params)
+    baxel = np.flatnonzero(rest.cut == TrainingCut.KEPT)[::3]
+    clean = noiseless_rows(extract, baxel, rest.norm[baxel], SEED, params)
+    assert clean.shape == (baxel.size, 4544) and clean.dtype == np.float32
+    wave = log_grid(*params["rest_range"], params["n_wave"])
+    quiet = (wave > 5400) & (wave < 5800)
+    noise = np.where(rest.mask[baxel], np.nan, rest.flux[baxel] - clean)[:, quiet]
+    level = np.median(clean[:, quiet], axis=1)
+    # Bins of the common grid are about as wide as pixels; noise averages over the pixels that a bin shares.
+    scatter = np.nanstd(noise, axis=1) / level * extract["snr"][baxel]
+    assert np.all((scatter > 0.6) & (scatter < 1.2))
+    assert np.all(abs(np.nanmean(noise, axis=1)) < 0.01 * level)
 
 
 def test_the_fit_recovers_age_and_dust(written):
