@@ -14,6 +14,7 @@ configfile: "config.yaml"
 include: "rules/common.smk"
 include: "rules/survey.smk"
 include: "rules/spectra.smk"
+include: "rules/desom.smk"
 include: "rules/emulator.smk"
 include: "rules/report.smk"
 

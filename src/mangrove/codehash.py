@@ -14,8 +14,16 @@ from mangrove.resources import resource
 LEAVES = frozenset(
     f"mangrove.{m}"
     for m in (
-        *("artefacts", "data_model", "data_model_attributes", "logs", "errors"),
-        *("config", "config_values", "config_files", "moved_keys"),
+        *(
+            "artefacts",
+            "data_model",
+            "data_model_attributes",
+            "data_model_desom",
+            "data_model_fields",
+            "logs",
+            "errors",
+        ),
+        *("config", "config_maps", "config_values", "config_files", "moved_keys"),
         # What training tells people; nothing is computed from it.
         "models.training.reporting",
     )

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mangrove.config_maps import DesomSection, GalaxyMapSection, SomSection
 from mangrove.config_values import MAX_SEED, RUN_NAME, Address, LocalPath, Range, Section, conflict
 
 
@@ -323,6 +324,9 @@ class Config(Section):
     fit: Fit = Fit()
     training_spectra: TrainingSpectra = TrainingSpectra()
     line_cube: LineCube = LineCube()
+    som: SomSection = SomSection()
+    desom: DesomSection = DesomSection()
+    galaxy_map: GalaxyMapSection = GalaxyMapSection()
     emulator: EmulatorSection = EmulatorSection()
     report: Report = Report()
 

@@ -7,7 +7,7 @@ dimension is that dimension's coordinate, by which xarray selects: ``sel(line="H
 give the length ``n_wave`` is the dimension ``wave``; ``(ny, nx)`` are ``spaxel_y`` and ``spaxel_x``.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from mangrove import data_model_attributes as attributes
 from mangrove.codes import (
@@ -23,41 +23,16 @@ from mangrove.codes import (
     Split,
     TrainingCut,
 )
-from mangrove.data_model_attributes import Attribute
+from mangrove.data_model_desom import DESOM_KINDS
+from mangrove.data_model_fields import Field, Kind
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
 LINE_FLUX = "1e-17 erg s-1 cm-2 spaxel-1"
 KMS = "km s-1"
-
-
-@dataclass(frozen=True)
-class Field:
-    """One dataset: dims in order, NumPy type ('str' for text), unit, meaning, codes of its values, packed by gzip or not."""
-
-    dims: tuple[str, ...]
-    dtype: str
-    unit: str
-    meaning: str
-    codes: Enumeration | None = None
-    packed: bool = False
-    optional: bool = False
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One kind of artefact: where it lies in a run, what it is, its datasets, and the attributes of its own.
-
-    All kinds have those of :data:`mangrove.data_model_attributes.PROVENANCE` and ``OUTCOME`` besides.
-    """
-
-    path: str
-    description: str
-    fields: dict[str, Field]
-    attributes: dict[str, Attribute] = field(default_factory=dict)
 
 
 _SPAXEL_COUNT = f"spaxels by status: {', '.join(status.word for status in SpaxelStatus)}"
@@ -296,7 +271,7 @@ LINE_CUBE = Kind(
 
 TRAINING_SPECTRA = Kind(
     "spectra/training_spectra.h5",
-    "Normalised rest-frame spectra of all baxels that pass the cuts, rows in hashed order; the cuts of the others.",
+    "Normalised rest-frame spectra: first all that pass the cuts, in hashed order, then the others that can be normalised.",
     {
         "wave": Field(("wave",), "f8", "Angstrom", "rest wavelength, vacuum, log-linear"),
         "flux": Field(_SPECTRA, "f4", "1", "flux over its mean in the normalisation band; masked bins interpolated"),
@@ -306,6 +281,14 @@ TRAINING_SPECTRA = Kind(
         "galaxy": _baxel("1", "index of the galaxy in plateifu", "i4"),
         "baxel": _baxel("1", "index of the baxel in its galaxy", "i4"),
         "split": _baxel("1", "split, by galaxy", "i1", Split),
+        "cut": _baxel("1", "the cut that keeps it out of the training, kept ones first", "i1", TrainingCut),
+        "radius_re": _baxel("1", "elliptical radius of the baxel in effective radii; NaN if R_e is unknown"),
+        "lsf": Field(
+            ("wave",),
+            "f4",
+            "Angstrom",
+            "mean line spread (Gaussian sigma, rest frame) of the kept spectra; NaN without any",
+        ),
         "plateifu": Field(("plateifu",), "str", "1", "galaxies, in the order of the sample sheet"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "candidate_galaxy": Field(("candidate",), "i4", "1", "index of the galaxy of each baxel before the cuts"),
@@ -470,4 +453,5 @@ KINDS: dict[str, Kind] = {
     "emulator_quality": EMULATOR_QUALITY,
     "emulator_learning_curve": EMULATOR_LEARNING_CURVE,
     "emulator_embedding": EMULATOR_EMBEDDING,
+    **DESOM_KINDS,
 }

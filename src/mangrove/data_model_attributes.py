@@ -132,3 +132,29 @@ LINE_CUBE = _GALAXY
 TRAINING_SPECTRA = {
     "norm_band": Attribute("f8", "Angstrom", "band, rest frame, in which the mean of the unmasked flux is 1", (2,)),
 }
+
+#: The grid of a self-organising map.
+NODE_GRID = {
+    "rows": Attribute("i8", "", "rows of the map; node k lies in row k // columns"),
+    "columns": Attribute("i8", "", "columns of the map"),
+}
+
+#: Measures of a map, on the test set (docs/desom.md has the definitions).
+MAP_QUALITY = {
+    "quantisation_error": Attribute("f8", "", "mean distance of the latents from their best-matching units"),
+    "topographic_error_8": Attribute(
+        "f8", "", "fraction whose two best nodes are not among the 8 neighbours of one another"
+    ),
+    "topographic_error_4": Attribute("f8", "", "the same with 4 neighbours"),
+    "trustworthiness": Attribute(
+        "f8", "", "whether neighbours on the map are neighbours in the latent space; 1 is best"
+    ),
+    "neighbourhood_preservation": Attribute(
+        "f8", "", "whether neighbours in the latent space are so on the map; 1 is best"
+    ),
+    "occupation_entropy": Attribute(
+        "f8", "", "entropy of the training set over the nodes, over that of an even spread"
+    ),
+    "n_empty": Attribute("i8", "", "nodes without a member of the training set"),
+    "mse": Attribute("f8", "", "mean square error of the reconstruction, unmasked values"),
+}
