@@ -1,0 +1,57 @@
+"""A small map of spectra: extracts of six galaxies, their training spectra, an untrained model on them."""
+
+import numpy as np
+from small_extract import params_of_training, write_extract
+
+from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.model import DESOM, MapModel
+from mangrove.models.desom.network import MapDesign, MapNetwork
+from mangrove.models.desom.som import SomGrid
+from mangrove.models.desom.training import first_state
+
+WAVE = 10 ** (np.log10(3621.6) + 1e-4 * np.arange(4563))
+N_WAVE, ROWS, COLUMNS = 256, 3, 4
+PARAMS = params_of_training(n_wave=N_WAVE, cut_percentile=2.0)
+#: plateifu, mangaid, z, number of baxels: one galaxy has none, one is observed twice, of one no spectrum is positive.
+GALAXIES = [
+    ("1-1901", "1-1", 0.02, 40),
+    ("1-1902", "1-2", 0.05, 0),
+    ("2-1901", "1-3", 0.03, 30),
+    ("3-1901", "1-1", 0.021, 50),
+    ("4-1901", "1-5", 0.04, 3),
+    ("5-1901", "1-6", 0.03, 35),
+]
+_DARK, EBV = "4-1901", 0.1
+
+
+def write_extracts(folder):
+    """Artefacts 'extract' of continua of many slopes with a line, noise and gaps; returns their paths."""
+    rng, paths = np.random.default_rng(8), []
+    for plateifu, mangaid, z, n in GALAXIES:
+        slope, line = rng.uniform(-2.0, 1.0, (n, 1)), rng.uniform(0.0, 2.0, (n, 1))
+        flux = (WAVE / 5000.0) ** slope + line * np.exp(-0.5 * ((WAVE / (1 + z) - 6564.6) / 4.0) ** 2)
+        flux = rng.uniform(1.0, 3.0, (n, 1)) * (flux + rng.normal(0.0, 0.02, flux.shape))
+        spectra = {
+            "flux": -flux if plateifu == _DARK else flux,
+            "ivar": np.full(flux.shape, 400.0),
+            "mask": (rng.uniform(size=flux.shape) < 0.05).astype(np.int8),
+            "snr": np.where(np.arange(n) % 10 == 0, 5.0, 50.0),
+            "radius_re": rng.uniform(0.0, 2.0, n),
+            "lsf": np.full(flux.shape, 1.1),
+        }
+        paths.append(folder / f"{plateifu}.h5")
+        write_extract(paths[-1], WAVE, spectra, plateifu=plateifu, mangaid=mangaid, z=z, ebv_galactic=EBV)
+    return paths
+
+
+def write_training_spectra(path, extracts, script, Params):
+    """The artefact 'training_spectra' of extracts, as the rule writes it."""
+    script("training_spectra").main(Params(extracts=extracts), Params(training_spectra=str(path)), PARAMS)
+
+
+def small_model(flux, wave) -> MapModel:
+    """An untrained map whose prototypes are the encodings of the first spectra."""
+    design = MapDesign(SpectrumArchitecture(len(wave), (3, 4), 3, 6), SomGrid(ROWS, COLUMNS))
+    network = MapNetwork(design, InputScale.none((len(wave),)))
+    return MapModel(DESOM, network, first_state(network, 2, np.asarray(flux, np.float32)), wave)
