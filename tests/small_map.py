@@ -91,7 +91,7 @@ def write_node_labels(path, rows=ROWS, columns=COLUMNS):
         "n_baxel": np.full((node.size, 2), 45),
         "pool_radius": np.full((node.size, 2), 2),
     }
-    sizes = {"node": node.size, "label": 2, "quantile": level.size, "edge": 6, "bin": 5}
+    sizes = {"node": node.size, "label": 2, "quantile": level.size, "bin_edge": 6, "bin": 5}
     data = random_data("node_labels", sizes, **given)
     attrs = attributes_of("node_labels", rows=rows, columns=columns)
     artefacts.write(path, "node_labels", data, artefacts.Provenance(), attrs)

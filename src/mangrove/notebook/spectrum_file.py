@@ -108,7 +108,7 @@ def _read_fits(path: Path) -> SpectrumFile:
             raise _no_spectrum(path, ", ".join(dict.fromkeys(name for one in columns for name in one.values)))
         header, spectrum = found[0]
         medium = stated_medium(header) or stated_medium(hdus[0].header)
-        places = [header, hdus[0].header, *(one.values for one in columns if one is not spectrum)]
+        places = [header, hdus[0].header, *(one.values for one in columns)]
         return _spectrum(path, spectrum, _redshift(path, places), medium.air if medium else None)
 
 
