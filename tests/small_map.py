@@ -81,6 +81,8 @@ def write_node_labels(path, rows=ROWS, columns=COLUMNS):
     value = np.stack([node, 10.0 * node], axis=1)[:, :, None] + level
     value[-1] = np.nan
     given = {
+        "node_row": node // columns,
+        "node_column": node % columns,
         "label": np.array(["log_age_lw", "ebv_star"]),
         "label_unit": np.array(["dex(yr)", "mag"]),
         "quantile": level,
