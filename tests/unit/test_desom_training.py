@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -18,17 +19,12 @@ from mangrove.models.desom import run, training_set
 from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
 from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.loss import map_training_loss, snr_weights
 from mangrove.models.desom.model import DESOM, GALAXY_MAP, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
+from mangrove.models.desom.settings import MapTraining, spectrum_design
 from mangrove.models.desom.som import SomGrid, neighbourhood, squared_distances
-from mangrove.models.desom.training import (
-    MapTraining,
-    map_training_loss,
-    optimiser,
-    snr_weights,
-    spectrum_design,
-    train_map,
-)
+from mangrove.models.desom.training import optimiser, train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import train
 
@@ -181,7 +177,8 @@ def bits(model):
 
 
 def test_one_seed_gives_one_map_and_a_killed_training_goes_on_to_it(tmp_path, trained, monkeypatch):
-    rows = data()
+    rows, loop = data(), MapTraining.loop
+    monkeypatch.setattr(MapTraining, "loop", lambda self, n: replace(loop(self, n), checkpoint_seconds=0))
 
     class Killed(RuntimeError):
         pass
