@@ -123,6 +123,8 @@ def test_what_the_network_sees_leads_back_to_the_flux(kind):
     np.testing.assert_allclose(scale.backward(seen), flux, rtol=1e-4, atol=1e-4)
     if kind == "flux":
         np.testing.assert_array_equal(seen, flux)
+    else:
+        assert float(jnp.abs(seen.mean(axis=0)).max()) < 0.5 and 0.5 < float(seen.std()) < 1.5
 
 
 def test_the_standard_scale_is_linear_up_to_a_few_deviations_and_bends_strong_lines():
@@ -153,4 +155,5 @@ def test_the_latents_that_the_map_compares(kind):
         np.testing.assert_array_equal(found, z)
     else:
         np.testing.assert_allclose(found.mean(axis=axis), 0, atol=1e-4)
-        np.testing.assert_allclose(found.std(axis=axis), 1, rtol=1e-3)
+        # A latent of little scatter is not blown up to that of the others.
+        np.testing.assert_allclose(found.std(axis=axis), 1, rtol=0.05)

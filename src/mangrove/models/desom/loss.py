@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mangrove.models.desom.network import MapNetwork
+from mangrove.models.desom.network import MapNetwork, compared_latents
 from mangrove.models.desom.settings import BATCH, GRADIENT, IVAR, MapTraining
 from mangrove.models.desom.som import (
     batch_rule,
@@ -58,21 +58,29 @@ def map_training_loss(network: MapNetwork, settings: MapTraining, weights_of):
         mse = _masked_mse(network.decode(params, z) - seen, batch["mask"] == 0)
         if "snr" not in batch:
             return mse.mean(), {"mse": mse.mean()}
-        reconstruction = (weights_of(batch["snr"]) * mse).mean()
-        with_map = step >= settings.pretraining
-        prototypes = params["prototypes"][...]
-        # The batch rule alone moves the prototypes; the encoder feels the loss either way.
-        pulling = prototypes if settings.update == GRADIENT else jax.lax.stop_gradient(prototypes)
-        distances = squared_distances(network.som_space(params, z), network.som_space(params, pulling))
-        weights = neighbourhood(grid[distances.argmin(axis=1)], _temperature(settings, step))
-        som = jnp.where(with_map, map_loss(distances, weights), 0.0)
-        moves = settings.step * batch_rule(prototypes, z, weights) if settings.update == BATCH else 0.0
-        rules = descend_along(prototypes, jnp.where(with_map, moves, encodings_in_turn(prototypes, z, step)))
-        for name, value in (("latent_mean", z.mean(axis=0)), ("latent_variance", z.var(axis=0))):
-            rules = rules + descend_along(params[name][...], params[name][...] - value)
-        return reconstruction + settings.gamma * som + rules, {"mse": mse.mean(), "som": som}
+        som, rules = _map_part(network.design.latent_scale, settings, grid, params, z, step)
+        value = (weights_of(batch["snr"]) * mse).mean() + settings.gamma * som + rules
+        return value, {"mse": mse.mean(), "som": som}
 
     return loss
+
+
+def _map_part(latent_scale: str, settings: MapTraining, grid: jax.Array, params, z: jax.Array, step: jax.Array):
+    """The map's part of the loss, before gamma, and a zero whose gradient moves what follows rules of its own."""
+    with_map, prototypes = step >= settings.pretraining, params["prototypes"][...]
+    # Scaled by the batch's own mean and variance, whose gradients count: by running ones the map would shrink the
+    # latents for ever.
+    mean, variance = z.mean(axis=0), z.var(axis=0)
+    compared = partial(compared_latents, latent_scale, mean=mean, variance=variance)
+    # The batch rule alone moves the prototypes; the encoder feels the loss either way.
+    pulling = prototypes if settings.update == GRADIENT else jax.lax.stop_gradient(prototypes)
+    distances = squared_distances(compared(z), compared(pulling))
+    weights = neighbourhood(grid[distances.argmin(axis=1)], _temperature(settings, step))
+    moves = settings.step * batch_rule(prototypes, z, weights) if settings.update == BATCH else 0.0
+    rules = descend_along(prototypes, jnp.where(with_map, moves, encodings_in_turn(prototypes, z, step)))
+    for name, value in (("latent_mean", mean), ("latent_variance", variance)):
+        rules = rules + descend_along(params[name][...], params[name][...] - value)
+    return jnp.where(with_map, map_loss(distances, weights), 0.0), rules
 
 
 def _temperature(settings: MapTraining, step: jax.Array) -> jax.Array:
