@@ -158,7 +158,7 @@ def _fits(n_byte: int) -> bool:
 
 def _demand_finite(flux: np.ndarray, names: np.ndarray) -> None:
     # A sum is finite where all values are, and needs no array of its own.
-    bad = np.flatnonzero(~np.isfinite(flux.reshape(len(flux), -1).sum(axis=1, dtype=float)))
+    bad = np.flatnonzero(~np.isfinite(flux.sum(axis=tuple(range(1, flux.ndim)), dtype=float)))
     if bad.size:
         shown = ", ".join(names[bad[:_NAMED]]) + (", ..." if bad.size > _NAMED else "")
         raise TrainingError(
