@@ -48,11 +48,6 @@ def write_extracts(folder):
     return paths
 
 
-def write_training_spectra(path, extracts, script, Params):
-    """The artefact 'training_spectra' of extracts, as the rule writes it."""
-    script("training_spectra").main(Params(extracts=extracts), Params(training_spectra=str(path)), PARAMS)
-
-
 def small_model(flux, wave) -> MapModel:
     """An untrained map whose prototypes are the encodings of the first spectra."""
     design = MapDesign(SpectrumArchitecture(len(wave), (3, 4), 3, 6), SomGrid(ROWS, COLUMNS))
@@ -61,18 +56,26 @@ def small_model(flux, wave) -> MapModel:
 
 
 def make_map(folder, script, Params):
-    """A folder as results/RUN/desom is, its extracts in ``extract``; returns the rows of its training spectra."""
+    """A folder as results/RUN/desom is, with the training spectra, and the extracts in ``extract``.
+
+    Returns the rule's inputs and outputs, the training spectra as ``rows``, and the model.
+    """
     (folder / "extract").mkdir()
-    spectra = folder / "training_spectra.h5"
-    write_training_spectra(spectra, write_extracts(folder / "extract"), script, Params)
-    rows = artefacts.read(spectra, "training_spectra")
-    small_model(rows["flux"], rows["wave"]).save(folder / "model")
-    files = {name: str(folder / "model" / f"{name}") for name in ("model.json", "arrays.npz")}
-    inputs = Params(training_spectra=str(spectra), description=files["model.json"], arrays=files["arrays.npz"])
+    spectra = Params(training_spectra=str(folder / "training_spectra.h5"))
+    script("training_spectra").main(Params(extracts=write_extracts(folder / "extract")), spectra, PARAMS)
+    rows = artefacts.read(spectra.training_spectra, "training_spectra")
+    model = small_model(rows["flux"], rows["wave"])
+    model.save(folder / "model")
+    inputs = Params(spectra | files_of(folder / "model"))
     outputs = Params(assignments=str(folder / "assignments.h5"), map=str(folder / "map.h5"))
     script("desom_assign").main(inputs, outputs, Params(code="none"))
     write_node_labels(folder / "node_labels.h5")
-    return rows
+    return Params(inputs=inputs, outputs=outputs, rows=rows, model=model)
+
+
+def files_of(model):
+    """The files of a model folder as the rules name them."""
+    return {"description": str(model / "model.json"), "arrays": str(model / "arrays.npz")}
 
 
 def write_node_labels(path, rows=ROWS, columns=COLUMNS):

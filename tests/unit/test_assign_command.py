@@ -25,7 +25,7 @@ GALAXY, Z = 2, GALAXIES[2][2]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory, script, Params):
+def folder(quick_jax, tmp_path_factory, script, Params):
     path = tmp_path_factory.mktemp("run") / "desom"
     path.mkdir()
     make_map(path, script, Params)

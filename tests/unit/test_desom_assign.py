@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from attributes import attributes_of
-from small_map import COLUMNS, GALAXIES, ROWS, small_model, write_extracts, write_training_spectra
+from small_map import COLUMNS, GALAXIES, ROWS, files_of, make_map, small_model
 
 from mangrove import artefacts
 from mangrove.analysis.desom_run import assign_run, with_model
@@ -17,22 +17,9 @@ N_NODE = ROWS * COLUMNS
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory, script, Params):
+def run(quick_jax, tmp_path_factory, script, Params):
     """Files of the rule, its training spectra in memory, and the model."""
-    folder = tmp_path_factory.mktemp("run")
-    spectra = folder / "training_spectra.h5"
-    write_training_spectra(spectra, write_extracts(folder), script, Params)
-    rows = artefacts.read(spectra, "training_spectra")
-    model = small_model(rows["flux"], rows["wave"])
-    model.save(folder / "model")
-    files = Params({"training_spectra": str(spectra), **files_of(folder / "model")})
-    made = Params(assignments=str(folder / "assignments.h5"), map=str(folder / "map.h5"))
-    script("desom_assign").main(files, made, Params(code="none"))
-    return Params(inputs=files, outputs=made, rows=rows, model=model)
-
-
-def files_of(model):
-    return {"description": str(model / "model.json"), "arrays": str(model / "arrays.npz")}
+    return make_map(tmp_path_factory.mktemp("run"), script, Params)
 
 
 @pytest.fixture(scope="module")
