@@ -63,6 +63,20 @@ def write_assignments(path, mapped: MappedSurvey, status="ok", **columns):
     artefacts.write(path, "desom_assignments", data, artefacts.Provenance(), attrs)
 
 
+def write_spectra(path, mapped: MappedSurvey, flux, wave):
+    """Write training spectra, rows in random order; one bin in twenty is masked."""
+    rng = np.random.default_rng(9)
+    order = rng.permutation(mapped.galaxy.size)
+    n_galaxy = int(mapped.galaxy.max()) + 1
+    given = {name: getattr(mapped, name)[order] for name in ("galaxy", "baxel", "split")}
+    given |= {"plateifu": names_of(n_galaxy), "mangaid": np.array([f"1-{i}" for i in range(n_galaxy)])}
+    given |= {"flux": flux[order], "mask": rng.random(flux.shape) < 0.05, "wave": wave, "norm": np.ones(order.size)}
+    given |= {f"candidate_{name}": given[name] for name in ("galaxy", "baxel")}
+    sizes = {"row": order.size, "candidate": order.size, "plateifu": n_galaxy, "wave": wave.size}
+    data = random_data("training_spectra", sizes, **given)
+    artefacts.write(path, "training_spectra", data, artefacts.Provenance(), attributes_of("training_spectra"))
+
+
 def write_labels(path, mapped: MappedSurvey, flags=None, missing=()):
     """Write the table of labels, galaxies in reverse order, without those of ``missing``.
 

@@ -11,7 +11,7 @@ from mangrove.analysis.node_distributions import group_medians
 from mangrove.validation.comparison import spearman
 
 #: Numbers of principal components that are tried: for clusters, and for the reconstruction.
-OF_CLUSTERS, OF_RECONSTRUCTION = (8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32, 64, 128, 256)
+OF_CLUSTERS, OF_RECONSTRUCTION = (4, 8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _BLOCK = 1000
 
 
