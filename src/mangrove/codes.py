@@ -217,7 +217,7 @@ class LabelFlag(Bits):
     - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
     - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
     - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet
-    - NO_AREA: the light of no known area on the sky, or distance
+    - NO_AREA: no area on the sky, or no distance
     """
 
     NO_FIT = 1 << 0
