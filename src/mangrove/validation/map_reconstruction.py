@@ -18,7 +18,7 @@ from mangrove.validation.noiseless_rows import EXTRACT_DATASETS, noiseless_rows
 SNR_RANGES = {"S/N 15-25": (15.0, 25.0), "S/N 33-48": (33.0, 48.0)}
 
 
-class Errors(NamedTuple):
+class ReconstructionErrors(NamedTuple):
     """Mean square errors of test spectra over the bins that are data.
 
     Attributes
@@ -81,11 +81,13 @@ def noiseless_spectra_of(
     return true
 
 
-def errors_of(model: MapModel, train: SplitSpectra, test: SplitSpectra, true: np.ndarray, seed: int) -> Errors:
-    """Errors of test spectra, whose truth is ``true``; the components are those of the training spectra."""
+def errors_of(
+    model: MapModel, train: SplitSpectra, test: SplitSpectra, true: np.ndarray, seed: int
+) -> ReconstructionErrors:
+    """ReconstructionErrors of test spectra, whose truth is ``true``; the components are those of the training spectra."""
     components, numbers = components_of_reconstruction(train.flux, model.prototypes.shape[1], seed)
     made = decoded(model, test.flux)
-    return Errors(
+    return ReconstructionErrors(
         network=_mean_square(made - true, test.mask),
         noisy=_mean_square(made - test.flux, test.mask),
         noise=_mean_square(test.flux - true, test.mask),
@@ -94,7 +96,9 @@ def errors_of(model: MapModel, train: SplitSpectra, test: SplitSpectra, true: np
     )
 
 
-def _range_rows(name: str, errors: Errors, inside: np.ndarray, galaxy: np.ndarray, n_latent: int) -> list[MeasureRow]:
+def _range_rows(
+    name: str, errors: ReconstructionErrors, inside: np.ndarray, galaxy: np.ndarray, n_latent: int
+) -> list[MeasureRow]:
     counts = int(inside.sum()), np.unique(galaxy[inside]).size
     if not counts[0]:
         return []
