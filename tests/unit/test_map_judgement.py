@@ -57,6 +57,22 @@ def test_calibrated_distributions_hold_68_per_cent_and_an_even_pit(too_wide, hel
     assert found.rho == pytest.approx(spearmanr(centres[node[10:]], values[10:])[0])
 
 
+def test_a_value_that_many_share_is_calibrated_too():
+    """A third of the members are 0, as where no dust is found: no interval could hold 68 % by whole values."""
+    rng = np.random.default_rng(7)
+
+    def draw(n):
+        return np.maximum(rng.uniform(-0.35, 0.65, n), 0.0)
+
+    value = np.quantile(draw(100_000), LEVELS)
+    count = np.array([[99]])
+    nodes = NodeLabels(("age",), value[None, None, 9:10][0], value[None, None], count, count, count, value[None])
+    values = draw(50_000)
+    found = calibration(nodes, "age", np.zeros(values.size, int), values, np.arange(values.size))
+    assert found.coverage == pytest.approx(0.68, abs=0.01)
+    np.testing.assert_allclose(found.pit / found.n, 0.1, atol=0.01)
+
+
 def test_errors_of_the_coverage_are_those_of_galaxies():
     """Baxels that all err with their galaxy say no more than one of them."""
     rng, nodes = np.random.default_rng(2), gaussian_nodes(np.array([1.0]), np.array([0.0]))
