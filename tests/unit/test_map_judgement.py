@@ -193,6 +193,8 @@ def test_a_map_is_judged_on_its_test_galaxies(script, Params, tmp_path):
     measures = {(row["measure"], row["of"]): row for row in rows(tmp_path / "map.csv")}
     assert measures["topographic_error_8", ""]["at_most"] == "0.15"
     assert ("mse of principal components", "6 components") in measures
+    chosen = measures["number of whitened components whose clusters are the best", ""]
+    assert int(float(chosen["value"])) in baselines.OF_CLUSTERS
 
 
 def test_only_the_first_spectra_are_taken_where_there_are_many(script, Params, tmp_path, monkeypatch):

@@ -101,14 +101,14 @@ def judge_map(inputs, seed: int) -> MapJudgement:
     spectra = Samples(*(read_spectra(inputs.training_spectra, mapped, split) for split in Split))
     found = Samples(*(latents(model, one.flux) for one in spectra))
     baselines = _baseline_rho(spectra, found, np.column_stack(list(labels.values())), model.grid.n_node, seed)
-    log.info("clusters of %d whitened components are the best on the validation set", baselines.n_component)
     attrs = map_measures(mapped, found.test, mapped.node[spectra.test.row], model)
     numbers, errors = pca_errors(spectra, found.test.shape[1], seed)
     rows, data = _label_rows(mapped, nodes, labels, baselines, model.grid.columns)
     data |= {"pca_component": np.array(numbers), "pca_mse": errors}
     counts = len(mapped.of_split(Split.TEST)), np.unique(mapped.object[mapped.of_split(Split.TEST)]).size
     about = {"rows": model.grid.rows, "columns": model.grid.columns, "status": "ok", "reason": ""}
-    return MapJudgement(data, attrs | about, rows, _measure_rows(attrs, numbers, errors, counts))
+    chosen = measure_row("number of whitened components whose clusters are the best", "", baselines.n_component, counts)
+    return MapJudgement(data, attrs | about, rows, [*_measure_rows(attrs, numbers, errors, counts), chosen])
 
 
 def map_measures(mapped: MappedBaxels, latent: np.ndarray, node: np.ndarray, model: MapModel) -> dict[str, float]:
