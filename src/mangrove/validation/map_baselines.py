@@ -1,7 +1,7 @@
 """What the map of spectra is compared with: clusters of its latents and of principal components, and their reconstruction."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -28,11 +28,11 @@ class Components(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Something of the spectra of each split: arrays of shape (n, ...)."""
+    """Something of the spectra of each split: arrays of shape (n, ...), or their SplitSpectra."""
 
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+    train: Any
+    validation: Any
+    test: Any
 
 
 def principal_components(x: np.ndarray, most: int, seed: int) -> Components:
