@@ -104,7 +104,7 @@ def test_errors_are_those_of_a_mean_with_a_floor():
     # Few spectra, of less scatter than the median of the nodes at that wavelength, or of none.
     assert found[0, 0] == pytest.approx(0.3 / 3) and found[2, 0] == pytest.approx(0.25)
     assert found[2, 1] == pytest.approx(0.5 / 2) and found[0, 1] == pytest.approx(0.03)
-    assert found[1].tolist() == pytest.approx([0.02, 0.02, 0.02])
+    assert found[1].tolist() == pytest.approx([0.04, 0.04, 0.04])
     assert np.isnan(found[0, 2]) and found[2, 2] == pytest.approx(0.1)
 
 

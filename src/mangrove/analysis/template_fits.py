@@ -23,14 +23,15 @@ NOMINAL_Z = 0.03
 PER_AREA = ("log_sfr_density", "log_mass_density")
 #: A scatter of fewer spectra says little: it is at least the median of the other nodes.
 _FEW = 10
-#: Smallest error over the template's median flux: models of stellar populations are not better than that.
-_LEAST_ERROR = 0.01
+#: Smallest error over the flux, or over the template's median flux: to no more than that do models follow spectra whose
+#: lines many velocities have broadened. It gives templates of the simulated survey a reduced chi2 near 1.
+_LEAST_ERROR = 0.02
 
 
 def template_errors(flux, scatter, count) -> np.ndarray:
     """Standard errors of co-added templates, shape (n_node, n_wave): scatter over the root of the number of spectra.
 
-    Never below 1 % of the node's median flux, and with the median scatter of all nodes at a wavelength, if that is
+    Never below 2 % of the flux and of the node's median flux, and with the median scatter of all nodes at a wavelength, if that is
     larger, where fewer than ten spectra make the template; NaN where it has none.
 
     Parameters
@@ -41,7 +42,7 @@ def template_errors(flux, scatter, count) -> np.ndarray:
     known = np.isfinite(flux)
     typical = _finite_median(np.where(count > 1, scatter, np.nan), axis=0)[None, :]
     scatter = np.where(count < _FEW, np.fmax(scatter, typical), scatter)
-    floor = _LEAST_ERROR * np.abs(_finite_median(flux, axis=1))[:, None]
+    floor = _LEAST_ERROR * np.fmax(np.abs(flux), np.abs(_finite_median(flux, axis=1))[:, None])
     return np.where(known, np.fmax(scatter / np.sqrt(np.maximum(count, 1)), floor), np.nan)
 
 
