@@ -138,7 +138,7 @@ def calibration_rows(
             measure_row(f"fitted median of the node minus {what} label: scatter", label, found.scatter, counts),
             measure_row(f"part of the {what} labels in the 16-84 % interval", label, found.coverage, counts, *limits),
             measure_row(
-                f"width of that interval over that of the sample, at {what} labels",
+                f"width of that interval at {what} labels over that of the sample",
                 label,
                 found.width,
                 counts,
