@@ -1,7 +1,7 @@
 """Spectra in files placed on a map of spectra, and what is printed and written of them: ``mangrove assign``."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,7 +54,8 @@ def place_files(spectrum_map: SpectrumMap, paths: Iterable, options: Options) ->
         try:
             yield Outcome(str(path), _placed(spectrum_map, path, options), "")
         except SpectrumError as error:
-            yield Outcome(str(path), None, str(error))
+            # Errors of reading begin with the path, which stands before the reason anyway.
+            yield Outcome(str(path), None, str(error).removeprefix(str(path)).lstrip(": "))
 
 
 def _placed(spectrum_map: SpectrumMap, path, options: Options) -> SpectrumPlace:
@@ -71,7 +72,8 @@ def summary(outcome: Outcome, spectrum_map: SpectrumMap) -> list[str]:
     if place is None:
         return [f"{outcome.spectrum}: refused: {outcome.reason}"]
     power = "unknown" if np.isnan(place.resolving_power) else f"{place.resolving_power:.0f}"
-    unit_width = max((len(_unit(label)) for label in place.labels.values()), default=0)
+    units = spectrum_map.label_units
+    width = max(map(len, units.values()), default=0)
     return [
         f"{outcome.spectrum}: row {place.node.row}, column {place.node.column} of {spectrum_map.rows} x "
         f"{spectrum_map.columns} (distance {place.distance:.3g}); second best row {place.second_node.row}, column "
@@ -79,19 +81,16 @@ def summary(outcome: Outcome, spectrum_map: SpectrumMap) -> list[str]:
         f"  {100 * place.typicality:.0f} % of the training set lie farther from their nodes; {100 * place.filled:.1f} % of "
         f"the bins filled; resolving power {power}, the map's {place.map_resolving_power:.0f}",
         *([f"  flags: {', '.join(place.flags)}"] if place.flags else []),
-        f"  {'label':18s}{'16 %':>10s}{'median':>10s}{'84 %':>10s}  {'unit':{unit_width}s}  baxels",
-        *(_label_line(name, label, unit_width) for name, label in place.labels.items()),
+        f"  {'label':18s}{'16 %':>10s}{'median':>10s}{'84 %':>10s}  {'unit':{width}s}  baxels",
+        *(_label_line(name, label, f"{units[name]:{width}s}") for name, label in place.labels.items()),
     ]
 
 
-def _label_line(name: str, label: NodeLabel, unit_width: int) -> str:
+def _label_line(name: str, label: NodeLabel, unit: str) -> str:
     numbers = "".join(f"{value.value:10.3f}" for value in (label.low, label.median, label.high))
-    pooled = f", neighbours up to {label.pool_radius} steps away included" if label.pool_radius else ""
-    return f"  {name:18s}{numbers}  {_unit(label):{unit_width}s}  {label.n_baxel}{pooled}"
-
-
-def _unit(label: NodeLabel) -> str:
-    return str(label.median.unit)
+    steps = f"{label.pool_radius} step{'s' if label.pool_radius > 1 else ''}"
+    pooled = f", of neighbours up to {steps} away too" if label.pool_radius else ""
+    return f"  {name:18s}{numbers}  {unit}  {label.n_baxel}{pooled}"
 
 
 def as_table(outcomes: list[Outcome], spectrum_map: SpectrumMap) -> Table:
@@ -128,24 +127,23 @@ def as_json(outcomes: list[Outcome], spectrum_map: SpectrumMap) -> dict[str, Any
     about = {"creator": CREATOR, "model": str(spectrum_map.folder)}
     grid = {"rows": spectrum_map.rows, "columns": spectrum_map.columns}
     levels = {"quantile_levels": _plain(spectrum_map.levels)}
-    return about | grid | levels | {"spectra": [_object(outcome) for outcome in outcomes]}
+    return about | grid | levels | {"spectra": [_object(outcome, spectrum_map.label_units) for outcome in outcomes]}
 
 
-def _object(outcome: Outcome) -> dict[str, Any]:
+def _object(outcome: Outcome, units: Mapping[str, str]) -> dict[str, Any]:
     place = outcome.place
     if place is None:
         return {"spectrum": outcome.spectrum, "status": _REFUSED, "reason": outcome.reason}
     nodes = {name: getattr(place, name)._asdict() for name in ("node", "second_node")}
     numbers = {name: _plain(getattr(place, name)) for name in _NUMBERS}
-    labels = {name: _label_object(label) for name, label in place.labels.items()}
+    labels = {name: {"unit": units[name]} | _label_object(label) for name, label in place.labels.items()}
     about = {"spectrum": outcome.spectrum, "status": _OK}
     return about | nodes | numbers | {"flags": list(place.flags), "labels": labels}
 
 
 def _label_object(label: NodeLabel) -> dict[str, Any]:
     values = label._asdict()
-    plain = {name: _plain(getattr(value, "value", value)) for name, value in values.items()}
-    return {"unit": _unit(label)} | plain
+    return {name: _plain(getattr(value, "value", value)) for name, value in values.items()}
 
 
 def _plain(values) -> Any:
