@@ -74,9 +74,9 @@ class DesomSection(_MapSection):
         ge=0,
         description="training steps of the autoencoder alone, before the map's, which is none of the published steps",
     )
-    input_scale: Literal["flux", "asinh", "standard"] = Field(
+    input_scale: Literal["flux", "asinh", "standard", "balanced"] = Field(
         "flux",
-        description="what the network sees: the normalised flux as published, its asinh, or its deviation from the mean spectrum in standard deviations per wavelength",
+        description="what the network sees: the normalised flux as published, its asinh, its deviation from the mean spectrum in standard deviations per wavelength (standard) or over the square roots of these (balanced)",
     )
     loss_weights: Literal["none", "ivar"] = Field(
         "none", description="weights of the spectra in the loss: none as published, or by their S/N, capped"

@@ -28,6 +28,7 @@ from mangrove.models.desom.training import optimiser, train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import train
 
+pytestmark = pytest.mark.usefixtures("quick_jax")
 N_WAVE = 16
 DESIGN = MapDesign(SpectrumArchitecture(N_WAVE, (4, 4), 4, 4), SomGrid(4, 4))
 SETTINGS = MapTraining(

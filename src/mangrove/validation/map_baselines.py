@@ -1,7 +1,7 @@
 """What the map of spectra is compared with: clusters of its latents and of principal components, and their reconstruction."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.cluster import KMeans
@@ -11,7 +11,7 @@ from mangrove.analysis.node_distributions import group_medians
 from mangrove.validation.comparison import spearman
 
 #: Numbers of principal components that are tried: for clusters, and for the reconstruction.
-OF_CLUSTERS, OF_RECONSTRUCTION = (8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32, 64, 128, 256)
+OF_CLUSTERS, OF_RECONSTRUCTION = (4, 8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32, 64, 128, 256)
 _BLOCK = 1000
 
 
@@ -28,11 +28,11 @@ class Components(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Something of the spectra of each split: arrays of shape (n, ...)."""
+    """Something of the spectra of each split: arrays of shape (n, ...), or their SplitSpectra."""
 
-    train: np.ndarray
-    validation: np.ndarray
-    test: np.ndarray
+    train: Any
+    validation: Any
+    test: Any
 
 
 def principal_components(x: np.ndarray, most: int, seed: int) -> Components:
@@ -76,6 +76,12 @@ def best_component_rho(flux: Samples, labels: Samples, n_cluster: int, seed: int
     means = np.array([_mean(on_validation) for on_validation, _ in found])
     best = int(np.nanargmax(means)) if np.isfinite(means).any() else len(numbers) // 2
     return numbers[best], found[best][1]
+
+
+def components_of_reconstruction(flux: np.ndarray, n_latent: int, seed: int) -> tuple[Components, list[int]]:
+    """Components of spectra, shape (n, n_wave), and the numbers of them that are tried, that of the latents among them."""
+    components = principal_components(flux, max(*OF_RECONSTRUCTION, n_latent), seed)
+    return components, sorted({min(n, len(components.spread)) for n in (*OF_RECONSTRUCTION, n_latent)})
 
 
 def reconstruction_errors(

@@ -42,7 +42,7 @@ class MapTraining:
     schedule : {"constant", "cosine"}
     pretraining : int
         Steps of the autoencoder alone, before the others.
-    input_scale : {"flux", "asinh", "standard"}
+    input_scale : {"flux", "asinh", "standard", "balanced"}
         See :class:`mangrove.models.desom.input_scale.InputScale`.
     loss_weights : {"none", "ivar"}
         Of the spectra: all alike, or by the square of the S/N up to 50.

@@ -17,7 +17,7 @@ _N_SAMPLE = 8192
 #: Spectra read at a time.
 _BLOCK = 4096
 #: Share of an accelerator's memory, and bytes of that of a computer, which the spectra may take.
-_DEVICE_SHARE, _HOST_BYTES = 0.5, 2_000_000_000
+_DEVICE_SHARE, _HOST_BYTES = 0.5, 1_000_000_000
 _NAMED = 20
 
 
