@@ -196,6 +196,9 @@ rule fingerprints:
     params:
         weighting=CONFIG.galaxy_map.weighting,
         clip_percentile=CONFIG.galaxy_map.clip_percentile,
+        validation_fraction=CONFIG.split.validation_fraction,
+        test_fraction=CONFIG.split.test_fraction,
+        seed=CONFIG.split_seed,
         code=code("fingerprints"),
     message:
         "fingerprints of the galaxies"
