@@ -34,6 +34,8 @@ class MapModel:
         The weights of the network.
     wave : ndarray of float64, shape (n_wave,), optional
         Rest wavelengths of the spectra, Angstrom, vacuum; None for a map of galaxies.
+    node_limit : ndarray of float32, shape (rows * columns,), optional
+        Weights at which the nodes of a fingerprint are clipped before it is scaled; None for a map of spectra.
     training : mapping, optional
         How it was trained and from what, plain values.
 
@@ -49,9 +51,10 @@ class MapModel:
         network: MapNetwork,
         state: nnx.State,
         wave: np.ndarray | None = None,
+        node_limit: np.ndarray | None = None,
         training: Mapping[str, Any] | None = None,
     ) -> None:
-        self.kind, self.wave = kind, wave
+        self.kind, self.wave, self.node_limit = kind, wave, node_limit
         self.network, self.state, self._training = network, state, dict(training or {})
         self.prototypes = np.asarray(state["prototypes"][...])
         self._encode = jax.jit(lambda state, x: network.encode(state, network.scale.forward(x)))
@@ -120,8 +123,8 @@ class MapModel:
         scale = self.network.scale
         arrays = {f"{_NETWORK}{name}": values for name, values in model_folder.named_arrays(self.state).items()}
         arrays |= {"input_mean": scale.mean, "input_std": scale.std}
-        if self.wave is not None:
-            arrays["wave"] = self.wave
+        options = {"wave": self.wave, "node_limit": self.node_limit}
+        arrays |= {name: values for name, values in options.items() if values is not None}
         training = {**self._training, **(provenance or {})}
         model_folder.save(Path(folder), self.kind, {**self.description, "training": training}, arrays)
 
@@ -146,7 +149,7 @@ class MapModel:
         network = MapNetwork(_design(kind, content), _scale(content, arrays))
         weights = {name.removeprefix(_NETWORK): a for name, a in arrays.items() if name.startswith(_NETWORK)}
         state = model_folder.fill(network.abstract_state, weights)
-        model = cls(kind, network, state, arrays.get("wave"), content["training"])
+        model = cls(kind, network, state, arrays.get("wave"), arrays.get("node_limit"), content["training"])
         if wave is not None:
             model.demand_wave(wave)
         return model
