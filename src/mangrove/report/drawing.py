@@ -130,6 +130,13 @@ def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, 
     return (float(bottom), float(top)) if top > bottom else (float(bottom - margin), float(top + margin))
 
 
+def extend_of(values, low: float, high: float) -> str:
+    """Ends of a colour bar that are pointed, as finite values lie beyond its limits: both, min, max, neither."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    below, above = bool(np.any(finite < low)), bool(np.any(finite > high))
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
+
+
 def fenced_limits(values) -> tuple[float, float]:
     """Limits with a margin that hold the bulk of the finite values, however far a small group lies from it.
 
