@@ -266,6 +266,7 @@ rule galaxy_map_assign:
     resources:
         mem_mb=2000,
     params:
+        own_files=CONFIG.survey.source == "files",
         code=code("galaxy_map_assign"),
     message:
         "assign every galaxy to a node"
