@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.analysis import galaxy_map
+from mangrove.analysis import galaxy_map, map_quality
 from mangrove.analysis.hubble_types import hubble_class
 from mangrove.analysis.typicality import QUANTILE_LEVELS, typicality
 from mangrove.artefacts import Artefact
@@ -30,7 +30,6 @@ class Made(NamedTuple):
     map: dict[str, np.ndarray]
     grid: dict[str, int]
     quality: dict[str, float]
-    reason: str
 
 
 def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
@@ -52,7 +51,7 @@ def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
     folder = Path(inputs.description).parent
     reason = model_folder.reason_if_empty(folder)
     if reason:
-        made = without_model(prints, reason)
+        made = without_model(prints)
     else:
         catalogue = read_catalogue(inputs.sheet, prints["plateifu"].tolist(), params["own_files"])
         made = with_model(MapModel.load(folder, GALAXY_MAP), prints, catalogue)
@@ -87,24 +86,61 @@ def with_model(model: MapModel, prints: Artefact, catalogue: galaxy_map.Catalogu
         "distance_quantile": np.quantile(train, QUANTILE_LEVELS),
     }
     repeats = galaxy_map.repeat_pairs(prints["mangaid"], node, model.grid.columns)
+    test = np.flatnonzero((prints["split"] == Split.TEST) & some)
+    latent = model.som_space(model.encode(prints["normalised"][test].reshape(shape)))
+    quality = judge(
+        {name: values[test] for name, values in placed.items()}, latent, nodes["n_galaxy"], model.grid.columns
+    )
     grid = {"rows": model.grid.rows, "columns": model.grid.columns}
-    return Made(_assignments(prints, placed, repeats), nodes, grid, {}, "")
+    return Made(_assignments(prints, placed, repeats), nodes, grid, quality)
 
 
-def without_model(prints: Artefact, reason: str) -> Made:
+def without_model(prints: Artefact) -> Made:
     """The same where nothing was trained: galaxies without nodes, and a map without any."""
     nobody = Assignment(*(np.empty(0) for _ in Assignment._fields))
     placed = spread_out(nobody, np.zeros(len(prints["plateifu"]), bool))
     placed["typicality"] = placed["distance"]
     repeats = galaxy_map.repeat_pairs(prints["mangaid"], placed["node"], 1)
     nothing, level = np.empty(0), len(QUANTILE_LEVELS)
-    nodes = {name: nothing for name in ("node_row", "node_column", "example")}
-    nodes |= {"prototype_latent": np.empty((0, 0)), "prototype_fingerprint": np.empty((0, prints["normalised"].shape[1]))}
+    nodes = dict.fromkeys(("node_row", "node_column", "example"), nothing)
+    nodes |= {
+        "prototype_latent": np.empty((0, 0)),
+        "prototype_fingerprint": np.empty((0, prints["normalised"].shape[1])),
+    }
     nodes |= {"n_galaxy": np.empty((0, len(Split)))}
-    nodes |= galaxy_map.catalogue_by_node(galaxy_map.Catalogue(*[np.empty(0, "U1"), nothing, nothing]), placed["node"][:0], 0)
+    nodes |= galaxy_map.catalogue_by_node(
+        galaxy_map.Catalogue(*[np.empty(0, "U1"), nothing, nothing]), placed["node"][:0], 0
+    )
     nodes |= {"quantile": QUANTILE_LEVELS, "distance_quantile": np.full(level, np.nan)}
     quality = {name: np.nan if spec.dtype == "f8" else 0 for name, spec in MAP_QUALITY.items()}
-    return Made(_assignments(prints, placed, repeats), nodes, {"rows": 0, "columns": 0}, quality, reason)
+    return Made(_assignments(prints, placed, repeats), nodes, {"rows": 0, "columns": 0}, quality)
+
+
+def judge(test: Mapping[str, np.ndarray], latent: np.ndarray, n_galaxy: np.ndarray, columns: int) -> dict[str, float]:
+    """The measures of the map, by the names of :data:`mangrove.data_model_attributes.MAP_QUALITY`.
+
+    Parameters
+    ----------
+    test : mapping of str to ndarray
+        node, second_node, distance, mse of the test galaxies, shape (n_test,).
+    latent : ndarray, shape (n_test, n_latent)
+        Their latents, in the space whose distances the map uses.
+    n_galaxy : ndarray of int, shape (n_node, n_split)
+    columns : int
+        Of the map.
+    """
+    node, second, of_training = test["node"], test["second_node"], n_galaxy[:, Split.TRAIN]
+    some = slice(map_quality.N_RANKED)
+    return {
+        "quantisation_error": map_quality.quantisation_error(test["distance"]),
+        "topographic_error_8": map_quality.topographic_error(node, second, columns, 8),
+        "topographic_error_4": map_quality.topographic_error(node, second, columns, 4),
+        "trustworthiness": map_quality.trustworthiness(latent[some], node[some], columns),
+        "neighbourhood_preservation": map_quality.neighbourhood_preservation(latent[some], node[some], columns),
+        "occupation_entropy": map_quality.occupation_entropy(of_training),
+        "n_empty": map_quality.n_empty(of_training),
+        "mse": float(np.mean(test["mse"])) if len(node) else float("nan"),
+    }
 
 
 def spread_out(found: Assignment, some: np.ndarray) -> dict[str, np.ndarray]:
