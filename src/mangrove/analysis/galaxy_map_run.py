@@ -97,22 +97,22 @@ def with_model(model: MapModel, prints: Artefact, catalogue: galaxy_map.Catalogu
 
 def without_model(prints: Artefact) -> Made:
     """The same where nothing was trained: galaxies without nodes, and a map without any."""
-    nobody = Assignment(*(np.empty(0) for _ in Assignment._fields))
-    placed = spread_out(nobody, np.zeros(len(prints["plateifu"]), bool))
+    placed = spread_out(Assignment(*(np.empty(0) for _ in Assignment._fields)), np.zeros(len(prints["split"]), bool))
     placed["typicality"] = placed["distance"]
     repeats = galaxy_map.repeat_pairs(prints["mangaid"], placed["node"], 1)
-    nothing, level = np.empty(0), len(QUANTILE_LEVELS)
-    nodes = dict.fromkeys(("node_row", "node_column", "example"), nothing)
-    nodes |= {
+    nobody, no_node = np.empty(0), np.empty(0, int)
+    nodes = {
+        "node_row": no_node,
+        "node_column": no_node,
         "prototype_latent": np.empty((0, 0)),
         "prototype_fingerprint": np.empty((0, prints["normalised"].shape[1])),
+        "n_galaxy": galaxy_map.counts_by_split(no_node, no_node, 0),
+        "example": np.empty(0, "U1"),
+        **galaxy_map.catalogue_by_node(galaxy_map.Catalogue(nobody.astype(str), nobody, nobody), no_node, 0),
+        "quantile": QUANTILE_LEVELS,
+        "distance_quantile": np.full(len(QUANTILE_LEVELS), np.nan),
     }
-    nodes |= {"n_galaxy": np.empty((0, len(Split)))}
-    nodes |= galaxy_map.catalogue_by_node(
-        galaxy_map.Catalogue(*[np.empty(0, "U1"), nothing, nothing]), placed["node"][:0], 0
-    )
-    nodes |= {"quantile": QUANTILE_LEVELS, "distance_quantile": np.full(level, np.nan)}
-    quality = {name: np.nan if spec.dtype == "f8" else 0 for name, spec in MAP_QUALITY.items()}
+    quality = {name: 0 if spec.dtype == "i8" else float("nan") for name, spec in MAP_QUALITY.items()}
     return Made(_assignments(prints, placed, repeats), nodes, {"rows": 0, "columns": 0}, quality)
 
 
