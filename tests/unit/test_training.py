@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import jax
@@ -22,6 +23,7 @@ from mangrove.models.training import model_folder
 from mangrove.models.training.loop import TrainSettings, train
 from mangrove.models.training.metrics import read_metrics
 from mangrove.models.training.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
+from mangrove.models.training.steps import scans
 
 SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
 OPTIMISER = optax.adam(1e-2)
@@ -63,6 +65,12 @@ def run(folder, settings=SETTINGS, rows=None, validation=None, **options):
     return train(loss, STATE, OPTIMISER, rows, settings, Path(folder), validation=validation, **options)
 
 
+@pytest.fixture(params=[False, True], ids=["one-by-one", "scan"])
+def scan(request):
+    """The form of a host call: on a CPU its steps run one by one, on accelerators as one scan; both keep every promise."""
+    return request.param
+
+
 def bits(trained):
     return b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(trained.params))
 
@@ -71,11 +79,32 @@ def losses(trained):
     return np.array([row["loss"] for row in trained.history])
 
 
-def test_one_seed_gives_one_result_and_another_seed_another(tmp_path):
-    first, second = run(tmp_path / "a"), run(tmp_path / "b")
-    other = run(tmp_path / "c", TrainSettings(16, 3, steps_per_call=3, seed=4))
+def test_one_seed_gives_one_result_and_another_seed_another(tmp_path, scan):
+    first, second = run(tmp_path / "a", scan=scan), run(tmp_path / "b", scan=scan)
+    other = run(tmp_path / "c", TrainSettings(16, 3, steps_per_call=3, seed=4), scan=scan)
     assert bits(first) == bits(second) and bits(first) != bits(other)
     assert losses(first)[-1] < losses(first)[0]
+
+
+def test_both_forms_of_a_host_call_give_one_loss_curve(tmp_path):
+    one_by_one, scan = run(tmp_path / "a", scan=False), run(tmp_path / "b", scan=True)
+    np.testing.assert_allclose(losses(one_by_one), losses(scan), rtol=1e-5)
+
+
+def test_a_cpu_steps_one_by_one_and_an_accelerator_scans():
+    assert not scans(jax.devices("cpu"))
+    assert scans([SimpleNamespace(platform="gpu")])
+
+
+def test_parameters_given_to_a_training_are_left_as_they_are(tmp_path, scan):
+    """Steps take the memory of what they change: never that of the caller."""
+    before = [np.array(leaf) for leaf in jax.tree.leaves(STATE)]
+    first = run(tmp_path / "a", scan=scan, validation=DeviceRows(arrays(40)))
+    kept = bits(first)
+    train(loss, first.params, OPTIMISER, DeviceRows(arrays()), SETTINGS, tmp_path / "b", scan=scan)
+    assert bits(first) == kept
+    for leaf, old in zip(jax.tree.leaves(STATE), before, strict=True):
+        np.testing.assert_array_equal(leaf, old)
 
 
 def test_one_step_lowers_the_loss_on_a_tiny_batch(tmp_path):
@@ -87,7 +116,7 @@ def test_one_step_lowers_the_loss_on_a_tiny_batch(tmp_path):
     assert after < before
 
 
-# One process that kills itself while the second epoch trains: its first argument is the folder.
+# One process that kills itself while the second epoch trains: its arguments are the folder and the form.
 KILLED = """
 import os, signal, sys
 sys.path.insert(0, {tests!r})
@@ -100,7 +129,7 @@ class Fatal(t.DeviceRows):
                 os.kill(os.getpid(), signal.SIGKILL)
             yield chunk
 
-t.run(sys.argv[1], rows=Fatal(t.arrays()), validation=t.DeviceRows(t.arrays(40)))
+t.run(sys.argv[1], rows=Fatal(t.arrays()), validation=t.DeviceRows(t.arrays(40)), scan=sys.argv[2] == "True")
 """
 
 
@@ -110,21 +139,21 @@ def python(code, *args, **environment):
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
-def test_a_killed_run_goes_on_to_the_same_parameters(tmp_path):
+def test_a_killed_run_goes_on_to_the_same_parameters(tmp_path, scan):
     validation = DeviceRows(arrays(40))
-    whole = run(tmp_path / "whole", validation=validation)
-    died = python(KILLED, tmp_path / "killed")
+    whole = run(tmp_path / "whole", validation=validation, scan=scan)
+    died = python(KILLED, tmp_path / "killed", scan)
     assert died.returncode == -signal.SIGKILL, died.stderr
-    resumed = run(tmp_path / "killed", validation=validation)
+    resumed = run(tmp_path / "killed", validation=validation, scan=scan)
     assert bits(resumed) == bits(whole)
     assert [row["epoch"] for row in resumed.history] == [0, 1, 2]
     for name in ("loss", "largest", "validation_loss"):
         assert [row[name] for row in resumed.history] == [row[name] for row in whole.history]
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path):
-    first = run(tmp_path)
-    again = run(tmp_path)
+def test_a_finished_run_is_not_trained_again(tmp_path, scan):
+    first = run(tmp_path, scan=scan)
+    again = run(tmp_path, scan=scan)
     assert bits(first) == bits(again) and first.history == again.history
 
 
@@ -138,36 +167,66 @@ DEVICES = """
 import json, sys
 sys.path.insert(0, {tests!r})
 import jax, test_training as t
-found = [t.losses(t.run(f"{{sys.argv[1]}}/{{n}}", devices=jax.devices()[:n])).tolist() for n in (1, 2)]
-print(json.dumps(found))
+print(json.dumps([
+    t.losses(t.run(f"{{sys.argv[1]}}/{{scan}}-{{n}}", devices=jax.devices()[:n], scan=scan)).tolist()
+    for scan in (False, True)
+    for n in (1, 2)
+]))
 """
 
 
 def test_two_devices_give_the_loss_curve_of_one(tmp_path):
     done = python(DEVICES, tmp_path, XLA_FLAGS="--xla_force_host_platform_device_count=2")
     assert done.returncode == 0, done.stderr
-    one, two = json.loads(done.stdout.splitlines()[-1])
-    np.testing.assert_allclose(one, two, rtol=1e-5)
+    one, *others = json.loads(done.stdout.splitlines()[-1])
+    for other in others:
+        np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("step", "checkpoint"), [(1, None), (4, 3), (8, 6)])
-def test_a_loss_that_is_not_finite_names_step_and_rows_and_keeps_the_checkpoint(tmp_path, step, checkpoint):
+def test_a_loss_that_is_not_finite_names_step_and_rows_and_keeps_the_checkpoint(tmp_path, scan, step, checkpoint):
     """Three steps per host call, a checkpoint after each: the newest one before the bad step is left."""
     settings = TrainSettings(batch_size=16, epochs=2, steps_per_call=3, seed=3, checkpoint_calls=1)
     bad = int(epoch_order(N_ROW, 1, settings.seed, 0)[16 * step + 5])
     data = arrays()
     data["y"][bad] = np.nan
     with pytest.raises(TrainingError, match=f"not finite at step {step}, ") as caught:
-        run(tmp_path / "a", settings, DeviceRows(data, np.arange(N_ROW) + 1000))
+        run(tmp_path / "a", settings, DeviceRows(data, np.arange(N_ROW) + 1000), scan=scan)
     failure = json.loads((tmp_path / "a/failure.json").read_text())
-    assert (failure["step"], failure["checkpoint"]) == (step, checkpoint)
+    assert (failure["step"], failure["checkpoint"], failure["names"]) == (step, checkpoint, None)
     assert 1000 + bad in failure["rows"] and len(failure["rows"]) == 16
+    assert f"{1000 + bad}" in str(caught.value)
     kept = sorted(int(path.name) for path in (tmp_path / "a/checkpoints").iterdir())
     assert kept == ([checkpoint - 3, checkpoint] if checkpoint == 6 else [checkpoint] if checkpoint else [])
     told = "there is no checkpoint yet" if checkpoint is None else f"step {checkpoint} is kept"
     assert told in str(caught.value)
     # With the row mended, training goes on from there: the steps before did not see it.
-    assert bits(run(tmp_path / "a", settings)) == bits(run(tmp_path / "b", settings))
+    assert bits(run(tmp_path / "a", settings, scan=scan)) == bits(run(tmp_path / "b", settings, scan=scan))
+
+
+def test_a_failure_names_its_rows_as_people_know_them(tmp_path):
+    data = arrays()
+    data["x"][7] = np.inf
+    names = np.array([f"8485-{1901 + row // 50}:{row % 50}" for row in range(N_ROW)])
+    with pytest.raises(TrainingError, match=r"8485-1901:7[, ]"):
+        run(tmp_path, rows=DeviceRows(data), identify=names.__getitem__)
+    failure = json.loads((tmp_path / "failure.json").read_text())
+    assert failure["names"] == names[failure["rows"]].tolist() and "8485-1901:7" in failure["names"]
+
+
+def test_a_gradient_that_is_not_finite_leaves_no_checkpoint_of_its_step(tmp_path, scan):
+    """The loss is finite where its gradient is not: it would show only one step later, behind a checkpoint."""
+
+    def steep(params, batch, key, step):
+        return jnp.sqrt(jnp.abs(params["a"] * batch["x"])).mean(), {}
+
+    data = {"x": np.ones((12, 1), np.float32)}
+    order = epoch_order(12, 1, 0, 0)
+    data["x"][order[8:10]] = 0
+    settings = TrainSettings(2, 1, steps_per_call=1, checkpoint_calls=1)
+    first = {"a": jnp.ones((1, 1), jnp.float32)}
+    with pytest.raises(TrainingError, match=r"not finite at step 4, .*; of the checkpoints, step 4 is kept"):
+        train(steep, first, optax.sgd(1e-3), DeviceRows(data), settings, tmp_path, scan=scan)
 
 
 def test_training_stops_when_patience_is_at_its_end_and_keeps_the_best(tmp_path):
@@ -220,6 +279,53 @@ def test_the_lowest_validation_loss_is_that_of_the_history(tmp_path):
 def test_rows_that_fill_no_batch_are_refused(tmp_path):
     with pytest.raises(TrainingError, match="smaller batch"):
         run(tmp_path, rows=DeviceRows(arrays(10)))
+    with pytest.raises(TrainingError, match="validation set is empty"):
+        run(tmp_path, validation=DeviceRows(arrays(0)))
+
+
+def test_training_ends_at_a_number_of_steps_within_an_epoch(tmp_path, scan):
+    """An epoch has nine steps: thirteen are one and four, of which a host call has three and the last one."""
+    seen = []
+
+    class Seen(DeviceRows):
+        def chunks(self, plan, epoch, first, place):
+            for chunk in super().chunks(plan, epoch, first, place):
+                seen.append(len(chunk.index))
+                yield chunk
+
+    plan = {"batch_size": 16, "steps_per_call": 3, "seed": 3}
+    short = run(tmp_path / "short", TrainSettings(steps=13, **plan), Seen(arrays()), scan=scan)
+    assert seen == [3, 3, 3, 3, 1] and [row["step"] for row in short.history] == [9, 13]
+    epochs = run(tmp_path / "epochs", TrainSettings(epochs=2, **plan), scan=scan)
+    assert bits(run(tmp_path / "steps", TrainSettings(steps=18, **plan), scan=scan)) == bits(epochs)
+
+
+def test_a_run_by_steps_resumes_within_its_last_epoch(tmp_path, scan):
+    class Broken(DeviceRows):
+        def chunks(self, plan, epoch, first, place):
+            chunks = list(super().chunks(plan, epoch, first, place))
+            yield from chunks[:2] if epoch == 1 else chunks
+            if epoch == 1:
+                raise OSError("disk")
+
+    settings = TrainSettings(16, steps=17, steps_per_call=2, seed=3, checkpoint_calls=1)
+    whole = run(tmp_path / "whole", settings, scan=scan)
+    with pytest.raises(OSError, match="disk"):
+        run(tmp_path / "broken", settings, Broken(arrays()), scan=scan)
+    assert bits(run(tmp_path / "broken", settings, scan=scan)) == bits(whole)
+
+
+def test_a_run_has_either_epochs_or_steps():
+    for given in ({}, {"epochs": 1, "steps": 1}):
+        with pytest.raises(ValueError, match="either epochs or steps"):
+            TrainSettings(16, **given)
+
+
+def test_validation_comes_every_so_many_epochs_and_after_the_last(tmp_path):
+    settings = TrainSettings(16, 5, steps_per_call=3, validation_every=2)
+    trained = run(tmp_path, settings, validation=DeviceRows(arrays(40)))
+    validated = [row["epoch"] for row in trained.history if "validation_loss" in row]
+    assert validated == [1, 3, 4]
 
 
 def test_the_order_of_an_epoch_is_a_permutation_that_keeps_blocks():
@@ -252,19 +358,22 @@ def test_streamed_rows_are_those_of_the_file_each_once(stored):
     np.testing.assert_array_equal(ordered, arrays()["y"][rows])
 
 
-def test_streamed_training_resumes_within_an_epoch(stored, tmp_path):
+def test_streamed_training_resumes_within_an_epoch(stored, tmp_path, scan):
     def source():
         return StreamedRows(stored, {"x": "set_x", "y": "set_y"}, block=8)
 
     class Broken(StreamedRows):
         def chunks(self, plan, epoch, first, place):
-            yield from [next(super().chunks(plan, epoch, first, place))]
+            chunks = super().chunks(plan, epoch, first, place)
+            yield from [next(chunks), next(chunks)]
             raise OSError("disk")
 
-    whole = run(tmp_path / "a", rows=source())
+    settings = TrainSettings(16, 2, steps_per_call=2, checkpoint_calls=1)
+    whole = run(tmp_path / "a", settings, source(), scan=scan)
     with pytest.raises(OSError, match="disk"):
-        run(tmp_path / "b", rows=Broken(stored, {"x": "set_x", "y": "set_y"}, block=8))
-    assert bits(run(tmp_path / "b", rows=source())) == bits(whole)
+        run(tmp_path / "b", settings, Broken(stored, {"x": "set_x", "y": "set_y"}, block=8), scan=scan)
+    assert [path.name for path in (tmp_path / "b/checkpoints").iterdir()] == ["2"]
+    assert bits(run(tmp_path / "b", settings, source(), scan=scan)) == bits(whole)
 
 
 @pytest.fixture

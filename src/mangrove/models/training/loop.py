@@ -1,6 +1,6 @@
 """The one training loop: any loss over a tree of parameters, several steps per host call, exact resume."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -8,15 +8,24 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 import optax
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 
 from mangrove.errors import TrainingError
 from mangrove.models.training import reporting
 from mangrove.models.training.checkpoint import Checkpoints, environment
 from mangrove.models.training.rows import Chunk, EpochPlan, Rows
-from mangrove.models.training.steps import Loss, Params, State, compiled, first_state
-
-_AXIS = "data"
+from mangrove.models.training.steps import (
+    FINITE,
+    Loss,
+    Params,
+    State,
+    compiled,
+    copied,
+    fetched,
+    first_state,
+    mesh_of,
+    scans,
+)
 
 
 @dataclass(frozen=True)
@@ -25,9 +34,10 @@ class TrainSettings:
 
     Attributes
     ----------
-    batch_size, epochs : int
+    batch_size : int
+    epochs : int or None
     steps_per_call : int
-        Optimisation steps that one host call does on the device.
+        Optimisation steps between two looks at their losses (one host call).
     seed : int
         Of the order of the rows and of what the loss draws.
     patience : int or None
@@ -37,31 +47,52 @@ class TrainSettings:
     checkpoint_calls : int
         Host calls between two checkpoints.
     validation_batch : int
+    validation_every : int
+        Epochs between two validations; the last epoch is always validated.
+    steps : int or None
+        Optimisation steps after which training ends, be it within an epoch; given instead of ``epochs``.
+
+    Raises
+    ------
+    ValueError
+        Unless one of epochs and steps is given.
     """
 
     batch_size: int
-    epochs: int
+    epochs: int | None = None
     steps_per_call: int = 50
     seed: int = 0
     patience: int | None = None
     keep_best: bool = True
     checkpoint_calls: int = 20
     validation_batch: int = 4096
+    validation_every: int = 1
+    steps: int | None = None
 
-    @property
-    def plan(self) -> EpochPlan:
-        """How an epoch is cut."""
-        return EpochPlan(self.batch_size, self.steps_per_call, self.seed)
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.steps is None):
+            raise ValueError("give either epochs or steps")
 
     def total_steps(self, n_row: int) -> int:
         """Steps of a run that is not stopped early."""
-        return self.epochs * (n_row // self.batch_size)
+        return self.epochs * (n_row // self.batch_size) if self.steps is None else self.steps
+
+    def total_epochs(self, n_row: int) -> int:
+        """Epochs of a run that is not stopped early; the last may be a part of one."""
+        return -(-self.total_steps(n_row) // (n_row // self.batch_size))
+
+    def plan(self, n_row: int, epoch: int) -> EpochPlan:
+        """How an epoch is cut."""
+        whole = n_row // self.batch_size
+        n_step = min(whole, self.total_steps(n_row) - epoch * whole)
+        return EpochPlan(self.batch_size, self.steps_per_call, self.seed, n_step)
 
 
 @dataclass
 class Position:
-    """Where a run stands: host call within the epoch, running sums of the epoch, course of the validation loss."""
+    """Where a run stands: step, host call within the epoch, running sums of the epoch, course of the validation loss."""
 
+    step: int = 0
     epoch: int = 0
     call: int = 0
     sums: dict[str, float] = field(default_factory=dict)
@@ -81,8 +112,8 @@ class Trained(NamedTuple):
     best_loss : float or None
         The lowest validation loss; None without validation.
     history : list of dict
-        For people, never to compute with; one per epoch: epoch, step, loss, validation_loss, what else the loss
-        records, seconds.
+        For people, never to compute with; one per epoch: epoch, step, loss, what else the loss records,
+        validation_loss (of the epochs that are validated), seconds.
     """
 
     params: Params
@@ -100,7 +131,9 @@ def train(
     *,
     validation: Rows | None = None,
     identity: Mapping[str, Any] | None = None,
+    identify: Callable[[np.ndarray], Sequence[str]] | None = None,
     devices: Sequence[jax.Device] | None = None,
+    scan: bool | None = None,
 ) -> Trained:
     """Train, or go on where the checkpoints under ``folder`` stand.
 
@@ -121,6 +154,11 @@ def train(
         Plain values (content hash of the data, architecture) that a checkpoint must share to be resumed.
     devices : sequence of jax.Device, optional
         All by default.
+    identify : callable, optional
+        Gives what people call the rows of an array, for the message of a loss that is not finite.
+    scan : bool, optional
+        Whether the steps of a host call are one compiled scan; by default what suits the devices
+        (:func:`mangrove.models.training.steps.scans`).
 
     Returns
     -------
@@ -129,129 +167,137 @@ def train(
     Raises
     ------
     TrainingError
-        If the loss is not finite, a checkpoint is of another run, or the rows do not fill a batch.
+        If a loss or its gradient is not finite, a checkpoint is of another run, or there are too few rows.
     """
     devices = list(devices or jax.devices())
-    _check(rows, settings, len(devices))
-    mesh = Mesh(np.array(devices), (_AXIS,))
-    everywhere = NamedSharding(mesh, PartitionSpec())
-    state = jax.device_put(first_state(params, optimiser, settings.seed), everywhere)
+    _check(rows, validation, settings, len(devices))
+    functions = compiled(loss, optimiser, scans(devices) if scan is None else scan)
     known = {"settings": asdict(settings), "n_row": rows.n_row, **(identity or {})}
     folder.mkdir(parents=True, exist_ok=True)
     with Checkpoints(folder / "checkpoints", known) as checkpoints:
-        run = _TrainingRun(loss, optimiser, rows, validation, settings, folder, checkpoints, mesh)
-        return run.go(*_resumed(checkpoints, state))
+        run = _TrainingRun(functions, rows, validation, settings, folder, checkpoints, mesh_of(devices), identify)
+        return run.go(first_state(params, optimiser, settings.seed))
 
 
 class _TrainingRun:
-    """One run: its compiled functions and where it writes."""
+    """One run: its compiled functions, where it writes, and where it stands."""
 
-    def __init__(self, loss, optimiser, rows, validation, settings, folder, checkpoints, mesh) -> None:
+    def __init__(self, functions, rows, validation, settings, folder, checkpoints, mesh, identify) -> None:
+        self._functions, self._mesh, self._identify = functions, mesh, identify
         self._rows, self._validation, self._settings = rows, validation, settings
         self._folder, self._checkpoints = folder, checkpoints
         self._everywhere = NamedSharding(mesh, PartitionSpec())
-        self._over_batch = NamedSharding(mesh, PartitionSpec(None, _AXIS))
-        self._steps, self._evaluate = compiled(loss, optimiser)
-        self._unsaved = 0
+        self._position, self._unsaved = Position(), 0
 
-    def go(self, state: State, position: Position) -> Trained:
-        """Train from a position to the end."""
+    def go(self, first: State) -> Trained:
+        """Train, from the newest checkpoint on, to the end."""
+        self._state, self._best = jax.device_put((first, copied(first.params)), self._everywhere)
+        self._resume()
+        position, settings = self._position, self._settings
+        n_epoch = settings.total_epochs(self._rows.n_row)
         self._reporter = reporting.Reporter(self._folder, position.epoch)
-        while not position.finished:
-            state = self._epoch(state, position)
-            row = {"epoch": position.epoch, "step": int(state.step)}
-            row |= {name: total / position.n_step for name, total in position.sums.items()}
-            state = self._judge(state, position, row)
-            self._reporter.epoch(row)
-            position.epoch, position.call, position.sums, position.n_step = position.epoch + 1, 0, {}, 0
-            position.finished |= position.epoch >= self._settings.epochs
-            if position.finished or self._unsaved >= self._settings.checkpoint_calls:
-                self._save(state, position)
-        keep_best = self._settings.keep_best and self._validation is not None
-        return Trained(state.best if keep_best else state.params, position.best_loss, self._reporter.history)
+        with self._reporter.bar(settings.total_steps(self._rows.n_row), position.step) as bar:
+            while not position.finished:
+                self._epoch(bar)
+                row = {"epoch": position.epoch, "step": position.step}
+                row |= {name: total / position.n_step for name, total in position.sums.items()}
+                last = position.epoch + 1 == n_epoch
+                if self._validation is not None and (last or (position.epoch + 1) % settings.validation_every == 0):
+                    row["validation_loss"] = self._judge()
+                self._reporter.epoch(row)
+                position.epoch, position.call, position.sums, position.n_step = position.epoch + 1, 0, {}, 0
+                position.finished |= last
+                if position.finished or self._unsaved >= settings.checkpoint_calls:
+                    self._save()
+        keep_best = settings.keep_best and self._validation is not None
+        return Trained(self._best if keep_best else self._state.params, position.best_loss, self._reporter.history)
 
-    def _epoch(self, state: State, position: Position) -> State:
-        settings, calls = self._settings, self._settings.plan.calls(self._rows.n_row)
-        chunks = self._rows.chunks(settings.plan, position.epoch, position.call, self._place)
-        with self._reporter.bar(position.epoch, settings.epochs, calls, position.call) as bar:
-            for chunk in chunks:
-                index = jax.device_put(chunk.index, self._over_batch)
-                new, recorded = self._steps(state, chunk.arrays, index)
-                recorded = {name: np.asarray(values, np.float64) for name, values in recorded.items()}
-                self._demand_finite(state, chunk, recorded["loss"])
-                state = new
-                self._count(position, recorded)
-                bar.step(recorded["loss"])
-                if self._unsaved >= settings.checkpoint_calls and position.call < calls:
-                    self._save(state, position)
-        return state
+    def _resume(self) -> None:
+        found = self._checkpoints.restore((self._state, self._best))
+        if found is None:
+            return
+        if found.environment != environment():
+            reporting.other_machine(found.environment)
+        self._state, self._best = found.arrays
+        self._position = Position(**found.position)
+        reporting.resumed(self._position.epoch, self._position.call)
 
-    def _count(self, position: Position, recorded: Mapping[str, np.ndarray]) -> None:
+    def _epoch(self, bar: reporting.Bar) -> None:
+        position, n_row = self._position, self._rows.n_row
+        plan = self._settings.plan(n_row, position.epoch)
+        chunks = self._rows.chunks(plan, position.epoch, position.call, self._place)
+        chunk = next(chunks, None)
+        while chunk is not None:
+            self._state, recorded = self._functions.steps(self._state, chunk.arrays, chunk.index, self._mesh)
+            # The device computes: time to place what it needs next, before its losses are waited for.
+            following = next(chunks, None)
+            values = fetched(recorded)
+            self._demand_finite(chunk, values.pop(FINITE))
+            self._count(values)
+            bar.step(values["loss"])
+            if self._unsaved >= self._settings.checkpoint_calls and position.call < plan.calls(n_row):
+                self._save()
+            chunk = following
+
+    def _count(self, recorded: Mapping[str, np.ndarray]) -> None:
+        position, n_step = self._position, len(recorded["loss"])
         position.call += 1
-        position.n_step += len(recorded["loss"])
+        position.step += n_step
+        position.n_step += n_step
         self._unsaved += 1
         for name, values in recorded.items():
             position.sums[name] = position.sums.get(name, 0.0) + float(values.sum())
 
-    def _judge(self, state: State, position: Position, row: dict[str, float]) -> State:
-        """Validate; remember the best parameters; finish when patience is at its end."""
-        if self._validation is None:
-            return state
-        value = row["validation_loss"] = self._validate(state)
+    def _judge(self) -> float:
+        """The validation loss; remembers the best parameters, finishes when patience is at its end."""
+        position, settings, value = self._position, self._settings, self._validate()
         if not np.isfinite(value):
             raise TrainingError(
                 f"the validation loss is not finite after epoch {position.epoch + 1}: look at the validation rows."
             )
         if position.best_loss is None or value < position.best_loss:
             position.best_loss, position.best_epoch = value, position.epoch
-            return state._replace(best=state.params)
-        patience = self._settings.patience
-        if patience is not None and position.epoch - position.best_epoch >= patience:
-            reporting.stopped_early(position.epoch, patience)
+            if settings.keep_best:
+                # The steps that follow take the memory of the parameters.
+                self._best = copied(self._state.params)
+        elif settings.patience is not None and position.epoch - position.best_epoch >= settings.patience:
+            reporting.stopped_early(position.epoch, settings.patience)
             position.finished = True
-        return state
+        return value
 
-    def _validate(self, state: State) -> float:
+    def _validate(self) -> float:
         """Mean validation loss over the rows."""
-        key, total = jax.random.wrap_key_data(state.key), 0.0
+        state, key, losses, weights = self._state, jax.random.wrap_key_data(self._state.key), [], []
         for arrays in self._validation.ordered(self._settings.validation_batch, self._place):
-            value, _ = self._evaluate(state.params, arrays, key, state.step)
-            total += float(value) * len(next(iter(arrays.values())))
-        return total / self._validation.n_row
+            losses.append(self._functions.evaluate(state.params, arrays, key, state.step)[0])
+            weights.append(len(next(iter(arrays.values()))))
+        return float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
 
-    def _save(self, state: State, position: Position) -> None:
-        self._checkpoints.save(int(state.step), state, asdict(position))
+    def _save(self) -> None:
+        self._checkpoints.save(self._position.step, (self._state, self._best), asdict(self._position))
         self._unsaved = 0
 
     def _place(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, jax.Array]:
         return jax.device_put(dict(arrays), self._everywhere)
 
-    def _demand_finite(self, before: State, chunk: Chunk, losses: np.ndarray) -> None:
-        bad = np.flatnonzero(~np.isfinite(losses))
-        if not bad.size:
+    def _demand_finite(self, chunk: Chunk, finite: np.ndarray) -> None:
+        if finite.all():
             return
-        rows = np.sort(chunk.rows[chunk.index[bad[0]]]).tolist()
-        raise self._reporter.not_finite(int(before.step) + int(bad[0]), rows, self._checkpoints.latest)
+        bad = int(np.argmin(finite))
+        rows = np.sort(chunk.rows[chunk.index[bad]])
+        names = None if self._identify is None else list(self._identify(rows))
+        raise self._reporter.not_finite(self._position.step + bad, rows.tolist(), names, self._checkpoints.latest)
 
 
-def _check(rows: Rows, settings: TrainSettings, n_device: int) -> None:
+def _check(rows: Rows, validation: Rows | None, settings: TrainSettings, n_device: int) -> None:
     if rows.n_row < settings.batch_size:
         raise TrainingError(
             f"{rows.n_row} training rows do not fill one batch of {settings.batch_size}: use a smaller batch."
         )
+    if validation is not None and not validation.n_row:
+        raise TrainingError("the validation set is empty: give it rows, or train without one.")
     if settings.batch_size % n_device:
         raise TrainingError(
             f"a batch of {settings.batch_size} cannot be divided evenly over {n_device} devices: take a batch size that "
             f"is a multiple of {n_device}, or fewer devices (CUDA_VISIBLE_DEVICES)."
         )
-
-
-def _resumed(checkpoints: Checkpoints, state: State) -> tuple[State, Position]:
-    found = checkpoints.restore(state)
-    if found is None:
-        return state, Position()
-    if found.environment != environment():
-        reporting.other_machine(found.environment)
-    position = Position(**found.position)
-    reporting.resumed(position.epoch, position.call)
-    return found.arrays, position

@@ -44,44 +44,49 @@ class Reporter:
         self._path.write_text("".join(json.dumps(row) + "\n" for row in self.history), encoding="utf-8")
         self._started = time.perf_counter()
 
-    def bar(self, epoch: int, epochs: int, calls: int, done: int) -> "Bar":
-        """Start the clock of an epoch (from 0) and give the bar of its host calls, ``done`` of which are over."""
-        self._started = time.perf_counter()
-        return Bar(f"epoch {epoch + 1}/{epochs}", calls, done)
+    def bar(self, steps: int, done: int) -> "Bar":
+        """The bar of the run's steps, ``done`` of which are over."""
+        return Bar(steps, done)
 
     def epoch(self, row: Mapping[str, float]) -> None:
         """Add an epoch, with its wall time, to the file and to the log."""
-        row = {**row, "seconds": round(time.perf_counter() - self._started, 3)}
+        now = time.perf_counter()
+        row = {**row, "seconds": round(now - self._started, 3)}
+        self._started = now
         self.history.append(row)
         with self._path.open("a", encoding="utf-8") as f:
             f.write(json.dumps(row) + "\n")
         log.info(" ".join(f"{name} {value:.6g}" for name, value in row.items()))
 
-    def not_finite(self, step: int, rows: list[int], checkpoint: int | None) -> TrainingError:
+    def not_finite(self, step: int, rows: list[int], names: list[str] | None, checkpoint: int | None) -> TrainingError:
         """Write ``failure.json`` and give the error to raise.
 
         Parameters
         ----------
         rows : list of int
             Of the batch, as they stand in their source.
+        names : list of str or None
+            What people call these rows.
         checkpoint : int or None
             Step of the newest checkpoint.
         """
         path = self._folder / "failure.json"
-        path.write_text(json.dumps({"step": step, "rows": rows, "checkpoint": checkpoint}) + "\n", encoding="utf-8")
-        shown = ", ".join(map(str, rows[:_NAMED_ROWS])) + (", ..." if len(rows) > _NAMED_ROWS else "")
+        failure = {"step": step, "rows": rows, "names": names, "checkpoint": checkpoint}
+        path.write_text(json.dumps(failure) + "\n", encoding="utf-8")
+        called = rows if names is None else names
+        shown = ", ".join(map(str, called[:_NAMED_ROWS])) + (", ..." if len(called) > _NAMED_ROWS else "")
         kept = "there is no checkpoint yet" if checkpoint is None else f"step {checkpoint} is kept"
         return TrainingError(
-            f"the loss is not finite at step {step}, on the rows {shown} (all in {path}). "
+            f"the loss or its gradient is not finite at step {step}, on the rows {shown} (all in {path}). "
             f"Look at these rows, or lower the learning rate; of the checkpoints, {kept}."
         )
 
 
 class Bar:
-    """The progress bar of an epoch; silent where there is no terminal, as the log has a line per epoch."""
+    """The progress bar of a run; silent where there is no terminal, as the log has a line per epoch."""
 
-    def __init__(self, title: str, calls: int, done: int) -> None:
-        self._bar = tqdm(total=calls, initial=done, desc=title, leave=False, disable=None)
+    def __init__(self, steps: int, done: int) -> None:
+        self._bar = tqdm(total=steps, initial=done, desc="training", unit="step", leave=False, disable=None)
 
     def __enter__(self) -> "Bar":
         return self
@@ -91,8 +96,8 @@ class Bar:
 
     def step(self, losses: np.ndarray) -> None:
         """A host call is over; ``losses`` are those of its steps."""
-        self._bar.set_postfix(loss=f"{losses.mean():.4g}")
-        self._bar.update()
+        self._bar.set_postfix(loss=f"{losses.mean():.4g}", refresh=False)
+        self._bar.update(len(losses))
 
 
 def stopped_early(epoch: int, patience: int) -> None:

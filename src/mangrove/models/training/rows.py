@@ -44,19 +44,24 @@ class Rows(Protocol):
 
 
 class EpochPlan(NamedTuple):
-    """How an epoch is cut: rows per step, steps per host call, seed of the order."""
+    """How an epoch is cut: rows per step, steps per host call, seed of the order, steps (by default all full batches)."""
 
     batch_size: int
     steps_per_call: int
     seed: int
+    n_step: int | None = None
+
+    def steps(self, n_row: int) -> int:
+        """Steps of the epoch."""
+        return n_row // self.batch_size if self.n_step is None else self.n_step
 
     def calls(self, n_row: int) -> int:
-        """Host calls per epoch."""
-        return -(-(n_row // self.batch_size) // self.steps_per_call)
+        """Host calls of the epoch."""
+        return -(-self.steps(n_row) // self.steps_per_call)
 
     def span(self, n_row: int, call: int) -> slice:
         """Places in the epoch's order that a host call takes; rows beyond the last full batch are left for others."""
-        used = n_row - n_row % self.batch_size
+        used = self.steps(n_row) * self.batch_size
         size = self.batch_size * self.steps_per_call
         return slice(call * size, min((call + 1) * size, used))
 

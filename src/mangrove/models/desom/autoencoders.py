@@ -1,0 +1,170 @@
+"""The autoencoders: of spectra in one dimension, of fingerprints in two."""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from mangrove.models.desom.convolution import convolve, pool, upsample_convolve
+
+#: Slope of the LeakyReLU below zero, as published.
+_SLOPE = 0.1
+#: What the layers compute with, unless told otherwise; parameters are float32 always.
+FLOAT32 = "float32"
+
+
+class SpectrumArchitecture(NamedTuple):
+    """Sizes of :class:`SpectrumAutoencoder`; those of the paper by default.
+
+    Attributes
+    ----------
+    n_wave : int
+        A multiple of 2 to the number of convolutions.
+    filters : tuple of int
+        Channels of each convolution of the encoder; the decoder has them in reversed order.
+    kernel : int
+        Taps of the convolutions.
+    latent : int
+    """
+
+    n_wave: int = 4544
+    filters: tuple[int, ...] = (64, 64, 64, 64)
+    kernel: int = 6
+    latent: int = 256
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input."""
+        return (self.n_wave,)
+
+
+class FingerprintArchitecture(NamedTuple):
+    """Sizes of :class:`FingerprintAutoencoder`; those of the paper by default.
+
+    Attributes
+    ----------
+    rows, columns : int
+        Of a fingerprint.
+    filters, kernel : int
+        Channels and width of the convolutions.
+    latent : int
+    """
+
+    rows: int = 15
+    columns: int = 15
+    filters: int = 16
+    kernel: int = 3
+    latent: int = 128
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one input."""
+        return (self.rows, self.columns)
+
+
+class Layer(nnx.Module):
+    """Kernel and bias, which start as in Keras: Glorot's uniform draw, and zero."""
+
+    def __init__(self, shape: tuple[int, ...], rngs: nnx.Rngs) -> None:
+        self.kernel = nnx.Param(nnx.initializers.glorot_uniform()(rngs.params(), shape, jnp.float32))
+        self.bias = nnx.Param(jnp.zeros(shape[-1:], jnp.float32))
+
+    def cast(self, dtype: jnp.dtype, rank: int) -> tuple[jax.Array, jax.Array]:
+        """Kernel and bias in a precision, the bias with as many dimensions as what it is added to."""
+        bias = self.bias[...].astype(dtype)
+        return self.kernel[...].astype(dtype), bias.reshape((1,) * (rank - 1) + bias.shape)
+
+
+class SpectrumAutoencoder(nnx.Module):
+    """The published network: spectra, shape (n, n_wave), to latents, shape (n, latent), and back.
+
+    Encoder: per entry of ``filters`` [convolution, LeakyReLU, max-pool 2], dense, LeakyReLU. Decoder: dense, LeakyReLU,
+    per entry [upsample 2, convolution, LeakyReLU], convolution of one tap. Input and output are float32.
+
+    Parameters
+    ----------
+    architecture : SpectrumArchitecture
+    precision : {"float32", "bfloat16"}
+        What the layers compute with.
+    rngs : nnx.Rngs
+    """
+
+    def __init__(self, architecture: SpectrumArchitecture, precision: str, rngs: nnx.Rngs) -> None:
+        n_wave, filters, kernel, latent = architecture
+        self._dtype, self._deepest = jnp.dtype(precision), (n_wave // 2 ** len(filters), filters[-1])
+        flat = self._deepest[0] * self._deepest[1]
+        self.down = nnx.List([Layer((kernel, a, b), rngs) for a, b in pairwise((1, *filters))])
+        self.to_latent = Layer((flat, latent), rngs)
+        self.from_latent = Layer((latent, flat), rngs)
+        self.up = nnx.List([Layer((kernel, a, b), rngs) for a, b in pairwise((filters[-1], *filters[::-1]))])
+        self.out = Layer((1, filters[0], 1), rngs)
+
+    def encode(self, x: jax.Array) -> jax.Array:
+        """Latents of spectra."""
+        x = x.astype(self._dtype)[..., None]
+        for layer in self.down:
+            kernel, bias = layer.cast(self._dtype, 3)
+            # The larger of two values stays the larger one under bias and LeakyReLU, which so have half the work.
+            x = _leaky(pool(convolve(x, kernel)) + bias)
+        kernel, bias = self.to_latent.cast(self._dtype, 2)
+        return _leaky(x.reshape(x.shape[0], -1) @ kernel + bias).astype(jnp.float32)
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        """Spectra of latents."""
+        kernel, bias = self.from_latent.cast(self._dtype, 2)
+        x = _leaky(z.astype(self._dtype) @ kernel + bias).reshape(-1, *self._deepest)
+        for layer in self.up:
+            kernel, bias = layer.cast(self._dtype, 3)
+            x = _leaky(upsample_convolve(x, kernel) + bias)
+        kernel, bias = self.out.cast(self._dtype, 3)
+        return (convolve(x, kernel) + bias)[..., 0].astype(jnp.float32)
+
+
+class FingerprintAutoencoder(nnx.Module):
+    """The published network: fingerprints, shape (n, rows, columns), to latents, shape (n, latent), and back.
+
+    Encoder: convolution, ReLU, dense. Decoder: dense, ReLU, convolution, ReLU, convolution of one place. Input and
+    output are float32.
+
+    Parameters
+    ----------
+    architecture : FingerprintArchitecture
+    precision : {"float32", "bfloat16"}
+        What the layers compute with.
+    rngs : nnx.Rngs
+    """
+
+    def __init__(self, architecture: FingerprintArchitecture, precision: str, rngs: nnx.Rngs) -> None:
+        rows, columns, filters, kernel, latent = architecture
+        self._dtype, self._shape = jnp.dtype(precision), (rows, columns, filters)
+        flat = rows * columns * filters
+        self.down = Layer((kernel, kernel, 1, filters), rngs)
+        self.to_latent = Layer((flat, latent), rngs)
+        self.from_latent = Layer((latent, flat), rngs)
+        self.up = Layer((kernel, kernel, filters, filters), rngs)
+        self.out = Layer((1, 1, filters, 1), rngs)
+
+    def encode(self, x: jax.Array) -> jax.Array:
+        """Latents of fingerprints."""
+        x = jax.nn.relu(self._convolve(x.astype(self._dtype)[..., None], self.down))
+        kernel, bias = self.to_latent.cast(self._dtype, 2)
+        return (x.reshape(x.shape[0], -1) @ kernel + bias).astype(jnp.float32)
+
+    def decode(self, z: jax.Array) -> jax.Array:
+        """Fingerprints of latents."""
+        kernel, bias = self.from_latent.cast(self._dtype, 2)
+        x = jax.nn.relu(z.astype(self._dtype) @ kernel + bias).reshape(-1, *self._shape)
+        x = jax.nn.relu(self._convolve(x, self.up))
+        return self._convolve(x, self.out)[..., 0].astype(jnp.float32)
+
+    def _convolve(self, x: jax.Array, layer: Layer) -> jax.Array:
+        kernel, bias = layer.cast(self._dtype, 4)
+        return (
+            jax.lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")) + bias
+        )
+
+
+def _leaky(x: jax.Array) -> jax.Array:
+    return jnp.maximum(x, x * _SLOPE)

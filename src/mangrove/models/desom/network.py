@@ -1,0 +1,94 @@
+"""A map's network: autoencoder, prototypes and the scale of the latents, as one state that training and use share."""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from mangrove.models.desom.autoencoders import (
+    FLOAT32,
+    FingerprintArchitecture,
+    FingerprintAutoencoder,
+    SpectrumArchitecture,
+    SpectrumAutoencoder,
+)
+from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.som import SomGrid
+
+NONE, LAYER, WHITEN = "none", "layer", "whiten"
+_LEAST_VARIANCE = 1e-6
+
+
+class MapDesign(NamedTuple):
+    """What a map is, without its weights.
+
+    Attributes
+    ----------
+    architecture : SpectrumArchitecture or FingerprintArchitecture
+    grid : SomGrid
+    latent_scale : {"none", "layer", "whiten"}
+        The latents whose Euclidean distances the map uses: as they are (published); each spectrum's latents less
+        their mean, over their scatter; each component less its mean over the spectra, over its scatter.
+    """
+
+    architecture: SpectrumArchitecture | FingerprintArchitecture
+    grid: SomGrid
+    latent_scale: str = NONE
+
+
+class MapModule(nnx.Module):
+    """The parameters: of the autoencoder, the prototypes, and the running mean and variance of each latent."""
+
+    def __init__(self, design: MapDesign, precision: str, seed: int) -> None:
+        rngs = nnx.Rngs(seed)
+        n_latent = design.architecture.latent
+        spectra = isinstance(design.architecture, SpectrumArchitecture)
+        self.autoencoder = (SpectrumAutoencoder if spectra else FingerprintAutoencoder)(
+            design.architecture, precision, rngs
+        )
+        self.prototypes = nnx.Param(jnp.zeros((design.grid.n_node, n_latent), jnp.float32))
+        self.latent_mean = nnx.Param(jnp.zeros((n_latent,), jnp.float32))
+        self.latent_variance = nnx.Param(jnp.ones((n_latent,), jnp.float32))
+
+
+class MapNetwork:
+    """A map without its weights, which are a state of its own: pure, for training and for use.
+
+    Parameters
+    ----------
+    design : MapDesign
+    scale : InputScale
+    precision : {"float32", "bfloat16"}
+        What the layers compute with.
+    """
+
+    def __init__(self, design: MapDesign, scale: InputScale, precision: str = FLOAT32) -> None:
+        self.design, self.scale = design, scale
+        self._build = partial(MapModule, design, precision)
+        self._graph, self.abstract_state = nnx.split(nnx.eval_shape(lambda: self._build(0)))
+
+    def first_state(self, seed: int) -> nnx.State:
+        """Weights before training; all prototypes 0."""
+        return jax.jit(lambda: nnx.split(self._build(seed))[1])()
+
+    def encode(self, state: nnx.State, seen: jax.Array) -> jax.Array:
+        """Latents, shape (n, n_latent), of inputs on the network's scale, shape (n, ...)."""
+        return nnx.merge(self._graph, state).autoencoder.encode(seen)
+
+    def decode(self, state: nnx.State, z: jax.Array) -> jax.Array:
+        """Reconstructions on the network's scale, shape (n, ...), of latents, shape (n, n_latent)."""
+        return nnx.merge(self._graph, state).autoencoder.decode(z)
+
+    def som_space(self, state: nnx.State, z: jax.Array) -> jax.Array:
+        """The latents (or prototypes) whose Euclidean distances the map uses, shape (n, n_latent)."""
+        if self.design.latent_scale == LAYER:
+            deviation = z - z.mean(axis=1, keepdims=True)
+            return deviation * jax.lax.rsqrt((deviation**2).mean(axis=1, keepdims=True) + _LEAST_VARIANCE)
+        if self.design.latent_scale == WHITEN:
+            mean, variance = (
+                jax.lax.stop_gradient(state[name][...])[None, :] for name in ("latent_mean", "latent_variance")
+            )
+            return (z - mean) * jax.lax.rsqrt(variance + _LEAST_VARIANCE)
+        return z
