@@ -88,7 +88,7 @@ NODE_LABELS = Kind(
         "median_err": Field(_NODE_LABEL, "f4", _OF_LABEL, "its error, from resampling the galaxies"),
         "quantile": Field(("quantile",), "f8", "1", "levels of value"),
         "value": Field(("node", "label", "quantile"), "f4", _OF_LABEL, "quantiles over the baxels"),
-        "edge": Field(("label", "edge"), "f8", _OF_LABEL, "edges of the bins of the histogram"),
+        "edge": Field(("label", "bin_edge"), "f8", _OF_LABEL, "edges of the bins of the histogram"),
         "histogram": Field(("node", "label", "bin"), "i4", "1", "baxels by bin; the outer bins take what lies beyond"),
         "n_baxel": Field(_NODE_LABEL, "i4", "1", "baxels with the label, those of pooled nodes included"),
         "n_own": Field(_NODE_LABEL, "i4", "1", "baxels with the label on the node itself"),

@@ -69,7 +69,7 @@ def design_galaxy(plateifu: str, seed: int) -> SimulatedGalaxy:
     rng = random_generator(seed, original, "galaxy")
     _, role = _ROLES.get(plateifu, ("", ""))
     drawn = _draw_kind(rng)
-    galaxy = _draw_galaxy(rng, original, seed, _ROLES.get(original, (drawn, ""))[0])
+    galaxy = draw_galaxy(rng, original, seed, _ROLES.get(original, (drawn, ""))[0])
     observed = random_generator(seed, plateifu, "observation")
     shift = 0.5 if role == "repeat" else 0.05
     galaxy = replace(
@@ -87,10 +87,22 @@ def _draw_kind(rng) -> str:
     return str(rng.choice(names, p=odds))
 
 
-def _draw_galaxy(rng, plateifu: str, seed: int, kind: str) -> SimulatedGalaxy:
+def draw_galaxy(rng, plateifu: str, seed: int, kind: str, field_in_re=_FIELD_IN_RE) -> SimulatedGalaxy:
+    """Draw a galaxy of a kind, without a role.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    plateifu : str
+    seed : int
+    kind : str
+        See :class:`mangrove.survey.simulation.galaxies.SimulatedGalaxy`.
+    field_in_re : tuple of float
+        Lowest and highest radius of the field in effective radii.
+    """
     field = BUNDLES[int(plateifu.split("-")[1]) // 100][1]
     early = kind in ("passive", "liner")
-    effective_radius = field / 2 / rng.uniform(*_FIELD_IN_RE)
+    effective_radius = field / 2 / rng.uniform(*field_in_re)
     v_max = rng.uniform(100, 250)
     galaxy = SimulatedGalaxy(
         plateifu=plateifu,

@@ -81,15 +81,17 @@ def sky_sigma(wave=WAVE):
     return level * boost
 
 
-def noise_sigma(flux):
-    """Standard deviation of the noise, shape (..., 4563): sky, and the photons of the source itself.
+def noise_sigma(flux, wave=WAVE):
+    """Standard deviation of the noise, shape (..., n_wave): sky, and the photons of the source itself.
 
     Parameters
     ----------
-    flux : ndarray, shape (..., 4563)
+    flux : ndarray, shape (..., n_wave)
         Noise-free flux, 1e-17 erg/s/cm2/Angstrom/spaxel.
+    wave : ndarray, shape (n_wave,)
+        Observed wavelength, Angstrom; those of the cube by default.
     """
-    return sky_sigma().astype(flux.dtype) * np.sqrt(1.0 + np.clip(flux, 0, None) / np.float32(_SKY_FLUX))
+    return sky_sigma(wave).astype(flux.dtype) * np.sqrt(1.0 + np.clip(flux, 0, None) / np.float32(_SKY_FLUX))
 
 
 def correlated_noise(rng, n_wave: int, side: int):

@@ -19,6 +19,7 @@ _OVERSAMPLING = 3
 _MARGIN = 10
 _BULGE_SERSIC = 4.0
 _MIN_SIGMA_STAR = 52.0
+_MAX_EBV = 0.6
 _NUCLEUS_SHARE = 0.6
 _NUCLEUS_RADIUS = 0.6
 _NUCLEUS_VELOCITY = 120.0
@@ -83,7 +84,7 @@ def galaxy_maps(galaxy: SimulatedGalaxy) -> GalaxyMaps:
     sigma_star, sigma_gas = _dispersion(galaxy, frame, halpha)
     v_star, sigma_star = _blurred_moments(galaxy, total, v_star, sigma_star)
     v_gas, sigma_gas = _blurred_moments(galaxy, sum(halpha.values()), v_gas, sigma_gas)
-    ebv = np.clip(galaxy.ebv_centre + galaxy.ebv_gradient * np.minimum(scaled, 3), 0.0, 0.5)
+    ebv = np.clip(galaxy.ebv_centre + galaxy.ebv_gradient * np.minimum(scaled, 3), 0.0, _MAX_EBV)
     return GalaxyMaps(
         light=_blurred(galaxy, light),
         log_age=_blurred_mean(galaxy, light, log_age),
@@ -106,13 +107,24 @@ def point_source(galaxy: SimulatedGalaxy, offset: tuple[float, float]) -> np.nda
     return np.exp(-0.5 * distance2 / sigma**2) * SPAXEL**2 / (2 * np.pi * sigma**2)
 
 
-def _frame(galaxy: SimulatedGalaxy) -> _Frame:
-    east, north = spaxel_offsets(galaxy.side, _OVERSAMPLING, _MARGIN)
-    east, north = east + galaxy.pointing[0], north + galaxy.pointing[1]
+def disc_coordinates(galaxy: SimulatedGalaxy, east, north) -> tuple[np.ndarray, np.ndarray]:
+    """Radius (arcsec) and azimuth from the major axis (rad) in the plane of the disc.
+
+    Parameters
+    ----------
+    east, north : ndarray
+        Offsets from the galaxy's centre, arcsec.
+    """
     angle = np.deg2rad(galaxy.position_angle)
     major = east * np.sin(angle) + north * np.cos(angle)
     minor = (east * np.cos(angle) - north * np.sin(angle)) / np.cos(np.deg2rad(galaxy.inclination))
-    return _Frame(east, north, np.hypot(major, minor), np.arctan2(minor, major))
+    return np.hypot(major, minor), np.arctan2(minor, major)
+
+
+def _frame(galaxy: SimulatedGalaxy) -> _Frame:
+    east, north = spaxel_offsets(galaxy.side, _OVERSAMPLING, _MARGIN)
+    east, north = east + galaxy.pointing[0], north + galaxy.pointing[1]
+    return _Frame(east, north, *disc_coordinates(galaxy, east, north))
 
 
 def _sersic(radius, effective_radius: float, n: float):

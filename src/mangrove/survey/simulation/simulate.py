@@ -39,13 +39,28 @@ _STAR_MASK_RADIUS = 3.0
 _N_COSMIC_RAYS = 25
 
 
-class _FieldSpaxels(NamedTuple):
-    """The spaxels inside the field: their mask and, in that order, stars, lines and line spread."""
+class SpaxelSpectra(NamedTuple):
+    """Noise-free spectra of n spaxels of a galaxy.
+
+    Attributes
+    ----------
+    inside : ndarray of bool, shape (ny, nx)
+        Which spaxels; all else is in their order, row by row.
+    stars : StellarSpectra
+        Without emission lines.
+    line_flux : ndarray, shape (n_line, n)
+        Of the lines of :func:`mangrove.physics.lines.fit_lines`, 1e-17 erg/s/cm2/spaxel, after the galaxy's own dust.
+    lsf_factor : ndarray, shape (n,)
+        Factor on the instrument's mean line spread.
+    flux : ndarray, shape (n, 4563)
+        Stars and lines before Galactic extinction, 1e-17 erg/s/cm2/Angstrom/spaxel.
+    """
 
     inside: np.ndarray
     stars: StellarSpectra
     line_flux: np.ndarray
     lsf_factor: np.ndarray
+    flux: np.ndarray
 
 
 def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> tuple[SimulatedCube, dict]:
@@ -73,9 +88,9 @@ def simulate_galaxy(galaxy: SimulatedGalaxy, release: str, ssp: SspLibrary) -> t
         extinction. Equivalent widths are over the stars' mean flux within 500 km/s of the line.
     """
     maps = galaxy_maps(galaxy)
-    spaxels, flux = _spaxel_spectra(galaxy, maps, ssp)
-    truth = _truth(galaxy, maps, spaxels, flux)
-    flux = _with_foreground(galaxy, spaxels.inside, flux, ssp)
+    spaxels = spaxel_spectra(galaxy, maps, field(galaxy), ssp)
+    truth = truth_images(spaxel_truth(galaxy, maps, spaxels), spaxels.inside)
+    flux = _with_foreground(galaxy, spaxels.inside, spaxels.flux, ssp)
     return _observed_cube(galaxy, release, spaxels, flux), truth
 
 
@@ -85,14 +100,32 @@ def write_truth(path, galaxy: SimulatedGalaxy, truth: dict, params: Mapping[str,
     write_artefact(path, "truth", truth, prov, {"status": "ok", "reason": "", "plateifu": galaxy.plateifu})
 
 
-def _spaxel_spectra(galaxy: SimulatedGalaxy, maps: GalaxyMaps, ssp: SspLibrary):
-    """Spaxels inside the field, and their flux, shape (n, 4563), before Galactic extinction."""
-    inside = hexagon_depth(galaxy.side, galaxy.field_diameter) > 0
+def field(galaxy: SimulatedGalaxy) -> np.ndarray:
+    """Which spaxels lie inside the hexagonal field, bool, shape (ny, nx)."""
+    return hexagon_depth(galaxy.side, galaxy.field_diameter) > 0
+
+
+def dusty_light(galaxy: SimulatedGalaxy, maps: GalaxyMaps) -> np.ndarray:
+    """Flux of the stars near 5500 Angstrom rest behind the galaxy's dust, shape (ny, nx), 1e-17 erg/s/cm2/Angstrom/spaxel."""
+    return _scale(galaxy, maps) * _behind_dust(maps)
+
+
+def spaxel_spectra(galaxy: SimulatedGalaxy, maps: GalaxyMaps, inside: np.ndarray, ssp: SspLibrary) -> SpaxelSpectra:
+    """Noise-free spectra of some spaxels (bool, shape (ny, nx)) of a galaxy.
+
+    Parameters
+    ----------
+    galaxy : SimulatedGalaxy
+    maps : GalaxyMaps
+        Of this galaxy.
+    inside : ndarray of bool, shape (ny, nx)
+    ssp : SspLibrary
+        Must know its masses.
+    """
     rng = random_generator(galaxy.seed, galaxy.plateifu, "line spread")
     factor = lsf_factor(rng, galaxy.side)[inside]
     ebv = maps.ebv_star[inside]
-    dusty = maps.light.sum(0) * 10 ** (-0.4 * maps.ebv_star * calzetti(DUST_PIVOT))
-    scale = galaxy.central_flux / dusty[inside].max()
+    scale = _scale(galaxy, maps)
     stars = stellar_spectra(
         populations(ssp, galaxy.redshift),
         scale * maps.light[:, inside].T,
@@ -108,10 +141,11 @@ def _spaxel_spectra(galaxy: SimulatedGalaxy, maps: GalaxyMaps, ssp: SspLibrary):
     line_flux = line_fluxes(halpha, maps.oxygen[inside], ebv / STARS_OVER_GAS)
     flux = stars.flux.copy()
     add_lines(flux, line_flux, maps.v_gas[inside], maps.sigma_gas[inside], factor, galaxy.redshift)
-    return _FieldSpaxels(inside, stars, line_flux, factor), flux
+    return SpaxelSpectra(inside, stars, line_flux, factor, flux)
 
 
-def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _FieldSpaxels, flux) -> dict[str, np.ndarray]:
+def spaxel_truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: SpaxelSpectra) -> dict[str, np.ndarray]:
+    """Truth of n spaxels by the names of the artefact ``truth``, shape (n,) each, those of lines (n_line, n)."""
     inside, stars = spaxels.inside, spaxels.stars
     ebv = maps.ebv_star[inside]
     velocity = maps.v_gas[inside]
@@ -127,13 +161,40 @@ def _truth(galaxy: SimulatedGalaxy, maps: GalaxyMaps, spaxels: _FieldSpaxels, fl
         "ebv_star": ebv,
         "ebv_gas": ebv / STARS_OVER_GAS,
     }
-    labels["continuum"] = true.continuum_level(flux * _galactic_transmission(galaxy))
-    truth = {name: _map(inside, values) for name, values in labels.items()}
-    classes = true.d_bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha_6565")])
+    labels["continuum"] = true.continuum_level(spaxels.flux * foreground_transmission(galaxy))
+    labels["d_bpt_class"] = true.d_bpt_class(spaxels.line_flux, line_ew[fit_lines().index("Halpha_6565")])
+    return labels
+
+
+def truth_images(labels: dict[str, np.ndarray], inside: np.ndarray) -> dict[str, np.ndarray]:
+    """The datasets of the artefact ``truth`` from the labels of its spaxels.
+
+    Parameters
+    ----------
+    labels : dict of ndarray
+        See :func:`spaxel_truth`.
+    inside : ndarray of bool, shape (ny, nx)
+        Which spaxels they are of, row by row; all others get NaN, and class 0.
+    """
+    truth = {name: _map(inside, values) for name, values in labels.items() if name != "d_bpt_class"}
     truth["d_bpt_class"] = np.zeros(inside.shape, np.int8)
-    truth["d_bpt_class"][inside] = classes
+    truth["d_bpt_class"][inside] = labels["d_bpt_class"]
     truth["line"] = np.array(fit_lines().name)
     return truth
+
+
+def foreground_transmission(galaxy: SimulatedGalaxy) -> np.ndarray:
+    """Of the Milky Way's dust in front of a galaxy, shape (4563,), by Fitzpatrick (1999), R_V = 3.1."""
+    return F99(Rv=3.1).extinguish(WAVE * u.AA, Ebv=galaxy.ebv_galactic).astype(np.float32)
+
+
+def _behind_dust(maps: GalaxyMaps) -> np.ndarray:
+    return maps.light.sum(0) * 10 ** (-0.4 * maps.ebv_star * calzetti(DUST_PIVOT))
+
+
+def _scale(galaxy: SimulatedGalaxy, maps: GalaxyMaps) -> float:
+    """Factor on light in proportion that gives the brightest spaxel of the field the galaxy's central flux."""
+    return galaxy.central_flux / _behind_dust(maps)[field(galaxy)].max()
 
 
 def _map(inside: np.ndarray, values: np.ndarray) -> np.ndarray:
@@ -143,13 +204,9 @@ def _map(inside: np.ndarray, values: np.ndarray) -> np.ndarray:
     return image
 
 
-def _galactic_transmission(galaxy: SimulatedGalaxy) -> np.ndarray:
-    return F99(Rv=3.1).extinguish(WAVE * u.AA, Ebv=galaxy.ebv_galactic).astype(np.float32)
-
-
 def _with_foreground(galaxy: SimulatedGalaxy, inside, flux, ssp: SspLibrary):
     """Galactic extinction, then the star in front (like a K dwarf: the oldest solar template)."""
-    flux = flux * _galactic_transmission(galaxy)
+    flux = flux * foreground_transmission(galaxy)
     if galaxy.foreground_star:
         solar, old = np.argmin(np.abs(ssp.metallicity)), -1
         spectrum = _STAR_FLUX * np.interp(WAVE, ssp.wave, ssp.flux[solar, old])
@@ -158,7 +215,7 @@ def _with_foreground(galaxy: SimulatedGalaxy, inside, flux, ssp: SspLibrary):
     return flux
 
 
-def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: _FieldSpaxels, flux) -> SimulatedCube:
+def _observed_cube(galaxy: SimulatedGalaxy, release: str, spaxels: SpaxelSpectra, flux) -> SimulatedCube:
     rng = random_generator(galaxy.seed, galaxy.plateifu, "noise")
     inside, side = spaxels.inside, galaxy.side
     sigma = noise_sigma(flux)

@@ -1,0 +1,178 @@
+"""Figures of how good the map of spectra is: occupation, calibration of its labels, reconstruction."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import ScalarFormatter
+
+from mangrove.artefacts import Artefact
+from mangrove.codes import Split, TrainingCut
+from mangrove.report.desom_labels import column, main_labels
+from mangrove.report.drawing import (
+    BLUE,
+    DENSITY_FROM,
+    ORANGE,
+    RED,
+    Gaps,
+    count_bar,
+    counted,
+    new_figure,
+    note,
+    panel_grid,
+    signed,
+)
+from mangrove.report.label_style import STYLE, shown_values
+from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, places_of, write_in_nodes
+from mangrove.report.one_to_one import draw_one_to_one
+
+_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.6, rows=0.9)
+#: Side of a map of counts, inches.
+_SIDE = 6.5
+
+
+def occupation_figure(spectra: Artefact, quality: Artefact) -> Figure:
+    """Baxels of training and of test galaxies on each node, in numbers; nodes without training baxels are crossed out.
+
+    Parameters
+    ----------
+    spectra, quality : Artefact
+        'desom_map' and 'desom_quality'.
+    """
+    places = places_of(spectra)
+    figure, (panels,) = panel_grid(1, 2, (_SIDE, _SIDE * places.rows / places.columns), _GAPS)
+    for axes, split, words in zip(panels, (Split.TRAIN, Split.TEST), ("training", "test"), strict=True):
+        _counts(axes, places, spectra["n_baxel"][:, split], words)
+    empty = spectra["n_baxel"][:, Split.TRAIN] == 0
+    cross_out(panels[0], places, empty)
+    figure.suptitle(f"{counted(int(empty.sum()), 'node')} of {empty.size} without a training baxel; {map_in_words(quality)}")
+    return figure
+
+
+def map_in_words(quality: Artefact) -> str:
+    """Measures of a map's order in one line."""
+    measures = quality.attrs
+    return (
+        f"occupation entropy {measures['occupation_entropy']:.3f}, topographic error {measures['topographic_error_8']:.3f}, "
+        f"trustworthiness {measures['trustworthiness']:.3f}"
+    )
+
+
+def calibration_figure(assignments: Artefact, labels: Mapping, node_labels: Artefact, quality: Artefact) -> Figure:
+    """Where the labels of test baxels lie in the distributions of their nodes (PIT), and node medians against labels.
+
+    Parameters
+    ----------
+    assignments, node_labels, quality : Artefact
+        'desom_assignments', 'node_labels' and 'desom_quality'.
+    labels : mapping of str to ndarray
+        Columns of the table 'labels'.
+    """
+    names = main_labels(node_labels)
+    figure = new_figure(3.4 * len(names), 7.4)
+    grid = figure.subplots(2, len(names), squeeze=False)
+    rows, node = judged_rows(assignments, labels)
+    for name, (upper, lower) in zip(names, grid.T, strict=True):
+        _pit_panel(upper, quality, name)
+        median = node_labels["median"][node, column(node_labels, name)]
+        _median_panel(lower, quality, name, shown_values(labels, name)[rows], median)
+    n_galaxy = np.unique(labels["galaxy"][rows]).size
+    galaxies = counted(n_galaxy, "test galaxy", "test galaxies")
+    figure.suptitle(f"{counted(rows.size, 'baxel')} of {galaxies} on the map")
+    return figure
+
+
+def judged_rows(assignments: Artefact, labels: Mapping) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the table of labels that are baxels of test galaxies which pass the cuts, and their nodes, shape (n,)."""
+    use = (assignments["split"] == Split.TEST) & (assignments["cut"] == TrainingCut.KEPT) & (assignments["node"] >= 0)
+    index = {name: k for k, name in enumerate(labels["plateifu"].tolist())}
+    galaxy = np.array([index[name] for name in assignments["plateifu"].tolist()], int)[assignments["galaxy"][use]]
+    width = 1 + max(int(labels["baxel"].max(initial=0)), int(assignments["baxel"].max(initial=0)))
+    key, wanted = (
+        where.astype(np.int64) * width + baxel
+        for where, baxel in ((labels["galaxy"], labels["baxel"]), (galaxy, assignments["baxel"][use]))
+    )
+    order = np.argsort(key)
+    return order[np.searchsorted(key, wanted, sorter=order)], assignments["node"][use]
+
+
+def reconstruction_figure(assignments: Artefact, spectra: Artefact, quality: Artefact) -> Figure:
+    """Reconstruction of test spectra by the network and by principal components, and its error against S/N.
+
+    Parameters
+    ----------
+    assignments, spectra, quality : Artefact
+        'desom_assignments', 'desom_map' and 'desom_quality'.
+    """
+    figure = new_figure(14, 5.6)
+    left, right = figure.subplots(1, 2)
+    _component_panel(left, quality, spectra["prototype_latent"].shape[1])
+    use = (assignments["split"] == Split.TEST) & (assignments["cut"] == TrainingCut.KEPT)
+    use &= (assignments["mse"] > 0) & (assignments["snr"] > 0)
+    _noise_panel(right, assignments["snr"][use], assignments["mse"][use])
+    return figure
+
+
+def _counts(axes: Axes, places: NodePlaces, count, words: str) -> None:
+    title = f"{counted(int(count.sum()), 'baxel')} of {words} galaxies; median {np.median(count):,.0f} per node"
+    shown = draw_nodes(axes, places, count, title, "baxels", (0, max(int(count.max(initial=0)), 1)))
+    write_in_nodes(axes, places, [f"{n:,}" if n else "" for n in count], shown)
+
+
+def _pit_panel(axes: Axes, quality: Artefact, name: str) -> None:
+    k = column(quality, name)
+    pit = quality["pit"][k]
+    axes.set(xlim=(0, 1), xlabel="quantile in the node's distribution (PIT)", ylabel="density")
+    words = f"{100 * quality['coverage'][k]:.0f} % in 16-84 %, width {quality['width'][k]:.2f}"
+    axes.set_title(f"{STYLE[name].title}\n{words}", fontsize=10)
+    if not pit.sum():
+        note(axes, "no test baxel has it")
+        return
+    density = pit * pit.size / pit.sum()
+    axes.bar((np.arange(pit.size) + 0.5) / pit.size, density, 1 / pit.size, color="#9ecae1", edgecolor="white", lw=0.6)
+    axes.axhline(1, color="0.2", lw=1)
+    axes.set_ylim(0, max(2.0, 1.05 * float(density.max())))
+
+
+def _median_panel(axes: Axes, quality: Artefact, name: str, label, median) -> None:
+    k, style = column(quality, name), STYLE[name]
+    axes.set(xlabel=f"label: {style.axis}", ylabel="median of its node")
+    words = f"bias {signed(quality['bias'][k], 3)}, scatter {quality['scatter'][k]:.3f}"
+    axes.set_title(f"ρ = {quality['rho'][k]:.3f}, {counted(int(quality['n'][k]), 'baxel')}\n{words}", fontsize=10)
+    both = np.isfinite(label) & np.isfinite(median)
+    if both.any():
+        draw_one_to_one(axes, label[both], median[both])
+    else:
+        note(axes, "no test baxel has it")
+
+
+def _component_panel(axes: Axes, quality: Artefact, n_latent: int) -> None:
+    number, mse = quality["pca_component"], quality["pca_mse"]
+    axes.loglog(number, mse, "o-", color=BLUE, label="principal components")
+    axes.axhline(quality.attrs["mse"], color=ORANGE, lw=1)
+    axes.plot(n_latent, quality.attrs["mse"], "s", ms=9, color=ORANGE, label=f"network, {n_latent} latents")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set(xlabel="components or latents", ylabel="mean square error")
+    words = ""
+    if np.isfinite(mse).any():
+        best = int(np.nanargmin(mse))
+        words = f"\nnetwork over the best PCA ({counted(int(number[best]), 'component')}): {quality.attrs['mse'] / mse[best]:.2f}"
+    axes.set_title(f"reconstruction of the test spectra, unmasked values{words}")
+    axes.legend(frameon=False, fontsize=9)
+
+
+def _noise_panel(axes: Axes, snr, mse) -> None:
+    axes.set(xlabel="S/N per native pixel", ylabel="mean square error", xscale="log", yscale="log")
+    axes.set_title(f"{counted(snr.size, 'test spectrum', 'test spectra')} by their S/N")
+    if not snr.size:
+        note(axes, "no test spectrum")
+        return
+    if snr.size > DENSITY_FROM:
+        shown = axes.hexbin(snr, mse, gridsize=50, xscale="log", yscale="log", bins="log", mincnt=1)
+        count_bar(axes, shown, "spectra per cell")
+    else:
+        axes.plot(snr, mse, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
+    x = np.array([snr.min(), snr.max()])
+    axes.plot(x, np.median(mse * snr**2) / x**2, "--", color=RED, lw=1.2, label="proportional to (S/N)$^{-2}$, as noise")
+    axes.legend(frameon=False, fontsize=9)
