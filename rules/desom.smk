@@ -367,6 +367,10 @@ rule galaxy_map_figures:
     resources:
         mem_mb=4000,
     params:
+        gamma=CONFIG.galaxy_map.gamma,
+        temperature_start=CONFIG.galaxy_map.temperature_start,
+        temperature_end=CONFIG.galaxy_map.temperature_end,
+        cooling_iterations=CONFIG.galaxy_map.cooling_iterations,
         code=code("galaxy_map_figures"),
     message:
         "figures of the map of galaxies"

@@ -46,17 +46,20 @@ def occupation_figure(spectra: Artefact, quality: Artefact) -> Figure:
         _counts(axes, places, spectra["n_baxel"][:, split], words)
     empty = spectra["n_baxel"][:, Split.TRAIN] == 0
     cross_out(panels[0], places, empty)
-    figure.suptitle(f"{counted(int(empty.sum()), 'node')} of {empty.size} without a training baxel; {map_in_words(quality)}")
+    figure.suptitle(
+        f"{counted(int(empty.sum()), 'node')} of {empty.size} without a training baxel; {map_in_words(quality)}"
+    )
     return figure
 
 
 def map_in_words(quality: Artefact) -> str:
-    """Measures of a map's order in one line."""
-    measures = quality.attrs
-    return (
-        f"occupation entropy {measures['occupation_entropy']:.3f}, topographic error {measures['topographic_error_8']:.3f}, "
-        f"trustworthiness {measures['trustworthiness']:.3f}"
-    )
+    """Measures of a map's order in one line; those that too few members leave open are left out."""
+    measures = {
+        "occupation entropy": quality.attrs["occupation_entropy"],
+        "topographic error": quality.attrs["topographic_error_8"],
+        "trustworthiness": quality.attrs["trustworthiness"],
+    }
+    return ", ".join(f"{name} {value:.3f}" for name, value in measures.items() if np.isfinite(value))
 
 
 def calibration_figure(assignments: Artefact, labels: Mapping, node_labels: Artefact, quality: Artefact) -> Figure:
@@ -174,5 +177,7 @@ def _noise_panel(axes: Axes, snr, mse) -> None:
     else:
         axes.plot(snr, mse, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
     x = np.array([snr.min(), snr.max()])
-    axes.plot(x, np.median(mse * snr**2) / x**2, "--", color=RED, lw=1.2, label="proportional to (S/N)$^{-2}$, as noise")
+    axes.plot(
+        x, np.median(mse * snr**2) / x**2, "--", color=RED, lw=1.2, label="proportional to (S/N)$^{-2}$, as noise"
+    )
     axes.legend(frameon=False, fontsize=9)

@@ -45,7 +45,9 @@ def training_figure(history: Sequence[Mapping[str, float]], gamma: float, coolin
     _curves(left, step, history, {"loss": ("training loss", BLUE), "validation_loss": ("validation", ORANGE)})
     left.set_title("loss; validation: reconstruction alone")
     parts = [{"mse": row["mse"], "som": gamma * row["som"]} for row in history]
-    _curves(middle, step, parts, {"mse": ("reconstruction", GREEN), "som": (f"{gamma:g} x distances on the map", PURPLE)})
+    _curves(
+        middle, step, parts, {"mse": ("reconstruction", GREEN), "som": (f"{gamma:g} x distances on the map", PURPLE)}
+    )
     middle.set_title("parts of the training loss")
     right.semilogy(step, cooling.at(step - 1), "-", color=BLUE)
     right.set(ylabel="temperature (nodes)", title="width of the neighbourhood")
