@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split, TrainingCut
@@ -21,6 +20,7 @@ from mangrove.report.drawing import (
     new_figure,
     note,
     panel_grid,
+    plain_log_ticks,
     signed,
 )
 from mangrove.report.label_style import STYLE, shown_values
@@ -46,17 +46,20 @@ def occupation_figure(spectra: Artefact, quality: Artefact) -> Figure:
         _counts(axes, places, spectra["n_baxel"][:, split], words)
     empty = spectra["n_baxel"][:, Split.TRAIN] == 0
     cross_out(panels[0], places, empty)
-    figure.suptitle(f"{counted(int(empty.sum()), 'node')} of {empty.size} without a training baxel; {map_in_words(quality)}")
+    figure.suptitle(
+        f"{counted(int(empty.sum()), 'node')} of {empty.size} without a training baxel; {map_in_words(quality)}"
+    )
     return figure
 
 
 def map_in_words(quality: Artefact) -> str:
-    """Measures of a map's order in one line."""
-    measures = quality.attrs
-    return (
-        f"occupation entropy {measures['occupation_entropy']:.3f}, topographic error {measures['topographic_error_8']:.3f}, "
-        f"trustworthiness {measures['trustworthiness']:.3f}"
-    )
+    """Measures of a map's order in one line; those that too few members leave open are left out."""
+    measures = {
+        "occupation entropy": quality.attrs["occupation_entropy"],
+        "topographic error": quality.attrs["topographic_error_8"],
+        "trustworthiness": quality.attrs["trustworthiness"],
+    }
+    return ", ".join(f"{name} {value:.3f}" for name, value in measures.items() if np.isfinite(value))
 
 
 def calibration_figure(assignments: Artefact, labels: Mapping, node_labels: Artefact, quality: Artefact) -> Figure:
@@ -116,7 +119,8 @@ def reconstruction_figure(assignments: Artefact, spectra: Artefact, quality: Art
 
 def _counts(axes: Axes, places: NodePlaces, count, words: str) -> None:
     title = f"{counted(int(count.sum()), 'baxel')} of {words} galaxies; median {np.median(count):,.0f} per node"
-    shown = draw_nodes(axes, places, count, title, "baxels", (0, max(int(count.max(initial=0)), 1)))
+    limits = 0, max(int(count.max(initial=0)), 1)
+    shown = draw_nodes(axes, places, np.where(count > 0, count, np.nan), title, "baxels", limits)
     write_in_nodes(axes, places, [f"{n:,}" if n else "" for n in count], shown)
 
 
@@ -152,7 +156,8 @@ def _component_panel(axes: Axes, quality: Artefact, n_latent: int) -> None:
     axes.loglog(number, mse, "o-", color=BLUE, label="principal components")
     axes.axhline(quality.attrs["mse"], color=ORANGE, lw=1)
     axes.plot(n_latent, quality.attrs["mse"], "s", ms=9, color=ORANGE, label=f"network, {n_latent} latents")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xticks(number, [f"{n:g}" for n in number])
+    axes.set_xticks([], minor=True)
     axes.set(xlabel="components or latents", ylabel="mean square error")
     words = ""
     if np.isfinite(mse).any():
@@ -173,6 +178,9 @@ def _noise_panel(axes: Axes, snr, mse) -> None:
         count_bar(axes, shown, "spectra per cell")
     else:
         axes.plot(snr, mse, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
+    plain_log_ticks(axes.xaxis)
     x = np.array([snr.min(), snr.max()])
-    axes.plot(x, np.median(mse * snr**2) / x**2, "--", color=RED, lw=1.2, label="proportional to (S/N)$^{-2}$, as noise")
+    axes.plot(
+        x, np.median(mse * snr**2) / x**2, "--", color=RED, lw=1.2, label="proportional to (S/N)$^{-2}$, as noise"
+    )
     axes.legend(frameon=False, fontsize=9)

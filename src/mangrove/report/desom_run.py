@@ -66,7 +66,9 @@ def run_figures(paths, params: Mapping[str, Any]) -> dict[str, Callable[[], Figu
         "fingerprint": (fingerprint_figure, ["fingerprints"]),
         "training": (lambda _: _training(paths.metrics, params), ["map"]),
     }
-    return {name: lambda make=make, of=of: _made(make, [read("map"), *map(read, of)]) for name, (make, of) in drawn.items()}
+    return {
+        name: lambda make=make, of=of: _made(make, [read("map"), *map(read, of)]) for name, (make, of) in drawn.items()
+    }
 
 
 def _made(make: Callable[..., Figure], given: list[Artefact]) -> Figure:

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.models.desom.som import temperature
-from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note
+from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note, plain_log_ticks
 
 
 class Cooling(NamedTuple):
@@ -45,9 +45,12 @@ def training_figure(history: Sequence[Mapping[str, float]], gamma: float, coolin
     _curves(left, step, history, {"loss": ("training loss", BLUE), "validation_loss": ("validation", ORANGE)})
     left.set_title("loss; validation: reconstruction alone")
     parts = [{"mse": row["mse"], "som": gamma * row["som"]} for row in history]
-    _curves(middle, step, parts, {"mse": ("reconstruction", GREEN), "som": (f"{gamma:g} x distances on the map", PURPLE)})
+    _curves(
+        middle, step, parts, {"mse": ("reconstruction", GREEN), "som": (f"{gamma:g} x distances on the map", PURPLE)}
+    )
     middle.set_title("parts of the training loss")
     right.semilogy(step, cooling.at(step - 1), "-", color=BLUE)
+    plain_log_ticks(right.yaxis)
     right.set(ylabel="temperature (nodes)", title="width of the neighbourhood")
     for axes in (left, middle, right):
         axes.set_xlabel("training step")
