@@ -21,11 +21,12 @@ from mangrove.report import galaxy_spectra, label_maps, overview, planes, qualit
 from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
-from mangrove.report.label_style import STYLE, shown_limits, shown_values
+from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.label_truth import label_figure
 from mangrove.spectra.fit import ppxf_fit as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
+from mangrove.spectra.labels.shown import shown_values
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
 from mangrove.validation.comparison import TruthComparison

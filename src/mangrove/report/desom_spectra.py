@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove import artefacts
+from mangrove.analysis.mapped_baxels import rows_of
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split, TrainingCut
 from mangrove.report.desom_labels import label_limits
@@ -145,14 +146,9 @@ def flux_of(training_spectra, assignments: Artefact, rows: Sequence[int]) -> np.
         If the training spectra are missing or damaged.
     """
     with artefacts.opened(training_spectra, "training_spectra") as f:
-        names, galaxy, baxel = artefacts.read_text(f["plateifu"]), f["galaxy"][...], f["baxel"][...]
-        found = []
-        for row in rows:
-            name = assignments["plateifu"][assignments["galaxy"][row]]
-            same = (galaxy == np.flatnonzero(names == name)[0]) & (baxel == assignments["baxel"][row])
-            at = int(np.flatnonzero(same)[0])
-            found.append(np.where(f["mask"][at] == 0, f["flux"][at], np.nan))
-    return np.array(found)
+        table = {"plateifu": artefacts.read_text(f["plateifu"])} | {name: f[name][...] for name in ("galaxy", "baxel")}
+        places = rows_of(assignments["plateifu"], assignments["galaxy"][rows], assignments["baxel"][rows], table)
+        return np.array([np.where(f["mask"][at] == 0, f["flux"][at], np.nan) for at in places])
 
 
 def is_empty(spectra: Artefact) -> np.ndarray:
