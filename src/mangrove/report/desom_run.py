@@ -75,7 +75,7 @@ def run_figures(paths, params: Mapping[str, Any]) -> dict[str, Callable[[], Figu
 def _made(make: Callable[..., Figure], given: list[Artefact]) -> Figure:
     """The figure of some artefacts; the reason of the first that has no result instead."""
     without = next((one for one in given if not one.ok), None)
-    return make(*given) if without is None else noted(f"no map of spectra: {without.attrs['reason']}")
+    return make(*given) if without is None else noted(f"no result: {without.attrs['reason']}")
 
 
 def _training(metrics: str, params: Mapping[str, Any]) -> Figure:
