@@ -224,6 +224,14 @@ if SIMULATED:
         rules.label_recovery.output.table,
         rules.known_populations.output.table,
     ]
+if GALAXIES and CONFIG.desom.enabled:
+    FINAL += [
+        rules.desom_figures.output.labels,
+        rules.desom_quality.output.table,
+        rules.galaxy_map_figures.output.images,
+    ]
+if GALAXIES and CONFIG.desom.enabled and SIMULATED:
+    FINAL += [rules.desom_truth.output.table]
 if CONFIG.emulator.enabled:
     FINAL += [
         rules.emulator_figures.output.umap,

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import Gaps, counted, note, panel_grid
+from mangrove.report.drawing import Gaps, counted, note, panel_grid, robust_limits
 from mangrove.report.node_maps import draw_nodes, places_of, write_in_nodes
 
 _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.6, rows=0.9)
@@ -30,7 +30,8 @@ def fingerprint_figure(prints: Artefact) -> Figure:
     radius = np.where(counts > 0, prints["mean_radius"][k], np.nan)
     known = np.isfinite(radius).any()
     title = "number of baxels, colour: their mean radius" if known else "number of baxels; its R_e is unknown"
-    shown = draw_nodes(panels[0], places, radius, title, r"mean radius ($R_\mathrm{e}$)", cmap="plasma")
+    limits = robust_limits(radius, 0, 100)
+    shown = draw_nodes(panels[0], places, radius, title, r"mean radius ($R_\mathrm{e}$)", limits, cmap="plasma")
     write_in_nodes(panels[0], places, [f"{n:,}" if n else "" for n in counts], shown if known else None)
     weights = np.where(counts > 0, prints["normalised"][k], np.nan)
     words = f"fingerprint of the map of galaxies, weights by {prints.attrs['weighting']}"

@@ -16,7 +16,7 @@ from mangrove.validation.comparison import robust_width
 MAIN = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_ssfr", "d_bpt")
 _N_COLUMN = 4
 #: Room for colour bars between the maps.
-_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.35, rows=0.85)
+_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=0.85)
 
 
 def label_limits(name: str, values) -> tuple[float, float]:
@@ -70,7 +70,7 @@ def train_test_figure(node_labels: Artefact, quality: Artefact) -> Figure:
         _median_map(upper, places, name, train, f"{STYLE[name].title}\ntraining", limits)
         _median_map(middle, places, name, test, "test", limits)
         rho = quality["rho_train_test"][column(quality, name)]
-        _nodes_against(lower, train, test, f"ρ = {rho:.3f} over")
+        _nodes_against(lower, train, test, f"ρ = {rho:.3f}\n")
         lower.set(xlabel=f"training: {STYLE[name].axis}", ylabel="test")
     figure.suptitle(
         "node medians of training galaxies (neighbours pooled where there are few) and of test galaxies (grey: none)"
@@ -95,8 +95,7 @@ def template_labels_figure(node_labels: Artefact, fits: Artefact) -> Figure:
         usable = fitted & (node_labels["n_own"][:, column(node_labels, name)] > 0)
         values = np.where(usable, fits["value"][:, at], np.nan)
         median = node_labels["median"][:, column(node_labels, name)]
-        _nodes_against(axes, median, values, "", np.nan_to_num(fits["error"][:, at]))
-        axes.set_title(f"{STYLE[name].title}\n{axes.get_title()}", fontsize=11)
+        _nodes_against(axes, median, values, f"{STYLE[name].title}\n", np.nan_to_num(fits["error"][:, at]))
         axes.set(xlabel=f"node median: {STYLE[name].axis}", ylabel="fit of the template")
     for spare in panels[len(names) :]:
         spare.set_axis_off()
@@ -134,9 +133,9 @@ def _median_map(axes: Axes, places: NodePlaces, name: str, values, title: str, l
 def _nodes_against(axes: Axes, x, y, words: str, error=None) -> None:
     """Values of the nodes that have both, 1:1, with their number, bias and scatter as the title."""
     both = np.isfinite(x) & np.isfinite(y)
-    axes.set_title(" ".join(filter(None, [words, counted(int(both.sum()), "node")])), fontsize=11)
+    axes.set_title(f"{words}{counted(int(both.sum()), 'node')}", fontsize=10)
     if not both.any():
         note(axes, "no node has both")
         return
     draw_one_to_one(axes, x[both], y[both], None if error is None else error[both])
-    axes.set_title(f"{axes.get_title()}\n{offset_in_words(y[both] - x[both])}", fontsize=10)
+    axes.set_title(f"{axes.get_title()}, {offset_in_words(y[both] - x[both])}", fontsize=10)

@@ -58,18 +58,17 @@ def chosen_pairs(places: NodePlaces, count, least: int) -> Pairs | None:
     count : ndarray of int, shape (n_node,)
         Training baxels of the nodes.
     least : int
-        Nodes with fewer are left out, unless fewer than three have as many.
+        Nodes with fewer are left out, or, where that is less, with fewer than the median of those that have any.
 
     Returns
     -------
     Pairs
         None if fewer than two nodes have baxels.
     """
-    able = np.flatnonzero(count >= least)
-    if able.size < 3:
-        able = np.flatnonzero(count > 0)
-    if able.size < 2:
+    occupied = count[count > 0]
+    if occupied.size < 2:
         return None
+    able = np.flatnonzero(count >= max(min(least, int(np.median(occupied))), 1))
     able = np.sort(able[np.argsort(-count[able], kind="stable")][:_MOST_NODES])
     first, second = np.triu_indices(able.size, 1)
     steps = np.stack([places.steps(node)[able] for node in able])[first, second]
@@ -111,10 +110,10 @@ def _distributions(axes: Axes, node_labels: Artefact, name: str, pair: tuple[int
         axes.stairs(counts / counts.sum() / np.diff(edges), edges, color=colour, lw=1.6)
         axes.stairs(counts / counts.sum() / np.diff(edges), edges, color=colour, alpha=0.2, fill=True)
         low, middle, high = interval(node_labels, node, name)
-        axes.axvline(middle, color=colour, lw=1, ls="--")
+        axes.vlines(middle, 0, np.max(counts / counts.sum() / np.diff(edges)), color=colour, lw=1, ls="--")
         text = f"{middle:.2f} ± {0.5 * (high - low):.2f}".replace("-", "\N{MINUS SIGN}")
         place = {"ha": "left", "va": "top", "fontsize": 9.5, "color": colour}
         axes.text(0.03, 0.97 - 0.11 * line, text, transform=axes.transAxes, **place)
-    axes.set_ylim(0, 1.3 * max(axes.get_ylim()[1], 1e-6))
+    axes.set_ylim(0, 1.35 * max(axes.get_ylim()[1], 1e-6))
     axes.set(xlabel=STYLE[name].axis, yticks=[])
     axes.set_title(STYLE[name].title, fontsize=10)

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
 
+from mangrove.analysis.mapped_baxels import MappedBaxels
 from mangrove.artefacts import Artefact
-from mangrove.codes import Split, TrainingCut
+from mangrove.codes import Split
 from mangrove.report.desom_labels import column, main_labels
 from mangrove.report.drawing import (
     BLUE,
@@ -21,9 +21,10 @@ from mangrove.report.drawing import (
     new_figure,
     note,
     panel_grid,
+    plain_log_ticks,
     signed,
 )
-from mangrove.report.label_style import STYLE, shown_values
+from mangrove.report.label_style import STYLE
 from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, places_of, write_in_nodes
 from mangrove.report.one_to_one import draw_one_to_one
 
@@ -62,64 +63,53 @@ def map_in_words(quality: Artefact) -> str:
     return ", ".join(f"{name} {value:.3f}" for name, value in measures.items() if np.isfinite(value))
 
 
-def calibration_figure(assignments: Artefact, labels: Mapping, node_labels: Artefact, quality: Artefact) -> Figure:
+def calibration_figure(
+    mapped: MappedBaxels, labels: Mapping[str, np.ndarray], node_labels: Artefact, quality: Artefact
+) -> Figure:
     """Where the labels of test baxels lie in the distributions of their nodes (PIT), and node medians against labels.
 
     Parameters
     ----------
-    assignments, node_labels, quality : Artefact
-        'desom_assignments', 'node_labels' and 'desom_quality'.
-    labels : mapping of str to ndarray
-        Columns of the table 'labels'.
+    mapped : MappedBaxels
+    labels : mapping of str to ndarray, shape (n,) each
+        Of these baxels (:func:`mangrove.analysis.mapped_baxels.label_values`).
+    node_labels, quality : Artefact
+        'node_labels' and 'desom_quality'.
     """
-    names = main_labels(node_labels)
+    names, test = main_labels(node_labels), mapped.of_split(Split.TEST)
     figure = new_figure(3.4 * len(names), 7.4)
     grid = figure.subplots(2, len(names), squeeze=False)
-    rows, node = judged_rows(assignments, labels)
     for name, (upper, lower) in zip(names, grid.T, strict=True):
         _pit_panel(upper, quality, name)
-        median = node_labels["median"][node, column(node_labels, name)]
-        _median_panel(lower, quality, name, shown_values(labels, name)[rows], median)
-    n_galaxy = np.unique(labels["galaxy"][rows]).size
-    galaxies = counted(n_galaxy, "test galaxy", "test galaxies")
-    figure.suptitle(f"{counted(rows.size, 'baxel')} of {galaxies} on the map")
+        median = node_labels["median"][mapped.node[test], column(node_labels, name)]
+        _median_panel(lower, quality, name, labels[name][test], median)
+    galaxies = counted(np.unique(mapped.galaxy[test]).size, "test galaxy", "test galaxies")
+    figure.suptitle(f"{counted(test.size, 'baxel')} of {galaxies} on the map")
     return figure
 
 
-def judged_rows(assignments: Artefact, labels: Mapping) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of the table of labels that are baxels of test galaxies which pass the cuts, and their nodes, shape (n,)."""
-    use = (assignments["split"] == Split.TEST) & (assignments["cut"] == TrainingCut.KEPT) & (assignments["node"] >= 0)
-    index = {name: k for k, name in enumerate(labels["plateifu"].tolist())}
-    galaxy = np.array([index[name] for name in assignments["plateifu"].tolist()], int)[assignments["galaxy"][use]]
-    width = 1 + max(int(labels["baxel"].max(initial=0)), int(assignments["baxel"].max(initial=0)))
-    key, wanted = (
-        where.astype(np.int64) * width + baxel
-        for where, baxel in ((labels["galaxy"], labels["baxel"]), (galaxy, assignments["baxel"][use]))
-    )
-    order = np.argsort(key)
-    return order[np.searchsorted(key, wanted, sorter=order)], assignments["node"][use]
-
-
-def reconstruction_figure(assignments: Artefact, spectra: Artefact, quality: Artefact) -> Figure:
+def reconstruction_figure(mapped: MappedBaxels, spectra: Artefact, quality: Artefact) -> Figure:
     """Reconstruction of test spectra by the network and by principal components, and its error against S/N.
 
     Parameters
     ----------
-    assignments, spectra, quality : Artefact
-        'desom_assignments', 'desom_map' and 'desom_quality'.
+    mapped : MappedBaxels
+    spectra, quality : Artefact
+        'desom_map' and 'desom_quality'.
     """
     figure = new_figure(14, 5.6)
     left, right = figure.subplots(1, 2)
     _component_panel(left, quality, spectra["prototype_latent"].shape[1])
-    use = (assignments["split"] == Split.TEST) & (assignments["cut"] == TrainingCut.KEPT)
-    use &= (assignments["mse"] > 0) & (assignments["snr"] > 0)
-    _noise_panel(right, assignments["snr"][use], assignments["mse"][use])
+    test = mapped.of_split(Split.TEST)
+    snr, mse = mapped.snr[test], mapped.mse[test]
+    _noise_panel(right, snr[(mse > 0) & (snr > 0)], mse[(mse > 0) & (snr > 0)])
     return figure
 
 
 def _counts(axes: Axes, places: NodePlaces, count, words: str) -> None:
     title = f"{counted(int(count.sum()), 'baxel')} of {words} galaxies; median {np.median(count):,.0f} per node"
-    shown = draw_nodes(axes, places, count, title, "baxels", (0, max(int(count.max(initial=0)), 1)))
+    limits = 0, max(int(count.max(initial=0)), 1)
+    shown = draw_nodes(axes, places, np.where(count > 0, count, np.nan), title, "baxels", limits)
     write_in_nodes(axes, places, [f"{n:,}" if n else "" for n in count], shown)
 
 
@@ -155,7 +145,8 @@ def _component_panel(axes: Axes, quality: Artefact, n_latent: int) -> None:
     axes.loglog(number, mse, "o-", color=BLUE, label="principal components")
     axes.axhline(quality.attrs["mse"], color=ORANGE, lw=1)
     axes.plot(n_latent, quality.attrs["mse"], "s", ms=9, color=ORANGE, label=f"network, {n_latent} latents")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xticks(number, [f"{n:g}" for n in number])
+    axes.set_xticks([], minor=True)
     axes.set(xlabel="components or latents", ylabel="mean square error")
     words = ""
     if np.isfinite(mse).any():
@@ -176,6 +167,7 @@ def _noise_panel(axes: Axes, snr, mse) -> None:
         count_bar(axes, shown, "spectra per cell")
     else:
         axes.plot(snr, mse, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
+    plain_log_ticks(axes.xaxis)
     x = np.array([snr.min(), snr.max()])
     axes.plot(
         x, np.median(mse * snr**2) / x**2, "--", color=RED, lw=1.2, label="proportional to (S/N)$^{-2}$, as noise"

@@ -8,15 +8,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove import artefacts
+from mangrove.analysis.mapped_baxels import rows_of
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split, TrainingCut
 from mangrove.report.desom_labels import label_limits
-from mangrove.report.drawing import MANY, bar_beside, counted, new_figure, note
+from mangrove.report.drawing import MANY, Gaps, bar_beside, counted, extend_of, new_figure, note, panel_grid
 from mangrove.report.label_style import STYLE
 from mangrove.report.node_maps import CellScale, NodePlaces, draw_nodes, frame_cells, outline_node, places_of
 
 #: Side of a cell, inches: that which fills the width, within limits.
-_WIDTH, _SMALLEST, _LARGEST = 13.0, 0.9, 2.0
+_WIDTH, _SMALLEST, _LARGEST = 12.0, 0.9, 2.0
+_GAPS = Gaps(left=0.8, right=1.2, bottom=0.9, top=0.5, columns=0.0, rows=0.0)
 #: Percentile of the fluxes that reaches the top of a cell: strong lines may not.
 _TOP = 99.7
 _HEADROOM = 1.05
@@ -90,7 +92,7 @@ def samples_figure(training_spectra, assignments: Artefact, spectra: Artefact, n
     """
     places = places_of(spectra)
     chosen = samples(assignments, places)
-    figure = new_figure(16, max(2.0 * len(chosen), 6.0))
+    figure = new_figure(16, max(1.9 * len(chosen), 6.0))
     if not chosen:
         note(figure.subplots(), "no baxel of a test galaxy is on the map")
         return figure
@@ -104,9 +106,11 @@ def samples_figure(training_spectra, assignments: Artefact, spectra: Artefact, n
     for k, (axes, one, flux) in enumerate(zip(panels, chosen, fluxes, strict=True)):
         outline_node(left, places, assignments["node"][one.row], MANY[k])
         _sample_panel(axes, assignments, spectra, one, flux, MANY[k])
+    for axes in panels[:-1]:
+        axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel("rest wavelength, vacuum (Å)")
     low, high = spectra.attrs["norm_band"]
-    figure.supylabel(f"flux / mean at {low:g}-{high:g} Å", x=0.36, fontsize=10)
+    panels[len(panels) // 2].set_ylabel(f"flux / mean at {low:g}-{high:g} Å")
     figure.suptitle("spectra (grey) and the decoded prototypes of their nodes (in the colour of the frame on the map)")
     return figure
 
@@ -142,14 +146,9 @@ def flux_of(training_spectra, assignments: Artefact, rows: Sequence[int]) -> np.
         If the training spectra are missing or damaged.
     """
     with artefacts.opened(training_spectra, "training_spectra") as f:
-        names, galaxy, baxel = artefacts.read_text(f["plateifu"]), f["galaxy"][...], f["baxel"][...]
-        found = []
-        for row in rows:
-            name = assignments["plateifu"][assignments["galaxy"][row]]
-            same = (galaxy == np.flatnonzero(names == name)[0]) & (baxel == assignments["baxel"][row])
-            at = int(np.flatnonzero(same)[0])
-            found.append(np.where(f["mask"][at] == 0, f["flux"][at], np.nan))
-    return np.array(found)
+        table = {"plateifu": artefacts.read_text(f["plateifu"])} | {name: f[name][...] for name in ("galaxy", "baxel")}
+        places = rows_of(assignments["plateifu"], assignments["galaxy"][rows], assignments["baxel"][rows], table)
+        return np.array([np.where(f["mask"][at] == 0, f["flux"][at], np.nan) for at in places])
 
 
 def is_empty(spectra: Artefact) -> np.ndarray:
@@ -169,8 +168,8 @@ _LINE = {"color": "k", "lw": 0.7}
 
 def _cells(places: NodePlaces) -> tuple[Figure, Axes]:
     side = float(np.clip(_WIDTH / places.columns, _SMALLEST, _LARGEST))
-    figure = new_figure(side * places.columns + 2.0, side * places.rows + 1.4)
-    return figure, figure.subplots()
+    figure, grid = panel_grid(1, 1, (side * places.columns, side * places.rows), _GAPS)
+    return figure, grid[0, 0]
 
 
 def _scale(wave, flux) -> CellScale:
@@ -193,7 +192,8 @@ def _colour_cells(axes: Axes, places: NodePlaces, values) -> None:
     style, (low, high) = STYLE[COLOURED_BY], label_limits(COLOURED_BY, values)
     edges = (np.arange(n + 1) + 0.5 for n in (places.columns, places.rows))
     colours = {"cmap": style.cmap, "vmin": low, "vmax": high, "alpha": 0.55, "zorder": 0.2}
-    bar_beside(axes, axes.pcolormesh(*edges, places.laid_out(values), **colours), f"median {style.axis}")
+    shown = axes.pcolormesh(*edges, places.laid_out(values), **colours)
+    bar_beside(axes, shown, f"median {style.axis}", width=0.02, extend=extend_of(values, low, high))
 
 
 def _sample_panel(axes: Axes, assignments: Artefact, spectra: Artefact, one: Sample, flux, colour: str) -> None:

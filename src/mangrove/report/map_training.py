@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.models.desom.som import temperature
-from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note
+from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note, plain_log_ticks
 
 
 class Cooling(NamedTuple):
@@ -50,6 +50,7 @@ def training_figure(history: Sequence[Mapping[str, float]], gamma: float, coolin
     )
     middle.set_title("parts of the training loss")
     right.semilogy(step, cooling.at(step - 1), "-", color=BLUE)
+    plain_log_ticks(right.yaxis)
     right.set(ylabel="temperature (nodes)", title="width of the neighbourhood")
     for axes in (left, middle, right):
         axes.set_xlabel("training step")

@@ -116,19 +116,20 @@ def write_in_nodes(axes: Axes, places: NodePlaces, texts: Sequence[str], shown: 
 def hatch_nodes(axes: Axes, places: NodePlaces, chosen) -> None:
     """Hatch the nodes where ``chosen``, bool of shape (n_node,), is true."""
     cells = [Rectangle((places.column[k] + 0.5, places.row[k] + 0.5), 1, 1) for k in np.flatnonzero(chosen)]
-    axes.add_collection(PatchCollection(cells, facecolor="none", edgecolor="0.25", hatch="////", linewidth=0))
+    axes.add_collection(PatchCollection(cells, facecolor="none", edgecolor="0.6", hatch="///", linewidth=0))
 
 
 def outline_node(axes: Axes, places: NodePlaces, node: int, colour: str) -> None:
-    """Frame a node."""
+    """Frame a node, in white besides, so that the frame stands out from any colour."""
     corner = places.column[node] + 0.5, places.row[node] + 0.5
-    axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=colour, linewidth=2.5, zorder=3))
+    for around, width in (("w", 5.0), (colour, 2.5)):
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=around, linewidth=width, zorder=3))
 
 
 def cross_out(axes: Axes, places: NodePlaces, chosen) -> None:
     """Mark the nodes where ``chosen``, bool of shape (n_node,), is true with a cross."""
     at = np.flatnonzero(chosen)
-    axes.plot(places.column[at] + 1, places.row[at] + 1, "x", color="0.35", ms=6, mew=1.2)
+    axes.plot(places.column[at] + 1, places.row[at] + 1, "x", color="0.2", ms=8, mew=1.5)
 
 
 class CellScale(NamedTuple):
