@@ -14,6 +14,7 @@ REPORTING = {
     "digest",
     "emulator_figures",
     "galaxy_figures",
+    "galaxy_map_figures",
     "label_recovery",
     "overview",
     "provenance",
