@@ -138,7 +138,7 @@ class TrainingSet(NamedTuple):
             some = f["n_baxel"][...] > 0
             names, limit = artefacts.read_text(f["plateifu"])[some], f["node_limit"][...]
             flux, split = f["normalised"][...][some], f["split"][...][some]
-        return cls.of_arrays(flux.reshape(-1, *shape), split, names, node_limit=limit)
+        return cls.of_arrays(flux.reshape(len(flux), *shape), split, names, node_limit=limit)
 
 
 def baxel_names(plateifu: np.ndarray, galaxy: np.ndarray, baxel: np.ndarray) -> np.ndarray:
@@ -158,7 +158,7 @@ def _fits(n_byte: int) -> bool:
 
 def _demand_finite(flux: np.ndarray, names: np.ndarray) -> None:
     # A sum is finite where all values are, and needs no array of its own.
-    bad = np.flatnonzero(~np.isfinite(flux.reshape(len(flux), -1).sum(axis=1, dtype=float)))
+    bad = np.flatnonzero(~np.isfinite(flux.sum(axis=tuple(range(1, flux.ndim)), dtype=float)))
     if bad.size:
         shown = ", ".join(names[bad[:_NAMED]]) + (", ..." if bad.size > _NAMED else "")
         raise TrainingError(
