@@ -1,12 +1,13 @@
 """The figures of the map of spectra, on a small map that is not square and whose labels are known."""
 
 import re
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from small_maps import MIN_BAXELS, make_maps, no_rows, write, write_empty
+from smooth_map import MIN_BAXELS, make_maps, no_rows, write, write_empty
 
 from mangrove import artefacts
 from mangrove.analysis.mapped_baxels import label_values, read_mapped
@@ -36,7 +37,7 @@ def paths(tmp_path_factory, Params):
 @pytest.fixture(scope="module")
 def read(paths):
     kinds = {"map": "desom_map", "assignments": "desom_assignments", "quality": "desom_quality"}
-    return lambda name: artefacts.read(paths[name], kinds.get(name, name))
+    return cache(lambda name: artefacts.read(paths[name], kinds.get(name, name)))
 
 
 def mesh(axes):
