@@ -136,18 +136,20 @@ def write_truth(path, shape):
 
 def write_merged(folder, names):
     """The artefacts 'training_spectra' and 'line_cube_set' of the galaxies."""
-    n_wave, n = 64, 5
+    n_wave, n = 64, 6
     spectra = {
         "wave": np.linspace(3650.0, 8950.0, n_wave),
         "flux": 1.0 + 0.1 * np.random.default_rng(1).standard_normal((n, n_wave)),
         "mask": np.zeros((n, n_wave)),
-        **{name: np.ones(n) for name in ("norm", "snr", "galaxy", "baxel")},
-        "split": np.array([0, 0, 0, 1, 2]),
+        "lsf": np.ones(n_wave),
+        **{name: np.ones(n) for name in ("norm", "snr", "galaxy", "baxel", "radius_re")},
+        "cut": np.array([0, 0, 0, 0, 0, 2]),
+        "split": np.array([0, 0, 0, 1, 2, 2]),
         "plateifu": np.array(names),
         "mangaid": np.array(names),
-        "candidate_galaxy": np.zeros(n + 2),
-        "candidate_baxel": np.zeros(n + 2),
-        "candidate_cut": np.array([0] * n + [2, 2]),
+        "candidate_galaxy": np.zeros(n + 1),
+        "candidate_baxel": np.zeros(n + 1),
+        "candidate_cut": np.array([0] * (n - 1) + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
     band = {"norm_band": (4050.0, 4150.0)}
@@ -527,8 +529,9 @@ def test_quality_counts_whole_galaxies_and_errors_of_gas_that_is_there(survey):
 
 
 def test_training_figure_names_the_band_of_its_unit(survey):
-    labels = [axes.get_ylabel() for axes in training.training_figure(survey / "training_spectra.h5").axes]
-    assert labels[0] == "flux / mean at 4050-4150 Å"
+    axes = training.training_figure(survey / "training_spectra.h5").axes
+    assert axes[0].get_ylabel() == "flux / mean at 4050-4150 Å"
+    assert axes[0].get_title() == "5 training spectra", "the one that is cut is none"
 
 
 def test_failures_figure_writes_the_percentages(survey):
