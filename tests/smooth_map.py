@@ -12,7 +12,7 @@ from mangrove.codes import FitStatus, Split, TrainingCut
 from mangrove.data_model import KINDS, LABEL
 
 LEVELS = np.array([0.025, 0.16, 0.5, 0.84, 0.975])
-N_BIN, N_PIT, N_LATENT = 20, 20, 16
+N_BIN, N_PIT, N_LATENT = 20, 10, 16
 MIN_BAXELS = 20
 NORM_BAND = (4050.0, 4150.0)
 #: Label at the left and right end, or the lower and upper end, of the map: 'x' runs along the columns, 'y' up the rows.
