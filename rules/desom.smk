@@ -318,7 +318,11 @@ rule desom_figures:
     resources:
         mem_mb=4000,
     params:
-        seed=CONFIG.seed,
+        gamma=CONFIG.desom.gamma,
+        temperature_start=CONFIG.desom.temperature_start,
+        temperature_end=CONFIG.desom.temperature_end,
+        cooling_iterations=CONFIG.desom.cooling_iterations,
+        pretraining=CONFIG.desom.pretraining,
         code=code("desom_figures"),
     message:
         "figures of the map of spectra"

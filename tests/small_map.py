@@ -1,86 +1,57 @@
-"""A small survey on a map of spectra: artefacts 'desom_assignments' and 'labels' whose labels follow from the nodes."""
-
-from typing import NamedTuple
+"""A small map of spectra: extracts of six galaxies, their training spectra, an untrained model on them."""
 
 import numpy as np
-from attributes import attributes_of
-from small_export import random_data
+from small_extract import params_of_training, write_extract
 
-from mangrove import artefacts
-from mangrove.codes import LabelFlag, Split, TrainingCut
-from mangrove.data_model import LABEL
+from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.model import DESOM, MapModel
+from mangrove.models.desom.network import MapDesign, MapNetwork
+from mangrove.models.desom.som import SomGrid
+from mangrove.models.desom.training import first_state
 
-ROWS, COLUMNS = 4, 5
-N_NODE = ROWS * COLUMNS
-
-
-class SmallMap(NamedTuple):
-    """Columns of the baxels, shape (n,), as assigned, and their age."""
-
-    galaxy: np.ndarray
-    baxel: np.ndarray
-    node: np.ndarray
-    split: np.ndarray
-    age: np.ndarray
-
-
-def age_of_node(node):
-    """What the baxels of a node have in common: smooth over the map."""
-    return 8.0 + 0.3 * (node // COLUMNS) + 0.1 * (node % COLUMNS)
+WAVE = 10 ** (np.log10(3621.6) + 1e-4 * np.arange(4563))
+N_WAVE, ROWS, COLUMNS = 256, 3, 4
+PARAMS = params_of_training(n_wave=N_WAVE, cut_percentile=2.0)
+#: plateifu, mangaid, z, number of baxels: one galaxy has none, one is observed twice, of one no spectrum is positive.
+GALAXIES = [
+    ("1-1901", "1-1", 0.02, 40),
+    ("1-1902", "1-2", 0.05, 0),
+    ("2-1901", "1-3", 0.03, 30),
+    ("3-1901", "1-1", 0.021, 50),
+    ("4-1901", "1-5", 0.04, 3),
+    ("5-1901", "1-6", 0.03, 35),
+]
+_DARK, EBV = "4-1901", 0.1
 
 
-def small_map(n_galaxy=60, n_baxel=40, scatter=0.1, of_galaxy=0.05, seed=1) -> SmallMap:
-    """Baxels of galaxies, a quarter of them for tests, an eighth for validation."""
-    rng = np.random.default_rng(seed)
-    galaxy = np.repeat(np.arange(n_galaxy), n_baxel)
-    node = rng.integers(N_NODE, size=galaxy.size)
-    age = age_of_node(node) + scatter * rng.standard_normal(galaxy.size)
-    age += (of_galaxy * rng.standard_normal(n_galaxy))[galaxy]
-    split = np.array([Split.TEST, Split.TRAIN, Split.TRAIN, Split.VALIDATION] + 4 * [Split.TRAIN])
-    split[4] = Split.TEST
-    return SmallMap(galaxy, np.tile(np.arange(n_baxel), n_galaxy), node, split[galaxy % 8], age)
+def write_extracts(folder):
+    """Artefacts 'extract' of continua of many slopes with a line, noise and gaps; returns their paths."""
+    rng, paths = np.random.default_rng(8), []
+    for plateifu, mangaid, z, n in GALAXIES:
+        slope, line = rng.uniform(-2.0, 1.0, (n, 1)), rng.uniform(0.0, 2.0, (n, 1))
+        flux = (WAVE / 5000.0) ** slope + line * np.exp(-0.5 * ((WAVE / (1 + z) - 6564.6) / 4.0) ** 2)
+        flux = rng.uniform(1.0, 3.0, (n, 1)) * (flux + rng.normal(0.0, 0.02, flux.shape))
+        spectra = {
+            "flux": -flux if plateifu == _DARK else flux,
+            "ivar": np.full(flux.shape, 400.0),
+            "mask": (rng.uniform(size=flux.shape) < 0.05).astype(np.int8),
+            "snr": np.where(np.arange(n) % 10 == 0, 5.0, 50.0),
+            "radius_re": rng.uniform(0.0, 2.0, n),
+            "lsf": np.full(flux.shape, 1.1),
+        }
+        paths.append(folder / f"{plateifu}.h5")
+        write_extract(paths[-1], WAVE, spectra, plateifu=plateifu, mangaid=mangaid, z=z, ebv_galactic=EBV)
+    return paths
 
 
-def names_of(n_galaxy):
-    return np.array([f"{9000 + i}-1901" for i in range(n_galaxy)])
+def write_training_spectra(path, extracts, script, Params):
+    """The artefact 'training_spectra' of extracts, as the rule writes it."""
+    script("training_spectra").main(Params(extracts=extracts), Params(training_spectra=str(path)), PARAMS)
 
 
-def write_assignments(path, mapped: SmallMap, status="ok", **columns):
-    """Write the assignments; columns not given are made up."""
-    n_galaxy = int(mapped.galaxy.max(initial=-1)) + 1
-    given = {
-        "plateifu": names_of(n_galaxy),
-        "mangaid": np.array([f"1-{i}" for i in range(n_galaxy)]),
-        "galaxy": mapped.galaxy,
-        "baxel": mapped.baxel,
-        "split": mapped.split,
-        "cut": np.full(mapped.galaxy.size, TrainingCut.KEPT),
-        "node": mapped.node,
-        **columns,
-    }
-    data = random_data("desom_assignments", {"row": mapped.galaxy.size, "plateifu": n_galaxy}, **given)
-    attrs = attributes_of("desom_assignments", rows=ROWS, columns=COLUMNS, status=status)
-    artefacts.write(path, "desom_assignments", data, artefacts.Provenance(), attrs)
-
-
-def write_labels(path, mapped: SmallMap, flags=None, missing=()):
-    """Write the table of labels, galaxies in reverse order, without those of ``missing``.
-
-    Every label is the age; ``flags`` are bits of ``log_age_lw`` by row of ``mapped``.
-    """
-    n_galaxy = int(mapped.galaxy.max()) + 1
-    left = [g for g in range(n_galaxy)[::-1] if g not in missing]
-    rows = np.concatenate([np.flatnonzero(mapped.galaxy == g) for g in left])
-    given = {"plateifu": names_of(n_galaxy)[left], "baxel": mapped.baxel[rows]}
-    given["galaxy"] = np.array([left.index(g) for g in mapped.galaxy[rows]])
-    for name in LABEL:
-        given |= {name: mapped.age[rows], f"{name}_flag": np.zeros(rows.size, np.uint32)}
-    given["log_age_lw_flag"] = (np.zeros(mapped.galaxy.size) if flags is None else flags)[rows].astype(np.uint32)
-    sizes = {"row": rows.size, "plateifu": len(left), "line": 2, "spaxel_status": 5}
-    data = random_data("labels", sizes, **given)
-    artefacts.write(path, "labels", data, artefacts.Provenance(), attributes_of("labels"))
-
-
-def poor(which):
-    """Flags of a poor fit at some rows."""
-    return np.where(which, int(LabelFlag.POOR_FIT), 0)
+def small_model(flux, wave) -> MapModel:
+    """An untrained map whose prototypes are the encodings of the first spectra."""
+    design = MapDesign(SpectrumArchitecture(len(wave), (3, 4), 3, 6), SomGrid(ROWS, COLUMNS))
+    network = MapNetwork(design, InputScale.none((len(wave),)))
+    return MapModel(DESOM, network, first_state(network, 2, np.asarray(flux, np.float32)), wave)

@@ -2,7 +2,17 @@
 
 import numpy as np
 import pytest
-from small_map import COLUMNS, N_NODE, ROWS, age_of_node, names_of, poor, small_map, write_assignments, write_labels
+from mapped_survey import (
+    COLUMNS,
+    N_NODE,
+    ROWS,
+    age_of_node,
+    mapped_survey,
+    names_of,
+    poor,
+    write_assignments,
+    write_labels,
+)
 
 from mangrove import artefacts
 from mangrove.analysis import node_distributions as nodes
@@ -24,7 +34,7 @@ def run(script, Params, folder, **params):
 
 @pytest.fixture(scope="module")
 def survey():
-    return small_map()
+    return mapped_survey()
 
 
 def test_nodes_have_the_medians_of_the_training_galaxies_that_count(script, Params, tmp_path, survey):

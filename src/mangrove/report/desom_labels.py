@@ -70,10 +70,12 @@ def train_test_figure(node_labels: Artefact, quality: Artefact) -> Figure:
         _median_map(upper, places, name, train, f"{STYLE[name].title}\ntraining", limits)
         _median_map(middle, places, name, test, "test", limits)
         rho = quality["rho_train_test"][column(quality, name)]
-        _nodes_against(lower, train, test, f"ρ = {rho:.3f}\n")
+        own = np.where(node_labels["n_own"][:, k] > 0, train, np.nan)
+        _nodes_against(lower, own, test, f"ρ = {rho:.3f}\n")
         lower.set(xlabel=f"training: {STYLE[name].axis}", ylabel="test")
     figure.suptitle(
-        "node medians of training galaxies (neighbours pooled where there are few) and of test galaxies (grey: none)"
+        "node medians of training galaxies (neighbours pooled where there are few) and of test galaxies (grey: none); "
+        "bottom: nodes with baxels of both"
     )
     return figure
 

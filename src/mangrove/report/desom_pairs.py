@@ -58,7 +58,7 @@ def chosen_pairs(places: NodePlaces, count, least: int) -> Pairs | None:
     count : ndarray of int, shape (n_node,)
         Training baxels of the nodes.
     least : int
-        Nodes with fewer are left out, or, where that is less, with fewer than the median of those that have any.
+        Nodes with fewer are left out; where few have as many, those with fewer than the median of all that have any.
 
     Returns
     -------
@@ -68,14 +68,14 @@ def chosen_pairs(places: NodePlaces, count, least: int) -> Pairs | None:
     occupied = count[count > 0]
     if occupied.size < 2:
         return None
-    able = np.flatnonzero(count >= max(min(least, int(np.median(occupied))), 1))
+    least = min(least, int(np.median(occupied)), int(np.sort(occupied)[-2]))
+    able = np.flatnonzero(count >= least)
     able = np.sort(able[np.argsort(-count[able], kind="stable")][:_MOST_NODES])
     first, second = np.triu_indices(able.size, 1)
     steps = np.stack([places.steps(node)[able] for node in able])[first, second]
     emptier = np.minimum(count[able][first], count[able][second])
-    order = np.lexsort([-emptier, steps])
-    far = np.lexsort([-emptier, -steps])[0]
-    return Pairs(*((int(able[first[k]]), int(able[second[k]])) for k in (far, order[0])))
+    far, near = np.lexsort([-emptier, -steps])[0], np.lexsort([-emptier, steps])[0]
+    return Pairs(*((int(able[first[k]]), int(able[second[k]])) for k in (far, near)))
 
 
 def interval(node_labels: Artefact, node: int, name: str) -> tuple[float, float, float]:

@@ -27,6 +27,7 @@ from mangrove.report.drawing import (
 from mangrove.report.label_style import STYLE
 from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, places_of, write_in_nodes
 from mangrove.report.one_to_one import draw_one_to_one
+from mangrove.validation.map_limits import FEWEST_GALAXIES
 
 _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.6, rows=0.9)
 #: Side of a map of counts, inches.
@@ -83,8 +84,12 @@ def calibration_figure(
         _pit_panel(upper, quality, name)
         median = node_labels["median"][mapped.node[test], column(node_labels, name)]
         _median_panel(lower, quality, name, labels[name][test], median)
-    galaxies = counted(np.unique(mapped.galaxy[test]).size, "test galaxy", "test galaxies")
-    figure.suptitle(f"{counted(test.size, 'baxel')} of {galaxies} on the map")
+    n_galaxy = np.unique(mapped.object[test]).size
+    words = f"{counted(test.size, 'baxel')} of {counted(n_galaxy, 'test galaxy', 'test galaxies')} on the map"
+    few = n_galaxy < FEWEST_GALAXIES
+    if few:
+        words = f"Illustration only: {words}; judging the quality takes at least {FEWEST_GALAXIES} galaxies"
+    figure.suptitle(words, color=RED if few else "k")
     return figure
 
 

@@ -46,11 +46,12 @@ def join(parts: list[TruthComparison]) -> TruthComparison:
 
 
 def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of the rows where both are finite; NaN with fewer than three."""
+    """Spearman's rank correlation of the rows where both are finite; NaN with fewer than three, or where all are equal."""
     use = np.isfinite(a) & np.isfinite(b)
-    if use.sum() < 3:
+    a, b = a[use], b[use]
+    if use.sum() < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
-    return float(np.corrcoef(rankdata(a[use]), rankdata(b[use]))[0, 1])
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
 
 
 def robust_width(pull) -> float:

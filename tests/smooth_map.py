@@ -12,7 +12,7 @@ from mangrove.codes import FitStatus, Split, TrainingCut
 from mangrove.data_model import KINDS, LABEL
 
 LEVELS = np.array([0.025, 0.16, 0.5, 0.84, 0.975])
-N_BIN, N_PIT, N_LATENT = 20, 20, 16
+N_BIN, N_PIT, N_LATENT = 20, 10, 16
 MIN_BAXELS = 20
 NORM_BAND = (4050.0, 4150.0)
 #: Label at the left and right end, or the lower and upper end, of the map: 'x' runs along the columns, 'y' up the rows.
@@ -285,18 +285,16 @@ def history(n_epoch=40, steps=10):
 
 def write_empty(folder, reason="fewer spectra than nodes"):
     """The artefacts of a run whose map could not be trained; their paths by the names of the rule's inputs."""
-    kinds = {
-        "assignments": "desom_assignments",
-        "map": "desom_map",
-        "node_labels": "node_labels",
-        "quality": "desom_quality",
-        "template_labels": "template_labels",
-        "fingerprints": "fingerprints",
-    }
+    kinds = {"assignments": "desom_assignments", "map": "desom_map", "quality": "desom_quality"}
+    kinds |= {name: name for name in ("node_labels", "template_labels", "fingerprints", "galaxy_map")}
     paths = {"metrics": str(folder / "metrics.jsonl"), "labels": "", "training_spectra": ""}
     (folder / "metrics.jsonl").write_text("", encoding="utf-8")
     for name, kind in kinds.items():
-        sizes = dict.fromkeys((dim for field in KINDS[kind].fields.values() for dim in field.dims), 0)
-        data = random_data(kind, sizes)
-        paths[name] = write(folder, kind, data, status="no_model", reason=reason, rows=6, columns=6)
+        given = {"status": "no_model", "reason": reason, "rows": 6, "columns": 6}
+        paths[name] = write(folder, kind, no_rows(kind), **given)
     return paths
+
+
+def no_rows(kind):
+    """The datasets of a kind, all empty."""
+    return random_data(kind, dict.fromkeys((dim for field in KINDS[kind].fields.values() for dim in field.dims), 0))
