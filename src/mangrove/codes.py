@@ -304,3 +304,22 @@ class PredictionFlag(Bits):
     BAD_LUMINOSITY = 1 << 1
     FAINT_OR_LUMINOUS = 1 << 2
     STRANGE_COLOUR = 1 << 3
+
+
+class PlacementFlag(Bits):
+    """What to know of the place of a new spectrum on the map of spectra.
+
+    - MANY_FILLED: more than 2 % of the bins have no data and were interpolated
+    - OTHER_RESOLUTION: its resolving power is not within 15 % of the training spectra's
+    - RESOLUTION_UNKNOWN: its line spread is not known
+    - EXTINCTION_LEFT: Galactic extinction was not removed; the training spectra's was
+    - ERRORS_UNKNOWN: it has no errors, so that no pixel is known to be bad
+    - UNTYPICAL: less than 1 % of the training set lies farther from its node
+    """
+
+    MANY_FILLED = 1 << 0
+    OTHER_RESOLUTION = 1 << 1
+    RESOLUTION_UNKNOWN = 1 << 2
+    EXTINCTION_LEFT = 1 << 3
+    ERRORS_UNKNOWN = 1 << 4
+    UNTYPICAL = 1 << 5

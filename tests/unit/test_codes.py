@@ -50,6 +50,9 @@ WRITTEN = {
         "no_good_fit",
     ],
     "PredictionFlag": ["bad_flux", "bad_luminosity", "faint_or_luminous", "strange_colour"],
+    "PlacementFlag": [
+        *("many_filled", "other_resolution", "resolution_unknown", "extinction_left", "errors_unknown", "untypical"),
+    ],
 }
 ENUMERATIONS = {
     name: kind
