@@ -350,7 +350,7 @@ rule galaxy_map_figures:
                 "images": "images of the galaxies on the map",
                 "prototypes": "decoded fingerprints",
                 "occupation": "occupation",
-                "catalogue": "morphology and Sersic fits",
+                "catalogue": "morphology, Sersic fits, patches",
                 "nodes": "galaxies of three nodes",
                 "training": "training",
             }.items()

@@ -166,25 +166,38 @@ def _repeat_panel(axes: Axes, assigned: Artefact) -> None:
     legend_above(axes)
 
 
-def catalogue_figure(nodes: Artefact) -> Figure:
-    """Fractions of the Hubble classes, and medians of Sersic index and axis ratio, on each node."""
+def catalogue_figure(nodes: Artefact, assigned: Artefact, prints: Artefact) -> Figure:
+    """Fractions of the Hubble classes on each node, medians of the Sersic fits, means of the fingerprints' patches.
+
+    Parameters
+    ----------
+    nodes, assigned, prints : Artefact
+        'galaxy_map', 'galaxy_map_assignments', 'fingerprints'.
+    """
     places, types = places_of(nodes), nodes["morphology"].tolist()
     n_type = np.nan_to_num(nodes["morphology_fraction"] * nodes["n_morphology"][:, None]).sum(axis=0)
     drawn = [k for k in range(len(types)) if n_type[k] >= 0.5]
-    n_panel = len(drawn) + 2
-    n_column = min(3, n_panel)
+    n_panel = len(drawn) + 4
+    n_column = 4 if n_panel > 4 else 2
     figure, grid = panel_grid(-(-n_panel // n_column), n_column, (_SIDE, _SIDE * places.rows / places.columns), _GAPS)
-    panels = grid.ravel()
+    panels = list(grid.ravel())
+    for axes in panels[n_panel:]:
+        axes.set_visible(False)
     for axes, k in zip(panels, drawn, strict=False):
         fraction = nodes["morphology_fraction"][:, k]
         top = max(float(np.nanmax(fraction)), _LEAST_TOP)
         title = f"{types[k]}: {counted(round(float(n_type[k])), 'galaxy', 'galaxies')}"
         draw_nodes(axes, places, fraction, title, "fraction of the galaxies with a type", (0.0, top))
+    n, ba, patches, spread = panels[len(drawn) : n_panel]
     fits = f"median by node, {counted(int(nodes['n_sersic'].sum()), 'galaxy', 'galaxies')}"
-    draw_nodes(panels[len(drawn)], places, nodes["sersic_n"], f"Sérsic index: {fits}", "n", cmap="plasma")
-    draw_nodes(panels[len(drawn) + 1], places, nodes["sersic_ba"], f"axis ratio: {fits}", "b/a", cmap="cividis")
-    for axes in panels[n_panel:]:
-        axes.set_visible(False)
+    draw_nodes(n, places, nodes["sersic_n"], f"Sérsic index: {fits}", "n", cmap="plasma")
+    draw_nodes(ba, places, nodes["sersic_ba"], f"axis ratio: {fits}", "b/a", cmap="cividis")
+    for axes, name, title in (
+        (patches, "n_patch", "separate patches of the fingerprint"),
+        (spread, "patch_spread", "spread of these patches (nodes)"),
+    ):
+        values = means_on_nodes(prints[name][:, None], assigned["node"], len(nodes["example"]))[:, 0]
+        draw_nodes(axes, places, values, title, "mean by node", cmap="magma")
     if not drawn:
         figure.suptitle("the sample sheet has no Hubble types", fontsize=11)
     return figure

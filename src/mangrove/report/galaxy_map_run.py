@@ -48,7 +48,7 @@ def run_figures(paths, params: Mapping[str, Any]) -> dict[str, Callable[[], Figu
         "images": lambda: galaxy_map.images_figure(nodes, extracts),
         "prototypes": lambda: galaxy_map.prototypes_figure(nodes, assigned, prints),
         "occupation": lambda: galaxy_map.occupation_figure(nodes, assigned),
-        "catalogue": lambda: galaxy_map.catalogue_figure(nodes),
+        "catalogue": lambda: galaxy_map.catalogue_figure(nodes, assigned, prints),
         "nodes": lambda: nodes_figure(nodes, assigned, prints, extracts),
         "training": lambda: _training(Path(paths.metrics), params),
     }
