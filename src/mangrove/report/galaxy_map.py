@@ -192,12 +192,13 @@ def catalogue_figure(nodes: Artefact, assigned: Artefact, prints: Artefact) -> F
     fits = f"median by node, {counted(int(nodes['n_sersic'].sum()), 'galaxy', 'galaxies')}"
     draw_nodes(n, places, nodes["sersic_n"], f"Sérsic index: {fits}", "n", cmap="plasma")
     draw_nodes(ba, places, nodes["sersic_ba"], f"axis ratio: {fits}", "b/a", cmap="cividis")
-    for axes, name, title in (
-        (patches, "n_patch", "separate patches of the fingerprint"),
-        (spread, "patch_spread", "spread of these patches (nodes)"),
+    for axes, name, least, title in (
+        (patches, "n_patch", 1.0, "separate patches of the fingerprint"),
+        (spread, "patch_spread", 0.0, "spread of these patches (nodes)"),
     ):
         values = means_on_nodes(prints[name][:, None], assigned["node"], len(nodes["example"]))[:, 0]
-        draw_nodes(axes, places, values, title, "mean by node", cmap="magma")
+        top = max(float(np.nanmax(values)), least + 1.0)
+        draw_nodes(axes, places, values, title, "mean by node", (least, top), cmap="magma")
     if not drawn:
         figure.suptitle("the sample sheet has no Hubble types", fontsize=11)
     return figure

@@ -60,7 +60,9 @@ def training_figure(history: Sequence[Mapping[str, float]], gamma: float, coolin
 def _curves(axes: Axes, step, rows: Sequence[Mapping[str, float]], shown: Mapping[str, tuple[str, str]]) -> None:
     for key, (label, colour) in shown.items():
         values = np.array([row.get(key, np.nan) for row in rows], float)
-        if np.isfinite(values).any():
-            axes.semilogy(step, np.where(values > 0, values, np.nan), "-", color=colour, lw=1.5, label=label)
+        # Not every epoch is validated.
+        known = values > 0
+        if known.any():
+            axes.semilogy(step[known], values[known], "-", color=colour, lw=1.5, label=label)
     axes.set_ylabel("mean per value")
     axes.legend(frameon=False, fontsize=9)
