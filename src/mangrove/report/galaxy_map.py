@@ -198,7 +198,7 @@ def catalogue_figure(nodes: Artefact, assigned: Artefact, prints: Artefact) -> F
     ):
         values = means_on_nodes(prints[name][:, None], assigned["node"], len(nodes["example"]))[:, 0]
         top = max(float(np.nanmax(values)), least + 1.0)
-        draw_nodes(axes, places, values, title, "mean by node", (least, top), cmap="magma")
+        draw_nodes(axes, places, values, title, "mean by node", (least, top))
     if not drawn:
         figure.suptitle("the sample sheet has no Hubble types", fontsize=11)
     return figure
