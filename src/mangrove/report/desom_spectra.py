@@ -28,6 +28,9 @@ COLOURED_BY = "log_age_lw"
 _ANCHORS = ((0.0, 1.0), (1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (1.0, 0.0))
 
 
+_LINE = {"color": "k", "lw": 0.5}
+
+
 class Sample(NamedTuple):
     """A baxel as an example: its row among the assignments, and why it was chosen."""
 
@@ -46,7 +49,8 @@ def prototypes_figure(spectra: Artefact) -> Figure:
     places, empty = places_of(spectra), is_empty(spectra)
     figure, axes = _cells(places)
     frame_cells(axes, places, empty)
-    scale = _scale(spectra["wave"], spectra["prototype_flux"])
+    # Nodes without spectra do not stretch the scale.
+    scale = _scale(spectra["wave"], spectra["prototype_flux"][~empty if not empty.all() else empty])
     for node in range(len(empty)):
         axes.plot(*scale.placed(places, node, np.log(spectra["wave"]), spectra["prototype_flux"][node]), **_LINE)
     n_empty = counted(int(empty.sum()), "node has", "nodes have")
@@ -161,9 +165,6 @@ def medians(node_labels: Mapping, name: str) -> np.ndarray:
     known = node_labels["label"].tolist()
     values = node_labels["median"]
     return values[:, known.index(name)] if name in known else np.full(len(values), np.nan)
-
-
-_LINE = {"color": "k", "lw": 0.7}
 
 
 def _cells(places: NodePlaces) -> tuple[Figure, Axes]:
