@@ -1,7 +1,7 @@
 """The artefacts of the two self-organising maps: of spectra (folder desom) and of galaxies (folder galaxy_map)."""
 
 from mangrove.codes import FitStatus, LabelFlag, Split, TrainingCut
-from mangrove.data_model_attributes import MAP_QUALITY, NODE_GRID, Attribute
+from mangrove.data_model_attributes import MAP_QUALITY, NODE_GRID, TRAINING_SPECTRA, Attribute
 from mangrove.data_model_fields import Field, Kind
 
 _NODE, _ROW, _GALAXY, _LABEL = ("node",), ("row",), ("plateifu",), ("label",)
@@ -74,7 +74,8 @@ DESOM_MAP = Kind(
         "n_galaxy": Field(_NODE, "i4", "1", "galaxies of the training set on the node"),
         **_DISTANCE_QUANTILES,
     },
-    NODE_GRID | {"norm_band": Attribute("f8", "Angstrom", "normalisation band, rest frame", (2,))},
+    # How the spectra were prepared, as those that are to be placed on the map must be.
+    NODE_GRID | TRAINING_SPECTRA,
 )
 
 NODE_LABELS = Kind(

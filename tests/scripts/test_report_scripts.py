@@ -152,8 +152,8 @@ def write_merged(folder, names):
         "candidate_cut": np.array([0] * (n - 1) + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
-    band = {"norm_band": (4050.0, 4150.0)}
-    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok | band)
+    about = attributes_of("training_spectra", norm_band=(4050.0, 4150.0))
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), about)
     m = len(names) - 1
     cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
