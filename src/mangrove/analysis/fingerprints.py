@@ -184,6 +184,21 @@ def find_patches(counts: np.ndarray) -> Patches:
     return Patches(np.bincount(owner, minlength=n_galaxy), np.sqrt(_over(square, total)))
 
 
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Part of the baxels that two fingerprints share: sum over nodes of min(p, q), with p and q the parts on each node.
+
+    From 0 to 1, where the two are equal in all but number; NaN if one has no baxel.
+
+    Parameters
+    ----------
+    one, other : ndarray of int, shape (n_node,)
+        Counts.
+    """
+    if not (one.any() and other.any()):
+        return float("nan")
+    return float(np.minimum(one / one.sum(), other / other.sum()).sum())
+
+
 def _over(values: np.ndarray, total: np.ndarray) -> np.ndarray:
     """A ratio of arrays of one shape, NaN where the second is 0."""
     return np.divide(values, total, out=np.full(total.shape, np.nan), where=total > 0)

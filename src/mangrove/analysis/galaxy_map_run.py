@@ -23,8 +23,8 @@ from mangrove.survey.target import MISSING
 _DATASETS = ["plateifu", "mangaid", "split", "normalised"]
 
 
-class Made(NamedTuple):
-    """The datasets of both artefacts, and the attributes that both or the map alone have."""
+class GalaxiesOnMap(NamedTuple):
+    """The datasets of both artefacts, the grid, and the measures of the map (attributes)."""
 
     assignments: dict[str, np.ndarray]
     map: dict[str, np.ndarray]
@@ -64,12 +64,10 @@ def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
         artefacts.write(path, kind, data, artefacts.provenance(path, params, files), attrs | own)
 
 
-def with_model(model: MapModel, prints: Artefact, catalogue: galaxy_map.Catalogue) -> Made:
+def with_model(model: MapModel, prints: Artefact, catalogue: galaxy_map.Catalogue) -> GalaxiesOnMap:
     """What a trained map says of galaxies with fingerprints and catalogue values."""
-    shape = (-1, *(prints.attrs[name] for name in ("rows", "columns")))
     some = prints["normalised"].any(axis=1)
-    found = assign(model, prints["normalised"][some].reshape(shape))
-    placed = spread_out(found, some)
+    placed = spread_out(assign(model, _images(prints, some)), some)
     train = placed["distance"][(prints["split"] == Split.TRAIN) & some]
     placed["typicality"] = typicality(placed["distance"], train)
     node, n_node = placed["node"], model.grid.n_node
@@ -86,16 +84,29 @@ def with_model(model: MapModel, prints: Artefact, catalogue: galaxy_map.Catalogu
         "distance_quantile": np.quantile(train, QUANTILE_LEVELS),
     }
     repeats = galaxy_map.repeat_pairs(prints["mangaid"], node, model.grid.columns)
-    test = np.flatnonzero((prints["split"] == Split.TEST) & some)
-    latent = model.som_space(model.encode(prints["normalised"][test].reshape(shape)))
-    quality = judge(
-        {name: values[test] for name, values in placed.items()}, latent, nodes["n_galaxy"], model.grid.columns
-    )
+    quality = measures(model, prints, placed, nodes["n_galaxy"])
     grid = {"rows": model.grid.rows, "columns": model.grid.columns}
-    return Made(_assignments(prints, placed, repeats), nodes, grid, quality)
+    return GalaxiesOnMap(_assignments(prints, placed, repeats), nodes, grid, quality)
 
 
-def without_model(prints: Artefact) -> Made:
+def measures(
+    model: MapModel, prints: Artefact, placed: Mapping[str, np.ndarray], n_galaxy: np.ndarray
+) -> dict[str, float]:
+    """The measures of the map on the test galaxies that have a node.
+
+    Parameters
+    ----------
+    placed : mapping of str to ndarray
+        See :func:`spread_out`.
+    n_galaxy : ndarray of int, shape (n_node, n_split)
+    """
+    test = (prints["split"] == Split.TEST) & (placed["node"] >= 0)
+    own = {name: values[test] for name, values in placed.items()}
+    latent = model.som_space(model.encode(_images(prints, test))) if test.any() else model.prototypes[:0]
+    return map_quality.map_measures(own, latent, own["node"], n_galaxy[:, Split.TRAIN], model.grid.columns)
+
+
+def without_model(prints: Artefact) -> GalaxiesOnMap:
     """The same where nothing was trained: galaxies without nodes, and a map without any."""
     placed = spread_out(Assignment(*(np.empty(0) for _ in Assignment._fields)), np.zeros(len(prints["split"]), bool))
     placed["typicality"] = placed["distance"]
@@ -113,34 +124,7 @@ def without_model(prints: Artefact) -> Made:
         "distance_quantile": np.full(len(QUANTILE_LEVELS), np.nan),
     }
     quality = {name: 0 if spec.dtype == "i8" else float("nan") for name, spec in MAP_QUALITY.items()}
-    return Made(_assignments(prints, placed, repeats), nodes, {"rows": 0, "columns": 0}, quality)
-
-
-def judge(test: Mapping[str, np.ndarray], latent: np.ndarray, n_galaxy: np.ndarray, columns: int) -> dict[str, float]:
-    """The measures of the map, by the names of :data:`mangrove.data_model_attributes.MAP_QUALITY`.
-
-    Parameters
-    ----------
-    test : mapping of str to ndarray
-        node, second_node, distance, mse of the test galaxies, shape (n_test,).
-    latent : ndarray, shape (n_test, n_latent)
-        Their latents, in the space whose distances the map uses.
-    n_galaxy : ndarray of int, shape (n_node, n_split)
-    columns : int
-        Of the map.
-    """
-    node, second, of_training = test["node"], test["second_node"], n_galaxy[:, Split.TRAIN]
-    some = slice(map_quality.N_RANKED)
-    return {
-        "quantisation_error": map_quality.quantisation_error(test["distance"]),
-        "topographic_error_8": map_quality.topographic_error(node, second, columns, 8),
-        "topographic_error_4": map_quality.topographic_error(node, second, columns, 4),
-        "trustworthiness": map_quality.trustworthiness(latent[some], node[some], columns),
-        "neighbourhood_preservation": map_quality.neighbourhood_preservation(latent[some], node[some], columns),
-        "occupation_entropy": map_quality.occupation_entropy(of_training),
-        "n_empty": map_quality.n_empty(of_training),
-        "mse": float(np.mean(test["mse"])) if len(node) else float("nan"),
-    }
+    return GalaxiesOnMap(_assignments(prints, placed, repeats), nodes, {"rows": 0, "columns": 0}, quality)
 
 
 def spread_out(found: Assignment, some: np.ndarray) -> dict[str, np.ndarray]:
@@ -182,6 +166,11 @@ def read_catalogue(sheet, plateifu: list[str], own_files: bool) -> galaxy_map.Ca
     numbers = {name: np.array([getattr(g, name) for g in galaxies], float) for name in ("sersic_n", "sersic_ba")}
     hubble = np.array([hubble_class(g.morphology) for g in galaxies], dtype="U3")
     return galaxy_map.Catalogue(hubble, **{name: np.where(v == MISSING, np.nan, v) for name, v in numbers.items()})
+
+
+def _images(prints: Artefact, chosen: np.ndarray) -> np.ndarray:
+    """Fingerprints of chosen galaxies, shape (n, rows, columns)."""
+    return prints["normalised"][chosen].reshape(-1, prints.attrs["rows"], prints.attrs["columns"])
 
 
 def _assignments(prints: Artefact, placed: dict, repeats: galaxy_map.RepeatPairs) -> dict[str, np.ndarray]:

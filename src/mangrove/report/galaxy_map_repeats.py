@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mangrove.analysis.fingerprints import overlap
 from mangrove.analysis.galaxy_map import steps_of_different_galaxies
 from mangrove.artefacts import Artefact
 from mangrove.report.node_maps import NodePlaces, places_of
@@ -22,7 +23,7 @@ class RepeatRow(NamedTuple):
     spectra_node_1, spectra_node_2 : str
         Node of the map of spectra with most of them: (column, row) from 1; empty without any.
     overlap : float
-        Part of the baxels that the two fingerprints share, sum over nodes of min(p1, p2): 1 where they are equal.
+        See :func:`mangrove.analysis.fingerprints.overlap`.
     node_1, node_2 : str
         Nodes of the map of galaxies; empty without.
     steps : int
@@ -94,7 +95,7 @@ def repeat_rows(assigned: Artefact, prints: Artefact, nodes: Artefact) -> list[R
             *(str(assigned["plateifu"][k]) for k in (i, j)),
             *(int(prints["n_baxel"][k]) for k in (i, j)),
             *(_fullest(of_spectra, prints["counts"][k]) for k in (i, j)),
-            _overlap(prints["counts"][i], prints["counts"][j]),
+            overlap(prints["counts"][i], prints["counts"][j]),
             *(_name(of_galaxies, assigned["node"][k]) for k in (i, j)),
             steps,
             {-1: UNKNOWN, 0: SAME, 1: ADJACENT}.get(steps, APART),
@@ -110,9 +111,3 @@ def _fullest(places: NodePlaces, counts: np.ndarray) -> str:
 
 def _name(places: NodePlaces, node: int) -> str:
     return places.name(node) if node >= 0 else ""
-
-
-def _overlap(one: np.ndarray, other: np.ndarray) -> float:
-    if not (one.any() and other.any()):
-        return float("nan")
-    return float(np.minimum(one / one.sum(), other / other.sum()).sum())
