@@ -31,7 +31,7 @@ _ANCHORS = ((0.0, 1.0), (1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (1.0, 0.0))
 _LINE = {"color": "k", "lw": 0.5}
 
 
-class Sample(NamedTuple):
+class SampleSpectrum(NamedTuple):
     """A baxel as an example: its row among the assignments, and why it was chosen."""
 
     row: int
@@ -119,7 +119,7 @@ def samples_figure(training_spectra, assignments: Artefact, spectra: Artefact, n
     return figure
 
 
-def samples(assignments: Artefact, places: NodePlaces) -> list[Sample]:
+def samples(assignments: Artefact, places: NodePlaces) -> list[SampleSpectrum]:
     """Typical baxels of test galaxies (of all, where none is on the map) near the corners and centre, and the strangest.
 
     Of each place the baxel of median typicality on the nearest node that has any.
@@ -137,8 +137,8 @@ def samples(assignments: Artefact, places: NodePlaces) -> list[Sample]:
         near = rows[away == away.min()]
         found.append(int(near[np.argsort(assignments["typicality"][near])[near.size // 2]]))
     strangest = int(rows[np.argmin(typicality)])
-    chosen = [Sample(row, "") for row in dict.fromkeys(found) if row != strangest]
-    return [*chosen, Sample(strangest, "the least typical")]
+    chosen = [SampleSpectrum(row, "") for row in dict.fromkeys(found) if row != strangest]
+    return [*chosen, SampleSpectrum(strangest, "the least typical")]
 
 
 def flux_of(training_spectra, assignments: Artefact, rows: Sequence[int]) -> np.ndarray:
@@ -197,7 +197,7 @@ def _colour_cells(axes: Axes, places: NodePlaces, values) -> None:
     bar_beside(axes, shown, f"median {style.axis}", width=0.02, extend=extend_of(values, low, high))
 
 
-def _sample_panel(axes: Axes, assignments: Artefact, spectra: Artefact, one: Sample, flux, colour: str) -> None:
+def _sample_panel(axes: Axes, assignments: Artefact, spectra: Artefact, one: SampleSpectrum, flux, colour: str) -> None:
     node, wave = assignments["node"][one.row], spectra["wave"]
     prototype = spectra["prototype_flux"][node]
     axes.plot(wave, flux, color="0.6", lw=0.6)
