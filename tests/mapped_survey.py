@@ -77,15 +77,15 @@ def write_spectra(path, mapped: MappedSurvey, flux, wave):
     artefacts.write(path, "training_spectra", data, artefacts.Provenance(), attributes_of("training_spectra"))
 
 
-def write_labels(path, mapped: MappedSurvey, flags=None, missing=()):
+def write_labels(path, mapped: MappedSurvey, flags=None, missing=(), names=None):
     """Write the table of labels, galaxies in reverse order, without those of ``missing``.
 
-    Every label is the age; ``flags`` are bits of ``log_age_lw`` by row of ``mapped``.
+    Every label is the age; ``flags`` are bits of ``log_age_lw`` by row of ``mapped``; ``names`` of the galaxies.
     """
     n_galaxy = int(mapped.galaxy.max()) + 1
     left = [g for g in range(n_galaxy)[::-1] if g not in missing]
     rows = np.concatenate([np.flatnonzero(mapped.galaxy == g) for g in left])
-    given = {"plateifu": names_of(n_galaxy)[left], "baxel": mapped.baxel[rows]}
+    given = {"plateifu": (names_of(n_galaxy) if names is None else np.array(names))[left], "baxel": mapped.baxel[rows]}
     given["galaxy"] = np.array([left.index(g) for g in mapped.galaxy[rows]])
     for name in LABEL:
         given |= {name: mapped.age[rows], f"{name}_flag": np.zeros(rows.size, np.uint32)}

@@ -199,7 +199,7 @@ class Split(Code):
 class LabelFlag(Bits):
     """Why a label, velocity, dispersion or line is missing or should not be trusted.
 
-    Bits up to 64 and 16384 come with a missing value (NaN); the others qualify a value.
+    Bits up to 64, 16384 and 131072 come with a missing value (NaN); the others qualify a value.
 
     - NO_FIT: too few or no good pixels, or no convergence
     - NO_WEIGHTS: no template has a positive weight
@@ -217,6 +217,7 @@ class LabelFlag(Bits):
     - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
     - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
     - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet
+    - NO_AREA: no area on the sky, or no distance
     """
 
     NO_FIT = 1 << 0
@@ -236,6 +237,7 @@ class LabelFlag(Bits):
     UPPER_LIMIT = 1 << 14
     NOT_ONE_GAUSSIAN = 1 << 15
     DOUBLET_RATIO_REJECTED = 1 << 16
+    NO_AREA = 1 << 17
 
 
 class MapFlag(Bits):

@@ -171,7 +171,10 @@ def test_distributions_of_a_pair_are_densities_with_median_and_scatter(read):
     age = figure.axes[1]
     assert age.get_xlabel() == "log age [yr]"
     for text, node in zip(age.texts, found.far, strict=True):
-        median, scatter = map(float, text.get_text().replace("\N{MINUS SIGN}", "-").split(" ± "))
+        median, scatter = map(
+            float, text.get_text().removesuffix(", pooled").replace("\N{MINUS SIGN}", "-").split(" ± ")
+        )
+        assert text.get_text().endswith("pooled") == (table["n_own"][node, 0] < MIN_BAXELS)
         low, _, high = desom_pairs.interval(table, node, "log_age_lw")
         assert median == pytest.approx(table["median"][node, 0], abs=0.006)
         assert scatter == pytest.approx(0.5 * (high - low), abs=0.006)

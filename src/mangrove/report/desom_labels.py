@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
-from mangrove.report.drawing import Gaps, counted, new_figure, note, panel_grid, robust_limits, signed
+from mangrove.report.drawing import Gaps, counted, new_figure, note, panel_grid, plain, robust_limits, signed
 from mangrove.report.label_style import MIN_RANGE, STYLE, bpt_limits
 from mangrove.report.node_maps import NodePlaces, draw_nodes, hatch_nodes, places_of
 from mangrove.report.one_to_one import draw_one_to_one
@@ -71,7 +71,7 @@ def train_test_figure(node_labels: Artefact, quality: Artefact) -> Figure:
         _median_map(middle, places, name, test, "test", limits)
         rho = quality["rho_train_test"][column(quality, name)]
         own = np.where(node_labels["n_own"][:, k] > 0, train, np.nan)
-        _nodes_against(lower, own, test, f"ρ = {rho:.3f}\n")
+        _nodes_against(lower, own, test, f"ρ = {plain(rho, 3)}\n")
         lower.set(xlabel=f"training: {STYLE[name].axis}", ylabel="test")
     figure.suptitle(
         "node medians of training galaxies (neighbours pooled where there are few) and of test galaxies (grey: none); "

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split
 from mangrove.report.desom_labels import column, main_labels
-from mangrove.report.drawing import BLUE, RED, new_figure, note
+from mangrove.report.drawing import BLUE, RED, counted, new_figure, note, plain
 from mangrove.report.label_style import STYLE
 from mangrove.report.node_maps import NodePlaces, places_of
 
@@ -88,9 +88,10 @@ def _templates(axes: Axes, spectra: Artefact, places: NodePlaces, pair: tuple[in
     wave, (low, high) = spectra["wave"], spectra.attrs["norm_band"]
     for node, colour in zip(pair, _COLOURS, strict=True):
         mean, scatter = spectra["template_flux"][node], np.nan_to_num(spectra["template_scatter"][node])
-        label = f"node {places.name(node)}: {spectra['n_baxel'][node, Split.TRAIN]:,} baxels of {spectra['n_galaxy'][node]:,} galaxies"
+        baxels = counted(int(spectra["n_baxel"][node, Split.TRAIN]), "baxel")
+        galaxies = counted(int(spectra["n_galaxy"][node]), "galaxy", "galaxies")
         axes.fill_between(wave, mean - scatter, mean + scatter, color=colour, alpha=0.25, lw=0)
-        axes.plot(wave, mean, color=colour, lw=1.0, label=label)
+        axes.plot(wave, mean, color=colour, lw=1.0, label=f"node {places.name(node)}: {baxels} of {galaxies}")
     top = np.nanpercentile(spectra["template_flux"][list(pair)], 99.7)
     axes.set(xlim=(wave[0], wave[-1]), ylim=(0, 1.2 * top), xlabel="rest wavelength, vacuum (Å)")
     axes.set_ylabel(f"flux / mean at {low:g}-{high:g} Å")
@@ -100,7 +101,7 @@ def _templates(axes: Axes, spectra: Artefact, places: NodePlaces, pair: tuple[in
 
 
 def _distributions(axes: Axes, node_labels: Artefact, name: str, pair: tuple[int, int]) -> None:
-    """Histograms as densities, and of each node the median and half of the 16-84 % interval in words."""
+    """Histograms as densities; of each node the median, half of the 16-84 % interval, and whether neighbours were added."""
     k = column(node_labels, name)
     edges = node_labels["edge"][k]
     for line, (node, colour) in enumerate(zip(pair, _COLOURS, strict=True)):
@@ -111,8 +112,9 @@ def _distributions(axes: Axes, node_labels: Artefact, name: str, pair: tuple[int
         axes.stairs(counts / counts.sum() / np.diff(edges), edges, color=colour, alpha=0.2, fill=True)
         low, middle, high = interval(node_labels, node, name)
         axes.vlines(middle, 0, np.max(counts / counts.sum() / np.diff(edges)), color=colour, lw=1, ls="--")
-        text = f"{middle:.2f} ± {0.5 * (high - low):.2f}".replace("-", "\N{MINUS SIGN}")
-        place = {"ha": "left", "va": "top", "fontsize": 9.5, "color": colour}
+        text = f"{plain(middle, 2)} ± {plain(0.5 * (high - low), 2)}"
+        text += ", pooled" if node_labels["pool_radius"][node, k] else ""
+        place = {"ha": "left", "va": "top", "fontsize": 9, "color": colour}
         axes.text(0.03, 0.97 - 0.11 * line, text, transform=axes.transAxes, **place)
     axes.set_ylim(0, 1.35 * max(axes.get_ylim()[1], 1e-6))
     axes.set(xlabel=STYLE[name].axis, yticks=[])

@@ -21,6 +21,7 @@ from mangrove.report.drawing import (
     new_figure,
     note,
     panel_grid,
+    plain,
     plain_log_ticks,
     signed,
 )
@@ -137,7 +138,7 @@ def _median_panel(axes: Axes, quality: Artefact, name: str, label, median) -> No
     k, style = column(quality, name), STYLE[name]
     axes.set(xlabel=f"label: {style.axis}", ylabel="median of its node")
     words = f"bias {signed(quality['bias'][k], 3)}, scatter {quality['scatter'][k]:.3f}"
-    axes.set_title(f"ρ = {quality['rho'][k]:.3f}, {counted(int(quality['n'][k]), 'baxel')}\n{words}", fontsize=10)
+    axes.set_title(f"ρ = {plain(quality['rho'][k], 3)}, {counted(int(quality['n'][k]), 'baxel')}\n{words}", fontsize=10)
     both = np.isfinite(label) & np.isfinite(median)
     if both.any():
         draw_one_to_one(axes, label[both], median[both])

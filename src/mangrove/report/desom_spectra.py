@@ -28,7 +28,10 @@ COLOURED_BY = "log_age_lw"
 _ANCHORS = ((0.0, 1.0), (1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (1.0, 0.0))
 
 
-class Sample(NamedTuple):
+_LINE = {"color": "k", "lw": 0.5}
+
+
+class SampleSpectrum(NamedTuple):
     """A baxel as an example: its row among the assignments, and why it was chosen."""
 
     row: int
@@ -46,7 +49,8 @@ def prototypes_figure(spectra: Artefact) -> Figure:
     places, empty = places_of(spectra), is_empty(spectra)
     figure, axes = _cells(places)
     frame_cells(axes, places, empty)
-    scale = _scale(spectra["wave"], spectra["prototype_flux"])
+    # Nodes without spectra do not stretch the scale.
+    scale = _scale(spectra["wave"], spectra["prototype_flux"][~empty if not empty.all() else empty])
     for node in range(len(empty)):
         axes.plot(*scale.placed(places, node, np.log(spectra["wave"]), spectra["prototype_flux"][node]), **_LINE)
     n_empty = counted(int(empty.sum()), "node has", "nodes have")
@@ -115,7 +119,7 @@ def samples_figure(training_spectra, assignments: Artefact, spectra: Artefact, n
     return figure
 
 
-def samples(assignments: Artefact, places: NodePlaces) -> list[Sample]:
+def samples(assignments: Artefact, places: NodePlaces) -> list[SampleSpectrum]:
     """Typical baxels of test galaxies (of all, where none is on the map) near the corners and centre, and the strangest.
 
     Of each place the baxel of median typicality on the nearest node that has any.
@@ -133,8 +137,8 @@ def samples(assignments: Artefact, places: NodePlaces) -> list[Sample]:
         near = rows[away == away.min()]
         found.append(int(near[np.argsort(assignments["typicality"][near])[near.size // 2]]))
     strangest = int(rows[np.argmin(typicality)])
-    chosen = [Sample(row, "") for row in dict.fromkeys(found) if row != strangest]
-    return [*chosen, Sample(strangest, "the least typical")]
+    chosen = [SampleSpectrum(row, "") for row in dict.fromkeys(found) if row != strangest]
+    return [*chosen, SampleSpectrum(strangest, "the least typical")]
 
 
 def flux_of(training_spectra, assignments: Artefact, rows: Sequence[int]) -> np.ndarray:
@@ -161,9 +165,6 @@ def medians(node_labels: Mapping, name: str) -> np.ndarray:
     known = node_labels["label"].tolist()
     values = node_labels["median"]
     return values[:, known.index(name)] if name in known else np.full(len(values), np.nan)
-
-
-_LINE = {"color": "k", "lw": 0.7}
 
 
 def _cells(places: NodePlaces) -> tuple[Figure, Axes]:
@@ -196,7 +197,7 @@ def _colour_cells(axes: Axes, places: NodePlaces, values) -> None:
     bar_beside(axes, shown, f"median {style.axis}", width=0.02, extend=extend_of(values, low, high))
 
 
-def _sample_panel(axes: Axes, assignments: Artefact, spectra: Artefact, one: Sample, flux, colour: str) -> None:
+def _sample_panel(axes: Axes, assignments: Artefact, spectra: Artefact, one: SampleSpectrum, flux, colour: str) -> None:
     node, wave = assignments["node"][one.row], spectra["wave"]
     prototype = spectra["prototype_flux"][node]
     axes.plot(wave, flux, color="0.6", lw=0.6)

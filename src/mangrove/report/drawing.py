@@ -210,7 +210,13 @@ def in_words(code: Code) -> str:
 
 def signed(value: float, digits: int) -> str:
     """A number with its sign, a minus as long as a plus."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    # What rounds to zero has no minus.
+    return f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def plain(value: float, digits: int) -> str:
+    """A number with a minus as long as a plus; a dash if it is not known."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "\N{EN DASH}"
 
 
 def sign_apart(value: float) -> str:

@@ -18,6 +18,7 @@ def draw_one_to_one(axes: Axes, x, y, error=None) -> None:
     """
     low, high = fenced_limits(np.concatenate([x, y]))
     axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
+    axes.locator_params(nbins=5)
     if x.size > DENSITY_FROM:
         axes.hexbin(x, y, gridsize=55, extent=(low, high, low, high), bins="log", cmap="viridis", mincnt=1)
     else:

@@ -78,6 +78,12 @@ def best_component_rho(flux: Samples, labels: Samples, n_cluster: int, seed: int
     return numbers[best], found[best][1]
 
 
+def components_of_reconstruction(flux: np.ndarray, n_latent: int, seed: int) -> tuple[Components, list[int]]:
+    """Components of spectra, shape (n, n_wave), and the numbers of them that are tried, that of the latents among them."""
+    components = principal_components(flux, max(*OF_RECONSTRUCTION, n_latent), seed)
+    return components, sorted({min(n, len(components.spread)) for n in (*OF_RECONSTRUCTION, n_latent)})
+
+
 def reconstruction_errors(
     components: Components, numbers: Sequence[int], flux: np.ndarray, target: np.ndarray, mask: np.ndarray
 ) -> np.ndarray:

@@ -17,11 +17,10 @@ from mangrove.models.desom.model import DESOM, MapModel
 from mangrove.models.training.model_folder import reason_if_empty
 from mangrove.validation.comparison import spearman
 from mangrove.validation.map_baselines import (
-    OF_RECONSTRUCTION,
     Samples,
     best_component_rho,
     cluster_rho,
-    principal_components,
+    components_of_reconstruction,
     reconstruction_errors,
 )
 from mangrove.validation.map_calibration import COVERAGE_LIMITS, WIDTH_LIMITS, calibration
@@ -144,8 +143,7 @@ def pca_errors(spectra: Samples, n_latent: int, seed: int) -> tuple[list[int], n
 
     Bins that are masked do not count.
     """
-    components = principal_components(spectra.train.flux, max(*OF_RECONSTRUCTION, n_latent), seed)
-    numbers = sorted({min(n, len(components.spread)) for n in (*OF_RECONSTRUCTION, n_latent)})
+    components, numbers = components_of_reconstruction(spectra.train.flux, n_latent, seed)
     test = spectra.test
     errors = reconstruction_errors(components, numbers, test.flux, test.flux, test.mask)
     return numbers, errors.mean(axis=0) if len(errors) else np.full(len(numbers), np.nan)

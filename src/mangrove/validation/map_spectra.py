@@ -62,12 +62,21 @@ def read_spectra(training_path, mapped: MappedBaxels, split: Split) -> SplitSpec
 
 def latents(model: MapModel, flux: np.ndarray) -> np.ndarray:
     """Latents of spectra, shape (n, n_latent), in the space whose Euclidean distance the map uses."""
-    parts = [np.empty((0, model.prototypes.shape[1]), np.float32)]
+    return _by_block(lambda x: model.som_space(model.encode(x)), flux, model.prototypes.shape[1])
+
+
+def decoded(model: MapModel, flux: np.ndarray) -> np.ndarray:
+    """What the network gives back of spectra, shape (n, n_wave)."""
+    return _by_block(lambda x: model.decode(model.encode(x)), flux, flux.shape[1])
+
+
+def _by_block(function, flux: np.ndarray, size: int) -> np.ndarray:
+    """A function of spectra, shape (n, size); every block has one shape, for which the network is compiled once."""
+    parts = [np.empty((0, size), np.float32)]
     for start in range(0, len(flux), _ENCODE):
         block = flux[start : start + _ENCODE]
-        # Every block has one shape, for which the network is compiled once.
         full = np.concatenate([block, np.repeat(block[-1:], _ENCODE - len(block), axis=0)])
-        parts.append(model.som_space(model.encode(full))[: len(block)])
+        parts.append(function(full)[: len(block)])
     return np.concatenate(parts)
 
 
