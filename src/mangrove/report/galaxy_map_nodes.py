@@ -8,8 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BLUE, GREEN, RED, Gaps, axes_at, counted, panel_grid
-from mangrove.report.drawing import Place as InchPlace
+from mangrove.report.drawing import BLUE, GREEN, RED, Gaps, Place, axes_at, counted, panel_grid
 from mangrove.report.galaxy_map import write_on_picture
 from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture
 from mangrove.report.node_maps import NodePlaces, node_axes, places_of
@@ -17,7 +16,8 @@ from mangrove.report.node_maps import NodePlaces, node_axes, places_of
 #: Nodes in the figure, and galaxies of each.
 N_NODE, N_GALAXY = 3, 12
 _COLOURS = (BLUE, RED, GREEN)
-_SIDE = 1.25
+#: Sides of a picture and of the small map beside it, inches; where that map begins, from the left and from the lower panel.
+_SIDE, _MAP_SIDE, _MAP_PLACE = 1.25, 1.35, (0.45, 0.5)
 _GAPS = Gaps(left=2.3, right=0.15, bottom=0.15, top=0.75, columns=0.05, rows=0.05)
 
 
@@ -88,9 +88,9 @@ def draw_print(axes: Axes, normalised: np.ndarray, shape: tuple[int, int]) -> No
 
 def _describe(figure: Figure, first: Axes, places: NodePlaces, node: int, count: int, colour: str) -> None:
     """To the left of a node's galaxies, whose lower panels begin with ``first``: where it lies on the map, and its name."""
-    side = 1.35
-    bottom = first.get_position().y0 * figure.get_size_inches()[1] + 0.5
-    axes = axes_at(figure, InchPlace(0.45, bottom, side, side * places.rows / places.columns))
+    left, up = _MAP_PLACE
+    bottom = first.get_position().y0 * figure.get_size_inches()[1] + up
+    axes = axes_at(figure, Place(left, bottom, _MAP_SIDE, _MAP_SIDE * places.rows / places.columns))
     node_axes(axes, places)
     axes.set(xlabel="", ylabel="")
     axes.tick_params(labelsize=7)
