@@ -214,6 +214,9 @@ rule fingerprints:
     params:
         weighting=CONFIG.galaxy_map.weighting,
         clip_percentile=CONFIG.galaxy_map.clip_percentile,
+        validation_fraction=CONFIG.split.validation_fraction,
+        test_fraction=CONFIG.split.test_fraction,
+        seed=CONFIG.split_seed,
         code=code("fingerprints"),
     message:
         "fingerprints of the galaxies"
@@ -281,6 +284,7 @@ rule galaxy_map_assign:
     resources:
         mem_mb=2000,
     params:
+        own_files=CONFIG.survey.source == "files",
         code=code("galaxy_map_assign"),
     message:
         "assign every galaxy to a node"
@@ -332,7 +336,11 @@ rule desom_figures:
     resources:
         mem_mb=4000,
     params:
-        seed=CONFIG.seed,
+        gamma=CONFIG.desom.gamma,
+        temperature_start=CONFIG.desom.temperature_start,
+        temperature_end=CONFIG.desom.temperature_end,
+        cooling_iterations=CONFIG.desom.cooling_iterations,
+        pretraining=CONFIG.desom.pretraining,
         code=code("desom_figures"),
     message:
         "figures of the map of spectra"
@@ -360,7 +368,7 @@ rule galaxy_map_figures:
                 "images": "images of the galaxies on the map",
                 "prototypes": "decoded fingerprints",
                 "occupation": "occupation",
-                "catalogue": "morphology and Sersic fits",
+                "catalogue": "morphology, Sersic fits, patches",
                 "nodes": "galaxies of three nodes",
                 "training": "training",
             }.items()
@@ -381,6 +389,10 @@ rule galaxy_map_figures:
     resources:
         mem_mb=4000,
     params:
+        gamma=CONFIG.galaxy_map.gamma,
+        temperature_start=CONFIG.galaxy_map.temperature_start,
+        temperature_end=CONFIG.galaxy_map.temperature_end,
+        cooling_iterations=CONFIG.galaxy_map.cooling_iterations,
         code=code("galaxy_map_figures"),
     message:
         "figures of the map of galaxies"

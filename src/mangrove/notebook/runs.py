@@ -15,6 +15,7 @@ from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
+from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.spectra.fit.galaxy_fit import shared_lsf
@@ -201,6 +202,25 @@ class Run:
         }
         return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
+    def fingerprint(self, plateifu: str) -> xr.Dataset:
+        """The baxels of a galaxy on the nodes of the map of spectra, over (row, column) from 1, row 1 at the bottom.
+
+        Returns
+        -------
+        Dataset
+            counts, weight, normalised, mean_radius as in the artefact 'fingerprints'; n_baxel, n_patch and patch_spread
+            are attributes.
+        """
+        return read_fingerprint(self.folder, self._known(plateifu))
+
+    def galaxies_like(self, plateifu: str, n: int = 10) -> Table:
+        """The n galaxies nearest to one on the map of galaxies: names, nodes, steps, overlap of the fingerprints.
+
+        Column and row of a node count from 1; a diagonal step counts as one; the overlap is the part of the baxels that
+        the two fingerprints share.
+        """
+        return galaxies_alike(self.folder, self._known(plateifu), n)
+
     @cached_property
     def _starts(self) -> np.ndarray:
         return np.concatenate([[0], np.cumsum(self._table["n_baxel_of_galaxy"])])
@@ -208,13 +228,16 @@ class Run:
     def _rows(self, plateifu: str | None) -> slice:
         if plateifu is None:
             return slice(None)
+        i = self.galaxies.index(self._known(plateifu))
+        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+
+    def _known(self, plateifu: str) -> str:
         if plateifu not in self.galaxies:
             few = ", ".join(self.galaxies[:5])
             raise ArtefactError(
                 f"{self.folder} has no galaxy '{plateifu}'; it has {len(self.galaxies)}, such as {few}."
             )
-        i = self.galaxies.index(plateifu)
-        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+        return plateifu
 
     def _line(self, line: str) -> int:
         if line not in self._line_names:

@@ -13,6 +13,8 @@ from mangrove.spectra.labels.shown import shown_values
 MAX_ERROR_RATIO = 4.0
 #: Smallest range of limits, dex or mag: less is noise.
 MIN_RANGE = 0.05
+#: Smallest half width of the colours of d_BPT, dex.
+_MIN_HALF_BPT = 0.2
 
 
 class Style(NamedTuple):
@@ -53,3 +55,9 @@ def shown_limits(rows: Mapping, name: str) -> tuple[float, float]:
         values = np.where(error <= MAX_ERROR_RATIO * np.median(known), values, np.nan)
     low, high = robust_limits(values)
     return low, max(high, low + MIN_RANGE)
+
+
+def bpt_limits(values) -> tuple[float, float]:
+    """Limits of d_BPT at equal distance from the curve, so that its two sides have two colours."""
+    _, half = robust_limits(np.abs(values))
+    return -max(half, _MIN_HALF_BPT), max(half, _MIN_HALF_BPT)
