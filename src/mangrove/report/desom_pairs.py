@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split
 from mangrove.report.desom_labels import column, main_labels
+from mangrove.report.desom_spectra import flux_axis
 from mangrove.report.drawing import BLUE, RED, counted, new_figure, note, plain
 from mangrove.report.label_style import STYLE
 from mangrove.report.node_maps import NodePlaces, places_of
@@ -85,7 +86,7 @@ def interval(node_labels: Artefact, node: int, name: str) -> tuple[float, float,
 
 
 def _templates(axes: Axes, spectra: Artefact, places: NodePlaces, pair: tuple[int, int], words: str) -> None:
-    wave, (low, high) = spectra["wave"], spectra.attrs["norm_band"]
+    wave = spectra["wave"]
     for node, colour in zip(pair, _COLOURS, strict=True):
         mean, scatter = spectra["template_flux"][node], np.nan_to_num(spectra["template_scatter"][node])
         baxels = counted(int(spectra["n_baxel"][node, Split.TRAIN]), "baxel")
@@ -94,9 +95,9 @@ def _templates(axes: Axes, spectra: Artefact, places: NodePlaces, pair: tuple[in
         axes.plot(wave, mean, color=colour, lw=1.0, label=f"node {places.name(node)}: {baxels} of {galaxies}")
     top = np.nanpercentile(spectra["template_flux"][list(pair)], 99.7)
     axes.set(xlim=(wave[0], wave[-1]), ylim=(0, 1.2 * top), xlabel="rest wavelength, vacuum (Å)")
-    axes.set_ylabel(f"flux / mean at {low:g}-{high:g} Å")
-    steps = int(places.steps(pair[0])[pair[1]])
-    axes.set_title(f"two nodes {words}, {steps} step{'s' * (steps != 1)} on the map: templates with their scatter")
+    axes.set_ylabel(flux_axis(spectra))
+    steps = counted(int(places.steps(pair[0])[pair[1]]), "step")
+    axes.set_title(f"two nodes {words}, {steps} on the map: templates with their scatter")
     axes.legend(frameon=False, fontsize=9)
 
 
@@ -108,14 +109,17 @@ def _distributions(axes: Axes, node_labels: Artefact, name: str, pair: tuple[int
         counts = node_labels["histogram"][node, k]
         if not counts.sum():
             continue
-        axes.stairs(counts / counts.sum() / np.diff(edges), edges, color=colour, lw=1.6)
-        axes.stairs(counts / counts.sum() / np.diff(edges), edges, color=colour, alpha=0.2, fill=True)
+        density = counts / counts.sum() / np.diff(edges)
+        axes.stairs(density, edges, color=colour, lw=1.6)
+        axes.stairs(density, edges, color=colour, alpha=0.2, fill=True)
         low, middle, high = interval(node_labels, node, name)
-        axes.vlines(middle, 0, np.max(counts / counts.sum() / np.diff(edges)), color=colour, lw=1, ls="--")
+        axes.vlines(middle, 0, density.max(), color=colour, lw=1, ls="--")
         text = f"{plain(middle, 2)} ± {plain(0.5 * (high - low), 2)}"
         text += ", pooled" if node_labels["pool_radius"][node, k] else ""
         place = {"ha": "left", "va": "top", "fontsize": 9, "color": colour}
         axes.text(0.03, 0.97 - 0.11 * line, text, transform=axes.transAxes, **place)
+    if not node_labels["histogram"][list(pair), k].any():
+        note(axes, "no value")
     axes.set_ylim(0, 1.35 * max(axes.get_ylim()[1], 1e-6))
     axes.set(xlabel=STYLE[name].axis, yticks=[])
     axes.set_title(STYLE[name].title, fontsize=10)

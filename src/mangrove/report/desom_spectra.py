@@ -19,15 +19,13 @@ from mangrove.report.node_maps import CellScale, NodePlaces, draw_nodes, frame_c
 #: Side of a cell, inches: that which fills the width, within limits.
 _WIDTH, _SMALLEST, _LARGEST = 12.0, 0.9, 2.0
 _GAPS = Gaps(left=0.8, right=1.2, bottom=0.9, top=0.5, columns=0.0, rows=0.0)
-#: Percentile of the fluxes that reaches the top of a cell: strong lines may not.
-_TOP = 99.7
+#: Percentiles of the fluxes at the bottom of a cell, if negative, and at its top: strong lines may lie beyond.
+_BOTTOM, _TOP = 0.3, 99.7
 _HEADROOM = 1.05
 #: The label that the templates' cells and the nodes of examples are coloured by.
 COLOURED_BY = "log_age_lw"
 #: Where on the map examples come from, as parts of its columns and rows, top left first.
 _ANCHORS = ((0.0, 1.0), (1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (1.0, 0.0))
-
-
 _LINE = {"color": "k", "lw": 0.5}
 
 
@@ -50,7 +48,7 @@ def prototypes_figure(spectra: Artefact) -> Figure:
     figure, axes = _cells(places)
     frame_cells(axes, places, empty)
     # Nodes without spectra do not stretch the scale.
-    scale = _scale(spectra["wave"], spectra["prototype_flux"][~empty if not empty.all() else empty])
+    scale = _scale(spectra["wave"], spectra["prototype_flux"][~empty])
     for node in range(len(empty)):
         axes.plot(*scale.placed(places, node, np.log(spectra["wave"]), spectra["prototype_flux"][node]), **_LINE)
     n_empty = counted(int(empty.sum()), "node has", "nodes have")
@@ -113,8 +111,7 @@ def samples_figure(training_spectra, assignments: Artefact, spectra: Artefact, n
     for axes in panels[:-1]:
         axes.tick_params(labelbottom=False)
     panels[-1].set_xlabel("rest wavelength, vacuum (Å)")
-    low, high = spectra.attrs["norm_band"]
-    panels[len(panels) // 2].set_ylabel(f"flux / mean at {low:g}-{high:g} Å")
+    panels[len(panels) // 2].set_ylabel(flux_axis(spectra))
     figure.suptitle("spectra (grey) and the decoded prototypes of their nodes (in the colour of the frame on the map)")
     return figure
 
@@ -155,6 +152,12 @@ def flux_of(training_spectra, assignments: Artefact, rows: Sequence[int]) -> np.
         return np.array([np.where(f["mask"][at] == 0, f["flux"][at], np.nan) for at in places])
 
 
+def flux_axis(spectra: Artefact) -> str:
+    """Label of an axis of normalised fluxes."""
+    low, high = spectra.attrs["norm_band"]
+    return f"flux / mean at {low:g}-{high:g} Å"
+
+
 def is_empty(spectra: Artefact) -> np.ndarray:
     """True for nodes without a training spectrum, shape (n_node,)."""
     return spectra["n_baxel"][:, Split.TRAIN] == 0
@@ -175,16 +178,13 @@ def _cells(places: NodePlaces) -> tuple[Figure, Axes]:
 
 def _scale(wave, flux) -> CellScale:
     """From zero to nearly all of the fluxes; the wavelength is logarithmic."""
-    top = _HEADROOM * np.nanpercentile(flux, _TOP) if np.isfinite(flux).any() else 1.0
-    return CellScale((np.log(wave[0]), np.log(wave[-1])), (min(0.0, float(np.nanmin(flux, initial=0.0))), float(top)))
+    bottom, top = np.nanpercentile(flux, [_BOTTOM, _TOP]) if np.isfinite(flux).any() else (0.0, 1.0)
+    return CellScale((np.log(wave[0]), np.log(wave[-1])), (min(0.0, float(bottom)), _HEADROOM * float(top)))
 
 
 def _in_each_cell(spectra: Artefact, scale: CellScale) -> str:
-    wave, (low, high) = spectra["wave"], spectra.attrs["norm_band"]
-    return (
-        f"in each cell: {wave[0]:.0f}-{wave[-1]:.0f} Å, logarithmic; "
-        f"flux / mean at {low:g}-{high:g} Å from {scale.y[0]:.1f} to {scale.y[1]:.1f}, stronger lines cut off"
-    )
+    wave = spectra["wave"]
+    return f"in each cell: {wave[0]:.0f}-{wave[-1]:.0f} Å, logarithmic; {flux_axis(spectra)} from {scale.y[0]:.1f} to {scale.y[1]:.1f}, stronger lines cut off"
 
 
 def _colour_cells(axes: Axes, places: NodePlaces, values) -> None:
