@@ -191,7 +191,7 @@ class _TrainingRun:
             while not position.finished:
                 self._epoch(bar)
                 row = position.means()
-                last = position.epoch + 1 == n_epoch
+                last = position.epoch + 1 >= n_epoch
                 if self._validation is not None and (last or (position.epoch + 1) % settings.validation_every == 0):
                     row["validation_loss"] = self._judge()
                 position.next_epoch()
@@ -251,6 +251,8 @@ class _TrainingRun:
         """Mean validation loss over the rows."""
         state, key, losses, weights = self._state, jax.random.wrap_key_data(self._state.key), [], []
         for arrays in self._validation.ordered(self._settings.validation_batch, self._place):
+            # No more than two blocks are on the device at a time.
+            jax.block_until_ready(losses[-1:])
             losses.append(self._functions.evaluate(state.params, arrays, key, state.step)[0])
             weights.append(len(next(iter(arrays.values()))))
         return float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
