@@ -330,7 +330,7 @@ rule galaxy_map_figures:
         assignments=rules.galaxy_map_assign.output.assignments,
         map=rules.galaxy_map_assign.output.map,
         # For the images of some galaxies; Snakemake hashes every input once per output.
-        extracts=every_galaxy(rules.extract.output.extract, "desom"),
+        extracts=every_galaxy(EXTRACT, "desom"),
     output:
         **{
             name: figure(
@@ -378,7 +378,7 @@ rule desom_truth:
         arrays=rules.desom_train.output.arrays,
         assignments=rules.desom_assign.output.assignments,
         node_labels=rules.desom_maps.output.node_labels,
-        extracts=every_galaxy(rules.extract.output.extract, "desom"),
+        extracts=every_galaxy(EXTRACT, "desom"),
         truths=TRUTHS,
     output:
         table=figure(
