@@ -81,6 +81,11 @@ class DesomSection(_MapSection):
     loss_weights: Literal["none", "ivar"] = Field(
         "none", description="weights of the spectra in the loss: none as published, or by their S/N, capped"
     )
+    input_noise: float = Field(
+        0.0,
+        ge=0,
+        description="noise added to what the network sees in training, in units of the spectrum's own (flux over S/N), so that it learns to ignore it; 0 as published",
+    )
     latent_scale: Literal["none", "layer", "whiten"] = Field(
         "none",
         description="latents whose distances the map uses: as they are (published), normalised per spectrum, or whitened over the sample",

@@ -166,6 +166,16 @@ def test_masked_values_change_no_loss():
         assert float(found) == pytest.approx(wanted, rel=1e-5)
 
 
+def test_noise_is_added_to_what_the_encoder_sees_alone():
+    """The network encodes noisy spectra and is compared with the spectra themselves; held-out ones stay as they are."""
+    net, state, some, key = network(), first_state(), batch(), jax.random.key(3)
+    loss = map_training_loss(net, MapTraining(input_noise=2.0), jnp.ones_like)
+    noisy = some["flux"] * (1 + 2.0 / 20.0 * jax.random.normal(key, some["flux"].shape))
+    for rows, seen in ((some, noisy), ({k: some[k] for k in ("flux", "mask")}, some["flux"])):
+        wanted = ((net.decode(state, net.encode(state, seen)) - some["flux"]) ** 2).mean()
+        assert float(loss(state, rows, key, jnp.int32(0))[1]["mse"]) == pytest.approx(float(wanted), rel=1e-4)
+
+
 def test_weights_by_snr_are_capped_and_1_on_average():
     snr = np.array([10.0, 20.0, 50.0, 80.0], np.float32)
     weight = np.asarray(snr_weights(MapTraining(loss_weights="ivar"), snr)(jnp.asarray(snr)))
@@ -280,6 +290,7 @@ PARAMS = SOM | {
     "pretraining": 3,
     "input_scale": "standard",
     "loss_weights": "ivar",
+    "input_noise": 0.5,
     "latent_scale": "layer",
     "precision": "float32",
     "seed": 1,
@@ -396,7 +407,8 @@ def test_the_rule_of_the_galaxy_map_trains_on_fingerprints(tmp_path, script, Par
         arrays=str(tmp_path / "galaxy_map/model/arrays.npz"),
         metrics=str(tmp_path / "galaxy_map/metrics.jsonl"),
     )
-    own = ("kernel", "schedule", "pretraining", "input_scale", "loss_weights", "latent_scale", "precision")
+    own = ("kernel", "schedule", "pretraining", "input_scale", "loss_weights", "input_noise")
+    own += ("latent_scale", "precision")
     params = {name: value for name, value in PARAMS.items() if name not in own} | {
         "rows": 2,
         "columns": 3,

@@ -53,9 +53,12 @@ def map_training_loss(network: MapNetwork, settings: MapTraining, weights_of):
     grid = jnp.asarray(network.design.grid.distances())
 
     def loss(params, batch, key, step):
-        seen = network.scale.forward(batch["flux"])
-        z = network.encode(params, seen)
-        mse = _masked_mse(network.decode(params, z) - seen, batch["mask"] == 0)
+        flux = batch["flux"]
+        if settings.input_noise and "snr" in batch:
+            row = (-1,) + (1,) * (flux.ndim - 1)
+            flux = flux + settings.input_noise * flux / batch["snr"].reshape(row) * jax.random.normal(key, flux.shape)
+        z = network.encode(params, network.scale.forward(flux))
+        mse = _masked_mse(network.decode(params, z) - network.scale.forward(batch["flux"]), batch["mask"] == 0)
         if "snr" not in batch:
             return mse.mean(), {"mse": mse.mean()}
         som, rules = _map_part(network.design.latent_scale, settings, grid, params, z, step)

@@ -46,6 +46,9 @@ class MapTraining:
         See :class:`mangrove.models.desom.input_scale.InputScale`.
     loss_weights : {"none", "ivar"}
         Of the spectra: all alike, or by the square of the S/N up to 50.
+    input_noise : float
+        Noise added to what the encoder sees in training, never to what it is to give back, in units of the spectrum's
+        own: flux over S/N.
     precision : {"float32", "bfloat16"}
         What the layers compute with.
     seed : int
@@ -64,6 +67,7 @@ class MapTraining:
     pretraining: int = 0
     input_scale: str = FLUX
     loss_weights: str = NONE
+    input_noise: float = 0.0
     precision: str = FLOAT32
     seed: int = 1
 
