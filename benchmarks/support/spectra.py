@@ -1,0 +1,27 @@
+"""Many spectra for timings: mixtures of the embedded stellar populations with noise, which need no simulator."""
+
+import h5py
+import numpy as np
+from support.checkout import ROOT
+
+_REST_RANGE, _NORM_BAND = (3650.0, 8950.0), (4050.0, 4150.0)
+_SNR = 30.0
+
+
+def wavelengths(n_wave: int) -> np.ndarray:
+    """Rest wavelengths of the training spectra, Angstrom, vacuum."""
+    return np.geomspace(*_REST_RANGE, n_wave)
+
+
+def mixtures(n: int, n_wave: int, seed: int = 0) -> np.ndarray:
+    """So many normalised spectra, shape (n, n_wave), float32: few populations each, S/N 30."""
+    wave, rng = wavelengths(n_wave), np.random.default_rng(seed)
+    with h5py.File(ROOT / "resources" / "mastar_ssp.h5") as f:
+        library = f["flux"][...].reshape(-1, len(f["wave"]))
+        populations = np.array([np.interp(wave, f["wave"][...], one) for one in library])
+    band = (wave > _NORM_BAND[0]) & (wave < _NORM_BAND[1])
+    populations /= populations[:, band].mean(axis=1, keepdims=True)
+    weights = rng.exponential(size=(n, len(populations))) ** 4
+    weights /= weights.sum(axis=1, keepdims=True)
+    flux = (weights @ populations).astype(np.float32)
+    return flux + flux * rng.standard_normal(flux.shape, dtype=np.float32) / np.float32(_SNR)
