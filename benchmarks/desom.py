@@ -38,8 +38,8 @@ N_WAVE = DESIGN.architecture.n_wave
 #: On a CPU: cores; turns of both programs, and in each the spectra to encode and to train on in a host call, and calls.
 CORES, BATCHES, TURNS, N_ENCODE, N_TRAIN, N_CALL = 2, (32, 128), 3, 1024, 256, 4
 N_TRAIN_CPU, N_STREAM_CPU = 512, (2048, 8192)
-#: On a GPU: spectra to train on; to encode at a time, and times; to stream; steps of the bare scan.
-N_TRAIN_GPU, N_ENCODE_GPU, N_REPEAT, N_STREAM_GPU, BARE_STEPS = 20_480, 2048, 20, (32_768, 131_072), 50
+#: On a GPU: spectra to train on, whole host calls an epoch; to encode at a time, and times; to stream; steps of the bare scan.
+N_TRAIN_GPU, N_ENCODE_GPU, N_REPEAT, N_STREAM_GPU, BARE_STEPS = 19_200, 2048, 20, (32_768, 131_072), 50
 #: Limits: time over that of Keras; minutes of the whole training; host overhead; time to encode; loss over float32's.
 MAX_OVER_KERAS, MAX_OVERHEAD, MAX_ENCODE_US, MAX_LOSS = 1.0, 0.05, 3.0, 1.02
 MAX_MINUTES = {"bfloat16": 2.5, "float32": 4.0}
@@ -105,7 +105,9 @@ def on_gpu(n_step: int) -> list[bool]:
         network = MapNetwork(DESIGN, SCALE, precision)
         trainer = MapTrainer(network, replace(settings, precision=precision), data)
         with tempfile.TemporaryDirectory(prefix="mangrove-desom-") as folder:
-            times, trained = trainer.loop(Path(folder), steps=n_step)
+            # What the first epoch compiles, the second training finds compiled.
+            trainer.loop(Path(folder) / "first", epochs=1, steps=None)
+            times, trained = trainer.loop(Path(folder) / "second", steps=n_step)
         losses[precision] = trained.history[-1]["validation_loss"]
         minutes = times.mean * settings.iterations / 60
         metric = f"{settings.iterations} steps of {settings.batch_size}, {precision}"
@@ -127,7 +129,8 @@ def report_stream(sizes: tuple[int, int]) -> None:
         for n in sizes:
             write_spectra(path, n, N_WAVE)
             found.append(assigned(path))
-            report(f"peak of memory, stream of {n} spectra", found[-1].memory, "GB")
+    for n, streamed in zip(sizes, found, strict=True):
+        report(f"peak of memory, stream of {n} spectra", streamed.memory, "GB")
     few, many = found
     seconds, reading = many.seconds - few.seconds, many.reading - few.reading
     report("stream of spectra assigned", (sizes[1] - sizes[0]) / seconds, "spectra per second")
@@ -164,7 +167,7 @@ def report(metric: str, value: float, unit: str, limit: float | None = None, pee
     """Print one result with the device; gives whether it keeps the limit, where there is one."""
     limit = None if limit is None else float(f"{limit:.4g}")
     print_result("desom", metric, value, unit, peer, limit, device=jax.devices()[0].device_kind)
-    return limit is None or value <= limit
+    return limit is None or bool(value <= limit)
 
 
 if __name__ == "__main__":

@@ -62,7 +62,7 @@ class MapTrainer:
         rows, settings = _StampedRows(self._data.rows), replace(self._settings, **other)
         validation = self._data.validation if validate else None
         trained = train(self._loss, self.first, self._optimiser, rows, settings, folder, validation=validation)
-        # The loop asks for a chunk when the steps of the one before are under way; the first interval compiles.
+        # The loop asks for a chunk when the steps of the one before are under way; in the first interval it may compile.
         when, n_step = (np.array(column) for column in zip(*rows.stamps[1:], strict=True))
         intervals, n_step = np.diff(when), n_step[:-1]
         whole = n_step == settings.steps_per_call
