@@ -12,7 +12,18 @@ configfile: "config.yaml"
 
 
 include: "rules/common.smk"
-include: "rules/survey.smk"
+
+
+if WITHOUT_CUBES:
+
+    include: "rules/simulated_spectra.smk"
+
+else:
+
+    include: "rules/survey.smk"
+    include: "rules/extract.smk"
+
+
 include: "rules/spectra.smk"
 include: "rules/desom.smk"
 include: "rules/emulator.smk"

@@ -59,7 +59,9 @@ BENCHMARKS = f"{RESULTS}/benchmarks"
 REPORT = f"{RESULTS}/report"
 RELEASE = releases.release(CONFIG.survey.release)
 
-SIMULATED = CONFIG.survey.source == "simulated"
+# Simulated spectra come without cubes: rules/simulated_spectra.smk makes the extracts.
+WITHOUT_CUBES = CONFIG.survey.source == "simulated_spectra"
+SIMULATED = CONFIG.survey.source == "simulated" or WITHOUT_CUBES
 ARCHIVE = f"{RESULTS}/archive"
 # Kept cubes of the archive are shared by runs, one level per DRP version; simulated and local ones are a run's own.
 STORE = f"{CONFIG.survey.data_folder}/{RELEASE.drpver if CONFIG.survey.source == 'sdss' else CONFIG.run}"
@@ -69,6 +71,7 @@ CUBE = (
     if CONFIG.survey.source == "files"
     else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
 )
+EXTRACT = f"{RESULTS}/spectra/extract/{{plateifu}}.h5"
 # Local cubes of a simulated survey are linked, never copied.
 LINK = CONFIG.survey.link or SIMULATED
 TRUTHS = [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES] if SIMULATED else []
@@ -239,7 +242,7 @@ def figure(path, caption, category, **labels):
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost = planning.plan(GALAXIES, CONFIG.survey.keep_cubes)
+    cost = planning.plan(GALAXIES, CONFIG.survey)
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
         f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "

@@ -11,6 +11,24 @@ SOM = dict(
     som_distance=CONFIG.som.distance,
 )
 
+# Spectra without noise are known of the simulated survey without cubes; what made training spectra makes them.
+NOISELESS = dict(
+    noiseless=WITHOUT_CUBES,
+    **(
+        dict(
+            rest_range=CONFIG.training_spectra.rest_range,
+            n_wave=CONFIG.training_spectra.n_wave,
+            norm_band=CONFIG.training_spectra.norm_band,
+            min_good_fraction=CONFIG.training_spectra.min_good_fraction,
+            min_snr=CONFIG.training_spectra.min_snr,
+            galactic_extinction=CONFIG.training_spectra.galactic_extinction,
+            ebv_scale=CONFIG.preprocessing.ebv_scale,
+        )
+        if WITHOUT_CUBES
+        else {}
+    ),
+)
+
 
 rule desom_train:
     input:
@@ -329,7 +347,7 @@ rule galaxy_map_figures:
         assignments=rules.galaxy_map_assign.output.assignments,
         map=rules.galaxy_map_assign.output.map,
         # For the images of some galaxies; Snakemake hashes every input once per output.
-        extracts=every_galaxy(rules.extract.output.extract, "desom"),
+        extracts=every_galaxy(EXTRACT, "desom"),
     output:
         **{
             name: figure(
@@ -376,8 +394,9 @@ rule desom_truth:
         description=rules.desom_train.output.description,
         arrays=rules.desom_train.output.arrays,
         assignments=rules.desom_assign.output.assignments,
+        labels=rules.labels.output.labels,
         node_labels=rules.desom_maps.output.node_labels,
-        extracts=every_galaxy(rules.extract.output.extract, "desom"),
+        extracts=every_galaxy(EXTRACT, "desom"),
         truths=TRUTHS,
     output:
         table=figure(
@@ -392,10 +411,11 @@ rule desom_truth:
         f"{BENCHMARKS}/desom_truth.tsv"
     conda:
         "../envs/mangrove.yaml"
-    threads: 1
+    threads: DESOM_THREADS
     resources:
-        mem_mb=3000,
+        mem_mb=6000,
     params:
+        **NOISELESS,
         seed=CONFIG.seed,
         code=code("desom_truth"),
     message:

@@ -37,7 +37,7 @@ TRAINING = dict(
 rule emulator_table:
     input:
         desi=CONFIG.emulator.desi_file if DESI else [],
-        extracts=[] if DESI else every_galaxy(rules.extract.output.extract),
+        extracts=[] if DESI else every_galaxy(EXTRACT),
         labels=[] if DESI else str(rules.labels.output.labels),
     output:
         table=f"{RESULTS}/emulator/table.h5",
@@ -236,7 +236,7 @@ rule emulator_truth:
     input:
         table=rules.emulator_table.output.table,
         quality=rules.emulator_quality.output.quality,
-        extracts=every_galaxy(rules.extract.output.extract),
+        extracts=every_galaxy(EXTRACT),
         truths=TRUTHS,
     output:
         table=figure(

@@ -3,7 +3,7 @@
 
 rule galaxy_figures:
     input:
-        extract=rules.extract.output.extract,
+        extract=EXTRACT,
         fit=rules.fit.output.fit,
     output:
         summary=figure(
@@ -112,7 +112,7 @@ rule survey_figures:
 
 rule recovery:
     input:
-        extracts=every_galaxy(rules.extract.output.extract),
+        extracts=every_galaxy(EXTRACT),
         fits=every_galaxy(rules.fit.output.fit),
         truths=TRUTHS,
     output:
@@ -147,7 +147,7 @@ rule recovery:
 
 rule label_recovery:
     input:
-        extracts=every_galaxy(rules.extract.output.extract),
+        extracts=every_galaxy(EXTRACT),
         truths=TRUTHS,
         labels=str(rules.labels.output.labels),
     output:
@@ -265,7 +265,7 @@ rule digest:
 
 rule overview:
     input:
-        extracts=expand(rules.extract.output.extract, plateifu=EXAMPLES),
+        extracts=expand(EXTRACT, plateifu=EXAMPLES),
         fits=expand(rules.fit.output.fit, plateifu=EXAMPLES),
         status=rules.survey_figures.output.status if GALAXIES else [],
         quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],

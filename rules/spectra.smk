@@ -1,51 +1,9 @@
-# From a cube to baxels, fits, training spectra and line cubes.
-
-
-rule extract:
-    input:
-        cube=cube_input(rules.download.output.cube),
-    output:
-        extract=f"{RESULTS}/spectra/extract/{{plateifu}}.h5",
-    log:
-        f"{LOGS}/extract/{{plateifu}}.log",
-    benchmark:
-        f"{BENCHMARKS}/extract/{{plateifu}}.tsv"
-    priority: LONGEST_WAY
-    conda:
-        "../envs/mangrove.yaml"
-    threads: 1
-    resources:
-        mem_mb=1500,
-    params:
-        plateifu="{plateifu}",
-        mangaid=galaxy("mangaid"),
-        z=galaxy("z"),
-        ebv=galaxy("ebv"),
-        ra=galaxy("ra"),
-        dec=galaxy("dec"),
-        r_e=galaxy("r_e"),
-        pa=galaxy("pa"),
-        ba=galaxy("ba"),
-        spectrum=galaxy("spectrum"),
-        engine=CONFIG.extract.engine,
-        target_snr=CONFIG.extract.target_snr,
-        min_snr=CONFIG.extract.min_snr,
-        continuum_range=CONFIG.extract.continuum_range,
-        covariance=CONFIG.extract.covariance,
-        window_pixels=CONFIG.extract.window_pixels,
-        drop_critical=CONFIG.sample.drop_critical,
-        # Whether a damaged cube may be deleted to get another is no reason to extract again.
-        fetched=unrecorded(CONFIG.survey.source == "sdss"),
-        code=code("extract"),
-    message:
-        "extract {wildcards.plateifu}"
-    script:
-        "../workflow/scripts/extract.py"
+# From baxels to fits, training spectra and line cubes.
 
 
 rule fit:
     input:
-        extract=rules.extract.output.extract,
+        extract=EXTRACT,
     output:
         fit=f"{RESULTS}/spectra/fit/{{plateifu}}.h5",
     log:
@@ -99,7 +57,7 @@ rule labels:
 
 rule line_cube:
     input:
-        extract=rules.extract.output.extract,
+        extract=EXTRACT,
     output:
         line_cube=f"{RESULTS}/spectra/line_cube/{{plateifu}}.h5",
     log:
@@ -122,7 +80,7 @@ rule line_cube:
 
 rule training_spectra:
     input:
-        extracts=every_galaxy(rules.extract.output.extract, "desom"),
+        extracts=every_galaxy(EXTRACT, "desom"),
     output:
         training_spectra=f"{RESULTS}/spectra/training_spectra.h5",
     log:

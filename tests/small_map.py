@@ -1,8 +1,11 @@
-"""A small map of spectra: extracts of six galaxies, their training spectra, an untrained model on them."""
+"""A small map of spectra: extracts of six galaxies, their training spectra, an untrained model, labels of its nodes."""
 
 import numpy as np
+from attributes import attributes_of
+from small_export import random_data
 from small_extract import params_of_training, write_extract
 
+from mangrove import artefacts
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.model import DESOM, MapModel
@@ -55,3 +58,42 @@ def small_model(flux, wave) -> MapModel:
     design = MapDesign(SpectrumArchitecture(len(wave), (3, 4), 3, 6), SomGrid(ROWS, COLUMNS))
     network = MapNetwork(design, InputScale.none((len(wave),)))
     return MapModel(DESOM, network, first_state(network, 2, np.asarray(flux, np.float32)), wave)
+
+
+def make_map(folder, script, Params):
+    """A folder as results/RUN/desom is, its extracts in ``extract``; returns the rows of its training spectra."""
+    (folder / "extract").mkdir()
+    spectra = folder / "training_spectra.h5"
+    write_training_spectra(spectra, write_extracts(folder / "extract"), script, Params)
+    rows = artefacts.read(spectra, "training_spectra")
+    small_model(rows["flux"], rows["wave"]).save(folder / "model")
+    files = {name: str(folder / "model" / f"{name}") for name in ("model.json", "arrays.npz")}
+    inputs = Params(training_spectra=str(spectra), description=files["model.json"], arrays=files["arrays.npz"])
+    outputs = Params(assignments=str(folder / "assignments.h5"), map=str(folder / "map.h5"))
+    script("desom_assign").main(inputs, outputs, Params(code="none"))
+    write_node_labels(folder / "node_labels.h5")
+    return rows
+
+
+def write_node_labels(path, rows=ROWS, columns=COLUMNS):
+    """An artefact 'node_labels' of two labels: on node k quantiles are k + level and 10 k + level, the last node has none."""
+    node, level = np.arange(rows * columns), np.linspace(0.0, 1.0, 101)
+    value = np.stack([node, 10.0 * node], axis=1)[:, :, None] + level
+    value[-1] = np.nan
+    given = {
+        "node_row": node // columns,
+        "node_column": node % columns,
+        "label": np.array(["log_age_lw", "ebv_star"]),
+        "label_unit": np.array(["dex(yr)", "mag"]),
+        "quantile": level,
+        "value": value,
+        "median": value[:, :, 50],
+        "edge": np.tile(np.arange(6.0), (2, 1)),
+        "histogram": np.full((node.size, 2, 5), 9),
+        "n_baxel": np.full((node.size, 2), 45),
+        "pool_radius": np.full((node.size, 2), 2),
+    }
+    sizes = {"node": node.size, "label": 2, "quantile": level.size, "bin_edge": 6, "bin": 5}
+    data = random_data("node_labels", sizes, **given)
+    attrs = attributes_of("node_labels", rows=rows, columns=columns)
+    artefacts.write(path, "node_labels", data, artefacts.Provenance(), attrs)

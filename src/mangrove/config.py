@@ -12,9 +12,9 @@ from mangrove.config_values import MAX_SEED, RUN_NAME, Address, LocalPath, Range
 class Survey(Section):
     """Where the cubes come from."""
 
-    source: Literal["sdss", "simulated", "files", "none"] = Field(
+    source: Literal["sdss", "simulated", "simulated_spectra", "files", "none"] = Field(
         "sdss",
-        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own simulated survey; files: cubes whose paths are in the sample sheet; none: no cubes, only the emulator, trained on a table",
+        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own simulated survey; simulated_spectra: a larger one, of spectra without cubes; files: cubes whose paths are in the sample sheet; none: no cubes, only the emulator, trained on a table",
     )
     release: Literal["dr15", "dr17"] = Field(
         "dr17", description="data release, which sets the layout of the archive and of the cubes"
@@ -36,6 +36,13 @@ class Survey(Section):
     link: bool = Field(False, description="link to local cubes (file:// or a path) instead of copying them")
     data_folder: LocalPath = Field(
         "data", min_length=1, description="folder for the kept cubes, with a subfolder for each DRP version"
+    )
+
+    simulated_galaxies: int = Field(
+        400, ge=1, description="source simulated_spectra: number of galaxies that mangrove select lists"
+    )
+    simulated_baxels: int = Field(
+        36, ge=1, le=400, description="source simulated_spectra: number of spectra of each galaxy"
     )
 
     @model_validator(mode="after")

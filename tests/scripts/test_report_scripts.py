@@ -21,11 +21,12 @@ from mangrove.report import galaxy_spectra, label_maps, overview, planes, qualit
 from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
-from mangrove.report.label_style import STYLE, shown_limits, shown_values
+from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.label_truth import label_figure
 from mangrove.spectra.fit import ppxf_fit as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
+from mangrove.spectra.labels.shown import shown_values
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
 from mangrove.validation.comparison import TruthComparison
@@ -151,8 +152,8 @@ def write_merged(folder, names):
         "candidate_cut": np.array([0] * (n - 1) + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
-    band = {"norm_band": (4050.0, 4150.0)}
-    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok | band)
+    about = attributes_of("training_spectra", norm_band=(4050.0, 4150.0))
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), about)
     m = len(names) - 1
     cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from attributes import attributes_of
 from small_map import COLUMNS, GALAXIES, ROWS, small_model, write_extracts, write_training_spectra
 
 from mangrove import artefacts
@@ -138,7 +139,8 @@ def test_the_map_holds_prototypes_quantiles_and_what_the_spectra_are(run, nodes,
     np.testing.assert_array_equal(nodes["lsf"], run.rows["lsf"])
     assert nodes["node_row"].tolist() == [k // COLUMNS for k in range(N_NODE)]
     assert nodes["node_column"].tolist() == [k % COLUMNS for k in range(N_NODE)]
-    assert nodes.attrs["norm_band"] == (4050.0, 4150.0) and (nodes.attrs["rows"], nodes.attrs["columns"]) == (3, 4)
+    assert nodes.attrs["norm_band"] == (4050.0, 4150.0) and nodes.attrs["galactic_extinction"]
+    assert (nodes.attrs["rows"], nodes.attrs["columns"]) == (3, 4)
     wanted = np.quantile(slow.min(axis=1)[learnt_rows(run)], nodes["quantile"])
     np.testing.assert_allclose(nodes["distance_quantile"], wanted, rtol=1e-3, atol=1e-4)
 
@@ -169,8 +171,7 @@ def test_a_spectrum_that_is_not_finite_is_on_no_node(run, tmp_path):
     data["flux"] = data["flux"].copy()
     data["flux"][5, 3] = np.nan
     path = tmp_path / "training_spectra.h5"
-    attrs = {name: run.rows.attrs[name] for name in ("status", "reason", "norm_band")}
-    artefacts.write(path, "training_spectra", data, artefacts.Provenance(), attrs)
+    artefacts.write(path, "training_spectra", data, artefacts.Provenance(), attributes_of("training_spectra"))
     made = with_model(run.model, path, run.rows)
     assert np.sum(made.assignments["node"] == -1) == 4
     assert np.isnan(made.map["template_flux"]).all(axis=1).sum() == np.sum(made.map["template_count"].max(axis=1) == 0)
@@ -189,5 +190,5 @@ def test_without_a_model_no_baxel_has_a_node(run, script, Params, tmp_path):
 
 def test_a_model_of_other_wavelengths_is_refused(run, Params, tmp_path):
     small_model(run.rows["flux"][:, :128], run.rows["wave"][:128]).save(tmp_path / "model")
-    with pytest.raises(ModelError, match="the model has 128 wavelengths .* the spectra have 256"):
+    with pytest.raises(ModelError, match=r"the model has 128 wavelengths .* the spectra have 256"):
         assign_run(Params({**run.inputs, **files_of(tmp_path / "model")}), Params(), {})

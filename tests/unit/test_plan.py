@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[2]
 def test_a_thousand_large_galaxies():
     # 250 fits of 0.4 s and 15 s of the rest; 170 MB of cube and 18 MB of artefacts.
     names = [f"8{i:03d}-12704" for i in range(1000)]
-    assert plan(names, True) == pytest.approx((1000 * 115 / 3600, 170.0, 188.0))
-    assert plan(names, False) == pytest.approx((1000 * 115 / 3600, 170.0, 18.0))
+    assert plan(names, Survey()) == pytest.approx((1000 * 115 / 3600, 170.0, 188.0))
+    assert plan(names, Survey(keep_cubes=False)) == pytest.approx((1000 * 115 / 3600, 170.0, 18.0))
 
 
 def test_small_bundles_have_small_cubes():
@@ -58,6 +58,16 @@ def test_a_simulated_run_downloads_nothing():
     text = "\n".join(describe(demo, cores=1, rate=20.0))
     assert "simulated on this machine" in text and "disk" in text
     assert "download" not in text
+
+
+def test_simulated_spectra_have_no_cubes_to_fetch_or_keep():
+    survey = Survey(source="simulated_spectra", simulated_baxels=100)
+    # 41 core seconds and 6 MB for a hundred spectra.
+    assert plan(["7000-3701"] * 90, survey) == pytest.approx((90 * 41 / 3600, 0.0, 0.54))
+    sheet = str(ROOT / "samples/desom-bench.tsv")
+    text = "\n".join(describe(Config(run="bench", survey=survey, sample=Sample(sheet=sheet, limit=90)), 1, 20.0))
+    assert "100 spectra each of 90 galaxies" in text and "0.5 GB" in text and "about 1.0 core hours" in text
+    assert "download" not in text and "cubes" not in text
 
 
 def test_a_run_without_cubes_names_its_table():

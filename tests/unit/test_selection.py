@@ -17,6 +17,7 @@ from mangrove.survey.releases import release
 from mangrove.survey.sample import read_sheet, write_sheet
 from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
 from mangrove.survey.simulation.drpall import write_drpall
+from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
 from mangrove.survey.target import MISSING
 
 ROWS = {
@@ -400,6 +401,16 @@ def test_a_simulated_survey_is_selected_from_its_own_catalogue(tmp_path, monkeyp
     made = tmp_path / "results/sim/archive" / release("dr17").drpall_path
     write_drpall(made, [design_galaxy(SIMULATED_SURVEY[0], 3)], "dr17")
     assert [g.plateifu for g in selection.make_sample(config).galaxies] == [SIMULATED_SURVEY[0]]
+
+
+def test_simulated_spectra_are_selected_from_their_own_catalogue(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    survey = Survey(source="simulated_spectra", simulated_galaxies=8)
+    chosen = selection.make_sample(Config(run="sim", seed=3, survey=survey)).galaxies
+    designs = [design_various_galaxy(name, 3) for name in spectra_plateifus(8)]
+    assert [(g.plateifu, g.mangaid, g.z) for g in chosen] == [(d.plateifu, d.mangaid, d.redshift) for d in designs]
+    assert len({g.mangaid for g in chosen}) == 7
+    assert {(g.desom, g.convlstm) for g in chosen} == {(1, 0)}
 
 
 def test_there_is_no_catalogue_of_own_files(tmp_path):

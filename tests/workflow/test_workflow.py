@@ -38,7 +38,8 @@ def walk(workspace, *targets: str) -> dict:
 def test_params_of_every_rule_are_plain_values(fresh):
     """Snakemake compares plain values only; a change of anything else would go unseen."""
     found = walk(fresh)
-    everything = {"all", *(rule for part in ("survey", "spectra", "emulator", "report") for rule in rules_of(part))}
+    parts = ("survey", "extract", "spectra", "emulator", "report")
+    everything = {"all", *(rule for part in parts for rule in rules_of(part))}
     assert everything == set(found["rules"])
     assert found["faults"] == []
 
@@ -61,6 +62,20 @@ def test_a_run_without_cubes_is_the_emulator_alone(fresh):
     )
     rules = fresh.planned(config="configs/alone.yaml").rules
     assert set(rules) == {*rules_of("emulator"), "digest", "overview", "provenance"} - {"emulator_truth"}
+
+
+def test_simulated_spectra_need_no_cubes(fresh):
+    """All else runs on them as on those of cubes, but for line cubes."""
+    fresh.write(
+        "configs/spectra.yaml",
+        "run: spectra\nsurvey: {source: simulated_spectra, simulated_galaxies: 3}\nreport: {examples: 1}\n",
+    )
+    made = fresh.mangrove("select", "--config", "configs/spectra.yaml")
+    assert made.returncode == 0, made.stdout
+    rules = fresh.planned(config="configs/spectra.yaml").rules
+    everything = {rule for part in ("spectra", "emulator", "report") for rule in rules_of(part)}
+    assert set(rules) == {"simulate_spectra", *everything} - {"line_cube"}
+    assert rules["simulate_spectra"] == rules["fit"] == 3
 
 
 def test_a_prepared_table_is_taken_as_it_is_whatever_the_run_says_of_baxels(fresh):

@@ -7,6 +7,7 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import TrainingCut
+from mangrove.data_model_attributes import TRAINING_SPECTRA
 from mangrove.logs import rule_log
 from mangrove.physics.wavelengths import log_grid
 from mangrove.spectra.training.merge import candidates, fill, mean_lsf, rows_in_hashed_order
@@ -29,7 +30,9 @@ def main(inputs, outputs, params, log=None, threads=1):
         dims = {"wave": grid.size, "row": int(np.sum(row >= 0)), "plateifu": len(galaxies), "candidate": cut.size}
         prov = artefacts.provenance(target, dict(params.items()), list(inputs.extracts))
         outcome = ("ok", "") if np.any(cut == TrainingCut.KEPT) else ("empty", "no baxel passes the cuts")
-        attrs = {"norm_band": params["norm_band"], **dict(zip(("status", "reason"), outcome, strict=True))}
+        attrs = {name: params[name] for name in TRAINING_SPECTRA} | dict(
+            zip(("status", "reason"), outcome, strict=True)
+        )
         with artefacts.writer(target, "training_spectra", dims, prov, attrs) as out:
             out["wave"][...], out["lsf"][...] = grid, mean_lsf(inputs.extracts, found, cut, grid)
             if galaxies:

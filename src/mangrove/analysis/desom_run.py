@@ -11,6 +11,7 @@ from mangrove.analysis.node_templates import NodeSums, NodeTemplates
 from mangrove.analysis.typicality import QUANTILE_LEVELS, typicality
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split, TrainingCut
+from mangrove.data_model_attributes import TRAINING_SPECTRA
 from mangrove.models.desom.assignment import Assignment, assign
 from mangrove.models.desom.model import DESOM, MapModel
 from mangrove.models.training import model_folder
@@ -25,7 +26,7 @@ _DATASETS = [
 BLOCK = 4096
 
 
-class Made(NamedTuple):
+class SurveyOnMap(NamedTuple):
     """The datasets of both artefacts, and their attributes."""
 
     assignments: dict[str, np.ndarray]
@@ -59,12 +60,12 @@ def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
     files = [inputs.training_spectra, inputs.description, inputs.arrays]
     for path, kind, data, own in (
         (outputs.assignments, "desom_assignments", made.assignments, {}),
-        (outputs.map, "desom_map", made.map, {"norm_band": spectra.attrs["norm_band"]}),
+        (outputs.map, "desom_map", made.map, {name: spectra.attrs[name] for name in TRAINING_SPECTRA}),
     ):
         artefacts.write(path, kind, data, artefacts.provenance(path, params, files), attrs | own)
 
 
-def with_model(model: MapModel, path, spectra: Artefact, block: int = BLOCK) -> Made:
+def with_model(model: MapModel, path, spectra: Artefact, block: int = BLOCK) -> SurveyOnMap:
     """What a trained map says of the spectra of an artefact, read once, a block at a time.
 
     Parameters
@@ -93,10 +94,10 @@ def with_model(model: MapModel, path, spectra: Artefact, block: int = BLOCK) -> 
     }
     rows = found._asdict() | {"typicality": typicality(found.distance, distances)}
     grid = {"rows": model.grid.rows, "columns": model.grid.columns}
-    return Made(of_all_baxels(spectra, rows), _with_spectra(spectra, nodes), grid)
+    return SurveyOnMap(of_all_baxels(spectra, rows), _with_spectra(spectra, nodes), grid)
 
 
-def without_model(spectra: Artefact) -> Made:
+def without_model(spectra: Artefact) -> SurveyOnMap:
     """The same where nothing was trained: baxels without nodes, and a map without any."""
     nothing, flux = np.empty(0), np.empty((0, spectra["wave"].size))
     placed = np.full(spectra["cut"].size, -1), np.full(spectra["cut"].size, np.nan)
@@ -105,7 +106,7 @@ def without_model(spectra: Artefact) -> Made:
     nodes |= dict.fromkeys(("prototype_flux", "template_flux", "template_scatter", "template_count"), flux)
     nodes |= {"prototype_latent": np.empty((0, 0)), "n_baxel": np.empty((0, len(Split)))}
     nodes |= {"quantile": QUANTILE_LEVELS, "distance_quantile": np.full(QUANTILE_LEVELS.shape, np.nan)}
-    return Made(of_all_baxels(spectra, rows), _with_spectra(spectra, nodes), {"rows": 0, "columns": 0})
+    return SurveyOnMap(of_all_baxels(spectra, rows), _with_spectra(spectra, nodes), {"rows": 0, "columns": 0})
 
 
 def stream(model: MapModel, path, learnt: np.ndarray, block: int) -> tuple[Assignment, NodeTemplates]:

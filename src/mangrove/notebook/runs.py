@@ -15,6 +15,7 @@ from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
+from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.spectra.fit.galaxy_fit import shared_lsf
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
@@ -123,6 +124,32 @@ class Run:
         image = np.full(bins.shape, np.nan)
         image[bins >= 0] = values[bins[bins >= 0]]
         return xr.DataArray(image, dims=("spaxel_y", "spaxel_x"), name=name, attrs=_about(LABELS, name))
+
+    def assignments(self, plateifu: str | None = None) -> Table:
+        """Places on the map of spectra, one row per baxel of one galaxy or of all that the map took.
+
+        Columns: plateifu, mangaid, baxel; node as artefacts count (-1: none), row and column of it from 1, row 1 at the
+        bottom (0: none), the same of the second best node; distances, typicality, mse, radius_re, snr; split, and the cut
+        that kept it out of the training, by name.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no map of spectra, or the map no such galaxy.
+        """
+        return assignments_table(self.folder, plateifu)
+
+    def node_labels(self) -> xr.Dataset:
+        """Labels on the nodes of the map of spectra over (node, label): median, errors, quantiles, histogram, counts.
+
+        Units are the coordinate ``unit`` of each label; ``row`` and ``column`` of the nodes are from 1, row 1 at the bottom.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no map of spectra.
+        """
+        return node_labels_dataset(self.folder)
 
     def wcs(self, plateifu: str) -> WCS:
         """The celestial frame of a galaxy's maps, for ``plt.subplot(projection=...)``."""

@@ -29,10 +29,11 @@ from mangrove.report.drawing import (
     robust_limits,
     sign_apart,
 )
-from mangrove.report.label_style import STYLE, has_gas, is_shown, shown_limits, shown_values
+from mangrove.report.label_style import STYLE, has_gas, shown_limits
 from mangrove.report.line_names import HALPHA
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
 from mangrove.report.sky_marks import draw_marks
+from mangrove.spectra.labels.shown import is_shown, shown_values
 
 #: Smallest S/N of a line that is shown in a map.
 MAP_SNR = 2.0

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from mangrove import paths
-from mangrove.config import Config
+from mangrove.config import Config, Survey
 from mangrove.errors import SampleError
 from mangrove.survey import releases
 from mangrove.survey.releases import split_plateifu
@@ -19,6 +19,8 @@ FIT_S, OTHER_S = 0.4, 15.0
 CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
 #: Of a cube without MaNGA's plateifu, and of the artefacts of a galaxy.
 TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
+#: The same of a simulated spectrum without a cube: making it, core seconds, and its artefacts, bytes.
+SIMULATE_S, BAXEL_BYTES = 0.01, 60e3
 #: Runs of at least this many galaxies print their planned cost before they start.
 LARGE = 100
 
@@ -31,11 +33,14 @@ class Plan(NamedTuple):
     disk_gb: float
 
 
-def plan(names: Iterable[str], keep_cubes: bool) -> Plan:
+def plan(names: Iterable[str], survey: Survey) -> Plan:
     """Time and disk of a run from nothing, for the galaxies of these names (plateifus)."""
+    if survey.source == "simulated_spectra":
+        n_baxel = survey.simulated_baxels * len(list(names))
+        return Plan(n_baxel * (FIT_S + SIMULATE_S) / 3600.0, 0.0, n_baxel * BAXEL_BYTES / 1e9)
     cubes = [cube_bytes(name) for name in names]
     seconds = len(cubes) * (BAXELS_PER_GALAXY * FIT_S + OTHER_S)
-    disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * keep_cubes
+    disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * survey.keep_cubes
     return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9)
 
 
@@ -56,14 +61,16 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
     survey, release = config.survey, releases.release(config.survey.release)
     if survey.source == "none":
         return [f"run '{config.run}': no cubes (survey.source is none), the emulator on {config.emulator.desi_file}"]
+    if survey.source == "simulated_spectra":
+        return _describe_spectra(config, cores)
     if survey.source == "sdss" and not config.sheet.is_file():
         names = (config.sample.plateifus or [""] * release.n_cube)[: config.sample.limit]
-        cost = plan(names, survey.keep_cubes)
+        cost = plan(names, survey)
         what = f"about {len(names)} cubes of {release.name.upper()}; {config.sheet} is not written yet"
         urls = [releases.address(survey.base, f"{release.folder}/PLATE/stack/manga-PLATE-IFU-LOGCUBE.fits.gz")]
     else:
         galaxies = read_sheet(config)
-        cost = plan(galaxies, survey.keep_cubes)
+        cost = plan(galaxies, survey)
         what = f"{len(galaxies)} cubes of {len({g.mangaid for g in galaxies.values()})} galaxies"
         urls = [paths.below(survey.base, g.path or release.cube_path(g.plateifu)) for g in galaxies.values()]
     shown = urls if addresses or len(urls) == 1 else [urls[0], "...", urls[-1]]
@@ -78,6 +85,17 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         f"run '{config.run}': {what}",
         *where,
         f"disk       about {cost.disk_gb:.1f} GB (keep_cubes: {str(survey.keep_cubes).lower()})",
+        f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores",
+    ]
+
+
+def _describe_spectra(config: Config, cores: int) -> list[str]:
+    """The same of simulated spectra without cubes."""
+    galaxies = read_sheet(config)
+    cost = plan(galaxies, config.survey)
+    return [
+        f"run '{config.run}': {config.survey.simulated_baxels} spectra each of {len(galaxies)} galaxies, simulated on this machine",
+        f"disk       about {cost.disk_gb:.1f} GB",
         f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores",
     ]
 

@@ -2,6 +2,7 @@
 
 import re
 from collections import defaultdict
+from dataclasses import replace
 from typing import NamedTuple
 
 import astropy.units as u
@@ -88,6 +89,9 @@ def make_sample(config: Config, drpall: str = "") -> Selection:
     if sample.morphology:
         path = catalogues.locate(sample.morphology, survey, release, "sample.morphology")
         galaxies = catalogues.join_morphology(galaxies, path, names)
+    if survey.source == "simulated_spectra":
+        # Spectra without cubes have no line cubes.
+        galaxies = [replace(galaxy, convlstm=0) for galaxy in galaxies]
     return Selection(galaxies, chosen.removed)
 
 

@@ -146,7 +146,8 @@ def _errors(rng, noiseless: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _median(spectra: np.ndarray) -> np.ndarray:
     """Over the range in which signal and noise are measured."""
-    return np.median(spectra[:, (WAVE >= CONTINUUM_RANGE[0]) & (WAVE <= CONTINUUM_RANGE[1])], axis=1)
+    low, high = CONTINUUM_RANGE
+    return np.median(spectra[:, (low <= WAVE) & (high >= WAVE)], axis=1)
 
 
 def _faults(rng, flux: np.ndarray, signal: np.ndarray) -> np.ndarray:
