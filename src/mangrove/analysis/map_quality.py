@@ -3,6 +3,8 @@
 Nodes are numbered row by row: node k stands at row k // columns, column k % columns. Nothing here knows what is mapped.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy.spatial.distance import cdist
 from scipy.stats import rankdata
@@ -105,6 +107,38 @@ def occupation_entropy(count) -> float:
 def n_empty(count) -> int:
     """Number of nodes without a member; ``count`` as in :func:`occupation_entropy`."""
     return int(np.sum(np.asarray(count) == 0))
+
+
+def map_measures(
+    test: Mapping[str, np.ndarray], latent: np.ndarray, latent_node: np.ndarray, of_training: np.ndarray, columns: int
+) -> dict[str, float]:
+    """All measures of a map, by the names of :data:`mangrove.data_model_attributes.MAP_QUALITY`.
+
+    Parameters
+    ----------
+    test : mapping of str to ndarray
+        node, second_node, distance and mse of the test set, shape (n,).
+    latent : ndarray, shape (m, n_latent)
+        Latents of members of it, in the space whose distances the map uses; the first of them are ranked.
+    latent_node : ndarray of int, shape (m,)
+        Their nodes.
+    of_training : ndarray of int, shape (n_node,)
+        Members of the training set on each node.
+    columns : int
+        Of the map.
+    """
+    two = test["node"], test["second_node"], columns
+    ranked = latent[:N_RANKED], latent_node[:N_RANKED], columns
+    return {
+        "quantisation_error": quantisation_error(test["distance"]),
+        "topographic_error_8": topographic_error(*two, 8),
+        "topographic_error_4": topographic_error(*two, 4),
+        "trustworthiness": trustworthiness(*ranked),
+        "neighbourhood_preservation": neighbourhood_preservation(*ranked),
+        "occupation_entropy": occupation_entropy(of_training),
+        "n_empty": n_empty(of_training),
+        "mse": float(np.mean(test["mse"])) if np.size(test["mse"]) else float("nan"),
+    }
 
 
 def _map_distances(node, columns: int) -> np.ndarray:
