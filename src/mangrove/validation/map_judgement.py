@@ -101,41 +101,18 @@ def judge_map(inputs, seed: int) -> MapJudgement:
     spectra = Samples(*(read_spectra(inputs.training_spectra, mapped, split) for split in Split))
     found = Samples(*(latents(model, one.flux) for one in spectra))
     baselines = _baseline_rho(spectra, found, np.column_stack(list(labels.values())), model.grid.n_node, seed)
-    attrs = map_measures(mapped, found.test, mapped.node[spectra.test.row], model)
+    test = mapped.of_split(Split.TEST)
+    of_test = {name: getattr(mapped, name)[test] for name in ("node", "second_node", "distance", "mse")}
+    trained = np.bincount(mapped.node[mapped.of_split(Split.TRAIN)], minlength=model.grid.n_node)
+    on_map = mapped.node[spectra.test.row], trained, model.grid.columns
+    attrs = map_quality.map_measures(of_test, found.test, *on_map)
     numbers, errors = pca_errors(spectra, found.test.shape[1], seed)
     rows, data = _label_rows(mapped, nodes, labels, baselines, model.grid.columns)
     data |= {"pca_component": np.array(numbers), "pca_mse": errors}
-    counts = len(mapped.of_split(Split.TEST)), np.unique(mapped.object[mapped.of_split(Split.TEST)]).size
+    counts = test.size, np.unique(mapped.object[test]).size
     about = {"rows": model.grid.rows, "columns": model.grid.columns, "status": "ok", "reason": ""}
     chosen = measure_row("number of whitened components whose clusters are the best", "", baselines.n_component, counts)
     return MapJudgement(data, attrs | about, rows, [*_measure_rows(attrs, numbers, errors, counts), chosen])
-
-
-def map_measures(mapped: MappedBaxels, latent: np.ndarray, node: np.ndarray, model: MapModel) -> dict[str, float]:
-    """The attributes :data:`mangrove.data_model_attributes.MAP_QUALITY` of a map, on its test set.
-
-    Parameters
-    ----------
-    mapped : MappedBaxels
-    latent : ndarray, shape (n, n_latent)
-        Of test spectra, in the space that the map compares; the first of them are put in order.
-    node : ndarray of int, shape (n,)
-        Their nodes.
-    """
-    test, grid = mapped.of_split(Split.TEST), model.grid
-    count = np.bincount(mapped.node[mapped.of_split(Split.TRAIN)], minlength=grid.n_node)
-    two = mapped.node[test], mapped.second_node[test], grid.columns
-    ranked = latent[: map_quality.N_RANKED], node[: map_quality.N_RANKED], grid.columns
-    return {
-        "quantisation_error": map_quality.quantisation_error(mapped.distance[test]),
-        "topographic_error_8": map_quality.topographic_error(*two, 8),
-        "topographic_error_4": map_quality.topographic_error(*two, 4),
-        "trustworthiness": map_quality.trustworthiness(*ranked),
-        "neighbourhood_preservation": map_quality.neighbourhood_preservation(*ranked),
-        "occupation_entropy": map_quality.occupation_entropy(count),
-        "n_empty": map_quality.n_empty(count),
-        "mse": float(np.mean(mapped.mse[test])) if test.size else np.nan,
-    }
 
 
 def pca_errors(spectra: Samples, n_latent: int, seed: int) -> tuple[list[int], np.ndarray]:
