@@ -89,6 +89,12 @@ def test_labels_stand_on_their_nodes_with_row_1_at_the_bottom(read):
     assert (mesh(metallicity)[-1] > mesh(metallicity)[0] + 0.3).all()
 
 
+def test_nodes_of_one_odd_galaxy_set_no_colours():
+    ages = np.append(np.linspace(8.9, 9.9, 34), [7.4, 7.4])
+    assert desom_labels.label_limits("log_age_lw", ages) == pytest.approx((8.9, 9.9), abs=0.1)
+    assert desom_labels.label_limits("log_age_lw", np.full(4, 9.0))[1] >= 9.05
+
+
 def test_pooled_nodes_are_hatched(read):
     table = read("node_labels")
     axes = desom_labels.labels_figure(table).axes[0]
