@@ -277,7 +277,7 @@ def test_first_page_tells_of_the_maps(paths, read, tmp_path):
     first, other = overview.map_numbers(paths.quality, galaxies)
     assert (first.what, first.number) == ("nodes of the map of spectra", f"{ROWS * COLUMNS}")
     assert first.of_which.startswith(f"{quality.attrs['n_empty']} empty in training, topographic error 0.080, ")
-    assert first.of_which.endswith(f"{quality['rho'][0]:.3f}")
+    assert f"rank correlation {quality['rho'][0]:.3f} of ages" in first.of_which
     assert other == ("nodes of the map of galaxies", "9", "1 empty in training")
     without = write_empty(tmp_path)
     assert overview.map_numbers(without["quality"], without["galaxy_map"]) == []
