@@ -89,6 +89,12 @@ def test_labels_stand_on_their_nodes_with_row_1_at_the_bottom(read):
     assert (mesh(metallicity)[-1] > mesh(metallicity)[0] + 0.3).all()
 
 
+def test_nodes_of_one_odd_galaxy_set_no_colours():
+    ages = np.append(np.linspace(8.9, 9.9, 34), [7.4, 7.4])
+    assert desom_labels.label_limits("log_age_lw", ages) == pytest.approx((8.9, 9.9), abs=0.1)
+    assert desom_labels.label_limits("log_age_lw", np.full(4, 9.0))[1] >= 9.05
+
+
 def test_pooled_nodes_are_hatched(read):
     table = read("node_labels")
     axes = desom_labels.labels_figure(table).axes[0]
@@ -271,7 +277,7 @@ def test_first_page_tells_of_the_maps(paths, read, tmp_path):
     first, other = overview.map_numbers(paths.quality, galaxies)
     assert (first.what, first.number) == ("nodes of the map of spectra", f"{ROWS * COLUMNS}")
     assert first.of_which.startswith(f"{quality.attrs['n_empty']} empty in training, topographic error 0.080, ")
-    assert first.of_which.endswith(f"{quality['rho'][0]:.3f}")
+    assert f"rank correlation {quality['rho'][0]:.3f} of ages" in first.of_which
     assert other == ("nodes of the map of galaxies", "9", "1 empty in training")
     without = write_empty(tmp_path)
     assert overview.map_numbers(without["quality"], without["galaxy_map"]) == []

@@ -6,7 +6,17 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
-from mangrove.report.drawing import Gaps, counted, new_figure, note, panel_grid, plain, robust_limits, signed
+from mangrove.report.drawing import (
+    Gaps,
+    counted,
+    fenced_limits,
+    new_figure,
+    note,
+    panel_grid,
+    plain,
+    robust_limits,
+    signed,
+)
 from mangrove.report.label_style import MIN_RANGE, STYLE, bpt_limits
 from mangrove.report.node_maps import NodePlaces, draw_nodes, hatch_nodes, places_of
 from mangrove.report.one_to_one import draw_one_to_one
@@ -20,10 +30,14 @@ _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=0.85)
 
 
 def label_limits(name: str, values) -> tuple[float, float]:
-    """Limits of the colours of node medians, at least :data:`mangrove.report.label_style.MIN_RANGE` apart."""
+    """Limits of the colours of node medians, at least :data:`mangrove.report.label_style.MIN_RANGE` apart.
+
+    They hold the bulk of the nodes: one odd galaxy on nodes of its own does not take the colours from the others.
+    """
     if name == "d_bpt":
         return bpt_limits(values)
-    low, high = robust_limits(values)
+    ends = robust_limits(values, 0, 100)
+    low, high = np.clip(fenced_limits(values), *ends).tolist()
     return low, max(high, low + MIN_RANGE)
 
 

@@ -134,7 +134,7 @@ def map_numbers(spectra, galaxies) -> list[NumberRow]:
     judged = artefacts.read(spectra, "desom_quality", ["label", "rho"])
     second = artefacts.read(galaxies, "galaxy_map", [])
     rho = dict(zip(judged["label"].tolist(), judged["rho"].tolist(), strict=True)).get("log_age_lw", math.nan)
-    age = f"rank correlation of the ages of test galaxies with their nodes' {rho:.3f}" if math.isfinite(rho) else ""
+    age = f"rank correlation {rho:.3f} of ages in test galaxies with those of their nodes" if math.isfinite(rho) else ""
     rows = [("nodes of the map of spectra", judged, age), ("nodes of the map of galaxies", second, "")]
     return [_map(what, one.attrs, words) for what, one, words in rows if one.ok]
 
