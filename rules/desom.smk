@@ -66,6 +66,7 @@ rule desom_train:
         pretraining=CONFIG.desom.pretraining,
         input_scale=CONFIG.desom.input_scale,
         loss_weights=CONFIG.desom.loss_weights,
+        input_noise=CONFIG.desom.input_noise,
         latent_scale=CONFIG.desom.latent_scale,
         precision=CONFIG.desom.precision,
         seed=CONFIG.seed,

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,7 +26,7 @@ from mangrove.models.training.metrics import read_metrics
 from mangrove.models.training.rows import DeviceRows, EpochPlan, StreamedRows, epoch_order
 from mangrove.models.training.steps import scans
 
-SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2)
+SETTINGS = TrainSettings(batch_size=16, epochs=3, steps_per_call=3, seed=3, checkpoint_calls=2, checkpoint_seconds=0)
 OPTIMISER = optax.adam(1e-2)
 N_ROW = 150
 
@@ -186,7 +187,9 @@ def test_two_devices_give_the_loss_curve_of_one(tmp_path):
 @pytest.mark.parametrize(("step", "checkpoint"), [(1, None), (4, 3), (8, 6)])
 def test_a_loss_that_is_not_finite_names_step_and_rows_and_keeps_the_checkpoint(tmp_path, scan, step, checkpoint):
     """Three steps per host call, a checkpoint after each: the newest one before the bad step is left."""
-    settings = TrainSettings(batch_size=16, epochs=2, steps_per_call=3, seed=3, checkpoint_calls=1)
+    settings = TrainSettings(
+        batch_size=16, epochs=2, steps_per_call=3, seed=3, checkpoint_calls=1, checkpoint_seconds=0
+    )
     bad = int(epoch_order(N_ROW, 1, settings.seed, 0)[16 * step + 5])
     data = arrays()
     data["y"][bad] = np.nan
@@ -223,7 +226,7 @@ def test_a_gradient_that_is_not_finite_leaves_no_checkpoint_of_its_step(tmp_path
     data = {"x": np.ones((12, 1), np.float32)}
     order = epoch_order(12, 1, 0, 0)
     data["x"][order[8:10]] = 0
-    settings = TrainSettings(2, 1, steps_per_call=1, checkpoint_calls=1)
+    settings = TrainSettings(2, 1, steps_per_call=1, checkpoint_calls=1, checkpoint_seconds=0)
     first = {"a": jnp.ones((1, 1), jnp.float32)}
     with pytest.raises(TrainingError, match=r"not finite at step 4, .*; of the checkpoints, step 4 is kept"):
         train(steep, first, optax.sgd(1e-3), DeviceRows(data), settings, tmp_path, scan=scan)
@@ -308,7 +311,7 @@ def test_a_run_by_steps_resumes_within_its_last_epoch(tmp_path, scan):
             if epoch == 1:
                 raise OSError("disk")
 
-    settings = TrainSettings(16, steps=17, steps_per_call=2, seed=3, checkpoint_calls=1)
+    settings = TrainSettings(16, steps=17, steps_per_call=2, seed=3, checkpoint_calls=1, checkpoint_seconds=0)
     whole = run(tmp_path / "whole", settings, scan=scan)
     with pytest.raises(OSError, match="disk"):
         run(tmp_path / "broken", settings, Broken(arrays()), scan=scan)
@@ -358,6 +361,47 @@ def test_streamed_rows_are_those_of_the_file_each_once(stored):
     np.testing.assert_array_equal(ordered, arrays()["y"][rows])
 
 
+def test_streamed_rows_keep_their_types_and_bound_the_memory(tmp_path):
+    """Fluxes and masks of scattered rows: never much more than three chunks, of a file a hundred times as large."""
+    n, n_wave = 12_800, 256
+    flux = np.random.default_rng(0).normal(size=(n, n_wave)).astype(np.float32)
+    with h5py.File(tmp_path / "rows.h5", "w") as f:
+        f["flux"], f["mask"] = flux, (flux > 1).astype(np.int8)
+    rows = np.sort(np.random.default_rng(1).permutation(n)[: n // 20])
+    source = StreamedRows(tmp_path / "rows.h5", {"flux": "flux", "mask": "mask"}, rows, block=16)
+    chunk_size, n_seen = 8 * 4 * n_wave * 5, 0
+    tracemalloc.start()
+    for chunk in source.chunks(EpochPlan(batch_size=8, steps_per_call=4, seed=2), 0, 0, lambda a: a):
+        assert (chunk.arrays["flux"].dtype, chunk.arrays["mask"].dtype) == (np.float32, np.int8)
+        np.testing.assert_array_equal(chunk.arrays["flux"], flux[chunk.rows])
+        np.testing.assert_array_equal(chunk.arrays["mask"], flux[chunk.rows] > 1)
+        n_seen += len(chunk.rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert n_seen == len(rows) and peak < 10 * chunk_size
+
+
+def test_a_shorter_last_chunk_does_not_compile_the_steps_again(stored, tmp_path):
+    """Nine steps in calls of four: the last call has one."""
+    traced = []
+
+    def counted(*args):
+        traced.append(args)
+        return loss(*args)
+
+    source = StreamedRows(stored, {"x": "set_x", "y": "set_y"}, block=8)
+    settings = TrainSettings(16, 2, steps_per_call=4)
+    train(counted, STATE, OPTIMISER, source, settings, tmp_path, scan=False)
+    assert len(traced) == 1
+
+
+def test_checkpoints_are_as_far_apart_as_asked(tmp_path):
+    """A run of many short epochs does not spend its time on them; its end is always kept."""
+    settings = TrainSettings(16, 3, steps_per_call=3, checkpoint_calls=1, checkpoint_seconds=1000)
+    run(tmp_path, settings)
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["27"]
+
+
 def test_streamed_training_resumes_within_an_epoch(stored, tmp_path, scan):
     def source():
         return StreamedRows(stored, {"x": "set_x", "y": "set_y"}, block=8)
@@ -368,7 +412,7 @@ def test_streamed_training_resumes_within_an_epoch(stored, tmp_path, scan):
             yield from [next(chunks), next(chunks)]
             raise OSError("disk")
 
-    settings = TrainSettings(16, 2, steps_per_call=2, checkpoint_calls=1)
+    settings = TrainSettings(16, 2, steps_per_call=2, checkpoint_calls=1, checkpoint_seconds=0)
     whole = run(tmp_path / "a", settings, source(), scan=scan)
     with pytest.raises(OSError, match="disk"):
         run(tmp_path / "b", settings, Broken(stored, {"x": "set_x", "y": "set_y"}, block=8), scan=scan)

@@ -167,4 +167,4 @@ class FingerprintAutoencoder(nnx.Module):
 
 
 def _leaky(x: jax.Array) -> jax.Array:
-    return jnp.maximum(x, x * _SLOPE)
+    return jax.nn.leaky_relu(x, _SLOPE)

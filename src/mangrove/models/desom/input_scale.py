@@ -6,9 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-FLUX, ASINH, STANDARD = "flux", "asinh", "standard"
-#: Where asinh turns from linear to logarithmic: the mean normalised flux.
-_SOFT = 1.0
+FLUX, ASINH, STANDARD, BALANCED = "flux", "asinh", "standard", "balanced"
 #: Standard deviations beyond which the standardised flux grows as a logarithm, so that a few strong lines do not rule.
 _LINEAR = 3.0
 #: Least standard deviation, a share of the median one.
@@ -20,11 +18,13 @@ class InputScale(NamedTuple):
 
     Attributes
     ----------
-    kind : {"flux", "asinh", "standard"}
-        The normalised flux as it is (published); its asinh; or its deviation from the mean spectrum of the training
-        in standard deviations per wavelength, linear up to 3 and logarithmic beyond.
+    kind : {"flux", "asinh", "standard", "balanced"}
+        The normalised flux as it is (published); its asinh, less the mean one, over one scatter for all wavelengths;
+        its deviation from the mean spectrum in standard deviations per wavelength, linear up to 3 and logarithmic
+        beyond; or that deviation over the square root of the standard deviation, so that lines, which vary most,
+        count more than the continuum but do not rule.
     mean, std : ndarray of float32, shape of one input
-        Used by ``standard`` alone.
+        Of the flux, or of its asinh, over the training rows; unused by ``flux``.
     """
 
     kind: str
@@ -42,33 +42,35 @@ class InputScale(NamedTuple):
 
         Parameters
         ----------
-        kind : {"flux", "asinh", "standard"}
+        kind : {"flux", "asinh", "standard", "balanced"}
         flux : ndarray, shape (n, ...)
         masked : ndarray of bool, shape (n, ...)
             Values that do not count.
         """
-        if kind != STANDARD:
-            return cls.none(flux.shape[1:])._replace(kind=kind)
-        count = np.maximum((~masked).sum(axis=0), 1)
-        mean = np.where(masked, 0, flux).sum(axis=0, dtype=float) / count
-        std = np.sqrt((np.where(masked, 0, flux - mean) ** 2).sum(axis=0, dtype=float) / count)
+        if kind == FLUX:
+            return cls.none(flux.shape[1:])
+        values, count = np.arcsinh(flux) if kind == ASINH else flux, np.maximum((~masked).sum(axis=0), 1)
+        mean = np.where(masked, 0, values).sum(axis=0, dtype=float) / count
+        variance = (np.where(masked, 0, values - mean.astype(np.float32)) ** 2).sum(axis=0, dtype=float) / count
+        std, overall = np.sqrt(variance), np.sqrt(variance.mean())
+        std = {ASINH: np.full_like(std, overall), STANDARD: std, BALANCED: np.sqrt(std * overall)}[kind]
         std = np.maximum(std, _LEAST * np.median(std) + np.finfo(np.float32).tiny)
         return cls(kind, mean.astype(np.float32), std.astype(np.float32))
 
     def forward(self, flux: jax.Array) -> jax.Array:
         """What the network sees of fluxes, shape (n, ...)."""
+        mean, std = jnp.asarray(self.mean)[None], jnp.asarray(self.std)[None]
         if self.kind == ASINH:
-            return jnp.arcsinh(flux / _SOFT)
+            return (jnp.arcsinh(flux) - mean) / std
         if self.kind == STANDARD:
-            return _LINEAR * jnp.arcsinh(
-                (flux - jnp.asarray(self.mean)[None]) / (_LINEAR * jnp.asarray(self.std)[None])
-            )
-        return flux
+            return _LINEAR * jnp.arcsinh((flux - mean) / (_LINEAR * std))
+        return (flux - mean) / std if self.kind == BALANCED else flux
 
     def backward(self, seen: jax.Array) -> jax.Array:
         """Fluxes of what the network gives, shape (n, ...)."""
+        mean, std = jnp.asarray(self.mean)[None], jnp.asarray(self.std)[None]
         if self.kind == ASINH:
-            return _SOFT * jnp.sinh(seen)
+            return jnp.sinh(mean + std * seen)
         if self.kind == STANDARD:
-            return jnp.asarray(self.mean)[None] + _LINEAR * jnp.asarray(self.std)[None] * jnp.sinh(seen / _LINEAR)
-        return seen
+            return mean + _LINEAR * std * jnp.sinh(seen / _LINEAR)
+        return mean + std * seen if self.kind == BALANCED else seen

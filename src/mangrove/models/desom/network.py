@@ -19,6 +19,8 @@ from mangrove.models.desom.som import SomGrid
 
 NONE, LAYER, WHITEN = "none", "layer", "whiten"
 _LEAST_VARIANCE = 1e-6
+#: Least variance of a latent as a share of the mean one, and for latents that do not vary at all.
+_LEAST_SHARE, _TINY = 1e-2, 1e-20
 
 
 class MapDesign(NamedTuple):
@@ -83,12 +85,24 @@ class MapNetwork:
 
     def som_space(self, state: nnx.State, z: jax.Array) -> jax.Array:
         """The latents (or prototypes) whose Euclidean distances the map uses, shape (n, n_latent)."""
-        if self.design.latent_scale == LAYER:
-            deviation = z - z.mean(axis=1, keepdims=True)
-            return deviation * jax.lax.rsqrt((deviation**2).mean(axis=1, keepdims=True) + _LEAST_VARIANCE)
-        if self.design.latent_scale == WHITEN:
-            mean, variance = (
-                jax.lax.stop_gradient(state[name][...])[None, :] for name in ("latent_mean", "latent_variance")
-            )
-            return (z - mean) * jax.lax.rsqrt(variance + _LEAST_VARIANCE)
-        return z
+        return compared_latents(self.design.latent_scale, z, state["latent_mean"][...], state["latent_variance"][...])
+
+
+def compared_latents(latent_scale: str, z: jax.Array, mean: jax.Array, variance: jax.Array) -> jax.Array:
+    """Latents (or prototypes), shape (n, n_latent), as the map compares them.
+
+    Parameters
+    ----------
+    latent_scale : {"none", "layer", "whiten"}
+        See :class:`MapDesign`.
+    z : Array, shape (n, n_latent)
+    mean, variance : Array, shape (n_latent,)
+        Of each latent over the spectra, for ``whiten``.
+    """
+    if latent_scale == LAYER:
+        deviation = z - z.mean(axis=1, keepdims=True)
+        return deviation * jax.lax.rsqrt((deviation**2).mean(axis=1, keepdims=True) + _LEAST_VARIANCE)
+    if latent_scale == WHITEN:
+        # Latents that hardly vary are not blown up to the others' scale.
+        return (z - mean[None, :]) * jax.lax.rsqrt(variance + _LEAST_SHARE * variance.mean() + _TINY)[None, :]
+    return z

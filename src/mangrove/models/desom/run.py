@@ -7,7 +7,8 @@ from typing import Any
 
 from mangrove import artefacts
 from mangrove.models.desom.model import DESOM, GALAXY_MAP
-from mangrove.models.desom.training import MapTraining, fingerprint_design, spectrum_design, train_map
+from mangrove.models.desom.settings import MapTraining, fingerprint_design, spectrum_design
+from mangrove.models.desom.training import train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training import model_folder
 from mangrove.models.training.resumable import publish, work_folder
@@ -23,7 +24,7 @@ def train_spectra(path, params: Mapping[str, Any], folder: Path, metrics: Path) 
     path : path-like
         The artefact 'training_spectra'.
     params : mapping
-        Those of the rule, plain values; see :meth:`mangrove.models.desom.training.MapTraining.from_params`.
+        Those of the rule, plain values; see :meth:`mangrove.models.desom.settings.MapTraining.from_params`.
     folder : Path
         Model folder to write; without a model, and with the reason, where there is nothing to train on.
     metrics : Path

@@ -17,7 +17,7 @@ _N_SAMPLE = 8192
 #: Spectra read at a time.
 _BLOCK = 4096
 #: Share of an accelerator's memory, and bytes of that of a computer, which the spectra may take.
-_DEVICE_SHARE, _HOST_BYTES = 0.5, 2_000_000_000
+_DEVICE_SHARE, _HOST_BYTES = 0.5, 1_000_000_000
 _NAMED = 20
 
 
@@ -158,7 +158,7 @@ def _fits(n_byte: int) -> bool:
 
 def _demand_finite(flux: np.ndarray, names: np.ndarray) -> None:
     # A sum is finite where all values are, and needs no array of its own.
-    bad = np.flatnonzero(~np.isfinite(flux.reshape(len(flux), -1).sum(axis=1, dtype=float)))
+    bad = np.flatnonzero(~np.isfinite(flux.sum(axis=tuple(range(1, flux.ndim)), dtype=float)))
     if bad.size:
         shown = ", ".join(names[bad[:_NAMED]]) + (", ..." if bad.size > _NAMED else "")
         raise TrainingError(

@@ -1,7 +1,8 @@
 """The one training loop: any loss over a tree of parameters, several steps per host call, exact resume."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 from mangrove.errors import TrainingError
 from mangrove.models.training import reporting
 from mangrove.models.training.checkpoint import Checkpoints, environment
+from mangrove.models.training.position import Position
 from mangrove.models.training.rows import Chunk, EpochPlan, Rows
 from mangrove.models.training.steps import (
     FINITE,
@@ -45,7 +47,9 @@ class TrainSettings:
     keep_best : bool
         Whether the parameters of the lowest validation loss are kept, not the last ones.
     checkpoint_calls : int
-        Host calls between two checkpoints.
+        Host calls between two checkpoints, at least.
+    checkpoint_seconds : float
+        Seconds between two checkpoints, at least: writing one takes longer than hundreds of small steps.
     validation_batch : int
     validation_every : int
         Epochs between two validations; the last epoch is always validated.
@@ -68,6 +72,7 @@ class TrainSettings:
     validation_batch: int = 4096
     validation_every: int = 1
     steps: int | None = None
+    checkpoint_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -86,20 +91,6 @@ class TrainSettings:
         whole = n_row // self.batch_size
         n_step = min(whole, self.total_steps(n_row) - epoch * whole)
         return EpochPlan(self.batch_size, self.steps_per_call, self.seed, n_step)
-
-
-@dataclass
-class Position:
-    """Where a run stands: step, host call within the epoch, running sums of the epoch, course of the validation loss."""
-
-    step: int = 0
-    epoch: int = 0
-    call: int = 0
-    sums: dict[str, float] = field(default_factory=dict)
-    n_step: int = 0
-    best_loss: float | None = None
-    best_epoch: int = -1
-    finished: bool = False
 
 
 class Trained(NamedTuple):
@@ -187,7 +178,7 @@ class _TrainingRun:
         self._rows, self._validation, self._settings = rows, validation, settings
         self._folder, self._checkpoints = folder, checkpoints
         self._everywhere = NamedSharding(mesh, PartitionSpec())
-        self._position, self._unsaved = Position(), 0
+        self._position, self._unsaved, self._saved_at = Position(), 0, time.monotonic()
 
     def go(self, first: State) -> Trained:
         """Train, from the newest checkpoint on, to the end."""
@@ -199,15 +190,14 @@ class _TrainingRun:
         with self._reporter.bar(settings.total_steps(self._rows.n_row), position.step) as bar:
             while not position.finished:
                 self._epoch(bar)
-                row = {"epoch": position.epoch, "step": position.step}
-                row |= {name: total / position.n_step for name, total in position.sums.items()}
-                last = position.epoch + 1 == n_epoch
+                row = position.means()
+                last = position.epoch + 1 >= n_epoch
                 if self._validation is not None and (last or (position.epoch + 1) % settings.validation_every == 0):
                     row["validation_loss"] = self._judge()
-                self._reporter.epoch(row)
-                position.epoch, position.call, position.sums, position.n_step = position.epoch + 1, 0, {}, 0
+                position.next_epoch()
                 position.finished |= last
-                if position.finished or self._unsaved >= settings.checkpoint_calls:
+                self._reporter.epoch(row, position.finished)
+                if position.finished or self._may_save():
                     self._save()
         keep_best = settings.keep_best and self._validation is not None
         return Trained(self._best if keep_best else self._state.params, position.best_loss, self._reporter.history)
@@ -233,20 +223,12 @@ class _TrainingRun:
             following = next(chunks, None)
             values = fetched(recorded)
             self._demand_finite(chunk, values.pop(FINITE))
-            self._count(values)
+            self._position.count(values)
+            self._unsaved += 1
             bar.step(values["loss"])
-            if self._unsaved >= self._settings.checkpoint_calls and position.call < plan.calls(n_row):
+            if position.call < plan.calls(n_row) and self._may_save():
                 self._save()
             chunk = following
-
-    def _count(self, recorded: Mapping[str, np.ndarray]) -> None:
-        position, n_step = self._position, len(recorded["loss"])
-        position.call += 1
-        position.step += n_step
-        position.n_step += n_step
-        self._unsaved += 1
-        for name, values in recorded.items():
-            position.sums[name] = position.sums.get(name, 0.0) + float(values.sum())
 
     def _judge(self) -> float:
         """The validation loss; remembers the best parameters, finishes when patience is at its end."""
@@ -269,13 +251,19 @@ class _TrainingRun:
         """Mean validation loss over the rows."""
         state, key, losses, weights = self._state, jax.random.wrap_key_data(self._state.key), [], []
         for arrays in self._validation.ordered(self._settings.validation_batch, self._place):
+            # No more than two blocks are on the device at a time.
+            jax.block_until_ready(losses[-1:])
             losses.append(self._functions.evaluate(state.params, arrays, key, state.step)[0])
             weights.append(len(next(iter(arrays.values()))))
         return float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
 
+    def _may_save(self) -> bool:
+        settings, waited = self._settings, time.monotonic() - self._saved_at
+        return self._unsaved >= settings.checkpoint_calls and waited >= settings.checkpoint_seconds
+
     def _save(self) -> None:
         self._checkpoints.save(self._position.step, (self._state, self._best), asdict(self._position))
-        self._unsaved = 0
+        self._unsaved, self._saved_at = 0, time.monotonic()
 
     def _place(self, arrays: Mapping[str, np.ndarray]) -> Mapping[str, jax.Array]:
         return jax.device_put(dict(arrays), self._everywhere)

@@ -6,6 +6,7 @@ something (which epoch is best, when to stop) belongs in :mod:`mangrove.models.t
 
 import json
 import logging
+import math
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from mangrove.models.training.metrics import read_metrics
 log = logging.getLogger(__name__)
 
 _NAMED_ROWS = 20
+_SECONDS_BETWEEN_LINES = 2.0
 
 
 class Reporter:
@@ -42,21 +44,23 @@ class Reporter:
         old = read_metrics(self._path) if self._path.exists() else []
         self.history = [row for row in old if row["epoch"] < first_epoch]
         self._path.write_text("".join(json.dumps(row) + "\n" for row in self.history), encoding="utf-8")
-        self._started = time.perf_counter()
+        self._started, self._told = time.perf_counter(), -math.inf
 
     def bar(self, steps: int, done: int) -> "Bar":
         """The bar of the run's steps, ``done`` of which are over."""
         return Bar(steps, done)
 
-    def epoch(self, row: Mapping[str, float]) -> None:
-        """Add an epoch, with its wall time, to the file and to the log."""
+    def epoch(self, row: Mapping[str, float], last: bool) -> None:
+        """Add an epoch, with its wall time, to the file, and to the log unless that had a line just before."""
         now = time.perf_counter()
         row = {**row, "seconds": round(now - self._started, 3)}
         self._started = now
         self.history.append(row)
         with self._path.open("a", encoding="utf-8") as f:
             f.write(json.dumps(row) + "\n")
-        log.info(" ".join(f"{name} {value:.6g}" for name, value in row.items()))
+        if last or now - self._told >= _SECONDS_BETWEEN_LINES:
+            self._told = now
+            log.info(" ".join(f"{name} {value:.6g}" for name, value in row.items()))
 
     def not_finite(self, step: int, rows: list[int], names: list[str] | None, checkpoint: int | None) -> TrainingError:
         """Write ``failure.json`` and give the error to raise.

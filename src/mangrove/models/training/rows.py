@@ -1,7 +1,8 @@
 """Rows for training: where they come from, and the order in which an epoch takes them."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -12,6 +13,8 @@ import numpy as np
 Arrays = Mapping[str, np.ndarray]
 #: Puts arrays on the devices.
 Place = Callable[[Arrays], Mapping[str, jax.Array]]
+#: Rows no farther apart than this are read together with what lies between them.
+_NEAR = 8
 
 
 class Chunk(NamedTuple):
@@ -104,8 +107,13 @@ class DeviceRows:
 
     def ordered(self, size: int, place: Place) -> Iterator[Mapping[str, jax.Array]]:
         """See :class:`Rows`."""
+        arrays = self._placed(place)
+        if size >= self.n_row:
+            # A slice is a copy, in every epoch anew.
+            yield arrays
+            return
         for start in range(0, self.n_row, size):
-            yield {name: values[start : start + size] for name, values in self._placed(place).items()}
+            yield {name: values[start : start + size] for name, values in arrays.items()}
 
     def _placed(self, place: Place) -> Mapping[str, jax.Array]:
         if not isinstance(next(iter(self._arrays.values())), jax.Array):
@@ -114,7 +122,7 @@ class DeviceRows:
 
 
 class StreamedRows:
-    """Rows read from an HDF5 file while the device computes, by one thread that is one chunk ahead.
+    """Rows read from an HDF5 file while the device computes, by one thread; three chunks are in memory at a time.
 
     For networks on the run's merged training spectra, which outgrow the memory of a device (20 GB for ten thousand
     galaxies). The emulator's table fits: it uses :class:`DeviceRows`.
@@ -161,12 +169,17 @@ class StreamedRows:
                 yield arrays
 
     def _read(self, f: h5py.File, places: np.ndarray) -> Arrays:
-        # Rows of a block are neighbours in the file: one read each.
-        runs = np.split(places, np.flatnonzero(np.diff(places) != 1) + 1)
-        return {
-            name: np.concatenate([self._run(f[data], run) for run in runs]) for name, data in self._datasets.items()
-        }
+        rows = self._rows[places]
+        # Rows of a block are neighbours in the file, or nearly: one read each.
+        steps = np.diff(rows)
+        starts = np.flatnonzero((steps < 1) | (steps > _NEAR)) + 1
+        return {name: _runs(f[data], rows, [0, *starts, len(rows)]) for name, data in self._datasets.items()}
 
-    def _run(self, dataset: h5py.Dataset, run: np.ndarray) -> np.ndarray:
-        rows = self._rows[run]
-        return dataset[rows[0] : rows[-1] + 1][rows - rows[0]]
+
+def _runs(dataset: h5py.Dataset, rows: np.ndarray, edges: Sequence[int]) -> np.ndarray:
+    """Rows of a dataset, ascending between two edges each."""
+    values = np.empty((len(rows), *dataset.shape[1:]), dataset.dtype)
+    for start, stop in pairwise(edges):
+        run = rows[start:stop]
+        values[start:stop] = dataset[run[0] : run[-1] + 1][run - run[0]]
+    return values

@@ -131,13 +131,23 @@ def _scanned(step):
 
 def _one_by_one(step):
     # The batch is taken apart from the step: a last chunk of fewer rows does not compile the step again.
-    take, one = jax.jit(_batch), jax.jit(step, donate_argnums=0)
+    take = jax.jit(_batch)
+
+    @lru_cache(maxsize=1)
+    def over_leaves(structure: jax.tree_util.PyTreeDef):
+        # Taking a state of flax apart and putting it together costs as much as the step of a small network.
+        def one(leaves: list[jax.Array], batch: Mapping[str, jax.Array]):
+            state, recorded = step(jax.tree.unflatten(structure, leaves), batch)
+            return jax.tree.leaves(state), recorded
+
+        return jax.jit(one, donate_argnums=0)
 
     def steps(state: State, arrays: Mapping[str, jax.Array], index: np.ndarray, mesh: Mesh):
-        recorded = []
+        leaves, structure = jax.tree.flatten(state)
+        one, recorded = over_leaves(structure), []
         for rows in jax.device_put(list(index), NamedSharding(mesh, PartitionSpec(_AXIS))):
-            state, values = one(state, take(arrays, rows))
+            leaves, values = one(leaves, take(arrays, rows))
             recorded.append(values)
-        return state, recorded
+        return jax.tree.unflatten(structure, leaves), recorded
 
     return steps
