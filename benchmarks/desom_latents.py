@@ -29,8 +29,9 @@ from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
 from mangrove.models.desom.model import DESOM
 from mangrove.models.desom.network import MapDesign
+from mangrove.models.desom.settings import MapTraining
 from mangrove.models.desom.som import SomGrid
-from mangrove.models.desom.training import MapTraining, train_map
+from mangrove.models.desom.training import train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.spectra.labels.shown import shown_values
 from mangrove.validation.comparison import spearman
