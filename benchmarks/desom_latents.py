@@ -113,7 +113,9 @@ def report(width: int, spectra: LabelledSpectra, design: MapDesign, training: Ma
     }
     for name, values in spectra.labels.items():
         median = group_medians(found.node[learnt], values[learnt], design.grid.n_node)
-        figures[f"rho, {name}"] = spearman(values[held_out], median[found.node[held_out]])
+        rho = spearman(values[held_out], median[found.node[held_out]])
+        # Without a value: all spectra on one node, or too few with the label.
+        figures |= {f"rho, {name}": rho} if np.isfinite(rho) else {}
     for metric, value in figures.items():
         print_result("desom_latents", metric, value, "1", latents=width, steps=training.iterations)
     print_result("desom_latents", "training", took, "s", latents=width, steps=training.iterations)
