@@ -29,8 +29,9 @@ from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
 from mangrove.models.desom.model import DESOM
 from mangrove.models.desom.network import MapDesign
+from mangrove.models.desom.settings import MapTraining
 from mangrove.models.desom.som import SomGrid
-from mangrove.models.desom.training import MapTraining, train_map
+from mangrove.models.desom.training import train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.spectra.labels.shown import shown_values
 from mangrove.validation.comparison import spearman
@@ -112,7 +113,9 @@ def report(width: int, spectra: LabelledSpectra, design: MapDesign, training: Ma
     }
     for name, values in spectra.labels.items():
         median = group_medians(found.node[learnt], values[learnt], design.grid.n_node)
-        figures[f"rho, {name}"] = spearman(values[held_out], median[found.node[held_out]])
+        rho = spearman(values[held_out], median[found.node[held_out]])
+        # Without a value: all spectra on one node, or too few with the label.
+        figures |= {f"rho, {name}": rho} if np.isfinite(rho) else {}
     for metric, value in figures.items():
         print_result("desom_latents", metric, value, "1", latents=width, steps=training.iterations)
     print_result("desom_latents", "training", took, "s", latents=width, steps=training.iterations)

@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from mangrove.models.desom.loss import map_training_loss, snr_weights
 from mangrove.models.desom.network import MapNetwork
-from mangrove.models.desom.training import MapTraining, first_state, map_training_loss, optimiser, snr_weights
+from mangrove.models.desom.settings import MapTraining
+from mangrove.models.desom.training import first_state, optimiser
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import Trained, train
 from mangrove.models.training.rows import Rows
