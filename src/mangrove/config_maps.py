@@ -64,10 +64,10 @@ class DesomSection(_MapSection):
     cooling_iterations: int = Field(50_000, ge=2, description="steps over which the temperature falls")
     temperature_start: float = Field(15.0, gt=0, description="first temperature: width of the neighbourhood in nodes")
     temperature_end: float = Field(0.7, gt=0, description="last temperature")
-    gamma: float = Field(5e-4, ge=0, description="weight of the map in the loss")
-    learning_rate: float = Field(5e-5, gt=0, description="learning rate of Adam")
+    gamma: float = Field(5e-3, ge=0, description="weight of the map in the loss; 5e-4 as published")
+    learning_rate: float = Field(1e-3, gt=0, description="learning rate of Adam, at first; 5e-5 as published")
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="course of the learning rate: constant as published, or falling to zero along a cosine"
+        "cosine", description="course of the learning rate: constant as published, or falling to zero along a cosine"
     )
     pretraining: int = Field(
         0,
@@ -75,11 +75,11 @@ class DesomSection(_MapSection):
         description="training steps of the autoencoder alone, before the map's, which is none of the published steps",
     )
     input_scale: Literal["flux", "asinh", "standard", "balanced"] = Field(
-        "flux",
+        "balanced",
         description="what the network sees: the normalised flux as published, its asinh, its deviation from the mean spectrum in standard deviations per wavelength (standard) or over the square roots of these (balanced)",
     )
     loss_weights: Literal["none", "ivar"] = Field(
-        "none", description="weights of the spectra in the loss: none as published, or by their S/N, capped"
+        "ivar", description="weights of the spectra in the loss: none as published, or by their S/N, capped"
     )
     input_noise: float = Field(
         0.0,
