@@ -11,6 +11,24 @@ SOM = dict(
     som_distance=CONFIG.som.distance,
 )
 
+# Spectra without noise are known of the simulated survey without cubes; what made training spectra makes them.
+NOISELESS = dict(
+    noiseless=WITHOUT_CUBES,
+    **(
+        dict(
+            rest_range=CONFIG.training_spectra.rest_range,
+            n_wave=CONFIG.training_spectra.n_wave,
+            norm_band=CONFIG.training_spectra.norm_band,
+            min_good_fraction=CONFIG.training_spectra.min_good_fraction,
+            min_snr=CONFIG.training_spectra.min_snr,
+            galactic_extinction=CONFIG.training_spectra.galactic_extinction,
+            ebv_scale=CONFIG.preprocessing.ebv_scale,
+        )
+        if WITHOUT_CUBES
+        else {}
+    ),
+)
+
 
 rule desom_train:
     input:
@@ -197,6 +215,9 @@ rule fingerprints:
     params:
         weighting=CONFIG.galaxy_map.weighting,
         clip_percentile=CONFIG.galaxy_map.clip_percentile,
+        validation_fraction=CONFIG.split.validation_fraction,
+        test_fraction=CONFIG.split.test_fraction,
+        seed=CONFIG.split_seed,
         code=code("fingerprints"),
     message:
         "fingerprints of the galaxies"
@@ -264,6 +285,7 @@ rule galaxy_map_assign:
     resources:
         mem_mb=2000,
     params:
+        own_files=CONFIG.survey.source == "files",
         code=code("galaxy_map_assign"),
     message:
         "assign every galaxy to a node"
@@ -315,7 +337,11 @@ rule desom_figures:
     resources:
         mem_mb=4000,
     params:
-        seed=CONFIG.seed,
+        gamma=CONFIG.desom.gamma,
+        temperature_start=CONFIG.desom.temperature_start,
+        temperature_end=CONFIG.desom.temperature_end,
+        cooling_iterations=CONFIG.desom.cooling_iterations,
+        pretraining=CONFIG.desom.pretraining,
         code=code("desom_figures"),
     message:
         "figures of the map of spectra"
@@ -343,7 +369,7 @@ rule galaxy_map_figures:
                 "images": "images of the galaxies on the map",
                 "prototypes": "decoded fingerprints",
                 "occupation": "occupation",
-                "catalogue": "morphology and Sersic fits",
+                "catalogue": "morphology, Sersic fits, patches",
                 "nodes": "galaxies of three nodes",
                 "training": "training",
             }.items()
@@ -364,6 +390,10 @@ rule galaxy_map_figures:
     resources:
         mem_mb=4000,
     params:
+        gamma=CONFIG.galaxy_map.gamma,
+        temperature_start=CONFIG.galaxy_map.temperature_start,
+        temperature_end=CONFIG.galaxy_map.temperature_end,
+        cooling_iterations=CONFIG.galaxy_map.cooling_iterations,
         code=code("galaxy_map_figures"),
     message:
         "figures of the map of galaxies"
@@ -377,6 +407,7 @@ rule desom_truth:
         description=rules.desom_train.output.description,
         arrays=rules.desom_train.output.arrays,
         assignments=rules.desom_assign.output.assignments,
+        labels=rules.labels.output.labels,
         node_labels=rules.desom_maps.output.node_labels,
         extracts=every_galaxy(EXTRACT, "desom"),
         truths=TRUTHS,
@@ -393,10 +424,11 @@ rule desom_truth:
         f"{BENCHMARKS}/desom_truth.tsv"
     conda:
         "../envs/mangrove.yaml"
-    threads: 1
+    threads: DESOM_THREADS
     resources:
-        mem_mb=3000,
+        mem_mb=6000,
     params:
+        **NOISELESS,
         seed=CONFIG.seed,
         code=code("desom_truth"),
     message:

@@ -224,6 +224,15 @@ if SIMULATED:
         rules.label_recovery.output.table,
         rules.known_populations.output.table,
     ]
+MAPS = bool(GALAXIES) and CONFIG.desom.enabled
+if MAPS:
+    FINAL += [
+        rules.desom_figures.output.labels,
+        rules.desom_quality.output.table,
+        rules.galaxy_map_figures.output.images,
+    ]
+if MAPS and SIMULATED:
+    FINAL += [rules.desom_truth.output.table]
 if CONFIG.emulator.enabled:
     FINAL += [
         rules.emulator_figures.output.umap,
@@ -269,6 +278,8 @@ rule overview:
         fits=expand(rules.fit.output.fit, plateifu=EXAMPLES),
         status=rules.survey_figures.output.status if GALAXIES else [],
         quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],
+        map_quality=rules.desom_quality.output.quality if MAPS else [],
+        galaxy_map=rules.galaxy_map_assign.output.map if MAPS else [],
         timings=rules.digest.output.timings,
     output:
         # The report opens on it: workflow/report/workflow.rst.

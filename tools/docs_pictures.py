@@ -21,6 +21,8 @@ from mangrove.errors import MangroveError
 
 #: Width, pixels, and size, bytes, that no picture exceeds.
 WIDTH, SIZE = 1200, 400_000
+#: Folders of the report with figures of networks.
+NETWORKS = ("emulator", "desom", "galaxy_map")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Window of the browser, pixels.
 WINDOW = (1400, 987)
@@ -50,11 +52,12 @@ def richest_galaxy(run: Path) -> str:
 
 
 def report_figures(run: Path, name: str) -> dict[str, Path]:
-    """Figures of the report by the name of their picture: those of one galaxy, of the survey, of the emulator."""
+    """Figures of the report by the name of their picture: those of one galaxy, of the survey, of each network."""
     report = run / "report"
     figures = {f"galaxy-{path.stem.removeprefix(name + '-')}": path for path in report.glob(f"galaxies/{name}-*.png")}
     figures |= {path.stem: path for path in report.glob("*.png")}
-    return figures | {f"emulator-{path.stem}": path for path in report.glob("emulator/*.png")}
+    networks = [path for name in NETWORKS for path in report.glob(f"{name}/*.png")]
+    return figures | {f"{path.parent.name}-{path.stem}".replace("_", "-"): path for path in networks}
 
 
 def shrink(figure: Path, target: Path) -> None:

@@ -156,6 +156,46 @@ def predict_lines(
     print(f"wrote {out}: {len(written)} rows, {int((written['flag'] > 0).sum())} of them flagged")
 
 
+@app.command()
+def assign(
+    spectra: Annotated[
+        list[Path],
+        typer.Argument(parser=_path, metavar="SPECTRUM...", help="files: FITS table, HDF5, or SDSS spec-*.fits"),
+    ],
+    model: Annotated[Path, typer.Option(parser=_path, help="folder of a trained map of spectra: results/RUN/desom")],
+    out: Annotated[
+        list[Path] | None,
+        typer.Option(parser=_path, help="file to write: table (ECSV, FITS, CSV) or JSON; repeatable"),
+    ] = None,
+    z: Annotated[float | None, typer.Option(help="redshift of all spectra; default: as their files say")] = None,
+    ebv: Annotated[float | None, typer.Option(min=0, help="Galactic E(B-V), mag, whose extinction is removed")] = None,
+    fwhm: Annotated[
+        float | None,
+        typer.Option(min=0, help="line spread of all spectra, FWHM in Angstrom; default: as their files say"),
+    ] = None,
+    air: Annotated[
+        bool | None, typer.Option("--air/--vacuum", help="wavelengths; default: as the files say, or vacuum")
+    ] = None,
+    force: ForceOption = False,
+):
+    """Place spectra on a map of spectra: their node, how typical they are, and the labels of that node (docs/desom.md)."""
+    from mangrove.notebook import placement_files as files
+    from mangrove.notebook.spectrum_map import open_map
+
+    for path in out or []:
+        files.check_name(path)
+        outputs.check(path, files.is_own, "a file as written by mangrove assign", spectra, force)
+    spectrum_map, outcomes = open_map(model), []
+    for outcome in files.place_files(spectrum_map, spectra, files.Options(z, ebv, fwhm, air)):
+        print("\n".join(files.summary(outcome, spectrum_map)))
+        outcomes.append(outcome)
+    for path in out or []:
+        files.write(path, outcomes, spectrum_map)
+        print(f"wrote {path}")
+    if not any(outcome.place for outcome in outcomes):
+        raise typer.Exit(1)
+
+
 @app.command(name="desi-table")
 def desi_table(
     catalogue: Annotated[Path, typer.Argument(parser=_path, metavar="CATALOGUE", help="FastSpecFit catalogue (FITS)")],

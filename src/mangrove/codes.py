@@ -199,7 +199,7 @@ class Split(Code):
 class LabelFlag(Bits):
     """Why a label, velocity, dispersion or line is missing or should not be trusted.
 
-    Bits up to 64 and 16384 come with a missing value (NaN); the others qualify a value.
+    Bits up to 64, 16384 and 131072 come with a missing value (NaN); the others qualify a value.
 
     - NO_FIT: too few or no good pixels, or no convergence
     - NO_WEIGHTS: no template has a positive weight
@@ -217,6 +217,7 @@ class LabelFlag(Bits):
     - UPPER_LIMIT: Halpha not above 2 sigma: a limit, no value
     - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
     - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet
+    - NO_AREA: no area on the sky, or no distance
     """
 
     NO_FIT = 1 << 0
@@ -236,6 +237,7 @@ class LabelFlag(Bits):
     UPPER_LIMIT = 1 << 14
     NOT_ONE_GAUSSIAN = 1 << 15
     DOUBLET_RATIO_REJECTED = 1 << 16
+    NO_AREA = 1 << 17
 
 
 class MapFlag(Bits):
@@ -304,3 +306,22 @@ class PredictionFlag(Bits):
     BAD_LUMINOSITY = 1 << 1
     FAINT_OR_LUMINOUS = 1 << 2
     STRANGE_COLOUR = 1 << 3
+
+
+class PlacementFlag(Bits):
+    """What to know of the place of a new spectrum on the map of spectra.
+
+    - MANY_FILLED: more than 2 % of the bins have no data and were interpolated
+    - OTHER_RESOLUTION: its resolving power is not within 15 % of the training spectra's
+    - RESOLUTION_UNKNOWN: its line spread is not known
+    - EXTINCTION_LEFT: Galactic extinction was not removed; the training spectra's was
+    - ERRORS_UNKNOWN: it has no errors, so that no pixel is known to be bad
+    - UNTYPICAL: less than 1 % of the training set lies farther from its node
+    """
+
+    MANY_FILLED = 1 << 0
+    OTHER_RESOLUTION = 1 << 1
+    RESOLUTION_UNKNOWN = 1 << 2
+    EXTINCTION_LEFT = 1 << 3
+    ERRORS_UNKNOWN = 1 << 4
+    UNTYPICAL = 1 << 5

@@ -131,6 +131,10 @@ LINE_CUBE = _GALAXY
 
 TRAINING_SPECTRA = {
     "norm_band": Attribute("f8", "Angstrom", "band, rest frame, in which the mean of the unmasked flux is 1", (2,)),
+    "min_good_fraction": Attribute("f8", "", "smallest fraction of good bins of a spectrum that passes the cuts"),
+    "sky_half_width": Attribute("f8", "Angstrom", "half width of the masks on sky lines, observed frame"),
+    "galactic_extinction": Attribute("bool", "", "whether the extinction by the Milky Way's dust was removed"),
+    "ebv_scale": Attribute("f8", "", "factor on the Galactic E(B-V) that was removed"),
 }
 
 #: The grid of a self-organising map.

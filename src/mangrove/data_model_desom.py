@@ -1,7 +1,7 @@
 """The artefacts of the two self-organising maps: of spectra (folder desom) and of galaxies (folder galaxy_map)."""
 
 from mangrove.codes import FitStatus, LabelFlag, Split, TrainingCut
-from mangrove.data_model_attributes import MAP_QUALITY, NODE_GRID, Attribute
+from mangrove.data_model_attributes import MAP_QUALITY, NODE_GRID, TRAINING_SPECTRA, Attribute
 from mangrove.data_model_fields import Field, Kind
 
 _NODE, _ROW, _GALAXY, _LABEL = ("node",), ("row",), ("plateifu",), ("label",)
@@ -74,7 +74,8 @@ DESOM_MAP = Kind(
         "n_galaxy": Field(_NODE, "i4", "1", "galaxies of the training set on the node"),
         **_DISTANCE_QUANTILES,
     },
-    NODE_GRID | {"norm_band": Attribute("f8", "Angstrom", "normalisation band, rest frame", (2,))},
+    # How the spectra were prepared, as those that are to be placed on the map must be.
+    NODE_GRID | TRAINING_SPECTRA,
 )
 
 NODE_LABELS = Kind(
@@ -88,7 +89,7 @@ NODE_LABELS = Kind(
         "median_err": Field(_NODE_LABEL, "f4", _OF_LABEL, "its error, from resampling the galaxies"),
         "quantile": Field(("quantile",), "f8", "1", "levels of value"),
         "value": Field(("node", "label", "quantile"), "f4", _OF_LABEL, "quantiles over the baxels"),
-        "edge": Field(("label", "edge"), "f8", _OF_LABEL, "edges of the bins of the histogram"),
+        "edge": Field(("label", "bin_edge"), "f8", _OF_LABEL, "edges of the bins of the histogram"),
         "histogram": Field(("node", "label", "bin"), "i4", "1", "baxels by bin; the outer bins take what lies beyond"),
         "n_baxel": Field(_NODE_LABEL, "i4", "1", "baxels with the label, those of pooled nodes included"),
         "n_own": Field(_NODE_LABEL, "i4", "1", "baxels with the label on the node itself"),

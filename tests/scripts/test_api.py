@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from matplotlib import pyplot as plt
+from small_galaxy_map import write_galaxy_map
 
 from mangrove import artefacts
 from mangrove.api import fit_spectrum, open_run
@@ -345,6 +346,7 @@ def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):
     """docs/python.md, from first to last block, in the folder that holds the run."""
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(encoding="utf-8"), re.M | re.S)
     assert len(blocks) >= 8
+    write_galaxy_map(folder / "results/demo", [GALAXY, FAINT], [0, -1], np.ones((2, 12), int))
     monkeypatch.chdir(folder)
     names = {}
     for block in blocks:

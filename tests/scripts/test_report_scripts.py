@@ -21,11 +21,12 @@ from mangrove.report import galaxy_spectra, label_maps, overview, planes, qualit
 from mangrove.report import survey as survey_tables
 from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
-from mangrove.report.label_style import STYLE, shown_limits, shown_values
+from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.label_truth import label_figure
 from mangrove.spectra.fit import ppxf_fit as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
+from mangrove.spectra.labels.shown import shown_values
 from mangrove.spectra.labels.table import galaxy_labels
 from mangrove.ssp.loading import load_library
 from mangrove.validation.comparison import TruthComparison
@@ -135,22 +136,24 @@ def write_truth(path, shape):
 
 def write_merged(folder, names):
     """The artefacts 'training_spectra' and 'line_cube_set' of the galaxies."""
-    n_wave, n = 64, 5
+    n_wave, n = 64, 6
     spectra = {
         "wave": np.linspace(3650.0, 8950.0, n_wave),
         "flux": 1.0 + 0.1 * np.random.default_rng(1).standard_normal((n, n_wave)),
         "mask": np.zeros((n, n_wave)),
-        **{name: np.ones(n) for name in ("norm", "snr", "galaxy", "baxel")},
-        "split": np.array([0, 0, 0, 1, 2]),
+        "lsf": np.ones(n_wave),
+        **{name: np.ones(n) for name in ("norm", "snr", "galaxy", "baxel", "radius_re")},
+        "cut": np.array([0, 0, 0, 0, 0, 2]),
+        "split": np.array([0, 0, 0, 1, 2, 2]),
         "plateifu": np.array(names),
         "mangaid": np.array(names),
-        "candidate_galaxy": np.zeros(n + 2),
-        "candidate_baxel": np.zeros(n + 2),
-        "candidate_cut": np.array([0] * n + [2, 2]),
+        "candidate_galaxy": np.zeros(n + 1),
+        "candidate_baxel": np.zeros(n + 1),
+        "candidate_cut": np.array([0] * (n - 1) + [2, 2]),
     }
     ok = {"status": "ok", "reason": ""}
-    band = {"norm_band": (4050.0, 4150.0)}
-    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), ok | band)
+    about = attributes_of("training_spectra", norm_band=(4050.0, 4150.0))
+    artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), about)
     m = len(names) - 1
     cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
     cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
@@ -526,8 +529,9 @@ def test_quality_counts_whole_galaxies_and_errors_of_gas_that_is_there(survey):
 
 
 def test_training_figure_names_the_band_of_its_unit(survey):
-    labels = [axes.get_ylabel() for axes in training.training_figure(survey / "training_spectra.h5").axes]
-    assert labels[0] == "flux / mean at 4050-4150 Å"
+    axes = training.training_figure(survey / "training_spectra.h5").axes
+    assert axes[0].get_ylabel() == "flux / mean at 4050-4150 Å"
+    assert axes[0].get_title() == "5 training spectra", "the one that is cut is none"
 
 
 def test_failures_figure_writes_the_percentages(survey):
@@ -559,7 +563,8 @@ def first_page(survey, script, Params, tmp_path, names, **tables):
         "rule,n_job,total_s,median_s,max_s,cpu_total_s,peak_memory_MB\nfit,3,250,80,95.5,240,300\nlabels,1,2.04,2.04,2.04,2,90\n"
     )
     inputs = {f"{kind}s": [str(survey / kind / f"{name}.h5") for name in names] for kind in ("extract", "fit")}
-    inputs |= {"timings": str(tmp_path / "timings.csv"), "status": [], "quality": []} | tables
+    inputs |= {key: [] for key in ("status", "quality", "map_quality", "galaxy_map")}
+    inputs |= {"timings": str(tmp_path / "timings.csv")} | tables
     outputs = {name: str(tmp_path / f"overview.{name}") for name in ("picture", "numbers", "page")}
     script("overview").main(Params(inputs), Params(outputs), Params(), str(tmp_path / "log"))
     return {key: Path(path) for key, path in outputs.items()}

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from PIL import Image
+from support import peer
 from support.results import print_result
+from support.spectra import known_mixtures, wavelengths
 
 from mangrove import artefacts
 
@@ -100,6 +102,48 @@ def test_every_output_of_the_rules_has_a_placeholder(tmp_path):
     for name in outputs:
         if not name.endswith(".h5"):
             placeholders.write(tmp_path / name)
+
+
+@pytest.fixture
+def adder(tmp_path, monkeypatch):
+    """A peer that adds, with an environment that is there already."""
+    lines = "import json, sys\nfor line in sys.stdin: print(json.dumps({'value': sum(map(int, line.split()))}), flush=True)\n"
+    (tmp_path / "adder.py").write_text(lines)
+    (tmp_path / "needs.txt").write_text("tensorflow==2\n")
+    made = tmp_path / "made" / "needs"
+    (made / "bin").mkdir(parents=True)
+    (made / "bin" / "python").symlink_to(sys.executable)
+    (made / "needs.txt").write_text("tensorflow==2\n")
+    monkeypatch.setattr(peer, "_PEERS", tmp_path)
+    monkeypatch.setattr(peer, "_ENVIRONMENTS", tmp_path / "made")
+    return tmp_path
+
+
+def test_a_peer_gives_a_figure_for_each_request(adder):
+    with peer.Peer("adder.py", "needs.txt") as program:
+        assert [program.value(1, 2), program.value(20, 22)] == [3, 42]
+
+
+def test_a_peer_that_cannot_be_installed_gives_no_figures(adder, monkeypatch, capsys):
+    (adder / "needs.txt").write_text("tensorflow==3\n")
+    failed = type("Failed", (), {"returncode": 1})
+    monkeypatch.setattr(peer.subprocess, "run", lambda *_, **__: failed)
+    with peer.Peer("adder.py", "needs.txt") as program:
+        assert program.value(1, 2) is None
+    assert "needs.txt could not be installed" in capsys.readouterr().err
+
+
+def test_packages_of_the_peers_are_pinned():
+    for path in (ROOT / "benchmarks" / "peers").glob("*requirements.txt"):
+        assert all("==" in line.partition(";")[0] for line in path.read_text().splitlines())
+
+
+def test_mixtures_are_normalised_spectra_of_known_populations():
+    wave, (flux, truth) = wavelengths(512), known_mixtures(40, 512)
+    band = (wave > 4050) & (wave < 4150)
+    np.testing.assert_allclose(flux[:, band].mean(axis=1), 1.0, atol=0.1)
+    blue = flux[:, wave < 4000].mean(axis=1) / flux[:, wave > 8000].mean(axis=1)
+    assert np.corrcoef(blue, truth["log_age_lw"])[0, 1] < -0.7
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of a child is asked from Linux")

@@ -11,9 +11,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "mangrove"
 #: Rules that draw, or tell of the run: they compute nothing that another rule takes.
 REPORTING = {
+    "desom_figures",
     "digest",
     "emulator_figures",
     "galaxy_figures",
+    "galaxy_map_figures",
     "label_recovery",
     "overview",
     "provenance",

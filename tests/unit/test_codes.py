@@ -38,7 +38,7 @@ WRITTEN = {
     "LabelFlag": [
         *("no_fit", "no_weights", "no_masses", "line_missing", "line_negative", "zero_continuum", "no_coverage"),
         *("low_snr", "poor_fit", "negative_decrement", "below_lsf", "at_bound", None, "not_star_forming"),
-        *("upper_limit", "not_one_gaussian", "doublet_ratio_rejected"),
+        *("upper_limit", "not_one_gaussian", "doublet_ratio_rejected", "no_area"),
     ],
     "MapFlag": [*[None] * 12, "no_baxel"],
     "BaxelQuality": [
@@ -50,6 +50,9 @@ WRITTEN = {
         "no_good_fit",
     ],
     "PredictionFlag": ["bad_flux", "bad_luminosity", "faint_or_luminous", "strange_colour"],
+    "PlacementFlag": [
+        *("many_filled", "other_resolution", "resolution_unknown", "extinction_left", "errors_unknown", "untypical"),
+    ],
 }
 ENUMERATIONS = {
     name: kind

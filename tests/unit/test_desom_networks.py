@@ -14,7 +14,10 @@ from mangrove.models.desom.autoencoders import (
 )
 from mangrove.models.desom.convolution import (
     convolve,
+    convolve_pool,
     merged_upsample_convolve,
+    paired_convolve_pool,
+    plain_convolve_pool,
     plain_upsample_convolve,
     pool,
     upsample_convolve,
@@ -56,6 +59,16 @@ def test_merged_upsampling_equals_the_plain_form_to_rounding(n_tap):
         for form in (plain_upsample_convolve, merged_upsample_convolve)
     ]
     np.testing.assert_allclose(value[0], value[1], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_in", [1, 3])
+@pytest.mark.parametrize("n_tap", [1, 2, 3, 5, 6, 7])
+def test_a_convolution_of_pairs_is_pooled_like_the_plain_one(n_tap, n_in):
+    x, kernel = normal(2, 12, n_in), normal(n_tap, n_in, 4)
+    slow = slow_convolution(x, kernel)
+    for form in (plain_convolve_pool, paired_convolve_pool, convolve_pool):
+        found = form(jnp.asarray(x), jnp.asarray(kernel))
+        np.testing.assert_allclose(found, np.maximum(slow[:, ::2], slow[:, 1::2]), rtol=1e-4, atol=1e-5)
 
 
 def test_the_pool_keeps_the_larger_of_two_places():

@@ -27,6 +27,7 @@ def run(tmp_path):
         "galaxies/1-2-lines",
         "bpt",
         "emulator/umap",
+        "galaxy_map/three_nodes",
     )
     for name in names:
         path = tmp_path / "report" / f"{name}.png"
@@ -37,7 +38,7 @@ def run(tmp_path):
 
 def test_figures_of_one_galaxy_and_of_the_survey(pictures, run):
     figures = pictures.report_figures(run, "1-2")
-    assert sorted(figures) == ["bpt", "emulator-umap", "galaxy-lines", "galaxy-maps"]
+    assert sorted(figures) == ["bpt", "emulator-umap", "galaxy-lines", "galaxy-map-three-nodes", "galaxy-maps"]
     assert figures["galaxy-maps"].name == "1-2-maps.png"
 
 

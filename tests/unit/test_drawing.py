@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from mangrove import artefacts
 from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report import training
-from mangrove.report.drawing import beyond, counted, fenced_limits, sign_apart, signed
+from mangrove.report.drawing import beyond, counted, fenced_limits, plain, sign_apart, signed
 from mangrove.report.galaxy import flux_title
 from mangrove.report.galaxy_panels import colour_image
 from mangrove.report.line_names import line_title, tex
@@ -92,6 +92,7 @@ def test_labels_of_the_line_list_become_tex():
 
 def test_numbers_in_words():
     assert (signed(-0.274, 2), signed(0.1, 1)) == ("\N{MINUS SIGN}0.27", "+0.1")
+    assert (signed(-0.0004, 3), plain(-0.5, 1), plain(np.nan, 2)) == ("+0.000", "\N{MINUS SIGN}0.5", "\N{EN DASH}")
     assert (sign_apart(-7.2), sign_apart(100.0)) == ("\N{MINUS SIGN} 7", "+ 100")
     assert (counted(1, "galaxy", "galaxies"), counted(12345, "baxel")) == ("1 galaxy", "12,345 baxels")
 

@@ -14,8 +14,8 @@ from mangrove.models.emulator.emulator import predict_table
 from mangrove.models.emulator.network import Architecture
 from mangrove.models.emulator.prepared_table import split_table
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator
+from mangrove.validation.comparison import spearman
 from mangrove.validation.emulator_mock import mock_table
-from mangrove.validation.emulator_quality import spearman
 
 FULL = bool(os.environ.get("MANGROVE_VALIDATE"))
 LEAST = 0.95

@@ -5,8 +5,9 @@ import pytest
 from small_extract import params_of_training, write_extract
 
 from mangrove import artefacts
+from mangrove.codes import TrainingCut
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.physics.wavelengths import log_grid
+from mangrove.physics.wavelengths import log_edges, log_grid, mean_smoothing
 from mangrove.spectra.observed import corrected
 from mangrove.spectra.training.rest_frame import rest_spectra
 from mangrove.spectra.training.sorted_spectra import SortedSpectra
@@ -34,7 +35,13 @@ def extracts(tmp_path_factory):
             "ivar": np.ones((n, WAVE.size)),
             "mask": (rng.uniform(size=(n, WAVE.size)) < 0.2).astype(np.int8),
             "snr": np.where(np.arange(n) % 10 == 0, 5.0, 30.0),
+            "radius_re": rng.uniform(0.0, 2.0, n),
+            # Of each baxel its own width; unknown in a few pixels.
+            "lsf": np.where(np.arange(WAVE.size) % 50 == 0, 0.0, 2.0 + level * WAVE / 5000.0),
         }
+        # Without light in the band in which spectra are normalised: no row at all.
+        band = np.abs(WAVE / (1 + z) - 4100) < 100
+        spectra["flux"][1::20, band] = -1.0
         paths.append(folder / f"{plateifu}.h5")
         write_extract(paths[-1], WAVE, spectra, plateifu=plateifu, mangaid=mangaid, z=z, ebv_galactic=0.1)
     return paths
@@ -48,19 +55,40 @@ def merged(extracts, script, Params, tmp_path_factory):
     return artefacts.read(out, "training_spectra")
 
 
-def test_every_kept_spectrum_has_one_row_in_hashed_order(merged):
-    kept = merged["candidate_cut"] == 0
+def test_every_normalised_spectrum_has_one_row_kept_ones_first(merged):
     members = list(zip(merged["galaxy"].tolist(), merged["baxel"].tolist(), strict=True))
-    wanted = zip(merged["candidate_galaxy"][kept].tolist(), merged["candidate_baxel"][kept].tolist(), strict=True)
-    assert sorted(members) == sorted(wanted)
-    keys = [hash_fraction(f"{GALAXIES[g][0]}:{i}") for g, i in members]
-    assert keys == sorted(keys)
+    cut = dict(
+        zip(
+            zip(merged["candidate_galaxy"].tolist(), merged["candidate_baxel"].tolist(), strict=True),
+            merged["candidate_cut"].tolist(),
+            strict=True,
+        )
+    )
+    assert sorted(members) == sorted(member for member, code in cut.items() if code != TrainingCut.NO_NORMALISATION)
+    assert merged["cut"].tolist() == [cut[member] for member in members]
+    keys = np.array([hash_fraction(f"{GALAXIES[g][0]}:{i}") for g, i in members])
+    n_kept = np.sum(merged["cut"] == TrainingCut.KEPT)
+    assert np.all(merged["cut"][:n_kept] == TrainingCut.KEPT)
+    assert np.all(np.diff(keys[:n_kept]) > 0) and np.all(np.diff(keys[n_kept:]) > 0)
 
 
 def test_the_cuts_leave_out_low_snr_and_both_ends(merged):
-    """A tenth of the 120 has too low an S/N; of the 108 others, 6 have the lowest minima and 6 the highest maxima."""
+    """Of the 120, 7 have no norm and 12 too low an S/N; 5 % of the 101 others go at either end."""
     counts = np.bincount(merged["candidate_cut"], minlength=6)
-    assert counts[2] == 12 and counts[4] == 6 and 5 <= counts[5] <= 6 and counts.sum() == 120
+    assert counts[2] == 12 and counts[3] == 7 and counts[4] == 5 and 4 <= counts[5] <= 5 and counts.sum() == 120
+
+
+def test_the_line_spread_is_the_mean_over_the_kept_spectra(merged, extracts):
+    spreads = []
+    for g, path in enumerate(extracts):
+        extract, z = artefacts.read(path, "extract", ["lsf"]), GALAXIES[g][2]
+        kept = (merged["galaxy"] == g) & (merged["cut"] == TrainingCut.KEPT)
+        # Linear in wavelength, so what is known says what the others would be.
+        own = 2.0 + (extract["lsf"][:, 1] - 2.0)[:, None] / WAVE[1] * merged["wave"] * (1 + z)
+        widening = mean_smoothing(log_edges(WAVE) / (1 + z), log_edges(merged["wave"]), merged["wave"])
+        spreads.append(np.hypot(own / (1 + z), widening)[merged["baxel"][kept]])
+    inside = merged["wave"] > WAVE[1] / 1.02
+    np.testing.assert_allclose(merged["lsf"][inside], np.concatenate(spreads).mean(axis=0)[inside], rtol=1e-5)
 
 
 def test_a_row_holds_what_the_galaxy_alone_gives(merged, extracts):
@@ -74,22 +102,27 @@ def test_a_row_holds_what_the_galaxy_alone_gives(merged, extracts):
         np.testing.assert_array_equal(merged["flux"][rows], alone.flux[baxels])
         np.testing.assert_array_equal(merged["mask"][rows], alone.mask[baxels])
         np.testing.assert_array_equal(merged["norm"][rows], alone.norm[baxels].astype(np.float32))
-        np.testing.assert_array_equal(merged["snr"][rows], extract["snr"][baxels])
+        for name in ("snr", "radius_re"):
+            np.testing.assert_array_equal(merged[name][rows], extract[name][baxels])
         assert set(merged["split"][rows]) <= {split_of(GALAXIES[g][1], 1, 0.1, 0.2)}
     assert merged["wave"].tolist() == log_grid(*PARAMS["rest_range"], 256).tolist()
 
 
-def test_spectra_come_back_in_the_order_of_their_key(tmp_path):
+def test_spectra_come_back_in_their_rows_two_groups_by_key(tmp_path):
     rng = np.random.default_rng(2)
     key, flux = rng.uniform(size=1000), rng.normal(size=(1000, 4)).astype(np.float32)
-    row = np.full(1000, -1)
-    kept = np.flatnonzero(rng.uniform(size=1000) < 0.7)
-    order = kept[np.argsort(key[kept])]
-    row[order] = np.arange(kept.size)
+    row, group = np.full(1000, -1), rng.integers(0, 3, 1000)
+    order = np.concatenate(
+        [members[np.argsort(key[members])] for members in (np.flatnonzero(group == g) for g in (1, 2))]
+    )
+    row[order] = np.arange(order.size)
     with SortedSpectra(tmp_path, 4) as spectra:
         for part in np.array_split(rng.permutation(1000), 7):
             spectra.add(key[part], part, flux[part], flux[part] > 0)
         blocks = list(spectra.blocks(row))
-    assert len(blocks) > 50 and [rows.start for rows, *_ in blocks[1:]] == [rows.stop for rows, *_ in blocks[:-1]]
-    np.testing.assert_array_equal(np.concatenate([b for _, b, _ in blocks]), flux[order])
-    np.testing.assert_array_equal(np.concatenate([m for *_, m in blocks]), flux[order] > 0)
+    assert 200 < len(blocks) <= 2 * 128, "a block of each group in each range of the key"
+    found = np.full((order.size, 4), np.nan, np.float32)
+    for rows, values, mask in blocks:
+        assert np.isnan(found[rows]).all() and np.array_equal(mask, values > 0)
+        found[rows] = values
+    np.testing.assert_array_equal(found, flux[order])

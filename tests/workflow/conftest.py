@@ -30,6 +30,21 @@ fit:
 training_spectra:
   n_wave: 512
   min_snr: 5
+desom:
+  rows: 2
+  columns: 2
+  latent: 4
+  filters: [2, 2]
+  batch_size: 4
+  iterations: 8
+  cooling_iterations: 6
+galaxy_map:
+  rows: 2
+  columns: 2
+  latent: 4
+  filters: 2
+  iterations: 8
+  cooling_iterations: 6
 emulator:
   hidden: [8]
   members: 1

@@ -1,12 +1,17 @@
 """What a finished run does again after a change, and what it leaves alone."""
 
 import re
+import shutil
 
 import pytest
 from conftest import ADDED, REGULAR, TOO_FAINT, checkout_files, rules_of, sheet
 
 PER_GALAXY = ["extract", "fit", "line_cube"]
 AFTER_EXTRACT = {"fit", "labels", "line_cube", "training_spectra", "line_cube_set"}
+#: What nobody computes with: the last pages of a run.
+LAST_PAGES = {"digest", "overview", "provenance"}
+#: What looks at a map of spectra through the labels; the maps themselves know of none.
+LABELS_ON_THE_MAP = {"desom_maps", "desom_quality", "desom_figures", "desom_truth"}
 
 
 def code_edit(text: str) -> str:
@@ -58,22 +63,24 @@ def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
     with finished.edited("src/mangrove/spectra/fit/ppxf_fit.py", code_edit):
         rules = finished.planned().rules
     assert rules["fit"] == 2
-    assert set(rules) <= {"fit", "labels"} | set(rules_of("report")) | set(rules_of("emulator"))
+    seen = {"fit", "labels", "template_labels"} | LABELS_ON_THE_MAP
+    assert set(rules) <= seen | set(rules_of("report")) | set(rules_of("emulator"))
 
 
 def test_edited_label_physics_never_refits(finished):
     with finished.edited("src/mangrove/spectra/labels/surface_densities.py", code_edit):
         rules = finished.planned().rules
     assert rules["labels"] == 1
-    assert set(rules) <= {"labels"} | set(rules_of("report")) | set(rules_of("emulator"))
+    seen = {"labels", "template_labels"} | LABELS_ON_THE_MAP
+    assert set(rules) <= seen | set(rules_of("report")) | set(rules_of("emulator"))
 
 
 def test_an_edited_training_never_refits(finished):
     with finished.edited("src/mangrove/models/training/loop.py", code_edit):
         rules = finished.planned().rules
-    assert rules["emulator_train"] == 1
+    assert rules["emulator_train"] == rules["desom_train"] == 1
     assert "emulator_table" not in rules
-    assert set(rules) <= set(rules_of("emulator")) | {"digest", "overview", "provenance"}
+    assert set(rules) <= {*rules_of("emulator"), *rules_of("desom")} | LAST_PAGES
 
 
 def test_edited_reports_of_a_training_train_nothing(finished):
@@ -85,7 +92,7 @@ def test_edited_reports_of_a_training_train_nothing(finished):
 def test_an_edited_figure_of_the_emulator_is_drawn_again_without_training(finished):
     with finished.edited("src/mangrove/report/emulator.py", code_edit):
         rules = finished.planned().rules
-    assert set(rules) == {"emulator_figures", "digest", "overview", "provenance"}
+    assert set(rules) == {"emulator_figures"} | LAST_PAGES
 
 
 def test_other_settings_of_the_training_train_alone(finished):
@@ -93,13 +100,29 @@ def test_other_settings_of_the_training_train_alone(finished):
     assert rules["emulator_train"] == 1
     # Nor a learning curve that nobody asked for, nor the map of the inputs, which knows of no training.
     assert not {"emulator_learning_curve", "emulator_embedding"} & set(rules)
-    assert set(rules) <= set(rules_of("emulator")) - {"emulator_table"} | {"digest", "overview", "provenance"}
+    assert set(rules) <= set(rules_of("emulator")) - {"emulator_table"} | LAST_PAGES
+
+
+def test_another_weight_of_the_map_trains_both_maps_and_nothing_before_them(finished):
+    rules = finished.planned("--config", "desom={'gamma': 0.001}").rules
+    assert {"desom_train", "desom_assign", "desom_maps", "fingerprints", "galaxy_map_train"} <= set(rules)
+    assert set(rules) <= set(rules_of("desom")) | LAST_PAGES
+
+
+def test_another_template_library_relabels_the_maps_and_trains_neither(finished, tmp_path):
+    library = tmp_path / "library.h5"
+    shutil.copyfile(finished.folder / "resources" / "mastar_ssp.h5", library)
+    rules = finished.planned("--config", f"fit={{'templates': '{library}'}}").rules
+    assert {"fit", "labels", "desom_maps", "template_labels"} <= set(rules)
+    maps = {"training_spectra", "desom_train", "desom_assign", "fingerprints", "galaxy_map_train", "galaxy_map_assign"}
+    assert not maps & set(rules)
 
 
 def test_an_edited_figure_reruns_the_report_alone(finished):
     with finished.edited("src/mangrove/report/drawing.py", code_edit):
         rules = finished.planned().rules
-    assert {"galaxy_figures", "survey_figures"} <= set(rules) <= {*rules_of("report"), "emulator_figures"}
+    drawn = {"emulator_figures", "desom_figures", "galaxy_map_figures"}
+    assert {"galaxy_figures", "survey_figures"} <= set(rules) <= {*rules_of("report")} | drawn
 
 
 def test_an_edited_script_reruns_its_rule(finished):

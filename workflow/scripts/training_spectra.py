@@ -1,4 +1,4 @@
-"""Merge the baxels of all galaxies into normalised rest-frame spectra, rows in hashed order."""
+"""Merge the baxels of all galaxies into normalised rest-frame spectra, those that pass the cuts first."""
 
 import logging
 from pathlib import Path
@@ -7,9 +7,10 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import TrainingCut
+from mangrove.data_model_attributes import TRAINING_SPECTRA
 from mangrove.logs import rule_log
 from mangrove.physics.wavelengths import log_grid
-from mangrove.spectra.training.merge import candidates, fill, rows_in_hashed_order
+from mangrove.spectra.training.merge import candidates, fill, mean_lsf, rows_in_hashed_order
 from mangrove.spectra.training.rest_frame import percentile_cuts
 from mangrove.spectra.training.sorted_spectra import SortedSpectra
 
@@ -25,14 +26,15 @@ def main(inputs, outputs, params, log=None, threads=1):
         cut = percentile_cuts(found.low, found.high, found.cut, params["cut_percentile"])
         for code in TrainingCut:
             logger.info("%d baxels: %s", np.sum(cut == code), code.word)
-        row = rows_in_hashed_order(found.key, cut)
-        n_kept = int(np.sum(row >= 0))
-        dims = {"wave": grid.size, "row": n_kept, "plateifu": len(galaxies), "candidate": cut.size}
+        row = rows_in_hashed_order(found, cut)
+        dims = {"wave": grid.size, "row": int(np.sum(row >= 0)), "plateifu": len(galaxies), "candidate": cut.size}
         prov = artefacts.provenance(target, dict(params.items()), list(inputs.extracts))
-        outcome = ("ok", "") if n_kept else ("empty", "no baxel passes the cuts")
-        attrs = {"norm_band": params["norm_band"], **dict(zip(("status", "reason"), outcome, strict=True))}
+        outcome = ("ok", "") if np.any(cut == TrainingCut.KEPT) else ("empty", "no baxel passes the cuts")
+        attrs = {name: params[name] for name in TRAINING_SPECTRA} | dict(
+            zip(("status", "reason"), outcome, strict=True)
+        )
         with artefacts.writer(target, "training_spectra", dims, prov, attrs) as out:
-            out["wave"][...] = grid
+            out["wave"][...], out["lsf"][...] = grid, mean_lsf(inputs.extracts, found, cut, grid)
             if galaxies:
                 for name in ("plateifu", "mangaid"):
                     out[name][...] = [str(g[name]) for g in galaxies]

@@ -15,6 +15,8 @@ from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
+from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
+from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.spectra.fit.galaxy_fit import shared_lsf
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
@@ -124,6 +126,32 @@ class Run:
         image[bins >= 0] = values[bins[bins >= 0]]
         return xr.DataArray(image, dims=("spaxel_y", "spaxel_x"), name=name, attrs=_about(LABELS, name))
 
+    def assignments(self, plateifu: str | None = None) -> Table:
+        """Places on the map of spectra, one row per baxel of one galaxy or of all that the map took.
+
+        Columns: plateifu, mangaid, baxel; node as artefacts count (-1: none), row and column of it from 1, row 1 at the
+        bottom (0: none), the same of the second best node; distances, typicality, mse, radius_re, snr; split, and the cut
+        that kept it out of the training, by name.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no map of spectra, or the map no such galaxy.
+        """
+        return assignments_table(self.folder, plateifu)
+
+    def node_labels(self) -> xr.Dataset:
+        """Labels on the nodes of the map of spectra over (node, label): median, errors, quantiles, histogram, counts.
+
+        Units are the coordinate ``unit`` of each label; ``row`` and ``column`` of the nodes are from 1, row 1 at the bottom.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no map of spectra.
+        """
+        return node_labels_dataset(self.folder)
+
     def wcs(self, plateifu: str) -> WCS:
         """The celestial frame of a galaxy's maps, for ``plt.subplot(projection=...)``."""
         text = artefacts.read(self._path(EXTRACT, plateifu), "extract", []).attrs["wcs"]
@@ -174,6 +202,25 @@ class Run:
         }
         return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
+    def fingerprint(self, plateifu: str) -> xr.Dataset:
+        """The baxels of a galaxy on the nodes of the map of spectra, over (row, column) from 1, row 1 at the bottom.
+
+        Returns
+        -------
+        Dataset
+            counts, weight, normalised, mean_radius as in the artefact 'fingerprints'; n_baxel, n_patch and patch_spread
+            are attributes.
+        """
+        return read_fingerprint(self.folder, self._known(plateifu))
+
+    def galaxies_like(self, plateifu: str, n: int = 10) -> Table:
+        """The n galaxies nearest to one on the map of galaxies: names, nodes, steps, overlap of the fingerprints.
+
+        Column and row of a node count from 1; a diagonal step counts as one; the overlap is the part of the baxels that
+        the two fingerprints share.
+        """
+        return galaxies_alike(self.folder, self._known(plateifu), n)
+
     @cached_property
     def _starts(self) -> np.ndarray:
         return np.concatenate([[0], np.cumsum(self._table["n_baxel_of_galaxy"])])
@@ -181,13 +228,16 @@ class Run:
     def _rows(self, plateifu: str | None) -> slice:
         if plateifu is None:
             return slice(None)
+        i = self.galaxies.index(self._known(plateifu))
+        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+
+    def _known(self, plateifu: str) -> str:
         if plateifu not in self.galaxies:
             few = ", ".join(self.galaxies[:5])
             raise ArtefactError(
                 f"{self.folder} has no galaxy '{plateifu}'; it has {len(self.galaxies)}, such as {few}."
             )
-        i = self.galaxies.index(plateifu)
-        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+        return plateifu
 
     def _line(self, line: str) -> int:
         if line not in self._line_names:

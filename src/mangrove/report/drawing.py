@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colorbar import Colorbar
 from matplotlib.figure import Figure
@@ -92,9 +93,9 @@ def axes_at(figure: Figure, place: Place) -> Axes:
     return figure.add_axes((place.left / width, place.bottom / height, place.width / width, place.height / height))
 
 
-def bar_beside(axes: Axes, shown, unit: str, **options) -> Colorbar:
-    """The colour bar of what axes show, as high as they are."""
-    bar = axes.figure.colorbar(shown, cax=axes.inset_axes([1.02, 0.0, 0.045, 1.0]), **options)
+def bar_beside(axes: Axes, shown, unit: str, width: float = 0.045, **options) -> Colorbar:
+    """The colour bar of what axes show, as high as they are, of a width in theirs."""
+    bar = axes.figure.colorbar(shown, cax=axes.inset_axes([1.02, 0.0, width, 1.0]), **options)
     bar.set_label(unit, fontsize=10)
     bar.ax.tick_params(labelsize=9)
     return bar
@@ -103,11 +104,16 @@ def bar_beside(axes: Axes, shown, unit: str, **options) -> Colorbar:
 def count_bar(axes: Axes, shown, unit: str) -> Colorbar:
     """The colour bar of counts on a logarithmic scale, whose ticks are whole numbers."""
     bar = axes.figure.colorbar(shown, ax=axes, pad=0.02)
-    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    bar.ax.yaxis.set_minor_locator(NullLocator())
-    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    plain_log_ticks(bar.ax.yaxis)
     bar.set_label(unit)
     return bar
+
+
+def plain_log_ticks(axis: Axis) -> None:
+    """Ticks at 1, 2 and 5 times powers of ten on a logarithmic axis, written as plain numbers."""
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}" if value >= 1 else f"{value:g}"))
 
 
 def save_png(figure: Figure, path) -> None:
@@ -128,6 +134,13 @@ def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, 
     bottom, top = np.percentile(finite, [low, high])
     margin = 0.05 * abs(bottom) or 0.5
     return (float(bottom), float(top)) if top > bottom else (float(bottom - margin), float(top + margin))
+
+
+def extend_of(values, low: float, high: float) -> str:
+    """Ends of a colour bar that are pointed, as finite values lie beyond its limits: both, min, max, neither."""
+    finite = np.asarray(values)[np.isfinite(values)]
+    below, above = bool(np.any(finite < low)), bool(np.any(finite > high))
+    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
 
 
 def fenced_limits(values) -> tuple[float, float]:
@@ -197,7 +210,13 @@ def in_words(code: Code) -> str:
 
 def signed(value: float, digits: int) -> str:
     """A number with its sign, a minus as long as a plus."""
-    return f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    # What rounds to zero has no minus.
+    return f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def plain(value: float, digits: int) -> str:
+    """A number with a minus as long as a plus; a dash if it is not known."""
+    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "\N{EN DASH}"
 
 
 def sign_apart(value: float) -> str:

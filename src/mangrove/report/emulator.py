@@ -30,6 +30,7 @@ from mangrove.report.drawing import (
     whole_numbers,
 )
 from mangrove.report.line_names import line_title
+from mangrove.report.one_to_one import draw_one_to_one
 from mangrove.validation.emulator_curve import LearningPoint
 from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 
@@ -76,14 +77,7 @@ def predicted_figure(result: Evaluation, rows: Sequence[QualityRow]) -> Figure:
         if not x.size:
             note(axes, "not measured")
             continue
-        low, high = fenced_limits(np.concatenate([x, y]))
-        axes.set(xlim=(low, high), ylim=(low, high), aspect="equal")
-        if x.size > DENSITY_FROM:
-            axes.hexbin(x, y, gridsize=55, extent=(low, high, low, high), bins="log", cmap="viridis", mincnt=1)
-        else:
-            axes.plot(x, y, "o", ms=4, alpha=0.5, mew=0, color=BLUE)
-            beyond(axes, x, y, BLUE)
-        axes.plot([low, high], [low, high], "-", color=RED, lw=1.5)
+        draw_one_to_one(axes, x, y)
         words = f"ρ = {row.rho:.3f}, bias {signed(float(np.median(y - x)), 2)}, NMAD {row.nmad:.2f}"
         axes.set_title(f"{line_title(row.line)}\n{words}", fontsize=10)
     figure.supxlabel(f"observed {ASINH}")

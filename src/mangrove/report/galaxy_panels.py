@@ -29,10 +29,11 @@ from mangrove.report.drawing import (
     robust_limits,
     sign_apart,
 )
-from mangrove.report.label_style import STYLE, has_gas, is_shown, shown_limits, shown_values
+from mangrove.report.label_style import STYLE, bpt_limits, has_gas, shown_limits
 from mangrove.report.line_names import HALPHA
 from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
 from mangrove.report.sky_marks import draw_marks
+from mangrove.spectra.labels.shown import is_shown, shown_values
 
 #: Smallest S/N of a line that is shown in a map.
 MAP_SNR = 2.0
@@ -42,8 +43,8 @@ _FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0"
 #: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
 _RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
 _SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6
-#: Smallest half widths of the colours of d_BPT, dex, and of a velocity, km/s.
-_MIN_HALF_BPT, _MIN_HALF_V = 0.2, 10.0
+#: Smallest half width of the colours of a velocity, km/s.
+_MIN_HALF_V = 10.0
 
 
 class View(NamedTuple):
@@ -180,7 +181,7 @@ def ew_map(axes: Axes, seen: View) -> None:
 def label_map(axes: Axes, seen: View, name: str) -> None:
     """A label within the published limits."""
     values, style = shown_values(seen.labels, name), STYLE[name]
-    limits = _bpt_limits(values) if name == "d_bpt" else shown_limits(seen.labels, name)
+    limits = bpt_limits(values) if name == "d_bpt" else shown_limits(seen.labels, name)
     value_map(axes, seen, values, style.title, style.axis, style.cmap, limits)
 
 
@@ -228,9 +229,3 @@ def bpt_diagram(axes: Axes, seen: View) -> None:
     else:
         note(axes, f"no baxel with S/N > {MIN_LINE_SNR:g}\nin all four lines")
     axes.set_title(f"BPT: {use.sum()} of {counted(use.size, 'baxel')}, S/N > {MIN_LINE_SNR:g}", fontsize=11)
-
-
-def _bpt_limits(values) -> tuple[float, float]:
-    """Limits at equal distance from the curve, so that its two sides have two colours."""
-    _, half = robust_limits(np.abs(values))
-    return -max(half, _MIN_HALF_BPT), max(half, _MIN_HALF_BPT)

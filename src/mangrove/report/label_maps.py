@@ -11,10 +11,11 @@ from mangrove.report import galaxy_panels as panels
 from mangrove.report import single
 from mangrove.report.drawing import BLUE, RED, Gaps, note, panel_grid
 from mangrove.report.galaxy import heading, reason_figure
-from mangrove.report.label_style import STYLE, is_shown, shown_limits
+from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.sky import label_grid
 from mangrove.report.sky_marks import marks_in_words
 from mangrove.report.trend import LEAST_POINTS, local_regression
+from mangrove.spectra.labels.shown import is_shown
 
 STELLAR = ("log_age_lw", "metallicity_lw", "log_ml_r", "log_mass_density", "ebv_star")
 GASEOUS = ("ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt")

@@ -1,21 +1,20 @@
-"""How labels appear in figures: their names, units and colours, and the values that the published limits let through."""
+"""How labels appear in figures: their names, units and colours, and the limits of their scales."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.codes import LabelFlag
 from mangrove.report.drawing import robust_limits
 from mangrove.spectra.fit.bounds import GAS_DETECTED
+from mangrove.spectra.labels.shown import shown_values
 
-#: Flags that the published maps leave out (a reduced chi2 of 2 and above, lines that are too faint), and star formation
-#: where other sources light the gas.
-LEFT_OUT = LabelFlag.POOR_FIT | LabelFlag.LOW_SNR | LabelFlag.NOT_STAR_FORMING
 #: Values with errors larger than so many median errors do not set limits.
 MAX_ERROR_RATIO = 4.0
 #: Smallest range of limits, dex or mag: less is noise.
 MIN_RANGE = 0.05
+#: Smallest half width of the colours of d_BPT, dex.
+_MIN_HALF_BPT = 0.2
 
 
 class Style(NamedTuple):
@@ -48,20 +47,6 @@ def has_gas(rows: Mapping) -> np.ndarray:
     return np.any(rows["line_flux"] > GAS_DETECTED * rows["line_flux_err"], axis=1)
 
 
-def is_shown(rows: Mapping, name: str) -> np.ndarray:
-    """True where a label of the table 'labels' has a value within the published limits, shape (n_baxel,).
-
-    Reduced chi2 below 2; the dust of the gas, star formation and its specific rate where Halpha/Hbeta, the BPT distance
-    where its four lines have S/N above 2; star formation where the BPT class is star-forming or none.
-    """
-    return np.isfinite(rows[name]) & ((rows[f"{name}_flag"] & np.uint32(LEFT_OUT)) == 0)
-
-
-def shown_values(rows: Mapping, name: str) -> np.ndarray:
-    """Values of a label, NaN outside the published limits, shape (n_baxel,)."""
-    return np.where(is_shown(rows, name), rows[name], np.nan)
-
-
 def shown_limits(rows: Mapping, name: str) -> tuple[float, float]:
     """Limits that hold nearly all shown values of a label, those with huge errors apart; at least :data:`MIN_RANGE` apart."""
     values, error = shown_values(rows, name), rows[f"{name}_err"]
@@ -70,3 +55,9 @@ def shown_limits(rows: Mapping, name: str) -> tuple[float, float]:
         values = np.where(error <= MAX_ERROR_RATIO * np.median(known), values, np.nan)
     low, high = robust_limits(values)
     return low, max(high, low + MIN_RANGE)
+
+
+def bpt_limits(values) -> tuple[float, float]:
+    """Limits of d_BPT at equal distance from the curve, so that its two sides have two colours."""
+    _, half = robust_limits(np.abs(values))
+    return -max(half, _MIN_HALF_BPT), max(half, _MIN_HALF_BPT)

@@ -1,6 +1,7 @@
 """The first page of the report: some galaxies in pictures, and the run in numbers."""
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -92,8 +93,10 @@ def overview_figure(galaxies: Sequence[View]) -> Figure:
     return figure
 
 
-def run_numbers(timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.DataFrame | None) -> list[NumberRow]:
-    """The run in numbers: what was counted, how good the emulator is, and the time of each step.
+def run_numbers(
+    timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.DataFrame | None, maps: Sequence[NumberRow] = ()
+) -> list[NumberRow]:
+    """The run in numbers: what was counted, how good the maps and the emulator are, and the time of each step.
 
     Parameters
     ----------
@@ -103,13 +106,37 @@ def run_numbers(timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.
         Columns of :class:`mangrove.report.survey.StatusRow`; None for a run without galaxies.
     quality : DataFrame, optional
         Per line of the emulator: n, rho, holds; None without an emulator.
+    maps : sequence of NumberRow
+        Of the run's maps (:func:`map_numbers`).
     """
     rows = [] if status is None else [_counts(status, what) for what in _COUNTED]
+    rows += maps
     if quality is not None and "rho" in quality:
         rows.append(_emulator(quality))
     jobs = counted(int(timings["n_job"].sum()), "job")
     rows.append(NumberRow("time of all jobs", duration(timings["total_s"].sum()), jobs))
     return rows + [_step(row) for row in timings.to_dict("records")]
+
+
+def map_numbers(spectra, galaxies) -> list[NumberRow]:
+    """Nodes, order and age on the map of spectra, nodes and order of the map of galaxies; none of a map without result.
+
+    Parameters
+    ----------
+    spectra, galaxies : path-like
+        The artefacts 'desom_quality' and 'galaxy_map'.
+
+    Raises
+    ------
+    ArtefactError
+        If one of them is missing or damaged.
+    """
+    judged = artefacts.read(spectra, "desom_quality", ["label", "rho"])
+    second = artefacts.read(galaxies, "galaxy_map", [])
+    rho = dict(zip(judged["label"].tolist(), judged["rho"].tolist(), strict=True)).get("log_age_lw", math.nan)
+    age = f"rank correlation {rho:.3f} of ages in test galaxies with those of their nodes" if math.isfinite(rho) else ""
+    rows = [("nodes of the map of spectra", judged, age), ("nodes of the map of galaxies", second, "")]
+    return [_map(what, one.attrs, words) for what, one, words in rows if one.ok]
 
 
 def page(picture: Path, rows: Sequence[NumberRow]) -> str:
@@ -147,6 +174,13 @@ def _counts(status: pd.DataFrame, what: str) -> NumberRow:
     parts = sorted(rows.to_dict("records"), key=lambda row: (row["status"] != good, -row["count"]))
     words = ", ".join(f"{row['count']:,} {row['status'].replace('_', ' ')}" for row in parts)
     return NumberRow(plural, f"{rows['count'].sum():,}", words)
+
+
+def _map(what: str, measures: Mapping, words: str) -> NumberRow:
+    n_node, error = measures["rows"] * measures["columns"], measures["topographic_error_8"]
+    order = f"topographic error {error:.3f}" if math.isfinite(error) else ""
+    empty = f"{measures['n_empty']:,} empty in training"
+    return NumberRow(what, f"{n_node:,}", ", ".join(filter(None, [empty, order, words])))
 
 
 def _emulator(quality: pd.DataFrame) -> NumberRow:

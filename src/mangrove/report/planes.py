@@ -18,7 +18,8 @@ from mangrove.report.drawing import (
     new_figure,
     note,
 )
-from mangrove.report.label_style import STYLE, is_shown
+from mangrove.report.label_style import STYLE
+from mangrove.spectra.labels.shown import is_shown
 
 #: Labels of the axes of the planes.
 PLANES = (("log_age_lw", "metallicity_lw"), ("log_age_lw", "log_ml_r"), ("metallicity_lw", "log_ml_r"))

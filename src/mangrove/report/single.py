@@ -10,8 +10,9 @@ from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import FLUX_UNIT, KINEMATICS_TITLE, KMS, in_words, new_figure, note
-from mangrove.report.label_style import STYLE, is_shown
+from mangrove.report.label_style import STYLE
 from mangrove.report.line_names import tex
+from mangrove.spectra.labels.shown import is_shown
 
 Rows = list[tuple[str, ...]]
 _ROW_INCHES = 0.3

@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import SpaxelStatus
-from mangrove.report.drawing import BAD_COLOUR, bar_beside, note, robust_limits
+from mangrove.report.drawing import BAD_COLOUR, bar_beside, extend_of, note, robust_limits
 
 #: Largest sine of the angle between columns and east-west that still counts as aligned.
 _ALIGNED = 0.05
@@ -88,7 +88,7 @@ def draw_map(axes: Axes, frame: SkyFrame, values, title: str, unit: str, cmap: s
     if not np.isfinite(values).any():
         note(axes, "no value")
         return
-    bar = bar_beside(axes, image, unit, extend=_extend(values, low, high))
+    bar = bar_beside(axes, image, unit, extend=extend_of(values, low, high))
     bar.locator = MaxNLocator(_BAR_TICKS, steps=[1, 2, 2.5, 5, 10])
 
 
@@ -148,9 +148,3 @@ def _span(used) -> tuple[int, int]:
     """First and last edge of what is used, shape (n,), one more on either side; everything if nothing is used."""
     index = np.flatnonzero(used)
     return (max(index[0] - 1, 0), min(index[-1] + 2, used.size)) if index.size else (0, used.size)
-
-
-def _extend(values, low: float, high: float) -> str:
-    finite = np.asarray(values)[np.isfinite(values)]
-    below, above = bool(np.any(finite < low)), bool(np.any(finite > high))
-    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")

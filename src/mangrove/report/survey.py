@@ -9,7 +9,7 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.codes import Code, FitStatus, LabelFlag, LineStatus, SpaxelStatus, TrainingCut
 from mangrove.data_model import LABEL
-from mangrove.report.label_style import is_shown
+from mangrove.spectra.labels.shown import is_shown
 
 #: Datasets of the artefact 'labels' that the tables and figures of a survey need.
 DATASETS = [

@@ -8,7 +8,7 @@ from mangrove import artefacts
 from mangrove.codes import Split, TrainingCut
 from mangrove.report.drawing import BLUE, GREEN, PURPLE, RED, count_bars, counted, legend_above, new_figure, note
 
-#: Rows that stand for all training spectra; they lie in hashed order, so the first are a random sample.
+#: Rows that stand for all that pass the cuts; they come first, in hashed order, so the first are a random sample.
 SAMPLE_ROWS = 2000
 _N_EXAMPLES = 4
 _EXAMPLE_COLOURS = (BLUE, RED, GREEN, PURPLE)
@@ -23,8 +23,9 @@ def training_figure(path: str) -> Figure:
         Artefact 'training_spectra'; of its spectra only the first :data:`SAMPLE_ROWS` are read.
     """
     with artefacts.opened(path, "training_spectra") as f:
-        wave, flux, snr = f["wave"][...], f["flux"][:SAMPLE_ROWS], f["snr"][:SAMPLE_ROWS]
-        split, cut = f["split"][...], f["candidate_cut"][...]
+        cut, n_kept = f["candidate_cut"][...], int(np.sum(f["cut"][...] == TrainingCut.KEPT))
+        shown = slice(min(n_kept, SAMPLE_ROWS))
+        wave, flux, snr, split = f["wave"][...], f["flux"][shown], f["snr"][shown], f["split"][:n_kept]
         low, high = artefacts.attributes(f)["norm_band"]
     unit = f"flux / mean at {low:g}-{high:g} Å"
     figure = new_figure(15, 11)

@@ -1,8 +1,9 @@
-"""Measured against true values of baxels: pulls, and their mean and width with errors."""
+"""Measured against true values of baxels: correlation, and pulls with the errors of their mean and width."""
 
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import rankdata
 
 from mangrove.physics.constants import MAD_TO_SIGMA
 
@@ -42,6 +43,15 @@ def comparison(measured, error, truth, snr, use) -> TruthComparison:
 def join(parts: list[TruthComparison]) -> TruthComparison:
     """Comparisons put together."""
     return TruthComparison(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of the rows where both are finite; NaN with fewer than three, or where all are equal."""
+    use = np.isfinite(a) & np.isfinite(b)
+    a, b = a[use], b[use]
+    if use.sum() < 3 or np.ptp(a) == 0 or np.ptp(b) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(a), rankdata(b))[0, 1])
 
 
 def robust_width(pull) -> float:

@@ -11,7 +11,8 @@ from sklearn.neighbors import KDTree, NearestNeighbors
 
 from mangrove.models.emulator.emulator import Emulator, predict_table
 from mangrove.models.emulator.line_table import LineTable, SplitRows
-from mangrove.validation.emulator_quality import normalised_mad, spearman
+from mangrove.validation.comparison import spearman
+from mangrove.validation.emulator_quality import normalised_mad
 
 #: Neighbours of the k-nearest-neighbours baseline and of the local fits.
 N_NEIGHBOUR, N_LOCAL = 20, 500

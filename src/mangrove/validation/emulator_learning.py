@@ -12,8 +12,8 @@ from mangrove.models.emulator.emulator import predict_table
 from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
 from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, scarce_lines, train_emulator, trainable
 from mangrove.models.training.resumable import work_folder
+from mangrove.validation.comparison import spearman
 from mangrove.validation.emulator_curve import LearningCurve, LearningPoint
-from mangrove.validation.emulator_quality import spearman
 
 log = logging.getLogger(__name__)
 

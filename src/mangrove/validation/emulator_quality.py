@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 
 from mangrove.models.emulator.emulator import BLOCK, Emulator, LinePrediction, predict_table
 from mangrove.models.emulator.line_table import LineTable
-from mangrove.validation.comparison import robust_width
+from mangrove.validation.comparison import robust_width, spearman
 
 #: What must be reached: gain in Spearman rho over the published networks, content of 68 % intervals, median bias.
 MIN_GAIN, MIN_MEAN_GAIN = 0.007, 0.012
@@ -128,14 +128,6 @@ def quality_table(result: Evaluation, published_ew: np.ndarray | None = None, se
     published = np.full(result.measured.shape, np.nan) if published_ew is None else np.arcsinh(published_ew)
     quartile = groups(result.luminosity, N_QUARTILE)
     return [_quality_row(result, published[:, i], quartile, i, seed) for i in range(len(result.lines))]
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of the rows where both are finite; NaN with fewer than three."""
-    use = np.isfinite(a) & np.isfinite(b)
-    if use.sum() < 3:
-        return float("nan")
-    return float(np.corrcoef(rankdata(a[use]), rankdata(b[use]))[0, 1])
 
 
 def paired_gain(measured: np.ndarray, ours: np.ndarray, other: np.ndarray, seed: int) -> tuple[float, float]:

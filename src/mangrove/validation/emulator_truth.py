@@ -10,7 +10,7 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.models.emulator.emission_lines import PARTS
 from mangrove.validation.baxel_truth import weighted_mean
-from mangrove.validation.emulator_quality import spearman
+from mangrove.validation.comparison import spearman
 from mangrove.validation.emulator_record import read
 
 #: Fewer galaxies than this give no verdict: baxels of one galaxy share its strength of the lines.

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from mangrove.models.desom.convolution import convolve, pool, upsample_convolve
+from mangrove.models.desom.convolution import convolve, convolve_pool, upsample_convolve
 
 #: Slope of the LeakyReLU below zero, as published.
 _SLOPE = 0.1
@@ -107,7 +107,7 @@ class SpectrumAutoencoder(nnx.Module):
         for layer in self.down:
             kernel, bias = layer.cast(self._dtype, 3)
             # The larger of two values stays the larger one under bias and LeakyReLU, which so have half the work.
-            x = _leaky(pool(convolve(x, kernel)) + bias)
+            x = _leaky(convolve_pool(x, kernel) + bias)
         kernel, bias = self.to_latent.cast(self._dtype, 2)
         return _leaky(x.reshape(x.shape[0], -1) @ kernel + bias).astype(jnp.float32)
 

@@ -138,7 +138,7 @@ class TrainingSet(NamedTuple):
             some = f["n_baxel"][...] > 0
             names, limit = artefacts.read_text(f["plateifu"])[some], f["node_limit"][...]
             flux, split = f["normalised"][...][some], f["split"][...][some]
-        return cls.of_arrays(flux.reshape(-1, *shape), split, names, node_limit=limit)
+        return cls.of_arrays(flux.reshape(len(flux), *shape), split, names, node_limit=limit)
 
 
 def baxel_names(plateifu: np.ndarray, galaxy: np.ndarray, baxel: np.ndarray) -> np.ndarray:

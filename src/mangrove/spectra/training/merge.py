@@ -32,8 +32,8 @@ class Candidates(NamedTuple):
         Codes of :class:`mangrove.codes.TrainingCut`.
     low, high : ndarray, shape (n,)
         Extremes of the normalised spectrum (:func:`mangrove.spectra.training.rest_frame.extremes`).
-    norm, snr : ndarray, shape (n,)
-        Mean flux in the normalisation band, and signal to noise, of the spectrum.
+    norm, snr, radius_re : ndarray, shape (n,)
+        Mean flux in the normalisation band, and signal to noise, of the spectrum; radius in effective radii.
     split : ndarray of int, shape (n,)
         Codes of :class:`mangrove.codes.Split`.
     """
@@ -46,11 +46,12 @@ class Candidates(NamedTuple):
     high: np.ndarray
     norm: np.ndarray
     snr: np.ndarray
+    radius_re: np.ndarray
     split: np.ndarray
 
 
 def candidates(paths: Sequence, params: Mapping, grid: np.ndarray, spectra: SortedSpectra) -> Candidates:
-    """Baxels of all galaxies; the spectra of those that pass their own cuts are added to ``spectra``.
+    """Baxels of all galaxies; the spectra of those that can be normalised are added to ``spectra``.
 
     Parameters
     ----------
@@ -67,23 +68,60 @@ def candidates(paths: Sequence, params: Mapping, grid: np.ndarray, spectra: Sort
     parts, start = [Candidates(*(nothing for _ in Candidates._fields))], 0
     for g, path in enumerate(paths):
         rest, found = _galaxy(path, g, params, grid)
-        kept = np.flatnonzero(found.cut == TrainingCut.KEPT)
-        spectra.add(found.key[kept], start + kept, rest.flux[kept], rest.mask[kept])
+        normalised = np.flatnonzero(found.norm > 0)
+        spectra.add(found.key[normalised], start + normalised, rest.flux[normalised], rest.mask[normalised])
         parts.append(found)
         start += found.cut.size
     return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def rows_in_hashed_order(key: np.ndarray, cut: np.ndarray) -> np.ndarray:
-    """Row of each candidate in the training set, shape (n,), by rising key; -1 where it is cut."""
-    kept = np.flatnonzero(cut == TrainingCut.KEPT)
+def rows_in_hashed_order(found: Candidates, cut: np.ndarray) -> np.ndarray:
+    """Row of each candidate among the training spectra, shape (n,); -1 where it cannot be normalised.
+
+    Those that pass the cuts come first, then the others, both by rising key.
+
+    Parameters
+    ----------
+    cut : ndarray of int, shape (n,)
+        Codes of :class:`mangrove.codes.TrainingCut`.
+    """
+    placed = np.flatnonzero(found.norm > 0)
     row = np.full(cut.size, -1)
-    row[kept[np.argsort(key[kept])]] = np.arange(kept.size)
+    row[placed[np.lexsort((found.key[placed], cut[placed] != TrainingCut.KEPT))]] = np.arange(placed.size)
     return row
 
 
+def mean_lsf(paths: Sequence, found: Candidates, cut: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Mean line spread of the spectra that pass the cuts.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Artefacts 'extract'.
+    cut : ndarray of int, shape (n_candidate,)
+    grid : ndarray, shape (n_wave,)
+        Rest wavelength, vacuum, Angstrom.
+
+    Returns
+    -------
+    ndarray, shape (n_wave,)
+        Gaussian sigma, Angstrom, rest frame, the widening by the bins of the grid included; NaN where no spectrum has
+        a line spread.
+    """
+    total, count = np.zeros(grid.size), np.zeros(grid.size, int)
+    kept = cut == TrainingCut.KEPT
+    for g in np.unique(found.galaxy[kept]):
+        extract = artefacts.read(paths[g], "extract", ["wave", "lsf"])
+        for sigma in extract["lsf"][found.baxel[kept & (found.galaxy == g)]]:
+            spread = rest_frame.rest_lsf(extract["wave"], sigma, extract.attrs["z"], grid)
+            known = np.isfinite(spread)
+            total[known] += spread[known]
+            count += known
+    return np.divide(total, count, out=np.full(grid.size, np.nan), where=count > 0)
+
+
 def fill(out: h5py.File, found: Candidates, cut: np.ndarray, row: np.ndarray, spectra: SortedSpectra) -> None:
-    """Write the cuts of all candidates, the kept spectra, and what is known of each, into an open artefact.
+    """Write the cuts of all candidates, the spectra, and what is known of each, into an open artefact.
 
     Parameters
     ----------
@@ -95,19 +133,20 @@ def fill(out: h5py.File, found: Candidates, cut: np.ndarray, row: np.ndarray, sp
     if cut.size:
         out["candidate_galaxy"][...], out["candidate_baxel"][...] = found.galaxy, found.baxel
         out["candidate_cut"][...] = cut
-    kept = np.flatnonzero(row >= 0)
-    if not kept.size:
+    placed = np.flatnonzero(row >= 0)
+    if not placed.size:
         return
     for rows, flux, mask in spectra.blocks(row):
         out["flux"][rows], out["mask"][rows] = flux, mask
-    kept = kept[np.argsort(row[kept])]
-    for name in ("norm", "snr", "galaxy", "baxel", "split"):
-        out[name][...] = getattr(found, name)[kept]
+    placed = placed[np.argsort(row[placed])]
+    for name in ("norm", "snr", "galaxy", "baxel", "radius_re", "split"):
+        out[name][...] = getattr(found, name)[placed]
+    out["cut"][...] = cut[placed]
 
 
 def _galaxy(path, galaxy: int, params: Mapping, grid) -> tuple[rest_frame.RestSpectra, Candidates]:
     """Rest-frame spectra of a galaxy's baxels, and the candidates that they are."""
-    extract = artefacts.read(path, "extract", ["wave", "flux", "ivar", "mask", "snr"])
+    extract = artefacts.read(path, "extract", ["wave", "flux", "ivar", "mask", "snr", "radius_re"])
     about, snr = extract.attrs, extract["snr"]
     ebv = about["ebv_galactic"] * params["ebv_scale"] if params["galactic_extinction"] else 0.0
     wave, *spectra = (extract[name] for name in ("wave", "flux", "ivar", "mask"))
@@ -124,5 +163,6 @@ def _galaxy(path, galaxy: int, params: Mapping, grid) -> tuple[rest_frame.RestSp
         high=high,
         norm=rest.norm,
         snr=snr,
+        radius_re=extract["radius_re"],
         split=np.full(snr.size, split),
     )

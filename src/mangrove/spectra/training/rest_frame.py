@@ -6,7 +6,7 @@ import numpy as np
 
 from mangrove.codes import TrainingCut
 from mangrove.physics.lines import fit_lines
-from mangrove.physics.wavelengths import C_KMS, log_edges, log_grid, overlap_matrix
+from mangrove.physics.wavelengths import C_KMS, log_edges, log_grid, mean_smoothing, overlap_matrix
 
 #: Largest part of a rebinned bin that may come from bad pixels.
 _BAD_FRACTION = 0.5
@@ -63,6 +63,30 @@ def rest_spectra(wave, flux, good, snr, z: float, settings: dict) -> RestSpectra
     cut[(~bad).mean(axis=1) < settings["min_good_fraction"]] = TrainingCut.TOO_FEW_GOOD_PIXELS
     out = out / np.where(norm > 0, norm, 1.0)[:, None]
     return RestSpectra(interpolate_masked(out, bad).astype(np.float32), bad, norm, cut)
+
+
+def rest_lsf(wave, sigma, z: float, grid) -> np.ndarray:
+    """Line spread of a spectrum of :func:`rest_spectra`.
+
+    Parameters
+    ----------
+    wave, sigma : ndarray, shape (n_in,)
+        Observed, vacuum, Angstrom, log-linear; line spread there, Gaussian sigma, Angstrom, 0 or NaN where unknown.
+    z : float
+    grid : ndarray, shape (n_wave,)
+        Rest wavelength, Angstrom.
+
+    Returns
+    -------
+    ndarray, shape (n_wave,)
+        Gaussian sigma, Angstrom, rest frame, the widening by the bins included; interpolated where unknown, NaN beyond
+        the wavelengths where it is known.
+    """
+    known = sigma > 0
+    if not known.any():
+        return np.full(np.shape(grid), np.nan)
+    spread = np.interp(grid, wave[known] / (1.0 + z), sigma[known] / (1.0 + z), left=np.nan, right=np.nan)
+    return np.hypot(spread, mean_smoothing(log_edges(wave) / (1.0 + z), log_edges(grid), grid))
 
 
 def band_mean(grid, flux, bad, band) -> np.ndarray:

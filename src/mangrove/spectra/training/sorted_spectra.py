@@ -12,7 +12,7 @@ _RANGES = 128
 
 
 class SortedSpectra:
-    """Spectra that come in any order, and go in the order of a key between 0 and 1; a context manager.
+    """Spectra that come in any order, and go by ranges of a key between 0 and 1; a context manager.
 
     Until it ends, they lie in files without a name, which a killed job leaves no trace of.
 
@@ -54,12 +54,12 @@ class SortedSpectra:
             self._files[i].write(records[place == i].tobytes())
 
     def blocks(self, row) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-        """Spectra in the order of their key, a block of rows at a time.
+        """Spectra by rising ranges of their key, a block of successive rows at a time.
 
         Parameters
         ----------
         row : ndarray of int, shape (n_index,)
-            Row of each index, rising with its key; -1 for what is left out.
+            Row of each index; -1 for what is left out. Where rows rise with the key, blocks are as long as can be.
 
         Yields
         ------
@@ -70,7 +70,7 @@ class SortedSpectra:
             file.seek(0)
             records = np.fromfile(file, self._record)
             rows = row[records["index"]]
-            kept = np.flatnonzero(rows >= 0)
-            if kept.size:
-                kept = kept[np.argsort(rows[kept])]
-                yield slice(rows[kept[0]], rows[kept[-1]] + 1), records["flux"][kept], records["mask"][kept]
+            placed = np.argsort(rows)[np.count_nonzero(rows < 0) :]
+            for run in np.split(placed, np.flatnonzero(np.diff(rows[placed]) != 1) + 1):
+                if run.size:
+                    yield slice(rows[run[0]], rows[run[-1]] + 1), records["flux"][run], records["mask"][run]

@@ -1,0 +1,64 @@
+"""Small pictures of galaxies, made from the images of their cubes."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from mangrove import artefacts
+from mangrove.artefacts import Artefact
+from mangrove.codes import SpaxelStatus
+from mangrove.report.drawing import BAD_COLOUR, note
+from mangrove.report.galaxy_panels import colour_image
+
+#: What a picture is made from.
+_DATASETS = ["image", "band", "signal", "spaxel_status"]
+#: Where pictures come from, for the titles of figures.
+SOURCE = "pictures: g, r, i images of the cubes"
+_PERCENTILE = 99.5
+
+
+def read_extracts(paths: Sequence, plateifu: Sequence[str]) -> dict[str, Artefact]:
+    """What :func:`galaxy_picture` needs of some galaxies, by name; those without an extract are left out.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Artefacts 'extract' of a run, named after their galaxies.
+    plateifu : sequence of str
+    """
+    by_name: Mapping[str, str] = {Path(path).stem: path for path in paths}
+    return {name: artefacts.read(by_name[name], "extract", _DATASETS) for name in plateifu if name in by_name}
+
+
+def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
+    """A galaxy in colour from its g, r and i images, in a square; the continuum, in grey, of cubes that bring none.
+
+    Parameters
+    ----------
+    extract : Artefact or None
+        With the datasets of :func:`read_extracts`; None leaves a note.
+    """
+    axes.set(xticks=[], yticks=[], facecolor=BAD_COLOUR)
+    axes.set_box_aspect(1)
+    if extract is None or not np.any(extract["signal"] > 0) or min(extract["signal"].shape) < 2:
+        note(axes, "no image")
+        return
+    colours = colour_image(extract)
+    if colours is None:
+        grey = np.sqrt(np.clip(np.nan_to_num(extract["signal"]), 0, None))
+        axes.imshow(grey, origin="lower", cmap="gray", vmin=0, vmax=np.percentile(grey, _PERCENTILE))
+    else:
+        axes.imshow(colours, origin="lower")
+    inside = extract["spaxel_status"] != SpaxelStatus.OUTSIDE_FIELD
+    (left, right), (bottom, top) = (_edges(inside.any(axis=axis)) for axis in (0, 1))
+    half = max(right - left, top - bottom) / 2
+    x, y = (left + right) / 2, (bottom + top) / 2
+    axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), facecolor="k")
+
+
+def _edges(used: np.ndarray) -> tuple[float, float]:
+    """Edges of the first and the last pixel that is used; of all if none is."""
+    index = np.flatnonzero(used)
+    return (index[0] - 0.5, index[-1] + 0.5) if index.size else (-0.5, used.size - 0.5)

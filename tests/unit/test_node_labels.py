@@ -1,0 +1,157 @@
+"""Labels on the nodes of the map of spectra."""
+
+import numpy as np
+import pytest
+from mapped_survey import (
+    COLUMNS,
+    N_NODE,
+    ROWS,
+    age_of_node,
+    mapped_survey,
+    names_of,
+    poor,
+    write_assignments,
+    write_labels,
+)
+
+from mangrove import artefacts
+from mangrove.analysis import node_distributions as nodes
+from mangrove.analysis.mapped_baxels import rows_of
+from mangrove.codes import Split, TrainingCut
+
+PARAMS = {"min_baxels": 50, "n_bootstrap": 50, "seed": 1, "code": "test"}
+PLACE = np.stack(np.divmod(np.arange(N_NODE), COLUMNS), axis=1)
+DISTANCES = np.abs(PLACE[:, None] - PLACE).sum(-1)
+NO_DRAWS = np.ones((1000, 2), np.int32)
+
+
+def run(script, Params, folder, **params):
+    paths = Params(assignments=str(folder / "assignments.h5"), labels=str(folder / "labels.h5"))
+    outputs = Params(node_labels=str(folder / "node_labels.h5"))
+    script("desom_maps").main(paths, outputs, Params(PARAMS | params))
+    return artefacts.read(outputs.node_labels, "node_labels")
+
+
+@pytest.fixture(scope="module")
+def survey():
+    return mapped_survey()
+
+
+def test_nodes_have_the_medians_of_the_training_galaxies_that_count(script, Params, tmp_path, survey):
+    rng = np.random.default_rng(2)
+    cut = np.where(rng.random(survey.node.size) < 0.1, TrainingCut.HIGHEST_MAXIMUM, TrainingCut.KEPT)
+    flags = poor(rng.random(survey.node.size) < 0.1)
+    write_assignments(tmp_path / "assignments.h5", survey, cut=cut)
+    write_labels(tmp_path / "labels.h5", survey, flags, missing=[3])
+    found = run(script, Params, tmp_path, min_baxels=5)
+    use = (cut == TrainingCut.KEPT) & (flags == 0) & (survey.galaxy != 3)
+    assert found["label"][0] == "log_age_lw" and found["label_unit"][0] == "dex(yr)"
+    for split, median, count in ((Split.TRAIN, "median", "n_own"), (Split.TEST, "test_median", "n_test")):
+        for k in range(N_NODE):
+            own = survey.age[use & (survey.split == split) & (survey.node == k)]
+            assert found[median][k, 0] == pytest.approx(np.median(own), abs=1e-5)
+            assert found[count][k, 0] == own.size
+    train = survey.age[use & (survey.split == Split.TRAIN)].astype(np.float32)
+    at = {round(float(q), 3): i for i, q in enumerate(found["quantile"])}
+    assert found["sample_value"][0, at[0.16]] == pytest.approx(np.quantile(train, 0.16), abs=1e-5)
+    # Another label has no flags: poor fits are left out label by label.
+    assert (found["n_own"][:, 1] >= found["n_own"][:, 0]).all() and found["n_own"][:, 1].sum() > found["n_own"][
+        :, 0
+    ].sum()
+    assert (found["pool_radius"] == 0).all()
+    assert np.corrcoef(found["median"][:, 0], age_of_node(np.arange(N_NODE)))[0, 1] > 0.98
+
+
+def test_histograms_hold_every_baxel(script, Params, tmp_path, survey):
+    write_assignments(tmp_path / "assignments.h5", survey)
+    write_labels(tmp_path / "labels.h5", survey)
+    found = run(script, Params, tmp_path)
+    np.testing.assert_array_equal(found["histogram"].sum(axis=2), found["n_baxel"])
+    train = survey.age[survey.split == Split.TRAIN].astype(np.float32)
+    assert found["edge"][0, [0, -1]] == pytest.approx(np.quantile(train, [0.005, 0.995]), abs=1e-6)
+    inner = np.histogram(train, found["edge"][0])[0][1:-1]
+    np.testing.assert_array_equal(found["histogram"][:, 0].sum(axis=0)[1:-1], inner)
+
+
+def test_nothing_assigned_is_an_empty_artefact_with_the_reason(script, Params, tmp_path, survey):
+    empty = survey._replace(**{name: getattr(survey, name)[:0] for name in survey._fields})
+    write_assignments(tmp_path / "assignments.h5", empty, status="empty")
+    write_labels(tmp_path / "labels.h5", survey)
+    found = run(script, Params, tmp_path)
+    assert not found.ok and found["label"].size == 0 and found["node_row"].size == N_NODE
+
+
+def test_a_node_with_few_members_pools_as_many_neighbours_as_it_needs():
+    count = np.full(N_NODE, 30)
+    count[[0, 1, COLUMNS]] = 10, 0, 15
+    radius = nodes.pool_radius(count, DISTANCES, 30)
+    # Node 0 reaches 25 at distance 1, and 115 at distance 2; node 1 has 70 at distance 1.
+    assert radius[[0, 1, COLUMNS, 2]].tolist() == [2, 1, 1, 0]
+    assert (nodes.pool_radius(count, DISTANCES, 10_000) == ROWS + COLUMNS - 2).all()
+
+
+def test_pooled_nodes_are_those_of_the_members_within_the_radius():
+    rng = np.random.default_rng(4)
+    node = rng.integers(N_NODE, size=300)
+    values = np.where(rng.random(300) < 0.1, np.nan, rng.standard_normal(300))
+    galaxy = rng.integers(30, size=300)
+    found = nodes.node_distributions(node, values, galaxy, NO_DRAWS, DISTANCES, 25)
+    assert (found.pool_radius > 0).any()
+    for k in range(N_NODE):
+        inside = (DISTANCES[k, node] <= found.pool_radius[k]) & np.isfinite(values)
+        np.testing.assert_allclose(found.value[k], np.quantile(values[inside], nodes.LEVELS))
+        assert found.median[k] == pytest.approx(np.median(values[inside]))
+        assert (found.n_baxel[k], found.n_galaxy[k]) == (inside.sum(), np.unique(galaxy[inside]).size)
+        assert found.histogram[k].sum() == inside.sum() >= 25
+        fewer = (DISTANCES[k, node] < found.pool_radius[k]) & np.isfinite(values)
+        assert fewer.sum() < 25
+
+
+def test_labels_that_nobody_has_are_missing_everywhere():
+    node, galaxy = np.arange(5), np.arange(5)
+    found = nodes.node_distributions(node, np.full(5, np.nan), galaxy, NO_DRAWS, DISTANCES, 3)
+    assert np.isnan(found.median).all() and np.isnan(found.edge).all() and not found.histogram.any()
+    one = nodes.node_distributions(node[:1], np.array([2.0]), galaxy[:1], NO_DRAWS, DISTANCES, 3)
+    assert (one.median == 2.0).all() and np.isnan(one.median_err).all() and (one.histogram.sum(axis=1) == 1).all()
+
+
+@pytest.mark.parametrize("of_galaxy", [0.0, 1.0])
+def test_errors_of_medians_are_those_of_clustered_data(of_galaxy):
+    """Median of n Gaussian members of m galaxies: the variance of the influence function, summed by galaxy."""
+    m, n, own = 300, 20, 1.0
+    galaxy, found = np.repeat(np.arange(m), n), []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        values = own * rng.standard_normal(m * n) + of_galaxy * rng.standard_normal(m)[galaxy]
+        order = np.argsort(values)
+        found.append(nodes.median_error(values[order], galaxy[order], nodes.galaxy_draws(m, 200, seed)))
+    # Two members of a galaxy correlate by r; the signs of two Gaussians by 2/pi arcsin r.
+    r = of_galaxy**2 / (of_galaxy**2 + own**2)
+    sign_correlation = 2 / np.pi * np.arcsin(r)
+    sigma = np.hypot(own, of_galaxy)
+    expected = sigma * np.sqrt(np.pi / 2 * (1 + (n - 1) * sign_correlation) / (m * n))
+    assert np.mean(found) == pytest.approx(expected, rel=0.08)
+
+
+def test_errors_depend_on_the_seed_alone():
+    values, galaxy = np.sort(np.random.default_rng(6).standard_normal(500)), np.arange(500) % 40
+    draws = nodes.galaxy_draws(40, 60, 3)
+    assert (draws.sum(axis=0) == 40).all()
+    once = nodes.median_error(values, galaxy, draws)
+    assert once == nodes.median_error(values, galaxy, nodes.galaxy_draws(40, 60, 3))
+    assert once != nodes.median_error(values, galaxy, nodes.galaxy_draws(40, 60, 4))
+    slow = [np.quantile(np.repeat(values, d[galaxy]), 0.5, method="inverted_cdf") for d in draws.T]
+    assert once == pytest.approx(np.std(slow, ddof=1))
+
+
+def test_medians_of_groups():
+    group, values = np.array([2, 0, 2, 2, 0, -1, 1]), np.array([3.0, 1.0, 5.0, 10.0, 2.0, 7.0, np.nan])
+    np.testing.assert_array_equal(nodes.group_medians(group, values, 4), [1.5, np.nan, 5.0, np.nan])
+
+
+def test_baxels_are_found_by_the_name_of_their_galaxy():
+    table = {"plateifu": names_of(3)[::-1], "galaxy": np.array([0, 0, 1, 2]), "baxel": np.array([0, 1, 7, 0])}
+    row = rows_of(names_of(4), np.array([0, 1, 1, 2, 2, 3]), np.array([0, 7, 0, 1, 2, 0]), table)
+    assert row.tolist() == [3, 2, -1, 1, -1, -1]
+    empty = {"plateifu": names_of(0), "galaxy": np.empty(0, int), "baxel": np.empty(0, int)}
+    assert rows_of(names_of(2), np.array([0]), np.array([0]), empty).tolist() == [-1]
