@@ -147,7 +147,7 @@ def baxel_names(plateifu: np.ndarray, galaxy: np.ndarray, baxel: np.ndarray) -> 
 
 
 def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
-    return dataset[: rows[-1] + 1][rows]
+    return dataset[: rows[-1] + 1 if rows.size else 0][rows]
 
 
 def _fits(n_byte: int) -> bool:
