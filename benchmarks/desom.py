@@ -36,7 +36,7 @@ DESIGN = MapDesign(SpectrumArchitecture(), SomGrid())
 SCALE = InputScale.none(DESIGN.architecture.shape)
 N_WAVE = DESIGN.architecture.n_wave
 #: On a CPU: cores; turns of both programs, and in each the spectra to encode and to train on in a host call, and calls.
-CORES, BATCHES, TURNS, N_ENCODE, N_TRAIN, N_CALL = 2, (32, 128), 3, 1024, 256, 4
+CORES, BATCHES, TURNS, N_ENCODE, N_TRAIN, N_CALL = 2, (32, 128), 3, 1024, 256, 6
 N_TRAIN_CPU, N_STREAM_CPU = 512, (8192, 20_480)
 #: On a GPU: spectra to train on, whole host calls an epoch; to encode at a time, and times; to stream; steps of the bare scan.
 N_TRAIN_GPU, N_ENCODE_GPU, N_REPEAT, N_STREAM_GPU, BARE_STEPS = 19_200, 2048, 20, (32_768, 131_072), 50
