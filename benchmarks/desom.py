@@ -36,8 +36,8 @@ DESIGN = MapDesign(SpectrumArchitecture(), SomGrid())
 SCALE = InputScale.none(DESIGN.architecture.shape)
 N_WAVE = DESIGN.architecture.n_wave
 #: On a CPU: cores; turns of both programs, and in each the spectra to encode and to train on in a host call, and calls.
-CORES, BATCHES, TURNS, N_ENCODE, N_TRAIN, N_CALL = 2, (32, 128), 3, 1024, 256, 4
-N_TRAIN_CPU, N_STREAM_CPU = 512, (2048, 8192)
+CORES, BATCHES, TURNS, N_ENCODE, N_TRAIN, N_CALL = 2, (32, 128), 3, 1024, 256, 6
+N_TRAIN_CPU, N_STREAM_CPU = 512, (8192, 20_480)
 #: On a GPU: spectra to train on, whole host calls an epoch; to encode at a time, and times; to stream; steps of the bare scan.
 N_TRAIN_GPU, N_ENCODE_GPU, N_REPEAT, N_STREAM_GPU, BARE_STEPS = 19_200, 2048, 20, (32_768, 131_072), 50
 #: Limits: time over that of Keras; minutes of the whole training; host overhead; time to encode; loss over float32's.
@@ -132,9 +132,9 @@ def report_stream(sizes: tuple[int, int]) -> None:
     for n, streamed in zip(sizes, found, strict=True):
         report(f"peak of memory, stream of {n} spectra", streamed.memory, "GB")
     few, many = found
-    seconds, reading = many.seconds - few.seconds, many.reading - few.reading
-    report("stream of spectra assigned", (sizes[1] - sizes[0]) / seconds, "spectra per second")
-    report("share of reading in the stream", reading / seconds, "ratio")
+    per_second = (sizes[1] - sizes[0]) / (many.seconds - few.seconds)
+    report("stream of spectra assigned", per_second, "spectra per second")
+    report("share of reading in the stream", many.reading * per_second / sizes[1], "ratio")
 
 
 def training_set(n: int) -> TrainingSet:
