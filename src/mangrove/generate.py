@@ -192,7 +192,7 @@ _TYPES = {bool: "true, false", int: "whole number", float: "number", str: "text"
 #: A table of codes in a page: class, and how names are written.
 _MARKED = re.compile(r"(<!-- (codes|cards): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
 #: Pages that people write, with tables of codes in them.
-WITH_CODE_TABLES = ("docs/labels.md", "docs/products.md", "docs/emulator.md")
+WITH_CODE_TABLES = ("docs/labels.md", "docs/products.md", "docs/emulator.md", "docs/desom.md")
 
 GENERATED: dict[str, Callable[[], str]] = {
     "config.yaml": default_config,
