@@ -8,7 +8,7 @@ from typing import Any
 from mangrove import artefacts
 from mangrove.models.desom.model import DESOM, GALAXY_MAP
 from mangrove.models.desom.settings import MapTraining, fingerprint_design, spectrum_design
-from mangrove.models.desom.training import train_map
+from mangrove.models.desom.training import scarcity, train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training import model_folder
 from mangrove.models.training.resumable import publish, work_folder
@@ -26,7 +26,7 @@ def train_spectra(path, params: Mapping[str, Any], folder: Path, metrics: Path) 
     params : mapping
         Those of the rule, plain values; see :meth:`mangrove.models.desom.settings.MapTraining.from_params`.
     folder : Path
-        Model folder to write; without a model, and with the reason, where there is nothing to train on.
+        Model folder to write; without a model, and with the reason, where there is too little to train on.
     metrics : Path
         File of the losses by epoch (JSON lines) to write.
 
@@ -35,7 +35,7 @@ def train_spectra(path, params: Mapping[str, Any], folder: Path, metrics: Path) 
     ArtefactError
         If the artefact is missing, damaged or of another kind.
     TrainingError
-        If spectra are not finite, there are too few, or the training fails.
+        If spectra are not finite, or the training fails.
     """
     data = TrainingSet.of_spectra(path)
     design = spectrum_design(params, data.flux.shape[-1])
@@ -50,11 +50,11 @@ def train_galaxies(path, params: Mapping[str, Any], folder: Path, metrics: Path)
 
 
 def _train(kind, design, data: TrainingSet, without: str, path, params, folder: Path, metrics: Path) -> None:
-    """Train and publish; where there is no row to train on, a folder that gives the reason ``without``."""
+    """Train and publish; where there is too little to train on, a folder that gives the reason (``without``: no row)."""
     made_from = {"data": artefacts.input_hash(path), "params": dict(params)}
-    if not data.rows.n_row:
-        log.warning("nothing trained: %s", without)
-        model_folder.save_empty(folder, without, {"made_from": made_from})
+    if reason := scarcity(kind, design, data) if data.rows.n_row else without:
+        log.warning("nothing trained: %s", reason)
+        model_folder.save_empty(folder, reason, {"made_from": made_from})
         metrics.write_text("", encoding="utf-8")
         return
     work = work_folder(folder.parent / "checkpoints", made_from)

@@ -50,7 +50,8 @@ def train_map(
     TrainingError
         If there are fewer rows than nodes or none for validation, or the training fails.
     """
-    _demand_rows(kind, design, data)
+    if reason := scarcity(kind, design, data):
+        raise TrainingError(f"{reason}.")
     scale = InputScale.of(settings.input_scale, data.flux, data.masked)
     network = MapNetwork(design, scale, settings.precision)
     trained = train(
@@ -113,12 +114,14 @@ def _groups(params: nnx.State):
     return jax.tree_util.tree_map_with_path(lambda path, _: str(path[0].key).split("_")[0], params)
 
 
-def _demand_rows(kind: str, design: MapDesign, data: TrainingSet) -> None:
+def scarcity(kind: str, design: MapDesign, data: TrainingSet) -> str:
+    """Why there is too little to train a map on, and what to do about it; empty where there is enough."""
     what, n_node = "spectra" if kind == DESOM else "galaxies", design.grid.n_node
     if data.rows.n_row < n_node:
-        raise TrainingError(
+        return (
             f"{data.rows.n_row} {what} to train a map of {n_node} nodes: take at least as many, or set {kind}.rows and "
-            f"{kind}.columns to smaller numbers."
+            f"{kind}.columns to smaller numbers"
         )
     if not data.validation.n_row:
-        raise TrainingError(f"no {what} for validation: take more galaxies, or raise split.validation_fraction.")
+        return f"no {what} for validation: take more galaxies, or raise split.validation_fraction"
+    return ""
