@@ -75,14 +75,14 @@ class DesomSection(_MapSection):
         description="training steps of the autoencoder alone, before the map's, which is none of the published steps",
     )
     input_scale: Literal["flux", "asinh", "standard", "balanced"] = Field(
-        "balanced",
+        "asinh",
         description="what the network sees: the normalised flux as published, its asinh, its deviation from the mean spectrum in standard deviations per wavelength (standard) or over the square roots of these (balanced)",
     )
     loss_weights: Literal["none", "ivar"] = Field(
         "ivar", description="weights of the spectra in the loss: none as published, or by their S/N, capped"
     )
     input_noise: float = Field(
-        0.0,
+        0.5,
         ge=0,
         description="noise added to what the network sees in training, in units of the spectrum's own (flux over S/N), so that it learns to ignore it; 0 as published",
     )
