@@ -13,6 +13,8 @@ import numpy as np
 import optax
 import pytest
 
+from attributes import attributes_of
+
 from mangrove import artefacts
 from mangrove.errors import ModelError, TrainingError
 from mangrove.models.desom import run, training_set
@@ -296,6 +298,7 @@ PARAMS = SOM | {
     "seed": 1,
     "code": "0",
 }
+
 
 def write_spectra(path, flux, split):
     """The artefact 'training_spectra'; the last two rows did not pass the cuts."""
