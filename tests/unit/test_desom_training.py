@@ -12,7 +12,6 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-
 from attributes import attributes_of
 
 from mangrove import artefacts
@@ -298,6 +297,7 @@ PARAMS = SOM | {
     "seed": 1,
     "code": "0",
 }
+OK = {"status": "ok", "reason": ""}
 
 
 def write_spectra(path, flux, split):
@@ -385,6 +385,45 @@ def test_with_too_few_spectra_the_folder_says_why_it_has_no_model(tmp_path, spli
     path = write_spectra(tmp_path / "training_spectra.h5", spectra(sum(split)), np.repeat([0, 1, 2], split))
     (tmp_path / "desom").mkdir()
     run.train_spectra(path, PARAMS, tmp_path / "desom/model", tmp_path / "desom/metrics.jsonl")
-    assert (tmp_path / "desom/metrics.jsonl").read_text() == ""
     with pytest.raises(ModelError, match=reason):
         MapModel.load(tmp_path / "desom/model", DESOM)
+    assert (tmp_path / "desom/metrics.jsonl").read_text() == ""
+
+
+def test_the_rule_of_the_galaxy_map_trains_on_fingerprints(tmp_path, script, Params):
+    n, rng = 30, np.random.default_rng(0)
+    normalised = rng.uniform(size=(n, 20)).astype(np.float32)
+    whole = {
+        "plateifu": np.array([f"8485-{i}" for i in range(n)]),
+        "mangaid": np.array([f"1-{i}" for i in range(n)]),
+        "node_row": np.arange(20, dtype=np.int32) // 5,
+        "node_column": np.arange(20, dtype=np.int32) % 5,
+        "split": np.repeat([0, 1, 2], [20, 5, 5]).astype(np.int8),
+        "counts": np.ones((n, 20), np.int32),
+        "weight": np.ones((n, 20), np.float32),
+        "normalised": normalised,
+        "mean_radius": np.ones((n, 20), np.float32),
+        "n_baxel": np.where(np.arange(n) == 3, 0, 20).astype(np.int32),
+        "n_patch": np.ones(n, np.int32),
+        "patch_spread": np.ones(n, np.float32),
+        "node_limit": np.arange(20, dtype=np.float32),
+    }
+    attrs = OK | {"rows": 4, "columns": 5, "weighting": "count", "clip_percentile": 99.9}
+    path = tmp_path / "fingerprints.h5"
+    artefacts.write(path, "fingerprints", whole, artefacts.Provenance(), attrs)
+    outputs = Params(
+        description=str(tmp_path / "galaxy_map/model/model.json"),
+        arrays=str(tmp_path / "galaxy_map/model/arrays.npz"),
+        metrics=str(tmp_path / "galaxy_map/metrics.jsonl"),
+    )
+    own = ("kernel", "schedule", "pretraining", "input_scale", "loss_weights", "input_noise")
+    own += ("latent_scale", "precision")
+    params = {name: value for name, value in PARAMS.items() if name not in own} | {
+        "rows": 2,
+        "columns": 3,
+        "filters": 2,
+    }
+    script("galaxy_map_train").main(Params(fingerprints=str(path)), outputs, Params(params))
+    model = MapModel.load(tmp_path / "galaxy_map/model", GALAXY_MAP)
+    assert model.grid == SomGrid(2, 3) and model.decode(model.prototypes).shape == (6, 4, 5)
+    np.testing.assert_array_equal(model.node_limit, whole["node_limit"])
