@@ -95,6 +95,7 @@ def write_node_labels(path, rows=ROWS, columns=COLUMNS):
         "histogram": np.full((node.size, 2, 5), 9),
         "n_baxel": np.full((node.size, 2), 45),
         "pool_radius": np.full((node.size, 2), 2),
+        "ring_weight": np.full((node.size, 2), 0.25),
     }
     sizes = {"node": node.size, "label": 2, "quantile": level.size, "bin_edge": 6, "bin": 5}
     data = random_data("node_labels", sizes, **given)

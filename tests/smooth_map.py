@@ -215,7 +215,8 @@ def of_nodes(label, node, train, test, place):
     out = {"label": np.array(list(FIELDS)), "label_unit": np.array([LABEL[name][0] for name in FIELDS])}
     out |= {"quantile": LEVELS, "edge": edge, "sample_value": quantiles(label[train]).T}
     shape = (n_node, n_label)
-    out |= {"value": np.full((*shape, len(LEVELS)), np.nan), "histogram": np.zeros((*shape, N_BIN), int)}
+    out |= {"value": np.full((*shape, len(LEVELS)), np.nan), "histogram": np.zeros((*shape, N_BIN))}
+    out["ring_weight"] = np.ones(shape)
     out |= {name: np.zeros(shape, int) for name in ("n_baxel", "n_own", "n_galaxy", "pool_radius", "n_test")}
     out |= {name: np.full(shape, np.nan) for name in ("median", "median_err", "test_median")}
     for k in range(n_node):

@@ -85,16 +85,21 @@ NODE_LABELS = Kind(
         **_PLACES,
         "label": Field(_LABEL, "str", "1", "names of the labels"),
         "label_unit": Field(_LABEL, "str", "1", "their units"),
-        "median": Field(_NODE_LABEL, "f4", _OF_LABEL, "median over the baxels; NaN without any"),
+        "median": Field(_NODE_LABEL, "f4", _OF_LABEL, "weighted median over the baxels; NaN without any"),
         "median_err": Field(_NODE_LABEL, "f4", _OF_LABEL, "its error, from resampling the galaxies"),
         "quantile": Field(("quantile",), "f8", "1", "levels of value"),
-        "value": Field(("node", "label", "quantile"), "f4", _OF_LABEL, "quantiles over the baxels"),
+        "value": Field(("node", "label", "quantile"), "f4", _OF_LABEL, "weighted quantiles over the baxels"),
         "edge": Field(("label", "bin_edge"), "f8", _OF_LABEL, "edges of the bins of the histogram"),
-        "histogram": Field(("node", "label", "bin"), "i4", "1", "baxels by bin; the outer bins take what lies beyond"),
+        "histogram": Field(
+            ("node", "label", "bin"), "f4", "1", "weight of the baxels by bin; the outer bins take what lies beyond"
+        ),
         "n_baxel": Field(_NODE_LABEL, "i4", "1", "baxels with the label, those of pooled nodes included"),
         "n_own": Field(_NODE_LABEL, "i4", "1", "baxels with the label on the node itself"),
         "n_galaxy": Field(_NODE_LABEL, "i4", "1", "galaxies among n_baxel"),
         "pool_radius": Field(_NODE_LABEL, "i4", "1", "grid distance up to which neighbours were pooled; 0: none were"),
+        "ring_weight": Field(
+            _NODE_LABEL, "f4", "1", "weight of the baxels at pool_radius; the others in the pool weigh 1"
+        ),
         "test_median": Field(_NODE_LABEL, "f4", _OF_LABEL, "median over the test galaxies' baxels on the node itself"),
         "n_test": Field(_NODE_LABEL, "i4", "1", "baxels of test galaxies with the label on the node itself"),
         "sample_value": Field(("label", "quantile"), "f4", _OF_LABEL, "quantiles over the whole training set"),

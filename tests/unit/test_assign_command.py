@@ -143,7 +143,7 @@ def test_labels_are_those_of_the_node(spectrum_map, baxel):
     age, dust, k = found.labels["log_age_lw"], found.labels["ebv_star"], int(stored["node"])
     assert [age.low.value, age.median.value, age.high.value] == pytest.approx([k + 0.16, k + 0.5, k + 0.84])
     assert dust.median.value == pytest.approx(10 * k + 0.5) and dust.median.unit == u.mag
-    assert (age.n_baxel, age.pool_radius, age.median.unit) == (45, 2, u.Unit("dex(yr)"))
+    assert (age.n_baxel, age.pool_radius, age.ring_weight, age.median.unit) == (45, 2, 0.25, u.Unit("dex(yr)"))
 
 
 def test_what_was_not_removed_is_flagged(spectrum_map, baxel):

@@ -66,6 +66,7 @@ def test_histograms_hold_every_baxel(script, Params, tmp_path, survey):
     write_assignments(tmp_path / "assignments.h5", survey)
     write_labels(tmp_path / "labels.h5", survey)
     found = run(script, Params, tmp_path)
+    assert (found["pool_radius"] == 0).all() and (found["ring_weight"] == 1).all()
     np.testing.assert_array_equal(found["histogram"].sum(axis=2), found["n_baxel"])
     train = survey.age[survey.split == Split.TRAIN].astype(np.float32)
     assert found["edge"][0, [0, -1]] == pytest.approx(np.quantile(train, [0.005, 0.995]), abs=1e-6)
@@ -90,19 +91,95 @@ def test_a_node_with_few_members_pools_as_many_neighbours_as_it_needs():
     assert (nodes.pool_radius(count, DISTANCES, 10_000) == ROWS + COLUMNS - 2).all()
 
 
+def test_the_outermost_ring_weighs_as_much_as_is_missing():
+    count = np.full(N_NODE, 30)
+    count[[0, 1, COLUMNS]] = 10, 0, 15
+    radius = nodes.pool_radius(count, DISTANCES, 40)
+    found = nodes.ring_weight(count, DISTANCES, radius, 40)
+    # Node 0 has 25 within distance 1, and 3 nodes of 30 at distance 2; node 1 has 70 at distance 1.
+    assert found[[0, 1]] == pytest.approx([15 / 90, 40 / 70])
+    fewest = nodes.pool_radius(count, DISTANCES, 30)
+    assert nodes.ring_weight(count, DISTANCES, fewest, 30)[2] == 1.0
+    for least in (10, 30, 40, 200, int(count.sum())):
+        radius = nodes.pool_radius(count, DISTANCES, least)
+        found = nodes.ring_weight(count, DISTANCES, radius, least)
+        edge = radius[:, None]
+        weighed = (edge > DISTANCES) @ count + found * ((edge == DISTANCES) @ count)
+        assert ((found > 0) & (found <= 1)).all()
+        np.testing.assert_allclose(weighed, np.where(count >= least, count, least))
+    far = nodes.pool_radius(count, DISTANCES, 10_000)
+    assert (nodes.ring_weight(count, DISTANCES, far, 10_000) == 1.0).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 50])
+def test_quantiles_of_equal_weights_are_those_of_numpy(n):
+    values = np.sort(np.random.default_rng(n).standard_normal(n).round(1))
+    for weight in (1.0, 0.3):
+        found = nodes.weighted_quantiles(values, np.full(n, weight), nodes.LEVELS)
+        np.testing.assert_allclose(found, np.quantile(values, nodes.LEVELS), atol=1e-12)
+
+
+def test_quantiles_of_whole_weights_are_those_of_repeated_values():
+    rng = np.random.default_rng(8)
+    values, weight = np.sort(rng.standard_normal(4000)), rng.integers(1, 5, 4000)
+    found = nodes.weighted_quantiles(values, weight, nodes.LEVELS)
+    np.testing.assert_allclose(found, np.quantile(np.repeat(values, weight), nodes.LEVELS), atol=0.02)
+    assert found[[0, -1]].tolist() == [values[0], values[-1]]
+    mirrored = nodes.weighted_quantiles(-values[::-1], weight[::-1], 1.0 - nodes.LEVELS)
+    np.testing.assert_allclose(-mirrored, found, atol=1e-9)
+    # A value that many share is met exactly.
+    tied = nodes.weighted_quantiles(np.array([0.0, 0.0, 0.0, 1.0]), np.array([1.0, 0.4, 0.7, 0.1]), nodes.LEVELS)
+    assert (tied[nodes.LEVELS < 0.8] == 0.0).all()
+
+
+def part_inside(weighted):
+    """Of held-out labels in the 16-84 % interval of their node, with its error; each node has 43 of the 50 members that it needs.
+
+    Labels rise by their scatter from row to row.
+    """
+    side, own, rng = 16, 43, np.random.default_rng(9)
+    place = np.stack(np.divmod(np.arange(side**2), side), axis=1)
+    distances = np.abs(place[:, None] - place).sum(-1)
+    node = np.repeat(np.arange(side**2), own)
+    values = place[node, 0] + rng.standard_normal(node.size)
+    held_out = place[:, 0] + rng.standard_normal((200, side**2))
+    if weighted:
+        found = nodes.node_distributions(node, values, node, np.ones((side**2, 2), np.int32), distances, 50).value
+    else:
+        found = np.array([np.quantile(values[distances[k, node] <= 1], nodes.LEVELS) for k in range(side**2)])
+    low, high = found[:, np.searchsorted(nodes.LEVELS, (0.16, 0.84))].T
+    by_node = np.mean((held_out >= low) & (held_out <= high), axis=0)
+    return by_node.mean(), by_node.std() / side
+
+
+def test_intervals_of_pools_hold_as_many_labels_as_they_should():
+    whole, error = part_inside(weighted=False)
+    assert whole - 3 * error > 0.74
+    partial, error = part_inside(weighted=True)
+    assert error < 0.005 and abs(partial - 0.68) < 3 * error
+
+
 def test_pooled_nodes_are_those_of_the_members_within_the_radius():
     rng = np.random.default_rng(4)
     node = rng.integers(N_NODE, size=300)
     values = np.where(rng.random(300) < 0.1, np.nan, rng.standard_normal(300))
     galaxy = rng.integers(30, size=300)
     found = nodes.node_distributions(node, values, galaxy, NO_DRAWS, DISTANCES, 25)
-    assert (found.pool_radius > 0).any()
+    assert (found.pool_radius > 0).any() and (found.ring_weight < 1).any()
     for k in range(N_NODE):
         inside = (DISTANCES[k, node] <= found.pool_radius[k]) & np.isfinite(values)
-        np.testing.assert_allclose(found.value[k], np.quantile(values[inside], nodes.LEVELS))
-        assert found.median[k] == pytest.approx(np.median(values[inside]))
+        order = np.flatnonzero(inside)[np.argsort(values[inside])]
+        weight = np.where(DISTANCES[k, node] == found.pool_radius[k], found.ring_weight[k], 1.0)
+        expected = nodes.weighted_quantiles(values[order], weight[order], nodes.LEVELS)
+        np.testing.assert_allclose(found.value[k], expected)
+        # Half of the weight lies on each side of the median.
+        near = np.abs(np.sum(weight[order] * np.sign(values[order] - found.median[k])))
+        assert near <= 1.5 and found.median[k] == found.value[k, np.searchsorted(nodes.LEVELS, 0.5)]
         assert (found.n_baxel[k], found.n_galaxy[k]) == (inside.sum(), np.unique(galaxy[inside]).size)
-        assert found.histogram[k].sum() == inside.sum() >= 25
+        assert inside.sum() >= 25
+        by_bin = np.histogram(np.clip(values[inside], *found.edge[[0, -1]]), found.edge, weights=weight[inside])[0]
+        np.testing.assert_allclose(found.histogram[k], by_bin, atol=1e-9)
+        assert found.histogram[k].sum() == pytest.approx(max(25, np.sum(inside & (node == k))))
         fewer = (DISTANCES[k, node] < found.pool_radius[k]) & np.isfinite(values)
         assert fewer.sum() < 25
 
@@ -124,7 +201,8 @@ def test_errors_of_medians_are_those_of_clustered_data(of_galaxy):
         rng = np.random.default_rng(seed)
         values = own * rng.standard_normal(m * n) + of_galaxy * rng.standard_normal(m)[galaxy]
         order = np.argsort(values)
-        found.append(nodes.median_error(values[order], galaxy[order], nodes.galaxy_draws(m, 200, seed)))
+        draws = nodes.galaxy_draws(m, 200, seed)
+        found.append(nodes.median_error(values[order], np.ones(m * n), galaxy[order], draws))
     # Two members of a galaxy correlate by r; the signs of two Gaussians by 2/pi arcsin r.
     r = of_galaxy**2 / (of_galaxy**2 + own**2)
     sign_correlation = 2 / np.pi * np.arcsin(r)
@@ -137,11 +215,13 @@ def test_errors_depend_on_the_seed_alone():
     values, galaxy = np.sort(np.random.default_rng(6).standard_normal(500)), np.arange(500) % 40
     draws = nodes.galaxy_draws(40, 60, 3)
     assert (draws.sum(axis=0) == 40).all()
-    once = nodes.median_error(values, galaxy, draws)
-    assert once == nodes.median_error(values, galaxy, nodes.galaxy_draws(40, 60, 3))
-    assert once != nodes.median_error(values, galaxy, nodes.galaxy_draws(40, 60, 4))
-    slow = [np.quantile(np.repeat(values, d[galaxy]), 0.5, method="inverted_cdf") for d in draws.T]
-    assert once == pytest.approx(np.std(slow, ddof=1))
+    for weight in (np.ones(500), np.where(np.arange(500) % 7 < 3, 1.0, 0.25)):
+        once = nodes.median_error(values, weight, galaxy, draws)
+        assert once == nodes.median_error(values, weight, galaxy, nodes.galaxy_draws(40, 60, 3))
+        assert once != nodes.median_error(values, weight, galaxy, nodes.galaxy_draws(40, 60, 4))
+        whole = (4 * weight).astype(int)
+        slow = [np.quantile(np.repeat(values, whole * d[galaxy]), 0.5, method="inverted_cdf") for d in draws.T]
+        assert once == pytest.approx(np.std(slow, ddof=1))
 
 
 def test_medians_of_groups():

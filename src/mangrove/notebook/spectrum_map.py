@@ -208,6 +208,7 @@ class SpectrumMap:
             stored["histogram"][node, i],
             int(stored["n_baxel"][node, i]),
             int(stored["pool_radius"][node, i]),
+            float(stored["ring_weight"][node, i]),
         )
 
 

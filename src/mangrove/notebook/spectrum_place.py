@@ -16,20 +16,22 @@ class NodePlace(NamedTuple):
 
 
 class NodeLabel(NamedTuple):
-    """The distribution of a label over the training galaxies' baxels on a node.
+    """The distribution of a label over the training galaxies' baxels on a node, and on neighbours where it has few.
 
     Attributes
     ----------
     median, low, high : Quantity
-        50, 16 and 84 % of the baxels lie below; NaN without any.
+        50, 16 and 84 % of the baxels' weight lie below; NaN without any.
     quantiles : Quantity, shape (n_level,)
         At the levels of :attr:`mangrove.notebook.spectrum_map.SpectrumMap.levels`.
-    edges, histogram : Quantity, shape (n_bin + 1,), and ndarray of int, shape (n_bin,)
-        Baxels by bin; the outer bins take what lies beyond.
+    edges, histogram : Quantity, shape (n_bin + 1,), and ndarray, shape (n_bin,)
+        Weight of the baxels by bin; the outer bins take what lies beyond.
     n_baxel : int
         Baxels with the label.
     pool_radius : int
         Steps up to which those of neighbours were taken with them; 0: none.
+    ring_weight : float
+        Weight of those as many steps away; the others weigh 1.
     """
 
     median: u.Quantity
@@ -40,6 +42,7 @@ class NodeLabel(NamedTuple):
     histogram: np.ndarray
     n_baxel: int
     pool_radius: int
+    ring_weight: float
 
 
 @dataclass(frozen=True, repr=False)
