@@ -79,7 +79,7 @@ def report_page(run: Path, figure: Path) -> Path:
         print(f"no Chromium here (looked for {', '.join(BROWSERS)}): report.png is {picture}", file=sys.stderr)
         return picture
     quiet = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--hide-scrollbars"]
-    view = [f"--window-size={WINDOW[0]},{WINDOW[1]}", "--virtual-time-budget=10000", f"--screenshot={figure}"]
+    view = [f"--window-size={WINDOW[0]},{WINDOW[1]}", "--virtual-time-budget=60000", f"--screenshot={figure}"]
     page = (run / "report.html").absolute().as_uri()
     subprocess.run([browser, *quiet, *view, page], check=True, timeout=120, capture_output=True)
     with Image.open(figure) as image:
