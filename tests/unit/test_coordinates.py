@@ -19,6 +19,10 @@ SIZES = {
     "band": 4,
     "component": 3,
     "fraction": 3,
+    "label": 3,
+    "quantile": 3,
+    "pca_component": 3,
+    "morphology": 3,
     "baxel": 5,
     "row": 7,
     "spaxel_y": 6,
@@ -31,6 +35,10 @@ COORDINATES = {
     "band": np.array(["g", "r", "i", "z"]),
     "component": np.array(["one", "two", "broad"]),
     "fraction": np.array([0.1, 0.5, 1.0]),
+    "label": np.array(["log_age_lw", "ebv_star", "log_ssfr"]),
+    "quantile": np.array([0.16, 0.5, 0.84]),
+    "pca_component": np.array([1, 16, 256]),
+    "morphology": np.array(["E", "S0", "Sa"]),
 }
 
 

@@ -212,7 +212,7 @@ def test_one_seed_gives_one_map_and_a_killed_training_goes_on_to_it(tmp_path, tr
 
 DEVICES = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 import jax, test_desom_training as t
 print(t.losses_on(jax.devices()[:1], sys.argv[1] + "/1"), t.losses_on(jax.devices()[:2], sys.argv[1] + "/2"), sep="|")
 """
@@ -234,7 +234,7 @@ def losses_on(devices, folder):
 
 
 def test_two_devices_give_the_loss_curve_of_one(tmp_path):
-    code = DEVICES.format(tests=str(Path(__file__).parent))
+    code = DEVICES.format(tests=[str(Path(__file__).parent), str(Path(__file__).parents[1])])
     env = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], env=env, capture_output=True, text=True, timeout=240, check=False
