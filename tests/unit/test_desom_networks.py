@@ -22,9 +22,9 @@ from mangrove.models.desom.convolution import (
     pool,
     upsample_convolve,
 )
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.network import MapDesign, MapNetwork
-from mangrove.models.desom.som import SomGrid
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
 RNG = np.random.default_rng(2)

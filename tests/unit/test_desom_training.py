@@ -19,12 +19,13 @@ from mangrove.errors import ModelError, TrainingError
 from mangrove.models.desom import run, training_set
 from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.loss import map_training_loss, snr_weights
 from mangrove.models.desom.model import DESOM, GALAXY_MAP, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
 from mangrove.models.desom.settings import MapTraining, spectrum_design
-from mangrove.models.desom.som import SomGrid, neighbourhood, squared_distances
+from mangrove.models.desom.som import neighbourhood, squared_distances
 from mangrove.models.desom.training import optimiser, train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import train

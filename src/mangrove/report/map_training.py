@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.models.desom.som import temperature
+from mangrove.models.desom.cooling import temperature
 from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note, plain_log_ticks
 
 

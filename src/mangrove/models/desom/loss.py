@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mangrove.models.desom.cooling import temperature
 from mangrove.models.desom.network import MapNetwork, compared_latents
 from mangrove.models.desom.settings import BATCH, GRADIENT, IVAR, MapTraining
 from mangrove.models.desom.som import (
@@ -15,7 +16,6 @@ from mangrove.models.desom.som import (
     map_loss,
     neighbourhood,
     squared_distances,
-    temperature,
 )
 
 #: S/N from which on a spectrum's weight grows no more.

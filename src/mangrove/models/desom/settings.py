@@ -6,9 +6,9 @@ from typing import Any
 
 from mangrove.errors import TrainingError
 from mangrove.models.desom.autoencoders import FLOAT32, FingerprintArchitecture, SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import FLUX
 from mangrove.models.desom.network import NONE, MapDesign
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.training.loop import TrainSettings
 
 #: How the prototypes move: by Kohonen's batch rule, or by Adam on the loss, as published.
