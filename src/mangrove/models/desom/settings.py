@@ -122,7 +122,7 @@ def spectrum_design(params: Mapping[str, Any], n_wave: int) -> MapDesign:
 
 def fingerprint_design(params: Mapping[str, Any], shape: tuple[int, int]) -> MapDesign:
     """The map of galaxies of a rule's params, for fingerprints of a shape (rows, columns)."""
-    architecture = FingerprintArchitecture(*shape, filters=params["filters"], latent=params["latent"])
+    architecture = FingerprintArchitecture(*shape, params["filters"], params["kernel"], params["latent"])
     return MapDesign(architecture, _grid(params))
 
 
