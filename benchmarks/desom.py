@@ -26,10 +26,10 @@ from support.stream import assigned, write_spectra
 
 from mangrove.codes import Split
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.network import MapDesign, MapNetwork
 from mangrove.models.desom.settings import MapTraining
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.desom.training_set import TrainingSet
 
 DESIGN = MapDesign(SpectrumArchitecture(), SomGrid())

@@ -27,10 +27,10 @@ from mangrove.codes import Split, TrainingCut
 from mangrove.data_model import LABEL
 from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.model import DESOM
 from mangrove.models.desom.network import MapDesign
 from mangrove.models.desom.settings import MapTraining
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.desom.training import train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.spectra.labels.shown import shown_values

@@ -242,11 +242,12 @@ def figure(path, caption, category, **labels):
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost = planning.plan(GALAXIES, CONFIG.survey)
+    cost, map_hours = planning.plan(GALAXIES, CONFIG.survey), planning.map_hours(CONFIG.desom)
+    of_map = f" Without a GPU, training the map of spectra takes {map_hours:.0f} core hours more."
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
         f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "
-        f"{cost.disk_gb:.0f} GB on disk."
+        f"{cost.disk_gb:.0f} GB on disk.{of_map if map_hours else ''}"
     )
 
 

@@ -249,6 +249,7 @@ rule galaxy_map_train:
         columns=CONFIG.galaxy_map.columns,
         latent=CONFIG.galaxy_map.latent,
         filters=CONFIG.galaxy_map.filters,
+        kernel=CONFIG.galaxy_map.kernel,
         batch_size=CONFIG.galaxy_map.batch_size,
         iterations=CONFIG.galaxy_map.iterations,
         cooling_iterations=CONFIG.galaxy_map.cooling_iterations,

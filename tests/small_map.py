@@ -7,10 +7,10 @@ from small_extract import params_of_training, write_extract
 
 from mangrove import artefacts
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.model import DESOM, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.desom.training import first_state
 
 WAVE = 10 ** (np.log10(3621.6) + 1e-4 * np.arange(4563))

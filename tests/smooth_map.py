@@ -276,7 +276,7 @@ def history(n_epoch=40, steps=10):
     """Epochs of a training."""
     step = steps * np.arange(1, n_epoch + 1)
     falling = np.exp(-step / 80.0)
-    parts = {"loss": 4e-3 + 0.1 * falling, "mse": 3.8e-3 + 0.09 * falling, "som": 0.4 + 20.0 * falling}
+    parts = {"loss": 4e-3 + 0.1 * falling, "reconstruction": 3.8e-3 + 0.09 * falling, "som": 0.4 + 20.0 * falling}
     parts |= {"validation_loss": 4.5e-3 + 0.1 * falling, "temperature": 6.0 * (0.7 / 6.0) ** np.clip(step / 300, 0, 1)}
     return [
         {"epoch": k, "step": int(step[k])} | {name: float(values[k]) for name, values in parts.items()}

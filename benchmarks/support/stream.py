@@ -45,10 +45,10 @@ def assigned(path: Path) -> Streamed:
 def _assign(path: Path) -> Streamed:
     from mangrove.analysis.desom_run import BLOCK, stream
     from mangrove.models.desom.autoencoders import SpectrumArchitecture
+    from mangrove.models.desom.grid import SomGrid
     from mangrove.models.desom.input_scale import InputScale
     from mangrove.models.desom.model import DESOM, MapModel
     from mangrove.models.desom.network import MapDesign, MapNetwork
-    from mangrove.models.desom.som import SomGrid
     from mangrove.models.desom.training import first_state
     from mangrove.models.training.rows import StreamedRows
 

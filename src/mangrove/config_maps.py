@@ -79,7 +79,8 @@ class DesomSection(_MapSection):
         description="what the network sees: the normalised flux as published, its asinh, its deviation from the mean spectrum in standard deviations per wavelength (standard) or over the square roots of these (balanced)",
     )
     loss_weights: Literal["none", "ivar"] = Field(
-        "ivar", description="weights of the spectra in the loss: none as published, or by their S/N, capped"
+        "ivar",
+        description="weights of the spectra in the loss: none as published, or by the square of their S/N, up to 50",
     )
     input_noise: float = Field(
         0.5,
@@ -110,6 +111,7 @@ class GalaxyMapSection(_MapSection):
     columns: int = Field(10, ge=2, le=100, description="columns of the map")
     latent: int = Field(128, ge=2, description="number of latents")
     filters: int = Field(16, ge=1, description="filters of the convolutions")
+    kernel: int = Field(3, ge=2, le=15, description="width of the convolutions, nodes of the map of spectra")
     batch_size: int = Field(1024, ge=1, description="galaxies per training step; all of them if there are fewer")
     iterations: int = Field(40_000, ge=2, description="training steps")
     cooling_iterations: int = Field(35_000, ge=2, description="steps over which the temperature falls")

@@ -260,7 +260,8 @@ def test_fingerprint_of_the_richest_galaxy(read):
 
 def test_training_shows_the_parts_and_the_temperature():
     history = [
-        {"step": step, "mse": 0.1 / step, "som": 20.0, "loss": 0.2, "validation_loss": 0.3} for step in (1, 6, 11)
+        {"step": step, "reconstruction": 0.1 / step, "som": 20.0, "loss": 0.3, "validation_loss": 0.2}
+        for step in (1, 6, 11)
     ]
     figure = training_figure(history, 0.01, Cooling(8.0, 0.5, 11, pretraining=0))
     parts = {line.get_label(): line.get_ydata() for line in figure.axes[1].lines}

@@ -105,7 +105,7 @@ def inputs(tmp_path_factory):
             n_sersic=occupied,
         ),
     }
-    metrics = [{"epoch": k, "step": 10 * (k + 1), "loss": 0.1, "mse": 0.09, "som": 3.0} for k in range(3)]
+    metrics = [{"epoch": k, "step": 10 * (k + 1), "loss": 0.1, "reconstruction": 0.09, "som": 3.0} for k in range(3)]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in metrics))
     # The last galaxy has no extract, one has no images.
     bands = {name: ["g", "r", "i"] if k else [] for k, name in enumerate(names[:-1])}

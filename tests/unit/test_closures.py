@@ -81,6 +81,17 @@ def test_figures_and_exports_rerun_no_computation(closures):
     assert {script: modules for script, modules in above.items() if modules and script not in REPORTING} == {}
 
 
+def test_rules_of_training_alone_cover_how_prototypes_move(closures):
+    """Label PDFs and figures need the grid or the cooling, no more."""
+    for script in ("desom_maps", "desom_figures", "galaxy_map_figures"):
+        assert not within(closures[script], ("models.desom.som", "models.desom.loss", "models.emulator")), script
+
+
+def test_figures_of_one_part_are_not_drawn_anew_for_another(closures):
+    assert not {m for m in closures["desom_figures"] if m.startswith(("report.emulator", "validation.emulator"))}
+    assert not {m for m in closures["galaxy_map_figures"] if m.startswith(("report.emulator", "report.desom"))}
+
+
 def test_a_single_rule_embeds(closures):
     """UMAP takes seconds to import and minutes to run."""
     files = {

@@ -9,10 +9,10 @@ import pytest
 from mangrove.errors import ModelError
 from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import FingerprintArchitecture, SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.model import DESOM, GALAXY_MAP, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.training import model_folder
 
 pytestmark = pytest.mark.usefixtures("quick_jax")

@@ -22,9 +22,9 @@ from mangrove.models.desom.convolution import (
     pool,
     upsample_convolve,
 )
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.network import MapDesign, MapNetwork
-from mangrove.models.desom.som import SomGrid
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
 RNG = np.random.default_rng(2)
@@ -162,6 +162,17 @@ def test_masked_values_do_not_enter_the_standard_scale():
     np.testing.assert_allclose(
         InputScale.of("standard", odd, masked).mean[1], flux[1::2, 1].mean(), rtol=1e-3, atol=1e-5
     )
+
+
+@pytest.mark.parametrize("kind", ["asinh", "standard", "balanced"])
+def test_a_bin_that_is_masked_in_every_row_is_on_the_scale_of_its_neighbours(kind):
+    flux = (2 + 0.1 * normal(500, 5)).astype(np.float32)
+    masked = np.zeros(flux.shape, bool)
+    masked[:, [2, 4]] = True
+    scale = InputScale.of(kind, np.where(masked, 0, flux), masked)
+    assert scale.mean[2] == pytest.approx(scale.mean[[1, 3]].mean()) and scale.mean[4] == scale.mean[3]
+    np.testing.assert_allclose(scale.std[[2, 4]], [scale.std[[1, 3]].mean(), scale.std[3]], rtol=0.02)
+    assert np.abs(scale.forward(jnp.full((1, 5), 2.0))).max() < 0.5
 
 
 @pytest.mark.parametrize("kind", ["none", "layer", "whiten"])

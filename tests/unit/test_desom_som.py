@@ -5,16 +5,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mangrove.models.desom.cooling import temperature
+from mangrove.models.desom.grid import PUBLISHED, SomGrid
 from mangrove.models.desom.som import (
-    PUBLISHED,
-    SomGrid,
     batch_rule,
     descend_along,
     encodings_in_turn,
     map_loss,
     neighbourhood,
     squared_distances,
-    temperature,
 )
 
 RNG = np.random.default_rng(1)

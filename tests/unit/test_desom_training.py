@@ -19,12 +19,13 @@ from mangrove.errors import ModelError, TrainingError
 from mangrove.models.desom import run, training_set
 from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.loss import map_training_loss, snr_weights
 from mangrove.models.desom.model import DESOM, GALAXY_MAP, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
 from mangrove.models.desom.settings import MapTraining, spectrum_design
-from mangrove.models.desom.som import SomGrid, neighbourhood, squared_distances
+from mangrove.models.desom.som import neighbourhood, squared_distances
 from mangrove.models.desom.training import optimiser, train_map
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import train
@@ -84,7 +85,7 @@ def test_training_orders_the_map_and_lowers_the_validation_loss(trained):
     assert np.mean(step > 1) < 0.3
     validated = [row["validation_loss"] for row in outcome.history if "validation_loss" in row]
     assert validated[-1] < 0.1 * validated[0]
-    assert {"mse", "som"} <= set(outcome.history[0])
+    assert {"reconstruction", "mse", "som"} <= set(outcome.history[0])
     # 43 steps an epoch are whole, the last epoch is a part of one.
     assert outcome.history[-1]["step"] == SETTINGS.n_step
 
@@ -123,6 +124,22 @@ def test_the_published_way_moves_prototypes_by_adam_on_the_loss():
     # The first step of Adam has the length of the learning rate in every component.
     moved = np.abs(np.asarray(new["prototypes"][...] - state["prototypes"][...]))
     np.testing.assert_allclose(moved, 1e-3, rtol=1e-2)
+
+
+def test_rates_fall_to_zero_with_the_last_step_where_a_pretraining_comes_first():
+    """A gradient of ones moves every parameter by the learning rate in a step of Adam."""
+    settings = MapTraining(
+        update="gradient", schedule="cosine", pretraining=10, iterations=10, cooling_iterations=8, learning_rate=1.0
+    )
+    transformation = optimiser(settings)
+    params = {"autoencoder": jnp.zeros(1), "prototypes": jnp.zeros(1)}
+    moves, state = [], transformation.init(params)
+    with jax.numpy_dtype_promotion("standard"):
+        for _ in range(settings.n_step):
+            updates, state = transformation.update(jax.tree.map(jnp.ones_like, params), state, params)
+            moves.append({name: abs(float(value[0])) for name, value in updates.items()})
+    for name, last in (("autoencoder", 20), ("prototypes", 10)):
+        assert moves[-1][name] == pytest.approx(0.5 * (1 + np.cos(np.pi * (last - 1) / last)), rel=1e-3)
 
 
 @pytest.mark.parametrize("update", ["batch", "gradient"])
@@ -182,6 +199,19 @@ def test_weights_by_snr_are_capped_and_1_on_average():
     weight = np.asarray(snr_weights(MapTraining(loss_weights="ivar"), snr)(jnp.asarray(snr)))
     assert weight.mean() == pytest.approx(1) and weight[2] == weight[3] == pytest.approx(25 * weight[0])
     np.testing.assert_array_equal(snr_weights(MapTraining(), snr)(jnp.asarray(snr)), 1)
+
+
+def test_the_recorded_parts_add_up_to_the_loss():
+    """Of spectra of different S/N; those held out have no weights."""
+    snr = np.where(np.arange(32) % 2, 10.0, 40.0).astype(np.float32)
+    settings = MapTraining(loss_weights="ivar", gamma=0.3, update="gradient")
+    loss = map_training_loss(network(), settings, snr_weights(settings, snr))
+    rows = batch() | {"snr": jnp.asarray(snr)}
+    value, parts = loss(first_state(), rows, None, jnp.int32(0))
+    assert float(value) == pytest.approx(float(parts["reconstruction"] + 0.3 * parts["som"]), rel=1e-5)
+    assert float(parts["reconstruction"]) != pytest.approx(float(parts["mse"]), rel=1e-3)
+    held_out, _ = loss(first_state(), {k: rows[k] for k in ("flux", "mask")}, None, jnp.int32(0))
+    assert float(held_out) == pytest.approx(float(parts["mse"]), rel=1e-5)
 
 
 def bits(model):
@@ -393,6 +423,8 @@ def test_with_too_few_spectra_the_folder_says_why_it_has_no_model(tmp_path, spli
 def test_the_rule_of_the_galaxy_map_trains_on_fingerprints(tmp_path, script, Params):
     n, rng = 30, np.random.default_rng(0)
     normalised = rng.uniform(size=(n, 20)).astype(np.float32)
+    # One galaxy without baxels, one on nodes of limit 0 alone.
+    normalised[[3, 4]] = 0
     whole = {
         "plateifu": np.array([f"8485-{i}" for i in range(n)]),
         "mangaid": np.array([f"1-{i}" for i in range(n)]),
@@ -416,14 +448,17 @@ def test_the_rule_of_the_galaxy_map_trains_on_fingerprints(tmp_path, script, Par
         arrays=str(tmp_path / "galaxy_map/model/arrays.npz"),
         metrics=str(tmp_path / "galaxy_map/metrics.jsonl"),
     )
-    own = ("kernel", "schedule", "pretraining", "input_scale", "loss_weights", "input_noise")
+    own = ("schedule", "pretraining", "input_scale", "loss_weights", "input_noise")
     own += ("latent_scale", "precision")
     params = {name: value for name, value in PARAMS.items() if name not in own} | {
         "rows": 2,
         "columns": 3,
         "filters": 2,
+        "kernel": 2,
     }
     script("galaxy_map_train").main(Params(fingerprints=str(path)), outputs, Params(params))
     model = MapModel.load(tmp_path / "galaxy_map/model", GALAXY_MAP)
     assert model.grid == SomGrid(2, 3) and model.decode(model.prototypes).shape == (6, 4, 5)
+    assert model.network.design.architecture.kernel == 2
     np.testing.assert_array_equal(model.node_limit, whole["node_limit"])
+    assert TrainingSet.of_fingerprints(path).rows.n_row == 18

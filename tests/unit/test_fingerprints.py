@@ -179,8 +179,8 @@ def test_without_a_map_of_spectra_the_artefact_passes_its_reason_on(tmp_path, sc
     assert written["counts"].shape == (1, 0) and written["n_baxel"].tolist() == [0]
 
 
-def test_a_million_baxels_of_a_survey():
-    """As many as two releases have, on the published map: no loop over galaxies."""
+def test_counts_of_a_million_baxels_are_those_of_each_galaxy():
+    """On the published map."""
     rng = np.random.default_rng(0)
     galaxy = np.sort(rng.integers(0, 2000, 1_000_000))
     data = {"plateifu": np.arange(2000).astype(str), "mangaid": np.arange(2000).astype(str)}
@@ -188,6 +188,6 @@ def test_a_million_baxels_of_a_survey():
     found = artefacts.Artefact("desom_assignments", data, attributes_of("desom_assignments", rows=15, columns=15), "")
     counts = galaxy_fingerprints(found, PARAMS)["counts"]
     starts = np.searchsorted(galaxy, np.arange(2001))
-    for g, (start, stop) in enumerate(pairwise(starts[:6])):
+    for g, (start, stop) in enumerate(pairwise(starts)):
         own = data["node"][start:stop]
         assert np.array_equal(counts[g], np.bincount(own[own >= 0], minlength=225))

@@ -45,7 +45,7 @@ def test_galaxies_alike_are_near_on_the_map_and_share_baxels(run):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("8485-1905", "no baxel on the map of spectra"),
+        ("8485-1905", "has no fingerprint to compare"),
         ("8485-1906", "not in the sample of the maps"),
         ("1-1", "has no galaxy '1-1'"),
     ],

@@ -187,7 +187,15 @@ def train(script, folder):
         "columns": 4,
         "latent": 4,
     }
-    params |= {"filters": 2, "batch_size": 16, "iterations": 100, "cooling_iterations": 80, "gamma": 8e-6, "seed": 1}
+    params |= {
+        "filters": 2,
+        "kernel": 3,
+        "batch_size": 16,
+        "iterations": 100,
+        "cooling_iterations": 80,
+        "gamma": 8e-6,
+        "seed": 1,
+    }
     params |= {"temperature_start": 3.0, "temperature_end": 0.5, "learning_rate": 3e-3}
     model = folder / "model"
     files = {"description": model / "model.json", "arrays": model / "arrays.npz", "metrics": folder / "metrics.jsonl"}

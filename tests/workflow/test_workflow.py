@@ -38,7 +38,7 @@ def walk(workspace, *targets: str) -> dict:
 def test_params_of_every_rule_are_plain_values(fresh):
     """Snakemake compares plain values only; a change of anything else would go unseen."""
     found = walk(fresh)
-    parts = ("survey", "extract", "spectra", "emulator", "report")
+    parts = ("survey", "extract", "spectra", "desom", "emulator", "report")
     everything = {"all", *(rule for part in parts for rule in rules_of(part))}
     assert everything == set(found["rules"])
     assert found["faults"] == []
@@ -73,7 +73,7 @@ def test_simulated_spectra_need_no_cubes(fresh):
     made = fresh.mangrove("select", "--config", "configs/spectra.yaml")
     assert made.returncode == 0, made.stdout
     rules = fresh.planned(config="configs/spectra.yaml").rules
-    everything = {rule for part in ("spectra", "emulator", "report") for rule in rules_of(part)}
+    everything = {rule for part in ("spectra", "desom", "emulator", "report") for rule in rules_of(part)}
     assert set(rules) == {"simulate_spectra", *everything} - {"line_cube"}
     assert rules["simulate_spectra"] == rules["fit"] == 3
 

@@ -19,7 +19,7 @@ from mangrove.analysis.node_distributions import (
 from mangrove.codes import Split
 from mangrove.data_model import LABEL
 from mangrove.data_model_desom import NODE_LABELS
-from mangrove.models.desom.som import SomGrid
+from mangrove.models.desom.grid import SomGrid
 
 log = logging.getLogger(__name__)
 

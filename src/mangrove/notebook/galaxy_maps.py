@@ -70,7 +70,7 @@ def galaxies_alike(folder: Path, plateifu: str, n: int) -> Table:
     galaxy = _index(assigned, plateifu)
     node, columns = assigned["node"], assigned.attrs["columns"]
     if node[galaxy] < 0:
-        raise ArtefactError(f"{plateifu} has no baxel on the map of spectra, so no node.")
+        raise ArtefactError(f"{plateifu} has no fingerprint to compare, so no node.")
     counts = artefacts.read(folder / FINGERPRINTS.path, "fingerprints", ["counts"])["counts"]
     others = np.flatnonzero((node >= 0) & (np.arange(node.size) != galaxy))
     steps = node_steps(node[others], node[galaxy], columns)

@@ -26,7 +26,7 @@ from mangrove.report.drawing import (
     signed,
 )
 from mangrove.report.label_style import STYLE
-from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, places_of, write_in_nodes
+from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, map_in_words, places_of, write_in_nodes
 from mangrove.report.one_to_one import draw_one_to_one
 from mangrove.validation.map_limits import FEWEST_GALAXIES
 
@@ -53,16 +53,6 @@ def occupation_figure(spectra: Artefact, quality: Artefact) -> Figure:
         f"{counted(int(empty.sum()), 'node')} of {empty.size} without a training baxel; {map_in_words(quality)}"
     )
     return figure
-
-
-def map_in_words(quality: Artefact) -> str:
-    """Measures of a map's order in one line; those that too few members leave open are left out."""
-    measures = {
-        "occupation entropy": quality.attrs["occupation_entropy"],
-        "topographic error": quality.attrs["topographic_error_8"],
-        "trustworthiness": quality.attrs["trustworthiness"],
-    }
-    return ", ".join(f"{name} {value:.3f}" for name, value in measures.items() if np.isfinite(value))
 
 
 def calibration_figure(

@@ -13,7 +13,7 @@ from mangrove.artefacts import Artefact
 from mangrove.models.training.metrics import read_metrics
 from mangrove.report import desom_labels, desom_pairs, desom_quality, desom_spectra
 from mangrove.report.desom_fingerprint import fingerprint_figure
-from mangrove.report.emulator_run import noted
+from mangrove.report.drawing import noted
 from mangrove.report.map_training import Cooling, training_figure
 
 #: Kinds of the artefacts by the names of the rule's inputs.

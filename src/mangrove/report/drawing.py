@@ -230,6 +230,15 @@ def note(axes: Axes, text: str) -> None:
     axes.text(0.5, 0.5, text, transform=axes.transAxes, ha="center", va="center", fontsize=11, color="0.35", wrap=True)
 
 
+def noted(text: str) -> Figure:
+    """A figure of a text."""
+    figure = new_figure(6, 3)
+    axes = figure.subplots()
+    axes.set_axis_off()
+    note(axes, text)
+    return figure
+
+
 def legend_below(axes: Axes, handles, gap: float) -> None:
     """A legend below a map, so that no spaxel is hidden; ``gap`` in heights of the map."""
     place = {"loc": "upper center", "bbox_to_anchor": (0.5, -gap)}

@@ -12,7 +12,7 @@ from mangrove.models.emulator.emulator import Emulator, load
 from mangrove.models.emulator.line_table import StoredTable, read_stored
 from mangrove.models.training.metrics import read_metrics
 from mangrove.report import emulator as figures
-from mangrove.report.drawing import new_figure, note
+from mangrove.report.drawing import noted
 from mangrove.report.emulator_calibration import calibration_figure
 from mangrove.validation import emulator_record as record
 from mangrove.validation.emulator_curve import LearningPoint, read_curve
@@ -119,12 +119,3 @@ def umap(run: EmulatorRun, seed: int) -> Figure:
 def example(measured: np.ndarray) -> int:
     """A row with all lines measured, else the one with the most."""
     return int(np.argmax(measured.sum(axis=1)))
-
-
-def noted(text: str) -> Figure:
-    """A figure of a text."""
-    figure = new_figure(6, 3)
-    axes = figure.subplots()
-    axes.set_axis_off()
-    note(axes, text)
-    return figure

@@ -9,11 +9,18 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split
-from mangrove.report.desom_quality import map_in_words
 from mangrove.report.drawing import BAD_COLOUR, BLUE, ORANGE, Gaps, bar_beside, counted, legend_above, note, panel_grid
 from mangrove.report.galaxy_map_repeats import nearness
 from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture
-from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, node_axes, places_of, write_in_nodes
+from mangrove.report.node_maps import (
+    NodePlaces,
+    cross_out,
+    draw_nodes,
+    map_in_words,
+    node_axes,
+    places_of,
+    write_in_nodes,
+)
 
 #: Side of a map of nodes, inches; of a picture, at least and at most, and of all pictures together.
 _SIDE, _PICTURE, _PICTURES = 4.6, (0.95, 2.4), 11.0

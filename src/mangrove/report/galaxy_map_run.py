@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from mangrove import artefacts
 from mangrove.models.training.metrics import read_metrics
 from mangrove.report import galaxy_map
-from mangrove.report.emulator_run import noted
+from mangrove.report.drawing import noted
 from mangrove.report.galaxy_map_nodes import chosen_nodes, members, nodes_figure
 from mangrove.report.galaxy_map_repeats import RepeatRow, repeat_rows
 from mangrove.report.galaxy_pictures import read_extracts

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.models.desom.som import temperature
+from mangrove.models.desom.cooling import temperature
 from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note, plain_log_ticks
 
 
@@ -31,7 +31,7 @@ def training_figure(history: Sequence[Mapping[str, float]], gamma: float, coolin
     Parameters
     ----------
     history : sequence of mapping
-        Epochs of ``metrics.jsonl``: step, loss, its parts mse and som, validation_loss where there is a validation set.
+        Epochs of ``metrics.jsonl``: step, loss, its parts reconstruction and som, validation_loss where there is a validation set.
     gamma : float
         Weight of the map's part in the loss.
     cooling : Cooling
@@ -43,11 +43,10 @@ def training_figure(history: Sequence[Mapping[str, float]], gamma: float, coolin
         return figure
     step = np.array([row["step"] for row in history])
     _curves(left, step, history, {"loss": ("training loss", BLUE), "validation_loss": ("validation", ORANGE)})
-    left.set_title("loss; validation: reconstruction alone")
-    parts = [{"mse": row["mse"], "som": gamma * row["som"]} for row in history]
-    _curves(
-        middle, step, parts, {"mse": ("reconstruction", GREEN), "som": (f"{gamma:g} x distances on the map", PURPLE)}
-    )
+    left.set_title("loss; validation: reconstruction alone, unweighted")
+    parts = [{"reconstruction": row["reconstruction"], "som": gamma * row["som"]} for row in history]
+    shown = {"reconstruction": ("reconstruction", GREEN), "som": (f"{gamma:g} x distances on the map", PURPLE)}
+    _curves(middle, step, parts, shown)
     middle.set_title("parts of the training loss")
     right.semilogy(step, cooling.at(step - 1), "-", color=BLUE)
     plain_log_ticks(right.yaxis)

@@ -56,6 +56,16 @@ def places_of(artefact: Artefact) -> NodePlaces:
     return NodePlaces(attrs["rows"], attrs["columns"], artefact["node_row"], artefact["node_column"])
 
 
+def map_in_words(quality: Artefact) -> str:
+    """Measures of a map's order in one line; those that too few members leave open are left out."""
+    measures = {
+        "occupation entropy": quality.attrs["occupation_entropy"],
+        "topographic error": quality.attrs["topographic_error_8"],
+        "trustworthiness": quality.attrs["trustworthiness"],
+    }
+    return ", ".join(f"{name} {value:.3f}" for name, value in measures.items() if np.isfinite(value))
+
+
 def node_axes(axes: Axes, places: NodePlaces) -> None:
     """Square cells centred on (column, row), both from 1, row 1 at the bottom."""
     axes.set(xlim=(0.5, places.columns + 0.5), ylim=(0.5, places.rows + 0.5), aspect="equal")

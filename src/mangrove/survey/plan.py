@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from mangrove import paths
 from mangrove.config import Config, Survey
+from mangrove.config_maps import DesomSection
 from mangrove.errors import SampleError
 from mangrove.survey import releases
 from mangrove.survey.releases import split_plateifu
@@ -21,6 +22,9 @@ CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
 TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
 #: The same of a simulated spectrum without a cube: making it, core seconds, and its artefacts, bytes.
 SIMULATE_S, BAXEL_BYTES = 0.01, 60e3
+#: Training the map of spectra without a GPU: core seconds of a spectrum in a training step (7 ms on two cores), and the
+#: cores that it uses.
+MAP_S, MAP_CORES = 0.014, 2
 #: Runs of at least this many galaxies print their planned cost before they start.
 LARGE = 100
 
@@ -42,6 +46,15 @@ def plan(names: Iterable[str], survey: Survey) -> Plan:
     seconds = len(cubes) * (BAXELS_PER_GALAXY * FIT_S + OTHER_S)
     disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * survey.keep_cubes
     return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9)
+
+
+def map_hours(desom: DesomSection) -> float:
+    """Core hours of the training of the map of spectra without a GPU; 0 where the run has no maps.
+
+    For a network of the default sizes and whole batches: a smaller network, or fewer spectra than a batch, takes less.
+    """
+    steps = desom.pretraining + desom.iterations
+    return steps * desom.batch_size * MAP_S / 3600.0 if desom.enabled else 0.0
 
 
 def describe(config: Config, cores: int, rate: float, addresses: bool = False) -> list[str]:
@@ -85,7 +98,7 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         f"run '{config.run}': {what}",
         *where,
         f"disk       about {cost.disk_gb:.1f} GB (keep_cubes: {str(survey.keep_cubes).lower()})",
-        f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores",
+        *_computing(cost, config, cores),
     ]
 
 
@@ -96,8 +109,18 @@ def _describe_spectra(config: Config, cores: int) -> list[str]:
     return [
         f"run '{config.run}': {config.survey.simulated_baxels} spectra each of {len(galaxies)} galaxies, simulated on this machine",
         f"disk       about {cost.disk_gb:.1f} GB",
-        f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores",
+        *_computing(cost, config, cores),
     ]
+
+
+def _computing(cost: Plan, config: Config, cores: int) -> list[str]:
+    """Time of the galaxies, and that of the map where it is trained, on two cores whatever the run has."""
+    lines = [f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores"]
+    if hours := map_hours(config.desom):
+        at_most = min(cores, MAP_CORES)
+        where = f"{at_most} {'core' if at_most == 1 else 'cores'}"
+        lines.append(f"map        about {_time(hours / at_most)} of training on {where}; minutes on a GPU")
+    return lines
 
 
 def cube_bytes(name: str) -> float:

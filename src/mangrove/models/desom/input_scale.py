@@ -45,13 +45,15 @@ class InputScale(NamedTuple):
         kind : {"flux", "asinh", "standard", "balanced"}
         flux : ndarray, shape (n, ...)
         masked : ndarray of bool, shape (n, ...)
-            Values that do not count.
+            Values that do not count; where none does, mean and variance are interpolated.
         """
         if kind == FLUX:
             return cls.none(flux.shape[1:])
-        values, count = np.arcsinh(flux) if kind == ASINH else flux, np.maximum((~masked).sum(axis=0), 1)
+        values, n_good = np.arcsinh(flux) if kind == ASINH else flux, (~masked).sum(axis=0)
+        count = np.maximum(n_good, 1)
         mean = np.where(masked, 0, values).sum(axis=0, dtype=float) / count
         variance = (np.where(masked, 0, values - mean.astype(np.float32)) ** 2).sum(axis=0, dtype=float) / count
+        mean, variance = (_across_gaps(value, n_good > 0) for value in (mean, variance))
         std, overall = np.sqrt(variance), np.sqrt(variance.mean())
         std = {ASINH: np.full_like(std, overall), STANDARD: std, BALANCED: np.sqrt(std * overall)}[kind]
         std = np.maximum(std, _LEAST * np.median(std) + np.finfo(np.float32).tiny)
@@ -74,3 +76,11 @@ class InputScale(NamedTuple):
         if self.kind == STANDARD:
             return mean + _LINEAR * std * jnp.sinh(seen / _LINEAR)
         return mean + std * seen if self.kind == BALANCED else seen
+
+
+def _across_gaps(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """Values, and between the known ones what lies on the line from one to the next, along the flattened axes."""
+    if not known.any():
+        return values
+    place = np.arange(values.size)
+    return np.interp(place, place[known.ravel()], values[known]).reshape(values.shape)

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mangrove.models.desom.cooling import temperature
 from mangrove.models.desom.network import MapNetwork, compared_latents
 from mangrove.models.desom.settings import BATCH, GRADIENT, IVAR, MapTraining
 from mangrove.models.desom.som import (
@@ -15,7 +16,6 @@ from mangrove.models.desom.som import (
     map_loss,
     neighbourhood,
     squared_distances,
-    temperature,
 )
 
 #: S/N from which on a spectrum's weight grows no more.
@@ -40,8 +40,9 @@ def snr_weights(settings: MapTraining, snr: np.ndarray):
 def map_training_loss(network: MapNetwork, settings: MapTraining, weights_of):
     """Loss for :func:`mangrove.models.training.loop.train`: reconstruction plus gamma times the map's part.
 
-    Rows without an S/N are held out: theirs is the reconstruction alone, which does not depend on the temperature. The
-    batch rule and the running mean and variance of the latents enter as gradients of terms that are zero.
+    Rows without an S/N are held out: theirs is the reconstruction alone, unweighted, which does not depend on the
+    temperature. Recorded are the parts, ``reconstruction`` (weighted) and ``som`` (before gamma), and the unweighted
+    ``mse``. The batch rule and the running mean and variance of the latents enter as gradients of terms that are zero.
 
     Parameters
     ----------
@@ -62,8 +63,9 @@ def map_training_loss(network: MapNetwork, settings: MapTraining, weights_of):
         if "snr" not in batch:
             return mse.mean(), {"mse": mse.mean()}
         som, rules = _map_part(network.design.latent_scale, settings, grid, params, z, step)
-        value = (weights_of(batch["snr"]) * mse).mean() + settings.gamma * som + rules
-        return value, {"mse": mse.mean(), "som": som}
+        reconstruction = (weights_of(batch["snr"]) * mse).mean()
+        value = reconstruction + settings.gamma * som + rules
+        return value, {"reconstruction": reconstruction, "mse": mse.mean(), "som": som}
 
     return loss
 

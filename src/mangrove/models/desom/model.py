@@ -11,9 +11,9 @@ from flax import nnx
 
 from mangrove.errors import ModelError
 from mangrove.models.desom.autoencoders import FingerprintArchitecture, SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.network import MapDesign, MapNetwork
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.training import model_folder
 
 #: The two kinds of map: of spectra, and of galaxies by their fingerprints.

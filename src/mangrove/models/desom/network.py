@@ -14,8 +14,8 @@ from mangrove.models.desom.autoencoders import (
     SpectrumArchitecture,
     SpectrumAutoencoder,
 )
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
-from mangrove.models.desom.som import SomGrid
 
 NONE, LAYER, WHITEN = "none", "layer", "whiten"
 _LEAST_VARIANCE = 1e-6

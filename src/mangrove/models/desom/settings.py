@@ -6,9 +6,9 @@ from typing import Any
 
 from mangrove.errors import TrainingError
 from mangrove.models.desom.autoencoders import FLOAT32, FingerprintArchitecture, SpectrumArchitecture
+from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import FLUX
 from mangrove.models.desom.network import NONE, MapDesign
-from mangrove.models.desom.som import SomGrid
 from mangrove.models.training.loop import TrainSettings
 
 #: How the prototypes move: by Kohonen's batch rule, or by Adam on the loss, as published.
@@ -122,7 +122,7 @@ def spectrum_design(params: Mapping[str, Any], n_wave: int) -> MapDesign:
 
 def fingerprint_design(params: Mapping[str, Any], shape: tuple[int, int]) -> MapDesign:
     """The map of galaxies of a rule's params, for fingerprints of a shape (rows, columns)."""
-    architecture = FingerprintArchitecture(*shape, filters=params["filters"], latent=params["latent"])
+    architecture = FingerprintArchitecture(*shape, params["filters"], params["kernel"], params["latent"])
     return MapDesign(architecture, _grid(params))
 
 

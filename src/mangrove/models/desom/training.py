@@ -95,18 +95,27 @@ def optimiser(settings: MapTraining) -> optax.GradientTransformation:
 
     Under ``gradient`` the prototypes, once the autoencoder is trained alone, move by Adam too.
     """
-    rate = settings.learning_rate
-    if settings.schedule == COSINE:
-        rate = optax.cosine_decay_schedule(rate, settings.n_step)
     prototypes = optax.sgd(1.0)
     if settings.update == GRADIENT:
-        by_adam = optax.chain(optax.scale(-1.0), optax.adam(rate))
+        # Its count of steps begins after the pretraining.
+        by_adam = optax.chain(optax.scale(-1.0), optax.adam(_rate(settings, settings.iterations)))
         prototypes = optax.chain(
             optax.scale(-1.0), optax.conditionally_transform(by_adam, lambda step: step >= settings.pretraining)
         )
     return optax.multi_transform(
-        {"autoencoder": optax.adam(rate), "prototypes": prototypes, "latent": optax.sgd(_STATISTICS_STEP)}, _groups
+        {
+            "autoencoder": optax.adam(_rate(settings, settings.n_step)),
+            "prototypes": prototypes,
+            "latent": optax.sgd(_STATISTICS_STEP),
+        },
+        _groups,
     )
+
+
+def _rate(settings: MapTraining, n_step: int) -> optax.ScalarOrSchedule:
+    """The learning rate by step, of n steps."""
+    rate = settings.learning_rate
+    return optax.cosine_decay_schedule(rate, n_step) if settings.schedule == COSINE else rate
 
 
 def _groups(params: nnx.State):

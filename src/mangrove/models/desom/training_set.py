@@ -124,7 +124,7 @@ class TrainingSet(NamedTuple):
 
     @classmethod
     def of_fingerprints(cls, path) -> "TrainingSet":
-        """Of the artefact 'fingerprints': the normalised ones of the galaxies that have baxels on the map.
+        """Of the artefact 'fingerprints': the normalised ones, but for those that are zero on every node.
 
         Raises
         ------
@@ -135,9 +135,10 @@ class TrainingSet(NamedTuple):
         """
         with artefacts.opened(path, "fingerprints") as f:
             shape = tuple(int(f.attrs[name]) for name in ("rows", "columns"))
-            some = f["n_baxel"][...] > 0
+            normalised = f["normalised"][...]
+            some = normalised.any(axis=1)
             names, limit = artefacts.read_text(f["plateifu"])[some], f["node_limit"][...]
-            flux, split = f["normalised"][...][some], f["split"][...][some]
+            flux, split = normalised[some], f["split"][...][some]
         return cls.of_arrays(flux.reshape(len(flux), *shape), split, names, node_limit=limit)
 
 
