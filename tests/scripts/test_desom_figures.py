@@ -228,11 +228,13 @@ def test_calibration_shows_test_labels_against_node_medians(read, paths):
     assert points[:, 1] == pytest.approx(table["median"][assigned["node"][test], 0])
 
 
-def test_reconstruction_is_told_as_a_ratio_to_the_best_components(read, paths):
+def test_reconstruction_is_told_as_a_ratio_to_as_many_components(read, paths):
     quality = read("quality")
     figure = desom_quality.reconstruction_figure(read_mapped(paths.assignments), read("map"), quality)
-    ratio = quality.attrs["mse"] / quality["pca_mse"].min()
-    assert f"(8 components): {ratio:.2f}" in figure.axes[0].get_title()
+    n_latent = read("map")["prototype_latent"].shape[1]
+    ratio = quality.attrs["mse_of_compared"] / quality["pca_mse"][quality["pca_component"].tolist().index(n_latent)]
+    title = figure.axes[0].get_title()
+    assert f"as many components ({n_latent}): {ratio:.2f}" in title and "noisy test spectra" in title
     points = figure.axes[1].lines[0].get_xydata()
     assert points[:, 1] == pytest.approx(1.5 / points[:, 0] ** 2 + 1e-3, rel=1e-5)
 

@@ -84,12 +84,11 @@ def train_test_figure(node_labels: Artefact, quality: Artefact) -> Figure:
         _median_map(upper, places, name, train, f"{STYLE[name].title}\ntraining", limits)
         _median_map(middle, places, name, test, "test", limits)
         rho = quality["rho_train_test"][column(quality, name)]
-        own = np.where(node_labels["n_own"][:, k] > 0, train, np.nan)
-        _nodes_against(lower, own, test, f"ρ = {plain(rho, 3)}\n")
+        _nodes_against(lower, node_labels["own_median"][:, k], test, f"ρ = {plain(rho, 3)}\n")
         lower.set(xlabel=f"training: {STYLE[name].axis}", ylabel="test")
     figure.suptitle(
         "node medians of training galaxies (neighbours pooled where there are few) and of test galaxies (grey: none); "
-        "bottom: nodes with baxels of both"
+        "bottom: medians of nodes with baxels of both, none pooled"
     )
     return figure
 
