@@ -107,9 +107,9 @@ def template_labels_figure(node_labels: Artefact, fits: Artefact) -> Figure:
     fitted = np.isin(fits["status"], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     for axes, name in zip(panels, names, strict=False):
         at = column(fits, name)
-        usable = fitted & (node_labels["n_own"][:, column(node_labels, name)] > 0)
-        values = np.where(usable, fits["value"][:, at], np.nan)
-        median = node_labels["median"][:, column(node_labels, name)]
+        values = np.where(fitted, fits["value"][:, at], np.nan)
+        # Of the spectra that made the template.
+        median = node_labels["own_median"][:, column(node_labels, name)]
         _nodes_against(axes, median, values, f"{STYLE[name].title}\n", np.nan_to_num(fits["error"][:, at]))
         axes.set(xlabel=f"node median: {STYLE[name].axis}", ylabel="fit of the template")
     for spare in panels[len(names) :]:
