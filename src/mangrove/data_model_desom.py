@@ -45,7 +45,13 @@ DESOM_ASSIGNMENTS = Kind(
         **_NAMES,
         "galaxy": Field(_ROW, "i4", "1", "index of the galaxy in plateifu"),
         "baxel": Field(_ROW, "i4", "1", "index of the baxel in its galaxy; rows lie galaxy by galaxy"),
-        "split": Field(_ROW, "i1", "1", "split, by galaxy", Split),
+        "split": Field(
+            _ROW,
+            "i1",
+            "1",
+            "split of the galaxy's spectra; test if it, and its repeats, have none (in fingerprints it goes by mangaid)",
+            Split,
+        ),
         "cut": Field(_ROW, "i1", "1", "the cut that keeps the baxel out of the training spectra", TrainingCut),
         "radius_re": Field(_ROW, "f4", "1", "elliptical radius of the baxel in effective radii; NaN if R_e is unknown"),
         "snr": Field(_ROW, "f4", "1", "S/N per native pixel"),
@@ -100,6 +106,12 @@ NODE_LABELS = Kind(
         "ring_weight": Field(
             _NODE_LABEL, "f4", "1", "weight of the baxels at pool_radius; the others in the pool weigh 1"
         ),
+        "own_median": Field(
+            _NODE_LABEL,
+            "f4",
+            _OF_LABEL,
+            "median over the baxels on the node itself, no neighbours pooled; NaN without any",
+        ),
         "test_median": Field(_NODE_LABEL, "f4", _OF_LABEL, "median over the test galaxies' baxels on the node itself"),
         "n_test": Field(_NODE_LABEL, "i4", "1", "baxels of test galaxies with the label on the node itself"),
         "sample_value": Field(("label", "quantile"), "f4", _OF_LABEL, "quantiles over the whole training set"),
@@ -113,13 +125,28 @@ DESOM_QUALITY = Kind(
     {
         "label": Field(_LABEL, "str", "1", "names of the labels"),
         "n": Field(_LABEL, "i4", "1", "baxels of test galaxies with the label"),
-        "rho": Field(_LABEL, "f8", "1", "Spearman correlation of their labels with the medians of their nodes"),
-        "rho_kmeans_latent": Field(
-            _LABEL, "f8", "1", "the same with k-means clusters of the latents, as many as nodes"
+        "rho": Field(
+            _LABEL,
+            "f8",
+            "1",
+            "Spearman correlation of their labels with the medians of their nodes, neighbours pooled as in node_labels",
         ),
-        "rho_kmeans_pca": Field(_LABEL, "f8", "1", "the same with k-means clusters of the best whitened components"),
-        "rho_train_test": Field(_LABEL, "f8", "1", "Spearman correlation over nodes of training and test medians"),
-        "morans_i": Field(_LABEL, "f8", "1", "Moran's I of the node medians (queen contiguity): 1 smooth, 0 random"),
+        "rho_of_compared": Field(_LABEL, "f8", "1", "the same for the test spectra that are compared with clusters"),
+        "rho_kmeans_latent": Field(
+            _LABEL, "f8", "1", "the same for these with k-means clusters of the latents, as many as nodes"
+        ),
+        "rho_kmeans_pca": Field(
+            _LABEL, "f8", "1", "the same for these with k-means clusters of the best whitened components"
+        ),
+        "rho_train_test": Field(
+            _LABEL, "f8", "1", "Spearman correlation over nodes of training and test medians, no neighbours pooled"
+        ),
+        "morans_i": Field(
+            _LABEL,
+            "f8",
+            "1",
+            "Moran's I of the training medians, no neighbours pooled (queen contiguity): 1 smooth, 0 random",
+        ),
         "bias": Field(_LABEL, "f8", _OF_LABEL, "median of node median minus label"),
         "scatter": Field(_LABEL, "f8", _OF_LABEL, "1.4826 times the median absolute deviation of that difference"),
         "coverage": Field(_LABEL, "f8", "1", "fraction of the labels in the 16-84 % interval of their node"),
@@ -128,9 +155,13 @@ DESOM_QUALITY = Kind(
             ("label", "pit_bin"), "i4", "1", "labels by their quantile in the node's distribution, equal bins"
         ),
         "pca_component": Field(("pca_component",), "i4", "1", "numbers of principal components"),
-        "pca_mse": Field(("pca_component",), "f8", "1", "mean square error of their reconstruction, test galaxies"),
+        "pca_mse": Field(
+            ("pca_component",), "f8", "1", "mean square error of the test spectra, noise included, that they give back"
+        ),
     },
-    NODE_GRID | MAP_QUALITY,
+    NODE_GRID
+    | MAP_QUALITY
+    | {"mse_of_compared": Attribute("f8", "", "mse of the test spectra that are compared with components")},
 )
 
 TEMPLATE_LABELS = Kind(

@@ -40,13 +40,13 @@ def write(folder, kind, sizes, attrs, **given):
     return path
 
 
-def write_extract(folder, name, bands):
+def write_extract(folder, name, bands, wcs="CTYPE1  = 'RA---TAN'"):
     rng = np.random.default_rng(0)
     status = np.full((6, 8), SpaxelStatus.BINNED)
     status[:, 0] = SpaxelStatus.OUTSIDE_FIELD
     given = {"band": np.array(bands), "image": rng.uniform(1, 5, (len(bands), 6, 8)), "spaxel_status": status}
     data = random_data("extract", {"spaxel_y": 6, "spaxel_x": 8, "baxel": 1}, **given)
-    artefacts.write(folder / f"{name}.h5", "extract", data, artefacts.Provenance(), attributes_of("extract"))
+    artefacts.write(folder / f"{name}.h5", "extract", data, artefacts.Provenance(), attributes_of("extract", wcs=wcs))
     return folder / f"{name}.h5"
 
 
@@ -186,7 +186,7 @@ def test_the_galaxies_nearest_to_the_prototype_come_first():
     assert members(assigned, 1).tolist() == [2, 0, 3]
 
 
-def test_pictures_are_square_and_show_the_field_of_view(inputs):
+def test_pictures_are_square_and_show_the_field_of_view(inputs, tmp_path):
     datasets = ["image", "band", "signal", "spaxel_status"]
     colour, grey = (artefacts.read(inputs.extracts[k], "extract", datasets) for k in (1, 0))
     for extract, shape in ((colour, (6, 8, 3)), (grey, (6, 8))):
@@ -195,6 +195,9 @@ def test_pictures_are_square_and_show_the_field_of_view(inputs):
         assert axes.images[0].get_array().shape == shape
         # The first of eight columns lies outside: seven columns and half a pixel more on either side of six rows.
         assert axes.get_xlim() == (0.5, 7.5) and axes.get_ylim() == (-1.0, 6.0)
-    axes = Figure().subplots()
-    galaxy_picture(axes, None)
-    assert not axes.images and axes.texts[0].get_text() == "no image"
+    # Simulated spectra without cubes lie nowhere on the sky.
+    invented = artefacts.read(write_extract(tmp_path, "a", [], wcs=""), "extract", datasets)
+    for nothing in (None, invented):
+        axes = Figure().subplots()
+        galaxy_picture(axes, nothing)
+        assert not axes.images and axes.texts[0].get_text() == "no image"

@@ -149,6 +149,8 @@ def test_without_a_model_both_artefacts_give_its_reason(tmp_path, script):
         assert not one.ok and one.attrs["reason"] == "no galaxy to train on has a fingerprint"
     assert assigned["node"].tolist() == [-1, -1] and assigned["repeat_distance"].tolist() == [-1]
     assert nodes["prototype_fingerprint"].shape == (0, 12) and np.isnan(nodes.attrs["mse"])
+    # Not known, which 0 would not say.
+    assert nodes.attrs["n_empty"] == -9999
 
 
 N_GALAXY = 40

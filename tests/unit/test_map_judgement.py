@@ -9,8 +9,10 @@ from scipy.stats import norm, spearmanr
 from small_map import COLUMNS, ROWS, small_model
 
 from mangrove import artefacts
+from mangrove.analysis.map_quality import morans_i
+from mangrove.analysis.mapped_baxels import label_values, read_mapped
 from mangrove.analysis.node_distributions import LEVELS, group_medians
-from mangrove.analysis.node_labels import NodeLabels
+from mangrove.analysis.node_labels import NodeLabels, read_node_labels
 from mangrove.codes import Split
 from mangrove.data_model import LABEL
 from mangrove.models.training.model_folder import save_empty
@@ -34,8 +36,8 @@ def gaussian_nodes(widths, centres) -> NodeLabels:
         ),
         LEVELS,
     )
-    count = np.full((len(widths), 1), 99)
-    return NodeLabels(("age",), centres[:, None], value[:, None], centres[:, None], count, count, sample[None])
+    median = centres[:, None]
+    return NodeLabels(("age",), median, value[:, None], median, median, sample[None])
 
 
 @pytest.mark.parametrize(("too_wide", "held"), [(1.0, 0.68), (2.0, 0.954), (0.5, 0.383)])
@@ -65,8 +67,8 @@ def test_a_value_that_many_share_is_calibrated_too():
         return np.maximum(rng.uniform(-0.35, 0.65, n), 0.0)
 
     value = np.quantile(draw(100_000), LEVELS)
-    count = np.array([[99]])
-    nodes = NodeLabels(("age",), value[None, None, 9:10][0], value[None, None], count, count, count, value[None])
+    median = value[None, 9:10]
+    nodes = NodeLabels(("age",), median, value[None, None], median, median, value[None])
     values = draw(50_000)
     found = calibration(nodes, "age", np.zeros(values.size, int), values, np.arange(values.size))
     assert found.coverage == pytest.approx(0.68, abs=0.01)
@@ -185,6 +187,12 @@ def test_a_map_is_judged_on_its_test_galaxies(script, Params, tmp_path):
     assert found["rho"][0] == pytest.approx(spearmanr(medians[placed["node"][test]], survey.age[test])[0], abs=0.1)
     assert found["rho_kmeans_pca"][0] > 0.7 and np.isfinite(found["rho_kmeans_latent"]).all()
     assert (found["pit"].sum(axis=1) == found["n"]).all()
+    # Of the nodes' own baxels, however many neighbours the pools take.
+    of_test = group_medians(placed["node"][test], survey.age[test], ROWS * COLUMNS)
+    assert found["rho_train_test"][0] == pytest.approx(spearmanr(medians, of_test, nan_policy="omit")[0], abs=1e-6)
+    assert found["morans_i"][0] == pytest.approx(morans_i(medians, COLUMNS), rel=1e-5)
+    # Few enough that all test spectra are compared.
+    assert found["rho_of_compared"] == pytest.approx(found["rho"])
     assert 6 in found["pca_component"] and (np.diff(found["pca_mse"]) < 0).all()
     table = rows(tmp_path / "labels.csv")
     assert [row["label"] for row in table] == list(LABEL)
@@ -193,7 +201,8 @@ def test_a_map_is_judged_on_its_test_galaxies(script, Params, tmp_path):
     measures = {(row["measure"], row["of"]): row for row in rows(tmp_path / "map.csv")}
     assert measures["topographic_error_8", ""]["at_most"] == "0.15"
     assert ("mse of principal components", "6 components") in measures
-    chosen = measures["number of whitened components whose clusters are the best", ""]
+    chosen = measures["number of whitened components whose clusters are the best", "validation set"]
+    assert int(chosen["n_baxel"]) == np.sum(survey.split == Split.VALIDATION)
     assert int(float(chosen["value"])) in baselines.OF_CLUSTERS
 
 
@@ -204,6 +213,21 @@ def test_only_the_first_spectra_are_taken_where_there_are_many(script, Params, t
     found = judge(tmp_path, script, Params, inputs)
     assert (found["n"] == np.sum(survey.split == Split.TEST)).all()
     assert found["pca_component"].max() == 99
+    # What is compared with components and clusters is of the same spectra as they.
+    placed, trained = read_mapped(inputs.assignments), read_node_labels(inputs.node_labels)
+    compared = map_spectra.read_spectra(inputs.training_spectra, placed, Split.TEST).row
+    assert compared.size == 40 < found["n"][0]
+    mse = placed.mse[compared].mean()
+    assert found.attrs["mse_of_compared"] == pytest.approx(mse) and found.attrs["mse"] != pytest.approx(mse, rel=1e-4)
+    node = placed.node[compared]
+    own = label_values(inputs.labels, placed)["log_age_lw"][compared]
+    assert found["rho_of_compared"][0] == pytest.approx(spearmanr(trained.median[node, 0], own)[0])
+    table = {row["measure"]: row for row in rows(tmp_path / "map.csv") if row["measure"].startswith("mse")}
+    counts = {measure: (int(row["n_baxel"]), int(row["n_galaxy"])) for measure, row in table.items()}
+    few = 40, np.unique(placed.object[compared]).size
+    assert counts["mse"][0] == np.sum(survey.split == Split.TEST)
+    assert counts["mse, same spectra as the components"] == counts["mse of principal components"] == few
+    assert float(table["mse, same spectra as the components"]["value"]) == pytest.approx(mse, rel=1e-3)
 
 
 def test_without_a_model_there_is_an_empty_artefact_with_the_reason(script, Params, tmp_path):

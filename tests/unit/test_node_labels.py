@@ -62,6 +62,32 @@ def test_nodes_have_the_medians_of_the_training_galaxies_that_count(script, Para
     assert np.corrcoef(found["median"][:, 0], age_of_node(np.arange(N_NODE)))[0, 1] > 0.98
 
 
+def test_medians_of_a_node_itself_pool_nothing(script, Params, tmp_path, survey):
+    write_assignments(tmp_path / "assignments.h5", survey)
+    write_labels(tmp_path / "labels.h5", survey)
+    found = run(script, Params, tmp_path, min_baxels=200)
+    assert (found["pool_radius"] > 0).all()
+    train = survey.split == Split.TRAIN
+    own = nodes.group_medians(survey.node[train], survey.age[train], N_NODE)
+    assert found["own_median"][:, 0] == pytest.approx(own, abs=1e-5)
+    assert found["median"][:, 0] != pytest.approx(own, abs=1e-3)
+
+
+def test_test_galaxies_change_no_error_of_the_training_set(script, Params, tmp_path, survey):
+    found = {}
+    for name, rows in (("all", survey.split >= 0), ("training", survey.split == Split.TRAIN)):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_assignments(
+            folder / "assignments.h5", survey._replace(**{k: v[rows] for k, v in survey._asdict().items()})
+        )
+        write_labels(folder / "labels.h5", survey)
+        found[name] = run(script, Params, folder)
+    assert (found["all"]["n_test"] > 0).all() and not found["training"]["n_test"].any()
+    np.testing.assert_array_equal(found["all"]["median_err"], found["training"]["median_err"])
+    assert np.isfinite(found["all"]["median_err"]).all()
+
+
 def test_histograms_hold_every_baxel(script, Params, tmp_path, survey):
     write_assignments(tmp_path / "assignments.h5", survey)
     write_labels(tmp_path / "labels.h5", survey)

@@ -123,7 +123,7 @@ def without_model(prints: Artefact) -> GalaxiesOnMap:
         "quantile": QUANTILE_LEVELS,
         "distance_quantile": np.full(len(QUANTILE_LEVELS), np.nan),
     }
-    quality = {name: 0 if spec.dtype == "i8" else float("nan") for name, spec in MAP_QUALITY.items()}
+    quality = {name: int(MISSING) if spec.dtype == "i8" else float("nan") for name, spec in MAP_QUALITY.items()}
     return GalaxiesOnMap(_assignments(prints, placed, repeats), nodes, {"rows": 0, "columns": 0}, quality)
 
 

@@ -24,7 +24,6 @@ from mangrove.models.desom.grid import SomGrid
 log = logging.getLogger(__name__)
 
 _PER_NODE = tuple(name for name in NodeDistributions._fields if name not in ("edge", "sample_value"))
-_FROM_ARTEFACT = ("median", "value", "test_median", "n_own", "n_test", "sample_value")
 
 
 class NodeLabels(NamedTuple):
@@ -33,12 +32,12 @@ class NodeLabels(NamedTuple):
     Attributes
     ----------
     labels : tuple of str
-    median, test_median : ndarray, shape (n_node, n_label)
-        Of the training set, neighbours pooled where need be; of the test set on the node itself.
+    median : ndarray, shape (n_node, n_label)
+        Of the training set, neighbours pooled where need be.
+    own_median, test_median : ndarray, shape (n_node, n_label)
+        Of the training and of the test set on the node itself; NaN where none is there.
     value : ndarray, shape (n_node, n_label, n_level)
         Quantiles at :data:`mangrove.analysis.node_distributions.LEVELS`.
-    n_own, n_test : ndarray of int, shape (n_node, n_label)
-        Training and test baxels on the node itself.
     sample_value : ndarray, shape (n_label, n_level)
         Quantiles of the whole training set.
     """
@@ -46,9 +45,8 @@ class NodeLabels(NamedTuple):
     labels: tuple[str, ...]
     median: np.ndarray
     value: np.ndarray
+    own_median: np.ndarray
     test_median: np.ndarray
-    n_own: np.ndarray
-    n_test: np.ndarray
     sample_value: np.ndarray
 
 
@@ -76,15 +74,17 @@ def map_labels(assignments_path, labels_path, params: Mapping[str, Any]) -> tupl
         return _datasets(grid, {}), attrs
     mapped = read_mapped(assignments_path)
     train, test = mapped.of_split(Split.TRAIN), mapped.of_split(Split.TEST)
-    draws = galaxy_draws(int(mapped.galaxy_object.max(initial=-1)) + 1, params["n_bootstrap"], params["seed"])
+    trained, of = np.unique(mapped.object[train], return_inverse=True)
+    draws = galaxy_draws(trained.size, params["n_bootstrap"], params["seed"])
     found = {}
     for name, values in label_values(labels_path, mapped).items():
-        node, of = mapped.node, mapped.object
+        node = mapped.node
         one = node_distributions(
-            node[train], values[train], of[train], draws, grid.distances().astype(int), params["min_baxels"]
+            node[train], values[train], of, draws, grid.distances().astype(int), params["min_baxels"]
         )
         counted = np.bincount(node[test][np.isfinite(values[test])], minlength=grid.n_node)
-        found[name] = one, group_medians(node[test], values[test], grid.n_node), counted
+        own, held_out = (group_medians(node[rows], values[rows], grid.n_node) for rows in (train, test))
+        found[name] = one, own, held_out, counted
         log.info("%s: %d baxels, %d of %d nodes pooled", name, one.n_own.sum(), _pooled(one), grid.n_node)
     return _datasets(grid, found), attrs
 
@@ -97,7 +97,7 @@ def read_node_labels(path) -> NodeLabels:
     ArtefactError
         If it is missing, damaged or of another kind.
     """
-    found = artefacts.read(path, "node_labels", ["label", *_FROM_ARTEFACT])
+    found = artefacts.read(path, "node_labels", ["label", *NodeLabels._fields[1:]])
     return NodeLabels(tuple(found["label"].tolist()), *(found[name] for name in NodeLabels._fields[1:]))
 
 
@@ -112,10 +112,11 @@ def _datasets(grid: SomGrid, found: Mapping) -> dict[str, np.ndarray]:
     data["label_unit"] = np.array([LABEL[name][0] for name in found], dtype=str)
     if not found:
         return data | _without_labels(grid.n_node)
-    parts, medians, counts = zip(*found.values(), strict=True)
+    parts, own, held_out, counts = zip(*found.values(), strict=True)
     data |= {name: np.stack([getattr(one, name) for one in parts], axis=1) for name in _PER_NODE}
     data |= {name: np.stack([getattr(one, name) for one in parts]) for name in ("edge", "sample_value")}
-    return data | {"test_median": np.stack(medians, axis=1), "n_test": np.stack(counts, axis=1)}
+    beside = {"own_median": own, "test_median": held_out, "n_test": counts}
+    return data | {name: np.stack(values, axis=1) for name, values in beside.items()}
 
 
 def _without_labels(n_node: int) -> dict[str, np.ndarray]:

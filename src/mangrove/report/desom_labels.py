@@ -84,12 +84,11 @@ def train_test_figure(node_labels: Artefact, quality: Artefact) -> Figure:
         _median_map(upper, places, name, train, f"{STYLE[name].title}\ntraining", limits)
         _median_map(middle, places, name, test, "test", limits)
         rho = quality["rho_train_test"][column(quality, name)]
-        own = np.where(node_labels["n_own"][:, k] > 0, train, np.nan)
-        _nodes_against(lower, own, test, f"ρ = {plain(rho, 3)}\n")
+        _nodes_against(lower, node_labels["own_median"][:, k], test, f"ρ = {plain(rho, 3)}\n")
         lower.set(xlabel=f"training: {STYLE[name].axis}", ylabel="test")
     figure.suptitle(
         "node medians of training galaxies (neighbours pooled where there are few) and of test galaxies (grey: none); "
-        "bottom: nodes with baxels of both"
+        "bottom: medians of nodes with baxels of both, none pooled"
     )
     return figure
 
@@ -108,9 +107,9 @@ def template_labels_figure(node_labels: Artefact, fits: Artefact) -> Figure:
     fitted = np.isin(fits["status"], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     for axes, name in zip(panels, names, strict=False):
         at = column(fits, name)
-        usable = fitted & (node_labels["n_own"][:, column(node_labels, name)] > 0)
-        values = np.where(usable, fits["value"][:, at], np.nan)
-        median = node_labels["median"][:, column(node_labels, name)]
+        values = np.where(fitted, fits["value"][:, at], np.nan)
+        # Of the spectra that made the template.
+        median = node_labels["own_median"][:, column(node_labels, name)]
         _nodes_against(axes, median, values, f"{STYLE[name].title}\n", np.nan_to_num(fits["error"][:, at]))
         axes.set(xlabel=f"node median: {STYLE[name].axis}", ylabel="fit of the template")
     for spare in panels[len(names) :]:

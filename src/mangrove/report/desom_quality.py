@@ -139,16 +139,15 @@ def _median_panel(axes: Axes, quality: Artefact, name: str, label, median) -> No
 def _component_panel(axes: Axes, quality: Artefact, n_latent: int) -> None:
     number, mse = quality["pca_component"], quality["pca_mse"]
     axes.loglog(number, mse, "o-", color=BLUE, label="principal components")
-    axes.axhline(quality.attrs["mse"], color=ORANGE, lw=1)
-    axes.plot(n_latent, quality.attrs["mse"], "s", ms=9, color=ORANGE, label=f"network, {n_latent} latents")
+    network = quality.attrs["mse_of_compared"]
+    axes.axhline(network, color=ORANGE, lw=1)
+    axes.plot(n_latent, network, "s", ms=9, color=ORANGE, label=f"network, {n_latent} latents")
     axes.set_xticks(number, [f"{n:g}" for n in number])
     axes.set_xticks([], minor=True)
     axes.set(xlabel="components or latents", ylabel="mean square error")
-    words = ""
-    if np.isfinite(mse).any():
-        best = int(np.nanargmin(mse))
-        words = f"\nnetwork over the best PCA ({counted(int(number[best]), 'component')}): {quality.attrs['mse'] / mse[best]:.2f}"
-    axes.set_title(f"reconstruction of the test spectra, unmasked values{words}")
+    at = np.flatnonzero((number == n_latent) & np.isfinite(mse))
+    words = f"\nnetwork over as many components ({n_latent}): {network / mse[at[0]]:.2f}" if at.size else ""
+    axes.set_title(f"reconstruction against the noisy test spectra, unmasked values{words}")
     axes.legend(frameon=False, fontsize=9)
 
 

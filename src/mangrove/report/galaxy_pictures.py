@@ -35,6 +35,8 @@ def read_extracts(paths: Sequence, plateifu: Sequence[str]) -> dict[str, Artefac
 def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
     """A galaxy in colour from its g, r and i images, in a square; the continuum, in grey, of cubes that bring none.
 
+    Spaxels without images and without a place on the sky, as those of simulated spectra, make no picture.
+
     Parameters
     ----------
     extract : Artefact or None
@@ -42,7 +44,7 @@ def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
     """
     axes.set(xticks=[], yticks=[], facecolor=BAD_COLOUR)
     axes.set_box_aspect(1)
-    if extract is None or not np.any(extract["signal"] > 0) or min(extract["signal"].shape) < 2:
+    if extract is None or not _has_picture(extract):
         note(axes, "no image")
         return
     colours = colour_image(extract)
@@ -56,6 +58,11 @@ def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
     half = max(right - left, top - bottom) / 2
     x, y = (left + right) / 2, (bottom + top) / 2
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), facecolor="k")
+
+
+def _has_picture(extract: Artefact) -> bool:
+    on_sky = bool(extract["band"].size or extract.attrs["wcs"])
+    return on_sky and bool(np.any(extract["signal"] > 0)) and min(extract["signal"].shape) >= 2
 
 
 def _edges(used: np.ndarray) -> tuple[float, float]:

@@ -12,6 +12,8 @@ from mangrove.validation.comparison import spearman
 
 #: Numbers of principal components that are tried: for clusters, and for the reconstruction.
 OF_CLUSTERS, OF_RECONSTRUCTION = (4, 8, 16, 32, 64, 128), (1, 2, 4, 8, 16, 32, 64, 128, 256)
+#: Starts of the clusters, of which the one with the smallest distances counts: one may end in a poor minimum.
+N_START = 5
 _BLOCK = 1000
 
 
@@ -54,7 +56,7 @@ def cluster_rho(features: Samples, labels: Samples, n_cluster: int, seed: int) -
         Fewer if there are fewer training spectra.
     seed : int
     """
-    found = KMeans(min(n_cluster, len(features.train)), n_init=1, random_state=seed).fit(features.train)
+    found = KMeans(min(n_cluster, len(features.train)), n_init=N_START, random_state=seed).fit(features.train)
     return tuple(
         _rho(found.labels_, labels.train, found.predict(x) if len(x) else np.empty(0, int), y)
         for x, y in ((features.validation, labels.validation), (features.test, labels.test))

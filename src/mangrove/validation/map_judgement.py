@@ -62,13 +62,17 @@ class LabelMeasures(NamedTuple):
 
     Attributes
     ----------
+    rho_of_compared : float
+        Spearman's rho of labels and node medians of the test spectra that are compared with the clusters.
     rho_kmeans_latent, rho_kmeans_pca : float
-        Spearman's rho of labels and medians of k-means clusters of latents, and of the best whitened components.
+        The same with the medians of k-means clusters of latents, and of the best whitened components.
     rho_train_test : float
-        Of the medians of training and test set over the nodes.
+        Of the medians of training and test set over the nodes, without pooled neighbours.
     morans_i : float
+        Of the medians of the training set, without pooled neighbours.
     """
 
+    rho_of_compared: float
     rho_kmeans_latent: float
     rho_kmeans_pca: float
     rho_train_test: float
@@ -107,12 +111,21 @@ def judge_map(inputs, seed: int) -> MapJudgement:
     on_map = mapped.node[spectra.test.row], trained, model.grid.columns
     attrs = map_quality.map_measures(of_test, found.test, *on_map)
     numbers, errors = pca_errors(spectra, found.test.shape[1], seed)
-    rows, data = _label_rows(mapped, nodes, labels, baselines, model.grid.columns)
+    rows, data = _label_rows(mapped, nodes, labels, baselines, spectra.test.row, model.grid.columns)
     data |= {"pca_component": np.array(numbers), "pca_mse": errors}
-    counts = test.size, np.unique(mapped.object[test]).size
+    attrs["mse_of_compared"] = _mean(mapped.mse[spectra.test.row])
     about = {"rows": model.grid.rows, "columns": model.grid.columns, "status": "ok", "reason": ""}
-    chosen = measure_row("number of whitened components whose clusters are the best", "", baselines.n_component, counts)
-    return MapJudgement(data, attrs | about, rows, [*_measure_rows(attrs, numbers, errors, counts), chosen])
+    measures = [
+        *_map_rows(attrs, _counts(mapped, test)),
+        *_reconstruction_rows(attrs["mse_of_compared"], numbers, errors, _counts(mapped, spectra.test.row)),
+        measure_row(
+            "number of whitened components whose clusters are the best",
+            "validation set",
+            baselines.n_component,
+            _counts(mapped, spectra.validation.row),
+        ),
+    ]
+    return MapJudgement(data, attrs | about, rows, measures)
 
 
 def pca_errors(spectra: Samples, n_latent: int, seed: int) -> tuple[list[int], np.ndarray]:
@@ -143,18 +156,26 @@ def _baseline_rho(spectra: Samples, found: Samples, labels: np.ndarray, n_node: 
 
 
 def _label_rows(
-    mapped: MappedBaxels, nodes: NodeLabels, labels: Mapping[str, np.ndarray], baselines: BaselineRho, columns: int
+    mapped: MappedBaxels,
+    nodes: NodeLabels,
+    labels: Mapping[str, np.ndarray],
+    baselines: BaselineRho,
+    compared: np.ndarray,
+    columns: int,
 ) -> tuple[list[dict], dict[str, np.ndarray]]:
-    """Rows of the table of labels, and the datasets of the artefact that are by label."""
+    """Rows of the table of labels, and the datasets of the artefact that are by label.
+
+    Rows ``compared``, shape (n_compared,), of the test set are those of the baselines.
+    """
     test, rows, pits = mapped.of_split(Split.TEST), [], []
     for j, (name, values) in enumerate(labels.items()):
         found = calibration(nodes, name, mapped.node[test], values[test], mapped.object[test])
-        own = np.where(nodes.n_own[:, j] > 0, nodes.median[:, j], np.nan)
         beside = LabelMeasures(
+            rho_of_compared=spearman(nodes.median[mapped.node[compared], j], values[compared]),
             rho_kmeans_latent=baselines.latent[j],
             rho_kmeans_pca=baselines.components[j],
-            rho_train_test=spearman(own, nodes.test_median[:, j]),
-            morans_i=map_quality.morans_i(own, columns),
+            rho_train_test=spearman(nodes.own_median[:, j], nodes.test_median[:, j]),
+            morans_i=map_quality.morans_i(nodes.own_median[:, j], columns),
         )
         log.info("%s: rho %.3f, coverage %.3f, width %.3f", name, found.rho, found.coverage, found.width)
         limits = [(found.coverage, *COVERAGE_LIMITS), (found.width, np.nan, WIDTH_LIMITS.get(name, np.nan))]
@@ -167,13 +188,25 @@ def _label_rows(
     return rows, data | {"label": np.array(list(labels), dtype=str), "pit": np.array(pits)}
 
 
-def _measure_rows(attrs: Mapping, numbers, errors, counts: tuple[int, int]) -> list[MeasureRow]:
-    """The table of the map: its measures, and the reconstruction by principal components beside its own."""
-    rows = [measure_row(name, "", attrs[name], counts, *MAP_LIMITS.get(name, ())) for name in MAP_QUALITY]
-    return rows + [
+def _map_rows(attrs: Mapping, counts: tuple[int, int]) -> list[MeasureRow]:
+    return [measure_row(name, "", attrs[name], counts, *MAP_LIMITS.get(name, ())) for name in MAP_QUALITY]
+
+
+def _reconstruction_rows(mse: float, numbers, errors, counts: tuple[int, int]) -> list[MeasureRow]:
+    """Errors of reconstruction by the network and by principal components, of the same spectra."""
+    return [measure_row("mse, same spectra as the components", "", mse, counts)] + [
         measure_row("mse of principal components", f"{n} components", error, counts)
         for n, error in zip(numbers, errors, strict=True)
     ]
+
+
+def _counts(mapped: MappedBaxels, rows: np.ndarray) -> tuple[int, int]:
+    """Baxels and galaxies."""
+    return rows.size, np.unique(mapped.object[rows]).size
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")
 
 
 def _nothing(reason: str) -> MapJudgement:
@@ -184,5 +217,5 @@ def _nothing(reason: str) -> MapJudgement:
         "pca_component": np.empty(0),
         "pca_mse": np.empty(0),
     }
-    attrs = dict.fromkeys(MAP_QUALITY, np.nan) | {"n_empty": _UNKNOWN, "rows": 0, "columns": 0}
+    attrs = dict.fromkeys((*MAP_QUALITY, "mse_of_compared"), np.nan) | {"n_empty": _UNKNOWN, "rows": 0, "columns": 0}
     return MapJudgement(data, attrs | {"status": "empty", "reason": reason}, [], [])
