@@ -15,7 +15,7 @@ class SomSection(Section):
 
     update: Literal["batch", "gradient"] = Field(
         "batch",
-        description="batch: Kohonen's batch rule, towards the weighted mean of the latents of each batch; gradient: Adam on the loss, as published, which tends to leave most nodes empty",
+        description="batch: Kohonen's batch rule, towards the weighted mean of the latents of each batch; gradient: Adam on the loss, as published, which leaves most nodes empty in short trainings",
     )
     step: float = Field(0.05, gt=0, le=1, description="update batch: part of the way to that mean in a training step")
     distance: Literal["manhattan", "published"] = Field(
