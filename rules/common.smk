@@ -242,7 +242,9 @@ def figure(path, caption, category, **labels):
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost, map_hours = planning.plan(GALAXIES, CONFIG.survey), planning.map_hours(CONFIG.desom)
+    cost, map_hours = planning.plan(GALAXIES, CONFIG.survey), planning.map_hours(
+        CONFIG.desom
+    )
     of_map = f" Without a GPU, training the map of spectra takes {map_hours:.0f} core hours more."
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
