@@ -79,6 +79,15 @@ def wait_for(folder, process) -> None:
         time.sleep(0.05)
 
 
+def test_spectra_are_not_placed_on_a_map_that_two_galaxies_cannot_train(finished):
+    """The reason is that for which nothing was trained; the spectrum is not to blame."""
+    spectrum = Path(ppxf.__file__).parent / "spectra" / "NGC3522_SDSS_DR18.fits"
+    done = finished.mangrove("assign", str(spectrum), "--model", "results/tiny/desom")
+    reason = artefacts.read(finished.run / "desom/map.h5", "desom_map", []).attrs["reason"]
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    assert reason and f"holds no model: {reason}" in " ".join(done.stdout.split())
+
+
 def test_verify_is_clean_after_a_run(finished):
     report = finished.mangrove("verify", "tiny")
     assert report.returncode == 0, report.stdout
