@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import h5py
+import ppxf
 from conftest import REGULAR, TOO_FAINT
 
 from mangrove import artefacts
