@@ -59,7 +59,7 @@ def write_assignments(path, mapped: MappedSurvey, status="ok", **columns):
         **columns,
     }
     data = random_data("desom_assignments", {"row": mapped.galaxy.size, "plateifu": n_galaxy}, **given)
-    attrs = attributes_of("desom_assignments", rows=ROWS, columns=COLUMNS, status=status)
+    attrs = attributes_of("desom_assignments", rows=ROWS, columns=COLUMNS, status=status, model_hash="abc")
     artefacts.write(path, "desom_assignments", data, artefacts.Provenance(), attrs)
 
 

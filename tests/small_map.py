@@ -12,6 +12,7 @@ from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.model import DESOM, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
 from mangrove.models.desom.training import first_state
+from mangrove.physics.wavelengths import log_grid
 
 WAVE = 10 ** (np.log10(3621.6) + 1e-4 * np.arange(4563))
 N_WAVE, ROWS, COLUMNS = 256, 3, 4
@@ -69,7 +70,8 @@ def make_map(folder, script, Params):
     inputs = Params(spectra | files_of(folder / "model"))
     outputs = Params(assignments=str(folder / "assignments.h5"), map=str(folder / "map.h5"))
     script("desom_assign").main(inputs, outputs, Params(code="none"))
-    write_node_labels(folder / "node_labels.h5")
+    of_map = artefacts.read(outputs.map, "desom_map", []).attrs
+    write_node_labels(folder / "node_labels.h5", model_hash=of_map["model_hash"])
     return Params(inputs=inputs, outputs=outputs, rows=rows, model=model)
 
 
@@ -78,7 +80,7 @@ def files_of(model):
     return {"description": str(model / "model.json"), "arrays": str(model / "arrays.npz")}
 
 
-def write_node_labels(path, rows=ROWS, columns=COLUMNS):
+def write_node_labels(path, rows=ROWS, columns=COLUMNS, model_hash=""):
     """An artefact 'node_labels' of two labels: on node k quantiles are k + level and 10 k + level, the last node has none."""
     node, level = np.arange(rows * columns), np.linspace(0.0, 1.0, 101)
     value = np.stack([node, 10.0 * node], axis=1)[:, :, None] + level
@@ -99,5 +101,23 @@ def write_node_labels(path, rows=ROWS, columns=COLUMNS):
     }
     sizes = {"node": node.size, "label": 2, "quantile": level.size, "bin_edge": 6, "bin": 5}
     data = random_data("node_labels", sizes, **given)
-    attrs = attributes_of("node_labels", rows=rows, columns=columns)
+    attrs = attributes_of("node_labels", rows=rows, columns=columns, model_hash=model_hash)
     artefacts.write(path, "node_labels", data, artefacts.Provenance(), attrs)
+
+
+def write_random_map(folder):
+    """A folder as results/RUN/desom is: an untrained map of 2 x 2 nodes on the published grid of 4544 bins."""
+    wave, rng = log_grid(3650.0, 8950.0, 4544), np.random.default_rng(3)
+    design = MapDesign(SpectrumArchitecture(wave.size, (2, 2), 3, 6), SomGrid(2, 2))
+    network = MapNetwork(design, InputScale.none((wave.size,)))
+    flux = rng.uniform(0.5, 1.5, (8, wave.size)).astype(np.float32)
+    model = MapModel(DESOM, network, first_state(network, 2, flux), wave)
+    model.save(folder / "model")
+    given = {"wave": wave, "prototype_latent": model.prototypes, "lsf": np.full(wave.size, 1.1)}
+    given |= {"quantile": np.linspace(0.0, 1.0, 101), "distance_quantile": np.linspace(0.0, 9.0, 101)}
+    sizes = {"node": 4, "wave": wave.size, "latent": model.prototypes.shape[1], "split": 3, "quantile": 101}
+    data = random_data("desom_map", sizes, **given)
+    prepared = {"norm_band": (4050.0, 4150.0), "min_good_fraction": 3900 / 4544, "sky_half_width": 8.0, "min_snr": 10.0}
+    attrs = attributes_of("desom_map", rows=2, columns=2, galactic_extinction=True, ebv_scale=1.0, **prepared)
+    artefacts.write(folder / "map.h5", "desom_map", data, artefacts.Provenance(), attrs)
+    write_node_labels(folder / "node_labels.h5", rows=2, columns=2)

@@ -317,6 +317,9 @@ class PlacementFlag(Bits):
     - EXTINCTION_LEFT: Galactic extinction was not removed; the training spectra's was
     - ERRORS_UNKNOWN: it has no errors, so that no pixel is known to be bad
     - UNTYPICAL: less than 1 % of the training set lies farther from its node
+    - REDSHIFT_DOUBTFUL: the pipeline that measured its redshift warns of it (SDSS: ZWARNING is not 0)
+    - LOW_SNR: its S/N is below the smallest of the training spectra
+    - MEDIUM_UNKNOWN: whether its wavelengths are in air or in vacuum is not known; they were taken to be in vacuum
     """
 
     MANY_FILLED = 1 << 0
@@ -325,3 +328,6 @@ class PlacementFlag(Bits):
     EXTINCTION_LEFT = 1 << 3
     ERRORS_UNKNOWN = 1 << 4
     UNTYPICAL = 1 << 5
+    REDSHIFT_DOUBTFUL = 1 << 6
+    LOW_SNR = 1 << 7
+    MEDIUM_UNKNOWN = 1 << 8

@@ -132,6 +132,7 @@ LINE_CUBE = _GALAXY
 TRAINING_SPECTRA = {
     "norm_band": Attribute("f8", "Angstrom", "band, rest frame, in which the mean of the unmasked flux is 1", (2,)),
     "min_good_fraction": Attribute("f8", "", "smallest fraction of good bins of a spectrum that passes the cuts"),
+    "min_snr": Attribute("f8", "", "smallest S/N per native pixel of a spectrum that passes the cuts"),
     "sky_half_width": Attribute("f8", "Angstrom", "half width of the masks on sky lines, observed frame"),
     "galactic_extinction": Attribute("bool", "", "whether the extinction by the Milky Way's dust was removed"),
     "ebv_scale": Attribute("f8", "", "factor on the Galactic E(B-V) that was removed"),
@@ -142,6 +143,9 @@ NODE_GRID = {
     "rows": Attribute("i8", "", "rows of the map; node k lies in row k // columns"),
     "columns": Attribute("i8", "", "columns of the map"),
 }
+
+#: Of which trained map of spectra an artefact is, so that files of different ones are not taken together.
+MODEL_HASH = {"model_hash": Attribute("str", "", "sha256 of the trained model's arrays")}
 
 #: Measures of a map, on the test set (docs/desom.md has the definitions).
 MAP_QUALITY = {

@@ -1,7 +1,7 @@
 """The artefacts of the two self-organising maps: of spectra (folder desom) and of galaxies (folder galaxy_map)."""
 
 from mangrove.codes import FitStatus, LabelFlag, Split, TrainingCut
-from mangrove.data_model_attributes import MAP_QUALITY, NODE_GRID, TRAINING_SPECTRA, Attribute
+from mangrove.data_model_attributes import MAP_QUALITY, MODEL_HASH, NODE_GRID, TRAINING_SPECTRA, Attribute
 from mangrove.data_model_fields import Field, Kind
 
 _NODE, _ROW, _GALAXY, _LABEL = ("node",), ("row",), ("plateifu",), ("label",)
@@ -57,7 +57,7 @@ DESOM_ASSIGNMENTS = Kind(
         "snr": Field(_ROW, "f4", "1", "S/N per native pixel"),
         **_assigned(_ROW, "baxel"),
     },
-    NODE_GRID,
+    NODE_GRID | MODEL_HASH,
 )
 
 DESOM_MAP = Kind(
@@ -81,7 +81,7 @@ DESOM_MAP = Kind(
         **_DISTANCE_QUANTILES,
     },
     # How the spectra were prepared, as those that are to be placed on the map must be.
-    NODE_GRID | TRAINING_SPECTRA,
+    NODE_GRID | MODEL_HASH | TRAINING_SPECTRA,
 )
 
 NODE_LABELS = Kind(
@@ -116,7 +116,9 @@ NODE_LABELS = Kind(
         "n_test": Field(_NODE_LABEL, "i4", "1", "baxels of test galaxies with the label on the node itself"),
         "sample_value": Field(("label", "quantile"), "f4", _OF_LABEL, "quantiles over the whole training set"),
     },
-    NODE_GRID | {"min_baxels": Attribute("i8", "", "nodes with fewer baxels than this pool their neighbours")},
+    NODE_GRID
+    | MODEL_HASH
+    | {"min_baxels": Attribute("i8", "", "nodes with fewer baxels than this pool their neighbours")},
 )
 
 DESOM_QUALITY = Kind(

@@ -10,7 +10,17 @@ import pytest
 from astropy import units as u
 from astropy.io import fits
 from astropy.table import Table
-from small_map import COLUMNS, EBV, GALAXIES, ROWS, WAVE, make_map, small_model, write_node_labels
+from small_map import (
+    COLUMNS,
+    EBV,
+    GALAXIES,
+    ROWS,
+    WAVE,
+    make_map,
+    small_model,
+    write_node_labels,
+    write_random_map,
+)
 from typer.testing import CliRunner
 
 from mangrove import artefacts
@@ -18,6 +28,8 @@ from mangrove.api import open_map, read_spectrum
 from mangrove.cli import app
 from mangrove.codes import TrainingCut
 from mangrove.errors import ArtefactError, ModelError, SpectrumError
+from mangrove.notebook.placement_files import _label_line
+from mangrove.physics.night_sky import night_sky
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 
 NGC3522 = Path(ppxf.__file__).parent / "spectra" / "NGC3522_SDSS_DR18.fits"
@@ -303,3 +315,71 @@ def test_a_map_of_files_that_do_not_belong_together_is_refused(folder, tmp_path,
     write_node_labels(own / "node_labels.h5", rows=2)
     with pytest.raises(ModelError, match="map of another size"):
         open_map(own)
+    write_node_labels(own / "node_labels.h5", model_hash="that of another")
+    with pytest.raises(ModelError, match="has the labels of another map"):
+        open_map(own)
+
+
+def test_a_doubtful_redshift_is_flagged_unless_another_is_given(tmp_path, run):
+    with fits.open(NGC3522) as hdus:
+        table = next(hdu for hdu in hdus if "ZWARNING" in getattr(hdu, "columns", fits.ColDefs([])).names)
+        table.data["ZWARNING"] = 4
+        hdus.writeto(tmp_path / "spec.fits")
+    assert read_spectrum(tmp_path / "spec.fits").z_doubtful and not read_spectrum(NGC3522).z_doubtful
+    assert "redshift_doubtful" in run(tmp_path / "spec.fits").output
+    assert "redshift_doubtful" not in run(tmp_path / "spec.fits", "--z", 0.004).output
+    assert "redshift_doubtful" not in run(NGC3522).output
+
+
+def test_a_low_signal_to_noise_is_flagged(spectrum_map, baxel):
+    """The training's limit is 10 per pixel of MaNGA, 1e-4 dex."""
+    spectrum, _ = baxel
+    error = np.median(spectrum["flux"][(WAVE > 5600) & (WAVE < 6750) & (spectrum["mask"] == 0)])
+    for snr, flagged in ((9.0, True), (11.0, False)):
+        found = place(spectrum_map, spectrum | {"ivar": np.full(WAVE.size, (snr / error) ** 2)})
+        assert found.snr == pytest.approx(snr, rel=1e-3)
+        assert ("low_snr" in found.flags) == flagged
+    unknown = place(spectrum_map, spectrum | {"ivar": None})
+    assert np.isnan(unknown.snr) and "low_snr" not in unknown.flags
+
+
+def test_the_signal_to_noise_is_that_per_pixel_of_manga(spectrum_map):
+    """Pixels four times as wide with twice the S/N each hold the same light."""
+    wave = WAVE[0] * 10 ** (4e-4 * np.arange(WAVE.size // 4))
+    found = spectrum_map.place(wave, np.ones(wave.size), np.full(wave.size, 16.0**2), Z, lsf=1.1, ebv=EBV)
+    assert found.snr == pytest.approx(8.0, rel=1e-6)
+    assert "low_snr" in found.flags
+
+
+def test_an_unknown_medium_is_flagged(run, tmp_path, spectrum_map, baxel):
+    assert "medium_unknown" in run(tmp_path / "good.fits", "--ebv", EBV).output
+    for option in ("--air", "--vacuum"):
+        assert "medium_unknown" not in run(tmp_path / "good.fits", "--ebv", EBV, option).output
+    assert "medium_unknown" not in place(spectrum_map, baxel[0]).flags
+
+
+def test_the_number_of_baxels_is_said_with_their_weight(run, tmp_path, spectrum_map, baxel):
+    """Histograms of the small map hold 5 x 9."""
+    assert "weight 45 of 45 up to 2 steps away" in run(tmp_path / "good.fits").output
+    label = place(spectrum_map, baxel[0]).labels["ebv_star"]
+    assert _label_line("ebv_star", label._replace(n_baxel=122), "mag").endswith("weight 45 of 122 up to 2 steps away")
+    assert _label_line("ebv_star", label._replace(pool_radius=0), "mag").endswith("mag  45")
+
+
+def test_a_spectrum_of_sdss_on_the_published_grid(quick_jax, tmp_path):
+    """4544 bins at 3650-8950 Angstrom: what lies below the first pixel of NGC3522 is filled, besides bad pixels and sky lines."""
+    write_random_map(tmp_path)
+    read = read_spectrum(NGC3522)
+    found = open_map(tmp_path).place(
+        read.wave, read.flux, read.ivar, read.z, lsf=read.lsf, mask=read.mask, ebv=0.02, air=read.air
+    )
+    edges = np.geomspace(3650.0, 8950.0, 4545)
+    bins = 0.5 * (edges[1:] + edges[:-1])
+    bad = read.mask | (np.asarray(read.ivar) <= 0) | night_sky(read.wave, 8.0)
+    nearest = np.abs(np.log(read.wave[:, None] / (1 + read.z) / bins)).argmin(axis=0)
+    beyond = (bins * (1 + read.z) < read.wave[0]) | (bins * (1 + read.z) > read.wave[-1])
+    expected = np.sum(beyond | bad[nearest])
+    assert abs(np.sum(found.mask) - expected) <= 2, "a bin at each border may count or not"
+    assert found.filled == np.mean(found.mask) and 190 < np.sum(found.mask) < 300
+    assert "many_filled" in found.flags and "medium_unknown" not in found.flags
+    assert found.node.row in (1, 2) and found.node.column in (1, 2)

@@ -52,6 +52,7 @@ WRITTEN = {
     "PredictionFlag": ["bad_flux", "bad_luminosity", "faint_or_luminous", "strange_colour"],
     "PlacementFlag": [
         *("many_filled", "other_resolution", "resolution_unknown", "extinction_left", "errors_unknown", "untypical"),
+        *("redshift_doubtful", "low_snr", "medium_unknown"),
     ],
 }
 ENUMERATIONS = {

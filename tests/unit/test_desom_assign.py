@@ -127,6 +127,9 @@ def test_the_map_holds_prototypes_quantiles_and_what_the_spectra_are(run, nodes,
     assert nodes["node_row"].tolist() == [k // COLUMNS for k in range(N_NODE)]
     assert nodes["node_column"].tolist() == [k % COLUMNS for k in range(N_NODE)]
     assert nodes.attrs["norm_band"] == (4050.0, 4150.0) and nodes.attrs["galactic_extinction"]
+    assert nodes.attrs["min_snr"] == 10.0
+    placed = artefacts.read(run.outputs.assignments, "desom_assignments", []).attrs
+    assert nodes.attrs["model_hash"] == placed["model_hash"] == artefacts.input_hash(run.inputs.arrays)
     assert (nodes.attrs["rows"], nodes.attrs["columns"]) == (3, 4)
     wanted = np.quantile(slow.min(axis=1)[learnt_rows(run)], nodes["quantile"])
     np.testing.assert_allclose(nodes["distance_quantile"], wanted, rtol=1e-3, atol=1e-4)

@@ -29,7 +29,10 @@ def run(script, Params, folder, **params):
     paths = Params(assignments=str(folder / "assignments.h5"), labels=str(folder / "labels.h5"))
     outputs = Params(node_labels=str(folder / "node_labels.h5"))
     script("desom_maps").main(paths, outputs, Params(PARAMS | params))
-    return artefacts.read(outputs.node_labels, "node_labels")
+    made = artefacts.read(outputs.node_labels, "node_labels")
+    of_map = artefacts.read(paths.assignments, "desom_assignments", []).attrs
+    assert made.attrs["model_hash"] == of_map["model_hash"] != "", "they say to which map they belong"
+    return made
 
 
 @pytest.fixture(scope="module")

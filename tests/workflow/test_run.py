@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import h5py
+import ppxf
 from conftest import REGULAR, TOO_FAINT
 
 from mangrove import artefacts
@@ -77,6 +79,15 @@ def wait_for(folder, process) -> None:
     while not list(folder.glob("*.log")):
         assert process.poll() is None, process.communicate()[0]
         time.sleep(0.05)
+
+
+def test_spectra_are_not_placed_on_a_map_that_two_galaxies_cannot_train(finished):
+    """The reason is that for which nothing was trained; the spectrum is not to blame."""
+    spectrum = Path(ppxf.__file__).parent / "spectra" / "NGC3522_SDSS_DR18.fits"
+    done = finished.mangrove("assign", str(spectrum), "--model", "results/tiny/desom")
+    reason = artefacts.read(finished.run / "desom/map.h5", "desom_map", []).attrs["reason"]
+    assert done.returncode == 1 and "Traceback" not in done.stdout
+    assert reason and f"holds no model: {reason}" in " ".join(done.stdout.split())
 
 
 def test_verify_is_clean_after_a_run(finished):

@@ -57,6 +57,7 @@ def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
     else:
         made = with_model(MapModel.load(folder, DESOM, spectra["wave"]), inputs.training_spectra, spectra)
     attrs = made.grid | {"status": "empty" if reason else "ok", "reason": reason}
+    attrs["model_hash"] = artefacts.input_hash(inputs.arrays)
     files = [inputs.training_spectra, inputs.description, inputs.arrays]
     for path, kind, data, own in (
         (outputs.assignments, "desom_assignments", made.assignments, {}),

@@ -67,7 +67,7 @@ def map_labels(assignments_path, labels_path, params: Mapping[str, Any]) -> tupl
     """
     with artefacts.opened(assignments_path, "desom_assignments") as f:
         about = artefacts.attributes(f)
-    attrs = {name: about[name] for name in ("rows", "columns", "status", "reason")}
+    attrs = {name: about[name] for name in ("rows", "columns", "status", "reason", "model_hash")}
     attrs["min_baxels"] = params["min_baxels"]
     grid = SomGrid(about["rows"], about["columns"])
     if attrs["status"] != "ok":

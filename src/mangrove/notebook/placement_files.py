@@ -19,7 +19,9 @@ from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 CREATOR = "mangrove assign"
 _TABLES = {".ecsv": "ascii.ecsv", ".fits": "fits", ".csv": "ascii.csv"}
 _JSON = ".json"
-_NUMBERS = (*("distance", "second_distance", "typicality", "mse", "filled", "resolving_power", "map_resolving_power"),)
+_NUMBERS = (
+    *("distance", "second_distance", "typicality", "mse", "filled", "snr", "resolving_power", "map_resolving_power"),
+)
 _OK, _REFUSED = "ok", "refused"
 
 
@@ -62,8 +64,10 @@ def _placed(spectrum_map: SpectrumMap, path, options: Options) -> SpectrumPlace:
     read = read_spectrum(path)
     z = read.z if options.z is None else options.z
     lsf = read.lsf if options.fwhm is None else options.fwhm / SIGMA_TO_FWHM
-    air = bool(read.air) if options.air is None else options.air
-    return spectrum_map.place(read.wave, read.flux, read.ivar, z, lsf=lsf, mask=read.mask, ebv=options.ebv, air=air)
+    air = read.air if options.air is None else options.air
+    # A redshift that the user gives is not the one that the file warns of.
+    about = {"ebv": options.ebv, "air": air, "z_doubtful": read.z_doubtful and options.z is None}
+    return spectrum_map.place(read.wave, read.flux, read.ivar, z, lsf=lsf, mask=read.mask, **about)
 
 
 def summary(outcome: Outcome, spectrum_map: SpectrumMap) -> list[str]:
@@ -71,7 +75,7 @@ def summary(outcome: Outcome, spectrum_map: SpectrumMap) -> list[str]:
     place = outcome.place
     if place is None:
         return [f"{outcome.spectrum}: refused: {outcome.reason}"]
-    power = "unknown" if np.isnan(place.resolving_power) else f"{place.resolving_power:.0f}"
+    power, snr = ("unknown" if np.isnan(value) else f"{value:.0f}" for value in (place.resolving_power, place.snr))
     units = spectrum_map.label_units
     width = max(map(len, units.values()), default=0)
     return [
@@ -79,7 +83,7 @@ def summary(outcome: Outcome, spectrum_map: SpectrumMap) -> list[str]:
         f"{spectrum_map.columns} (distance {place.distance:.3g}); second best row {place.second_node.row}, column "
         f"{place.second_node.column} ({place.second_distance:.3g})",
         f"  {100 * place.typicality:.0f} % of the training set lie farther from their nodes; {100 * place.filled:.1f} % of "
-        f"the bins filled; resolving power {power}, the map's {place.map_resolving_power:.0f}",
+        f"the bins filled; S/N {snr}; resolving power {power}, the map's {place.map_resolving_power:.0f}",
         *([f"  flags: {', '.join(place.flags)}"] if place.flags else []),
         f"  {'label':18s}{'16 %':>10s}{'median':>10s}{'84 %':>10s}  {'unit':{width}s}  baxels",
         *(_label_line(name, label, f"{units[name]:{width}s}") for name, label in place.labels.items()),
@@ -89,8 +93,10 @@ def summary(outcome: Outcome, spectrum_map: SpectrumMap) -> list[str]:
 def _label_line(name: str, label: NodeLabel, unit: str) -> str:
     numbers = "".join(f"{value.value:10.3f}" for value in (label.low, label.median, label.high))
     steps = f"{label.pool_radius} step{'s' if label.pool_radius > 1 else ''}"
-    pooled = f", of neighbours up to {steps} away too" if label.pool_radius else ""
-    return f"  {name:18s}{numbers}  {unit}  {label.n_baxel}{pooled}"
+    # The baxels weigh 1 but for those of the outermost ring, and so does what the histogram holds of them.
+    weight = f"weight {np.sum(label.histogram):.0f} of " if label.pool_radius else ""
+    pooled = f" up to {steps} away" if label.pool_radius else ""
+    return f"  {name:18s}{numbers}  {unit}  {weight}{label.n_baxel}{pooled}"
 
 
 def as_table(outcomes: list[Outcome], spectrum_map: SpectrumMap) -> Table:

@@ -21,6 +21,8 @@ FLUX, IVAR, ERROR = ("flux",), ("ivar",), ("error", "err", "flux_err", "flux_err
 LSF, FWHM, WDISP = ("lsf",), ("fwhm",), ("wdisp",)
 MASK, AND_MASK = ("mask",), ("and_mask",)
 REDSHIFT = ("z", "redshift")
+#: SDSS's warnings of a redshift, which stand beside it: 0 if all is well.
+REDSHIFT_WARNING = ("zwarning",)
 #: Bits of SDSS's SPPIXMASK that leave no data: FULLREJECT, NOSKY, NODATA, BADFLUXFACTOR. Others inform.
 _NO_DATA = 1 << 18 | 1 << 22 | 1 << 24 | 1 << 26
 _SDSS_PIXEL = 1e-4 * np.log(10.0)
@@ -44,6 +46,8 @@ class SpectrumFile(NamedTuple):
     z : float or None
     air : bool or None
         Whether the wavelengths are in air; None where the file does not say.
+    z_doubtful : bool
+        Whether the pipeline that measured the redshift warns of it (ZWARNING other than 0).
     """
 
     wave: np.ndarray
@@ -53,6 +57,7 @@ class SpectrumFile(NamedTuple):
     lsf: np.ndarray | None
     z: float | None
     air: bool | None
+    z_doubtful: bool
 
 
 class _Columns(NamedTuple):
@@ -109,7 +114,7 @@ def _read_fits(path: Path) -> SpectrumFile:
         header, spectrum = found[0]
         medium = stated_medium(header) or stated_medium(hdus[0].header)
         places = [header, hdus[0].header, *(one.values for one in columns)]
-        return _spectrum(path, spectrum, _redshift(path, places), medium.air if medium else None)
+        return _spectrum(path, spectrum, _redshift(places), medium.air if medium else None)
 
 
 def _fits_columns(hdu) -> _Columns:
@@ -128,7 +133,7 @@ def _read_hdf5(path: Path) -> SpectrumFile:
         attributes = [{name.lower(): value for name, value in one.attrs.items()} for one in (holder, f)]
         air = next((bool(one["air"]) for one in attributes if "air" in one), None)
         places = [*attributes, *(one.values for _, one in groups)]
-        return _spectrum(path, spectrum, _redshift(path, places), air)
+        return _spectrum(path, spectrum, _redshift(places), air)
 
 
 def _hdf5_columns(group: h5py.Group) -> Iterator[tuple[h5py.Group | h5py.Dataset, _Columns]]:
@@ -156,18 +161,26 @@ def _no_spectrum(path: Path, names: str) -> SpectrumError:
     )
 
 
-def _redshift(path: Path, places: list[Mapping[str, Any]]) -> float | None:
-    """The first redshift in headers and attributes (any case), or tables of one row."""
+def _redshift(places: list[Mapping[str, Any]]) -> tuple[float | None, bool]:
+    """The first redshift in headers and attributes (any case), or tables of one row, and whether it is doubtful."""
     for place in places:
-        names = {str(name).lower(): name for name in place}
-        for name in REDSHIFT:
-            value = np.asarray(place[names[name]]) if name in names else np.empty(0)
-            if value.size == 1 and value.dtype.kind in "fiu":
-                return float(value.ravel()[0])
+        z = _number(place, REDSHIFT)
+        if z is not None:
+            return z, bool(_number(place, REDSHIFT_WARNING))
+    return None, False
+
+
+def _number(place: Mapping[str, Any], wanted: tuple[str, ...]) -> float | None:
+    """The first single number of some names, in any case."""
+    names = {str(name).lower(): name for name in place}
+    for name in wanted:
+        value = np.asarray(place[names[name]]) if name in names else np.empty(0)
+        if value.size == 1 and value.dtype.kind in "fiu":
+            return float(value.ravel()[0])
     return None
 
 
-def _spectrum(path: Path, columns: _Columns, z: float | None, air: bool | None) -> SpectrumFile:
+def _spectrum(path: Path, columns: _Columns, redshift: tuple[float | None, bool], air: bool | None) -> SpectrumFile:
     flux = _vector(path, columns, columns.find(FLUX))
     flux_unit = _flux_unit(columns.units.get(columns.find(FLUX), ""))
     wave = _wavelengths(path, columns)
@@ -175,9 +188,9 @@ def _spectrum(path: Path, columns: _Columns, z: float | None, air: bool | None) 
     for name, bits in ((columns.find(MASK), -1), (columns.find(AND_MASK), _NO_DATA)):
         if name:
             mask |= (_vector(path, columns, name).astype(np.int64) & bits) != 0
-    return SpectrumFile(
-        wave, flux * flux_unit, _ivar(path, columns, flux_unit), mask, _lsf(path, columns, wave), z, air
-    )
+    z, doubtful = redshift
+    ivar, lsf = _ivar(path, columns, flux_unit), _lsf(path, columns, wave)
+    return SpectrumFile(wave, flux * flux_unit, ivar, mask, lsf, z, air, doubtful)
 
 
 def _vector(path: Path, columns: _Columns, name: str) -> np.ndarray:

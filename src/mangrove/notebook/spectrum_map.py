@@ -13,6 +13,7 @@ from mangrove.notebook.inputs import Observed, observed_spectrum
 from mangrove.notebook.spectrum_place import NodeLabel, NodePlace, SpectrumPlace
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM, log_edges
+from mangrove.spectra.binning.coadd import Baxels, baxel_snr
 from mangrove.spectra.observed import corrected
 from mangrove.spectra.training import rest_frame
 
@@ -21,6 +22,8 @@ _MANY_FILLED = 0.02
 #: Part by which the resolving power may differ from that of the training spectra.
 _OTHER_RESOLUTION = 0.15
 _UNTYPICAL = 0.01
+#: Where the S/N is measured, observed frame, Angstrom (default of extract.continuum_range), and its pixel: MaNGA's 1e-4 dex.
+_CONTINUUM, _SNR_PIXEL = [5600.0, 6750.0], 1e-4 * np.log(10.0)
 #: Levels of the interval that is given of each label.
 _INTERVAL = (0.16, 0.5, 0.84)
 _OF_MAP = ["wave", "lsf", "prototype_latent", "quantile", "distance_quantile"]
@@ -73,12 +76,14 @@ class SpectrumMap:
     def __repr__(self) -> str:
         return f"<SpectrumMap {self.folder}: {self.rows} x {self.columns} nodes>"
 
-    def place(self, wave, flux, ivar, z: float, *, lsf=None, mask=None, ebv=None, air: bool = False) -> SpectrumPlace:
+    def place(
+        self, wave, flux, ivar, z: float, *, lsf=None, mask=None, ebv=None, air: bool | None = False, z_doubtful=False
+    ) -> SpectrumPlace:
         """Prepare a spectrum as those of the training, and find its node.
 
         Parameters
         ----------
-        wave, flux, mask, air
+        wave, flux, mask
             As in :func:`mangrove.api.fit_spectrum`.
         ivar : array or Quantity or None, shape (n_wave,)
             Inverse variance; it tells which pixels are data (positive). None: all that are finite.
@@ -88,6 +93,10 @@ class SpectrumMap:
             Line spread, as in :func:`mangrove.api.fit_spectrum`; only compared with that of the training.
         ebv : float, optional
             Galactic E(B-V), mag; its extinction is removed if it was from the training spectra.
+        air : bool or None
+            Whether the wavelengths are in air; None if that is not known: flagged, and taken to be in vacuum.
+        z_doubtful : bool
+            Whether the redshift is in doubt, which is flagged.
 
         Raises
         ------
@@ -98,7 +107,7 @@ class SpectrumMap:
         z, about = _redshift(z), self._nodes.attrs
         known_errors = ivar is not None
         ivar = ivar if known_errors else _plain_ivar(flux)
-        data = observed_spectrum(wave, flux, ivar, 1.0 if lsf is None else lsf, mask, air)
+        data = observed_spectrum(wave, flux, ivar, 1.0 if lsf is None else lsf, mask, bool(air))
         _check_data(data)
         removed = _extinction(ebv) * about["ebv_scale"] if about["galactic_extinction"] else 0.0
         transmission = galactic_transmission(data.wave, removed)
@@ -106,12 +115,16 @@ class SpectrumMap:
         rest = rest_frame.rest_spectra(data.wave, found[None], good[None], np.full(1, np.inf), z, self._settings)
         self._check_cut(data, z, rest)
         power = _resolving_power(self._wave, rest_frame.rest_lsf(data.wave, data.lsf, z, self._wave))
-        unknown = {
+        snr = _snr(data) if known_errors else np.nan
+        flags = {
             PlacementFlag.ERRORS_UNKNOWN: not known_errors,
             PlacementFlag.EXTINCTION_LEFT: about["galactic_extinction"] and ebv is None,
             PlacementFlag.RESOLUTION_UNKNOWN: lsf is None,
+            PlacementFlag.REDSHIFT_DOUBTFUL: bool(z_doubtful),
+            PlacementFlag.LOW_SNR: snr < about["min_snr"],
+            PlacementFlag.MEDIUM_UNKNOWN: air is None,
         }
-        return self._placed(rest, np.nan if lsf is None else power, unknown)
+        return self._placed(rest, np.nan if lsf is None else power, snr, flags)
 
     @property
     def _wave(self) -> np.ndarray:
@@ -119,7 +132,7 @@ class SpectrumMap:
 
     @cached_property
     def _settings(self) -> dict:
-        """As :func:`mangrove.spectra.training.rest_frame.rest_spectra` takes them; of S/N nothing is asked."""
+        """As :func:`mangrove.spectra.training.rest_frame.rest_spectra` takes them; a low S/N is flagged, not refused."""
         edges, about = log_edges(self._wave), self._nodes.attrs
         shared = {name: about[name] for name in ("norm_band", "min_good_fraction")}
         return shared | {"rest_range": (edges[0], edges[-1]), "n_wave": self._wave.size, "min_snr": -np.inf}
@@ -138,6 +151,11 @@ class SpectrumMap:
         if (self._labels.attrs["rows"], self._labels.attrs["columns"]) != (model.grid.rows, model.grid.columns):
             raise ModelError(
                 f"{self.folder / 'node_labels.h5'} belongs to a map of another size. Run the workflow again."
+            )
+        if self._labels.attrs["model_hash"] != nodes.attrs["model_hash"]:
+            raise ModelError(
+                f"{self.folder / 'node_labels.h5'} has the labels of another map than {self.folder / 'map.h5'}. Copy both "
+                "from one run, or run the workflow again."
             )
 
     def _check_cut(self, data: Observed, z: float, rest: rest_frame.RestSpectra) -> None:
@@ -158,7 +176,9 @@ class SpectrumMap:
                 "there is no data there, or the spectrum is too faint."
             )
 
-    def _placed(self, rest: rest_frame.RestSpectra, power: float, flags: dict[PlacementFlag, bool]) -> SpectrumPlace:
+    def _placed(
+        self, rest: rest_frame.RestSpectra, power: float, snr: float, flags: dict[PlacementFlag, bool]
+    ) -> SpectrumPlace:
         from mangrove.models.desom.assignment import assign
 
         found = assign(self._model, rest.flux, rest.mask)
@@ -182,6 +202,7 @@ class SpectrumMap:
             typicality=typicality,
             mse=float(found.mse[0]),
             filled=filled,
+            snr=snr,
             resolving_power=power,
             map_resolving_power=of_map,
             flags=tuple(flag.word for flag in PlacementFlag if flags[flag]),
@@ -243,6 +264,15 @@ def _check_data(data: Observed) -> None:
         raise SpectrumError(
             "no pixel is data: flux or inverse variance is NaN, infinite or 0 everywhere, or all pixels are masked."
         )
+
+
+def _snr(data: Observed) -> float:
+    """S/N per 69 km/s as that of a baxel, from the S/N per pixel; over all its range where it has nothing in the continuum's."""
+    inside = (data.wave >= _CONTINUUM[0]) & (data.wave <= _CONTINUUM[1]) & ~data.mask
+    where = _CONTINUUM if inside.any() else [data.wave[0], data.wave[-1]]
+    spectrum = Baxels(*(values[None] for values in (data.flux, data.ivar, data.mask, data.lsf)))
+    pixel = np.log(data.wave[-1] / data.wave[0]) / (data.wave.size - 1)
+    return float(baxel_snr(data.wave, spectrum, where)[0]) * np.sqrt(_SNR_PIXEL / pixel)
 
 
 def _resolving_power(wave: np.ndarray, sigma: np.ndarray) -> float:

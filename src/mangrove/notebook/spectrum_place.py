@@ -61,6 +61,9 @@ class SpectrumPlace:
         Mean square of reconstruction minus spectrum, bins with data, normalised flux.
     filled : float
         Part of the bins without data, which were interpolated.
+    snr : float
+        Signal to noise per 69 km/s, MaNGA's pixel: median flux over median error at 5600-6750 Angstrom, observed frame
+        (all wavelengths where it has no data there); NaN without errors.
     resolving_power, map_resolving_power : float
         Median over the bins of wavelength over full width at half maximum, of the spectrum in the bins (NaN where
         unknown) and of the training spectra.
@@ -79,6 +82,7 @@ class SpectrumPlace:
     typicality: float
     mse: float
     filled: float
+    snr: float
     resolving_power: float
     map_resolving_power: float
     flags: tuple[str, ...]
