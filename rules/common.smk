@@ -111,13 +111,19 @@ def bind_values_to_keys():
             one.set_params(key_hash(recorded))
 
 
+def digest_of(values):
+    """Hash of plain values."""
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+
+
 def key_hash(params):
     """Hash of the keys and values of a job's params; a params function where some of these are functions."""
     varied = {key: value for key, value in params.items() if callable(value)}
 
     def digest(wildcards):
-        values = params | {key: value(wildcards) for key, value in varied.items()}
-        return hashlib.sha256(repr(values).encode()).hexdigest()[:16]
+        return digest_of(
+            params | {key: value(wildcards) for key, value in varied.items()}
+        )
 
     return signed(digest) if varied else digest(None)
 

@@ -28,6 +28,13 @@ NOISELESS = dict(
         else {}
     ),
 )
+# What the map of galaxies takes from the sample sheet; its other columns make nothing old there.
+CATALOGUE = digest_of(
+    [
+        (name, row.morphology, row.sersic_n, row.sersic_ba)
+        for name, row in GALAXIES.items()
+    ]
+)
 
 
 rule desom_train:
@@ -270,8 +277,8 @@ rule galaxy_map_assign:
         fingerprints=rules.fingerprints.output.fingerprints,
         description=rules.galaxy_map_train.output.description,
         arrays=rules.galaxy_map_train.output.arrays,
-        # Hubble types and Sersic fits; of the rows, the list of galaxies is in the fingerprints.
-        sheet=CONFIG.sheet,
+        # Hubble types and Sersic fits: params.catalogue says when they are others.
+        sheet=ancient(str(CONFIG.sheet)),
     output:
         assignments=f"{GALAXY_MAP}/assignments.h5",
         map=f"{GALAXY_MAP}/map.h5",
@@ -287,6 +294,7 @@ rule galaxy_map_assign:
         mem_mb=2000,
     params:
         own_files=CONFIG.survey.source == "files",
+        catalogue=CATALOGUE,
         code=code("galaxy_map_assign"),
     message:
         "assign every galaxy to a node"

@@ -76,7 +76,7 @@ def test_edited_label_physics_never_refits(finished):
 
 
 def test_an_edited_training_never_refits(finished):
-    with finished.edited("src/mangrove/models/training/loop.py", code_edit):
+    with finished.edited("src/mangrove/models/training/steps.py", code_edit):
         rules = finished.planned().rules
     assert rules["emulator_train"] == rules["desom_train"] == 1
     assert "emulator_table" not in rules

@@ -43,7 +43,7 @@ EDITS = {
     "constant": (
         "src/mangrove/spectra/labels/populations.py",
         lambda text: text.replace("LIGHT_BAND = (5000.0, 6000.0)", "LIGHT_BAND = (5000.0, 6100.0)"),
-        {"spectra/labels.h5": "code"},
+        {"spectra/labels.h5": "code", "desom/template_labels.h5": "code"},
         "1 x labels: code",
     ),
     "emulator": (

@@ -40,7 +40,7 @@ def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
     inputs, outputs : object
         With the rule's files as attributes: fingerprints, description, arrays, sheet; assignments, map.
     params : mapping
-        own_files: whether survey.source is files.
+        own_files: whether survey.source is files; catalogue: hash of the values that the sheet has for these galaxies.
 
     Raises
     ------
@@ -56,7 +56,8 @@ def assign_run(inputs, outputs, params: Mapping[str, Any]) -> None:
         catalogue = read_catalogue(inputs.sheet, prints["plateifu"].tolist(), params["own_files"])
         made = with_model(MapModel.load(folder, GALAXY_MAP), prints, catalogue)
     attrs = made.grid | {"status": "empty" if reason else "ok", "reason": reason}
-    files = [inputs.fingerprints, inputs.description, inputs.arrays, inputs.sheet]
+    # The sheet has other columns too: a hash of those that are used is among the params.
+    files = [inputs.fingerprints, inputs.description, inputs.arrays]
     for path, kind, data, own in (
         (outputs.assignments, "galaxy_map_assignments", made.assignments, {}),
         (outputs.map, "galaxy_map", made.map, made.quality),

@@ -26,7 +26,7 @@ class NodeDistributions(NamedTuple):
     median, median_err : ndarray, shape (n_node,)
         Of the pool of each node; the error is NaN where it has fewer than two galaxies.
     value : ndarray, shape (n_node, n_level)
-        Quantiles of the pool at :data:`LEVELS`.
+        Quantiles of the pool at ``LEVELS``.
     edge : ndarray, shape (n_bin + 1,)
     histogram : ndarray, shape (n_node, n_bin)
         Weight of the pool by bin.
@@ -156,7 +156,7 @@ def ring_weight(count, distances, radius, least: int) -> np.ndarray:
 
 
 def weighted_quantiles(values, weight, levels) -> np.ndarray:
-    """Quantiles of weighted values, shape (n_level,): with equal weights the linear ones of :func:`numpy.quantile`.
+    """Quantiles of weighted values, shape (n_level,): with equal weights the linear ones of ``numpy.quantile``.
 
     From one value to the next the level rises by the mean of their two weights, over the sum of these steps: it is 0 at
     the smallest and 1 at the largest. Between values it is linear.

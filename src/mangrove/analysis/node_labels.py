@@ -37,7 +37,7 @@ class NodeLabels(NamedTuple):
     own_median, test_median : ndarray, shape (n_node, n_label)
         Of the training and of the test set on the node itself; NaN where none is there.
     value : ndarray, shape (n_node, n_label, n_level)
-        Quantiles at :data:`mangrove.analysis.node_distributions.LEVELS`.
+        Quantiles at ``LEVELS`` of :mod:`mangrove.analysis.node_distributions`.
     sample_value : ndarray, shape (n_label, n_level)
         Quantiles of the whole training set.
     """

@@ -23,7 +23,7 @@ class NodeLabel(NamedTuple):
     median, low, high : Quantity
         50, 16 and 84 % of the baxels' weight lie below; NaN without any.
     quantiles : Quantity, shape (n_level,)
-        At the levels of :attr:`mangrove.notebook.spectrum_map.SpectrumMap.levels`.
+        At the levels of ``levels`` of :class:`mangrove.notebook.spectrum_map.SpectrumMap`.
     edges, histogram : Quantity, shape (n_bin + 1,), and ndarray, shape (n_bin,)
         Weight of the baxels by bin; the outer bins take what lies beyond.
     n_baxel : int

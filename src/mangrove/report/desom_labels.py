@@ -120,7 +120,7 @@ def template_labels_figure(node_labels: Artefact, fits: Artefact) -> Figure:
 
 
 def shown_labels(node_labels: Artefact) -> list[str]:
-    """Labels of an artefact that figures can name, in the order of :data:`mangrove.report.label_style.STYLE`."""
+    """Labels of an artefact that figures can name, in the order of ``STYLE`` of :mod:`mangrove.report.label_style`."""
     known = set(node_labels["label"].tolist())
     return [name for name in STYLE if name in known]
 
