@@ -14,20 +14,9 @@ configfile: "config.yaml"
 include: "rules/common.smk"
 
 
-if WITHOUT_CUBES:
+for part in PARTS:
 
-    include: "rules/simulated_spectra.smk"
-
-else:
-
-    include: "rules/survey.smk"
-    include: "rules/extract.smk"
-
-
-include: "rules/spectra.smk"
-include: "rules/desom.smk"
-include: "rules/emulator.smk"
-include: "rules/report.smk"
+    include: f"rules/{part}.smk"
 
 
 report: "workflow/report/workflow.rst"

@@ -61,7 +61,21 @@ RELEASE = releases.release(CONFIG.survey.release)
 
 # Simulated spectra come without cubes: rules/simulated_spectra.smk makes the extracts.
 WITHOUT_CUBES = CONFIG.survey.source == "simulated_spectra"
-SIMULATED = CONFIG.survey.source == "simulated" or WITHOUT_CUBES
+# Simulated line cubes alone: rules/simulated_line_cubes.smk makes them, and only the autoencoders run.
+LINE_CUBES_ONLY = CONFIG.survey.source == "simulated_line_cubes"
+# Files of rules, in their order: where spectra and line cubes come from, then what is made of them.
+PARTS = [
+    *(
+        ["simulated_spectra"]
+        if WITHOUT_CUBES
+        else [] if LINE_CUBES_ONLY else ["survey", "extract"]
+    ),
+    "simulated_line_cubes" if LINE_CUBES_ONLY else "line_cubes",
+    *("spectra", "desom", "emulator", "convlstm", "report"),
+]
+# Whether there are galaxies with baxels: extracts, fits, labels.
+WITH_BAXELS = bool(GALAXIES) and not LINE_CUBES_ONLY
+SIMULATED = CONFIG.survey.source == "simulated" or WITHOUT_CUBES or LINE_CUBES_ONLY
 ARCHIVE = f"{RESULTS}/archive"
 # Kept cubes of the archive are shared by runs, one level per DRP version; simulated and local ones are a run's own.
 STORE = f"{CONFIG.survey.data_folder}/{RELEASE.drpver if CONFIG.survey.source == 'sdss' else CONFIG.run}"
@@ -72,9 +86,14 @@ CUBE = (
     else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
 )
 EXTRACT = f"{RESULTS}/spectra/extract/{{plateifu}}.h5"
+LINE_CUBE_SET = f"{RESULTS}/spectra/line_cube_set.h5"
 # Local cubes of a simulated survey are linked, never copied.
 LINK = CONFIG.survey.link or SIMULATED
-TRUTHS = [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES] if SIMULATED else []
+TRUTHS = (
+    [f"{ARCHIVE}/truth/{name}.h5" for name in GALAXIES]
+    if SIMULATED and WITH_BAXELS
+    else []
+)
 
 
 @cache
@@ -144,12 +163,10 @@ def expected(names):
                 if callable(v) or (isinstance(v, str) and "{" in v)
             ]
             files = {
-                os.path.relpath(filled(made[0], galaxy), RESULTS): {
-                    key: filled(params[key], galaxy) for key in own
+                os.path.relpath(filled(made[0], job), RESULTS): {
+                    key: filled(params[key], job) for key in own
                 }
-                for galaxy in (
-                    map(wildcards_of, names) if "{" in made[0] else [SimpleNamespace()]
-                )
+                for job in jobs_of(made[0], names)
             }
             shared = {k: v for k, v in params.items() if k not in own}
             yield staleness.Expected(one.name, shared, files)
@@ -158,6 +175,13 @@ def expected(names):
 def is_unrecorded(value):
     """Whether a param is a function that takes ``output`` (see unrecorded)."""
     return callable(value) and "output" in inspect.signature(value).parameters
+
+
+def jobs_of(pattern, names):
+    """The wildcards of the jobs that make a file: of some galaxies, of the networks, or none."""
+    if "{network}" in pattern:
+        return [SimpleNamespace(network=name) for name in CONFIG.autoencoder.networks]
+    return map(wildcards_of, names) if "{" in pattern else [SimpleNamespace()]
 
 
 def wildcards_of(name):
@@ -276,4 +300,4 @@ CHOSEN = CONFIG.fit.model_dump() | CONFIG.preprocessing.model_dump()
 FIT_SETTINGS = {key: CHOSEN[key] for key in FitSettings._fields}
 
 # The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
-EXAMPLES = list(GALAXIES)[: CONFIG.report.examples]
+EXAMPLES = list(GALAXIES)[: CONFIG.report.examples] if WITH_BAXELS else []

@@ -70,7 +70,7 @@ rule survey_figures:
         # No list of all galaxies: Snakemake hashes every input once per output.
         labels=rules.labels.output.labels,
         training_spectra=rules.training_spectra.output.training_spectra,
-        line_cube_set=rules.line_cube_set.output.line_cube_set,
+        line_cube_set=LINE_CUBE_SET,
     output:
         status=figure(
             f"{REPORT}/status.csv", "status", "Survey", table="counts per status"
@@ -212,19 +212,20 @@ rule known_populations:
 # What a run is for; the digest waits for it.
 FINAL = []
 if GALAXIES:
+    FINAL += [LINE_CUBE_SET]
+if WITH_BAXELS:
     FINAL += [
         rules.training_spectra.output.training_spectra,
-        rules.line_cube_set.output.line_cube_set,
         rules.survey_figures.output.status,
         *expand(rules.galaxy_figures.output.maps, plateifu=EXAMPLES),
     ]
-if SIMULATED:
+if SIMULATED and WITH_BAXELS:
     FINAL += [
         rules.recovery.output.table,
         rules.label_recovery.output.table,
         rules.known_populations.output.table,
     ]
-MAPS = bool(GALAXIES) and CONFIG.desom.enabled
+MAPS = WITH_BAXELS and CONFIG.desom.enabled
 if MAPS:
     FINAL += [
         rules.desom_figures.output.labels,
@@ -233,6 +234,13 @@ if MAPS:
     ]
 if MAPS and SIMULATED:
     FINAL += [rules.desom_truth.output.table]
+# Networks of line cubes, where any galaxy is of their sample.
+NETWORKS = (
+    CONFIG.autoencoder.networks
+    if CONFIG.autoencoder.enabled and any(row.convlstm for row in GALAXIES.values())
+    else []
+)
+FINAL += expand(rules.agn.output.agn, network=NETWORKS)
 if CONFIG.emulator.enabled:
     FINAL += [
         rules.emulator_figures.output.umap,
@@ -276,7 +284,7 @@ rule overview:
     input:
         extracts=expand(EXTRACT, plateifu=EXAMPLES),
         fits=expand(rules.fit.output.fit, plateifu=EXAMPLES),
-        status=rules.survey_figures.output.status if GALAXIES else [],
+        status=rules.survey_figures.output.status if WITH_BAXELS else [],
         quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],
         map_quality=rules.desom_quality.output.quality if MAPS else [],
         galaxy_map=rules.galaxy_map_assign.output.map if MAPS else [],

@@ -19,11 +19,12 @@ LEAVES = frozenset(
             "data_model",
             "data_model_attributes",
             "data_model_desom",
+            "data_model_autoencoders",
             "data_model_fields",
             "logs",
             "errors",
         ),
-        *("config", "config_maps", "config_values", "config_files", "moved_keys"),
+        *("config", "config_maps", "config_autoencoders", "config_values", "config_files", "moved_keys"),
         # What training tells people; nothing is computed from it.
         "models.training.reporting",
     )

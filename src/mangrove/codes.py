@@ -331,3 +331,22 @@ class PlacementFlag(Bits):
     REDSHIFT_DOUBTFUL = 1 << 6
     LOW_SNR = 1 << 7
     MEDIUM_UNKNOWN = 1 << 8
+
+
+class AnomalyCause(Bits):
+    """Causes of an anomalous line cube that are not the galaxy, where there is evidence for them.
+
+    - SKY_RESIDUAL: the residuals lie at wavelengths of night-sky lines, over the whole field
+    - FOREGROUND_STAR: part of the field is covered by a foreground star
+    - CROPPED_FIELD: much of the square around the galaxy has no data
+    - WRONG_REDSHIFT: the lines lie away from the centres of their windows
+    - BAD_CALIBRATION: continuum of one line against that of its neighbours is far from that of the other galaxies
+    - LINE_WITHOUT_DATA: a line falls outside the spectrum or is masked everywhere
+    """
+
+    SKY_RESIDUAL = 1 << 0
+    FOREGROUND_STAR = 1 << 1
+    CROPPED_FIELD = 1 << 2
+    WRONG_REDSHIFT = 1 << 3
+    BAD_CALIBRATION = 1 << 4
+    LINE_WITHOUT_DATA = 1 << 5

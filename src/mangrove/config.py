@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from mangrove.config_autoencoders import AugmentationSection, AutoencoderSection, EmbeddingSection
 from mangrove.config_maps import DesomSection, GalaxyMapSection, SomSection
 from mangrove.config_values import MAX_SEED, RUN_NAME, Address, LocalPath, Range, Section, conflict
 
@@ -12,9 +13,9 @@ from mangrove.config_values import MAX_SEED, RUN_NAME, Address, LocalPath, Range
 class Survey(Section):
     """Where the cubes come from."""
 
-    source: Literal["sdss", "simulated", "simulated_spectra", "files", "none"] = Field(
+    source: Literal["sdss", "simulated", "simulated_spectra", "simulated_line_cubes", "files", "none"] = Field(
         "sdss",
-        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own simulated survey; simulated_spectra: a larger one, of spectra without cubes; files: cubes whose paths are in the sample sheet; none: no cubes, only the emulator, trained on a table",
+        description="sdss: the SDSS archive or a mirror of it; simulated: mangrove's own simulated survey; simulated_spectra: a larger one, of spectra without cubes; simulated_line_cubes: one of emission-line cubes alone, for the autoencoders; files: cubes whose paths are in the sample sheet; none: no cubes, only the emulator, trained on a table",
     )
     release: Literal["dr15", "dr17"] = Field(
         "dr17", description="data release, which sets the layout of the archive and of the cubes"
@@ -39,7 +40,9 @@ class Survey(Section):
     )
 
     simulated_galaxies: int = Field(
-        400, ge=1, description="source simulated_spectra: number of galaxies that mangrove select lists"
+        400,
+        ge=1,
+        description="source simulated_spectra or simulated_line_cubes: number of galaxies that mangrove select lists",
     )
     simulated_baxels: int = Field(
         36, ge=1, le=400, description="source simulated_spectra: number of spectra of each galaxy"
@@ -334,6 +337,9 @@ class Config(Section):
     som: SomSection = SomSection()
     desom: DesomSection = DesomSection()
     galaxy_map: GalaxyMapSection = GalaxyMapSection()
+    augmentation: AugmentationSection = AugmentationSection()
+    autoencoder: AutoencoderSection = AutoencoderSection()
+    embedding: EmbeddingSection = EmbeddingSection()
     emulator: EmulatorSection = EmulatorSection()
     report: Report = Report()
 
@@ -345,6 +351,20 @@ class Config(Section):
                 "emulator.source is desi, so emulator.desi_file must name the table",
                 ["emulator.source", "emulator.desi_file"],
                 ("emulator.desi_file", "data/real/desi/desi_sv3_continuum_ew.h5"),
+            )
+        if (2 ** len(self.autoencoder.filters)) > self.line_cube.size or self.line_cube.size % 2 ** len(
+            self.autoencoder.filters
+        ):
+            raise conflict(
+                f"line_cube.size {self.line_cube.size} must be a multiple of 2 for each of the {len(self.autoencoder.filters)} autoencoder.filters, which halve the image",
+                ["line_cube.size", "autoencoder.filters"],
+                ("line_cube.size", 32),
+            )
+        if self.augmentation.max_shift >= self.line_cube.size:
+            raise conflict(
+                f"augmentation.max_shift {self.augmentation.max_shift} must be below line_cube.size {self.line_cube.size}",
+                ["augmentation.max_shift", "line_cube.size"],
+                ("augmentation.max_shift", self.line_cube.size // 6),
             )
         if self.survey.source == "none" and not emulator.enabled:
             raise conflict(

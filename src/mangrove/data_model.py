@@ -23,11 +23,12 @@ from mangrove.codes import (
     Split,
     TrainingCut,
 )
+from mangrove.data_model_autoencoders import AUTOENCODER_KINDS
 from mangrove.data_model_desom import DESOM_KINDS
 from mangrove.data_model_fields import Field, Kind
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 6
+SCHEMA_VERSION = 7
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -265,6 +266,7 @@ LINE_CUBE = Kind(
         "valid": Field(_WINDOW, "i1", "1", "1 where flux is data", packed=True),
         "window_wave": EXTRACT.fields["window_wave"],
         "line": _lines("names of the lines"),
+        "spaxel_status": _map("1", "status of each spaxel; outside_field beyond the cube's edge", "i1", SpaxelStatus),
     },
     attributes.LINE_CUBE,
 )
@@ -310,8 +312,17 @@ LINE_CUBE_SET = Kind(
         "plateifu": Field(("plateifu",), "str", "1", "galaxies"),
         "mangaid": Field(("plateifu",), "str", "1", "MaNGA identifier; repeats share it"),
         "z": Field(("plateifu",), "f8", "1", "catalogue redshift"),
+        "r_e": Field(("plateifu",), "f4", "arcsec", "effective radius along the major axis; -9999 if not known"),
+        "pixel_scale": Field(("plateifu",), "f4", "arcsec", "side of a spaxel"),
+        "centre_in_field": Field(("plateifu",), "i1", "1", "1 where the object's centre lies in the field"),
         "split": Field(("plateifu",), "i1", "1", "split, by mangaid", Split),
         "line": _lines("names of the lines"),
+        "window_wave": Field(
+            ("plateifu", "line", "window_pixel"), "f8", "Angstrom", "observed wavelength of the pixels, vacuum"
+        ),
+        "spaxel_status": Field(
+            ("plateifu", *_MAP), "i1", "1", "status of each spaxel; outside_field beyond the cube's edge", SpaxelStatus
+        ),
     },
 )
 
@@ -454,4 +465,5 @@ KINDS: dict[str, Kind] = {
     "emulator_learning_curve": EMULATOR_LEARNING_CURVE,
     "emulator_embedding": EMULATOR_EMBEDDING,
     **DESOM_KINDS,
+    **AUTOENCODER_KINDS,
 }

@@ -127,7 +127,12 @@ FIT = {
 #: All fits of a table of labels used one library.
 LABELS = _TEMPLATES
 
-LINE_CUBE = _GALAXY
+LINE_CUBE = {
+    **_GALAXY,
+    "pixel_scale": _CUBE["pixel_scale"],
+    "r_e": EXTRACT["r_e"],
+    "centre_in_field": EXTRACT["centre_in_field"],
+}
 
 TRAINING_SPECTRA = {
     "norm_band": Attribute("f8", "Angstrom", "band, rest frame, in which the mean of the unmasked flux is 1", (2,)),
@@ -165,4 +170,21 @@ MAP_QUALITY = {
     ),
     "n_empty": Attribute("i8", "", "nodes without a member of the training set"),
     "mse": Attribute("f8", "", "mean square error of the reconstruction, unmasked values"),
+}
+
+AUGMENTATION = {
+    "seed": Attribute("i8", "", "seed of the run, from which the copies are drawn"),
+    "noise_scale": Attribute("f8", "", "standard deviation of the added noise over that of the cube's own"),
+}
+
+#: Which of the autoencoders of line cubes an artefact is of.
+NETWORK = {"network": Attribute("str", "", "ae: the autoencoder; vae: the variational one")}
+
+#: How the maps of the latents were made, so that they can be made again.
+EMBEDDING = {
+    "umap_neighbours": Attribute(
+        "i8", "", "neighbours of a galaxy that shape its surroundings; 0 where there is no map"
+    ),
+    "min_dist": Attribute("f8", "", "smallest distance between points"),
+    "umap_version": Attribute("str", "", "version of umap-learn"),
 }

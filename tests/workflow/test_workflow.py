@@ -38,7 +38,7 @@ def walk(workspace, *targets: str) -> dict:
 def test_params_of_every_rule_are_plain_values(fresh):
     """Snakemake compares plain values only; a change of anything else would go unseen."""
     found = walk(fresh)
-    parts = ("survey", "extract", "spectra", "desom", "emulator", "report")
+    parts = ("survey", "extract", "line_cubes", "spectra", "desom", "emulator", "convlstm", "report")
     everything = {"all", *(rule for part in parts for rule in rules_of(part))}
     assert everything == set(found["rules"])
     assert found["faults"] == []

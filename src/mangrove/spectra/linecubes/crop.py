@@ -3,8 +3,8 @@
 import numpy as np
 
 
-def crop(values: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
-    """A square of ``size`` spaxels around column x and row y; zero outside the field.
+def crop(values: np.ndarray, x: float, y: float, size: int, fill: float = 0) -> np.ndarray:
+    """A square of ``size`` spaxels around column x and row y; ``fill`` outside the field.
 
     Parameters
     ----------
@@ -15,7 +15,7 @@ def crop(values: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
     ndarray, shape (..., size, size)
         The spaxel nearest to (x, y) has index ``size // 2`` on both axes.
     """
-    out = np.zeros((*values.shape[:-2], size, size), values.dtype)
+    out = np.full((*values.shape[:-2], size, size), fill, values.dtype)
     left, bottom = int(np.rint(x)) - size // 2, int(np.rint(y)) - size // 2
     ny, nx = values.shape[-2:]
     x0, x1 = max(left, 0), min(left + size, nx)

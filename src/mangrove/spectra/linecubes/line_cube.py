@@ -3,10 +3,12 @@
 import numpy as np
 
 from mangrove.artefacts import Artefact
+from mangrove.codes import SpaxelStatus
 from mangrove.spectra.linecubes.crop import crop
 
 #: Datasets of the artefact 'extract' that it takes.
-DATASETS = ("line", "window_wave", "window_flux", "window_ivar")
+DATASETS = ("line", "window_wave", "window_flux", "window_ivar", "spaxel_status")
+_ATTRIBUTES = ("plateifu", "mangaid", "z", "pixel_scale", "r_e", "centre_in_field")
 
 
 def line_cube(extract: Artefact, size: int) -> tuple[dict, dict]:
@@ -27,8 +29,9 @@ def line_cube(extract: Artefact, size: int) -> tuple[dict, dict]:
         "valid": (ivar > 0).astype(np.int8),
         "window_wave": extract["window_wave"],
         "line": extract["line"],
+        "spaxel_status": crop(extract["spaxel_status"], x, y, size, SpaxelStatus.OUTSIDE_FIELD),
     }
-    attrs = {key: extract.attrs[key] for key in ("plateifu", "mangaid", "z")}
+    attrs = {key: extract.attrs[key] for key in _ATTRIBUTES}
     attrs["status"], attrs["reason"] = _outcome(data["valid"])
     return data, attrs
 

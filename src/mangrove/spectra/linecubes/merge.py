@@ -7,6 +7,10 @@ import h5py
 from mangrove import artefacts
 from mangrove.survey.split import split_of
 
+#: What each galaxy's cube gives to its row.
+_DATASETS = ("flux", "ivar", "valid", "window_wave", "spaxel_status")
+_ATTRIBUTES = ("plateifu", "mangaid", "z", "r_e", "pixel_scale", "centre_in_field")
+
 
 def usable(paths: Sequence) -> list:
     """Those of the artefacts 'line_cube' that hold data."""
@@ -25,9 +29,9 @@ def fill(out: h5py.File, paths: Sequence, params: Mapping) -> None:
     """
     fractions = params["validation_fraction"], params["test_fraction"]
     for i, path in enumerate(paths):
-        cube = artefacts.read(path, "line_cube", ["flux", "ivar", "valid"])
-        for name in ("flux", "ivar", "valid"):
+        cube = artefacts.read(path, "line_cube", _DATASETS)
+        for name in _DATASETS:
             out[name][i] = cube[name]
-        out["plateifu"][i], out["mangaid"][i] = cube.attrs["plateifu"], cube.attrs["mangaid"]
-        out["z"][i] = cube.attrs["z"]
+        for name in _ATTRIBUTES:
+            out[name][i] = cube.attrs[name]
         out["split"][i] = split_of(cube.attrs["mangaid"], params["seed"], *fractions)

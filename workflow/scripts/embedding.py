@@ -1,0 +1,13 @@
+"""Principal components and UMAP of the latents of a run."""
+
+from mangrove.logs import rule_log
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Write ``outputs.embedding`` from ``inputs.latents``."""
+    with rule_log(log):
+        raise NotImplementedError
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)

@@ -1,0 +1,13 @@
+"""The latents of every line cube of a run."""
+
+from mangrove.logs import rule_log
+
+
+def main(inputs, outputs, params, log=None, threads=1):
+    """Write ``outputs.latents``."""
+    with rule_log(log):
+        raise NotImplementedError
+
+
+if "snakemake" in globals():
+    main(snakemake.input, snakemake.output, snakemake.params, snakemake.log[0], snakemake.threads)
