@@ -24,6 +24,7 @@ report: "workflow/report/workflow.rst"
 
 wildcard_constraints:
     plateifu=GALAXY_NAME,
+    network="ae|vae",
 
 
 localrules:

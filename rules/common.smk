@@ -255,6 +255,13 @@ def file_url(wildcards):
     return paths.below(CONFIG.survey.base, GALAXIES[wildcards.plateifu].path)
 
 
+@signed
+def divergence(wildcards):
+    """A params function: weight of the divergence and its warm-up, of the variational network alone."""
+    section = CONFIG.autoencoder
+    return [section.kl_weight, section.kl_warmup] if wildcards.network == "vae" else []
+
+
 def cube_input(path):
     """A cube as an input of extract: its time stamp does not count, unless the workflow simulates it."""
     return path if SIMULATED else ancient(path)

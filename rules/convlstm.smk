@@ -4,22 +4,6 @@ AUTOENCODER = f"{RESULTS}/autoencoder"
 NETWORK = f"{AUTOENCODER}/{{network}}"
 # As for the emulator: the bits of a training depend on the number of cores that it may use.
 AUTOENCODER_THREADS = 1 if SIMULATED else 2
-
-
-wildcard_constraints:
-    network="ae|vae",
-
-
-@signed
-def kl(wildcards):
-    """Weight of the divergence and its warm-up, of the variational network alone."""
-    return (
-        [CONFIG.autoencoder.kl_weight, CONFIG.autoencoder.kl_warmup]
-        if wildcards.network == "vae"
-        else []
-    )
-
-
 # What the table of active nuclei takes from the sample sheet; its other columns make nothing old there.
 ACTIVE = digest_of(
     [
@@ -95,7 +79,7 @@ rule autoencoder_train:
         keep_best=CONFIG.autoencoder.keep_best,
         rematerialise=CONFIG.autoencoder.rematerialise,
         precision=CONFIG.autoencoder.precision,
-        kl=kl,
+        kl=divergence,
         seed=CONFIG.seed,
         code=code("autoencoder_train"),
     message:
