@@ -39,7 +39,7 @@ LATENTS = Kind(
     "The latents of every line cube.",
     {
         **_NAMES,
-        "latent": Field(_GALAXY_LATENT, "f4", "1", "latents; of the variational network, the means"),
+        "value": Field(_GALAXY_LATENT, "f4", "1", "latents; of the variational network, the means"),
         "log_variance": Field(
             _GALAXY_LATENT, "f4", "1", "log of their variances; only the variational network has any", optional=True
         ),
@@ -96,14 +96,14 @@ LATENT_EMBEDDING = Kind(
     {
         **_NAMES,
         "mean": Field(_LATENT, "f4", "1", "mean of the latents of the training set"),
-        "component": Field(
-            ("component", "latent"),
+        "direction": Field(
+            ("principal_component", "latent"),
             "f4",
             "1",
             "principal components of the training set's latents, rows of unit length",
         ),
-        "explained": Field(("component",), "f4", "1", "fraction of the variance that each explains"),
-        "principal": Field(("plateifu", "component"), "f4", "1", "principal components of the galaxies"),
+        "explained": Field(("principal_component",), "f4", "1", "fraction of the variance that each explains"),
+        "principal": Field(("plateifu", "principal_component"), "f4", "1", "principal components of the galaxies"),
         "umap_3d": Field(
             ("plateifu", "axis_3d"),
             "f4",
@@ -167,7 +167,7 @@ AGN = Kind(
         **_SCORE_NAMES,
         "value": Field(_GALAXY_SCORE, "f4", "1", "anomaly scores"),
         "percentile": Field(_GALAXY_SCORE, "f4", "1", "percentage of all galaxies that have a lower score"),
-        "neighbour": Field(_GALAXY_NEIGHBOUR, "str", "1", "plateifu of the neighbours by latents, nearest first"),
+        "neighbour_name": Field(_GALAXY_NEIGHBOUR, "str", "1", "plateifu of the neighbours by latents, nearest first"),
         "log_nii_ha": Field(
             _GALAXY,
             "f4",
