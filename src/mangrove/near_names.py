@@ -1,8 +1,8 @@
 """Known names that are most like one that is not known, for error messages."""
 
 import difflib
-import os
 from collections.abc import Iterable
+from itertools import takewhile
 
 
 def closest(name: str, names: Iterable[str], n: int = 3) -> list[str]:
@@ -14,6 +14,7 @@ def closest(name: str, names: Iterable[str], n: int = 3) -> list[str]:
 
     def unlikeness(other: str) -> tuple[float, int, str]:
         alike = difflib.SequenceMatcher(None, name, other).ratio()
-        return -alike, -len(os.path.commonprefix([name, other])), other
+        beginning = takewhile(lambda pair: pair[0] == pair[1], zip(name, other, strict=False))
+        return -alike, -len(list(beginning)), other
 
     return sorted(set(names), key=unlikeness)[:n]
