@@ -12,10 +12,10 @@ from mangrove.models.convlstm.network import CubeNetwork
 from mangrove.physics.lines import window_lines
 
 LINES = ("Hbeta_4863", "OIII_5008", "Halpha_6565")
-N_PIXEL, SIDE = 4, 8
+N_LINE, N_PIXEL, SIDE = len(LINES), 4, 8
 
 
-def small_cubes(n=6, n_line=len(LINES), n_pixel=N_PIXEL, side=SIDE, seed=0) -> Cubes:
+def small_cubes(n=6, n_line=N_LINE, n_pixel=N_PIXEL, side=SIDE, seed=0) -> Cubes:
     """Galaxies with a disc, lines of several strengths and a rotation; a corner of each is outside the field."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:side, :side] - (side - 1) / 2
@@ -37,7 +37,7 @@ def small_cubes(n=6, n_line=len(LINES), n_pixel=N_PIXEL, side=SIDE, seed=0) -> C
 def small_design(network="ae", **options) -> CubeDesign:
     """A tiny network for :func:`small_cubes`."""
     sizes = {"latent": 4, "input_filters": (2,), "filters": (2, 3), "dense": 5, "code": 3}
-    shape = {"n_line": len(LINES), "n_pixel": N_PIXEL, "side": SIDE}
+    shape = {"n_line": N_LINE, "n_pixel": N_PIXEL, "side": SIDE}
     return CubeDesign(network, **(shape | sizes | options))
 
 
@@ -49,7 +49,7 @@ def small_autoencoder(network="ae", seed=1, lines=LINES, **options) -> CubeModel
 
 def write_line_cubes(path, cubes: Cubes, split=None, names=None, lines=LINES):
     """The artefact 'line_cube_set' of cubes; of the split all are for training unless given. Returns the path."""
-    n, n_line, n_pixel, side, _ = cubes.flux.shape
+    n, _, n_pixel, side, _ = cubes.flux.shape
     names = [f"8485-{1901 + i}" for i in range(n)] if names is None else names
     rest = window_lines().wave[[window_lines().index(name) for name in lines]]
     data = {

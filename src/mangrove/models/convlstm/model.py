@@ -150,4 +150,7 @@ def _in_blocks(function, *arrays: np.ndarray) -> list[np.ndarray | None]:
         block = [values[start : start + size] for values in arrays]
         short = size - len(block[0])
         blocks.append(function(*(np.pad(v, ((0, short), *((0, 0),) * (v.ndim - 1))) for v in block)))
-    return [None if part[0] is None else np.concatenate([np.asarray(v) for v in part])[:n] for part in zip(*blocks)]
+    return [
+        None if part[0] is None else np.concatenate([np.asarray(v) for v in part])[:n]
+        for part in zip(*blocks, strict=True)
+    ]
