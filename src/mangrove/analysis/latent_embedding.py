@@ -30,19 +30,19 @@ class LatentComponents(NamedTuple):
     Attributes
     ----------
     mean : ndarray of float32, shape (n_latent,)
-    component : ndarray of float32, shape (n_component, n_latent)
+    direction : ndarray of float32, shape (n_component, n_latent)
         Rows of unit length.
     explained : ndarray of float32, shape (n_component,)
         Fraction of the variance that each explains.
     """
 
     mean: np.ndarray
-    component: np.ndarray
+    direction: np.ndarray
     explained: np.ndarray
 
     def of(self, latent: np.ndarray) -> np.ndarray:
         """Principal components of latents, float32, shape (n, n_component); NaN where a latent is."""
-        return ((np.asarray(latent, float) - self.mean) @ self.component.T.astype(float)).astype(np.float32)
+        return ((np.asarray(latent, float) - self.mean) @ self.direction.T.astype(float)).astype(np.float32)
 
 
 class LatentMaps(NamedTuple):
@@ -79,12 +79,12 @@ def embed_run(inputs, outputs, params: Mapping[str, Any]) -> None:
     ArtefactError
         If the latents are missing, damaged or of another kind.
     """
-    stored = artefacts.read(inputs.latents, "latents", ["plateifu", "mangaid", "split", "latent"])
-    latent = stored["latent"]
+    stored = artefacts.read(inputs.latents, "latents", ["plateifu", "mangaid", "split", "value"])
+    latent = stored["value"]
     train = latent[(stored["split"] == Split.TRAIN) & np.isfinite(latent).all(axis=1)]
     found = principal_components(train, params["components"])
     principal = found.of(latent)
-    n_known = int(np.isfinite(principal).all(axis=1).sum()) if len(found.component) else 0
+    n_known = int(np.isfinite(principal).all(axis=1).sum()) if len(found.direction) else 0
     reason = stored.attrs["reason"] or _too_few(train, n_known)
     seeds = (params["seed"] + np.arange(params["n_seed"])) % _N_SEEDS
     neighbours = 0 if reason else neighbours_for(n_known, params["umap_neighbours"])
