@@ -186,7 +186,7 @@ AGN = Kind(
         ),
         "log_oiii_hb": Field(_GALAXY, "f4", "dex", "mean log [OIII]/Hbeta of these"),
         "bpt_class": Field(_GALAXY, "i1", "1", "class of that mean place in the BPT diagram", BptClass),
-        "group": Field(("group",), "str", "1", "all, agn, and each of the four flags"),
+        "group": Field(("group",), "str", "1", "all, agn, and each of the four flags by its name"),
         "group_size": Field(("group",), "i4", "1", "galaxies in the group"),
         "group_median": Field(("group", "score"), "f4", "1", "median score; NaN without a galaxy"),
         "group_upper": Field(("group", "score"), "f4", "1", "95th percentile of the score"),

@@ -88,7 +88,7 @@ def test_neighbours_have_names_and_none_is_made_up(run, tmp_path):
 def test_groups_have_the_percentiles_of_their_members(run, tmp_path):
     write_inputs(tmp_path)
     found = run()
-    assert found["group"].tolist() == ["all", "agn", "wise", "bat", "radio", "broad"]
+    assert found["group"].tolist() == ["all", "agn", "agn_wise", "agn_bat", "agn_radio", "agn_broad"]
     assert found["group_size"].tolist() == [8, 3, 2, 0, 1, 1]
     assert found["group_median"][:, 0].tolist()[:3] == [4.0, 5.0, 4.0], "the galaxy without data has no score"
     assert found["group_upper"][0, 0] == pytest.approx(np.percentile([3, 1, 9, 4, 5, 2, 6], 95))

@@ -12,8 +12,8 @@ from mangrove.physics.bpt import MIN_LINE_SNR, bpt_class, bpt_ratios
 from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.sample import rows_of
 
-#: Columns of the sample sheet that say whether a nucleus is active, by the name of the group (Comerford et al. 2020).
-FLAGS = {"wise": "agn_wise", "bat": "agn_bat", "radio": "agn_radio", "broad": "agn_broad"}
+#: Columns of the sample sheet that say whether a nucleus is active (Comerford et al. 2020).
+FLAGS = ("agn_wise", "agn_bat", "agn_radio", "agn_broad")
 #: Percentile of the scores that 'group_upper' is.
 UPPER = 95.0
 #: Profiles that are no Gaussian are what active nuclei have; ratios of lines with the same profile change little.
@@ -84,7 +84,7 @@ def active_nuclei(
     return {
         "plateifu": plateifu[active],
         "galaxy": active,
-        **{column: np.array([getattr(g, column) for g in rows], np.int8) for column in FLAGS.values()},
+        **{flag: np.array([getattr(g, flag) for g in rows], np.int8) for flag in FLAGS},
         "radio_class": np.array([g.radio_class for g in rows], dtype=str),
         "score": scores["score"],
         "value": scores["value"][active],
@@ -106,7 +106,7 @@ def groups(galaxies: Sequence[Galaxy], value: np.ndarray) -> dict[str, np.ndarra
         NaN for a galaxy without data.
     """
     members = {"all": np.ones(len(galaxies), bool), "agn": np.array([g.agn for g in galaxies], bool)}
-    members |= {name: np.array([getattr(g, column) == 1 for g in galaxies], bool) for name, column in FLAGS.items()}
+    members |= {flag: np.array([getattr(g, flag) == 1 for g in galaxies], bool) for flag in FLAGS}
     percentiles = [_percentiles(value[of]) for of in members.values()]
     return {
         "group": np.array(list(members)),

@@ -43,11 +43,11 @@ def copies_among_neighbours(latent: np.ndarray) -> float:
     latent : ndarray, shape (n, 8, n_latent)
         NaN for a galaxy without latents.
     """
-    n, n_copy = latent.shape[:2]
-    known = np.isfinite(latent).all(axis=(1, 2)) if latent.size else np.zeros(n, bool)
-    found = nearest(latent[known].reshape(known.sum() * n_copy, -1), n_copy - 1).index
-    own = np.arange(len(found))[:, None] // n_copy
-    return mean_or_nan(np.mean((found >= 0) & (found // n_copy == own), axis=1))
+    n, n_copy, n_latent = latent.shape
+    found = nearest(latent.reshape(n * n_copy, n_latent), n_copy - 1).index
+    own = np.arange(n * n_copy)[:, None] // n_copy
+    fraction = np.mean((found >= 0) & (found // n_copy == own), axis=1)
+    return mean_or_nan(fraction[(found >= 0).any(axis=1)])
 
 
 def _of_block(encode: Callable[[Cubes], np.ndarray], block: Cubes) -> np.ndarray:
