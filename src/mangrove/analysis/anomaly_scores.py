@@ -193,12 +193,15 @@ def measures(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndar
 
     NaN without data.
     """
-    square = ratio**2
-    by_line = np.concatenate([square.sum(axis=(1, 2))[:, None], square.sum(axis=2)], axis=1)
-    count = np.concatenate([valid.sum(axis=(1, 2))[:, None], valid.sum(axis=2)], axis=1)
-    whole = _ratio(by_line.sum(axis=(2, 3)), count.sum(axis=(2, 3)))
-    place = _maximum(_smoothed(by_line, count), (2, 3))
+    square, count = _by_line(ratio**2), _by_line(valid)
+    whole = _ratio(square.sum(axis=(2, 3)), count.sum(axis=(2, 3)))
+    place = _maximum(place_map(ratio, valid), (2, 3))
     return np.stack([whole, place, _field(ratio, valid, level)], axis=2)
+
+
+def place_map(ratio: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    """Mean square in squares of :data:`SMOOTHING` spaxels, shape (n, 1 + line, y, x); NaN where a spaxel has no data."""
+    return _smoothed(_by_line(ratio**2), _by_line(valid))
 
 
 def field_offset(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
@@ -208,6 +211,12 @@ def field_offset(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.
     outer = valid & (level <= half[:, None, None])[:, None, None]
     flat = (*ratio.shape[:3], -1)
     return _median(ratio.reshape(flat), outer.reshape(flat))
+
+
+def _by_line(values: np.ndarray) -> np.ndarray:
+    """Sums over lines and pixels, then over the pixels of each line, shape (n, 1 + line, y, x)."""
+    of_line = values.sum(axis=2, dtype=float)
+    return np.concatenate([of_line.sum(axis=1, keepdims=True), of_line], axis=1)
 
 
 def _field(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
