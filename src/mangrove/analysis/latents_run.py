@@ -79,7 +79,7 @@ def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
 
 def cube_latents(model: CubeModel, cubes: LineCubes) -> CubeLatents:
     """Latents of all cubes of a run, of the model's lines; read a few at a time."""
-    blocks = [_of_block(model, block) for _, block in cubes.blocks()]
+    blocks = [latents_of_block(model, block) for _, block in cubes.blocks()]
     return CubeLatents(*(None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True)))
 
 
@@ -106,7 +106,7 @@ def active_latents(value: np.ndarray) -> np.ndarray:
     return variance > _ACTIVE * variance.max(initial=0)
 
 
-def _of_block(model: CubeModel, block: Cubes) -> CubeLatents:
+def latents_of_block(model: CubeModel, block: Cubes) -> CubeLatents:
     own = model.encode(block)
     flipped = (Cubes(*(dihedral(values, k) for values in block)) for k in range(1, N_DIHEDRAL))
     invariant = np.mean([own.mean, *(model.encode(cubes).mean for cubes in flipped)], axis=0)
