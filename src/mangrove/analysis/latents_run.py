@@ -9,8 +9,8 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import Split
-from mangrove.models.convlstm.augmentation import N_DIHEDRAL, dihedral
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
 
