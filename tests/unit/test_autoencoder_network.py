@@ -133,6 +133,15 @@ def test_rematerialised_activations_give_the_same_gradients(cubes):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
+def test_layers_in_bfloat16_give_nearly_the_latents_of_float32(models, cubes):
+    model = models["ae", "ours"]
+    network = CubeNetwork(model.design, "bfloat16")
+    found = jax.jit(network.encode)(model.state, jnp.asarray(cubes.flux), jnp.asarray(cubes.valid)).mean
+    assert found.dtype == jnp.float32
+    wanted = model.encode(cubes).mean
+    np.testing.assert_allclose(found, wanted, atol=0.05 * np.abs(wanted).max())
+
+
 def test_divergence_is_the_formula_averaged_over_latents():
     rng = np.random.default_rng(0)
     mean, log_variance = rng.normal(size=(2, 3, 7))
