@@ -1,5 +1,7 @@
 """Sums, means, medians and quantiles of arrays in which some values are not data."""
 
+from math import prod
+
 import numpy as np
 from scipy.ndimage import uniform_filter
 
@@ -46,7 +48,7 @@ def median_of(values: np.ndarray, where: np.ndarray) -> np.ndarray:
 
 def quantile_of(values: np.ndarray, at: float) -> np.ndarray:
     """Quantile over the first axis of what is not NaN; 0 without any value."""
-    flat = values.reshape(len(values), -1)
+    flat = values.reshape(len(values), prod(values.shape[1:]))
     some = np.isfinite(flat).any(axis=0)
     found = np.zeros(flat.shape[1])
     found[some] = np.nanquantile(flat[:, some], at, axis=0)
