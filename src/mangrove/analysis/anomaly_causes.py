@@ -108,7 +108,8 @@ def wrong_redshift(spectra: FieldSpectra, velocity: np.ndarray) -> np.ndarray:
     floor = _lowest(spectra.flux)
     line = np.maximum(spectra.flux - floor[..., None], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        shift = (line * velocity).sum(axis=2) / line.sum(axis=2)
+        # Squares, so that it matters less where the window cuts a shifted line off.
+        shift = (line**2 * velocity).sum(axis=2) / (line**2).sum(axis=2)
         snr = line.sum(axis=2) / np.sqrt(spectra.variance.sum(axis=2))
         counts = (snr > LINE_SNR) & (line.max(axis=2) > LINE_CONTRAST * np.maximum(floor, 0.0))
     shift = np.ma.masked_array(shift, ~counts)
