@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mangrove.analysis import anomaly_causes as causes
-from mangrove.analysis.anomaly_scores import Reconstructed, brighter_half, flux_level
+from mangrove.analysis.anomaly_scores import Reconstructed, faintest, flux_level
 from mangrove.codes import AnomalyCause, SpaxelStatus
 from mangrove.physics.airglow import AIRGLOW_LINES, nearest_airglow
 from mangrove.physics.lines import window_lines
@@ -153,7 +153,7 @@ def test_field_spectra_are_means_over_the_brighter_half():
     valid[0, 1] = False
     cubes = Reconstructed(flux * valid, 4.0 * valid, valid, flux * valid)
     found = causes.field_spectra(cubes)
-    bright = brighter_half(flux_level(cubes))[0]
+    bright = ~faintest(flux_level(cubes), 0.5)[0]
     assert bright.sum() == 18
     np.testing.assert_allclose(found.flux[0, 0], image[bright].mean())
     np.testing.assert_allclose(found.variance[0, 0], 0.25 / 18)
