@@ -34,7 +34,7 @@ GALAXY_PART = 3.0
 #: Part of the spaxels, the faintest, that are the outskirts.
 OUTSKIRTS = 0.25
 #: Galaxies by which measures are known at one share of the network's error, and most such shares.
-PER_KNOT, MOST_KNOTS = 20, 5
+PER_KNOT, MOST_KNOTS = 10, 5
 #: Smallest spread of the logarithm of a measure, so that a handful of equal galaxies does not make all others anomalous.
 SMALLEST_SPREAD = 0.05
 
