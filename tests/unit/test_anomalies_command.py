@@ -51,7 +51,7 @@ def test_what_there_is_not_is_refused_with_what_there_is(folder, tmp_path):
         run.anomalies(score="chi2")
     with pytest.raises(ArtefactError, match="has no autoencoder 'vae'; it has ae"):
         run.anomalies("vae")
-    with pytest.raises(ArtefactError, match=r"anomalies\.h5 does not exist"):
+    with pytest.raises(ArtefactError, match=r"anomalies\.h5 does not exist: the run has no autoencoder"):
         LatentSpaceResults(tmp_path).anomalies()
 
 

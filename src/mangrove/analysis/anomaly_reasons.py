@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
 
 
 def evidence(cubes: Reconstructed, error: np.ndarray) -> Evidence:
-    """Where the residuals are larger than expected; ``error`` as in :class:`mangrove.analysis.anomaly_scores.Expected`."""
+    """Where the residuals are larger than expected; ``error`` as in :class:`mangrove.analysis.anomaly_scores.ExpectedErrors`."""
     level = flux_level(cubes)
     ratio = residual_ratio(cubes, error, level)
     n, _, pixel, _, side = ratio.shape

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from mangrove import artefacts
 from mangrove.analysis import anomaly_causes as causes
 from mangrove.analysis.anomaly_reasons import Evidence, evidence, reason, standing_out
-from mangrove.analysis.anomaly_scores import SCORES, Expected, Reconstructed, Scores, calibrated, scores
+from mangrove.analysis.anomaly_scores import SCORES, ExpectedErrors, Reconstructed, Scores, calibrated, scores
 from mangrove.codes import Split
 from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.convlstm.model import CubeModel
@@ -92,7 +92,7 @@ def anomalies(cubes: LineCubes, model: CubeModel, n_shown: int) -> dict[str, np.
     }
 
 
-def expected_errors(cubes: LineCubes, model: CubeModel) -> Expected:
+def expected_errors(cubes: LineCubes, model: CubeModel) -> ExpectedErrors:
     """What is expected of normal galaxies, from the validation galaxies, or, if these are few, the training ones as well."""
     rows = np.flatnonzero(cubes.split == Split.VALIDATION)
     if rows.size < ENOUGH_VALIDATION:
@@ -180,7 +180,7 @@ def _blocks(cubes: LineCubes, model: CubeModel, rows: Sequence[int]) -> Iterator
         yield block, Reconstructed(*read, np.nan_to_num(model.reconstruct(read)))
 
 
-def _judged(cubes: LineCubes, model: CubeModel, expected: Expected) -> Judged:
+def _judged(cubes: LineCubes, model: CubeModel, expected: ExpectedErrors) -> Judged:
     parts = [
         (scores(block, expected), evidence(block, expected.error), causes.field_spectra(block), _has_data(block))
         for _, block in _blocks(cubes, model, np.arange(cubes.n))

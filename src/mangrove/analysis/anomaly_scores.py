@@ -61,7 +61,7 @@ class Reconstructed(NamedTuple):
     reconstruction: np.ndarray
 
 
-class Expected(NamedTuple):
+class ExpectedErrors(NamedTuple):
     """What the residuals of normal galaxies are like.
 
     Attributes
@@ -118,7 +118,7 @@ def noise_weighted(cubes: Reconstructed, axes: tuple[int, ...]) -> np.ndarray:
     return np.sqrt(mean_of((cubes.flux - cubes.reconstruction) ** 2 * cubes.ivar, cubes.valid, axes))
 
 
-def scores(cubes: Reconstructed, expected: Expected) -> Scores:
+def scores(cubes: Reconstructed, expected: ExpectedErrors) -> Scores:
     """All scores of line cubes, with what the recommended one rests on."""
     level = flux_level(cubes)
     ratio = residual_ratio(cubes, expected.error, level)
@@ -132,7 +132,7 @@ def scores(cubes: Reconstructed, expected: Expected) -> Scores:
     return Scores(np.stack(value, axis=1), np.stack(line_value, axis=1), above[:, 0], spaxel)
 
 
-def calibrated(blocks: Callable[[], Iterable[Reconstructed]]) -> Expected:
+def calibrated(blocks: Callable[[], Iterable[Reconstructed]]) -> ExpectedErrors:
     """What is expected of normal galaxies, by medians and quantiles over many, a few of which may be anomalous.
 
     Parameters
@@ -154,7 +154,7 @@ def calibrated(blocks: Callable[[], Iterable[Reconstructed]]) -> Expected:
     knots = [
         _knots(*column) for column in zip(np.concatenate(share).T, np.concatenate(found).swapaxes(0, 1), strict=True)
     ]
-    return Expected(error, *(np.stack(part, axis=1) for part in zip(*knots, strict=True)))
+    return ExpectedErrors(error, *(np.stack(part, axis=1) for part in zip(*knots, strict=True)))
 
 
 def typical_error(blocks: Iterable[Reconstructed]) -> np.ndarray:
@@ -254,7 +254,7 @@ def _usual(offset: np.ndarray) -> np.ndarray:
     return median_of(flat, np.isfinite(flat))
 
 
-def _above(logarithm: np.ndarray, share: np.ndarray, expected: Expected) -> np.ndarray:
+def _above(logarithm: np.ndarray, share: np.ndarray, expected: ExpectedErrors) -> np.ndarray:
     """Measures in standard deviations above those of normal galaxies, shape (n, 1 + line, measure)."""
     above = np.empty(logarithm.shape)
     for column, measure in np.ndindex(logarithm.shape[1:]):

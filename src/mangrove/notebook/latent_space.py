@@ -176,6 +176,11 @@ class LatentSpaceResults:
         known = sorted(found.parent.name for found in path.parents[1].glob(f"*/{path.name}"))
         if known and network not in known:
             raise ArtefactError(f"{self.folder} has no autoencoder '{network}'; it has {', '.join(known)}.")
+        if not known:
+            raise ArtefactError(
+                f"{path} does not exist: the run has no autoencoder, or has not finished. Finish it with snakemake; "
+                "autoencoder.enabled in its configuration must be true."
+            )
         return artefacts.read(path, kind)
 
     def _index(self, stored: Artefact, plateifu: str) -> int:
