@@ -14,7 +14,7 @@ from mangrove.models.convlstm.model import CubeModel
 #: Neighbours of an anomaly that count.
 N_NEIGHBOUR = 5
 #: Galaxies whose copies are encoded, at most, and cubes at a time.
-_N_COPIED, _BLOCK = 24, 16
+_N_COPIED, _BLOCK = 32, 16
 
 
 class CopyDistances(NamedTuple):
