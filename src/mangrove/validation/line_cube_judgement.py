@@ -17,8 +17,8 @@ from mangrove.survey.simulation.line_cube_survey import ANOMALIES
 from mangrove.validation.comparison import spearman
 from mangrove.validation.line_cube_baselines import (
     ComponentModel,
+    CubeErrors,
     Reconstructing,
-    ReconstructionErrors,
     reconstruction_errors,
 )
 from mangrove.validation.line_cube_latents import CopyDistances, copy_distances, same_kind_fraction
@@ -40,7 +40,7 @@ class Measured(NamedTuple):
     """What a model makes of the galaxies held out: scores, shape (n, score), and errors of its reconstructions."""
 
     value: np.ndarray
-    errors: ReconstructionErrors
+    errors: CubeErrors
 
 
 class HeldOut(NamedTuple):
@@ -132,7 +132,7 @@ def measure(model: Reconstructing, survey: LineCubes, held_out: HeldOut) -> Meas
                 )
             )
     value, errors = zip(*parts, strict=True)
-    return Measured(np.concatenate(value), ReconstructionErrors(*map(np.concatenate, zip(*errors, strict=True))))
+    return Measured(np.concatenate(value), CubeErrors(*map(np.concatenate, zip(*errors, strict=True))))
 
 
 def roc_tables(held_out: HeldOut, value: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -194,7 +194,7 @@ def _by_model(measured: Mapping[str, Measured]) -> dict[str, np.ndarray]:
     return {
         "model": np.array(list(measured)),
         "value": np.array([one.value for one in measured.values()]),
-        **{f"error_{name}": np.array([getattr(one, name) for one in errors]) for name in ReconstructionErrors._fields},
+        **{f"error_{name}": np.array([getattr(one, name) for one in errors]) for name in CubeErrors._fields},
     }
 
 
