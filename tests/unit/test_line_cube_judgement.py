@@ -12,8 +12,8 @@ from small_autoencoder import LINES, small_autoencoder, small_cubes, write_line_
 from mangrove import artefacts
 from mangrove.analysis.anomaly_scores import SCORES
 from mangrove.codes import Split
-from mangrove.models.convlstm.augmentation import dihedral
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.flips import dihedral
 from mangrove.models.training.model_folder import save_empty
 from mangrove.survey.simulation.design import design_galaxy
 from mangrove.survey.simulation.line_cube_survey import ANOMALIES
