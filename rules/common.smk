@@ -21,6 +21,7 @@ from snakemake.io import strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
+from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
@@ -44,6 +45,7 @@ def load_run():
             config, [*own, *given], workflow.config_settings.config
         )
         config_files.check(validated)
+        demand_known_lines(validated.autoencoder.lines)
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)

@@ -5,7 +5,7 @@ from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.codes import Split
-from mangrove.models.convlstm.augmentation import draw_copies
+from mangrove.models.convlstm.copies import draw_copies
 from mangrove.models.convlstm.cubes import Cubes
 from mangrove.models.convlstm.design import CubeDesign
 from mangrove.models.convlstm.model import CubeModel

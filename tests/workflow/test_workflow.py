@@ -127,6 +127,13 @@ def test_a_run_without_cubes_and_without_a_table_is_refused(fresh):
     assert_no_traceback(done.stdout)
 
 
+def test_an_autoencoder_of_unknown_lines_is_refused(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "autoencoder={'lines': ['Halpha']}", check=False)
+    assert done.returncode != 0
+    assert "autoencoder.lines: unknown line Halpha; known are OII_3727," in done.stdout
+    assert_no_traceback(done.stdout)
+
+
 def test_a_param_that_is_no_plain_value_is_found(fresh):
     with fresh.edited("Snakefile", lambda text: text + BAD_RULE):
         faults = walk(fresh, "results/tiny/bad.txt")["faults"]

@@ -3,7 +3,8 @@
 import jax
 import jax.numpy as jnp
 
-from mangrove.models.convlstm.augmentation import Copy, augmented
+from mangrove.models.convlstm.augmentation import augmented
+from mangrove.models.convlstm.copies import Copy
 from mangrove.models.convlstm.design import VAE
 from mangrove.models.convlstm.network import CubeNetwork, Encoded
 from mangrove.models.convlstm.settings import MAE, CubeTraining

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.models.convlstm.augmentation import N_DIHEDRAL, dihedral
 from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.convlstm.design import ASINH, NATIVE
+from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
 
 #: Images of cubes that the components are found from, at most.
 MOST_IMAGES = 2000

@@ -74,7 +74,7 @@ def train_cubes(
         identify=data.names,
     )
     model = CubeModel(design, trained.params, data.cubes.line)
-    n_active = _count_active(model, data)
+    n_active = count_active(model, data)
     model.save(folder / "model", {"settings": asdict(settings), "active_latents": n_active, **provenance})
     return model, trained
 
@@ -119,6 +119,20 @@ def optimiser(settings: CubeTraining) -> optax.GradientTransformation:
     return optax.multi_transform({"trained": own, "frozen": optax.set_to_zero()}, _groups)
 
 
+def count_active(model: CubeModel, data: CubeTrainingSet) -> int:
+    """Latents in use on training cubes; a warning if there are few."""
+    latent = model.encode(data.cubes.read(data.galaxies[:_N_COUNTED])).mean
+    n_active = int(active_latents(model.network, latent).sum())
+    if n_active < min(_FEW_ACTIVE, model.design.latent) and len(latent) > 1:
+        log.warning(
+            "only %d of %d latents vary from galaxy to galaxy: the network does not tell them apart. Lower "
+            "autoencoder.kl_weight, or raise autoencoder.kl_warmup.",
+            n_active,
+            model.design.latent,
+        )
+    return n_active
+
+
 def _groups(params: nnx.State):
     """The transformation of each leaf, by the first name of its path."""
     return jax.tree_util.tree_map_with_path(
@@ -133,17 +147,3 @@ def _components(design: CubeDesign, settings: CubeTraining, data: CubeTrainingSe
     if len(found.deviation) < design.latent:
         log.info("%d principal components for %d latents: there are no more", len(found.deviation), design.latent)
     return found if len(found.deviation) else None
-
-
-def _count_active(model: CubeModel, data: CubeTrainingSet) -> int:
-    """Latents in use on training cubes; a warning if there are few."""
-    latent = model.encode(data.cubes.read(data.galaxies[:_N_COUNTED])).mean
-    n_active = int(active_latents(model.network, latent).sum())
-    if n_active < min(_FEW_ACTIVE, model.design.latent) and len(latent) > 1:
-        log.warning(
-            "only %d of %d latents vary from galaxy to galaxy: the network does not tell them apart. Lower "
-            "autoencoder.kl_weight, or raise autoencoder.kl_warmup.",
-            n_active,
-            model.design.latent,
-        )
-    return n_active

@@ -8,7 +8,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.codes import Split
 from mangrove.errors import TrainingError
-from mangrove.models.convlstm.augmentation import Copy
+from mangrove.models.convlstm.copies import Copy
 from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.training.memory import fits
 from mangrove.models.training.rows import DeviceRows, Rows, Shared, StreamedRows
@@ -23,7 +23,7 @@ class CubeTrainingSet(NamedTuple):
     """Rows to train an autoencoder on.
 
     A training row is a galaxy's copy: ``flux``, ``ivar``, ``valid`` of its cube, and the fields of
-    :class:`mangrove.models.convlstm.augmentation.Copy`. A validation row is a galaxy: ``flux`` and ``valid``.
+    :class:`mangrove.models.convlstm.copies.Copy`. A validation row is a galaxy: ``flux`` and ``valid``.
 
     Attributes
     ----------
