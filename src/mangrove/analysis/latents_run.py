@@ -79,7 +79,7 @@ def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
 
 def cube_latents(model: CubeModel, cubes: LineCubes) -> CubeLatents:
     """Latents of all cubes of a run, of the model's lines; read a few at a time."""
-    blocks = [latents_of_block(model, block) for _, block in cubes.blocks()]
+    blocks = [_of_block(model, block) for _, block in cubes.blocks()]
     return CubeLatents(*(None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True)))
 
 
