@@ -12,15 +12,15 @@ from mangrove.codes import SpaxelStatus
 from mangrove.report.drawing import BAD_COLOUR, note
 from mangrove.report.galaxy_panels import colour_image
 
-#: What a picture is made from.
-_DATASETS = ["image", "band", "signal", "spaxel_status"]
+#: What a picture is made from, and a map of baxels.
+_DATASETS = ["image", "band", "signal", "spaxel_status", "bin_id"]
 #: Where pictures come from, for the titles of figures.
 SOURCE = "pictures: g, r, i images of the cubes"
 _PERCENTILE = 99.5
 
 
 def read_extracts(paths: Sequence, plateifu: Sequence[str]) -> dict[str, Artefact]:
-    """What :func:`galaxy_picture` needs of some galaxies, by name; those without an extract are left out.
+    """What :func:`galaxy_picture` and maps of baxels need of some galaxies, by name; those without an extract are left out.
 
     Parameters
     ----------
