@@ -127,7 +127,7 @@ def anomalies_of(names, cubes, n_shown=8):
         "rank": rank,
         "cause": cause,
         "reason": np.array([f"Halpha_6565, {k} spaxels" for k in range(n)]),
-        "spaxel_score": 20.0 * np.sqrt(np.nan_to_num(np.nanmean(residual**2, axis=(1, 2)))),
+        "spaxel_score": 20.0 * np.sqrt(np.nansum(residual**2, axis=(1, 2)) / 50.0),
         "shown": shown,
         "reconstruction": cubes.reconstruction[shown],
     }
@@ -153,7 +153,7 @@ def write_embedding(folder, names, latent, umap, of):
     place = latent[:, :3] if umap else np.full((n, 3), np.nan)
     given = names | {
         "mean": latent.mean(axis=0),
-        "component": component[:N_COMPONENT],
+        "direction": component[:N_COMPONENT],
         "explained": (size**2 / np.sum(size**2))[:N_COMPONENT],
         "principal": (latent - latent.mean(axis=0)) @ component[:N_COMPONENT].T,
         "umap_3d": place,
@@ -191,6 +191,7 @@ def write_neighbours(folder, names, latent, umap, of):
 def write_agn(folder, names, judged, n_agn, of):
     n = len(names["plateifu"])
     galaxy = np.arange(n)[::-1][: 2 * n_agn : 2]
+    galaxy = galaxy[np.argsort(judged["rank"][galaxy])]
     flags = {flag: np.arange(galaxy.size) % 4 == k for k, flag in enumerate(FLAGS)}
     flags["agn_bat"][:1] = True
     members = {"all": np.arange(n), "agn": galaxy, **{flag: galaxy[flags[flag]] for flag in FLAGS}}
@@ -204,7 +205,7 @@ def write_agn(folder, names, judged, n_agn, of):
         "score": np.array(SCORES),
         "value": value[galaxy],
         "percentile": judged["percentile"][galaxy],
-        "neighbour": np.full((galaxy.size, 3), "8001-1901"),
+        "neighbour_name": np.full((galaxy.size, 3), "8001-1901"),
         "log_nii_ha": np.full(galaxy.size, -0.1),
         "log_oiii_hb": np.full(galaxy.size, 0.6),
         "bpt_class": np.full(galaxy.size, BptClass.SEYFERT),

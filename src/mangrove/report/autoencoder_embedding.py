@@ -1,11 +1,12 @@
 """Figures of the latents: the galaxies on their map by score and by active nucleus, components, agreement of neighbours."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import AGN_CLASSES, run_title
@@ -53,7 +54,7 @@ def embedding_figure(judged: Artefact, embedded: Artefact, agn: Artefact) -> Fig
     figure = new_figure(13.5, 11.5)
     grid = figure.add_gridspec(2, 2, height_ratios=[1.25, 1.0])
     for row, where in enumerate((places.in_3d, places.in_2d)):
-        options = {"projection": "3d"} if row == 0 else {}
+        options: dict[str, Any] = {"projection": "3d"} if row == 0 else {}
         by_score, by_class = (figure.add_subplot(grid[row, column], **options) for column in (0, 1))
         shown = _score_points(by_score, where, judged)
         _class_points(by_class, where, agn)
@@ -61,6 +62,8 @@ def embedding_figure(judged: Artefact, embedded: Artefact, agn: Artefact) -> Fig
         bar = figure.colorbar(shown, ax=by_score, pad=0.08 if row == 0 else 0.02, shrink=0.75 if row == 0 else 1.0)
         bar.set_label(f"percentile of the score '{judged['score'][0]}'")
         if row == 0:
+            for axes in (by_score, by_class):
+                axes.set_box_aspect(None, zoom=0.95)
             by_score.set_title("by anomaly score", fontsize=11)
             by_class.set_title("by class of active nucleus", fontsize=11)
     _class_legend(by_class, agn)
@@ -95,19 +98,24 @@ def _score_points(axes: Axes, where: np.ndarray, judged: Artefact):
     """Points by the percentile of the recommended score, the most anomalous on top; grey without a score."""
     percentile = judged["percentile"][:, 0]
     known = np.isfinite(percentile) & np.isfinite(where).all(axis=1)
-    axes.scatter(*where[~known].T, s=10, color="0.8")
+    _scatter(axes, where[~known], s=10, color="0.8")
     order = np.flatnonzero(known)[np.argsort(percentile[known])]
-    options = {"cmap": _SCORE_COLOURS, "vmin": 0, "vmax": 100, "linewidths": 0, "s": _area(len(where))}
-    return axes.scatter(*where[order].T, c=percentile[order], alpha=0.85, **options)
+    colours = {"c": percentile[order], "cmap": _SCORE_COLOURS, "vmin": 0, "vmax": 100}
+    return _scatter(axes, where[order], **colours, linewidths=0, s=_area(len(where)), alpha=0.85)
 
 
 def _class_points(axes: Axes, where: np.ndarray, agn: Artefact) -> None:
     """All galaxies in grey, and the active ones with a hollow mark for each of their classes."""
-    axes.scatter(*where.T, s=0.7 * _area(len(where)), color="0.75", linewidths=0, alpha=0.6)
+    _scatter(axes, where, s=0.7 * _area(len(where)), color="0.75", linewidths=0, alpha=0.6)
     for flag, kind in AGN_CLASSES.items():
         active = agn["galaxy"][agn[flag] == 1]
         marks = {"marker": kind.marker, "s": kind.size**2, "facecolors": "none", "edgecolors": kind.colour}
-        axes.scatter(*where[active].T, linewidths=1.3, zorder=3, **marks)
+        _scatter(axes, where[active], linewidths=1.3, zorder=3, **marks)
+
+
+def _scatter(axes: Axes, where: np.ndarray, **options):
+    """Points in two or three dimensions; the farther ones in three are not drawn paler, as colours mean something else."""
+    return axes.scatter(*where.T, **options, **({"depthshade": False} if where.shape[1] == _AXES_3D else {}))
 
 
 def _class_legend(axes: Axes, agn: Artefact) -> None:
@@ -136,6 +144,7 @@ def _area(n: int) -> float:
 def _variance_panel(axes: Axes, latents: Artefact, embedded: Artefact) -> None:
     explained = np.cumsum(embedded["explained"])
     axes.set(xlabel="principal components", ylabel="explained variance (%)", ylim=(0, 103))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     n_latent, n_active = latents["active"].size, int(latents["active"].sum())
     title = f"{n_active} of {counted(n_latent, 'latent')} active"
     if explained.size and np.isfinite(explained[-1]):
@@ -173,4 +182,4 @@ def _seed_panel(axes: Axes, embedded: Artefact) -> None:
         return
     bars = axes.bar([str(seed) for seed in embedded["seed"][1:]], overlap, **BARS)
     axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
-    axes.set_title(f"UMAP with other seeds: mean {np.nanmean(overlap):.2f} of the neighbours shared", fontsize=11)
+    axes.set_title(f"UMAP with other seeds: mean {np.nanmean(overlap):.2f}", fontsize=11)

@@ -11,7 +11,18 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_pictures import Pictures
 from mangrove.report.autoencoder_sample import Shown, agn_words, heading, run_title, score_title
-from mangrove.report.drawing import BARS, DPI, Place, axes_at, note, noted
+from mangrove.report.drawing import (
+    BAD_COLOUR,
+    BARS,
+    DPI,
+    Place,
+    axes_at,
+    bar_beside,
+    extend_of,
+    note,
+    noted,
+    robust_limits,
+)
 from mangrove.report.galaxy_panels import class_map
 from mangrove.report.line_names import line_title
 from mangrove.report.sky import label_grid, sky_frame
@@ -19,8 +30,8 @@ from mangrove.report.sky import label_grid, sky_frame
 #: Galaxies in the figure, and side by side.
 N_GALAXY, _N_COLUMN = 6, 2
 #: Inches: side of a picture, gaps beside the pictures, width of the bars; room below and above a galaxy, above all.
-_SIDE, _LEFT, _GAP, _NAMES, _BARS_WIDTH, _RIGHT = 2.25, 0.25, 0.85, 1.0, 2.1, 0.25
-_BELOW, _ABOVE, _TOP = 0.85, 0.62, 0.75
+_SIDE, _LEFT, _GAP, _NAMES, _BARS_WIDTH, _RIGHT = 2.25, 0.25, 0.85, 1.3, 2.1, 0.25
+_BELOW, _ABOVE, _TOP = 1.2, 0.62, 0.75
 _WIDTH = _LEFT + _SIDE + _GAP + _SIDE + _NAMES + _BARS_WIDTH + _RIGHT
 _HEIGHT = _BELOW + _SIDE + _ABOVE
 _LABELS = ("bpt_class", "d_bpt", "d_bpt_flag")
@@ -68,7 +79,13 @@ def galaxies_figure(judged: Artefact, agn: Artefact, shown: Shown, pictures: Pic
         name = str(judged["plateifu"][k])
         picture = axes_at(figure, Place(left, bottom, _SIDE, _SIDE))
         pictures.draw(picture, name)
-        _class_panel(axes_at(figure, Place(left + _SIDE + _GAP, bottom, _SIDE, _SIDE)), name, pictures, classes)
+        _class_panel(
+            axes_at(figure, Place(left + _SIDE + _GAP, bottom, _SIDE, _SIDE)),
+            name,
+            pictures,
+            classes,
+            judged["spaxel_score"][k],
+        )
         bars = left + 2 * _SIDE + _GAP + _NAMES
         _line_panel(axes_at(figure, Place(bars, bottom, _BARS_WIDTH, _SIDE)), judged, k)
         width, height = figure.get_size_inches()
@@ -79,17 +96,28 @@ def galaxies_figure(judged: Artefact, agn: Artefact, shown: Shown, pictures: Pic
     return figure
 
 
-def _class_panel(axes: Axes, name: str, pictures: Pictures, classes: Classes) -> None:
+def _class_panel(axes: Axes, name: str, pictures: Pictures, classes: Classes, spaxel_score: np.ndarray) -> None:
+    """BPT class of each baxel; of a galaxy without baxels, where its residuals are."""
     extract = pictures.extracts.get(name)
     rows = (classes.rows or {}).get(name)
     if extract is None or rows is None or not rows["bpt_class"].size:
-        axes.set(xticks=[], yticks=[])
-        axes.set_title("BPT class", fontsize=11)
-        note(axes, "no baxels")
+        _spaxel_panel(axes, spaxel_score)
         return
     frame = sky_frame(extract)
     class_map(axes, frame, extract, rows, 0.19)
     label_grid(np.array([[axes]]), frame)
+
+
+def _spaxel_panel(axes: Axes, score: np.ndarray) -> None:
+    """Residuals over their errors of the spaxels, shape (ny, nx)."""
+    axes.set(xticks=[], yticks=[], facecolor=BAD_COLOUR)
+    axes.set_title("no baxels; residuals by spaxel", fontsize=10)
+    if not np.isfinite(score).any():
+        note(axes, "no data")
+        return
+    top = robust_limits(score, high=99.0)[1]
+    shown = axes.imshow(score, origin="lower", vmin=0.0, vmax=top, interpolation="nearest")
+    bar_beside(axes, shown, "expected errors", extend=extend_of(score, 0.0, top))
 
 
 def _line_panel(axes: Axes, judged: Artefact, galaxy: int) -> None:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,7 +15,7 @@ from mangrove.report.galaxy_map import write_on_picture
 #: Galaxies whose neighbours are shown, and neighbours of each.
 N_QUERY, N_NEIGHBOUR = 2, 7
 _SIDE = 1.5
-_GAPS = Gaps(left=0.95, right=0.15, bottom=0.15, top=1.3, columns=0.06, rows=0.52)
+_GAPS = Gaps(left=0.95, right=0.15, bottom=0.15, top=1.3, columns=0.06, rows=0.42)
 
 
 class Space(NamedTuple):
@@ -56,9 +57,10 @@ def neighbours_figure(judged: Artefact, agn: Artefact, near: Artefact, shown: Sh
         for row, space in enumerate(_SPACES):
             _strip(panels[len(_SPACES) * place + row], judged, agn, near, space, k, pictures)
         first = panels[len(_SPACES) * place, 0]
-        overlap = f"{plain(100 * near['overlap'][k], 0)} % of the neighbours in both"
-        first.set_title(f"{heading(judged, k)}    {agn_words(agn, k)}    {overlap}", fontsize=10, loc="left", pad=8)
-    title = f"{run_title(judged)}: neighbours of {shown.words}\n{pictures.source}; below: Euclidean distance"
+        share = f"{plain(100 * near['overlap'][k], 0)} % of the neighbours in both"
+        words = [heading(judged, k), agn_words(agn, k), *([share] if np.isfinite(near["overlap"][k]) else [])]
+        first.set_title("    ".join(words), fontsize=10, loc="left", pad=8)
+    title = f"{run_title(judged)}, nearest neighbours; {shown.words}\n{pictures.source}; numbers: Euclidean distances"
     figure.suptitle(title, fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure
 

@@ -7,12 +7,14 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BAD_COLOUR, note
+from mangrove.report.drawing import note
 from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, read_extracts
 from mangrove.report.line_images import chosen_lines, line_flux, read_cubes
 from mangrove.report.line_names import line_title
 
 _PERCENTILE = 99.5
+#: Where a map has no data: grey, and dark enough for white text.
+_NO_DATA = "0.4"
 
 
 class Pictures(NamedTuple):
@@ -43,7 +45,7 @@ class Pictures(NamedTuple):
             galaxy_picture(axes, self.extracts.get(name))
             return
         values = self.maps[name]
-        axes.set(xticks=[], yticks=[], facecolor=BAD_COLOUR)
+        axes.set(xticks=[], yticks=[], facecolor=_NO_DATA)
         axes.set_box_aspect(1)
         if not np.isfinite(values).any():
             note(axes, "no data")

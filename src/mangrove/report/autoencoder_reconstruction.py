@@ -28,7 +28,7 @@ from mangrove.report.line_names import line_title
 N_EACH, N_LINE = 2, 6
 #: Inches: side of a picture, gap between pictures; room left and right of a block, above it, height of the spectra.
 _SIDE, _GAP, _LEFT, _RIGHT, _ABOVE, _SPECTRUM, _BELOW = 1.12, 0.07, 0.75, 0.85, 0.62, 0.8, 0.42
-_TOP = 0.75
+_TOP = 0.95
 #: Smallest top of the scale of the residuals, in expected errors.
 _LEAST_TOP = 3.0
 _ROWS = ("input", "reconstruction", "residual\n/ error", "mean flux")
@@ -97,7 +97,7 @@ def reconstruction_figure(judged: Artefact, cubes: Mapping[int, LineCube]) -> Fi
             block = _of_lines(Block(k, cubes[k], kept), [names.index(name) for name in lines])
             corner = column * width, (n_row - row - 1) * height
             _draw_block(figure, corner, block, ("typical" if galaxies is sorts[0] else "anomalous"), judged)
-    words = f"flux of each line with its continuum, from 0 to the number in the corner ({FLUX_UNIT} spaxel$^{{-1}}$)"
+    words = f"flux of each line with its continuum,\nfrom 0 to the number in the corner ({FLUX_UNIT} spaxel$^{{-1}}$)"
     figure.suptitle(f"{run_title(judged)}\n{words}", fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure
 
@@ -158,8 +158,11 @@ def _picture(axes: Axes, values: np.ndarray, cmap: str, limits: tuple[float, flo
 def _spectrum(axes: Axes, given: np.ndarray, reconstructed: np.ndarray) -> None:
     """Mean spectra of a window against the pixel from its middle: dots for the input, a line for the reconstruction."""
     pixel = np.arange(given.size) - given.size // 2
+    axes.set_xlim(pixel[0] - 0.5, pixel[-1] + 0.5)
     axes.plot(pixel, given, "o", ms=2.5, color="k")
     axes.plot(pixel, reconstructed, "-", lw=1.2, color=RED)
     axes.set_yticks([])
     axes.tick_params(labelsize=7)
     axes.set_xlabel("pixel", fontsize=8, labelpad=1)
+    if not np.isfinite(given).any():
+        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", va="center", fontsize=8, color="0.35")

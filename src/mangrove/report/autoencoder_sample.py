@@ -42,7 +42,9 @@ class Shown(NamedTuple):
         """What they are, for a title."""
         other = len(self.galaxy) - self.n_agn
         active = (
-            f"the {counted(self.n_agn, 'most anomalous AGN', 'most anomalous AGN')}" if self.n_agn > 1 else "one AGN"
+            f"the {counted(self.n_agn, 'most anomalous AGN', 'most anomalous AGN')}"
+            if self.n_agn > 1
+            else "the only AGN"
         )
         others = f"the {counted(other, 'most anomalous galaxy', 'most anomalous galaxies')}"
         if not self.galaxy:

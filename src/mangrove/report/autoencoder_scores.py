@@ -13,6 +13,7 @@ from mangrove.report.drawing import (
     FLUX_UNIT,
     count_bar,
     counted,
+    legend_above,
     new_figure,
     note,
     noted,
@@ -23,7 +24,8 @@ from mangrove.report.drawing import (
 )
 from mangrove.validation.comparison import spearman
 
-_N_BAR = 30
+#: Fewest and most bars of the histogram; as many as twice the root of the number of galaxies.
+_BARS = (8, 40)
 #: Scores that differ by more than this factor are drawn on a logarithmic axis.
 _WIDE = 8.0
 #: Width of the band over which the points of a group scatter, of 1 between groups.
@@ -50,7 +52,8 @@ def scores_figure(judged: Artefact, agn: Artefact) -> Figure:
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.0, 1.15])
     wide = score.min() > 0 and score.max() > _WIDE * score.min()
     low, high = robust_limits(score, 0.0, 100.0)
-    edges = np.geomspace(low, high, _N_BAR + 1) if wide else np.linspace(low, high, _N_BAR + 1)
+    n_edge = int(np.clip(2.0 * np.sqrt(score.size), *_BARS)) + 1
+    edges = (np.geomspace if wide else np.linspace)(low, high, n_edge)
     upper.hist(score, edges, **BARS)
     whole_numbers(upper)
     upper.set(ylabel="galaxies")
@@ -64,7 +67,7 @@ def scores_figure(judged: Artefact, agn: Artefact) -> Figure:
         np.percentile(score, [50, 95]), ("-", "--"), ("median", "95th percentile"), strict=True
     ):
         upper.axvline(value, color="k", ls=style, lw=1.2, label=f"{words} {value:.3g}")
-    upper.legend(frameon=False, fontsize=9)
+    legend_above(upper)
     figure.suptitle(f"{run_title(judged)}\n{_agn_words(agn)}", fontsize=12)
     return figure
 

@@ -67,7 +67,7 @@ def agn_rows(agn: Artefact) -> list[AgnRow]:
             str(agn["radio_class"][k]),
             float(agn["value"][k, 0]),
             float(agn["percentile"][k, 0]),
-            " ".join(filter(None, agn["neighbour"][k].tolist())),
+            " ".join(filter(None, agn["neighbour_name"][k].tolist())),
             float(agn["log_nii_ha"][k]),
             float(agn["log_oiii_hb"][k]),
             in_words(BptClass(agn["bpt_class"][k])),
