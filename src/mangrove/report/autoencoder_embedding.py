@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -59,8 +60,9 @@ def embedding_figure(judged: Artefact, embedded: Artefact, agn: Artefact) -> Fig
         shown = _score_points(by_score, where, judged)
         _class_points(by_class, where, agn)
         _name_axes([by_score, by_class], places.name)
-        bar = figure.colorbar(shown, ax=by_score, pad=0.08 if row == 0 else 0.02, shrink=0.75 if row == 0 else 1.0)
-        bar.set_label(f"percentile of the score '{judged['score'][0]}'")
+        if shown is not None:
+            bar = figure.colorbar(shown, ax=by_score, pad=0.08 if row == 0 else 0.02, shrink=0.75 if row == 0 else 1.0)
+            bar.set_label(f"percentile of the score '{judged['score'][0]}'")
         if row == 0:
             for axes in (by_score, by_class):
                 axes.set_box_aspect(None, zoom=0.95)
@@ -94,7 +96,7 @@ def components_figure(latents: Artefact, embedded: Artefact, near: Artefact) -> 
     return figure
 
 
-def _score_points(axes: Axes, where: np.ndarray, judged: Artefact):
+def _score_points(axes: Axes, where: np.ndarray, judged: Artefact) -> ScalarMappable | None:
     """Points by the percentile of the recommended score, the most anomalous on top; grey without a score."""
     percentile = judged["percentile"][:, 0]
     known = np.isfinite(percentile) & np.isfinite(where).all(axis=1)
@@ -113,8 +115,11 @@ def _class_points(axes: Axes, where: np.ndarray, agn: Artefact) -> None:
         _scatter(axes, where[active], linewidths=1.3, zorder=3, **marks)
 
 
-def _scatter(axes: Axes, where: np.ndarray, **options):
+def _scatter(axes: Axes, where: np.ndarray, **options) -> ScalarMappable | None:
     """Points in two or three dimensions; the farther ones in three are not drawn paler, as colours mean something else."""
+    if not len(where):
+        # In three dimensions, axes of no point take the cube from 0 to 1 for data.
+        return None
     return axes.scatter(*where.T, **options, **({"depthshade": False} if where.shape[1] == _AXES_3D else {}))
 
 

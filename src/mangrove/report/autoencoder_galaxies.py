@@ -111,13 +111,13 @@ def _class_panel(axes: Axes, name: str, pictures: Pictures, classes: Classes, sp
 def _spaxel_panel(axes: Axes, score: np.ndarray) -> None:
     """Residuals over their errors of the spaxels, shape (ny, nx)."""
     axes.set(xticks=[], yticks=[], facecolor=BAD_COLOUR)
-    axes.set_title("no baxels; residuals by spaxel", fontsize=10)
+    axes.set_title("no baxels; residual / error", fontsize=10)
     if not np.isfinite(score).any():
         note(axes, "no data")
         return
     top = robust_limits(score, high=99.0)[1]
     shown = axes.imshow(score, origin="lower", vmin=0.0, vmax=top, interpolation="nearest")
-    bar_beside(axes, shown, "expected errors", extend=extend_of(score, 0.0, top))
+    bar_beside(axes, shown, "", extend=extend_of(score, 0.0, top))
 
 
 def _line_panel(axes: Axes, judged: Artefact, galaxy: int) -> None:
