@@ -191,7 +191,9 @@ rule neighbours:
     resources:
         mem_mb=4000,
     params:
+        network="{network}",
         n_neighbour=CONFIG.embedding.n_neighbour,
+        seed=CONFIG.seed,
         code=code("neighbours"),
     message:
         "nearest galaxies ({wildcards.network})"

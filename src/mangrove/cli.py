@@ -136,6 +136,34 @@ def export(
     print(f"wrote {written[0]}, {written[1]} and {len(written) - 2} files of maps")
 
 
+@app.command()
+def augment(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    galaxy: Annotated[str, typer.Option(metavar="PLATEIFU", help="the galaxy")],
+    copy: Annotated[int, typer.Option(help="number of the copy; 0 is the cube itself")],
+    config: AnyConfig = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=_path, help="FITS file to write; default: in export/copies/ in the folder of the run"),
+    ] = None,
+    force: ForceOption = False,
+):
+    """Write one of the copies of a line cube that the autoencoders of a run are trained on (docs/autoencoders.md)."""
+    from mangrove.export.augmented_cube import FILE, augmented_cube, check_name, is_copy
+    from mangrove.export.fits_files import write_fits
+    from mangrove.export.source import recorded_config
+
+    folder, files = run_folder(run), [file.absolute() for file in config or []]
+    default = folder / FILE.format(plateifu=galaxy, copy=copy)
+    with in_work_folder(folder, out or default) as (folder, target):
+        check_name(target)
+        settings = load_config(files) if files else recorded_config(folder, "augment RUN --galaxy PLATEIFU --copy N")
+        hdus = augmented_cube(folder, galaxy, copy, settings)
+        outputs.check(target, is_copy, "a copy as written by mangrove augment", force=force)
+        write_fits(target, hdus)
+    print(f"wrote {target}")
+
+
 @app.command(name="predict-lines")
 def predict_lines(
     model: Annotated[
