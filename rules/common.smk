@@ -279,9 +279,8 @@ def figure(path, caption, category, **labels):
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost, map_hours = planning.plan(GALAXIES, CONFIG.survey), planning.map_hours(
-        CONFIG.desom
-    )
+    cost = planning.plan(GALAXIES, CONFIG.survey)
+    map_hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
     of_map = f" Without a GPU, training the map of spectra takes {map_hours:.0f} core hours more."
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
