@@ -185,7 +185,9 @@ def write_neighbours(folder, names, latent, umap, of):
     }
     known = {"trustworthiness": 0.9, "mean_overlap": float(shared.mean())} if umap else {}
     known = {"trustworthiness": np.nan, "mean_overlap": np.nan} | known
-    return write(folder, "neighbours", given, copies_among_neighbours=0.6, **known, **of)
+    return write(
+        folder, "neighbours", given, copies_among_neighbours=0.6, repeats_among_neighbours=np.nan, **known, **of
+    )
 
 
 def write_agn(folder, names, judged, n_agn, of):

@@ -90,9 +90,7 @@ def components_figure(latents: Artefact, embedded: Artefact, near: Artefact) -> 
     _variance_panel(left, latents, embedded)
     _overlap_panel(middle, near)
     _seed_panel(right, embedded)
-    copies = near.attrs["copies_among_neighbours"]
-    words = f"a cube's own flips and turns are {plain(100 * copies, 0)} % of its nearest neighbours in the latents"
-    figure.suptitle(f"{run_title(near)}: {words}", fontsize=12)
+    figure.suptitle(f"{run_title(near)}\n{_own_words(near)}", fontsize=12)
     return figure
 
 
@@ -144,6 +142,16 @@ def _name_axes(panels: list[Axes], name: str) -> None:
 def _area(n: int) -> float:
     """Area of a mark, square points, for so many."""
     return float(np.clip(4000.0 / max(n, 1), 4.0, 40.0))
+
+
+def _own_words(near: Artefact) -> str:
+    """How many of the neighbours in the latents show the galaxy itself: turned copies of its cube, repeat observations."""
+    shares = {
+        "a cube's own flips and turns are {} % of its nearest neighbours in the latents": "copies_among_neighbours",
+        "{} % of the repeat observations are neighbours": "repeats_among_neighbours",
+    }
+    known = {words: near.attrs[name] for words, name in shares.items() if np.isfinite(near.attrs[name])}
+    return "; ".join(words.format(plain(100 * share, 0)) for words, share in known.items())
 
 
 def _variance_panel(axes: Axes, latents: Artefact, embedded: Artefact) -> None:

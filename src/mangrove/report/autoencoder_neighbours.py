@@ -10,7 +10,7 @@ from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_pictures import Pictures
 from mangrove.report.autoencoder_sample import AGN_CLASSES, Shown, agn_words, classes_of, heading, run_title
 from mangrove.report.drawing import RED, Gaps, note, noted, panel_grid, plain
-from mangrove.report.galaxy_map import write_on_picture
+from mangrove.report.galaxy_pictures import write_on_picture
 
 #: Galaxies whose neighbours are shown, and neighbours of each.
 N_QUERY, N_NEIGHBOUR = 2, 7

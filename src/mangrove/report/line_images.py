@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove import artefacts
+from mangrove.models.convlstm.cubes import LineCubes
 
 #: Lines that figures show where they cannot show all, in this order.
 PREFERRED = ("Halpha_6565", "OIII_5008", "NII_6585", "OII_3727", "Hbeta_4863", "SII_6718", "OI_6302", "OII_3730")
@@ -47,18 +47,10 @@ def read_cubes(path, galaxies: Iterable[int], lines: Sequence[str]) -> dict[int,
     lines : sequence of str
         Names of lines that it has.
     """
-    with artefacts.opened(path, "line_cube_set") as f:
-        names = artefacts.read_text(f["line"]).tolist()
-        rows = [names.index(name) for name in lines]
-        return {
-            k: LineCube(
-                tuple(lines),
-                *(f[name][k][rows] for name in ("flux", "ivar")),
-                f["valid"][k][rows] > 0,
-                f["window_wave"][k][rows],
-            )
-            for k in sorted(set(galaxies))
-        }
+    rows = sorted(set(galaxies))
+    cubes = LineCubes.open(path, lines)
+    read, wave = cubes.read(rows), cubes.extra("window_wave")
+    return {k: LineCube(cubes.line, *(of[i] for of in read), wave[k]) for i, k in enumerate(rows)}
 
 
 def chosen_lines(names: Sequence[str], n: int) -> list[str]:
