@@ -70,6 +70,18 @@ def make_run(folder, n=24, n_agn=7, baxels=True, umap=True, network="ae"):
     return paths
 
 
+def write_empty(folder, reason, network="ae"):
+    """The artefacts and the metrics of a run in which nothing was trained: no galaxy has latents."""
+    paths = make_run(folder, n=3, n_agn=0, baxels=False, umap=False, network=network)
+    for name, kind in (("latents", "latents"), ("anomalies", "anomalies"), ("neighbours", "neighbours")):
+        made = artefacts.read(paths[name], kind)
+        data = {key: np.full(v.shape, np.nan) if v.dtype.kind == "f" else v for key, v in made.data.items()}
+        attrs = {key: made.attrs[key] for key in attributes_of(kind)} | {"status": "empty", "reason": reason}
+        artefacts.write(paths[name], kind, data, artefacts.Provenance(), attrs)
+    (folder / "metrics.jsonl").write_text("", encoding="utf-8")
+    return paths
+
+
 def line_cubes(n, rng) -> Cubes:
     """Round galaxies of lines on a continuum, with noise; no data in a corner."""
     lines = window_lines()
@@ -158,8 +170,8 @@ def write_embedding(folder, names, latent, umap, of):
         "principal": (latent - latent.mean(axis=0)) @ component[:N_COMPONENT].T,
         "umap_3d": place,
         "umap_2d": place[:, :2],
-        "seed": np.arange(3) if umap else np.empty(0, int),
-        "seed_overlap": np.array([1.0, 0.7, 0.8]) if umap else np.empty(0),
+        "seed": np.arange(3),
+        "seed_overlap": np.array([1.0, 0.7, 0.8]) if umap else np.full(3, np.nan),
     }
     return write(folder, "latent_embedding", given, umap_neighbours=5 * umap, min_dist=0.1, **of)
 

@@ -36,8 +36,8 @@ def places_on_map(embedded: Artefact) -> Places:
     if np.isfinite(embedded["umap_3d"]).all(axis=1).any():
         return Places(embedded["umap_3d"], embedded["umap_2d"], "UMAP")
     first = embedded["principal"][:, :_AXES_3D]
-    # A single component, or two, lie in a plane.
-    filled = np.pad(first, ((0, 0), (0, _AXES_3D - first.shape[1])))
+    # A single component, or two, lie in a plane; without any, there is no place.
+    filled = np.pad(first, ((0, 0), (0, _AXES_3D - first.shape[1])), constant_values=0.0 if first.size else np.nan)
     return Places(filled, filled[:, :2], "component")
 
 
@@ -51,7 +51,7 @@ def embedding_figure(judged: Artefact, embedded: Artefact, agn: Artefact) -> Fig
     """
     places = places_on_map(embedded)
     if not places.known.any():
-        return noted("no galaxy has latents")
+        return noted(f"no map of the latents: {embedded.attrs['reason']}")
     figure = new_figure(13.5, 11.5)
     grid = figure.add_gridspec(2, 2, height_ratios=[1.25, 1.0])
     for row, where in enumerate((places.in_3d, places.in_2d)):
@@ -187,12 +187,13 @@ def _overlap_panel(axes: Axes, near: Artefact) -> None:
 
 def _seed_panel(axes: Axes, embedded: Artefact) -> None:
     """What maps of other seeds share with the first."""
-    overlap = embedded["seed_overlap"][1:]
+    # The first is that of the map itself.
+    seed, overlap = embedded["seed"][1:], embedded["seed_overlap"][1:]
     axes.set(xlabel="seed", ylabel="fraction of neighbours shared", ylim=(0, 1.03))
-    if not overlap.size:
+    if not np.isfinite(overlap).any():
         note(axes, "no map with another seed")
         axes.set_title("UMAP with other seeds", fontsize=11)
         return
-    bars = axes.bar([str(seed) for seed in embedded["seed"][1:]], overlap, **BARS)
+    bars = axes.bar([str(seed) for seed in seed], overlap, **BARS)
     axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
     axes.set_title(f"UMAP with other seeds: mean {np.nanmean(overlap):.2f}", fontsize=11)

@@ -64,7 +64,7 @@ def shown_galaxies(judged: Artefact, agn: Artefact, n: int) -> Shown:
     """
     order = by_rank(judged)
     scored = set(order)
-    active = [k for k in agn["galaxy"].tolist() if k in scored] if agn.ok else []
+    active = [k for k in agn["galaxy"].tolist() if k in scored]
     others = [k for k in order if k not in set(active)]
     n_agn = min(n, len(active))
     return Shown(active[:n_agn] + others[: n - n_agn], n_agn)

@@ -14,7 +14,6 @@ from mangrove.survey.simulation.line_cube_survey import LineCubeGalaxy
 from mangrove.survey.simulation.line_cubes import SimulatedLineCube, simulate_line_cube
 from mangrove.survey.split import split_of
 
-
 _TRUTH = ("plateifu", "kind", "anomaly", "strength", "sky_line", "line", "line_flux")
 
 
