@@ -89,7 +89,7 @@ def test_flux_of_a_line_is_the_sum_over_its_window_where_there_are_data():
     flux = np.array([1.0, 4.0, 1.0])[None, :, None, None] * np.ones((1, 3, 1, 2))
     valid = np.ones(flux.shape, bool)
     valid[0, 1, 0, 0] = False
-    cube = line_images.LineCube(("a",), flux, np.full(flux.shape, 0.25), valid, wave)
+    cube = line_images.GalaxyCube(("a",), flux, np.full(flux.shape, 0.25), valid, wave)
     assert line_images.line_flux(cube, flux) == pytest.approx(np.array([[[4.0, 12.0]]]))
     # Each pixel of 2 Angstrom has an error of 2 x 2.
     assert line_images.residual_significance(cube, np.zeros(flux.shape)) == pytest.approx(

@@ -18,8 +18,8 @@ _AXES_3D = 3
 _SCORE_COLOURS = "viridis_r"
 
 
-class Places(NamedTuple):
-    """Places of the galaxies, shape (n, 3) and (n, 2), NaN for none, and names of the axes."""
+class LatentPlaces(NamedTuple):
+    """LatentPlaces of the galaxies, shape (n, 3) and (n, 2), NaN for none, and names of the axes."""
 
     in_3d: np.ndarray
     in_2d: np.ndarray
@@ -31,14 +31,14 @@ class Places(NamedTuple):
         return np.isfinite(self.in_3d).all(axis=1)
 
 
-def places_on_map(embedded: Artefact) -> Places:
-    """Places by UMAP; by the first principal components of the latents where there are too few galaxies for UMAP."""
+def places_on_map(embedded: Artefact) -> LatentPlaces:
+    """LatentPlaces by UMAP; by the first principal components of the latents where there are too few galaxies for UMAP."""
     if np.isfinite(embedded["umap_3d"]).all(axis=1).any():
-        return Places(embedded["umap_3d"], embedded["umap_2d"], "UMAP")
+        return LatentPlaces(embedded["umap_3d"], embedded["umap_2d"], "UMAP")
     first = embedded["principal"][:, :_AXES_3D]
     # A single component, or two, lie in a plane; without any, there is no place.
     filled = np.pad(first, ((0, 0), (0, _AXES_3D - first.shape[1])), constant_values=0.0 if first.size else np.nan)
-    return Places(filled, filled[:, :2], "component")
+    return LatentPlaces(filled, filled[:, :2], "component")
 
 
 def embedding_figure(judged: Artefact, embedded: Artefact, agn: Artefact) -> Figure:

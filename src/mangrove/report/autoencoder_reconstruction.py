@@ -21,7 +21,7 @@ from mangrove.report.drawing import (
     noted,
     robust_limits,
 )
-from mangrove.report.line_images import LineCube, chosen_lines, line_flux, mean_spectrum, residual_significance
+from mangrove.report.line_images import GalaxyCube, chosen_lines, line_flux, mean_spectrum, residual_significance
 from mangrove.report.line_names import line_title
 
 #: Galaxies of each sort, and lines of each galaxy.
@@ -38,7 +38,7 @@ class Block(NamedTuple):
     """A galaxy of the figure: its index, its line cube and the reconstruction, shape (n_line, n_pixel, ny, nx)."""
 
     galaxy: int
-    cube: LineCube
+    cube: GalaxyCube
     reconstruction: np.ndarray
 
 
@@ -70,14 +70,14 @@ def lines_of(judged: Artefact, galaxy: int) -> list[str]:
     return sorted(found, key=names.index)
 
 
-def reconstruction_figure(judged: Artefact, cubes: Mapping[int, LineCube]) -> Figure:
+def reconstruction_figure(judged: Artefact, cubes: Mapping[int, GalaxyCube]) -> Figure:
     """Input, reconstruction, residual over its error and mean spectrum per line; typical galaxies left, anomalous ones right.
 
     Parameters
     ----------
     judged : Artefact
         'anomalies'.
-    cubes : mapping of int to LineCube
+    cubes : mapping of int to GalaxyCube
         Of the galaxies of :func:`typical_and_extreme`, with all lines of ``judged``.
     """
     sorts = typical_and_extreme(judged)
@@ -104,7 +104,7 @@ def reconstruction_figure(judged: Artefact, cubes: Mapping[int, LineCube]) -> Fi
 
 def _of_lines(block: Block, rows: Sequence[int]) -> Block:
     cube = block.cube
-    some = LineCube(tuple(cube.line[k] for k in rows), *(values[rows] for values in cube[1:]))
+    some = GalaxyCube(tuple(cube.line[k] for k in rows), *(values[rows] for values in cube[1:]))
     return Block(block.galaxy, some, block.reconstruction[rows])
 
 

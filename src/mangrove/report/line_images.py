@@ -11,7 +11,7 @@ from mangrove.models.convlstm.cubes import LineCubes
 PREFERRED = ("Halpha_6565", "OIII_5008", "NII_6585", "OII_3727", "Hbeta_4863", "SII_6718", "OI_6302", "OII_3730")
 
 
-class LineCube(NamedTuple):
+class GalaxyCube(NamedTuple):
     """Line cube of a galaxy.
 
     Attributes
@@ -36,7 +36,7 @@ class LineCube(NamedTuple):
         return np.gradient(self.wave, axis=1)[..., None, None]
 
 
-def read_cubes(path, galaxies: Iterable[int], lines: Sequence[str]) -> dict[int, LineCube]:
+def read_cubes(path, galaxies: Iterable[int], lines: Sequence[str]) -> dict[int, GalaxyCube]:
     """Line cubes of some galaxies by their index.
 
     Parameters
@@ -50,7 +50,7 @@ def read_cubes(path, galaxies: Iterable[int], lines: Sequence[str]) -> dict[int,
     rows = sorted(set(galaxies))
     cubes = LineCubes.open(path, lines)
     read, wave = cubes.read(rows), cubes.extra("window_wave")
-    return {k: LineCube(cubes.line, *(of[i] for of in read), wave[k]) for i, k in enumerate(rows)}
+    return {k: GalaxyCube(cubes.line, *(of[i] for of in read), wave[k]) for i, k in enumerate(rows)}
 
 
 def chosen_lines(names: Sequence[str], n: int) -> list[str]:
@@ -59,7 +59,7 @@ def chosen_lines(names: Sequence[str], n: int) -> list[str]:
     return sorted(ordered[:n], key=list(names).index)
 
 
-def line_flux(cube: LineCube, flux: np.ndarray) -> np.ndarray:
+def line_flux(cube: GalaxyCube, flux: np.ndarray) -> np.ndarray:
     """Flux over the windows where there are data, continuum included, 1e-17 erg/s/cm2/spaxel, shape (n_line, ny, nx).
 
     NaN in spaxels without any.
@@ -73,7 +73,7 @@ def line_flux(cube: LineCube, flux: np.ndarray) -> np.ndarray:
     return np.where(cube.valid.any(axis=1), summed, np.nan)
 
 
-def residual_significance(cube: LineCube, reconstruction: np.ndarray) -> np.ndarray:
+def residual_significance(cube: GalaxyCube, reconstruction: np.ndarray) -> np.ndarray:
     """Residual of :func:`line_flux` over its error by the cube's inverse variances, shape (n_line, ny, nx)."""
     use = cube.valid & (cube.ivar > 0)
     variance = np.sum(np.divide(cube.step**2, cube.ivar, out=np.zeros(cube.flux.shape), where=use), axis=1)
@@ -81,7 +81,7 @@ def residual_significance(cube: LineCube, reconstruction: np.ndarray) -> np.ndar
     return np.divide(residual, np.sqrt(variance), out=np.full(variance.shape, np.nan), where=variance > 0)
 
 
-def mean_spectrum(cube: LineCube, flux: np.ndarray) -> np.ndarray:
+def mean_spectrum(cube: GalaxyCube, flux: np.ndarray) -> np.ndarray:
     """Mean over the spaxels with data at each pixel, shape (n_line, n_pixel); NaN without any."""
     count = cube.valid.sum(axis=(2, 3))
     total = np.sum(np.where(cube.valid, flux, 0.0), axis=(2, 3))
