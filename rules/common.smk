@@ -71,7 +71,9 @@ PARTS = [
         else [] if LINE_CUBES_ONLY else ["survey", "extract"]
     ),
     "simulated_line_cubes" if LINE_CUBES_ONLY else "line_cubes",
-    *("spectra", "desom", "emulator", "convlstm", "report"),
+    *("spectra", "desom", "emulator", "convlstm"),
+    *(["autoencoder_truth"] if LINE_CUBES_ONLY else []),
+    "report",
 ]
 # Whether there are galaxies with baxels: extracts, fits, labels.
 WITH_BAXELS = bool(GALAXIES) and not LINE_CUBES_ONLY

@@ -292,3 +292,29 @@ rule autoencoder_figures:
         "figures of the autoencoder ({wildcards.network})"
     script:
         "../workflow/scripts/autoencoder_figures.py"
+
+
+rule planted_anomalies:
+    input:
+        anomalies=rules.anomalies.output.anomalies,
+    output:
+        table=figure(
+            f"{REPORT}/autoencoder/planted_{{network}}.csv",
+            "planted_anomalies",
+            "Truth",
+            table="planted anomalies ({network})",
+        ),
+    log:
+        f"{LOGS}/planted_anomalies/{{network}}.log",
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        seed=CONFIG.seed,
+        code=code("planted_anomalies"),
+    message:
+        "anomaly scores of the planted anomalies ({wildcards.network})"
+    script:
+        "../workflow/scripts/planted_anomalies.py"

@@ -241,6 +241,10 @@ NETWORKS = (
     else []
 )
 FINAL += expand(rules.autoencoder_figures.output.scores, network=NETWORKS)
+if LINE_CUBES_ONLY:
+    FINAL += expand(rules.autoencoder_truth.output.truth, network=NETWORKS)
+if CONFIG.survey.source == "simulated":
+    FINAL += expand(rules.planted_anomalies.output.table, network=NETWORKS)
 if CONFIG.emulator.enabled:
     FINAL += [
         rules.emulator_figures.output.umap,

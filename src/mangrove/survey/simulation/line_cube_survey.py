@@ -31,6 +31,10 @@ _PLATES_PER_ANOMALY = 5
 _REDSHIFTS = (0.02, 0.075)
 #: Scatter of the logarithm of the brightness, dex, and the largest departure.
 _FLUX_SCATTER, _LARGEST_DEPARTURE = 0.25, 0.6
+#: Smallest size over that of a galaxy that fills its field as MaNGA's do; drawn evenly in its logarithm up to 1.
+_SMALLEST = 0.4
+#: Brightness of the continuum of a blueberry, as SimulatedGalaxy.central_flux: its lines make it as bright as others.
+_BLUEBERRY_FLUX = 0.3
 #: Distance of a second nucleus, and of an active nucleus out of place, from the centre, arcsec.
 _SECOND_DISTANCE, _AGN_DISTANCE = 3.8, 3.0
 #: Strong lines of OH's 7-2 band, vacuum, Angstrom (Osterbrock et al. 1996, in air there), ...
@@ -77,8 +81,9 @@ def held_out_galaxies(n_normal: int, n_planted: int, seed: int) -> list[LineCube
 def design_line_cube_galaxy(plateifu: str, seed: int) -> LineCubeGalaxy:
     """Draw a galaxy of the survey; it depends on the seed and its plateifu only.
 
-    Galaxies are those of :mod:`mangrove.survey.simulation.spectra_survey`, but none is seen twice, their brightness
-    scatters, and they lie near enough for the autoencoders' sample. One in twenty has an anomaly.
+    Galaxies are those of :mod:`mangrove.survey.simulation.spectra_survey`, but none is seen twice, their brightness and
+    size vary more (no anomaly is the brightest or the smallest), and they lie near enough for the autoencoders' sample.
+    One in twenty has an anomaly.
 
     Raises
     ------
@@ -108,10 +113,10 @@ def _anomaly_of(plateifu: str, seed: int) -> str:
 
 def _design(plateifu: str, seed: int, anomaly: str) -> LineCubeGalaxy:
     rng = random_generator(seed, plateifu, "line cube")
-    galaxy = design_various_galaxy(plateifu, seed)
+    galaxy = _scaled(design_various_galaxy(plateifu, seed), _SMALLEST ** rng.uniform())
     if anomaly == "blueberry":
         blueberry = draw_galaxy(rng, plateifu, seed, "blueberry")
-        galaxy = replace(blueberry, pointing=galaxy.pointing, psf_fwhm=galaxy.psf_fwhm, mangaid=galaxy.mangaid)
+        galaxy = replace(blueberry, pointing=galaxy.pointing, psf_fwhm=galaxy.psf_fwhm, central_flux=_BLUEBERRY_FLUX)
     scatter = np.clip(rng.normal(0.0, _FLUX_SCATTER), -_LARGEST_DEPARTURE, _LARGEST_DEPARTURE)
     galaxy = replace(
         galaxy,
@@ -124,6 +129,13 @@ def _design(plateifu: str, seed: int, anomaly: str) -> LineCubeGalaxy:
         return LineCubeGalaxy(galaxy, np.nan, np.nan)
     strength = float(np.exp(rng.uniform(*np.log(STRENGTHS[anomaly]))))
     return _planted(galaxy, strength, rng)
+
+
+def _scaled(galaxy: SimulatedGalaxy, size: float) -> SimulatedGalaxy:
+    """The galaxy with all its lengths times ``size``, its kinematics as they were."""
+    lengths = ("effective_radius", "bulge_radius", "turnover_radius", "nuclear_radius")
+    knots = tuple((size * east, size * north, amplitude) for east, north, amplitude in galaxy.knots)
+    return replace(galaxy, knots=knots, **{name: size * getattr(galaxy, name) for name in lengths})
 
 
 def _planted(galaxy: SimulatedGalaxy, strength: float, rng) -> LineCubeGalaxy:

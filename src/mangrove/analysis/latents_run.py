@@ -1,0 +1,113 @@
+"""The latents of a run's line cubes: from the cubes and a trained autoencoder to the artefact."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mangrove import artefacts
+from mangrove.codes import Split
+from mangrove.models.convlstm.augmentation import N_DIHEDRAL, dihedral
+from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.model import CubeModel
+from mangrove.models.training import model_folder
+
+log = logging.getLogger(__name__)
+#: A latent is active if its variance exceeds this part of the largest.
+_ACTIVE = 0.01
+#: Fewer active latents than this are a warning.
+_FEW = 5
+
+
+class CubeLatents(NamedTuple):
+    """Latents of cubes; NaN for a cube without any valid value.
+
+    Attributes
+    ----------
+    value : ndarray of float32, shape (n, latent)
+        Of the variational network, the means.
+    log_variance : ndarray of float32, shape (n, latent), or None
+        Only the variational network has any.
+    invariant : ndarray of float32, shape (n, latent)
+        Mean of the latents over the 8 flips and quarter turns.
+    flux_scale : ndarray of float32, shape (n,)
+        Mean absolute flux over the valid values, 1e-17 erg / s / cm^2 / Angstrom / spaxel.
+    """
+
+    value: np.ndarray
+    log_variance: np.ndarray | None
+    invariant: np.ndarray
+    flux_scale: np.ndarray
+
+
+def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
+    """Write the artefact 'latents' of a run and a network; without latents, and with the reason, where there is no model.
+
+    Parameters
+    ----------
+    inputs, outputs : object
+        With the rule's files as attributes: line_cube_set, description, arrays; latents.
+    params : mapping
+        Those of the rule: network, and others for the record.
+
+    Raises
+    ------
+    ArtefactError, ModelError
+        If an input is missing, damaged or of another kind, or model and cubes do not fit.
+    """
+    folder = Path(inputs.description).parent
+    reason = model_folder.reason_if_empty(folder)
+    if reason:
+        cubes = LineCubes.open(inputs.line_cube_set)
+        found = without_model(cubes.n)
+    else:
+        model = CubeModel.load(folder, params["network"])
+        cubes = LineCubes.open(inputs.line_cube_set, model.lines)
+        found = cube_latents(model, cubes)
+    active = active_latents(found.value[cubes.split == Split.TRAIN])
+    if active.sum() < min(_FEW, active.size):
+        log.warning("only %d of %d latents vary over the training cubes", active.sum(), active.size)
+    data = {name: values for name, values in found._asdict().items() if values is not None}
+    data |= {name: getattr(cubes, name) for name in ("plateifu", "mangaid", "split")} | {"active": active}
+    attrs = {"status": "empty" if reason else "ok", "reason": reason, "network": params["network"]}
+    attrs["model_hash"] = artefacts.input_hash(inputs.arrays)
+    files = [inputs.line_cube_set, inputs.description, inputs.arrays]
+    artefacts.write(outputs.latents, "latents", data, artefacts.provenance(outputs.latents, params, files), attrs)
+
+
+def cube_latents(model: CubeModel, cubes: LineCubes) -> CubeLatents:
+    """Latents of all cubes of a run, of the model's lines; read a few at a time."""
+    blocks = [latents_of_block(model, block) for _, block in cubes.blocks()]
+    return CubeLatents(*(None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True)))
+
+
+def without_model(n: int) -> CubeLatents:
+    """The same of n cubes where nothing was trained: no latents."""
+    nothing = np.empty((n, 0), np.float32)
+    return CubeLatents(nothing, None, nothing, np.full(n, np.nan, np.float32))
+
+
+def active_latents(value: np.ndarray) -> np.ndarray:
+    """Which latents vary over cubes: those whose variance exceeds 0.01 of the largest.
+
+    Parameters
+    ----------
+    value : ndarray, shape (n, latent)
+        NaN for a cube without latents.
+
+    Returns
+    -------
+    ndarray of bool, shape (latent,)
+    """
+    known = value[np.isfinite(value).all(axis=1)]
+    variance = known.var(axis=0) if len(known) else np.zeros(value.shape[1])
+    return variance > _ACTIVE * variance.max(initial=0)
+
+
+def latents_of_block(model: CubeModel, block: Cubes) -> CubeLatents:
+    own = model.encode(block)
+    flipped = (Cubes(*(dihedral(values, k) for values in block)) for k in range(1, N_DIHEDRAL))
+    invariant = np.mean([own.mean, *(model.encode(cubes).mean for cubes in flipped)], axis=0)
+    return CubeLatents(own.mean, own.log_variance, invariant, own.flux_scale)
