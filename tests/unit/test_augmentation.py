@@ -7,7 +7,9 @@ import pytest
 from mangrove import artefacts
 from mangrove.codes import Split
 from mangrove.data_model import LINE_CUBE_SET
-from mangrove.models.convlstm.augmentation import N_DIHEDRAL, Copy, augmented, dihedral, draw_copies
+from mangrove.models.convlstm.augmentation import augmented
+from mangrove.models.convlstm.copies import Copy, draw_copies
+from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
 
 SIZE = 8
 SHAPE = (2, 3, SIZE, SIZE)

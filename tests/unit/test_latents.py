@@ -7,8 +7,8 @@ from small_autoencoder import LINES, small_autoencoder, small_cubes, write_line_
 from mangrove import artefacts
 from mangrove.analysis.latents_run import active_latents, cube_latents
 from mangrove.codes import Split
-from mangrove.models.convlstm.augmentation import N_DIHEDRAL, dihedral
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
 from mangrove.models.training import model_folder
 
 pytestmark = pytest.mark.usefixtures("quick_jax")

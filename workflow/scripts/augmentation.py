@@ -2,7 +2,7 @@
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.models.convlstm.augmentation import draw_copies
+from mangrove.models.convlstm.copies import draw_copies
 
 
 def main(inputs, outputs, params, log=None, threads=1):

@@ -9,8 +9,8 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import Split
-from mangrove.models.convlstm.augmentation import N_DIHEDRAL, dihedral
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.flips import flips_of
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
 
@@ -107,7 +107,6 @@ def active_latents(value: np.ndarray) -> np.ndarray:
 
 
 def latents_of_block(model: CubeModel, block: Cubes) -> CubeLatents:
-    own = model.encode(block)
-    flipped = (Cubes(*(dihedral(values, k) for values in block)) for k in range(1, N_DIHEDRAL))
-    invariant = np.mean([own.mean, *(model.encode(cubes).mean for cubes in flipped)], axis=0)
+    own, *flipped = map(model.encode, flips_of(block))
+    invariant = np.mean([own.mean, *(of.mean for of in flipped)], axis=0)
     return CubeLatents(own.mean, own.log_variance, invariant, own.flux_scale)

@@ -15,7 +15,8 @@ from mangrove.errors import ArtefactError, OutputError
 from mangrove.export.columns import inverse_variance_unit
 from mangrove.export.fits_files import fits_text
 from mangrove.export.images import image_hdu
-from mangrove.models.convlstm.augmentation import Copy, augmented
+from mangrove.models.convlstm.augmentation import augmented
+from mangrove.models.convlstm.copies import Copy
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
 from mangrove.near_names import closest
 from mangrove.verification import check_made_from
