@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.analysis.anomaly_scores import Reconstructed, flux_level
+from mangrove.analysis.anomaly_scores import Reconstructed, brighter_half, flux_level
 from mangrove.codes import AnomalyCause, SpaxelStatus
 from mangrove.physics.airglow import nearest_airglow
 from mangrove.physics.lines import window_lines
@@ -46,10 +46,7 @@ class FieldSpectra(NamedTuple):
 
 def field_spectra(cubes: Reconstructed) -> FieldSpectra:
     """The spectra of galaxies around their lines, errors as if the spaxels were independent."""
-    level = flux_level(cubes)
-    with np.errstate(all="ignore"):
-        middle = np.nanmedian(np.where(np.isfinite(level), level, np.nan), axis=(1, 2), keepdims=True)
-    bright = cubes.valid & (level >= middle)[:, None, None]
+    bright = cubes.valid & brighter_half(flux_level(cubes))[:, None, None]
     count = np.maximum(bright.sum(axis=(3, 4)), 1.0)
     flux = cubes.flux.sum(axis=(3, 4), where=bright, dtype=float) / count
     variance = np.divide(1.0, cubes.ivar, out=np.zeros(cubes.ivar.shape), where=bright).sum(axis=(3, 4)) / count**2
