@@ -242,7 +242,7 @@ NETWORKS = (
 )
 FINAL += expand(rules.autoencoder_figures.output.scores, network=NETWORKS)
 if LINE_CUBES_ONLY:
-    FINAL += expand(rules.autoencoder_truth.output.truth, network=NETWORKS)
+    FINAL += expand(rules.autoencoder_truth_figures.output.strength, network=NETWORKS)
 if CONFIG.survey.source == "simulated":
     FINAL += expand(rules.planted_anomalies.output.table, network=NETWORKS)
 if CONFIG.emulator.enabled:

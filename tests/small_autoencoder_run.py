@@ -273,3 +273,27 @@ def write_labels(folder, names, rng):
     given["bpt_class"] = rng.integers(1, len(BptClass), n)
     sizes = {"row": n, "plateifu": len(names), "line": 2, "spaxel_status": 5}
     return write(folder, "labels", random_data("labels", sizes, **given), templates="mastar")
+
+
+def write_truth(folder, network="ae"):
+    """An artefact 'autoencoder_truth': areas under the curve that rise with the strength, higher ones of the network."""
+    planted = ("double_nucleus", "offset_agn", "blueberry", "sky_residual")
+    n_bin, n_each, n_normal = 4, 20, 50
+    edge = np.linspace(0.1, 1.0, n_bin + 1)
+    rise = 0.5 + 0.5 * (edge[1:] / edge[-1]) ** 0.5
+    model, score = np.array([0.0, 0.05])[:, None, None, None], 0.03 * np.arange(len(SCORES))[:, None]
+    bins = np.clip(rise - model - score - 0.02 * np.arange(len(planted))[:, None, None], 0.5, 1.0)
+    given = {
+        "model": np.array([network, "pca"]),
+        "score": np.array(SCORES),
+        "planted": np.array(planted),
+        "anomaly": np.array([""] * n_normal + [name for name in planted for _ in range(n_each)]),
+        "strength_edge": np.tile(edge, (len(planted), 1)),
+        "bin_count": np.full((len(planted), n_bin), n_each // n_bin),
+        "bin_auc": bins,
+        "auc": bins.mean(axis=-1),
+        "auc_error": np.full(bins.shape[:-1], 0.02),
+    }
+    sizes = {"plateifu": n_normal + n_each * len(planted), "model": 2, "score": len(SCORES), "planted": len(planted)}
+    sizes |= {"edge": n_bin + 1, "strength_bin": n_bin, "space": 2}
+    return write(folder, "autoencoder_truth", random_data("autoencoder_truth", sizes, **given), network=network)

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from small_autoencoder_run import FLAGS, LINES, N_NEIGHBOUR, SCORES, make_run, write_empty
+from small_autoencoder_run import FLAGS, LINES, N_NEIGHBOUR, SCORES, make_run, write_empty, write_truth
 
 from mangrove import artefacts
 from mangrove.report import autoencoder_embedding, autoencoder_reconstruction, autoencoder_scores, line_images, overview
 from mangrove.report.autoencoder_run import AutoencoderRun
 from mangrove.report.autoencoder_sample import by_rank, shown_galaxies
 from mangrove.report.autoencoder_training import training_figure
+from mangrove.report.autoencoder_truth import truth_figure
 
 ROOT = Path(__file__).resolve().parents[2]
 N, N_AGN = 24, 7
@@ -253,7 +254,9 @@ def test_galaxies_on_the_map_are_coloured_by_score_and_marked_by_class(whole, fi
     assert [len(marks.get_offsets()) for marks in classes] == [int(agn[flag].sum()) for flag in FLAGS]
     assert len(every.get_offsets()) == N
     if row:
-        assert np.asarray(classes[0].get_offsets()) == pytest.approx(embedded["umap_2d"][agn["galaxy"][agn["agn_wise"] == 1]])
+        assert np.asarray(classes[0].get_offsets()) == pytest.approx(
+            embedded["umap_2d"][agn["galaxy"][agn["agn_wise"] == 1]]
+        )
 
 
 def test_few_galaxies_lie_on_their_components(bare):
@@ -377,3 +380,33 @@ def test_first_page_tells_of_the_autoencoders(whole, bare):
         f"{words}, {N_AGN} AGN at percentile {median:.0f} in the median",
     )
     assert second == ("galaxies scored by the autoencoder vae", "5", "1 with a cause that is not the galaxy")
+
+
+def test_planted_anomalies_by_strength_for_the_network_beside_components(script, Params, tmp_path):
+    path = write_truth(tmp_path)
+    truth = artefacts.read(path, "autoencoder_truth")
+    figure = truth_figure(truth)
+    assert len(figure.axes) == len(truth["planted"])
+    for i, axes in enumerate(figure.axes):
+        curves = [line for line in axes.lines if line.get_marker() == "o"]
+        assert len(curves) == 2 * len(SCORES)
+        for k, line in enumerate(curves):
+            model, score = divmod(k, len(SCORES))
+            assert line.get_ydata() == pytest.approx(truth["bin_auc"][model, i, score])
+            assert line.get_linestyle() == ("-", "--")[model]
+        assert f"ae {truth['auc'][0, i, 0]:.2f} ± 0.02, PCA {truth['auc'][1, i, 0]:.2f} ± 0.02" in axes.get_title()
+        assert axes.get_xlabel() == "strength (20 galaxies)"
+    assert "against 50 normal ones" in figure.get_suptitle()
+    picture = tmp_path / "truth.png"
+    script("autoencoder_truth_figures").main(Params(truth=path), Params(strength=str(picture)), Params())
+    assert picture.read_bytes()[:4] == b"\x89PNG"
+
+
+def test_anomalies_of_which_none_is_planted_have_no_curve(tmp_path):
+    truth = artefacts.read(write_truth(tmp_path), "autoencoder_truth")
+    truth.data["bin_auc"][:, 0], truth.data["bin_count"][0] = np.nan, 0
+    first = truth_figure(truth).axes[0]
+    assert first.texts[0].get_text() == "none planted"
+    nothing = {**truth.data, "planted": np.empty(0, str)}
+    (axes,) = truth_figure(artefacts.Artefact(truth.kind, nothing, truth.attrs, "")).axes
+    assert axes.texts[0].get_text() == "no result: no anomaly was planted"

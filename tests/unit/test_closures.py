@@ -12,6 +12,7 @@ PACKAGE = ROOT / "src" / "mangrove"
 #: Rules that draw, or tell of the run: they compute nothing that another rule takes.
 REPORTING = {
     "autoencoder_figures",
+    "autoencoder_truth_figures",
     "desom_figures",
     "digest",
     "emulator_figures",
