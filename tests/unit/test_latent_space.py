@@ -4,60 +4,28 @@ import numpy as np
 import pytest
 from attributes import attributes_of
 from small_export import random_data
-from small_latents import MODEL, SCORES, latents_in_groups, names_of, write_anomalies, write_latents, write_neighbours
-from small_line_cubes import empty_cubes
+from small_latents import latents_in_groups, names_of, path_of, write_neighbours, write_network
 from typer.testing import CliRunner
 
 from mangrove import artefacts
 from mangrove.analysis.nearest import nearest
 from mangrove.api import open_run
 from mangrove.cli import app
-from mangrove.codes import BptClass
-from mangrove.data_model import KINDS, LABELS
+from mangrove.data_model import LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.latent_space import LatentSpaceResults
 
 N = 9
 NAMES = names_of(N)["plateifu"]
 LATENT, SPLIT = latents_in_groups(N)
+LATENT_OF = np.where(np.arange(N)[:, None] == 5, np.nan, LATENT)
 UMAP = np.random.default_rng(3).normal(size=(N, 3)).astype(np.float32)
 Z = 0.01 * np.arange(1, N + 1)
 
 
-def path_of(folder, kind):
-    return folder / KINDS[kind].path.format(network="ae")
-
-
-def write(folder, kind, sizes, **given):
-    data = random_data(kind, {"plateifu": N, **sizes}, **given)
-    about = attributes_of(kind, network="ae", model_hash=MODEL)
-    artefacts.write(path_of(folder, kind), kind, data, artefacts.Provenance(), about)
-
-
 def write_autoencoder(folder):
     """What a run with the network 'ae' has; galaxy 5 has no latents."""
-    cubes = empty_cubes(NAMES) | {"z": Z}
-    artefacts.write(
-        path_of(folder, "line_cube_set"), "line_cube_set", cubes, artefacts.Provenance(), attributes_of("line_cube_set")
-    )
-    latent = np.where(np.arange(N)[:, None] == 5, np.nan, LATENT)
-    write_latents(path_of(folder, "latents"), latent, SPLIT)
-    write(
-        folder,
-        "latent_embedding",
-        {"axis_3d": 3},
-        umap_3d=UMAP,
-        split=SPLIT,
-        explained=np.array([0.8, 0.2]),
-        **names_of(N),
-    )
-    on_map = nearest(UMAP, 3)
-    umap = {"umap_neighbour": on_map.index, "umap_distance": on_map.distance, "overlap": np.linspace(0, 1, N)}
-    write_neighbours(path_of(folder, "neighbours"), latent, **umap)
-    write_anomalies(path_of(folder, "anomalies"), np.stack([np.arange(N), -np.arange(N)], axis=1).astype(float))
-    given = {"score": SCORES, "plateifu": NAMES[[3, 1]], "bpt_class": np.array([BptClass.LINER, BptClass.NONE])}
-    given |= {"group": np.array(["all", "agn"]), "group_size": np.array([9, 2]), "agn_bat": np.array([1, 0])}
-    write(folder, "agn", {"plateifu": 2, "neighbour": 3}, **given)
+    write_network(folder, LATENT_OF, UMAP, z=Z, split=SPLIT, active=(3, 1), **names_of(N))
 
 
 @pytest.fixture(scope="module")
