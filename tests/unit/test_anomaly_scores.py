@@ -83,7 +83,9 @@ def relative_by_hand(cubes, galaxy, lines, expected, column):
     mean = [
         np.nanmean(of_lines[(..., *around(y, x))] ** 2) for y, x in zip(*np.nonzero(np.isfinite(light)), strict=True)
     ]
-    offset = np.abs(np.median(ratio[..., light <= np.nanmedian(light)], axis=-1))
+    outer = light <= np.nanquantile(light, anomaly.OUTSKIRTS, method="inverted_cdf")
+    offset = np.median(ratio[..., outer], axis=-1)
+    offset = np.abs(offset - np.median(offset))
     found = np.log([np.nanmean(of_lines**2), max(mean), offset[lines].max() / np.median(offset)])
     share = np.nanmean((network / (network + noise))[lines])
     typical, spread = (

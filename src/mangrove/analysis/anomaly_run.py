@@ -18,7 +18,7 @@ from mangrove.models.training import model_folder
 
 #: Validation galaxies from which the expected errors are taken alone; below, the training galaxies, which the network
 #: knows better than any other, count as well.
-ENOUGH_VALIDATION = 20
+ENOUGH_VALIDATION = 10
 #: Cubes in memory at a time.
 BLOCK = 16
 

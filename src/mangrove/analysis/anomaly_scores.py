@@ -31,8 +31,10 @@ SMOOTHING = 3
 UPPER, UPPER_SIGMA = 0.9, 1.2816
 #: Part of a line's mean square over the galaxy in the level of each of its spaxels, over that of the surroundings.
 GALAXY_PART = 3.0
+#: Part of the spaxels, the faintest, that are the outskirts.
+OUTSKIRTS = 0.25
 #: Galaxies by which measures are known at one share of the network's error, and most such shares.
-PER_KNOT, MOST_KNOTS = 20, 5
+PER_KNOT, MOST_KNOTS = 10, 5
 #: Smallest spread of the logarithm of a measure, so that a handful of equal galaxies does not make all others anomalous.
 SMALLEST_SPREAD = 0.05
 
@@ -197,8 +199,8 @@ def measures(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndar
     - whole: mean square over the cube
     - place: largest mean square over lines and pixels in a square of :data:`SMOOTHING` spaxels, so that a small region is
       seen
-    - field: in the half of the spaxels with the lowest level, the largest absolute median of a wavelength pixel over the
-      median of those of all pixels of all lines, so that what is added to the whole field at one wavelength is seen
+    - field: the largest absolute :func:`field_offset` of a wavelength pixel over the median of those of all pixels of all
+      lines, so that what is added to the whole field at one wavelength is seen
 
     NaN without data.
     """
@@ -214,18 +216,24 @@ def place_map(ratio: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def field_offset(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """Median over the fainter half of the spaxels of each wavelength pixel, shape (n, line, pixel); NaN without data."""
-    outer = valid & ~brighter_half(level)[:, None, None]
+    """How far each wavelength pixel is off in the outskirts, shape (n, line, pixel); NaN without data.
+
+    The median over the faintest :data:`OUTSKIRTS` of the spaxels, less that of all wavelength pixels: a continuum that the
+    reconstruction misses is in all of them.
+    """
+    outer = valid & faintest(level, OUTSKIRTS)[:, None, None]
     flat = (*ratio.shape[:3], -1)
-    return median_of(ratio.reshape(flat), outer.reshape(flat))
+    offset = median_of(ratio.reshape(flat), outer.reshape(flat))
+    return offset - _usual(offset)[:, None, None]
 
 
-def brighter_half(level: np.ndarray) -> np.ndarray:
-    """The half of the spaxels with the higher level, by all lines, bool of shape (n, y, x)."""
+def faintest(level: np.ndarray, part: float) -> np.ndarray:
+    """The part of the spaxels with the lowest level, by all lines, bool of shape (n, y, x)."""
     square = sum_of(level**2, np.isfinite(level), (1,))
     seen = np.isfinite(level).any(axis=1)
-    middle = median_of(square.reshape(len(square), -1), seen.reshape(len(square), -1))
-    return seen & (square > middle[:, None, None])
+    ordered = np.sort(np.where(seen, square, np.inf).reshape(len(square), -1), axis=1)
+    last = np.maximum(np.ceil(part * seen.sum(axis=(1, 2))).astype(int) - 1, 0)
+    return seen & (square <= np.take_along_axis(ordered, last[:, None], axis=1)[..., None])
 
 
 def _by_line(values: np.ndarray) -> np.ndarray:
@@ -236,10 +244,14 @@ def _by_line(values: np.ndarray) -> np.ndarray:
 
 def _field(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
     offset = np.abs(field_offset(ratio, valid, level))
-    flat = offset.reshape(len(offset), -1)
-    usual = median_of(flat, np.isfinite(flat))[:, None]
     highest = maximum_of(offset, (2,))
-    return ratio_of(np.concatenate([maximum_of(highest, (1,))[:, None], highest], axis=1), usual)
+    return ratio_of(np.concatenate([maximum_of(highest, (1,))[:, None], highest], axis=1), _usual(offset)[:, None])
+
+
+def _usual(offset: np.ndarray) -> np.ndarray:
+    """Median over all wavelength pixels, shape (n,)."""
+    flat = offset.reshape(len(offset), -1)
+    return median_of(flat, np.isfinite(flat))
 
 
 def _above(logarithm: np.ndarray, share: np.ndarray, expected: Expected) -> np.ndarray:
