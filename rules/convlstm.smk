@@ -68,6 +68,7 @@ rule autoencoder_train:
         kernel=CONFIG.autoencoder.kernel,
         dense=CONFIG.autoencoder.dense,
         decoder=CONFIG.autoencoder.decoder,
+        slice_code=CONFIG.autoencoder.slice_code,
         flux=CONFIG.autoencoder.flux,
         norm=CONFIG.autoencoder.norm,
         linear=CONFIG.autoencoder.linear,

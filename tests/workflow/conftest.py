@@ -51,7 +51,7 @@ autoencoder:
   input_filters: [2]
   filters: [2, 2]
   dense: 4
-  code: 2
+  slice_code: 2
   epochs: 1
 embedding:
   n_seed: 1
