@@ -9,7 +9,7 @@ from mangrove.analysis.nearest import mean_or_nan, nearest
 from mangrove.models.convlstm.augmentation import augmented
 from mangrove.models.convlstm.copies import Copy
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
-from mangrove.models.convlstm.flips import N_DIHEDRAL
+from mangrove.models.convlstm.flips import N_DIHEDRAL, flips_of
 from mangrove.models.convlstm.model import CubeModel
 
 #: Neighbours of an anomaly that count.
