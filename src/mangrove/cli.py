@@ -225,6 +225,25 @@ def assign(
 
 
 @app.command()
+def anomalies(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    network: Annotated[str, typer.Option(help="ae: the autoencoder; vae: the variational one")] = "ae",
+    n: Annotated[int, typer.Option("-n", min=1, help="number of galaxies")] = 20,
+    score: Annotated[
+        str, typer.Option(metavar="NAME", help="score that ranks them: see docs/autoencoders.md")
+    ] = "relative",
+):
+    """Print the galaxies of a run whose line cubes are the most anomalous, and why (docs/autoencoders.md)."""
+    from mangrove.notebook.latent_space import LatentSpaceResults
+    from mangrove.printed_tables import print_table
+
+    found = LatentSpaceResults(run_folder(run)).anomalies(network, score)
+    shown = found["rank", "plateifu", score, f"{score}_percentile", "reason", "causes"][:n]
+    shown.rename_column(f"{score}_percentile", "percentile")
+    print_table(shown, f"most anomalous of {len(found)} galaxies ({network}, {score})", {"percentile": ".1f"})
+
+
+@app.command()
 def neighbours(
     plateifu: Annotated[str, typer.Argument(metavar="PLATEIFU", help="the galaxy")],
     run: Annotated[str, typer.Argument(help="name of the run, or its folder")],

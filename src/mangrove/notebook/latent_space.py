@@ -1,4 +1,5 @@
-"""What the autoencoders make of a run's line cubes, as tables and arrays: latents, maps, neighbours, active nuclei."""
+"""What the autoencoders make of a run's line cubes, as tables and arrays: latents, maps, neighbours, anomalies, active
+nuclei."""
 
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from astropy.table import Table
 
 from mangrove import artefacts
 from mangrove.artefacts import Artefact
-from mangrove.codes import BptClass, Code, Split
+from mangrove.codes import AnomalyCause, BptClass, Code, Split
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
 from mangrove.near_names import closest
@@ -112,6 +113,42 @@ class LatentSpaceResults:
         table.meta = {"overlap": float(stored["overlap"][galaxy]), "n_kept": stored[f"{space}_neighbour"].shape[1]}
         return table
 
+    def anomalies(self, network: str = "ae", score: str | None = None) -> Table:
+        """How anomalous each galaxy is, and why; the most anomalous first, those without data in the lines last.
+
+        Parameters
+        ----------
+        network : {"ae", "vae"}
+        score : str, optional
+            By which they are ordered; by default the recommended one.
+
+        Returns
+        -------
+        Table
+            rank from 1, plateifu, mangaid, split; each score with its percentile; reason in words, and causes other than
+            the galaxy, by name, which are empty where none was found.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has no such score, or no model of the network.
+        """
+        stored = self._read("anomalies", network)
+        names = stored["score"].tolist()
+        if not stored.ok:
+            raise ArtefactError(f"{self.folder} has no anomaly scores of '{network}': {stored.attrs['reason']}.")
+        if score is not None and score not in names:
+            raise ArtefactError(f"no anomaly score '{score}'; there are {', '.join(names)}.")
+        value = stored["value"][:, names.index(score or names[0])]
+        order = np.argsort(-np.nan_to_num(value, nan=-np.inf), kind="stable")
+        table = Table({"rank": np.arange(1, order.size + 1)} | {name: stored[name][order] for name in _NAMES})
+        table["split"] = _words(stored, "split", Split)[order]
+        for i, name in enumerate(names):
+            table[name], table[f"{name}_percentile"] = stored["value"][order, i], stored["percentile"][order, i]
+        table["reason"] = stored["reason"][order]
+        table["causes"] = np.array([_causes(bits) for bits in stored["cause"][order]], dtype=str)
+        return table
+
     def active_nuclei(self, network: str) -> Table:
         """Galaxies that the sample sheet flags as active nuclei, the most anomalous first.
 
@@ -139,6 +176,11 @@ class LatentSpaceResults:
         known = sorted(found.parent.name for found in path.parents[1].glob(f"*/{path.name}"))
         if known and network not in known:
             raise ArtefactError(f"{self.folder} has no autoencoder '{network}'; it has {', '.join(known)}.")
+        if not known:
+            raise ArtefactError(
+                f"{path} does not exist: the run has no autoencoder, or has not finished. Finish it with snakemake; "
+                "autoencoder.enabled in its configuration must be true."
+            )
         return artefacts.read(path, kind)
 
     def _index(self, stored: Artefact, plateifu: str) -> int:
@@ -156,6 +198,10 @@ class LatentSpaceResults:
         if (stored[f"{space}_neighbour"] < 0).all():
             return f"no galaxy has neighbours: {stored.attrs['reason'] or 'fewer than two line cubes have latents'}."
         return f"{plateifu} has no neighbours: its line cube has no data in the lines of the network."
+
+
+def _causes(bits: int) -> str:
+    return ", ".join(cause.word for cause in AnomalyCause(int(bits)))
 
 
 def _words(stored: Artefact, name: str, codes: type[Code]) -> np.ndarray:
