@@ -5,6 +5,7 @@ from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.codes import Split
+from mangrove.models.convlstm.copies import draw_copies
 from mangrove.models.convlstm.cubes import Cubes
 from mangrove.models.convlstm.design import CubeDesign
 from mangrove.models.convlstm.model import CubeModel
@@ -36,7 +37,7 @@ def small_cubes(n=6, n_line=N_LINE, n_pixel=N_PIXEL, side=SIDE, seed=0) -> Cubes
 
 def small_design(network="ae", **options) -> CubeDesign:
     """A tiny network for :func:`small_cubes`."""
-    sizes = {"latent": 4, "input_filters": (2,), "filters": (2, 3), "dense": 5, "code": 3}
+    sizes = {"latent": 4, "input_filters": (2,), "filters": (2, 3), "dense": 5, "slice_code": 3}
     shape = {"n_line": N_LINE, "n_pixel": N_PIXEL, "side": SIDE}
     return CubeDesign(network, **(shape | sizes | options))
 
@@ -66,4 +67,13 @@ def write_line_cubes(path, cubes: Cubes, split=None, names=None, lines=LINES):
         "spaxel_status": np.zeros((n, side, side), "i1"),
     }
     artefacts.write(path, "line_cube_set", data, artefacts.Provenance(), attributes_of("line_cube_set"))
+    return path
+
+
+def write_copies(path, line_cubes, copies=3, max_shift=2, noise_scale=1.0, seed=1):
+    """The artefact 'augmentation' of an artefact 'line_cube_set'. Returns the path."""
+    cubes = artefacts.read(line_cubes, "line_cube_set", ["plateifu", "mangaid", "split"])
+    drawn = draw_copies(cubes["plateifu"], copies, max_shift, noise_scale, seed)
+    attrs = attributes_of("augmentation", seed=seed, noise_scale=noise_scale)
+    artefacts.write(path, "augmentation", {**cubes.data, **drawn._asdict()}, artefacts.Provenance(), attrs)
     return path
