@@ -217,7 +217,7 @@ def place_map(ratio: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def field_offset(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """How far each wavelength pixel is off in the fainter half of the spaxels, shape (n, line, pixel); NaN without data.
+    """How far each wavelength pixel is off in the faintest spaxels, shape (n, line, pixel); NaN without data.
 
     The median over the faintest :data:`OUTSKIRTS` of the spaxels, less that of all wavelength pixels: a continuum that the
     reconstruction misses is in all of them.
