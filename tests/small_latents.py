@@ -3,10 +3,12 @@
 import numpy as np
 from attributes import attributes_of
 from small_export import random_data
+from small_line_cubes import empty_cubes
 
 from mangrove import artefacts
 from mangrove.analysis.nearest import nearest
-from mangrove.codes import Split
+from mangrove.codes import BptClass, Split
+from mangrove.data_model import KINDS
 
 N_LATENT, MODEL = 6, "hash of a model"
 SCORES = np.array(["relative", "published"])
@@ -57,3 +59,33 @@ def write_neighbours(path, latent, n_neighbour=3, **given):
     data = random_data("neighbours", {"plateifu": n, "neighbour": n_neighbour}, **data | names_of(n) | given)
     about = attributes_of("neighbours", network="ae", model_hash=MODEL)
     artefacts.write(path, "neighbours", data, artefacts.Provenance(), about)
+
+
+def path_of(folder, kind):
+    """Where an artefact of the network 'ae' lies in the folder of a run."""
+    return folder / KINDS[kind].path.format(network="ae")
+
+
+def write_network(folder, latent, umap, z, split, active, **names):
+    """All that readers of a run find of the network 'ae': line cubes, latents, map, neighbours, anomalies, active nuclei.
+
+    The anomaly score of galaxy i is i; ``active`` are the two active nuclei, a LINER and one without a class.
+    """
+    n, on_map = len(latent), nearest(umap, 3)
+    cubes = empty_cubes(names["plateifu"]) | {"z": z}
+    about = attributes_of("line_cube_set")
+    artefacts.write(path_of(folder, "line_cube_set"), "line_cube_set", cubes, artefacts.Provenance(), about)
+    write_latents(path_of(folder, "latents"), latent, split, **names)
+    of_map = {"umap_neighbour": on_map.index, "umap_distance": on_map.distance, "overlap": np.linspace(0, 1, n)}
+    write_neighbours(path_of(folder, "neighbours"), latent, **of_map, **names)
+    write_anomalies(
+        path_of(folder, "anomalies"), np.stack([np.arange(n), -np.arange(n)], axis=1).astype(float), **names
+    )
+    places = {"umap_3d": umap, "split": split, "explained": np.array([0.8, 0.2])} | names
+    nuclei = {"score": SCORES, "plateifu": names["plateifu"][list(active)], "agn_bat": np.array([1, 0])}
+    nuclei |= {"group": np.array(["all", "agn"]), "group_size": np.array([n, 2])}
+    nuclei |= {"bpt_class": np.array([BptClass.LINER, BptClass.NONE])}
+    for kind, n_galaxy, given in (("latent_embedding", n, places), ("agn", 2, nuclei)):
+        data = random_data(kind, {"plateifu": n_galaxy, "axis_3d": 3, "neighbour": 3}, **given)
+        about = attributes_of(kind, network="ae", model_hash=MODEL)
+        artefacts.write(path_of(folder, kind), kind, data, artefacts.Provenance(), about)

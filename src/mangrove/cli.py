@@ -224,6 +224,46 @@ def assign(
         raise typer.Exit(1)
 
 
+@app.command()
+def anomalies(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    network: Annotated[str, typer.Option(help="ae: the autoencoder; vae: the variational one")] = "ae",
+    n: Annotated[int, typer.Option("-n", min=1, help="number of galaxies")] = 20,
+    score: Annotated[
+        str, typer.Option(metavar="NAME", help="score that ranks them: see docs/autoencoders.md")
+    ] = "relative",
+):
+    """Print the galaxies of a run whose line cubes are the most anomalous, and why (docs/autoencoders.md)."""
+    from mangrove.notebook.latent_space import LatentSpaceResults
+    from mangrove.printed_tables import print_table
+
+    found = LatentSpaceResults(run_folder(run)).anomalies(network, score)
+    shown = found["rank", "plateifu", score, f"{score}_percentile", "reason", "causes"][:n]
+    shown.rename_column(f"{score}_percentile", "percentile")
+    print_table(shown, f"most anomalous of {len(found)} galaxies ({network}, {score})", {"percentile": ".1f"})
+
+
+@app.command()
+def neighbours(
+    plateifu: Annotated[str, typer.Argument(metavar="PLATEIFU", help="the galaxy")],
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    network: Annotated[str, typer.Option(help="ae: the autoencoder; vae: the variational one")] = "ae",
+    space: Annotated[
+        str,
+        typer.Option(help="distances between: latent, invariant (their mean over flips and turns), umap (the map)"),
+    ] = "latent",
+    n: Annotated[int, typer.Option("-n", min=1, help="number of neighbours")] = 10,
+):
+    """Print the galaxies of a run whose line cubes are most like that of a galaxy (docs/autoencoders.md)."""
+    from mangrove.notebook.latent_space import LatentSpaceResults
+    from mangrove.printed_tables import print_table
+
+    found = LatentSpaceResults(run_folder(run)).neighbours(plateifu, network, space, n)
+    print_table(found, f"nearest to {plateifu} ({network}, {space})", {"z": ".4f", "percentile": ".1f"})
+    if n > found.meta["n_kept"]:
+        print(f"the run keeps {found.meta['n_kept']} neighbours of each galaxy (embedding.n_neighbour)")
+
+
 @app.command(name="desi-table")
 def desi_table(
     catalogue: Annotated[Path, typer.Argument(parser=_path, metavar="CATALOGUE", help="FastSpecFit catalogue (FITS)")],

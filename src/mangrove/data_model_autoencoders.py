@@ -74,7 +74,7 @@ ANOMALIES = Kind(
         ),
         "rank": Field(_GALAXY, "i4", "1", "rank by the recommended score, 0 the most anomalous"),
         "cause": Field(_GALAXY, "i4", "1", "bits: causes other than the galaxy that were found", AnomalyCause),
-        "reason": Field(_GALAXY, "str", "1", "in words: lines and spaxels that make the score, and the causes"),
+        "reason": Field(_GALAXY, "str", "1", "in words: lines and spaxels that make the score, lines without data"),
         "spaxel_score": Field(
             ("plateifu", "spaxel_y", "spaxel_x"),
             "f4",

@@ -13,8 +13,8 @@ from mangrove import artefacts
 from mangrove.analysis import cube_copies, latent_neighbours
 from mangrove.analysis.cube_copies import chosen_galaxies, copies_among_neighbours, latents_of_copies
 from mangrove.analysis.latent_neighbours import map_trustworthiness, neighbour_tables, repeats_among_neighbours
-from mangrove.models.convlstm.augmentation import dihedral
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.flips import dihedral
 from mangrove.models.training import model_folder
 
 N = 18

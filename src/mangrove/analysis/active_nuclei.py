@@ -17,7 +17,7 @@ FLAGS = ("agn_wise", "agn_bat", "agn_radio", "agn_broad")
 #: Percentile of the scores that 'group_upper' is.
 UPPER = 95.0
 #: Profiles that are no Gaussian are what active nuclei have; ratios of lines with the same profile change little.
-_TOLERATED = LabelFlag.NOT_ONE_GAUSSIAN | LabelFlag.DOUBLET_RATIO_REJECTED
+_TOLERATED = LabelFlag.NOT_ONE_GAUSSIAN
 _OF_LABELS = ["plateifu", "galaxy", "n_spaxel", "line", "line_flux", "line_flux_err", "d_bpt_flag"]
 
 
@@ -119,8 +119,8 @@ def groups(galaxies: Sequence[Galaxy], value: np.ndarray) -> dict[str, np.ndarra
 def bpt_places(labels: Mapping[str, np.ndarray], plateifu: np.ndarray) -> BptPlaces:
     """Mean logarithms of the two ratios over a galaxy's baxels, each with the weight of its Halpha flux.
 
-    Baxels count whose four lines are above 2 sigma and whose place has no flag but that a profile is no Gaussian or the
-    ratio of a doublet is odd. Fluxes are per spaxel, so the flux of a baxel is that times its spaxels.
+    Baxels count whose four lines are above 2 sigma and whose d_bpt has no flag but that a profile is not one Gaussian.
+    Fluxes are per spaxel, so the flux of a baxel is that times its spaxels.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.analysis.anomaly_scores import Reconstructed, flux_level
+from mangrove.analysis.anomaly_scores import Reconstructed, faintest, flux_level
 from mangrove.codes import AnomalyCause, SpaxelStatus
 from mangrove.physics.airglow import nearest_airglow
 from mangrove.physics.lines import window_lines
@@ -16,7 +16,7 @@ from mangrove.physics.wavelengths import C_KMS
 
 #: Sky residual: the measure 'field' in standard deviations of normal galaxies, and how far, Angstrom, the wavelength that
 #: stands out may lie from a line of the night sky: about a line spread's half width at half maximum, and half a pixel.
-SKY_SIGMA, SKY_DISTANCE = 3.0, 2.5
+SKY_SIGMA, SKY_DISTANCE = 2.5, 2.5
 #: Foreground star: spaxels that it covers in the square.
 STAR_SPAXELS = 5
 #: Cropped field: part of the spaxels without data within R_e of the centre, or within this part of the square's side where
@@ -30,7 +30,7 @@ LINE_SNR, LINE_CONTRAST, LARGEST_VELOCITY, LARGEST_SCATTER = 30.0, 0.3, 150.0, 8
 STRONG_LINES = ("Hbeta_4863", "OIII_4960", "OIII_5008", "Halpha_6565", "NII_6585", "SII_6718", "SII_6733")
 #: Bad calibration: departure of a window's continuum from that of its neighbours, in robust standard deviations of the
 #: other galaxies' and in magnitudes; windows count whose highest pixels are below this many times their lowest ones.
-CONTINUUM_SIGMA, CONTINUUM_MAG, LINE_DOMINATES = 6.0, 0.15, 1.5
+CONTINUUM_SIGMA, CONTINUUM_MAG, LINE_DOMINATES = 6.0, 0.3, 1.5
 #: Windows of fewer pixels tell neither a line's velocity nor its continuum.
 SMALLEST_WINDOW = 5
 #: Galaxies from which it is known what their continua are like.
@@ -46,10 +46,7 @@ class FieldSpectra(NamedTuple):
 
 def field_spectra(cubes: Reconstructed) -> FieldSpectra:
     """The spectra of galaxies around their lines, errors as if the spaxels were independent."""
-    level = flux_level(cubes)
-    with np.errstate(all="ignore"):
-        middle = np.nanmedian(np.where(np.isfinite(level), level, np.nan), axis=(1, 2), keepdims=True)
-    bright = cubes.valid & (level >= middle)[:, None, None]
+    bright = cubes.valid & ~faintest(flux_level(cubes), 0.5)[:, None, None]
     count = np.maximum(bright.sum(axis=(3, 4)), 1.0)
     flux = cubes.flux.sum(axis=(3, 4), where=bright, dtype=float) / count
     variance = np.divide(1.0, cubes.ivar, out=np.zeros(cubes.ivar.shape), where=bright).sum(axis=(3, 4)) / count**2
@@ -111,7 +108,8 @@ def wrong_redshift(spectra: FieldSpectra, velocity: np.ndarray) -> np.ndarray:
     floor = _lowest(spectra.flux)
     line = np.maximum(spectra.flux - floor[..., None], 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        shift = (line * velocity).sum(axis=2) / line.sum(axis=2)
+        # Squares, so that it matters less where the window cuts a shifted line off.
+        shift = (line**2 * velocity).sum(axis=2) / (line**2).sum(axis=2)
         snr = line.sum(axis=2) / np.sqrt(spectra.variance.sum(axis=2))
         counts = (snr > LINE_SNR) & (line.max(axis=2) > LINE_CONTRAST * np.maximum(floor, 0.0))
     shift = np.ma.masked_array(shift, ~counts)

@@ -1,4 +1,4 @@
-"""Why a galaxy is anomalous, in words: the lines and spaxels that make its score, and causes other than the galaxy."""
+"""Why a galaxy is anomalous, in words: the lines and spaxels that make its score."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,6 @@ from mangrove.analysis.anomaly_scores import (
     place_map,
     residual_ratio,
 )
-from mangrove.codes import AnomalyCause
 
 #: Scores below it, standard deviations, are those of normal galaxies.
 UNUSUAL = 2.0
@@ -42,7 +41,7 @@ class Evidence(NamedTuple):
 
 
 def evidence(cubes: Reconstructed, error: np.ndarray) -> Evidence:
-    """Where the residuals are larger than expected; ``error`` as in :class:`mangrove.analysis.anomaly_scores.Expected`."""
+    """Where the residuals are larger than expected; ``error`` as in :class:`mangrove.analysis.anomaly_scores.ExpectedErrors`."""
     level = flux_level(cubes)
     ratio = residual_ratio(cubes, error, level)
     n, _, pixel, _, side = ratio.shape
@@ -82,12 +81,12 @@ def standing_out(measure: np.ndarray, found: Evidence, lines: Sequence[str], pea
     return f"{named_lines(found.share[at], lines)} {where}"
 
 
-def reason(score: float, outstanding: str, causes: AnomalyCause, without_data: Sequence[str]) -> str:
-    """The reason of a score in words: what stands out (:func:`standing_out`), and causes other than the galaxy."""
+def reason(score: float, outstanding: str, without_data: Sequence[str]) -> str:
+    """The reason of a score in words: what stands out (:func:`standing_out`), and the lines that have no data."""
     if np.isnan(score):
         return "no data at any line"
-    words = [outstanding if score >= UNUSUAL else f"not unusual; most in {outstanding}"]
-    return "; ".join(words + ([causes_in_words(causes, without_data)] if causes else []))
+    words = outstanding if score >= UNUSUAL else f"not unusual; most in {outstanding}"
+    return f"{words}; no data at {', '.join(without_data)}" if without_data else words
 
 
 def named_lines(share: np.ndarray, lines: Sequence[str]) -> str:
@@ -105,12 +104,3 @@ def place_in_words(row: int, column: int, side: int) -> str:
         return "in the centre"
     part = "in the outskirts" if distance > OUTSKIRTS * side / 2 else "off the centre"
     return f"{part}, at (x, y) = ({x:+d}, {y:+d}) spaxels"
-
-
-def causes_in_words(causes: AnomalyCause, without_data: Sequence[str]) -> str:
-    """The names of causes, with the lines that have no data."""
-    words = []
-    for cause in causes:
-        name = cause.word.replace("_", " ")
-        words.append(f"{name} ({', '.join(without_data)})" if cause is AnomalyCause.LINE_WITHOUT_DATA else name)
-    return f"perhaps {', '.join(words)}"

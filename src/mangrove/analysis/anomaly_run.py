@@ -10,15 +10,15 @@ from scipy.stats import rankdata
 from mangrove import artefacts
 from mangrove.analysis import anomaly_causes as causes
 from mangrove.analysis.anomaly_reasons import Evidence, evidence, reason, standing_out
-from mangrove.analysis.anomaly_scores import SCORES, Expected, Reconstructed, Scores, calibrated, scores
-from mangrove.codes import AnomalyCause, Split
+from mangrove.analysis.anomaly_scores import MEASURES, SCORES, ExpectedErrors, Reconstructed, Scores, calibrated, scores
+from mangrove.codes import Split
 from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
 
 #: Validation galaxies from which the expected errors are taken alone; below, the training galaxies, which the network
 #: knows better than any other, count as well.
-ENOUGH_VALIDATION = 20
+ENOUGH_VALIDATION = 10
 #: Cubes in memory at a time.
 BLOCK = 16
 
@@ -74,8 +74,7 @@ def anomalies(cubes: LineCubes, model: CubeModel, n_shown: int) -> dict[str, np.
     """
     expected = expected_errors(cubes, model)
     judged = _judged(cubes, model, expected)
-    value, side = judged.scores.value, cubes.shape[-1]
-    found = causes_of(cubes, judged)
+    value = judged.scores.value
     wave = peak_wavelengths(cubes, judged.evidence)
     shown = shown_galaxies(value[:, 0], n_shown)
     return {
@@ -85,15 +84,15 @@ def anomalies(cubes: LineCubes, model: CubeModel, n_shown: int) -> dict[str, np.
         "line_value": judged.scores.line_value,
         "line_percentile": percentiles(judged.scores.line_value),
         "rank": ranks(value[:, 0]),
-        "cause": found,
-        "reason": np.array([_reason(judged, i, cubes.line, wave[i], side, found[i]) for i in range(cubes.n)]),
+        "cause": causes_of(cubes, judged),
+        "reason": np.array([_reason(judged, i, cubes.line, wave[i], cubes.shape[-1]) for i in range(cubes.n)]),
         "spaxel_score": judged.scores.spaxel,
         "shown": shown,
         "reconstruction": model.reconstruct(cubes.read(shown)),
     }
 
 
-def expected_errors(cubes: LineCubes, model: CubeModel) -> Expected:
+def expected_errors(cubes: LineCubes, model: CubeModel) -> ExpectedErrors:
     """What is expected of normal galaxies, from the validation galaxies, or, if these are few, the training ones as well."""
     rows = np.flatnonzero(cubes.split == Split.VALIDATION)
     if rows.size < ENOUGH_VALIDATION:
@@ -108,7 +107,9 @@ def causes_of(cubes: LineCubes, judged: Judged) -> np.ndarray:
     velocity = causes.line_velocities(cubes.line, cubes.extra("window_wave"), cubes.z)
     of_strong = causes.FieldSpectra(*(values[:, strong] for values in spectra))
     return causes.bits(
-        sky_residual=causes.sky_residual(judged.scores.measure[:, 2], peak_wavelengths(cubes, judged.evidence)),
+        sky_residual=causes.sky_residual(
+            judged.scores.measure[:, MEASURES.index("field")], peak_wavelengths(cubes, judged.evidence)
+        ),
         foreground_star=causes.foreground_star(cubes.extra("spaxel_status")),
         cropped_field=causes.cropped_field(
             np.isfinite(judged.scores.spaxel), cubes.r_e / cubes.pixel_scale, cubes.extra("centre_in_field")
@@ -181,7 +182,7 @@ def _blocks(cubes: LineCubes, model: CubeModel, rows: Sequence[int]) -> Iterator
         yield block, Reconstructed(*read, np.nan_to_num(model.reconstruct(read)))
 
 
-def _judged(cubes: LineCubes, model: CubeModel, expected: Expected) -> Judged:
+def _judged(cubes: LineCubes, model: CubeModel, expected: ExpectedErrors) -> Judged:
     parts = [
         (scores(block, expected), evidence(block, expected.error), causes.field_spectra(block), _has_data(block))
         for _, block in _blocks(cubes, model, np.arange(cubes.n))
@@ -195,9 +196,9 @@ def _has_data(block: Reconstructed) -> np.ndarray:
     return block.valid.any(axis=(2, 3, 4))
 
 
-def _reason(judged: Judged, i: int, lines: Sequence[str], wave: float, side: int, cause: int) -> str:
+def _reason(judged: Judged, i: int, lines: Sequence[str], wave: float, side: int) -> str:
     score = judged.scores.value[i, 0]
     missing = [name for name, some in zip(lines, judged.has_data[i], strict=True) if not some]
     found = Evidence(*(values[i] for values in judged.evidence))
     outstanding = "" if np.isnan(score) else standing_out(judged.scores.measure[i], found, lines, wave, side)
-    return reason(score, outstanding, AnomalyCause(int(cause)), missing)
+    return reason(score, outstanding, missing)

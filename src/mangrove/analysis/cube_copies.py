@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from mangrove.analysis.nearest import mean_or_nan, nearest
-from mangrove.models.convlstm.augmentation import N_DIHEDRAL, dihedral
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
+from mangrove.models.convlstm.flips import flips_of
 
 #: Galaxies whose copies are encoded, at most, and cubes encoded at a time.
 MOST_GALAXIES, _BLOCK = 500, 16
@@ -30,7 +30,7 @@ def latents_of_copies(encode: Callable[[Cubes], np.ndarray], cubes: LineCubes, r
         Galaxies, at least one.
     """
     blocks = np.split(rows, range(_BLOCK, len(rows), _BLOCK))
-    return np.concatenate([_of_block(encode, cubes.read(block)) for block in blocks])
+    return np.concatenate([np.stack([*map(encode, flips_of(cubes.read(block)))], axis=1) for block in blocks])
 
 
 def copies_among_neighbours(latent: np.ndarray) -> float:
@@ -48,8 +48,3 @@ def copies_among_neighbours(latent: np.ndarray) -> float:
     own = np.arange(n * n_copy)[:, None] // n_copy
     fraction = np.mean((found >= 0) & (found // n_copy == own), axis=1)
     return mean_or_nan(fraction[(found >= 0).any(axis=1)])
-
-
-def _of_block(encode: Callable[[Cubes], np.ndarray], block: Cubes) -> np.ndarray:
-    copies = (Cubes(*(dihedral(values, k) for values in block)) for k in range(N_DIHEDRAL))
-    return np.stack([encode(copy) for copy in copies], axis=1)

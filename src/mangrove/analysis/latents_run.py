@@ -11,7 +11,7 @@ from mangrove import artefacts
 from mangrove.codes import Split
 from mangrove.models.convlstm.activity import active_latents
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
-from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
+from mangrove.models.convlstm.flips import flips_of
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
 
@@ -78,7 +78,7 @@ def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
 
 def cube_latents(model: CubeModel, cubes: LineCubes) -> CubeLatents:
     """Latents of all cubes of a run, of the model's lines; read a few at a time."""
-    blocks = [latents_of_block(model, block) for _, block in cubes.blocks()]
+    blocks = [_of_block(model, block) for _, block in cubes.blocks()]
     return CubeLatents(*(None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True)))
 
 
@@ -88,8 +88,7 @@ def without_model(n: int) -> CubeLatents:
     return CubeLatents(nothing, None, nothing, np.full(n, np.nan, np.float32))
 
 
-def latents_of_block(model: CubeModel, block: Cubes) -> CubeLatents:
-    own = model.encode(block)
-    flipped = (Cubes(*(dihedral(values, k) for values in block)) for k in range(1, N_DIHEDRAL))
-    invariant = np.mean([own.mean, *(model.encode(cubes).mean for cubes in flipped)], axis=0)
+def _of_block(model: CubeModel, block: Cubes) -> CubeLatents:
+    own, *flipped = map(model.encode, flips_of(block))
+    invariant = np.mean([own.mean, *(of.mean for of in flipped)], axis=0)
     return CubeLatents(own.mean, own.log_variance, invariant, own.flux_scale)

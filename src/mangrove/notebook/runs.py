@@ -16,6 +16,7 @@ from mangrove.data_model import EXTRACT, FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
+from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.spectra.fit.galaxy_fit import shared_lsf
@@ -46,8 +47,10 @@ def open_run(folder) -> "Run":
     return Run(folder)
 
 
-class Run:
+class Run(LatentSpaceResults):
     """The results of a run.
+
+    Those of the autoencoders of line cubes are methods of :class:`mangrove.notebook.latent_space.LatentSpaceResults`.
 
     Attributes
     ----------
@@ -57,7 +60,7 @@ class Run:
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        super().__init__(folder)
         self._table = artefacts.read(folder / LABELS.path, "labels")
         self._line_names = self._table["line"].tolist()
         self.galaxies = [str(name) for name in self._table["plateifu"]]

@@ -41,7 +41,7 @@ class ComponentModel:
         return ((self._mean + found.reshape(units.shape)) * scale).astype(np.float32)
 
 
-class ReconstructionErrors(NamedTuple):
+class CubeErrors(NamedTuple):
     """Squared errors of reconstructions over the squared flux, over valid values, shape (n,) each.
 
     Attributes
@@ -60,7 +60,7 @@ class ReconstructionErrors(NamedTuple):
     true: np.ndarray
 
 
-def reconstruction_errors(cubes: Cubes, reconstruction: np.ndarray, noiseless: np.ndarray) -> ReconstructionErrors:
+def reconstruction_errors(cubes: Cubes, reconstruction: np.ndarray, noiseless: np.ndarray) -> CubeErrors:
     """Of reconstructions against cubes and what these were before noise, all of shape (n, line, pixel, y, x)."""
 
     def squares(values: np.ndarray) -> np.ndarray:
@@ -68,7 +68,7 @@ def reconstruction_errors(cubes: Cubes, reconstruction: np.ndarray, noiseless: n
 
     noise = np.where(cubes.valid, 1.0 / np.where(cubes.valid, cubes.ivar, 1.0), 0.0).sum(axis=_CUBE, dtype=float)
     residual, flux = squares(cubes.flux - reconstruction), squares(cubes.flux)
-    return ReconstructionErrors(
+    return CubeErrors(
         residual / flux, (residual - noise) / (flux - noise), squares(noiseless - reconstruction) / squares(noiseless)
     )
 

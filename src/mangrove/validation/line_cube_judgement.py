@@ -17,14 +17,15 @@ from mangrove.survey.simulation.line_cube_survey import ANOMALIES
 from mangrove.validation.comparison import spearman
 from mangrove.validation.line_cube_baselines import (
     ComponentModel,
+    CubeErrors,
     Reconstructing,
-    ReconstructionErrors,
     reconstruction_errors,
 )
 from mangrove.validation.line_cube_latents import CopyDistances, copy_distances, same_kind_fraction
 from mangrove.validation.line_cube_roc import (
     N_STRENGTH_BIN,
-    matched_roc,
+    auc_error,
+    matched_auc,
     nearest_controls,
     strength_bin,
     strength_edges,
@@ -39,7 +40,7 @@ class Measured(NamedTuple):
     """What a model makes of the galaxies held out: scores, shape (n, score), and errors of its reconstructions."""
 
     value: np.ndarray
-    errors: ReconstructionErrors
+    errors: CubeErrors
 
 
 class HeldOut(NamedTuple):
@@ -131,7 +132,7 @@ def measure(model: Reconstructing, survey: LineCubes, held_out: HeldOut) -> Meas
                 )
             )
     value, errors = zip(*parts, strict=True)
-    return Measured(np.concatenate(value), ReconstructionErrors(*map(np.concatenate, zip(*errors, strict=True))))
+    return Measured(np.concatenate(value), CubeErrors(*map(np.concatenate, zip(*errors, strict=True))))
 
 
 def roc_tables(held_out: HeldOut, value: np.ndarray, seed: int) -> dict[str, np.ndarray]:
@@ -164,11 +165,12 @@ def roc_tables(held_out: HeldOut, value: np.ndarray, seed: int) -> dict[str, np.
         data["bin_count"][i] = np.bincount(bins, minlength=N_STRENGTH_BIN)
         for m, s in np.ndindex(n_model, n_score):
             high, low = value[m, planted, s], value[m, normal, s]
-            data["auc"][m, i, s], data["auc_error"][m, i, s] = matched_roc(high, low, controls.index, seed)
-            data["auc_unmatched"][m, i, s] = matched_roc(high, low, everyone, seed).auc
+            data["auc"][m, i, s] = matched_auc(high, low, controls.index)
+            data["auc_error"][m, i, s] = auc_error(high, low, controls.index, seed)
+            data["auc_unmatched"][m, i, s] = matched_auc(high, low, everyone)
             for b in np.flatnonzero(data["bin_count"][i]):
                 some = bins == b
-                data["bin_auc"][m, i, s, b] = matched_roc(high[some], low, controls.index[some], seed).auc
+                data["bin_auc"][m, i, s, b] = matched_auc(high[some], low, controls.index[some])
     flux = held_out.place[normal, 0]
     data["flux_rho"] = np.array([[spearman(one[normal, s], flux) for s in range(n_score)] for one in value])
     return data
@@ -192,7 +194,7 @@ def _by_model(measured: Mapping[str, Measured]) -> dict[str, np.ndarray]:
     return {
         "model": np.array(list(measured)),
         "value": np.array([one.value for one in measured.values()]),
-        **{f"error_{name}": np.array([getattr(one, name) for one in errors]) for name in ReconstructionErrors._fields},
+        **{f"error_{name}": np.array([getattr(one, name) for one in errors]) for name in CubeErrors._fields},
     }
 
 

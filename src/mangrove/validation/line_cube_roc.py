@@ -26,13 +26,6 @@ class Controls(NamedTuple):
     offset: np.ndarray
 
 
-class Roc(NamedTuple):
-    """Area under the receiver operating characteristic, and its standard error; NaN without galaxies."""
-
-    auc: float
-    error: float
-
-
 def nearest_controls(planted: np.ndarray, normal: np.ndarray, n_control: int = N_CONTROL) -> Controls:
     """The normal galaxies nearest in log flux and log size, each over its standard deviation among the normal ones.
 
@@ -50,11 +43,10 @@ def nearest_controls(planted: np.ndarray, normal: np.ndarray, n_control: int = N
     return Controls(index, np.median(np.abs(np.take_along_axis(apart, index[..., None], axis=1)), axis=1))
 
 
-def matched_roc(planted: np.ndarray, normal: np.ndarray, index: np.ndarray, seed: int) -> Roc:
+def matched_auc(planted: np.ndarray, normal: np.ndarray, index: np.ndarray) -> float:
     """Mean probability that a planted galaxy has a higher score than one of its controls; ties count half.
 
     With all normal galaxies as controls of each, this is the area under the ordinary ROC curve (Mann & Whitney 1947).
-    The error is that of bootstrap samples of planted and of normal galaxies, both drawn.
 
     Parameters
     ----------
@@ -62,19 +54,27 @@ def matched_roc(planted: np.ndarray, normal: np.ndarray, index: np.ndarray, seed
         Scores; galaxies without one (NaN) do not count.
     index : ndarray of int, shape (n, n_control)
         Controls of each planted galaxy, see :class:`Controls`.
-    seed : int
+
+    Returns
+    -------
+    float
+        NaN without galaxies.
     """
-    others = normal[index]
-    wins = np.where(planted[:, None] > others, 1.0, np.where(planted[:, None] == others, 0.5, 0.0))
-    counts = np.isfinite(others) & np.isfinite(planted)[:, None]
-    rng = np.random.default_rng(seed)
+    wins, counts = _wins(planted, normal, index)
+    return _mean_win(wins, counts)
+
+
+def auc_error(planted: np.ndarray, normal: np.ndarray, index: np.ndarray, seed: int) -> float:
+    """Standard error of :func:`matched_auc`, from bootstrap samples of planted and of normal galaxies, both drawn."""
+    wins, counts = _wins(planted, normal, index)
+    rng, n, m = np.random.default_rng(seed), len(planted), len(normal)
     drawn = []
     for _ in range(_N_BOOTSTRAP):
-        weight = np.bincount(rng.integers(len(normal), size=len(normal)), minlength=len(normal))[index] * counts
-        drawn.append(_mean_win(wins, weight, rng.integers(len(planted), size=len(planted))))
+        some = rng.integers(n, size=n)
+        weight = np.bincount(rng.integers(m, size=m), minlength=m)[index[some]] * counts[some]
+        drawn.append(_mean_win(wins[some], weight))
     known = np.array(drawn)[np.isfinite(drawn)]
-    error = float(known.std()) if known.size > 1 else float("nan")
-    return Roc(_mean_win(wins, counts, np.arange(len(planted))), error)
+    return float(known.std()) if known.size > 1 else float("nan")
 
 
 def strength_edges(strength: np.ndarray) -> np.ndarray:
@@ -90,9 +90,15 @@ def strength_bin(strength: np.ndarray, edges: np.ndarray) -> np.ndarray:
     return np.clip(np.searchsorted(edges, strength, side="right") - 1, 0, len(edges) - 2)
 
 
-def _mean_win(wins: np.ndarray, weight: np.ndarray, planted: np.ndarray) -> float:
-    total = weight[planted].sum(axis=1)
+def _wins(planted: np.ndarray, normal: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each planted galaxy exceeds each of its controls (1, 0, or 0.5), and whether both have a score."""
+    own, others = planted[:, None], normal[index]
+    return np.where(own > others, 1.0, np.where(own == others, 0.5, 0.0)), np.isfinite(others) & np.isfinite(own)
+
+
+def _mean_win(wins: np.ndarray, weight: np.ndarray) -> float:
+    total = weight.sum(axis=1)
     some = total > 0
     if not some.any():
         return float("nan")
-    return float(((wins * weight)[planted][some].sum(axis=1) / total[some]).mean())
+    return float(((wins * weight)[some].sum(axis=1) / total[some]).mean())

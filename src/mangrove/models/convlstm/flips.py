@@ -1,9 +1,12 @@
 """The flips and quarter turns of square images."""
 
+from collections.abc import Iterator
 from typing import TypeVar
 
 import jax
 import numpy as np
+
+from mangrove.models.convlstm.cubes import Cubes
 
 #: Flips and quarter turns of a square, the square itself among them.
 N_DIHEDRAL = 8
@@ -30,3 +33,9 @@ def dihedral(x: Array, k: int) -> Array:
     if k % 2:
         x = x.swapaxes(-1, -2)[..., ::-1, :]
     return x[..., ::-1, ::-1] if k % 4 >= 2 else x
+
+
+def flips_of(cubes: Cubes) -> Iterator[Cubes]:
+    """The 8 flips and quarter turns of cubes, in the order of :func:`dihedral`, the cubes themselves first."""
+    for k in range(N_DIHEDRAL):
+        yield Cubes(*(dihedral(values, k) for values in cubes))
