@@ -79,7 +79,7 @@ def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
 
 def cube_latents(model: CubeModel, cubes: LineCubes) -> CubeLatents:
     """Latents of all cubes of a run, of the model's lines; read a few at a time."""
-    blocks = [_of_block(model, block) for _, block in cubes.blocks()]
+    blocks = [latents_of_block(model, block) for _, block in cubes.blocks()]
     return CubeLatents(*(None if part[0] is None else np.concatenate(part) for part in zip(*blocks, strict=True)))
 
 
@@ -106,7 +106,8 @@ def active_latents(value: np.ndarray) -> np.ndarray:
     return variance > _ACTIVE * variance.max(initial=0)
 
 
-def _of_block(model: CubeModel, block: Cubes) -> CubeLatents:
+def latents_of_block(model: CubeModel, block: Cubes) -> CubeLatents:
+    """Latents of cubes of the model's lines that fit into memory 8 times."""
     own, *flipped = map(model.encode, flips_of(block))
     invariant = np.mean([own.mean, *(of.mean for of in flipped)], axis=0)
     return CubeLatents(own.mean, own.log_variance, invariant, own.flux_scale)
