@@ -40,3 +40,31 @@ rule autoencoder_truth:
         "judge the autoencoder by planted anomalies ({wildcards.network})"
     script:
         "../workflow/scripts/autoencoder_truth.py"
+
+
+rule autoencoder_truth_figures:
+    input:
+        truth=rules.autoencoder_truth.output.truth,
+    output:
+        strength=figure(
+            f"{REPORT}/autoencoder/{{network}}/truth.png",
+            "autoencoder_truth",
+            "Truth",
+            network="{network}",
+            figure="planted anomalies by strength",
+        ),
+    log:
+        f"{LOGS}/autoencoder_truth_figures/{{network}}.log",
+    benchmark:
+        f"{BENCHMARKS}/autoencoder_truth_figures/{{network}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("autoencoder_truth_figures"),
+    message:
+        "figure of planted anomalies ({wildcards.network})"
+    script:
+        "../workflow/scripts/autoencoder_truth_figures.py"

@@ -37,7 +37,7 @@ def small_cubes(n=6, n_line=N_LINE, n_pixel=N_PIXEL, side=SIDE, seed=0) -> Cubes
 
 def small_design(network="ae", **options) -> CubeDesign:
     """A tiny network for :func:`small_cubes`."""
-    sizes = {"latent": 4, "input_filters": (2,), "filters": (2, 3), "dense": 5, "code": 3}
+    sizes = {"latent": 4, "input_filters": (2,), "filters": (2, 3), "dense": 5, "slice_code": 3}
     shape = {"n_line": N_LINE, "n_pixel": N_PIXEL, "side": SIDE}
     return CubeDesign(network, **(shape | sizes | options))
 

@@ -47,7 +47,7 @@ class AutoencoderSection(Section):
         "coded",
         description="coded: each slice of the reconstruction has a learned code of its line and pixel; published: all slices come from the latents alone, and are equal (docs/autoencoders.md)",
     )
-    code: int = Field(16, ge=1, description="decoder coded: numbers in the code of a slice")
+    slice_code: int = Field(16, ge=1, description="decoder coded: numbers in the code of a slice")
     flux: Literal["scaled", "asinh", "native"] = Field(
         "scaled",
         description="what the networks see: the cube over its mean absolute flux, whose logarithm joins the latents; the asinh of that; or the flux itself, as published",

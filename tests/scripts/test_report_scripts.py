@@ -561,7 +561,8 @@ def first_page(survey, script, Params, tmp_path, names, **tables):
         "rule,n_job,total_s,median_s,max_s,cpu_total_s,peak_memory_MB\nfit,3,250,80,95.5,240,300\nlabels,1,2.04,2.04,2.04,2,90\n"
     )
     inputs = {f"{kind}s": [str(survey / kind / f"{name}.h5") for name in names] for kind in ("extract", "fit")}
-    inputs |= {key: [] for key in ("status", "quality", "map_quality", "galaxy_map")}
+    none = ("status", "quality", "map_quality", "galaxy_map", "anomalies", "neighbours", "agn")
+    inputs |= {key: [] for key in none}
     inputs |= {"timings": str(tmp_path / "timings.csv")} | tables
     outputs = {name: str(tmp_path / f"overview.{name}") for name in ("picture", "numbers", "page")}
     script("overview").main(Params(inputs), Params(outputs), Params(), str(tmp_path / "log"))

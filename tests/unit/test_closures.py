@@ -11,6 +11,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "mangrove"
 #: Rules that draw, or tell of the run: they compute nothing that another rule takes.
 REPORTING = {
+    "autoencoder_figures",
+    "autoencoder_truth_figures",
     "desom_figures",
     "digest",
     "emulator_figures",
@@ -90,6 +92,8 @@ def test_rules_of_training_alone_cover_how_prototypes_move(closures):
 def test_figures_of_one_part_are_not_drawn_anew_for_another(closures):
     assert not {m for m in closures["desom_figures"] if m.startswith(("report.emulator", "validation.emulator"))}
     assert not {m for m in closures["galaxy_map_figures"] if m.startswith(("report.emulator", "report.desom"))}
+    others = ("report.emulator", "report.desom", "report.galaxy_map", "models.desom", "models.emulator")
+    assert not {m for m in closures["autoencoder_figures"] if m.startswith(others)}
 
 
 def test_umap_is_for_the_rules_that_embed(closures):

@@ -10,7 +10,7 @@ from scipy.stats import rankdata
 from mangrove import artefacts
 from mangrove.analysis import anomaly_causes as causes
 from mangrove.analysis.anomaly_reasons import Evidence, evidence, reason, standing_out
-from mangrove.analysis.anomaly_scores import SCORES, ExpectedErrors, Reconstructed, Scores, calibrated, scores
+from mangrove.analysis.anomaly_scores import MEASURES, SCORES, ExpectedErrors, Reconstructed, Scores, calibrated, scores
 from mangrove.codes import Split
 from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.convlstm.model import CubeModel
@@ -107,7 +107,9 @@ def causes_of(cubes: LineCubes, judged: Judged) -> np.ndarray:
     velocity = causes.line_velocities(cubes.line, cubes.extra("window_wave"), cubes.z)
     of_strong = causes.FieldSpectra(*(values[:, strong] for values in spectra))
     return causes.bits(
-        sky_residual=causes.sky_residual(judged.scores.measure[:, 2], peak_wavelengths(cubes, judged.evidence)),
+        sky_residual=causes.sky_residual(
+            judged.scores.measure[:, MEASURES.index("field")], peak_wavelengths(cubes, judged.evidence)
+        ),
         foreground_star=causes.foreground_star(cubes.extra("spaxel_status")),
         cropped_field=causes.cropped_field(
             np.isfinite(judged.scores.spaxel), cubes.r_e / cubes.pixel_scale, cubes.extra("centre_in_field")

@@ -270,7 +270,7 @@ def _knots(share: np.ndarray, logarithm: np.ndarray) -> tuple[np.ndarray, np.nda
     ``logarithm``, of the measures, has shape (n, measure). Gives shares, medians, and upper standard deviations.
     """
     order = np.argsort(share)[: np.isfinite(share).sum()]
-    n_knot = int(np.clip(len(share) // PER_KNOT, 1, MOST_KNOTS))
+    n_knot = int(np.clip(order.size // PER_KNOT, 1, MOST_KNOTS))
     parts = np.array_split(order, n_knot)
     typical = np.stack([quantile_of(logarithm[part], 0.5) for part in parts])
     upper = np.stack([quantile_of(logarithm[part], UPPER) for part in parts])

@@ -106,8 +106,12 @@ def active_latents(value: np.ndarray) -> np.ndarray:
     return variance > _ACTIVE * variance.max(initial=0)
 
 
+<<<<<<< HEAD
 def latents_of_block(model: CubeModel, block: Cubes) -> CubeLatents:
     """Latents of cubes of the model's lines that fit into memory 8 times."""
+=======
+def _of_block(model: CubeModel, block: Cubes) -> CubeLatents:
+>>>>>>> wt-lead
     own, *flipped = map(model.encode, flips_of(block))
     invariant = np.mean([own.mean, *(of.mean for of in flipped)], axis=0)
     return CubeLatents(own.mean, own.log_variance, invariant, own.flux_scale)

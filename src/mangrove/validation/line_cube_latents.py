@@ -5,18 +5,17 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from mangrove.analysis.latents_run import latents_of_block
 from mangrove.analysis.nearest import mean_or_nan, nearest
 from mangrove.models.convlstm.augmentation import augmented
 from mangrove.models.convlstm.copies import Copy
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
-from mangrove.models.convlstm.flips import N_DIHEDRAL
+from mangrove.models.convlstm.flips import N_DIHEDRAL, flips_of
 from mangrove.models.convlstm.model import CubeModel
 
 #: Neighbours of an anomaly that count.
 N_NEIGHBOUR = 5
 #: Galaxies whose copies are encoded, at most, and cubes at a time.
-_N_COPIED, _BLOCK = 24, 16
+_N_COPIED, _BLOCK = 32, 16
 
 
 class CopyDistances(NamedTuple):
@@ -86,7 +85,7 @@ def _invariant(model: CubeModel, cubes: Cubes, turned: bool, rng) -> np.ndarray:
     still = np.zeros(n, np.int16)
     copy = Copy(kind // 4, kind % 4, still, still, seeds)
     made = augmented(*map(jnp.asarray, cubes), Copy(*map(jnp.asarray, copy)), 1.0)
-    return latents_of_block(model, Cubes(*map(np.asarray, made))).invariant
+    return np.mean([model.encode(one).mean for one in flips_of(Cubes(*map(np.asarray, made)))], axis=0)
 
 
 def _median_distance(one: np.ndarray, other: np.ndarray) -> float:

@@ -35,7 +35,7 @@ class CubeDesign:
     decoder : {"coded", "published"}
         Whether each slice of the reconstruction has a learned code of its line and pixel, or all come from the latents
         alone, and are equal.
-    code : int
+    slice_code : int
         Numbers in the code of a slice.
     flux : {"scaled", "asinh", "native"}
         The network's units: flux over the cube's mean absolute flux, the asinh of that, or flux.
@@ -57,7 +57,7 @@ class CubeDesign:
     kernel: int = 3
     dense: int = 64
     decoder: str = CODED
-    code: int = 16
+    slice_code: int = 16
     flux: str = SCALED
     norm: str = NONE
     n_component: int = 0

@@ -115,8 +115,8 @@ class CubeAutoencoder(nnx.Module):
         self.to_latent = Layer((n_seen, design.latent), rngs)
         self.from_latent = Layer((design.latent, design.dense), rngs)
         coded = design.decoder == CODED
-        self.code = nnx.Param(rngs.params.normal((design.n_slice, design.code))) if coded else None
-        self.from_code = Layer((design.code, design.dense), rngs) if coded else None
+        self.code = nnx.Param(rngs.params.normal((design.n_slice, design.slice_code))) if coded else None
+        self.from_code = Layer((design.slice_code, design.dense), rngs) if coded else None
         self.from_hidden = Layer((design.dense, flat), rngs)
         outer = tuple(pairwise((*design.filters[::-1], 1)))
         self.up = nnx.List(
