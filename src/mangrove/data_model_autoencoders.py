@@ -53,7 +53,7 @@ LATENTS = Kind(
             _LATENT,
             "i1",
             "1",
-            "1 where the latent varies over the training cubes: its variance exceeds 0.01 of the largest",
+            "1 where the latent varies over the training cubes: its variance exceeds 0.01 of the prior's (vae) or of the largest one's (ae)",
         ),
     },
     NETWORK | MODEL_HASH,

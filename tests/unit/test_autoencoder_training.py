@@ -107,12 +107,13 @@ def test_fewer_cubes_than_latents_give_fewer_components(data):
     assert model.encode(data.cubes.read([0])).mean.shape == (1, 12)
 
 
-def test_the_first_component_of_a_random_part_of_the_images_is_nearly_that_of_all(data):
+def test_a_random_part_of_the_images_gives_components_of_nearly_the_same_size(data):
     whole, part, again = (
-        principal_components(data.cubes, data.galaxies, "scaled", 1, 1, most).component for most in (2000, 120, 120)
+        principal_components(data.cubes, data.galaxies, "scaled", 3, 1, most) for most in (2000, 120, 120)
     )
-    np.testing.assert_array_equal(part, again)
-    assert 0.95 < np.vdot(whole, part) < 1 - 1e-6
+    np.testing.assert_array_equal(part.component, again.component)
+    assert not np.array_equal(part.mean, whole.mean)
+    np.testing.assert_allclose(part.deviation, whole.deviation, rtol=0.25)
 
 
 def batch_of(cubes, copies=True):
@@ -360,3 +361,7 @@ def test_latents_in_use_vary():
     assert active_latents("vae", latent).tolist() == [True, True, False, False]
     assert active_latents("vae", 0.01 * latent).tolist() == [False] * 4
     assert active_latents("ae", 0.01 * latent).tolist() == [True, True, False, False]
+    for network in ("ae", "vae"):
+        assert active_latents(network, np.full((3, 2), np.nan)).tolist() == [False, False]
+        assert active_latents(network, np.empty((0, 2))).tolist() == [False, False]
+        assert active_latents(network, np.empty((3, 0))).tolist() == []

@@ -5,8 +5,9 @@ import pytest
 from small_autoencoder import LINES, small_autoencoder, small_cubes, write_line_cubes
 
 from mangrove import artefacts
-from mangrove.analysis.latents_run import active_latents, cube_latents
+from mangrove.analysis.latents_run import cube_latents
 from mangrove.codes import Split
+from mangrove.models.convlstm.activity import active_latents
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
 from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
 from mangrove.models.training import model_folder
@@ -68,16 +69,6 @@ def test_the_flux_scale_is_the_mean_absolute_flux_over_valid_values(model, tmp_p
     np.testing.assert_allclose(found[np.isfinite(found)], expected, rtol=1e-5)
 
 
-def test_a_latent_is_active_if_its_variance_exceeds_a_hundredth_of_the_largest():
-    rng = np.random.default_rng(5)
-    value = rng.normal(size=(2000, 4)) * [3.0, 0.4, 0.2, 0.0] + [0, 7, 0, 1]
-    value[7] = np.nan
-    assert active_latents(value).tolist() == [True, True, False, False]
-    assert active_latents(np.full((3, 2), np.nan)).tolist() == [False, False]
-    assert active_latents(np.empty((0, 2))).tolist() == [False, False]
-    assert active_latents(np.empty((3, 0))).tolist() == []
-
-
 @pytest.fixture
 def paths(tmp_path, Params):
     """Paths of a run's files; the cubes have a line more than the networks, which see two of them in another order."""
@@ -100,7 +91,7 @@ def test_the_rule_writes_the_latents_of_the_lines_that_the_network_sees(paths, t
     own = model.encode(Cubes(*(values[:, [2, 0]] for values in cubes())))
     np.testing.assert_allclose(found["value"], own.mean, rtol=1e-6)
     assert ("log_variance" in found.data) == (network == "vae")
-    assert (found["active"] == active_latents(own.mean[[0, 1, 3]])).all()
+    assert (found["active"] == active_latents(network, own.mean[[0, 1, 3]])).all()
     assert found["plateifu"].tolist() == [f"8485-{1901 + i}" for i in range(N)]
     assert found["split"].tolist()[2:] == [Split.TEST, Split.TRAIN, Split.VALIDATION]
 

@@ -9,14 +9,13 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import Split
+from mangrove.models.convlstm.activity import active_latents
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
 from mangrove.models.convlstm.flips import flips_of
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
 
 log = logging.getLogger(__name__)
-#: A latent is active if its variance exceeds this part of the largest.
-_ACTIVE = 0.01
 #: Fewer active latents than this are a warning.
 _FEW = 5
 
@@ -66,7 +65,7 @@ def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
         model = CubeModel.load(folder, params["network"])
         cubes = LineCubes.open(inputs.line_cube_set, model.lines)
         found = cube_latents(model, cubes)
-    active = active_latents(found.value[cubes.split == Split.TRAIN])
+    active = active_latents(params["network"], found.value[cubes.split == Split.TRAIN])
     if active.sum() < min(_FEW, active.size):
         log.warning("only %d of %d latents vary over the training cubes", active.sum(), active.size)
     data = {name: values for name, values in found._asdict().items() if values is not None}
@@ -87,23 +86,6 @@ def without_model(n: int) -> CubeLatents:
     """The same of n cubes where nothing was trained: no latents."""
     nothing = np.empty((n, 0), np.float32)
     return CubeLatents(nothing, None, nothing, np.full(n, np.nan, np.float32))
-
-
-def active_latents(value: np.ndarray) -> np.ndarray:
-    """Which latents vary over cubes: those whose variance exceeds 0.01 of the largest.
-
-    Parameters
-    ----------
-    value : ndarray, shape (n, latent)
-        NaN for a cube without latents.
-
-    Returns
-    -------
-    ndarray of bool, shape (latent,)
-    """
-    known = value[np.isfinite(value).all(axis=1)]
-    variance = known.var(axis=0) if len(known) else np.zeros(value.shape[1])
-    return variance > _ACTIVE * variance.max(initial=0)
 
 
 def _of_block(model: CubeModel, block: Cubes) -> CubeLatents:

@@ -23,4 +23,4 @@ def active_latents(network: str, latent: np.ndarray) -> np.ndarray:
     """
     known = latent[np.isfinite(latent).all(axis=1)].astype(np.float64)
     variance = known.var(axis=0) if len(known) else np.zeros(latent.shape[1])
-    return variance > _LEAST_SHARE * (1.0 if network == VAE else variance.max())
+    return variance > _LEAST_SHARE * (1.0 if network == VAE else variance.max(initial=0.0))

@@ -1,15 +1,16 @@
 """The convolutional LSTM over the wavelength slices of cubes."""
 
+from collections.abc import Callable
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from mangrove.models.convlstm.convolution import convolve, recurrent_convolve
+from mangrove.models.convlstm.convolution import convolve, forms, recurrent_convolve
 
 #: Gates in the order input, forget, candidate, output, as in Keras.
 _N_GATE = 4
-#: Slices per turn of the compiled loop on an accelerator, where starting a turn costs as much as its arithmetic.
-_UNROLL = 5
 
 
 class ConvLstm(nnx.Module):
@@ -17,8 +18,7 @@ class ConvLstm(nnx.Module):
 
     Shi et al. 2015 (NeurIPS 28, 802, equation 3) without its peepholes (the products of the gates with the cell state),
     as Keras' ConvLSTM2D: sigmoid gates, tanh for the candidate and the output; kernels that start from Glorot's uniform
-    draw, recurrent ones orthogonal; biases 0, that of the forget gate 1. The input convolutions of all slices are done
-    before the loop over slices.
+    draw, recurrent ones orthogonal; biases 0, that of the forget gate 1.
 
     Parameters
     ----------
@@ -42,21 +42,42 @@ class ConvLstm(nnx.Module):
         Everything is computed in the precision of ``x``.
         """
         kernel, recurrent, bias = (param[...].astype(x.dtype) for param in (self.kernel, self.recurrent, self.bias))
-        x = jnp.swapaxes(x, 0, 1)
-        inputs = convolve(x.reshape(-1, *x.shape[2:]), kernel) + bias.reshape(1, 1, 1, -1)
-        return jnp.swapaxes(_outputs(inputs.reshape(*x.shape[:-1], -1), recurrent), 0, 1)
+        form = hoisted_outputs if forms().hoisted else joint_outputs
+        return jnp.swapaxes(form(jnp.swapaxes(x, 0, 1), kernel, recurrent, bias.reshape(1, 1, 1, -1)), 0, 1)
 
 
-def _outputs(inputs: jax.Array, recurrent: jax.Array) -> jax.Array:
-    """The loop over slices: (slice, n, y, x, 4 n_out) to (slice, n, y, x, n_out)."""
+def hoisted_outputs(x: jax.Array, kernel: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Array:
+    """Outputs (slice, n, y, x, n_out) of (slice, n, y, x, n_in); the inputs of all slices are convolved before the scan."""
+    inputs = convolve(x.reshape(-1, *x.shape[2:]), kernel) + bias
+    inputs = inputs.reshape(*x.shape[:-1], -1)
+    return _scan(lambda now, h: now + recurrent_convolve(h, recurrent), inputs, recurrent.shape[2])
 
-    def step(carry: tuple[jax.Array, jax.Array], now: jax.Array):
-        h, c = carry
-        i, f, u, o = jnp.split(now + recurrent_convolve(h, recurrent), _N_GATE, axis=-1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(u)
-        h = jax.nn.sigmoid(o) * jnp.tanh(c)
-        return (h, c), h
 
-    zero = jnp.zeros((*inputs.shape[1:-1], inputs.shape[-1] // _N_GATE), inputs.dtype)
-    unroll = 1 if jax.default_backend() == "cpu" else _UNROLL
-    return jax.lax.scan(step, (zero, zero), inputs, unroll=unroll)[1]
+def joint_outputs(x: jax.Array, kernel: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Array:
+    """As :func:`hoisted_outputs`, input and state of each slice convolved together, in the scan.
+
+    The gradient computes a slice's gates again from its input and state: no array over all slices is wider than the
+    outputs.
+    """
+    both = jnp.concatenate([kernel, recurrent], axis=2)
+
+    def gates(now: jax.Array, h: jax.Array) -> jax.Array:
+        return recurrent_convolve(jnp.concatenate([now, h], axis=-1), both) + bias
+
+    return _scan(gates, x, recurrent.shape[2], again=True)
+
+
+def _scan(gates: Callable[[jax.Array, jax.Array], jax.Array], inputs: jax.Array, n_out: int, again: bool = False):
+    """The loop over slices; ``gates`` of a slice's input and the state h before it are not yet squashed."""
+    zero = jnp.zeros((*inputs.shape[1:-1], n_out), inputs.dtype)
+    step = partial(_step, gates)
+    step = jax.checkpoint(step, prevent_cse=False) if again else step
+    return jax.lax.scan(step, (zero, zero), inputs, unroll=forms().unroll)[1]
+
+
+def _step(gates, carry: tuple[jax.Array, jax.Array], now: jax.Array):
+    h, c = carry
+    i, f, u, o = jnp.split(gates(now, h), _N_GATE, axis=-1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(u)
+    h = jax.nn.sigmoid(o) * jnp.tanh(c)
+    return (h, c), h

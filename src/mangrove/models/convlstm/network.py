@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from mangrove.models.convlstm.cell import ConvLstm
-from mangrove.models.convlstm.convolution import convolve, pool
+from mangrove.models.convlstm.convolution import convolve, forms, pool
 from mangrove.models.convlstm.design import CODED, FLOAT32, LAYER, NATIVE, PUBLISHED, VAE, CubeDesign
 from mangrove.models.convlstm.linear import LinearPart
 from mangrove.models.convlstm.units import log_scale, mean_absolute_flux, to_flux, to_units
@@ -137,8 +137,10 @@ class CubeAutoencoder(nnx.Module):
         for convolution in self.slices:
             x = convolution(x)
         x = x.reshape(n, design.n_slice, *x.shape[1:])
+        # Where the input convolutions are not hoisted, the LSTM itself keeps no more than its outputs.
+        again = design.rematerialise and forms().hoisted
         for block in self.blocks:
-            x = nnx.remat(RecurrentBlock.__call__)(block, x) if design.rematerialise else block(x)
+            x = nnx.remat(RecurrentBlock.__call__)(block, x) if again else block(x)
         hidden = _dense(self.to_hidden, x.reshape(n, -1)).astype(jnp.float32)
         if design.flux != NATIVE:
             hidden = jnp.concatenate([hidden, log_flux[:, None]], axis=1)
