@@ -128,13 +128,17 @@ def test_calibration_is_not_judged_by_a_few_galaxies():
     assert not causes.bad_calibration(found, LINES.wave).any()
 
 
-def test_departure_is_that_from_the_neighbours():
-    """Magnitudes; the order of the lines does not matter, and the outermost have a neighbour on one side only."""
+def test_departure_is_that_from_both_neighbours():
+    """Magnitudes; the order of the lines does not matter, and the outermost have a neighbour on one side only.
+
+    Next to the window that departs, the others depart from one neighbour alone.
+    """
     found = continua(n=200)
     at = LINES.index("Hbeta_4863")
     found.flux[0, at] *= 10**0.4
     departure = causes.continuum_departure(found, LINES.wave)
     assert departure[0, at] == pytest.approx(1.0, abs=0.15)
+    assert np.all(np.abs(departure[0, [at - 1, at + 1]]) < 0.2)
     assert np.all(np.isnan(departure[:, [0, -1]]))
     back = slice(None, None, -1)
     reverse = causes.continuum_departure(causes.FieldSpectra(*(v[:, back] for v in found)), LINES.wave[back])

@@ -135,6 +135,15 @@ def test_the_command_prints_the_table(folder, run):
     )
 
 
+def test_a_run_of_line_cubes_alone_can_be_opened(tmp_path):
+    write_autoencoder(tmp_path)
+    run = open_run(tmp_path)
+    assert run.galaxies == NAMES.tolist() and repr(run).endswith("9 galaxies, line cubes alone>")
+    assert len(run.neighbours(NAMES[0])) == 3
+    with pytest.raises(ArtefactError, match=r"labels\.h5 does not exist"):
+        run.labels()
+
+
 def test_the_command_needs_no_spectra_and_suggests_names(tmp_path):
     write_autoencoder(tmp_path)
     assert invoke(NAMES[1], tmp_path).exit_code == 0

@@ -28,9 +28,9 @@ CROPPED_PART, UNKNOWN_RADIUS, SMALLEST_RADIUS = 0.25, 0.25, 3.0
 LINE_SNR, LINE_CONTRAST, LARGEST_VELOCITY, LARGEST_SCATTER = 30.0, 0.3, 150.0, 80.0
 #: Lines of which this is asked: the strong ones, without [OII], which is a blend.
 STRONG_LINES = ("Hbeta_4863", "OIII_4960", "OIII_5008", "Halpha_6565", "NII_6585", "SII_6718", "SII_6733")
-#: Bad calibration: departure of a window's continuum from that of its neighbours, in robust standard deviations of the
-#: other galaxies' and in magnitudes; windows count whose highest pixels are below this many times their lowest ones.
-CONTINUUM_SIGMA, CONTINUUM_MAG, LINE_DOMINATES = 6.0, 0.3, 1.5
+#: Bad calibration: departure of a window's continuum from that of both its neighbours, in robust standard deviations of
+#: the other galaxies' and in magnitudes; windows count whose highest pixels are below this many times their lowest ones.
+CONTINUUM_SIGMA, CONTINUUM_MAG, LINE_DOMINATES = 6.0, 0.3, 1.25
 #: Windows of fewer pixels tell neither a line's velocity nor its continuum.
 SMALLEST_WINDOW = 5
 #: Galaxies from which it is known what their continua are like.
@@ -145,11 +145,11 @@ def bad_calibration(spectra: FieldSpectra, wave: np.ndarray) -> np.ndarray:
 
 
 def continuum_departure(spectra: FieldSpectra, wave: np.ndarray) -> np.ndarray:
-    """Magnitudes by which the continuum of each window exceeds what its neighbours give, shape (n, line).
+    """Magnitudes by which the continuum of each window exceeds that of both its neighbours, shape (n, line).
 
-    Each window's median over the galaxies is taken from it first, so that it does not matter which neighbours there are;
-    between the nearest one on either side, the rest is interpolated linearly in the logarithm of wavelength. NaN where a
-    line dominates the window, or a neighbour is lacking on one side.
+    Each window's median over the galaxies is taken from it first, so that it does not matter which neighbours there are.
+    Of the differences from the nearest one on either side it is the smaller; 0 where they have opposite signs, as those of
+    a colour. NaN where a line dominates the window, or a neighbour is lacking on one side.
     """
     low = _lowest(spectra.flux)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -157,13 +157,14 @@ def continuum_departure(spectra: FieldSpectra, wave: np.ndarray) -> np.ndarray:
         magnitude = np.where((low > 0) & (highest < LINE_DOMINATES * low), 2.5 * np.log10(low), np.nan)
     magnitude = magnitude - _middle(magnitude, 1)[:, None]
     magnitude = magnitude - _middle(magnitude, 0)
-    order, place = np.argsort(wave), np.log(np.sort(wave))
+    order = np.argsort(wave)
     departure = np.full(magnitude.shape, np.nan)
     for galaxy, values in enumerate(magnitude[:, order]):
         good = np.flatnonzero(np.isfinite(values))
         for before, at, after in zip(good, good[1:], good[2:], strict=False):
-            between = np.interp(place[at], place[[before, after]], values[[before, after]])
-            departure[galaxy, order[at]] = values[at] - between
+            from_both = values[at] - values[[before, after]]
+            smaller = from_both[np.abs(from_both).argmin()]
+            departure[galaxy, order[at]] = smaller if from_both[0] * from_both[1] > 0 else 0.0
     return departure
 
 
