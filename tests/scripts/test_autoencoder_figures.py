@@ -166,7 +166,7 @@ def test_scores_of_classes_stand_beside_all_galaxies(whole, figures):
     points = [line.get_xdata() for line in lower.lines if line.get_marker() == "o"]
     assert sorted(points[0]) == pytest.approx(sorted(judged["value"][:, 0]))
     assert sorted(points[3]) == pytest.approx(sorted(agn["value"][agn["agn_bat"] == 1, 0]))
-    assert lower.get_xlabel() == "score 'relative'"
+    assert lower.get_xlabel() == "score 'relative' (standard deviations)"
 
 
 def test_a_run_without_agn_shows_the_most_anomalous_galaxies_and_says_so(bare):
@@ -312,19 +312,28 @@ def test_correlation_with_brightness_stands_over_each_score(whole, figures):
     )
 
 
+def test_scores_below_zero_and_far_above_are_drawn(whole):
+    _, read = whole
+    value = read("anomalies")["value"].copy()
+    value[:, 0] = np.append(np.linspace(-1.0, 1.0, N - 1), 60.0)
+    judged = artefacts.Artefact("anomalies", {**read("anomalies").data, "value": value}, read("anomalies").attrs, "")
+    upper, lower = autoencoder_scores.scores_figure(judged, read("agn")).axes
+    assert sum(bar.get_height() for bar in upper.patches) == N and lower.get_xscale() == "asinh"
+    axes = autoencoder_scores.brightness_figure(judged, read("latents")).axes[0]
+    assert axes.lines[0].get_ydata() == pytest.approx(value[:, 0]) and axes.get_yscale() == "asinh"
+
+
 def test_scores_of_many_galaxies_are_a_density(whole):
     _, read = whole
     rng, n = np.random.default_rng(0), autoencoder_scores.DENSITY_FROM + 1
-    many = {
-        name: artefacts.Artefact(one.kind, dict(one.data), one.attrs, "")
-        for name in ("anomalies", "latents")
-        for one in [read(name)]
-    }
-    many["anomalies"].data.update(value=rng.uniform(1, 2, (n, len(SCORES))), plateifu=np.full(n, "a"))
-    many["latents"].data.update(flux_scale=rng.uniform(1, 2, n))
-    figure = autoencoder_scores.brightness_figure(many["anomalies"], many["latents"])
-    (cells,) = figure.axes[0].collections
-    assert np.sum(cells.get_array()) == n and not figure.axes[0].lines
+    value = rng.normal(0, 1, (n, len(SCORES)))
+    value[0] = 500.0
+    data = {"value": value, "plateifu": np.full(n, "a"), "score": read("anomalies")["score"]}
+    judged = artefacts.Artefact("anomalies", data, read("anomalies").attrs, "")
+    latents = artefacts.Artefact("latents", {"flux_scale": rng.uniform(1, 2, n)}, {}, "")
+    axes = autoencoder_scores.brightness_figure(judged, latents).axes[0]
+    outside = int(re.search(r"; (\d+) galax\w+ outside", axes.get_title())[1])
+    assert 0 < outside < 10 and np.sum(axes.collections[0].get_array()) == n - outside and not axes.lines
 
 
 def test_no_panel_is_empty(figures, bare):

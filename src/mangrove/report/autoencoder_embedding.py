@@ -194,6 +194,7 @@ def _seed_panel(axes: Axes, embedded: Artefact) -> None:
         note(axes, "no map with another seed")
         axes.set_title("UMAP with other seeds", fontsize=11)
         return
-    bars = axes.bar([str(seed) for seed in seed], overlap, **BARS)
+    bars = axes.bar(np.arange(seed.size), overlap, **BARS)
+    axes.set_xticks(np.arange(seed.size), [str(one) for one in seed])
     axes.bar_label(bars, fmt="%.2f", fontsize=9, padding=2)
     axes.set_title(f"UMAP with other seeds: mean {np.nanmean(overlap):.2f}", fontsize=11)

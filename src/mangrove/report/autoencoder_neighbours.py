@@ -15,7 +15,7 @@ from mangrove.report.galaxy_pictures import write_on_picture
 #: Galaxies whose neighbours are shown, and neighbours of each.
 N_QUERY, N_NEIGHBOUR = 2, 7
 _SIDE = 1.5
-_GAPS = Gaps(left=0.95, right=0.15, bottom=0.15, top=1.3, columns=0.06, rows=0.42)
+_GAPS = Gaps(left=0.95, right=0.15, bottom=0.15, top=1.45, columns=0.06, rows=0.42)
 
 
 class Space(NamedTuple):
@@ -60,7 +60,7 @@ def neighbours_figure(judged: Artefact, agn: Artefact, near: Artefact, shown: Sh
         share = f"{plain(100 * near['overlap'][k], 0)} % of the neighbours in both"
         words = [heading(judged, k), agn_words(agn, k), *([share] if np.isfinite(near["overlap"][k]) else [])]
         first.set_title("    ".join(words), fontsize=10, loc="left", pad=8)
-    title = f"{run_title(judged)}, nearest neighbours; {shown.words}\n{pictures.source}; numbers: Euclidean distances"
+    title = f"{run_title(judged)}, nearest neighbours\n{shown.words}\n{pictures.source}; numbers: Euclidean distances"
     figure.suptitle(title, fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure
 

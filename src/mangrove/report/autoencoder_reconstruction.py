@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import by_rank, heading, run_title
@@ -29,8 +30,10 @@ N_EACH, N_LINE = 2, 6
 #: Inches: side of a picture, gap between pictures; room left and right of a block, above it, height of the spectra.
 _SIDE, _GAP, _LEFT, _RIGHT, _ABOVE, _SPECTRUM, _BELOW = 1.12, 0.07, 0.75, 0.85, 0.62, 0.8, 0.42
 _TOP = 0.95
-#: Smallest top of the scale of the residuals, in expected errors.
+#: Smallest top of the scale of the residuals, in standard errors.
 _LEAST_TOP = 3.0
+#: White text on pictures and on the grey beside them.
+_HALO = (withStroke(linewidth=2.0, foreground="k"),)
 _ROWS = ("input", "reconstruction", "residual\n/ error", "mean flux")
 
 
@@ -120,13 +123,12 @@ def _draw_block(figure: Figure, corner: tuple[float, float], block: Block, sort:
         for axes, image in zip(panels[:2, i], pictures, strict=True):
             _picture(axes, image[i], "viridis", (0.0, high if high > 0 else 1.0))
         if np.isfinite(pictures[0][i]).any():
-            panels[0, i].text(
-                0.04, 0.95, f"{high:.2g}", transform=panels[0, i].transAxes, va="top", fontsize=7, color="w"
-            )
+            place = {"transform": panels[0, i].transAxes, "va": "top", "fontsize": 7}
+            panels[0, i].text(0.04, 0.96, _top_words(high), **place, color="w", path_effects=_HALO)
         shown = _picture(panels[2, i], residual[i], "RdBu_r", (-top, top))
         panels[0, i].set_title(line_title(name), fontsize=9)
         _spectrum(panels[3, i], mean_spectrum(cube, cube.flux)[i], mean_spectrum(cube, block.reconstruction)[i])
-    bar_beside(panels[2, -1], shown, "expected errors", 0.07, extend=extend_of(residual, -top, top))
+    bar_beside(panels[2, -1], shown, "standard errors", 0.07, extend=extend_of(residual, -top, top))
     for axes, words in zip(panels[:, 0], _ROWS, strict=True):
         axes.set_ylabel(words, fontsize=9)
     left, bottom = corner
@@ -135,6 +137,11 @@ def _draw_block(figure: Figure, corner: tuple[float, float], block: Block, sort:
     figure.text(
         (left + _LEFT) / width, above / height, f"{sort}: {heading(judged, block.galaxy)}", fontsize=10, va="center"
     )
+
+
+def _top_words(value: float) -> str:
+    """The top of a scale in two digits or more, without an exponent where it is large."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def _panels(figure: Figure, corner: tuple[float, float], n_line: int) -> np.ndarray:

@@ -27,6 +27,8 @@ AGN_CLASSES = {
 }
 #: The networks for readers.
 NETWORK_TITLE = {"ae": "autoencoder (ae)", "vae": "variational autoencoder (vae)"}
+#: Units of the scores that have one (:mod:`mangrove.analysis.anomaly_scores`).
+_SCORE_UNITS = {"relative": "standard deviations", "published": f"{FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$"}
 #: Digits of a score.
 SCORE_FORMAT = ".3g"
 
@@ -103,8 +105,8 @@ def heading(judged: Artefact, galaxy: int) -> str:
 
 def score_title(name: str) -> str:
     """A score as an axis names it, with its unit."""
-    unit = f" ({FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$)" if name == "published" else ""
-    return f"score '{name.replace('_', ' ')}'{unit}"
+    unit = _SCORE_UNITS.get(name, "")
+    return f"score '{name.replace('_', ' ')}'" + (f" ({unit})" if unit else "")
 
 
 def run_title(judged: Artefact) -> str:

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
@@ -13,6 +14,7 @@ from mangrove.report.drawing import (
     FLUX_UNIT,
     count_bar,
     counted,
+    fenced_limits,
     legend_above,
     new_figure,
     note,
@@ -26,8 +28,8 @@ from mangrove.validation.comparison import spearman
 
 #: Fewest and most bars of the histogram; as many as twice the root of the number of galaxies.
 _BARS = (8, 40)
-#: Scores that differ by more than this factor are drawn on a logarithmic axis.
-_WIDE = 8.0
+#: The highest score over the upper quartile from which on an axis is not linear.
+_WIDE = 4.0
 #: Width of the band over which the points of a group scatter, of 1 between groups.
 _SCATTER = 0.25
 #: The groups of the table 'agn' for readers, and the colours of their marks.
@@ -50,19 +52,17 @@ def scores_figure(judged: Artefact, agn: Artefact) -> Figure:
         return noted("no galaxy has a score")
     figure = new_figure(9.5, 7.5)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[1.0, 1.15])
-    wide = score.min() > 0 and score.max() > _WIDE * score.min()
-    low, high = robust_limits(score, 0.0, 100.0)
-    n_edge = int(np.clip(2.0 * np.sqrt(score.size), *_BARS)) + 1
-    edges = (np.geomspace if wide else np.linspace)(low, high, n_edge)
+    _scale_scores(lower.xaxis, score)
+    scale, n_edge = lower.xaxis.get_transform(), int(np.clip(2.0 * np.sqrt(score.size), *_BARS)) + 1
+    edges = scale.inverted().transform(np.linspace(*scale.transform(robust_limits(score, 0.0, 100.0)), n_edge))
+    # Rounding leaves no extreme score outside.
+    edges[[0, -1]] = min(edges[0], score.min()), max(edges[-1], score.max())
     upper.hist(score, edges, **BARS)
     whole_numbers(upper)
     upper.set(ylabel="galaxies")
     upper.tick_params(labelbottom=True)
     _groups_panel(lower, judged, agn)
     lower.set_xlabel(score_title(judged["score"][0]))
-    if wide:
-        lower.set_xscale("log")
-        plain_log_ticks(lower.xaxis)
     for value, style, words in zip(
         np.percentile(score, [50, 95]), ("-", "--"), ("median", "95th percentile"), strict=True
     ):
@@ -85,27 +85,54 @@ def brightness_figure(judged: Artefact, latents: Artefact) -> Figure:
     figure = new_figure(4.9 * len(names), 5.0)
     for k, (axes, name) in enumerate(zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True)):
         score = judged["value"][:, k]
-        use = (flux > 0) & (score > 0) & np.isfinite(flux) & np.isfinite(score)
+        use = (flux > 0) & np.isfinite(flux) & np.isfinite(score)
         axes.set_xlabel(f"mean absolute flux\n({FLUX_UNIT} Å$^{{-1}}$ spaxel$^{{-1}}$)")
         axes.set_ylabel(score_title(name))
         axes.set_title(f"ρ = {plain(spearman(flux, score), 2)}{', recommended' if k == 0 else ''}", fontsize=11)
         if use.any():
-            _log_points(axes, flux[use], score[use])
+            _brightness_points(axes, flux[use], score[use])
         else:
             note(axes, "no galaxy with a score")
     figure.suptitle(f"{run_title(judged)}: scores against brightness, Spearman's ρ (0: not by brightness)", fontsize=12)
     return figure
 
 
-def _log_points(axes: Axes, x: np.ndarray, y: np.ndarray) -> None:
-    """Positive points on logarithmic axes; many as a density."""
-    if x.size > DENSITY_FROM:
-        shown = axes.hexbin(x, y, gridsize=60, xscale="log", yscale="log", bins="log", cmap="viridis", mincnt=1)
-        count_bar(axes, shown, "galaxies per cell")
+def _brightness_points(axes: Axes, flux: np.ndarray, score: np.ndarray) -> None:
+    """Scores against positive fluxes; many as a density, without the few that lie far from all others."""
+    if score.size > DENSITY_FROM:
+        low, high = fenced_limits(score)
+        extent = (*np.log10(robust_limits(flux, 0.0, 100.0)), low, high)
+        axes.set(xscale="log", ylim=(low, high))
+        count_bar(
+            axes,
+            axes.hexbin(flux, score, gridsize=60, xscale="log", extent=extent, bins="log", mincnt=1),
+            "galaxies per cell",
+        )
+        outside = int(np.sum((score < low) | (score > high)))
+        if outside:
+            axes.set_title(f"{axes.get_title()}; {counted(outside, 'galaxy', 'galaxies')} outside", fontsize=11)
     else:
-        axes.loglog(x, y, "o", ms=4, alpha=0.6, mew=0, color=BLUE)
-    for axis in (axes.xaxis, axes.yaxis):
+        axes.plot(flux, score, "o", ms=4, alpha=0.6, mew=0, color=BLUE)
+        axes.set_xscale("log")
+        _scale_scores(axes.yaxis, score)
+    plain_log_ticks(axes.xaxis)
+
+
+def _scale_scores(axis: Axis, score: np.ndarray) -> None:
+    """A scale that shows the bulk of the scores and the extreme ones: logarithmic, linear about zero, or linear altogether."""
+    bulk = float(np.percentile(np.abs(score), 75.0))
+    if score.max() <= _WIDE * bulk:
+        return
+    if score.min() > 0:
+        _set_scale(axis, "log")
         plain_log_ticks(axis)
+    else:
+        _set_scale(axis, "asinh", linear_width=bulk or 1.0)
+
+
+def _set_scale(axis: Axis, name: str, **options) -> None:
+    set_scale = axis.axes.set_xscale if axis.axis_name == "x" else axis.axes.set_yscale
+    set_scale(name, **options)
 
 
 def _groups_panel(axes: Axes, judged: Artefact, agn: Artefact) -> None:
