@@ -148,7 +148,8 @@ def maps(principal: np.ndarray, neighbours: int, min_dist: float, seeds: np.ndar
     of_seeds = [places(3, seed) for seed in seeds]
     first, *others = (nearest(place, neighbours).index for place in of_seeds)
     overlap = [1.0, *(mean_or_nan(shared_fraction(first, other)) for other in others)]
-    logger.info("neighbours that maps of other seeds share: %s", ", ".join(f"{part:.2f}" for part in overlap[1:]))
+    if others:
+        logger.info("neighbours that maps of other seeds share: %s", ", ".join(f"{part:.2f}" for part in overlap[1:]))
     return LatentMaps(of_seeds[0], places(2, seeds[0]), seeds, np.array(overlap))
 
 
