@@ -34,7 +34,7 @@ class ComponentModel:
 
     def reconstruct(self, cubes: Cubes) -> np.ndarray:
         """Fluxes of the components, shape (n, line, pixel, y, x); what is not valid counts as the mean."""
-        scale = _mean_absolute(cubes)[:, None, None, None, None]
+        scale = mean_absolute_flux(cubes)[:, None, None, None, None]
         units = cubes.flux / np.where(scale > 0, scale, 1.0)
         deviation = np.where(cubes.valid, units - self._mean, 0.0).reshape(len(units), -1)
         found = deviation @ self._axes.T @ self._axes
@@ -60,6 +60,12 @@ class CubeErrors(NamedTuple):
     true: np.ndarray
 
 
+def mean_absolute_flux(cubes: Cubes) -> np.ndarray:
+    """Mean absolute flux of cubes over valid values, shape (n,); 0 without any."""
+    count = np.maximum(cubes.valid.sum(axis=_CUBE), 1)
+    return np.where(cubes.valid, np.abs(cubes.flux), 0.0).sum(axis=_CUBE, dtype=float) / count
+
+
 def reconstruction_errors(cubes: Cubes, reconstruction: np.ndarray, noiseless: np.ndarray) -> CubeErrors:
     """Of reconstructions against cubes and what these were before noise, all of shape (n, line, pixel, y, x)."""
 
@@ -71,8 +77,3 @@ def reconstruction_errors(cubes: Cubes, reconstruction: np.ndarray, noiseless: n
     return CubeErrors(
         residual / flux, (residual - noise) / (flux - noise), squares(noiseless - reconstruction) / squares(noiseless)
     )
-
-
-def _mean_absolute(cubes: Cubes) -> np.ndarray:
-    count = np.maximum(cubes.valid.sum(axis=_CUBE), 1)
-    return np.where(cubes.valid, np.abs(cubes.flux), 0.0).sum(axis=_CUBE) / count

@@ -19,6 +19,7 @@ from mangrove.validation.line_cube_baselines import (
     ComponentModel,
     CubeErrors,
     Reconstructing,
+    mean_absolute_flux,
     reconstruction_errors,
 )
 from mangrove.validation.line_cube_latents import CopyDistances, copy_distances, same_kind_fraction
@@ -70,7 +71,7 @@ class HeldOut(NamedTuple):
         """Of the artefacts 'line_cube_set' and 'line_cube_truth', of the named lines."""
         cubes = LineCubes.open(path, lines)
         truth = artefacts.read(truth_path, "line_cube_truth", ["anomaly", "strength"])
-        flux = np.concatenate([_mean_flux(block) for _, block in cubes.blocks()])
+        flux = np.concatenate([mean_absolute_flux(block) for _, block in cubes.blocks()])
         place = np.log10(np.stack([flux, cubes.r_e], axis=1))
         return cls(cubes, truth_path, truth["anomaly"], truth["strength"], place)
 
@@ -200,12 +201,6 @@ def _by_model(measured: Mapping[str, Measured]) -> dict[str, np.ndarray]:
 
 def _copy_attributes(copies: CopyDistances) -> dict[str, float]:
     return {f"copy_{name}": value for name, value in copies._asdict().items()}
-
-
-def _mean_flux(cubes) -> np.ndarray:
-    count = cubes.valid.sum(axis=(1, 2, 3, 4))
-    total = np.where(cubes.valid, np.abs(cubes.flux), 0.0).sum(axis=(1, 2, 3, 4))
-    return np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0)
 
 
 def _nothing() -> dict[str, np.ndarray]:
