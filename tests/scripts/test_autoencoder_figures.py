@@ -118,7 +118,7 @@ def test_reconstruction_shows_typical_and_anomalous_galaxies(whole, figures):
     assert [word.split(":")[0] for word in words] == ["typical"] * 2 + ["anomalous"] * 2
     assert f"{judged['plateifu'][extreme[0]]}    score {judged['value'][extreme[0], 0]:.3g}, percentile 96" in words[2]
     # The second one has a cause.
-    assert words[3].endswith("cropped field")
+    assert words[3].endswith("\ncropped field")
 
 
 def test_residuals_of_a_reconstruction_are_in_expected_errors_on_a_symmetric_scale(whole, figures):

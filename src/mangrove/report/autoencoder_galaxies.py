@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_pictures import Pictures
-from mangrove.report.autoencoder_sample import Shown, agn_words, heading, run_title, score_title
+from mangrove.report.autoencoder_sample import Shown, agn_words, causes, heading, run_title, score_title
 from mangrove.report.drawing import (
     BAD_COLOUR,
     BARS,
@@ -89,11 +89,16 @@ def galaxies_figure(judged: Artefact, agn: Artefact, shown: Shown, pictures: Pic
         bars = left + 2 * _SIDE + _GAP + _NAMES
         _line_panel(axes_at(figure, Place(bars, bottom, _BARS_WIDTH, _SIDE)), judged, k)
         width, height = figure.get_size_inches()
-        words = f"{heading(judged, k)}\n{agn_words(agn, k)}"
+        words = f"{heading(judged, k)}\n{_second_line(judged, agn, k)}"
         figure.text(left / width, (bottom + _SIDE + 0.24) / height, words, fontsize=10, va="bottom")
     title = f"{run_title(judged)}: {shown.words}\n{pictures.source}"
     figure.suptitle(title, fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure
+
+
+def _second_line(judged: Artefact, agn: Artefact, galaxy: int) -> str:
+    """Classes of the active nucleus, and causes other than the galaxy."""
+    return "    ".join(filter(None, [agn_words(agn, galaxy), causes(judged["cause"][galaxy])]))
 
 
 def _class_panel(axes: Axes, name: str, pictures: Pictures, classes: Classes, spaxel_score: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_pictures import Pictures
-from mangrove.report.autoencoder_sample import AGN_CLASSES, Shown, agn_words, classes_of, heading, run_title
+from mangrove.report.autoencoder_sample import AGN_CLASSES, Shown, agn_words, causes, classes_of, heading, run_title
 from mangrove.report.drawing import RED, Gaps, note, noted, panel_grid, plain
 from mangrove.report.galaxy_pictures import write_on_picture
 
@@ -58,8 +58,9 @@ def neighbours_figure(judged: Artefact, agn: Artefact, near: Artefact, shown: Sh
             _strip(panels[len(_SPACES) * place + row], judged, agn, near, space, k, pictures)
         first = panels[len(_SPACES) * place, 0]
         share = f"{plain(100 * near['overlap'][k], 0)} % of the neighbours in both"
-        words = [heading(judged, k), agn_words(agn, k), *([share] if np.isfinite(near["overlap"][k]) else [])]
-        first.set_title("    ".join(words), fontsize=10, loc="left", pad=8)
+        words = [heading(judged, k), agn_words(agn, k), causes(judged["cause"][k])]
+        words += [share] if np.isfinite(near["overlap"][k]) else []
+        first.set_title("    ".join(filter(None, words)), fontsize=10, loc="left", pad=8)
     title = f"{run_title(judged)}, nearest neighbours\n{shown.words}\n{pictures.source}; numbers: Euclidean distances"
     figure.suptitle(title, fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure

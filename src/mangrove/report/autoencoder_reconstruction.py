@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from mangrove.artefacts import Artefact
-from mangrove.report.autoencoder_sample import by_rank, heading, run_title
+from mangrove.report.autoencoder_sample import by_rank, causes, heading, run_title
 from mangrove.report.drawing import (
     BAD_COLOUR,
     DPI,
@@ -28,12 +28,12 @@ from mangrove.report.line_names import line_title
 #: Galaxies of each sort, and lines of each galaxy.
 N_EACH, N_LINE = 2, 6
 #: Inches: side of a picture, gap between pictures; room left and right of a block, above it, height of the spectra.
-_SIDE, _GAP, _LEFT, _RIGHT, _ABOVE, _SPECTRUM, _BELOW = 1.12, 0.07, 0.75, 0.85, 0.62, 0.8, 0.42
+_SIDE, _GAP, _LEFT, _RIGHT, _ABOVE, _SPECTRUM, _BELOW = 1.12, 0.07, 0.75, 0.85, 0.75, 0.8, 0.42
 _TOP = 0.95
 #: Smallest top of the scale of the residuals, in standard errors.
 _LEAST_TOP = 3.0
-#: White text on pictures and on the grey beside them.
-_HALO = (withStroke(linewidth=2.0, foreground="k"),)
+#: Round text on pictures and on the grey beside them.
+_HALO = (withStroke(linewidth=2.0, foreground="w"),)
 _ROWS = ("input", "reconstruction", "residual\n/ error", "mean flux")
 
 
@@ -124,7 +124,7 @@ def _draw_block(figure: Figure, corner: tuple[float, float], block: Block, sort:
             _picture(axes, image[i], "viridis", (0.0, high if high > 0 else 1.0))
         if np.isfinite(pictures[0][i]).any():
             place = {"transform": panels[0, i].transAxes, "va": "top", "fontsize": 7}
-            panels[0, i].text(0.04, 0.96, _top_words(high), **place, color="w", path_effects=_HALO)
+            panels[0, i].text(0.04, 0.96, _top_words(high), **place, color="k", path_effects=_HALO)
         shown = _picture(panels[2, i], residual[i], "RdBu_r", (-top, top))
         panels[0, i].set_title(line_title(name), fontsize=9)
         _spectrum(panels[3, i], mean_spectrum(cube, cube.flux)[i], mean_spectrum(cube, block.reconstruction)[i])
@@ -133,10 +133,10 @@ def _draw_block(figure: Figure, corner: tuple[float, float], block: Block, sort:
         axes.set_ylabel(words, fontsize=9)
     left, bottom = corner
     width, height = figure.get_size_inches()
-    above = bottom + _BELOW + _SPECTRUM + 3 * (_SIDE + _GAP) + 0.42
-    figure.text(
-        (left + _LEFT) / width, above / height, f"{sort}: {heading(judged, block.galaxy)}", fontsize=10, va="center"
-    )
+    above = bottom + _BELOW + _SPECTRUM + 3 * (_SIDE + _GAP) + 0.26
+    words = [f"{sort}: {heading(judged, block.galaxy)}", causes(judged["cause"][block.galaxy])]
+    place = (left + _LEFT) / width, above / height
+    figure.text(*place, "\n".join(filter(None, words)), fontsize=10, va="bottom")
 
 
 def _top_words(value: float) -> str:

@@ -96,11 +96,9 @@ def causes(value: int) -> str:
 
 
 def heading(judged: Artefact, galaxy: int) -> str:
-    """Name of a galaxy, its recommended score with the percentile, and causes other than the galaxy."""
+    """Name of a galaxy, its recommended score with the percentile."""
     score, percentile = judged["value"][galaxy, 0], judged["percentile"][galaxy, 0]
-    words = f"{judged['plateifu'][galaxy]}    score {score:{SCORE_FORMAT}}, percentile {plain(percentile, 0)}"
-    found = causes(judged["cause"][galaxy])
-    return f"{words}    {found}" if found else words
+    return f"{judged['plateifu'][galaxy]}    score {score:{SCORE_FORMAT}}, percentile {plain(percentile, 0)}"
 
 
 def score_title(name: str) -> str:

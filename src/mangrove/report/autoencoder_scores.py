@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import AGN_CLASSES, run_title, score_title
@@ -128,6 +129,16 @@ def _scale_scores(axis: Axis, score: np.ndarray) -> None:
         plain_log_ticks(axis)
     else:
         _set_scale(axis, "asinh", linear_width=bulk or 1.0)
+        axis.set_major_locator(FixedLocator(_ticks_about_zero(bulk, float(np.abs(score).max()))))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
+        axis.set_minor_locator(NullLocator())
+
+
+def _ticks_about_zero(least: float, most: float) -> list[float]:
+    """Zero, and 1, 2 and 5 times powers of ten of either sign from ``least`` to ``most``."""
+    powers = np.arange(np.floor(np.log10(least or 1.0)), np.log10(most) + 1)
+    steps = [step * 10.0**power for power in powers for step in (1, 2, 5) if least <= step * 10.0**power <= most]
+    return [*(-step for step in steps[::-1]), 0.0, *steps]
 
 
 def _set_scale(axis: Axis, name: str, **options) -> None:

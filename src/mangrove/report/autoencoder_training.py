@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mangrove.report.drawing import GREEN, PURPLE, new_figure, note
+from mangrove.report.drawing import GREEN, PURPLE, new_figure, note, plain_log_ticks
 from mangrove.report.losses import draw_losses
 
 #: Parts of the loss of the variational network, their labels and colours.
@@ -47,6 +47,7 @@ def training_figure(history: Sequence[Mapping[str, float]], keep_best: bool) -> 
                 label=label,
             )
         panels[1].set(xlabel="epoch", ylabel="part of the training loss", yscale="log")
+        plain_log_ticks(panels[1].yaxis)
         panels[1].set_title("parts of the loss", fontsize=11)
         panels[1].xaxis.set_major_locator(MaxNLocator(integer=True))
         panels[1].legend(frameon=False, fontsize=9)
