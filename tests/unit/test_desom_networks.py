@@ -220,5 +220,7 @@ def test_the_latents_that_the_map_compares(kind):
         np.testing.assert_array_equal(found, z)
     else:
         np.testing.assert_allclose(found.mean(axis=axis), 0, atol=1e-4)
-        # A latent of little scatter is not blown up to that of the others.
-        np.testing.assert_allclose(found.std(axis=axis), 1, rtol=0.05)
+        # A latent of little scatter is not blown up to that of the others: a hundredth of their mean variance is added.
+        variance = z.var(axis=0)
+        wanted = np.sqrt(variance / (variance + 0.01 * variance.mean())) if kind == "whiten" else 1
+        np.testing.assert_allclose(found.std(axis=axis), wanted, rtol=1e-3)
