@@ -10,7 +10,7 @@ import jax.numpy as jnp
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 
-class Forms(NamedTuple):
+class ImageForms(NamedTuple):
     """How convolutions are computed on a device.
 
     Attributes
@@ -32,7 +32,7 @@ class Forms(NamedTuple):
     unroll: int
 
 
-def forms() -> Forms:
+def forms() -> ImageForms:
     """The fastest forms on the backend: the one place that chooses.
 
     On a CPU the convolution of the compiler runs inside a scan at a twentieth of its speed, and convolving the inputs
@@ -40,8 +40,8 @@ def forms() -> Forms:
     On an accelerator, few large convolutions win, and starting a turn of the scan costs as much as its arithmetic.
     """
     if jax.default_backend() == "cpu":
-        return Forms(plain_convolve, patch_convolve, hoisted=False, unroll=1)
-    return Forms(plain_convolve, plain_convolve, hoisted=True, unroll=5)
+        return ImageForms(plain_convolve, patch_convolve, hoisted=False, unroll=1)
+    return ImageForms(plain_convolve, plain_convolve, hoisted=True, unroll=5)
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
