@@ -27,6 +27,9 @@ SIZES = {
     "shown": 3,
     "seed": 3,
     "group": 3,
+    "model": 3,
+    "planted": 3,
+    "space": 3,
     "baxel": 5,
     "row": 7,
     "spaxel_y": 6,
@@ -47,6 +50,9 @@ COORDINATES = {
     "shown": np.array([4, 0, 7]),
     "seed": np.array([1, 2, 3]),
     "group": np.array(["all", "agn", "agn_wise"]),
+    "model": np.array(["ae", "vae", "pca"]),
+    "planted": np.array(["double_nucleus", "offset_agn", "blueberry"]),
+    "space": np.array(["latent", "invariant", "umap"]),
 }
 
 

@@ -80,6 +80,7 @@ class CubeTraining:
             keep_best=self.keep_best,
             checkpoint_calls=1,
             validation_batch=self.batch(n_row),
+            validate_start=self.linear == PCA,
         )
 
 
