@@ -72,6 +72,7 @@ rule desom_train:
         schedule=CONFIG.desom.schedule,
         pretraining=CONFIG.desom.pretraining,
         input_scale=CONFIG.desom.input_scale,
+        linear=CONFIG.desom.linear,
         loss_weights=CONFIG.desom.loss_weights,
         input_noise=CONFIG.desom.input_noise,
         latent_scale=CONFIG.desom.latent_scale,

@@ -78,6 +78,10 @@ class DesomSection(_MapSection):
         "asinh",
         description="what the network sees: the normalised flux as published, its asinh, its deviation from the mean spectrum in standard deviations per wavelength (standard) or over the square roots of these (balanced)",
     )
+    linear: Literal["none", "pca"] = Field(
+        "none",
+        description="what runs beside the autoencoder: nothing as published, or principal components of the spectra (pca), from which training starts and to which the autoencoder adds",
+    )
     loss_weights: Literal["none", "ivar"] = Field(
         "ivar",
         description="weights of the spectra in the loss: none as published, or by the square of their S/N, up to 50",

@@ -5,7 +5,7 @@ import pytest
 from reconstructed_cubes import LINE, PIXEL, SIDE, disc, reconstructed
 
 from mangrove.analysis import anomaly_reasons as reasons
-from mangrove.analysis.anomaly_scores import MEASURES, calibrated, scores
+from mangrove.analysis.anomaly_scores import calibrated, scores
 
 NAMES = ("OIII_5008", "Halpha_6565", "NII_6585")
 NORMAL = reconstructed()
@@ -88,10 +88,3 @@ def test_reason_says_what_is_not_unusual_and_what_has_no_data():
     assert reasons.reason(5.0, place, ["OII_3727", "OII_3730"]) == f"{place}; no data at OII_3727, OII_3730"
     assert reasons.reason(0.3, place, []) == f"not unusual; most in {place}"
     assert reasons.reason(np.nan, "", list(NAMES)) == "no data at any line"
-
-
-def test_whole_galaxy_is_not_a_place():
-    share = np.full((len(MEASURES), LINE), [0.8, 0.1, 0.1])
-    found = reasons.Evidence(np.array([3, 3]), share, np.array([0, 0]))
-    words = reasons.standing_out(np.array([4.0, 1.0, 0.0]), found, NAMES, 5000.0, SIDE)
-    assert words == "OIII_5008 over the galaxy"

@@ -101,7 +101,7 @@ def test_few_galaxies_are_shown_once(n, n_shown):
     assert 1 not in shown
 
 
-def test_expected_errors_come_from_validation_galaxies(tmp_path):
+def test_expected_errors_come_from_galaxies_outside_the_training_set(tmp_path):
     """Where there are ten; residuals of the others, here without any error, count only where there are fewer."""
     cubes, reconstruction = galaxies()
     for n, missed in ((12, True), (3, False)):

@@ -86,10 +86,10 @@ def relative_by_hand(cubes, galaxy, lines, expected, column):
     outer = light <= np.nanquantile(light, anomaly.OUTSKIRTS, method="inverted_cdf")
     offset = np.median(ratio[..., outer], axis=-1)
     offset = np.abs(offset - np.median(offset))
-    found = np.log([np.nanmean(of_lines**2), max(mean), offset[lines].max() / np.median(offset)])
+    found = np.log([max(mean), offset[lines].max() ** 2 / np.median(offset)])
     share = np.nanmean((network / (network + noise))[lines])
     typical, spread = (
-        [np.interp(share, expected.share[:, column], known[:, column, k]) for k in range(3)]
+        [np.interp(share, expected.share[:, column], known[:, column, k]) for k in range(2)]
         for known in (expected.typical, expected.spread)
     )
     return max((found - typical) / spread)

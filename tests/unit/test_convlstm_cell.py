@@ -101,12 +101,14 @@ def test_outputs_equal_a_loop_over_the_equations(lstm, cubes):
     np.testing.assert_allclose(lstm(jnp.asarray(cubes)), numpy_lstm(cubes, *weights(lstm)), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("unroll", [1, 3])
-def test_both_forms_have_equal_outputs_and_finite_equal_gradients(lstm, cubes, monkeypatch, unroll):
+@pytest.mark.parametrize(("unroll", "places"), [(1, 2 * SIDE**2), (3, SIDE**2)])
+def test_both_forms_have_equal_outputs_and_finite_equal_gradients(lstm, cubes, monkeypatch, unroll, places):
+    """With all cubes at a time and one after the other, with and without slices unrolled."""
+    monkeypatch.setattr(cell, "_PLACES", places)
     monkeypatch.setattr(cell, "forms", lambda: convolution.forms()._replace(unroll=unroll))
     kernel, recurrent, bias = weights(lstm)
-    inputs = (np.swapaxes(cubes, 0, 1), kernel, recurrent, bias.reshape(1, 1, 1, -1))
-    other = draw(N_SLICE, N, SIDE, SIDE, N_OUT, seed=3)
+    inputs = (cubes, kernel, recurrent, bias.reshape(1, 1, 1, -1))
+    other = draw(N, N_SLICE, SIDE, SIDE, N_OUT, seed=3)
     (loss, first), (other_loss, second) = (
         jax.value_and_grad(lambda *given, form=form: (form(*given) * other).sum(), argnums=(0, 1, 2, 3))(*inputs)
         for form in (hoisted_outputs, joint_outputs)

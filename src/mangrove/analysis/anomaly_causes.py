@@ -16,7 +16,7 @@ from mangrove.physics.wavelengths import C_KMS
 
 #: Sky residual: the measure 'field' in standard deviations of normal galaxies, and how far, Angstrom, the wavelength that
 #: stands out may lie from a line of the night sky: about a line spread's half width at half maximum, and half a pixel.
-SKY_SIGMA, SKY_DISTANCE = 2.5, 2.5
+SKY_SIGMA, SKY_DISTANCE = 2.0, 2.5
 #: Foreground star: spaxels that it covers in the square.
 STAR_SPAXELS = 5
 #: Cropped field: part of the spaxels without data within R_e of the centre, or within this part of the square's side where

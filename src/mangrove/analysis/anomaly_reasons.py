@@ -49,9 +49,8 @@ def evidence(cubes: Reconstructed, error: np.ndarray) -> Evidence:
     highest = np.where(np.isnan(images[:, 0]), -np.inf, images[:, 0]).reshape(n, -1).argmax(axis=1)
     place = np.stack(np.divmod(highest, side), axis=1)
     offset = np.nan_to_num(np.abs(field_offset(ratio, cubes.valid, level)))
-    whole = np.maximum((ratio**2 - cubes.valid).sum(axis=(2, 3, 4)), 0.0)
     near = np.maximum(np.nan_to_num(images[np.arange(n), 1:, place[:, 0], place[:, 1]]) - 1.0, 0.0)
-    seen = np.stack([whole, near, offset.max(axis=2)], axis=1)
+    seen = np.stack([near, offset.max(axis=2)], axis=1)
     total = seen.sum(axis=2, keepdims=True)
     share = np.divide(seen, total, out=np.full(seen.shape, np.nan), where=total > 0)
     place[~cubes.valid.any(axis=(1, 2, 3, 4))] = -1
@@ -77,8 +76,7 @@ def standing_out(measure: np.ndarray, found: Evidence, lines: Sequence[str], pea
     at = int(np.nanargmax(measure))
     if MEASURES[at] == "field":
         return f"{lines[found.peak[0]]} at {peak_wave:.0f} Angstrom over the whole field"
-    where = "over the galaxy" if MEASURES[at] == "whole" else place_in_words(*found.place, side)
-    return f"{named_lines(found.share[at], lines)} {where}"
+    return f"{named_lines(found.share[at], lines)} {place_in_words(*found.place, side)}"
 
 
 def reason(score: float, outstanding: str, without_data: Sequence[str]) -> str:

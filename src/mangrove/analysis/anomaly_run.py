@@ -16,9 +16,9 @@ from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
 
-#: Validation galaxies from which the expected errors are taken alone; below, the training galaxies, which the network
-#: knows better than any other, count as well.
-ENOUGH_VALIDATION = 10
+#: Galaxies outside the training set from which the expected errors are taken alone; where there are fewer, those of the
+#: training, which the network knows better than any other, count as well.
+ENOUGH_UNSEEN = 10
 #: Cubes in memory at a time.
 BLOCK = 16
 
@@ -93,11 +93,9 @@ def anomalies(cubes: LineCubes, model: CubeModel, n_shown: int) -> dict[str, np.
 
 
 def expected_errors(cubes: LineCubes, model: CubeModel) -> ExpectedErrors:
-    """What is expected of normal galaxies, from the validation galaxies, or, if these are few, the training ones as well."""
-    rows = np.flatnonzero(cubes.split == Split.VALIDATION)
-    if rows.size < ENOUGH_VALIDATION:
-        rows = np.flatnonzero(cubes.split != Split.TEST)
-    rows = rows if rows.size else np.arange(cubes.n)
+    """What is expected of normal galaxies, from those that the model was not trained on; if these are few, from all."""
+    rows = np.flatnonzero(cubes.split != Split.TRAIN)
+    rows = rows if rows.size >= ENOUGH_UNSEEN else np.arange(cubes.n)
     return calibrated(lambda: (block for _, block in _blocks(cubes, model, rows)))
 
 

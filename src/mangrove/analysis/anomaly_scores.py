@@ -7,9 +7,9 @@ brightness; the recommended one, ``relative``, compares each residual with the e
     c = (flux - reconstruction) / sqrt(1 / ivar + error^2 level^2)
 
 ``error`` (line, pixel) is the network's typical error on normal galaxies in units of ``level``, which is the root mean
-square flux of the line in the surroundings of the spaxel and in the galaxy (:func:`flux_level`). Three measures of c ask
+square flux of the line in the surroundings of the spaxel and in the galaxy (:func:`flux_level`). Two measures of c ask
 what a galaxy may have that others have not (:func:`measures`); each is compared with the same measure of normal galaxies
-in which the noise counts for as much, and the score is that of the measure that stands out most, in standard deviations.
+in which the noise counts for as much, and the score is that of the measure that stands out more, in standard deviations.
 It depends on neither the unit of flux nor the brightness: twice the flux at twice the errors has the same score.
 """
 
@@ -23,7 +23,7 @@ from mangrove.analysis.valid_values import maximum_of, mean_of, median_of, quant
 #: Names of the scores, the recommended one first.
 SCORES = ("relative", "published", "flux_normalised", "noise_weighted")
 #: What is measured of the residuals over their expected errors; see :func:`measures`.
-MEASURES = ("whole", "place", "field")
+MEASURES = ("place", "field")
 #: Side, spaxels, of the square over which levels and residuals are smoothed: about the FWHM of MaNGA's point-spread function.
 SMOOTHING = 3
 #: Quantile above the median by which the spread of a measure is taken, and its place in a normal distribution, in standard
@@ -31,10 +31,10 @@ SMOOTHING = 3
 UPPER, UPPER_SIGMA = 0.9, 1.2816
 #: Part of a line's mean square over the galaxy in the level of each of its spaxels, over that of the surroundings.
 GALAXY_PART = 3.0
-#: Part of the spaxels, the faintest, that are the outskirts.
+#: Part of the spaxels, the faintest, in which the measure 'field' looks.
 OUTSKIRTS = 0.25
 #: Galaxies by which measures are known at one share of the network's error, and most such shares.
-PER_KNOT, MOST_KNOTS = 10, 5
+PER_KNOT, MOST_KNOTS = 20, 5
 #: Smallest spread of the logarithm of a measure, so that a handful of equal galaxies does not make all others anomalous.
 SMALLEST_SPREAD = 0.05
 
@@ -196,18 +196,19 @@ def measures(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndar
 
     In the order of :data:`MEASURES`:
 
-    - whole: mean square over the cube
     - place: largest mean square over lines and pixels in a square of :data:`SMOOTHING` spaxels, so that a small region is
       seen
-    - field: the largest absolute :func:`field_offset` of a wavelength pixel over the median of those of all pixels of all
-      lines, so that what is added to the whole field at one wavelength is seen
+    - field: square of the largest absolute :func:`field_offset` of a wavelength pixel over the median of those of all
+      pixels of all lines, so that what is added to the whole field at one wavelength is seen: it is large, and it is
+      larger than at other wavelengths
 
     NaN without data.
     """
-    square, count = _by_line(ratio**2), _by_line(valid)
-    whole = ratio_of(square.sum(axis=(2, 3)), count.sum(axis=(2, 3)))
     place = maximum_of(place_map(ratio, valid), (2, 3))
-    return np.stack([whole, place, _field(ratio, valid, level)], axis=2)
+    offset = np.abs(field_offset(ratio, valid, level))
+    of_line = maximum_of(offset, (2,))
+    highest = np.concatenate([maximum_of(of_line, (1,))[:, None], of_line], axis=1)
+    return np.stack([place, ratio_of(highest**2, _usual(offset)[:, None])], axis=2)
 
 
 def place_map(ratio: np.ndarray, valid: np.ndarray) -> np.ndarray:
@@ -216,7 +217,7 @@ def place_map(ratio: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 
 def field_offset(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
-    """How far each wavelength pixel is off in the outskirts, shape (n, line, pixel); NaN without data.
+    """How far each wavelength pixel is off in the faintest spaxels, shape (n, line, pixel); NaN without data.
 
     The median over the faintest :data:`OUTSKIRTS` of the spaxels, less that of all wavelength pixels: a continuum that the
     reconstruction misses is in all of them.
@@ -242,16 +243,10 @@ def _by_line(values: np.ndarray) -> np.ndarray:
     return np.concatenate([of_line.sum(axis=1, keepdims=True), of_line], axis=1)
 
 
-def _field(ratio: np.ndarray, valid: np.ndarray, level: np.ndarray) -> np.ndarray:
-    offset = np.abs(field_offset(ratio, valid, level))
-    highest = maximum_of(offset, (2,))
-    return ratio_of(np.concatenate([maximum_of(highest, (1,))[:, None], highest], axis=1), _usual(offset)[:, None])
-
-
 def _usual(offset: np.ndarray) -> np.ndarray:
     """Median over all wavelength pixels, shape (n,)."""
-    flat = offset.reshape(len(offset), -1)
-    return median_of(flat, np.isfinite(flat))
+    of_all = offset.reshape(len(offset), -1)
+    return median_of(of_all, np.isfinite(of_all))
 
 
 def _above(logarithm: np.ndarray, share: np.ndarray, expected: ExpectedErrors) -> np.ndarray:

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from mangrove.models.desom.convolution import convolve, convolve_pool, upsample_convolve
+from mangrove.models.desom.convolution import convolve, forms
 from mangrove.models.training.layer import Layer
 
 #: Slope of the LeakyReLU below zero, as published.
@@ -82,6 +82,7 @@ class SpectrumAutoencoder(nnx.Module):
     def __init__(self, architecture: SpectrumArchitecture, precision: str, rngs: nnx.Rngs) -> None:
         n_wave, filters, kernel, latent = architecture
         self._dtype, self._deepest = jnp.dtype(precision), (n_wave // 2 ** len(filters), filters[-1])
+        self._forms = forms(min(filters), self._dtype)
         flat = self._deepest[0] * self._deepest[1]
         self.down = nnx.List([Layer((kernel, a, b), rngs) for a, b in pairwise((1, *filters))])
         self.to_latent = Layer((flat, latent), rngs)
@@ -91,11 +92,15 @@ class SpectrumAutoencoder(nnx.Module):
 
     def encode(self, x: jax.Array) -> jax.Array:
         """Latents of spectra."""
-        x = x.astype(self._dtype)[..., None]
-        for layer in self.down:
-            kernel, bias = layer.cast(self._dtype, 3)
-            # The larger of two values stays the larger one under bias and LeakyReLU, which so have half the work.
-            x = _leaky(convolve_pool(x, kernel) + bias)
+        layers = [layer.cast(self._dtype, 3) for layer in self.down]
+
+        def convolved(x: jax.Array) -> jax.Array:
+            for kernel, bias in layers:
+                # The larger of two values stays the larger one under bias and LeakyReLU, which so have half the work.
+                x = _leaky(self._forms.convolve_pool(x, kernel) + bias)
+            return x
+
+        x = self._forms.in_blocks(convolved, x.astype(self._dtype)[..., None])
         kernel, bias = self.to_latent.cast(self._dtype, 2)
         return _leaky(x.reshape(x.shape[0], -1) @ kernel + bias).astype(jnp.float32)
 
@@ -103,11 +108,14 @@ class SpectrumAutoencoder(nnx.Module):
         """Spectra of latents."""
         kernel, bias = self.from_latent.cast(self._dtype, 2)
         x = _leaky(z.astype(self._dtype) @ kernel + bias).reshape(-1, *self._deepest)
-        for layer in self.up:
-            kernel, bias = layer.cast(self._dtype, 3)
-            x = _leaky(upsample_convolve(x, kernel) + bias)
-        kernel, bias = self.out.cast(self._dtype, 3)
-        return (convolve(x, kernel) + bias)[..., 0].astype(jnp.float32)
+        *layers, (out, out_bias) = [layer.cast(self._dtype, 3) for layer in (*self.up, self.out)]
+
+        def convolved(x: jax.Array) -> jax.Array:
+            for kernel, bias in layers:
+                x = _leaky(self._forms.upsample_convolve(x, kernel) + bias)
+            return (convolve(x, out) + out_bias)[..., 0]
+
+        return self._forms.in_blocks(convolved, x).astype(jnp.float32)
 
 
 class FingerprintAutoencoder(nnx.Module):

@@ -1,10 +1,58 @@
-"""One-dimensional convolutions and upsampling, in the form that is fastest on the device at hand."""
+"""One-dimensional convolutions with pooling and upsampling, in the form that is fastest on the device at hand."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mangrove.models.desom.short_convolution import convolve_places
+
 _LAYOUT = ("NWC", "WIO", "NWC")
+#: Channels from which on the products of a CPU are worth their preparation; spectra at a time, and outputs of the first
+#: layer in one product there.
+_WIDE, _BLOCK, _BAND = 16, 4, 16
+
+
+class Forms(NamedTuple):
+    """How a network convolves.
+
+    Attributes
+    ----------
+    convolve_pool : callable
+        (x, kernel) to the convolution (:func:`convolve`), then the larger of every two places (:func:`pool`): (n, length,
+        n_in) to (n, length / 2, n_out).
+    upsample_convolve : callable
+        (x, kernel) to the convolution of every place twice: (n, length, n_in) to (n, 2 length, n_out).
+    in_blocks : callable
+        (function, x): a function of spectra that gives something of each, applied to x of shape (n, ...).
+    """
+
+    convolve_pool: Callable[[jax.Array, jax.Array], jax.Array]
+    upsample_convolve: Callable[[jax.Array, jax.Array], jax.Array]
+    in_blocks: Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
+
+
+def forms(n_channel: int, dtype: jnp.dtype) -> Forms:
+    """The fastest forms for layers of so many channels at least.
+
+    A CPU spends its time on arithmetic and on memory: short convolutions by fewer products, a few spectra at a time, take
+    half the time of its own convolution. They need float32.
+    """
+    if jax.default_backend() == "cpu" and n_channel >= _WIDE and dtype == jnp.float32:
+        return Forms(short_convolve_pool, short_upsample_convolve, in_blocks)
+    return Forms(plain_convolve_pool, merged_upsample_convolve, lambda function, x: function(x))
+
+
+def in_blocks(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:
+    """A function of spectra, a few at a time, so that what lies between its layers stays in the cache.
+
+    Gradients compute that again, for the same reason. Without convolutions in ``function``: in a loop they are slow.
+    """
+    size = next(size for size in range(_BLOCK, 0, -1) if x.shape[0] % size == 0)
+    y = jax.lax.map(jax.checkpoint(function), x.reshape(-1, size, *x.shape[1:]))
+    return y.reshape(-1, *y.shape[2:])
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -14,66 +62,65 @@ def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
     one-dimensional: as a two-dimensional convolution of height 1 it is five times slower on GPUs in float32.
     """
     n_tap = kernel.shape[0]
-    if n_tap == 1:
-        return x @ kernel[0]
-    return _convolve(x, kernel, ((n_tap - 1) // 2, n_tap // 2))
-
-
-def convolve_pool(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """:func:`convolve`, then :func:`pool`: (n, length, n_in) to (n, length / 2, n_out).
-
-    On a CPU the spectrum itself, of one channel, is convolved in pairs.
-    """
-    form = paired_convolve_pool if kernel.shape[1] == 1 and jax.default_backend() == "cpu" else plain_convolve_pool
-    return form(x, kernel)
+    return x @ kernel[0] if n_tap == 1 else _convolve(x, kernel, _reach(n_tap))
 
 
 def plain_convolve_pool(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As :func:`convolve_pool`, one after the other."""
+    """:func:`convolve`, then :func:`pool`."""
     return pool(convolve(x, kernel))
 
 
-def paired_convolve_pool(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As :func:`convolve_pool`, every two places as two channels of one, with twice the outputs.
+def short_convolve_pool(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """As :func:`plain_convolve_pool`, by products of matrices alone.
 
-    Of one channel, the convolution of a CPU spends its time on other things than arithmetic: the fewer, larger products
-    take a third of the time, though some of their taps are zero. Of many channels, they take longer.
+    Of one channel many outputs are one product with a band of taps; of more see
+    :mod:`mangrove.models.desom.short_convolution`.
     """
     n_tap, n_in, n_out = kernel.shape
-    left, right = (n_tap - 1) // 2, n_tap // 2
-    # Taps of the even and of the odd output, over the places from the first pair that one of them needs to the last.
-    before, after = left + left % 2, right + 1 + right % 2
-    even = jnp.pad(kernel, ((before - left, after - right), (0, 0), (0, 0)))
-    both = jnp.concatenate([even, jnp.roll(even, 1, axis=0)], axis=-1)
-    pairs = x.reshape(x.shape[0], x.shape[1] // 2, 2 * n_in)
-    y = _convolve(pairs, both.reshape(-1, 2 * n_in, 2 * n_out), (before // 2, (after - 1) // 2))
-    return jnp.maximum(y[..., :n_out], y[..., n_out:])
+    if n_in == 1:
+        return _banded_convolve_pool(x[..., 0], kernel[:, 0])
+    places = convolve_places(x, kernel, _reach(n_tap))
+    if len(places) == 1:
+        return pool(places[0])
+    larger = [jnp.maximum(*places[i : i + 2]) for i in range(0, len(places), 2)]
+    return jnp.concatenate(larger, axis=-1).reshape(x.shape[0], -1, n_out)
 
 
-def upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """Every place twice, then :func:`convolve`: (n, length, n_in) to (n, 2 length, n_out).
-
-    In the merged form, which needs a third less arithmetic and is faster on CPUs and GPUs.
-    """
-    return merged_upsample_convolve(x, kernel)
+def _banded_convolve_pool(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Of (n, length) and (n_tap, n_out)."""
+    (n, length), (n_tap, n_out) = x.shape, kernel.shape
+    m = next(m for m in range(_BAND, 0, -1) if m % 2 == 0 and length % m == 0)
+    n_block, width = length // m, m + n_tap - 1
+    left, n_part = _reach(n_tap)[0], -(-width // m)
+    padded = jnp.pad(x, ((0, 0), (left, (n_block + n_part) * m - length - left))).reshape(n, -1, m)
+    windows = jnp.concatenate([padded[:, i : i + n_block] for i in range(n_part)], axis=-1)[..., :width]
+    # The outputs of even places, then those of odd ones: the halves of the product are what is pooled.
+    order = [*range(0, m, 2), *range(1, m, 2)]
+    band = jnp.stack([jnp.pad(kernel, ((i, m - 1 - i), (0, 0))) for i in order], axis=1)
+    y = windows.reshape(-1, width) @ band.reshape(width, -1)
+    half = m // 2 * n_out
+    return jnp.maximum(y[:, :half], y[:, half:]).reshape(n, length // 2, n_out)
 
 
 def plain_upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As :func:`upsample_convolve`, written as the network is published."""
+    """Every place twice, then :func:`convolve`, as the network is published: (n, length, n_in) to (n, 2 length, n_out)."""
     return convolve(jnp.repeat(x, 2, axis=1), kernel)
 
 
 def merged_upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
-    """As :func:`upsample_convolve`, as one convolution to twice the channels, whose outputs are interleaved.
+    """As :func:`plain_upsample_convolve`, as one convolution to twice the channels, whose outputs are interleaved.
 
     Where every place stands twice, neighbouring taps see the same value: of 6 taps those of an even output merge to
-    3, those of an odd one to 4. Equal to the plain form to rounding.
+    3, those of an odd one to 4. A third less arithmetic; equal to the plain form to rounding.
     """
-    n_tap, n_in, n_out = kernel.shape
-    merged, reach = _merged_taps(n_tap)
-    both = jnp.einsum("mpt,tio->mipo", jnp.asarray(merged, kernel.dtype), kernel, precision="highest")
-    y = _convolve(x, both.reshape(-1, n_in, 2 * n_out), reach)
-    return y.reshape(y.shape[0], -1, n_out)
+    y = _convolve(x, *_merged(kernel))
+    return y.reshape(y.shape[0], -1, kernel.shape[2])
+
+
+def short_upsample_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """As :func:`merged_upsample_convolve`, by products of matrices alone."""
+    places = convolve_places(x, *_merged(kernel))
+    return jnp.concatenate(places, axis=-1).reshape(x.shape[0], -1, kernel.shape[2])
 
 
 def pool(x: jax.Array) -> jax.Array:
@@ -83,11 +130,19 @@ def pool(x: jax.Array) -> jax.Array:
     return jnp.maximum(pairs[..., :n_channel], pairs[..., n_channel:])
 
 
-def _merged_taps(n_tap: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Which taps merge, shape (n_merged, 2, n_tap) for even and odd outputs, and the reach to the left and right."""
+def _merged(kernel: jax.Array) -> tuple[jax.Array, tuple[int, int]]:
+    """The kernel of even and odd outputs as twice the channels, and how far it reaches to the left and right."""
+    n_tap, n_in, n_out = kernel.shape
     place = (np.arange(2)[:, None] + np.arange(n_tap) - (n_tap - 1) // 2) // 2
     offsets = np.arange(place.min(), place.max() + 1)
-    return (place == offsets[:, None, None]).astype(np.float32), (-int(offsets[0]), int(offsets[-1]))
+    merged = (place == offsets[:, None, None]).astype(np.float32)
+    both = jnp.einsum("mpt,tio->mipo", jnp.asarray(merged, kernel.dtype), kernel, precision="highest")
+    return both.reshape(-1, n_in, 2 * n_out), (-int(offsets[0]), int(offsets[-1]))
+
+
+def _reach(n_tap: int) -> tuple[int, int]:
+    """How far taps reach to the left and to the right."""
+    return (n_tap - 1) // 2, n_tap // 2
 
 
 def _convolve(x: jax.Array, kernel: jax.Array, padding: tuple[int, int]) -> jax.Array:

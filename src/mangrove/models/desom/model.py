@@ -13,13 +13,14 @@ from mangrove.errors import ModelError
 from mangrove.models.desom.autoencoders import FingerprintArchitecture, SpectrumArchitecture
 from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.linear import LinearPath
 from mangrove.models.desom.network import MapDesign, MapNetwork
 from mangrove.models.training import model_folder
 
 #: The two kinds of map: of spectra, and of galaxies by their fingerprints.
 DESOM, GALAXY_MAP = "desom", "galaxy_map"
 _ARCHITECTURES = {DESOM: SpectrumArchitecture, GALAXY_MAP: FingerprintArchitecture}
-_NETWORK = "network/"
+_NETWORK, _LINEAR = "network/", "linear/"
 _WAVE_TOLERANCE = 1e-7
 
 
@@ -123,6 +124,8 @@ class MapModel:
         scale = self.network.scale
         arrays = {f"{_NETWORK}{name}": values for name, values in model_folder.named_arrays(self.state).items()}
         arrays |= {"input_mean": scale.mean, "input_std": scale.std}
+        if self.network.linear is not None:
+            arrays |= {f"{_LINEAR}{name}": values for name, values in self.network.linear._asdict().items()}
         options = {"wave": self.wave, "node_limit": self.node_limit}
         arrays |= {name: values for name, values in options.items() if values is not None}
         training = {**self._training, **(provenance or {})}
@@ -146,9 +149,11 @@ class MapModel:
             wavelengths.
         """
         content, arrays = model_folder.load(Path(folder), kind)
-        network = MapNetwork(_design(kind, content), _scale(content, arrays))
-        weights = {name.removeprefix(_NETWORK): a for name, a in arrays.items() if name.startswith(_NETWORK)}
-        state = model_folder.fill(network.abstract_state, weights)
+        linear = _within(_LINEAR, arrays)
+        network = MapNetwork(
+            _design(kind, content), _scale(content, arrays), linear=LinearPath(**linear) if linear else None
+        )
+        state = model_folder.fill(network.abstract_state, _within(_NETWORK, arrays))
         model = cls(kind, network, state, arrays.get("wave"), arrays.get("node_limit"), content["training"])
         if wave is not None:
             model.demand_wave(wave)
@@ -158,6 +163,11 @@ class MapModel:
 def _design(kind: str, content: Mapping[str, Any]) -> MapDesign:
     sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in content["architecture"].items()}
     return MapDesign(_ARCHITECTURES[kind](**sizes), SomGrid(**content["grid"]), content["latent_scale"])
+
+
+def _within(folder: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names begin with that of a folder, by what follows it."""
+    return {name.removeprefix(folder): values for name, values in arrays.items() if name.startswith(folder)}
 
 
 def _scale(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> InputScale:

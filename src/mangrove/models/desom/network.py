@@ -16,6 +16,7 @@ from mangrove.models.desom.autoencoders import (
 )
 from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.linear import LinearPath
 
 NONE, LAYER, WHITEN = "none", "layer", "whiten"
 _LEAST_VARIANCE = 1e-6
@@ -41,15 +42,21 @@ class MapDesign(NamedTuple):
 
 
 class MapModule(nnx.Module):
-    """The parameters: of the autoencoder, the prototypes, and the running mean and variance of each latent."""
+    """The parameters: of the autoencoder, the prototypes, and the running mean and variance of each latent.
 
-    def __init__(self, design: MapDesign, precision: str, seed: int) -> None:
+    Beside a linear path also the autoencoder's share in the latents and in the reconstruction. It is 0 at first, so that
+    training starts from the principal components (Bachlechner et al. 2021, "ReZero is all you need").
+    """
+
+    def __init__(self, design: MapDesign, precision: str, linear: bool, seed: int) -> None:
         rngs = nnx.Rngs(seed)
         n_latent = design.architecture.latent
         spectra = isinstance(design.architecture, SpectrumArchitecture)
         self.autoencoder = (SpectrumAutoencoder if spectra else FingerprintAutoencoder)(
             design.architecture, precision, rngs
         )
+        if linear:
+            self.autoencoder_share = nnx.Param(jnp.zeros((2,), jnp.float32))
         self.prototypes = nnx.Param(jnp.zeros((design.grid.n_node, n_latent), jnp.float32))
         self.latent_mean = nnx.Param(jnp.zeros((n_latent,), jnp.float32))
         self.latent_variance = nnx.Param(jnp.ones((n_latent,), jnp.float32))
@@ -64,11 +71,16 @@ class MapNetwork:
     scale : InputScale
     precision : {"float32", "bfloat16"}
         What the layers compute with.
+    linear : LinearPath, optional
+        Runs beside the autoencoder: its coordinates are the first latents, to which the autoencoder adds, as it does to
+        the reconstruction. Training leaves it as it is.
     """
 
-    def __init__(self, design: MapDesign, scale: InputScale, precision: str = FLOAT32) -> None:
-        self.design, self.scale = design, scale
-        self._build = partial(MapModule, design, precision)
+    def __init__(
+        self, design: MapDesign, scale: InputScale, precision: str = FLOAT32, linear: LinearPath | None = None
+    ) -> None:
+        self.design, self.scale, self.linear = design, scale, linear
+        self._build = partial(MapModule, design, precision, linear is not None)
         self._graph, self.abstract_state = nnx.split(nnx.eval_shape(lambda: self._build(0)))
 
     def first_state(self, seed: int) -> nnx.State:
@@ -77,11 +89,18 @@ class MapNetwork:
 
     def encode(self, state: nnx.State, seen: jax.Array) -> jax.Array:
         """Latents, shape (n, n_latent), of inputs on the network's scale, shape (n, ...)."""
-        return nnx.merge(self._graph, state).autoencoder.encode(seen)
+        z = nnx.merge(self._graph, state).autoencoder.encode(seen)
+        if self.linear is None:
+            return z
+        place = self.linear.encode(seen)
+        return jnp.pad(place, ((0, 0), (0, z.shape[1] - place.shape[1]))) + state["autoencoder_share"][...][0] * z
 
     def decode(self, state: nnx.State, z: jax.Array) -> jax.Array:
         """Reconstructions on the network's scale, shape (n, ...), of latents, shape (n, n_latent)."""
-        return nnx.merge(self._graph, state).autoencoder.decode(z)
+        seen = nnx.merge(self._graph, state).autoencoder.decode(z)
+        if self.linear is None:
+            return seen
+        return self.linear.decode(z[:, : len(self.linear.axes)]) + state["autoencoder_share"][...][1] * seen
 
     def som_space(self, state: nnx.State, z: jax.Array) -> jax.Array:
         """The latents (or prototypes) whose Euclidean distances the map uses, shape (n, n_latent)."""

@@ -17,6 +17,8 @@ BATCH, GRADIENT = "batch", "gradient"
 IVAR = "ivar"
 #: Learning rates that fall.
 COSINE = "cosine"
+#: A linear path beside the autoencoder: principal components.
+PCA = "pca"
 _STEPS_PER_CALL, _VALIDATIONS = 50, 100
 
 
@@ -46,6 +48,9 @@ class MapTraining:
         See :class:`mangrove.models.desom.input_scale.InputScale`.
     loss_weights : {"none", "ivar"}
         Of the spectra: all alike, or by the square of the S/N up to 50.
+    linear : {"none", "pca"}
+        What runs beside the autoencoder: nothing, or principal components of the spectra that it sees, from which
+        training then starts; see :class:`mangrove.models.desom.linear.LinearPath`.
     input_noise : float
         Noise added to what the encoder sees in training, never to what it is to give back, in units of the spectrum's
         own: flux over S/N.
@@ -67,6 +72,7 @@ class MapTraining:
     pretraining: int = 0
     input_scale: str = FLUX
     loss_weights: str = NONE
+    linear: str = NONE
     input_noise: float = 0.0
     precision: str = FLOAT32
     seed: int = 1

@@ -13,15 +13,18 @@ from flax import nnx
 
 from mangrove.errors import TrainingError
 from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.linear import LinearPath
 from mangrove.models.desom.loss import map_training_loss, snr_weights
 from mangrove.models.desom.model import DESOM, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
-from mangrove.models.desom.settings import COSINE, GRADIENT, MapTraining
+from mangrove.models.desom.settings import COSINE, GRADIENT, PCA, MapTraining
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import Trained, train
 
 #: Part of the way to the batch's mean and variance that those of the latents go in a step.
 _STATISTICS_STEP = 0.02
+#: Validation rows that are asked how many components there should be.
+_N_HELD_OUT = 4096
 
 
 def train_map(
@@ -53,7 +56,8 @@ def train_map(
     if reason := scarcity(kind, design, data):
         raise TrainingError(f"{reason}.")
     scale = InputScale.of(settings.input_scale, data.flux, data.masked)
-    network = MapNetwork(design, scale, settings.precision)
+    linear = linear_path(scale, settings, data, design.architecture.latent) if settings.linear == PCA else None
+    network = MapNetwork(design, scale, settings.precision, linear)
     trained = train(
         map_training_loss(network, settings, snr_weights(settings, data.snr)),
         first_state(network, settings.seed, data.flux),
@@ -68,7 +72,7 @@ def train_map(
     # Maps are used in float32 on every device.
     model = MapModel(
         kind,
-        MapNetwork(design, scale),
+        MapNetwork(design, scale, linear=linear),
         trained.params,
         data.wave,
         data.node_limit,
@@ -76,6 +80,18 @@ def train_map(
     )
     model.save(folder / "model")
     return model, trained
+
+
+def linear_path(scale: InputScale, settings: MapTraining, data: TrainingSet, most: int) -> LinearPath:
+    """The principal components of the sample of a training set, ``most`` at most; the validation rows tell how many.
+
+    Its spectra have the weights that they have in the loss.
+    """
+    held_out = next(data.validation.ordered(_N_HELD_OUT, lambda arrays: arrays))
+    weight = snr_weights(settings, data.snr)(jnp.asarray(data.snr[: len(data.flux)]))
+    seen, others = (np.asarray(scale.forward(jnp.asarray(flux))) for flux in (data.flux, held_out["flux"]))
+    masked = np.asarray(held_out["mask"]) != 0
+    return LinearPath.of(seen, np.asarray(weight), others, masked, most, settings.seed)
 
 
 def first_state(network: MapNetwork, seed: int, flux: np.ndarray) -> nnx.State:
