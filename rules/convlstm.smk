@@ -241,8 +241,6 @@ rule autoencoder_figures:
         neighbours=rules.neighbours.output.neighbours,
         agn=rules.agn.output.agn,
         labels=rules.labels.output.labels if WITH_BAXELS else [],
-        # For the images of some galaxies; Snakemake hashes every input once per output.
-        extracts=every_galaxy(EXTRACT, "convlstm") if WITH_BAXELS else [],
     output:
         **{
             name: figure(
@@ -288,6 +286,9 @@ rule autoencoder_figures:
         mem_mb=4000,
     params:
         keep_best=CONFIG.autoencoder.keep_best,
+        # The images of some galaxies, known once they are ranked. Labels and line cubes are made of all extracts, so
+        # these are inputs already; a list of them would be hashed, file by file, once per output.
+        extracts=str(Path(EXTRACT).parent) if WITH_BAXELS else "",
         code=code("autoencoder_figures"),
     message:
         "figures of the autoencoder ({wildcards.network})"

@@ -65,7 +65,9 @@ def make_run(folder, n=24, n_agn=7, baxels=True, umap=True, network="ae"):
     paths["agn"] = write_agn(folder, names, judged, n_agn, of)
     paths["metrics"] = write_metrics(folder, network)
     shown = names["plateifu"] if baxels else []
-    paths["extracts"] = [write_extract(folder / "extract", name, rng) for name in shown]
+    for name in shown:
+        write_extract(folder / "extract", name, rng)
+    paths["extracts"] = str(folder / "extract") if baxels else ""
     paths["labels"] = write_labels(folder, names["plateifu"], rng) if baxels else []
     return paths
 
@@ -259,7 +261,6 @@ def write_extract(folder, name, rng):
     about |= {"x_centre": FIELD / 2, "y_centre": FIELD / 2, "wcs": FRAME.to_header_string(), "psf_fwhm": 2.5}
     data = random_data("extract", sizes, **given)
     artefacts.write(path, "extract", data, artefacts.Provenance(), attributes_of("extract", **about))
-    return str(path)
 
 
 def write_labels(folder, names, rng):

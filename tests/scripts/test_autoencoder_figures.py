@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 N, N_AGN = 24, 7
 KINDS = {"embedding": "latent_embedding"}
 TABLES = {"anomalous", "active"}
+#: Of the rule, in a run without baxels.
+PARAMS = {"keep_best": False, "extracts": ""}
 
 
 def made(folder, Params, **options):
@@ -43,7 +45,7 @@ def bare(tmp_path_factory, Params):
 @pytest.fixture(scope="module")
 def figures(whole):
     """Figures of the whole run by name, drawn once."""
-    drawn = AutoencoderRun(whole[0], False).figures()
+    drawn = AutoencoderRun(whole[0], False, whole[0].extracts).figures()
     return cache(lambda name: drawn[name]())
 
 
@@ -63,9 +65,9 @@ def images(figure):
 
 def test_every_output_of_the_rule_is_written_and_has_a_caption(bare, script, Params, tmp_path):
     paths, _ = bare
-    names = set(AutoencoderRun(paths, False).figures())
+    names = set(AutoencoderRun(paths, False, paths.extracts).figures())
     outputs = {name: str(tmp_path / f"{name}.{'csv' if name in TABLES else 'png'}") for name in names | TABLES}
-    script("autoencoder_figures").main(paths, Params(outputs), {"keep_best": False}, str(tmp_path / "log"))
+    script("autoencoder_figures").main(paths, Params(outputs), PARAMS, str(tmp_path / "log"))
     assert all(Path(outputs[name]).read_bytes()[:4] == b"\x89PNG" for name in names)
     rules = (ROOT / "rules" / "convlstm.smk").read_text(encoding="utf-8")
     rule = rules[rules.index("rule autoencoder_figures:") :]
@@ -76,7 +78,7 @@ def test_every_output_of_the_rule_is_written_and_has_a_caption(bare, script, Par
 
 def test_a_run_without_a_model_says_why(tmp_path, script, Params):
     paths = Params(write_empty(tmp_path / "run", "fewer galaxies than two"))
-    run = AutoencoderRun(paths, True)
+    run = AutoencoderRun(paths, True, paths.extracts)
     for make in run.figures().values():
         (axes,) = make().axes
         assert axes.texts[0].get_text() == "no result: fewer galaxies than two"
@@ -171,7 +173,7 @@ def test_scores_of_classes_stand_beside_all_galaxies(whole, figures):
 
 def test_a_run_without_agn_shows_the_most_anomalous_galaxies_and_says_so(bare):
     paths, read = bare
-    drawn = AutoencoderRun(paths, False).figures()
+    drawn = AutoencoderRun(paths, False, paths.extracts).figures()
     assert "no AGN known among the galaxies" in drawn["scores"]().get_suptitle()
     figure = drawn["galaxies"]()
     assert "no AGN known among the galaxies: the 5 most anomalous galaxies instead" in figure.get_suptitle()
@@ -197,7 +199,7 @@ def test_classes_of_the_baxels_lie_on_the_bins_of_their_galaxy(whole, figures):
     paths, read = whole
     agn, labels = read("agn"), read("labels")
     name = str(agn["plateifu"][0])
-    extract = artefacts.read(next(path for path in paths.extracts if name in path), "extract", ["bin_id"])
+    extract = artefacts.read(Path(paths.extracts, f"{name}.h5"), "extract", ["bin_id"])
     rows = labels["galaxy"] == labels["plateifu"].tolist().index(name)
     kind = np.where(np.isfinite(labels["d_bpt"][rows]), labels["bpt_class"][rows], np.nan)
     expected = np.where(extract["bin_id"] >= 0, kind[extract["bin_id"]], np.nan)
@@ -216,7 +218,7 @@ def test_bars_of_the_lines_are_the_scores_of_the_galaxy(whole, figures):
 
 
 def test_a_line_without_data_says_so(bare):
-    figure = AutoencoderRun(bare[0], False).figures()["galaxies"]()
+    figure = AutoencoderRun(bare[0], False, bare[0].extracts).figures()["galaxies"]()
     notes = [text.get_text() for axes in figure.axes for text in axes.texts]
     assert notes.count("no data") == 1
 
@@ -237,7 +239,7 @@ def test_strips_show_the_nearest_galaxies_in_their_order(whole, figures):
 
 
 def test_strips_without_a_map_say_so(bare):
-    figure = AutoencoderRun(bare[0], False).figures()["neighbours"]()
+    figure = AutoencoderRun(bare[0], False, bare[0].extracts).figures()["neighbours"]()
     assert [text.get_text() for axes in figure.axes for text in axes.texts].count("no map") == 2
 
 
@@ -261,7 +263,7 @@ def test_galaxies_on_the_map_are_coloured_by_score_and_marked_by_class(whole, fi
 
 def test_few_galaxies_lie_on_their_components(bare):
     paths, read = bare
-    figure = AutoencoderRun(paths, False).figures()["embedding"]()
+    figure = AutoencoderRun(paths, False, paths.extracts).figures()["embedding"]()
     assert "too few galaxies for UMAP: principal components" in figure.get_suptitle()
     flat = [axes for axes in figure.axes if axes.get_xlabel() == "component 1"][2]
     found = np.asarray(flat.collections[0].get_offsets())
@@ -337,7 +339,7 @@ def test_scores_of_many_galaxies_are_a_density(whole):
 
 
 def test_no_panel_is_empty(figures, bare):
-    drawn = AutoencoderRun(bare[0], False).figures()
+    drawn = AutoencoderRun(bare[0], False, bare[0].extracts).figures()
     for name, make in drawn.items():
         for figure in (figures(name), make()):
             for axes in figure.axes:
@@ -361,7 +363,7 @@ def test_parts_of_the_loss_are_those_of_the_variational_network():
 def test_tables_name_galaxies_with_their_reasons(whole, script, Params, tmp_path):
     paths, read = whole
     judged, agn = read("anomalies"), read("agn")
-    run = AutoencoderRun(paths, False)
+    run = AutoencoderRun(paths, False, paths.extracts)
     rows = run.anomaly_rows()
     assert [row.plateifu for row in rows] == [judged["plateifu"][k] for k in by_rank(judged)]
     assert rows[1].causes == "cropped field" and rows[0].reason == judged["reason"][by_rank(judged)[0]]
@@ -372,8 +374,10 @@ def test_tables_name_galaxies_with_their_reasons(whole, script, Params, tmp_path
 
 
 def test_tables_without_a_row_have_their_columns(bare, script, Params, tmp_path):
-    outputs = {name: str(tmp_path / name) for name in [*AutoencoderRun(bare[0], False).figures(), *TABLES]}
-    script("autoencoder_figures").main(bare[0], Params(outputs), {"keep_best": False})
+    outputs = {
+        name: str(tmp_path / name) for name in [*AutoencoderRun(bare[0], False, bare[0].extracts).figures(), *TABLES]
+    }
+    script("autoencoder_figures").main(bare[0], Params(outputs), PARAMS)
     with Path(outputs["active"]).open(encoding="utf-8") as f:
         assert next(csv.reader(f))[:2] == ["plateifu", "classes"]
 

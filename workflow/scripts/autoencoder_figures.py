@@ -10,7 +10,7 @@ from mangrove.validation.tables import write_rows
 def main(inputs, outputs, params, log=None, threads=1):
     """Write the figures, and the tables (CSV) ``outputs.anomalous`` and ``outputs.active``, of one network."""
     with rule_log(log):
-        run = AutoencoderRun(inputs, params["keep_best"])
+        run = AutoencoderRun(inputs, params["keep_best"], params["extracts"])
         write_rows(outputs.anomalous, run.anomaly_rows(), AnomalyRow._fields)
         write_rows(outputs.active, run.agn_rows(), AgnRow._fields)
         for name, make in run.figures().items():

@@ -1,6 +1,7 @@
 """Pictures of the galaxies of line cubes: their images where the run has cubes, else a map of a line."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ class Pictures(NamedTuple):
 
 
 def read_pictures(
-    cubes, extracts: Sequence, names: Sequence[str], lines: Sequence[str], galaxies: Iterable[int]
+    cubes, extracts: str, names: Sequence[str], lines: Sequence[str], galaxies: Iterable[int]
 ) -> Pictures:
     """Pictures of some galaxies.
 
@@ -64,8 +65,8 @@ def read_pictures(
     ----------
     cubes : path
         Artefact 'line_cube_set'.
-    extracts : sequence of path
-        Artefacts 'extract', none in a run without cubes.
+    extracts : path
+        Folder of the artefacts 'extract', named after their galaxies; empty in a run without cubes.
     names : sequence of str
         Of all galaxies of the line cubes.
     lines : sequence of str
@@ -75,7 +76,9 @@ def read_pictures(
     """
     galaxies = sorted(set(galaxies))
     if extracts:
-        return Pictures(read_extracts(extracts, [names[k] for k in galaxies]), {}, "")
+        shown = [names[k] for k in galaxies]
+        files = [path for path in (Path(extracts, f"{name}.h5") for name in shown) if path.is_file()]
+        return Pictures(read_extracts(files, shown), {}, "")
     (line,) = chosen_lines(lines, 1)
     read = read_cubes(cubes, galaxies, [line])
     return Pictures({}, {names[k]: line_flux(cube, cube.flux)[0] for k, cube in read.items()}, line)

@@ -37,10 +37,11 @@ class AutoencoderRun:
     Parameters
     ----------
     paths : object
-        With the artefacts of the rule's inputs, ``metrics`` (JSON lines), ``labels`` (empty without) and ``extracts`` (a
-        list) as attributes.
+        With the artefacts of the rule's inputs, ``metrics`` (JSON lines) and ``labels`` (empty without) as attributes.
     keep_best : bool
         Whether the epoch of the lowest validation loss was kept.
+    extracts : path
+        Folder of the artefacts 'extract', named after their galaxies; empty in a run without baxels.
 
     Raises
     ------
@@ -48,8 +49,8 @@ class AutoencoderRun:
         If an artefact is missing or damaged.
     """
 
-    def __init__(self, paths: Any, keep_best: bool):
-        self._paths, self._keep_best = paths, keep_best
+    def __init__(self, paths: Any, keep_best: bool, extracts: str):
+        self._paths, self._keep_best, self._extracts = paths, keep_best, extracts
         self._read = {name: artefacts.read(getattr(paths, name), kind) for name, kind in _KINDS.items()}
 
     @property
@@ -108,6 +109,4 @@ class AutoencoderRun:
     def _pictures(self, galaxies: set[int]) -> Pictures:
         judged: Artefact = self._read["anomalies"]
         names = judged["plateifu"].tolist()
-        return read_pictures(
-            self._paths.line_cube_set, list(self._paths.extracts), names, judged["line"].tolist(), galaxies
-        )
+        return read_pictures(self._paths.line_cube_set, self._extracts, names, judged["line"].tolist(), galaxies)
