@@ -158,15 +158,15 @@ def test_the_loss_of_the_variational_network_is_its_parts_and_the_weight_rises()
     np.testing.assert_allclose(value, parts["reconstruction"] + 0.5 * parts["divergence"], rtol=1e-5)
 
 
-def test_adagrad_is_that_of_keras_and_leaves_the_components():
+def test_adagrad_is_that_of_duchi_et_al_and_leaves_the_components():
+    """The first step is the rate along the sign of the gradient, however small that is."""
     params = {"linear": jnp.ones(2, jnp.float32), "up": jnp.ones(2, jnp.float32)}
     transformation = optimiser(CubeTraining(learning_rate=0.1))
     with jax.numpy_dtype_promotion("standard"):
-        gradient = jax.tree.map(lambda leaf: jnp.array([3.0, -0.2], jnp.float32), params)
+        gradient = jax.tree.map(lambda leaf: jnp.array([3.0, -2e-4], jnp.float32), params)
         updates, _ = transformation.update(gradient, transformation.init(params), params)
         new = optax.apply_updates(params, updates)
-    wanted = 1 - 0.1 * np.array([3.0, -0.2]) / np.sqrt(0.1 + np.array([9.0, 0.04]))
-    np.testing.assert_allclose(new["up"], wanted, rtol=1e-5)
+    np.testing.assert_allclose(new["up"], [0.9, 1.1], rtol=1e-4)
     np.testing.assert_array_equal(new["linear"], params["linear"])
 
 

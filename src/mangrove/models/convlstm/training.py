@@ -24,8 +24,9 @@ from mangrove.models.training.loop import Trained, train
 
 log = logging.getLogger(__name__)
 
-#: As Keras' Adagrad starts and divides.
-_ACCUMULATED, _EPSILON = 0.1, 1e-7
+#: Adagrad's sums of squared gradients start at zero, as in Duchi et al. (2011): from 0.1, as in Keras, the small gradients
+#: of a mean over many values hardly move the weights.
+_ACCUMULATED, _EPSILON = 0.0, 1e-7
 #: Fewer latents in use than this are worth a warning; training cubes that they are counted on.
 _FEW_ACTIVE, _N_COUNTED = 5, 512
 #: Smallest logarithm of a latent's variance to start from.
@@ -113,7 +114,7 @@ def first_state(network: CubeNetwork, settings: CubeTraining, components: Princi
 
 
 def optimiser(settings: CubeTraining) -> optax.GradientTransformation:
-    """Adagrad, started as in Keras, or Adam, for all but the principal components, which stay as they are."""
+    """Adagrad or Adam for all but the principal components, which stay as they are."""
     rate = settings.learning_rate
     own = optax.adagrad(rate, _ACCUMULATED, _EPSILON) if settings.optimiser == ADAGRAD else optax.adam(rate)
     return optax.multi_transform({"trained": own, "frozen": optax.set_to_zero()}, _groups)
