@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 #: Adagrad's sums of squared gradients start at zero, as in Duchi et al. (2011): from 0.1, as in Keras, the small gradients
 #: of a mean over many values hardly move the weights.
-_ACCUMULATED, _EPSILON = 0.0, 1e-7
+_ACCUMULATED, _EPSILON = 0.0, 1e-14
 #: Fewer latents in use than this are worth a warning; training cubes that they are counted on.
 _FEW_ACTIVE, _N_COUNTED = 5, 512
 #: Smallest logarithm of a latent's variance to start from.
