@@ -284,12 +284,13 @@ def figure(path, caption, category, **labels):
 def planned_cost():
     """Time and disk of the whole run from nothing."""
     cost = planning.plan(GALAXIES, CONFIG.survey)
-    map_hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
-    of_map = f" Without a GPU, training the map of spectra takes {map_hours:.0f} core hours more."
+    hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
+    hours += planning.autoencoder_hours(CONFIG, planning.line_cubes_of(GALAXIES))
+    of_training = f" Without a GPU, training the networks takes {hours:.0f} core hours more."
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
         f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "
-        f"{cost.disk_gb:.0f} GB on disk.{of_map if map_hours else ''}"
+        f"{cost.disk_gb:.0f} GB on disk.{of_training if hours else ''}"
     )
 
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from mangrove.config import Config, DesomSection, EmulatorSection, Sample, Survey
-from mangrove.survey.plan import cube_bytes, describe, map_hours, plan
+from mangrove.config import AutoencoderSection, Config, DesomSection, EmulatorSection, Sample, Survey
+from mangrove.survey.plan import autoencoder_hours, cube_bytes, describe, map_hours, plan
 
 ROOT = Path(__file__).parents[2]
+OFF = AutoencoderSection(enabled=False)
 
 
 def test_a_thousand_large_galaxies():
@@ -47,9 +48,9 @@ def test_a_limit_counts_before_there_is_a_sheet():
     ten = describe(Config(run="none", sample=Sample(limit=10)), cores=1, rate=20.0)
     assert ten[0].startswith("run 'none': about 10 cubes of DR17")
     # 0.8 GB at 20 MB/s, and ten times 115 s: below an hour in minutes.
-    assert ten[-4].endswith("0.8 GB, 1 min at 20 MB/s") and ten[-2].endswith("0.3 core hours, 19 min on 1 cores")
+    assert ten[-5].endswith("0.8 GB, 1 min at 20 MB/s") and ten[-3].endswith("0.3 core hours, 19 min on 1 cores")
     two = describe(Config(run="none", sample=Sample(plateifus=["8485-1901", "8485-1902"])), cores=1, rate=20.0)
-    assert "download   about 0.0 GB" in two[-4]
+    assert "download   about 0.0 GB" in two[-5]
     assert "about 2 cubes" in two[0]
 
 
@@ -83,13 +84,25 @@ def test_a_run_without_cubes_names_its_table():
     assert describe(run, 1, 1.0) == ["run 'desi': no cubes (survey.source is none), the emulator on t.h5"]
 
 
+def test_the_training_of_the_autoencoders_is_planned():
+    # Two networks, 30 epochs of ten cubes and three copies of each, 0.9 core seconds a cube.
+    run = Config(run="none", sample=Sample(limit=10))
+    assert autoencoder_hours(run, 10) == pytest.approx(2 * 30 * 10 * 4 * 0.9 / 3600)
+    assert autoencoder_hours(Config(run="none", autoencoder=OFF), 10) == 0
+    assert describe(run, 1, 20.0)[-1] == "line cubes about 36 min of training on 1 core, without a GPU"
+
+
 def test_the_training_of_the_map_of_spectra_is_planned():
     # 65,000 steps of 128 spectra, 7 ms each on two cores.
     assert map_hours(DesomSection()) == pytest.approx(2 * 65_000 * 128 * 0.007 / 3600)
     assert map_hours(DesomSection(batch_size=64, iterations=65_000, pretraining=65_000)) == map_hours(DesomSection())
     assert map_hours(DesomSection(enabled=False)) == 0
     few, many, none = (
-        describe(Config(run="none", sample=Sample(limit=10), desom=DesomSection(enabled=enabled)), cores, 20.0)[-1]
+        describe(
+            Config(run="none", sample=Sample(limit=10), desom=DesomSection(enabled=enabled), autoencoder=OFF),
+            cores,
+            20.0,
+        )[-1]
         for cores, enabled in ((1, True), (16, True), (16, False))
     )
     assert few == "map        about 32.4 hours of training on 1 core; minutes on a GPU"

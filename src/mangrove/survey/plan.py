@@ -1,6 +1,6 @@
 """What a run will cost, before it starts."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mangrove import paths
@@ -8,6 +8,7 @@ from mangrove.config import Config, Survey
 from mangrove.config_maps import DesomSection
 from mangrove.errors import SampleError
 from mangrove.survey import releases
+from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.releases import split_plateifu
 from mangrove.survey.sample import read_sheet
 
@@ -25,8 +26,11 @@ SIMULATE_S, BAXEL_BYTES = 0.01, 60e3
 #: The same of a simulated line cube of 190 channels, 32 x 32 spaxels.
 SIMULATE_CUBE_S, LINE_CUBE_BYTES = 0.5, 2e6
 #: Training the map of spectra without a GPU: core seconds of a spectrum in a training step (7 ms on two cores), and the
-#: cores that it uses.
-MAP_S, MAP_CORES = 0.014, 2
+#: cores that a training uses.
+MAP_S, TRAINING_CORES = 0.014, 2
+#: Training an autoencoder of line cubes without a GPU: core seconds of a cube of 190 channels, 32 x 32 spaxels, in a
+#: training step (benchmarks/convlstm.py).
+CUBE_S = 0.9
 #: Runs of at least this many galaxies print their planned cost before they start.
 LARGE = 100
 
@@ -67,6 +71,16 @@ def map_hours(desom: DesomSection) -> float:
     return steps * desom.batch_size * MAP_S / 3600.0 if desom.enabled else 0.0
 
 
+def autoencoder_hours(config: Config, n_cube: int) -> float:
+    """Core hours of training the autoencoders without a GPU; 0 where the run has none.
+
+    For networks of the default sizes on all lines: smaller ones, or fewer lines, take less.
+    """
+    section = config.autoencoder
+    steps = len(section.networks) * section.epochs * (1 + config.augmentation.copies) * n_cube
+    return steps * CUBE_S / 3600.0 if section.enabled else 0.0
+
+
 def describe(config: Config, cores: int, rate: float, addresses: bool = False) -> list[str]:
     """What a run fetches, keeps and computes, in words.
 
@@ -88,12 +102,12 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         return _describe_without_cubes(config, cores)
     if survey.source == "sdss" and not config.sheet.is_file():
         names = (config.sample.plateifus or [""] * release.n_cube)[: config.sample.limit]
-        cost = plan(names, survey)
+        cost, n_cube = plan(names, survey), len(names)
         what = f"about {len(names)} cubes of {release.name.upper()}; {config.sheet} is not written yet"
         urls = [releases.address(survey.base, f"{release.folder}/PLATE/stack/manga-PLATE-IFU-LOGCUBE.fits.gz")]
     else:
         galaxies = read_sheet(config)
-        cost = plan(galaxies, survey)
+        cost, n_cube = plan(galaxies, survey), line_cubes_of(galaxies)
         what = f"{len(galaxies)} cubes of {len({g.mangaid for g in galaxies.values()})} galaxies"
         urls = [paths.below(survey.base, g.path or release.cube_path(g.plateifu)) for g in galaxies.values()]
     shown = urls if addresses or len(urls) == 1 else [urls[0], "...", urls[-1]]
@@ -108,8 +122,13 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         f"run '{config.run}': {what}",
         *where,
         f"disk       about {cost.disk_gb:.1f} GB (keep_cubes: {str(survey.keep_cubes).lower()})",
-        *_computing(cost, config, cores),
+        *_computing(cost, config, n_cube, cores),
     ]
+
+
+def line_cubes_of(galaxies: Mapping[str, Galaxy]) -> int:
+    """Number of the galaxies of a sample sheet that are of the autoencoders' sample."""
+    return sum(galaxy.convlstm for galaxy in galaxies.values())
 
 
 def _describe_without_cubes(config: Config, cores: int) -> list[str]:
@@ -120,17 +139,19 @@ def _describe_without_cubes(config: Config, cores: int) -> list[str]:
     return [
         f"run '{config.run}': {each} of {len(galaxies)} galaxies, simulated on this machine",
         f"disk       about {cost.disk_gb:.1f} GB",
-        *_computing(cost, config, cores),
+        *_computing(cost, config, line_cubes_of(galaxies), cores),
     ]
 
 
-def _computing(cost: Plan, config: Config, cores: int) -> list[str]:
-    """Time of the galaxies, and that of the map where it is trained, on two cores whatever the run has."""
+def _computing(cost: Plan, config: Config, n_cube: int, cores: int) -> list[str]:
+    """Time of the galaxies, and that of the trainings, on two cores whatever the run has."""
     lines = [f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores"]
+    at_most = min(cores, TRAINING_CORES)
+    where = f"of training on {at_most} {'core' if at_most == 1 else 'cores'}"
     if hours := 0.0 if without_baxels(config.survey) else map_hours(config.desom):
-        at_most = min(cores, MAP_CORES)
-        where = f"{at_most} {'core' if at_most == 1 else 'cores'}"
-        lines.append(f"map        about {_time(hours / at_most)} of training on {where}; minutes on a GPU")
+        lines.append(f"map        about {_time(hours / at_most)} {where}; minutes on a GPU")
+    if hours := autoencoder_hours(config, n_cube):
+        lines.append(f"line cubes about {_time(hours / at_most)} {where}, without a GPU")
     return lines
 
 
