@@ -18,7 +18,8 @@ from statistics import median
 import jax
 import jax.numpy as jnp
 import numpy as np
-from support.map_trainer import LoopTimes, MapTrainer
+from support.loop_times import LoopTimes
+from support.map_trainer import MapTrainer
 from support.peer import Peer
 from support.results import median_seconds, print_result
 from support.spectra import mixtures, wavelengths

@@ -21,6 +21,7 @@ from snakemake.io import strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
+from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
@@ -44,6 +45,7 @@ def load_run():
             config, [*own, *given], workflow.config_settings.config
         )
         config_files.check(validated)
+        demand_known_lines(validated.autoencoder.lines)
         # A run without cubes is the emulator on a table alone.
         return validated, (
             {} if validated.survey.source == "none" else read_sheet(validated)
@@ -71,7 +73,9 @@ PARTS = [
         else [] if LINE_CUBES_ONLY else ["survey", "extract"]
     ),
     "simulated_line_cubes" if LINE_CUBES_ONLY else "line_cubes",
-    *("spectra", "desom", "emulator", "convlstm", "report"),
+    *("spectra", "desom", "emulator", "convlstm"),
+    *(["autoencoder_truth"] if LINE_CUBES_ONLY else []),
+    "report",
 ]
 # Whether there are galaxies with baxels: extracts, fits, labels.
 WITH_BAXELS = bool(GALAXIES) and not LINE_CUBES_ONLY
@@ -279,9 +283,8 @@ def figure(path, caption, category, **labels):
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost, map_hours = planning.plan(GALAXIES, CONFIG.survey), planning.map_hours(
-        CONFIG.desom
-    )
+    cost = planning.plan(GALAXIES, CONFIG.survey)
+    map_hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
     of_map = f" Without a GPU, training the map of spectra takes {map_hours:.0f} core hours more."
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "

@@ -68,6 +68,7 @@ rule autoencoder_train:
         kernel=CONFIG.autoencoder.kernel,
         dense=CONFIG.autoencoder.dense,
         decoder=CONFIG.autoencoder.decoder,
+        slice_code=CONFIG.autoencoder.slice_code,
         flux=CONFIG.autoencoder.flux,
         norm=CONFIG.autoencoder.norm,
         linear=CONFIG.autoencoder.linear,
@@ -191,7 +192,9 @@ rule neighbours:
     resources:
         mem_mb=4000,
     params:
+        network="{network}",
         n_neighbour=CONFIG.embedding.n_neighbour,
+        seed=CONFIG.seed,
         code=code("neighbours"),
     message:
         "nearest galaxies ({wildcards.network})"
@@ -226,3 +229,94 @@ rule agn:
         "active nuclei ({wildcards.network})"
     script:
         "../workflow/scripts/agn.py"
+
+
+rule autoencoder_figures:
+    input:
+        line_cube_set=LINE_CUBE_SET,
+        metrics=rules.autoencoder_train.output.metrics,
+        latents=rules.latents.output.latents,
+        anomalies=rules.anomalies.output.anomalies,
+        embedding=rules.embedding.output.embedding,
+        neighbours=rules.neighbours.output.neighbours,
+        agn=rules.agn.output.agn,
+        labels=rules.labels.output.labels if WITH_BAXELS else [],
+    output:
+        **{
+            name: figure(
+                f"{REPORT}/autoencoder/{{network}}/{name}.png",
+                f"autoencoder_{name}",
+                "Anomalies",
+                network="{network}",
+                figure=title,
+            )
+            for name, title in {
+                "reconstruction": "line cubes and their reconstructions",
+                "scores": "anomaly scores",
+                "brightness": "scores against brightness",
+                "galaxies": "anomalous active nuclei",
+                "neighbours": "nearest neighbours",
+                "embedding": "map of the latents (UMAP)",
+                "components": "components and neighbours of the latents",
+                "training": "training",
+            }.items()
+        },
+        anomalous=figure(
+            f"{REPORT}/autoencoder/{{network}}/anomalous.csv",
+            "autoencoder_anomalous",
+            "Anomalies",
+            network="{network}",
+            table="most anomalous galaxies",
+        ),
+        active=figure(
+            f"{REPORT}/autoencoder/{{network}}/active.csv",
+            "autoencoder_active",
+            "Anomalies",
+            network="{network}",
+            table="active nuclei",
+        ),
+    log:
+        f"{LOGS}/autoencoder_figures/{{network}}.log",
+    benchmark:
+        f"{BENCHMARKS}/autoencoder_figures/{{network}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        keep_best=CONFIG.autoencoder.keep_best,
+        # The images of some galaxies, known once they are ranked. Labels and line cubes are made of all extracts, so
+        # these are inputs already; a list of them would be hashed, file by file, once per output.
+        extracts=str(Path(EXTRACT).parent) if WITH_BAXELS else "",
+        code=code("autoencoder_figures"),
+    message:
+        "figures of the autoencoder ({wildcards.network})"
+    script:
+        "../workflow/scripts/autoencoder_figures.py"
+
+
+rule planted_anomalies:
+    input:
+        anomalies=rules.anomalies.output.anomalies,
+    output:
+        table=figure(
+            f"{REPORT}/autoencoder/planted_{{network}}.csv",
+            "planted_anomalies",
+            "Truth",
+            table="planted anomalies ({network})",
+        ),
+    log:
+        f"{LOGS}/planted_anomalies/{{network}}.log",
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+    params:
+        seed=CONFIG.seed,
+        code=code("planted_anomalies"),
+    message:
+        "anomaly scores of the planted anomalies ({wildcards.network})"
+    script:
+        "../workflow/scripts/planted_anomalies.py"

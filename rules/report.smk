@@ -240,7 +240,11 @@ NETWORKS = (
     if CONFIG.autoencoder.enabled and any(row.convlstm for row in GALAXIES.values())
     else []
 )
-FINAL += expand(rules.agn.output.agn, network=NETWORKS)
+FINAL += expand(rules.autoencoder_figures.output.scores, network=NETWORKS)
+if LINE_CUBES_ONLY:
+    FINAL += expand(rules.autoencoder_truth_figures.output.strength, network=NETWORKS)
+if CONFIG.survey.source == "simulated":
+    FINAL += expand(rules.planted_anomalies.output.table, network=NETWORKS)
 if CONFIG.emulator.enabled:
     FINAL += [
         rules.emulator_figures.output.umap,
@@ -288,6 +292,9 @@ rule overview:
         quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],
         map_quality=rules.desom_quality.output.quality if MAPS else [],
         galaxy_map=rules.galaxy_map_assign.output.map if MAPS else [],
+        anomalies=expand(rules.anomalies.output.anomalies, network=NETWORKS),
+        neighbours=expand(rules.neighbours.output.neighbours, network=NETWORKS),
+        agn=expand(rules.agn.output.agn, network=NETWORKS),
         timings=rules.digest.output.timings,
     output:
         # The report opens on it: workflow/report/workflow.rst.

@@ -7,6 +7,7 @@ the first page of the report, as Chromium shows it; without Chromium it is the p
 holds nothing else afterwards.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -21,8 +22,8 @@ from mangrove.errors import MangroveError
 
 #: Width, pixels, and size, bytes, that no picture exceeds.
 WIDTH, SIZE = 1200, 400_000
-#: Folders of the report with figures of networks.
-NETWORKS = ("emulator", "desom", "galaxy_map")
+#: Folders of the report with figures of networks; of the autoencoders the plain one stands for both.
+NETWORKS = ("emulator", "desom", "galaxy_map", "autoencoder/ae")
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 #: Window of the browser, pixels.
 WINDOW = (1400, 987)
@@ -56,8 +57,8 @@ def report_figures(run: Path, name: str) -> dict[str, Path]:
     report = run / "report"
     figures = {f"galaxy-{path.stem.removeprefix(name + '-')}": path for path in report.glob(f"galaxies/{name}-*.png")}
     figures |= {path.stem: path for path in report.glob("*.png")}
-    networks = [path for name in NETWORKS for path in report.glob(f"{name}/*.png")]
-    return figures | {f"{path.parent.name}-{path.stem}".replace("_", "-"): path for path in networks}
+    networks = {f"{name}/{path.stem}": path for name in NETWORKS for path in report.glob(f"{name}/*.png")}
+    return figures | {re.sub("[_/]", "-", name): path for name, path in networks.items()}
 
 
 def shrink(figure: Path, target: Path) -> None:

@@ -4,12 +4,12 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from support.loop_times import LoopTimes, StampedRows
 
 from mangrove.models.desom.loss import map_training_loss, snr_weights
 from mangrove.models.desom.network import MapNetwork
@@ -17,22 +17,6 @@ from mangrove.models.desom.settings import MapTraining
 from mangrove.models.desom.training import first_state, optimiser
 from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training.loop import Trained, train
-from mangrove.models.training.rows import Rows
-
-
-class LoopTimes(NamedTuple):
-    """Seconds per step of a training.
-
-    Attributes
-    ----------
-    mean : float
-        Over all steps but the first, with validations and checkpoints.
-    call : float
-        Of the median host call: without what happens once in several of them.
-    """
-
-    mean: float
-    call: float
 
 
 class MapTrainer:
@@ -61,16 +45,10 @@ class MapTrainer:
 
     def loop(self, folder: Path, validate: bool = True, **other) -> tuple[LoopTimes, Trained]:
         """Train by the loop; ``other`` are settings of it that differ from those of the rule."""
-        rows, settings = _StampedRows(self._data.rows), replace(self._settings, **other)
+        rows, settings = StampedRows(self._data.rows), replace(self._settings, **other)
         validation = self._data.validation if validate else None
         trained = train(self._loss, self.first, self._optimiser, rows, settings, folder, validation=validation)
-        # The loop asks for a chunk when the steps of the one before are under way; in the first interval it may compile.
-        when, n_step = (np.array(column) for column in zip(*rows.stamps[1:], strict=True))
-        intervals, n_step = np.diff(when), n_step[:-1]
-        whole = n_step == settings.steps_per_call
-        return LoopTimes(
-            intervals.sum() / n_step.sum(), float(np.median(intervals[whole]) / settings.steps_per_call)
-        ), trained
+        return rows.times(settings.steps_per_call), trained
 
     def bare(self, n_step: int, repeats: int = 3) -> float:
         """Median seconds per step without the loop, ``n_step`` at a time."""
@@ -85,20 +63,6 @@ class MapTrainer:
             carry = jax.block_until_ready(take_steps(carry, arrays, jax.device_put(index)))
             times.append((time.perf_counter() - start) / n_step)
         return float(np.median(times[1:]))
-
-
-class _StampedRows:
-    """Rows that note when each chunk is asked for, and how many steps it holds."""
-
-    def __init__(self, rows: Rows) -> None:
-        self._rows, self.n_row = rows, rows.n_row
-        self.stamps: list[tuple[float, int]] = []
-
-    def chunks(self, *args):
-        """See :class:`mangrove.models.training.rows.Rows`."""
-        for chunk in self._rows.chunks(*args):
-            self.stamps.append((time.perf_counter(), len(chunk.index)))
-            yield chunk
 
 
 def _bare_steps(loss, optimiser: optax.GradientTransformation):

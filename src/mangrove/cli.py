@@ -136,6 +136,34 @@ def export(
     print(f"wrote {written[0]}, {written[1]} and {len(written) - 2} files of maps")
 
 
+@app.command()
+def augment(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    galaxy: Annotated[str, typer.Option(metavar="PLATEIFU", help="the galaxy")],
+    copy: Annotated[int, typer.Option(help="number of the copy; 0 is the cube itself")],
+    config: AnyConfig = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(parser=_path, help="FITS file to write; default: in export/copies/ in the folder of the run"),
+    ] = None,
+    force: ForceOption = False,
+):
+    """Write one of the copies of a line cube that the autoencoders of a run are trained on (docs/autoencoders.md)."""
+    from mangrove.export.augmented_cube import FILE, augmented_cube, check_name, is_copy
+    from mangrove.export.fits_files import write_fits
+    from mangrove.export.source import recorded_config
+
+    folder, files = run_folder(run), [file.absolute() for file in config or []]
+    default = folder / FILE.format(plateifu=galaxy, copy=copy)
+    with in_work_folder(folder, out or default) as (folder, target):
+        check_name(target)
+        settings = load_config(files) if files else recorded_config(folder, "augment RUN --galaxy PLATEIFU --copy N")
+        hdus = augmented_cube(folder, galaxy, copy, settings)
+        outputs.check(target, is_copy, "a copy as written by mangrove augment", force=force)
+        write_fits(target, hdus)
+    print(f"wrote {target}")
+
+
 @app.command(name="predict-lines")
 def predict_lines(
     model: Annotated[
@@ -194,6 +222,46 @@ def assign(
         print(f"wrote {path}")
     if not any(outcome.place for outcome in outcomes):
         raise typer.Exit(1)
+
+
+@app.command()
+def anomalies(
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    network: Annotated[str, typer.Option(help="ae: the autoencoder; vae: the variational one")] = "ae",
+    n: Annotated[int, typer.Option("-n", min=1, help="number of galaxies")] = 20,
+    score: Annotated[
+        str, typer.Option(metavar="NAME", help="score that ranks them: see docs/autoencoders.md")
+    ] = "relative",
+):
+    """Print the galaxies of a run whose line cubes are the most anomalous, and why (docs/autoencoders.md)."""
+    from mangrove.notebook.latent_space import LatentSpaceResults
+    from mangrove.printed_tables import print_table
+
+    found = LatentSpaceResults(run_folder(run)).anomalies(network, score)
+    shown = found["rank", "plateifu", score, f"{score}_percentile", "reason", "causes"][:n]
+    shown.rename_column(f"{score}_percentile", "percentile")
+    print_table(shown, f"most anomalous of {len(found)} galaxies ({network}, {score})", {"percentile": ".1f"})
+
+
+@app.command()
+def neighbours(
+    plateifu: Annotated[str, typer.Argument(metavar="PLATEIFU", help="the galaxy")],
+    run: Annotated[str, typer.Argument(help="name of the run, or its folder")],
+    network: Annotated[str, typer.Option(help="ae: the autoencoder; vae: the variational one")] = "ae",
+    space: Annotated[
+        str,
+        typer.Option(help="distances between: latent, invariant (their mean over flips and turns), umap (the map)"),
+    ] = "latent",
+    n: Annotated[int, typer.Option("-n", min=1, help="number of neighbours")] = 10,
+):
+    """Print the galaxies of a run whose line cubes are most like that of a galaxy (docs/autoencoders.md)."""
+    from mangrove.notebook.latent_space import LatentSpaceResults
+    from mangrove.printed_tables import print_table
+
+    found = LatentSpaceResults(run_folder(run)).neighbours(plateifu, network, space, n)
+    print_table(found, f"nearest to {plateifu} ({network}, {space})", {"z": ".4f", "percentile": ".1f"})
+    if n > found.meta["n_kept"]:
+        print(f"the run keeps {found.meta['n_kept']} neighbours of each galaxy (embedding.n_neighbour)")
 
 
 @app.command(name="desi-table")

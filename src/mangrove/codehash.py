@@ -21,6 +21,7 @@ LEAVES = frozenset(
             "data_model_desom",
             "data_model_autoencoders",
             "data_model_fields",
+            "data_model_line_cube_truth",
             "logs",
             "errors",
         ),

@@ -312,6 +312,11 @@ class Report(Section):
     truth_spectra: int = Field(
         16, ge=8, description="simulated survey: number of spectra for each case in the table of known populations"
     )
+    truth_cubes: int = Field(
+        40,
+        ge=1,
+        description="source simulated_line_cubes: number of galaxies held out with each planted anomaly, to judge the anomaly scores; normal ones are three times as many",
+    )
     truth_library: LocalPath = Field(
         "",
         description="simulated survey: path of a second template library, for spectra that the fit cannot match; empty for none",
@@ -365,6 +370,12 @@ class Config(Section):
                 f"augmentation.max_shift {self.augmentation.max_shift} must be below line_cube.size {self.line_cube.size}",
                 ["augmentation.max_shift", "line_cube.size"],
                 ("augmentation.max_shift", self.line_cube.size // 6),
+            )
+        if self.survey.source == "simulated_line_cubes" and emulator.enabled and emulator.source == "baxels":
+            raise conflict(
+                "survey.source is simulated_line_cubes, so emulator.enabled must be false (or emulator.source desi): line cubes have no baxels to train on",
+                ["survey.source", "emulator.enabled"],
+                ("emulator.enabled", False),
             )
         if self.survey.source == "none" and not emulator.enabled:
             raise conflict(

@@ -47,7 +47,7 @@ class AutoencoderSection(Section):
         "coded",
         description="coded: each slice of the reconstruction has a learned code of its line and pixel; published: all slices come from the latents alone, and are equal (docs/autoencoders.md)",
     )
-    code: int = Field(16, ge=1, description="decoder coded: numbers in the code of a slice")
+    slice_code: int = Field(16, ge=1, description="decoder coded: numbers in the code of a slice")
     flux: Literal["scaled", "asinh", "native"] = Field(
         "scaled",
         description="what the networks see: the cube over its mean absolute flux, whose logarithm joins the latents; the asinh of that; or the flux itself, as published",
@@ -106,9 +106,11 @@ class EmbeddingSection(Section):
     components: int = Field(
         50,
         ge=2,
-        description="principal components of the latents that UMAP sees; at most as many as latents or galaxies",
+        description="principal components of the latents that UMAP sees; at most as many as latents, fewer than training galaxies",
     )
-    umap_neighbours: int = Field(15, ge=2, description="UMAP: neighbours of a galaxy that shape its surroundings")
+    umap_neighbours: int = Field(
+        15, ge=2, description="UMAP: neighbours of a galaxy that shape its surroundings; at most half of the galaxies"
+    )
     min_dist: float = Field(0.1, ge=0, le=1, description="UMAP: smallest distance between points")
     n_seed: int = Field(5, ge=1, le=20, description="seeds of UMAP between which its neighbours are compared")
     n_neighbour: int = Field(10, ge=1, description="nearest neighbours that are listed of each galaxy")

@@ -26,6 +26,7 @@ from mangrove.codes import (
 from mangrove.data_model_autoencoders import AUTOENCODER_KINDS
 from mangrove.data_model_desom import DESOM_KINDS
 from mangrove.data_model_fields import Field, Kind
+from mangrove.data_model_line_cube_truth import TRUTH_KINDS
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
 SCHEMA_VERSION = 7
@@ -466,4 +467,5 @@ KINDS: dict[str, Kind] = {
     "emulator_embedding": EMULATOR_EMBEDDING,
     **DESOM_KINDS,
     **AUTOENCODER_KINDS,
+    **TRUTH_KINDS,
 }

@@ -180,6 +180,13 @@ AUGMENTATION = {
 #: Which of the autoencoders of line cubes an artefact is of.
 NETWORK = {"network": Attribute("str", "", "ae: the autoencoder; vae: the variational one")}
 
+#: Whether the invariant latents of copies of a cube agree: median distances, NaN if not known.
+COPIES = {
+    "copy_noise": Attribute("f8", "", "between two copies of a cube that differ by added noise alone"),
+    "copy_turned": Attribute("f8", "", "between two that are also flipped and turned, each in its own way"),
+    "copy_galaxies": Attribute("f8", "", "between a galaxy and its nearest neighbour"),
+}
+
 #: How the maps of the latents were made, so that they can be made again.
 EMBEDDING = {
     "umap_neighbours": Attribute(

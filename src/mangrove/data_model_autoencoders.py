@@ -53,7 +53,7 @@ LATENTS = Kind(
             _LATENT,
             "i1",
             "1",
-            "1 where the latent varies over the training cubes: its variance exceeds 0.01 of the largest",
+            "1 where the latent varies over the training cubes: its variance exceeds 0.01 of the prior's (vae) or of the largest one's (ae)",
         ),
     },
     NETWORK | MODEL_HASH,
@@ -74,7 +74,7 @@ ANOMALIES = Kind(
         ),
         "rank": Field(_GALAXY, "i4", "1", "rank by the recommended score, 0 the most anomalous"),
         "cause": Field(_GALAXY, "i4", "1", "bits: causes other than the galaxy that were found", AnomalyCause),
-        "reason": Field(_GALAXY, "str", "1", "in words: lines and spaxels that make the score, and the causes"),
+        "reason": Field(_GALAXY, "str", "1", "in words: lines and spaxels that make the score, lines without data"),
         "spaxel_score": Field(
             ("plateifu", "spaxel_y", "spaxel_x"),
             "f4",
@@ -113,7 +113,10 @@ LATENT_EMBEDDING = Kind(
         "umap_2d": Field(("plateifu", "axis_2d"), "f4", "1", "the same in two"),
         "seed": Field(("seed",), "i8", "1", "seeds of UMAP, that of umap_3d first"),
         "seed_overlap": Field(
-            ("seed",), "f4", "1", "mean fraction of the neighbours in umap_3d that the map of that seed shares"
+            ("seed",),
+            "f4",
+            "1",
+            "mean fraction of the neighbours in umap_3d, umap_neighbours of them, that the map of that seed shares",
         ),
     },
     NETWORK | MODEL_HASH | EMBEDDING,
@@ -140,13 +143,20 @@ NEIGHBOURS = Kind(
     | MODEL_HASH
     | {
         "trustworthiness": Attribute(
-            "f8", "", "whether neighbours on the map umap_3d are neighbours in the latents; 1 is best, NaN if not known"
+            "f8",
+            "",
+            "whether neighbours on the map umap_3d are neighbours in the latents, of at most 2000 galaxies; 1 is best, NaN if not known",
         ),
         "mean_overlap": Attribute("f8", "", "mean of overlap; NaN if not known"),
         "copies_among_neighbours": Attribute(
             "f8",
             "",
-            "mean fraction of the 7 other flips and turns of a cube among the first 7 neighbours of its latents",
+            "mean fraction of the 7 other flips and turns of a cube among the first 7 neighbours of its latents, of at most 500 galaxies; NaN if not known",
+        ),
+        "repeats_among_neighbours": Attribute(
+            "f8",
+            "",
+            "mean fraction of the other observations of a galaxy (same mangaid) among its neighbours by latents; NaN without any",
         ),
     },
 )
@@ -176,7 +186,7 @@ AGN = Kind(
         ),
         "log_oiii_hb": Field(_GALAXY, "f4", "dex", "mean log [OIII]/Hbeta of these"),
         "bpt_class": Field(_GALAXY, "i1", "1", "class of that mean place in the BPT diagram", BptClass),
-        "group": Field(("group",), "str", "1", "all, agn, and each of the four flags"),
+        "group": Field(("group",), "str", "1", "all, agn, and each of the four flags by its name"),
         "group_size": Field(("group",), "i4", "1", "galaxies in the group"),
         "group_median": Field(("group", "score"), "f4", "1", "median score; NaN without a galaxy"),
         "group_upper": Field(("group", "score"), "f4", "1", "95th percentile of the score"),

@@ -114,12 +114,34 @@ def check_chain(run: Path, inputs_of_labels: Mapping[str, str], extract: Path, e
         )
     with artefacts.opened(fit, "fit") as f:
         inputs_of_fit, fit_hash = json.loads(f.attrs["inputs"]), str(f.attrs["content_hash"])
-    links = (labels, fit, inputs_of_labels, fit_hash), (fit, extract, inputs_of_fit, extract_hash)
-    for made, source, recorded, found in links:
-        expected = recorded.get(os.path.relpath(source, made.parent))
-        if expected != found:
-            how = "without" if expected is None else "from another version of"
-            raise ArtefactError(f"{made} was made {how} {source}. {_remake(labels, made)}")
+    check_made_from(labels, inputs_of_labels, fit, fit_hash, labels)
+    check_made_from(fit, inputs_of_fit, extract, extract_hash, labels)
+
+
+def check_made_from(made: Path, inputs: Mapping[str, str], source: Path, source_hash: str, target: Path) -> None:
+    """Refuse an artefact that was not made from a source as it is now.
+
+    Parameters
+    ----------
+    made : Path
+        The artefact.
+    inputs : mapping of str to str
+        Content hashes that it has recorded.
+    source : Path
+    source_hash : str
+        Its content hash.
+    target : Path
+        What the user asks the workflow for, to have it made again.
+
+    Raises
+    ------
+    ArtefactError
+        If it was made from another version of the source, or without it.
+    """
+    expected = inputs.get(os.path.relpath(source, made.parent))
+    if expected != source_hash:
+        how = "without" if expected is None else "from another version of"
+        raise ArtefactError(f"{made} was made {how} {source}. {_remake(target, made)}")
 
 
 def count_statuses(run: Path) -> Counter:
@@ -147,11 +169,11 @@ def locked_runs(work: Path) -> list[str] | None:
     return sorted({parts[1] for parts in lines if len(parts) > 2 and parts[0] == "results"})
 
 
-def _remake(labels: Path, artefact: Path) -> str:
-    """What remakes an artefact and all between it and the labels, whatever the times of the files are."""
+def _remake(target: Path, artefact: Path) -> str:
+    """What remakes an artefact and all between it and a target, whatever the times of the files are."""
     return (
         f"Remake it, and what is made from it, with\n"
-        f"  snakemake {labels} --forcerun {artefact} --cores 8 --configfile configs/YOUR.yaml\n"
+        f"  snakemake {target} --forcerun {artefact} --cores 8 --configfile configs/YOUR.yaml\n"
         "where YOUR.yaml is the configuration of the run."
     )
 

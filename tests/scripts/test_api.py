@@ -8,6 +8,7 @@ import pytest
 from astropy import units as u
 from matplotlib import pyplot as plt
 from small_galaxy_map import write_galaxy_map
+from small_latents import write_network
 
 from mangrove import artefacts
 from mangrove.api import fit_spectrum, open_run
@@ -347,6 +348,9 @@ def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(encoding="utf-8"), re.M | re.S)
     assert len(blocks) >= 8
     write_galaxy_map(folder / "results/demo", [GALAXY, FAINT], [0, -1], np.ones((2, 12), int))
+    names = {"plateifu": np.array([GALAXY, FAINT]), "mangaid": np.array(["1-1", "1-2"])}
+    place = np.arange(6.0).reshape(2, 3)
+    write_network(folder / "results/demo", place, place, z=[Z, Z], split=np.zeros(2), active=(0, 1), **names)
     monkeypatch.chdir(folder)
     names = {}
     for block in blocks:

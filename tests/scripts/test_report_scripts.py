@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from attributes import attributes_of
+from small_line_cubes import empty_cubes
 
 from mangrove import artefacts
 from mangrove.codes import BptClass, LabelFlag
@@ -154,10 +155,7 @@ def write_merged(folder, names):
     ok = {"status": "ok", "reason": ""}
     about = attributes_of("training_spectra", norm_band=(4050.0, 4150.0))
     artefacts.write(folder / "training_spectra.h5", "training_spectra", spectra, artefacts.Provenance(), about)
-    m = len(names) - 1
-    cubes = {name: np.zeros((m, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")}
-    cubes |= {"plateifu": np.array(names[:m]), "mangaid": np.array(names[:m]), "line": np.array(["a"])}
-    cubes |= {"z": np.zeros(m), "split": np.zeros(m)}
+    cubes = empty_cubes(names[:-1])
     artefacts.write(folder / "line_cube_set.h5", "line_cube_set", cubes, artefacts.Provenance(), ok)
 
 
@@ -563,7 +561,8 @@ def first_page(survey, script, Params, tmp_path, names, **tables):
         "rule,n_job,total_s,median_s,max_s,cpu_total_s,peak_memory_MB\nfit,3,250,80,95.5,240,300\nlabels,1,2.04,2.04,2.04,2,90\n"
     )
     inputs = {f"{kind}s": [str(survey / kind / f"{name}.h5") for name in names] for kind in ("extract", "fit")}
-    inputs |= {key: [] for key in ("status", "quality", "map_quality", "galaxy_map")}
+    none = ("status", "quality", "map_quality", "galaxy_map", "anomalies", "neighbours", "agn")
+    inputs |= {key: [] for key in none}
     inputs |= {"timings": str(tmp_path / "timings.csv")} | tables
     outputs = {name: str(tmp_path / f"overview.{name}") for name in ("picture", "numbers", "page")}
     script("overview").main(Params(inputs), Params(outputs), Params(), str(tmp_path / "log"))

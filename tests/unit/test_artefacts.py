@@ -17,6 +17,7 @@ from mangrove.spectra.fit.settings import FitSettings
 from mangrove.verification import verify_run
 
 ATTRS = {"status": "ok", "reason": "", "plateifu": "8485-1901", "mangaid": "1-1", "z": 0.03}
+ATTRS |= {"pixel_scale": 0.5, "r_e": 4.0, "centre_in_field": True}
 
 
 def line_cube(scale=1.0):
@@ -28,6 +29,7 @@ def line_cube(scale=1.0):
         "valid": np.ones(flux.shape, "i1"),
         "window_wave": np.linspace(4000, 4100, 20).reshape(2, 10),
         "line": np.array(["Hβ_4863", "OIII_5008"]),
+        "spaxel_status": np.zeros((4, 4), "i1"),
     }
 
 

@@ -12,10 +12,13 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 from support import peer
+from support.cubes import copied_rows, line_cubes
+from support.loop_times import StampedRows
 from support.results import print_result
 from support.spectra import known_mixtures, wavelengths
 
 from mangrove import artefacts
+from mangrove.models.training.rows import EpochPlan, taken
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -144,6 +147,32 @@ def test_mixtures_are_normalised_spectra_of_known_populations():
     np.testing.assert_allclose(flux[:, band].mean(axis=1), 1.0, atol=0.1)
     blue = flux[:, wave < 4000].mean(axis=1) / flux[:, wave > 8000].mean(axis=1)
     assert np.corrcoef(blue, truth["log_age_lw"])[0, 1] < -0.7
+
+
+def test_line_cubes_are_discs_with_lines_and_noise():
+    flux, ivar, valid = line_cubes(6, 3, 5)
+    assert flux.shape == ivar.shape == valid.shape == (6, 3, 5, 32, 32)
+    edge, centre = flux[..., :3, :3], flux[..., 14:18, 14:18]
+    assert abs(edge.std() * np.sqrt(ivar.mean()) - 1) < 0.5
+    assert (centre[:, :, 2].mean(axis=(2, 3)) > centre[:, :, 0].mean(axis=(2, 3))).mean() > 0.8
+
+
+def test_rows_of_copies_hold_the_cube_of_their_galaxy():
+    cubes = line_cubes(3, 1, 2)
+    rows = copied_rows(cubes, 3)
+    assert rows.n_row == 12
+    chunk = next(rows.chunks(EpochPlan(4, 1, 0, 3), 0, 0, dict))
+    batch = chunk.index[0]
+    np.testing.assert_array_equal(taken(chunk.arrays["flux"], batch), cubes.flux[batch // 4])
+    assert (chunk.arrays["noise_seed"][::4] == 0).all()
+
+
+def test_times_of_a_training_leave_out_what_compiles():
+    rows = StampedRows(type("Rows", (), {"n_row": 8})())
+    rows.stamps = [(0.0, 2), (60.0, 2), (62.0, 2), (64.0, 2), (74.0, 1), (75.0, 2)]
+    times = rows.times(2)
+    assert times.call == 1.0
+    assert times.mean == pytest.approx(15 / 7)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory of a child is asked from Linux")

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import h5py
-import numpy as np
 import pytest
 from astropy.io import fits
+from small_line_cubes import empty_cubes
 from typer.testing import CliRunner
 
 from mangrove import artefacts, cli, logs, outputs
@@ -36,8 +36,7 @@ def message(*arguments):
 
 
 def write_artefact(path, reason="", inputs=()):
-    data = {"plateifu": np.array(["1-1"]), "mangaid": np.array(["1-1"]), "line": np.array(["a"])}
-    data |= {name: np.zeros((1, 1, 2, 4, 4)) for name in ("flux", "ivar", "valid")} | {"z": [0.0], "split": [0]}
+    data = empty_cubes(["1-1"])
     attrs = {"status": "empty" if reason else "ok", "reason": reason}
     artefacts.write(path, "line_cube_set", data, artefacts.provenance(path, {}, list(inputs)), attrs)
 

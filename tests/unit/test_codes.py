@@ -54,6 +54,10 @@ WRITTEN = {
         *("many_filled", "other_resolution", "resolution_unknown", "extinction_left", "errors_unknown", "untypical"),
         *("redshift_doubtful", "low_snr", "medium_unknown"),
     ],
+    "AnomalyCause": [
+        *("sky_residual", "foreground_star", "cropped_field", "wrong_redshift", "bad_calibration"),
+        "line_without_data",
+    ],
 }
 ENUMERATIONS = {
     name: kind

@@ -23,6 +23,13 @@ SIZES = {
     "quantile": 3,
     "pca_component": 3,
     "morphology": 3,
+    "score": 3,
+    "shown": 3,
+    "seed": 3,
+    "group": 3,
+    "model": 3,
+    "planted": 3,
+    "space": 3,
     "baxel": 5,
     "row": 7,
     "spaxel_y": 6,
@@ -39,6 +46,13 @@ COORDINATES = {
     "quantile": np.array([0.16, 0.5, 0.84]),
     "pca_component": np.array([1, 16, 256]),
     "morphology": np.array(["E", "S0", "Sa"]),
+    "score": np.array(["relative", "published", "noise_weighted"]),
+    "shown": np.array([4, 0, 7]),
+    "seed": np.array([1, 2, 3]),
+    "group": np.array(["all", "agn", "agn_wise"]),
+    "model": np.array(["ae", "vae", "pca"]),
+    "planted": np.array(["double_nucleus", "offset_agn", "blueberry"]),
+    "space": np.array(["latent", "invariant", "umap"]),
 }
 
 

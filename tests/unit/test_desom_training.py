@@ -16,7 +16,7 @@ from attributes import attributes_of
 
 from mangrove import artefacts
 from mangrove.errors import ModelError, TrainingError
-from mangrove.models.desom import run, training_set
+from mangrove.models.desom import run
 from mangrove.models.desom.assignment import assign
 from mangrove.models.desom.autoencoders import SpectrumArchitecture
 from mangrove.models.desom.grid import SomGrid
@@ -28,6 +28,7 @@ from mangrove.models.desom.settings import MapTraining, spectrum_design
 from mangrove.models.desom.som import neighbourhood, squared_distances
 from mangrove.models.desom.training import optimiser, train_map
 from mangrove.models.desom.training_set import TrainingSet
+from mangrove.models.training import memory
 from mangrove.models.training.loop import train
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
@@ -381,7 +382,7 @@ def test_the_rule_trains_on_the_spectra_that_passed_the_cuts(tmp_path, stored, s
 
 def test_spectra_that_outgrow_the_memory_are_streamed_and_train_alike(tmp_path, stored, monkeypatch):
     in_memory = TrainingSet.of_spectra(stored)
-    monkeypatch.setattr(training_set, "_HOST_BYTES", 1000)
+    monkeypatch.setattr(memory, "_HOST_BYTES", 1000)
     streamed = TrainingSet.of_spectra(stored)
     assert type(in_memory.rows) is not type(streamed.rows)
     for name in ("flux", "masked", "snr", "wave"):
@@ -398,7 +399,7 @@ def test_a_streamed_spectrum_that_is_not_finite_is_named(tmp_path, monkeypatch):
     flux = spectra(80)
     flux[4, 2] = np.inf
     path = write_spectra(tmp_path / "training_spectra.h5", flux, np.repeat([0, 1, 2], [50, 10, 20]))
-    monkeypatch.setattr(training_set, "_HOST_BYTES", 1000)
+    monkeypatch.setattr(memory, "_HOST_BYTES", 1000)
     with pytest.raises(TrainingError, match="8485-1901:2"):
         TrainingSet.of_spectra(path)
 

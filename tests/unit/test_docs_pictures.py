@@ -28,6 +28,8 @@ def run(tmp_path):
         "bpt",
         "emulator/umap",
         "galaxy_map/three_nodes",
+        "autoencoder/ae/scores",
+        "autoencoder/vae/scores",
     )
     for name in names:
         path = tmp_path / "report" / f"{name}.png"
@@ -38,7 +40,8 @@ def run(tmp_path):
 
 def test_figures_of_one_galaxy_and_of_the_survey(pictures, run):
     figures = pictures.report_figures(run, "1-2")
-    assert sorted(figures) == ["bpt", "emulator-umap", "galaxy-lines", "galaxy-map-three-nodes", "galaxy-maps"]
+    of_networks = ["autoencoder-ae-scores", "bpt", "emulator-umap"]
+    assert sorted(figures) == [*of_networks, "galaxy-lines", "galaxy-map-three-nodes", "galaxy-maps"]
     assert figures["galaxy-maps"].name == "1-2-maps.png"
 
 

@@ -144,11 +144,12 @@ def test_lines_outside_the_cube_have_no_data():
 
 
 @pytest.mark.parametrize(("x", "y"), [(3.0, 4.0), (0.2, 0.0), (5.0, 5.4), (40.0, 2.0)])
-def test_crop_keeps_the_centre_and_fills_with_zero(x, y):
+@pytest.mark.parametrize("fill", [0.0, -1.0])
+def test_crop_keeps_the_centre_and_fills_the_rest(x, y, fill):
     values = np.arange(1.0, 37.0).reshape(1, 6, 6)
-    out = crop(values, x, y, 8)
+    out = crop(values, x, y, 8, fill)
     for row in range(8):
         for column in range(8):
             r, c = row - 4 + round(y), column - 4 + round(x)
-            expected = values[0, r, c] if 0 <= r < 6 and 0 <= c < 6 else 0.0
+            expected = values[0, r, c] if 0 <= r < 6 and 0 <= c < 6 else fill
             assert out[0, row, column] == expected

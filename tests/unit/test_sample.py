@@ -5,7 +5,7 @@ import pytest
 from mangrove.config import Config, Sample
 from mangrove.errors import SampleError
 from mangrove.survey.galaxy import Galaxy
-from mangrove.survey.sample import is_as_written, lists, parse_sheet, read_sheet, write_sheet
+from mangrove.survey.sample import is_as_written, lists, parse_sheet, read_sheet, rows_of, write_sheet
 from mangrove.survey.target import MISSING
 
 HEADER = "plateifu\tmangaid\tz\tebv\tra\tdec"
@@ -24,6 +24,16 @@ def test_round_trip(tmp_path):
     write_sheet(tmp_path / "s.tsv", galaxies)
     found = read_sheet(Config(run="s", sample=Sample(sheet=str(tmp_path / "s.tsv"))))
     assert list(found.values()) == galaxies
+
+
+def test_rows_for_some_galaxies_in_their_order(tmp_path):
+    rows = [Galaxy(f"8485-190{i}", f"1-{i}", 0.01 * i, 0.0, 10.0 * i, 0.0) for i in (1, 2, 3)]
+    write_sheet(tmp_path / "s.tsv", rows)
+    assert rows_of(tmp_path / "s.tsv", ["8485-1903", "8485-1901"]) == [rows[2], rows[0]]
+    with pytest.raises(
+        SampleError, match=r"s\.tsv does not list 8485-1904, of which this run has data; add their rows"
+    ):
+        rows_of(tmp_path / "s.tsv", ["8485-1901", "8485-1904"])
 
 
 def test_windows_line_ends_comments_and_empty_lines():

@@ -17,6 +17,7 @@ from mangrove.survey.releases import release
 from mangrove.survey.sample import read_sheet, write_sheet
 from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
 from mangrove.survey.simulation.drpall import write_drpall
+from mangrove.survey.simulation.line_cube_survey import design_line_cube_galaxy, line_cube_plateifus
 from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
 from mangrove.survey.target import MISSING
 
@@ -411,6 +412,19 @@ def test_simulated_spectra_are_selected_from_their_own_catalogue(tmp_path, monke
     assert [(g.plateifu, g.mangaid, g.z) for g in chosen] == [(d.plateifu, d.mangaid, d.redshift) for d in designs]
     assert len({g.mangaid for g in chosen}) == 7
     assert {(g.desom, g.convlstm) for g in chosen} == {(1, 0)}
+
+
+def test_simulated_line_cubes_are_selected_from_their_own_catalogue(tmp_path, monkeypatch):
+    """They are for the autoencoders alone, and the active nuclei of the design are flagged."""
+    monkeypatch.chdir(tmp_path)
+    survey = Survey(source="simulated_line_cubes", simulated_galaxies=60)
+    config = Config(run="sim", seed=3, survey=survey, emulator=EmulatorSection(enabled=False))
+    chosen = selection.make_sample(config).galaxies
+    designs = [design_line_cube_galaxy(name, 3) for name in line_cube_plateifus(60)]
+    assert [(g.plateifu, g.z) for g in chosen] == [(d.galaxy.plateifu, d.galaxy.redshift) for d in designs]
+    assert {(g.desom, g.convlstm) for g in chosen} == {(0, 1)}
+    active = [d.galaxy.kind == "seyfert" or d.anomaly == "offset_agn" for d in designs]
+    assert [g.agn for g in chosen] == active and 0 < sum(active) < 20
 
 
 def test_there_is_no_catalogue_of_own_files(tmp_path):

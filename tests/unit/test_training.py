@@ -251,6 +251,15 @@ def test_the_best_epoch_is_kept_or_the_last(tmp_path, keep_best, epochs):
     assert bits(kept) == bits(run(tmp_path / "alone", TrainSettings(epochs=epochs, **plan)))
 
 
+def test_the_start_is_kept_where_no_epoch_is_better(tmp_path):
+    """As of a network that starts at principal components: training leads away from the validation rows."""
+    validation = DeviceRows({"x": arrays(30)["x"], "y": -10 * arrays(30)["y"]})
+    settings = TrainSettings(batch_size=16, epochs=6, steps_per_call=3, patience=2, validate_start=True)
+    kept = run(tmp_path, settings, validation=validation)
+    assert bits(kept) == b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(STATE))
+    assert kept.best_loss < min(row["validation_loss"] for row in kept.history) and len(kept.history) == 2
+
+
 def test_metrics_end_before_half_a_line(tmp_path):
     """A kill may cut the last line; an empty file is that of a run that trained nothing."""
     path = tmp_path / "metrics.jsonl"

@@ -45,6 +45,16 @@ galaxy_map:
   filters: 2
   iterations: 8
   cooling_iterations: 6
+autoencoder:
+  lines: [OIII_5008, Halpha_6565]
+  latent: 2
+  input_filters: [2]
+  filters: [2, 2]
+  dense: 4
+  slice_code: 2
+  epochs: 1
+embedding:
+  n_seed: 1
 emulator:
   hidden: [8]
   members: 1

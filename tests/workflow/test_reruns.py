@@ -12,6 +12,8 @@ AFTER_EXTRACT = {"fit", "labels", "line_cube", "training_spectra", "line_cube_se
 LAST_PAGES = {"digest", "overview", "provenance"}
 #: What looks at a map of spectra through the labels; the maps themselves know of none.
 LABELS_ON_THE_MAP = {"desom_maps", "desom_quality", "desom_figures", "desom_truth"}
+#: What takes the BPT classes of the labels, of the autoencoders of line cubes.
+LABELS_OF_ANOMALIES = {"agn", "autoencoder_figures"}
 
 
 def code_edit(text: str) -> str:
@@ -63,7 +65,7 @@ def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
     with finished.edited("src/mangrove/spectra/fit/ppxf_fit.py", code_edit):
         rules = finished.planned().rules
     assert rules["fit"] == 2
-    seen = {"fit", "labels", "template_labels"} | LABELS_ON_THE_MAP
+    seen = {"fit", "labels", "template_labels"} | LABELS_ON_THE_MAP | LABELS_OF_ANOMALIES
     assert set(rules) <= seen | set(rules_of("report")) | set(rules_of("emulator"))
 
 
@@ -71,16 +73,16 @@ def test_edited_label_physics_never_refits(finished):
     with finished.edited("src/mangrove/spectra/labels/surface_densities.py", code_edit):
         rules = finished.planned().rules
     assert rules["labels"] == 1
-    seen = {"labels", "template_labels"} | LABELS_ON_THE_MAP
+    seen = {"labels", "template_labels"} | LABELS_ON_THE_MAP | LABELS_OF_ANOMALIES
     assert set(rules) <= seen | set(rules_of("report")) | set(rules_of("emulator"))
 
 
 def test_an_edited_training_never_refits(finished):
     with finished.edited("src/mangrove/models/training/steps.py", code_edit):
         rules = finished.planned().rules
-    assert rules["emulator_train"] == rules["desom_train"] == 1
-    assert "emulator_table" not in rules
-    assert set(rules) <= {*rules_of("emulator"), *rules_of("desom")} | LAST_PAGES
+    assert rules["emulator_train"] == rules["desom_train"] == 1 and rules["autoencoder_train"] == 2
+    assert not {"emulator_table", "augmentation"} & set(rules)
+    assert set(rules) <= {*rules_of("emulator"), *rules_of("desom"), *rules_of("convlstm")} | LAST_PAGES
 
 
 def test_edited_reports_of_a_training_train_nothing(finished):
@@ -93,6 +95,12 @@ def test_an_edited_figure_of_the_emulator_is_drawn_again_without_training(finish
     with finished.edited("src/mangrove/report/emulator.py", code_edit):
         rules = finished.planned().rules
     assert set(rules) == {"emulator_figures"} | LAST_PAGES
+
+
+def test_an_edited_figure_of_the_autoencoders_is_drawn_again_without_training(finished):
+    with finished.edited("src/mangrove/report/autoencoder_scores.py", code_edit):
+        rules = finished.planned().rules
+    assert set(rules) == {"autoencoder_figures"} | LAST_PAGES and rules["autoencoder_figures"] == 2
 
 
 def test_other_settings_of_the_training_train_alone(finished):
@@ -121,7 +129,7 @@ def test_another_template_library_relabels_the_maps_and_trains_neither(finished,
 def test_an_edited_figure_reruns_the_report_alone(finished):
     with finished.edited("src/mangrove/report/drawing.py", code_edit):
         rules = finished.planned().rules
-    drawn = {"emulator_figures", "desom_figures", "galaxy_map_figures"}
+    drawn = {"emulator_figures", "desom_figures", "galaxy_map_figures", "autoencoder_figures"}
     assert {"galaxy_figures", "survey_figures"} <= set(rules) <= {*rules_of("report")} | drawn
 
 

@@ -74,8 +74,28 @@ def test_simulated_spectra_need_no_cubes(fresh):
     assert made.returncode == 0, made.stdout
     rules = fresh.planned(config="configs/spectra.yaml").rules
     everything = {rule for part in ("spectra", "desom", "emulator", "report") for rule in rules_of(part)}
-    assert set(rules) == {"simulate_spectra", *everything} - {"line_cube"}
+    assert set(rules) == {"simulate_spectra", "line_cube_set", *everything}
     assert rules["simulate_spectra"] == rules["fit"] == 3
+
+
+def test_simulated_line_cubes_are_for_the_autoencoders_alone(fresh):
+    """Of a run of that source, only the autoencoders and what judges them are planned."""
+    text = "run: lines\nsurvey: {source: simulated_line_cubes, simulated_galaxies: 5}\nemulator: {enabled: false}\n"
+    fresh.write("configs/lines.yaml", text)
+    made = fresh.mangrove("select", "--config", "configs/lines.yaml")
+    assert made.returncode == 0, made.stdout
+    rules = fresh.planned(config="configs/lines.yaml").rules
+    ours = {"simulate_line_cubes", *rules_of("convlstm"), *rules_of("autoencoder_truth")} - {"planted_anomalies"}
+    assert set(rules) == {*ours, "digest", "overview", "provenance"}
+    assert rules["autoencoder_truth"] == 2
+
+
+def test_line_cubes_without_baxels_cannot_train_the_emulator(fresh):
+    fresh.write("configs/lines.yaml", "run: lines\nsurvey: {source: simulated_line_cubes}\n")
+    done = fresh.snakemake("--dry-run", config="configs/lines.yaml", check=False)
+    assert done.returncode != 0
+    assert "emulator.enabled must be false (or emulator.source desi)" in done.stdout
+    assert_no_traceback(done.stdout)
 
 
 def test_a_prepared_table_is_taken_as_it_is_whatever_the_run_says_of_baxels(fresh):
@@ -104,6 +124,13 @@ def test_a_run_without_cubes_and_without_a_table_is_refused(fresh):
     done = fresh.snakemake("--dry-run", "--config", "survey={'source': 'none'}", check=False)
     assert done.returncode != 0
     assert "survey.source is none, so emulator.source must be desi" in done.stdout
+    assert_no_traceback(done.stdout)
+
+
+def test_an_autoencoder_of_unknown_lines_is_refused(fresh):
+    done = fresh.snakemake("--dry-run", "--config", "autoencoder={'lines': ['Halpha']}", check=False)
+    assert done.returncode != 0
+    assert "autoencoder.lines: unknown line Halpha; known are OII_3727," in done.stdout
     assert_no_traceback(done.stdout)
 
 

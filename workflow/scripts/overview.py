@@ -15,7 +15,8 @@ def main(inputs, outputs, params, log=None, threads=1):
     """Write ``outputs.picture`` from some of ``inputs.extracts`` and ``inputs.fits``, ``outputs.numbers`` (CSV), ``outputs.page``.
 
     The numbers are of ``inputs.timings``, and of ``inputs.status``, ``inputs.quality`` (of the emulator),
-    ``inputs.map_quality`` and ``inputs.galaxy_map`` where the run has them.
+    ``inputs.map_quality``, ``inputs.galaxy_map``, and of the autoencoders (lists, one for each) ``inputs.anomalies``,
+    ``inputs.neighbours`` and ``inputs.agn``, where the run has them.
     """
     with rule_log(log):
         sizes = [artefacts.read(path, "extract", ["bin_id", "snr"]).data for path in inputs.extracts]
@@ -24,6 +25,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         save_png(overview.overview_figure(galaxies), outputs.picture)
         status, quality = (pd.read_csv(table) if table else None for table in (inputs.status, inputs.quality))
         maps = overview.map_numbers(inputs.map_quality, inputs.galaxy_map) if inputs.map_quality else []
+        maps += overview.autoencoder_numbers(inputs.anomalies, inputs.neighbours, inputs.agn)
         rows = overview.run_numbers(pd.read_csv(inputs.timings), status, quality, maps)
         write_rows(outputs.numbers, rows, overview.NumberRow._fields)
         Path(outputs.page).write_text(overview.page(Path(outputs.picture), rows), encoding="utf-8")

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mangrove.analysis.seeded_umap import fitted_umap
+
 #: Rows that a map is made of, at most, and at least.
 MOST_ROWS, LEAST_ROWS = 5000, 200
 #: With fewer rows more neighbours join what would be islands.
@@ -23,13 +25,10 @@ def umap_coordinates(features: np.ndarray, seed: int) -> tuple[np.ndarray, np.nd
         At most :data:`MOST_ROWS`, in random order.
     place : ndarray, shape (m, 2)
     """
-    from umap import UMAP  # takes seconds to import
-
     rows = np.random.default_rng(seed).permutation(len(features))[:MOST_ROWS]
     x = features[rows]
     low, high = np.percentile(x, [0.5, 99.5], axis=0)
     x = (np.clip(x, low, high) - np.median(x, axis=0)) / x.std(axis=0)
     few = len(x) < _FEW
     neighbours = min(_NEIGHBOURS * _FEW // len(x), len(x) // 2) if few else _NEIGHBOURS
-    spread = {"n_neighbors": neighbours, "min_dist": 0.5 if few else 0.1}
-    return rows, UMAP(**spread, random_state=seed, n_jobs=1).fit_transform(x)
+    return rows, fitted_umap(x, 2, neighbours, 0.5 if few else 0.1, seed).embedding_

@@ -16,7 +16,7 @@ from mangrove.data_model_attributes import MAP_QUALITY
 from mangrove.models.desom.assignment import Assignment, assign
 from mangrove.models.desom.model import GALAXY_MAP, MapModel
 from mangrove.models.training import model_folder
-from mangrove.survey.sample import parse_sheet
+from mangrove.survey.sample import rows_of
 from mangrove.survey.target import MISSING
 
 #: Datasets of 'fingerprints' that the map is made from.
@@ -159,11 +159,9 @@ def read_catalogue(sheet, plateifu: list[str], own_files: bool) -> galaxy_map.Ca
     Raises
     ------
     SampleError
-        If the sheet is wrong.
+        If the sheet is wrong, or does not list one of them.
     """
-    with Path(sheet).open(encoding="utf-8-sig") as f:
-        listed = parse_sheet(f, str(sheet), files=own_files)
-    galaxies = [listed[name] for name in plateifu]
+    galaxies = rows_of(sheet, plateifu, own_files)
     numbers = {name: np.array([getattr(g, name) for g in galaxies], float) for name in ("sersic_n", "sersic_ba")}
     hubble = np.array([hubble_class(g.morphology) for g in galaxies], dtype="U3")
     return galaxy_map.Catalogue(hubble, **{name: np.where(v == MISSING, np.nan, v) for name, v in numbers.items()})

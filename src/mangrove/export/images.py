@@ -68,13 +68,17 @@ def spread(values: np.ndarray, bin_id: np.ndarray, outside) -> np.ndarray:
     return image if np.ndim(values) > 1 else image[0]
 
 
-def image_hdu(name: str, values: np.ndarray, unit: str, meaning: str, frame: fits.Header) -> fits.ImageHDU:
-    """An image, shape (ny, nx), or images, shape (n_channel, ny, nx), with unit, meaning and celestial frame."""
+def image_hdu(
+    name: str, values: np.ndarray, unit: str, meaning: str, frame: fits.Header | None = None
+) -> fits.ImageHDU:
+    """An image, shape (ny, nx), or images, shape (n_channel, ny, nx), with unit, meaning and, if given, celestial frame."""
     hdu = fits.ImageHDU(values, name=name.upper())
     if unit != "1":
         hdu.header["BUNIT"] = fits_unit(unit)
     hdu.header.append(LONG_TEXTS)
     hdu.header["MEANING"] = meaning
+    if frame is None:
+        return hdu
     # The cards of a header are shared with what it is extended by.
     hdu.header.extend(frame.copy(), end=True)
     if values.ndim > 2:

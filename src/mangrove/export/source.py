@@ -136,8 +136,8 @@ def labels_path(folder: Path) -> Path:
     return path
 
 
-def recorded_config(folder: Path) -> Config:
-    """The configuration that a run has noted in its ``provenance.json``.
+def recorded_config(folder: Path, command: str = "export RUN") -> Config:
+    """The configuration that a run has noted in its ``provenance.json``; ``command`` is the user's, for the error.
 
     Raises
     ------
@@ -150,7 +150,7 @@ def recorded_config(folder: Path) -> Config:
     except (OSError, ValueError, KeyError):
         raise ConfigError(
             f"{path} does not hold the configuration of the run (the workflow writes it at its end). Name the file: "
-            "mangrove export RUN --config configs/YOUR.yaml"
+            f"mangrove {command} --config configs/YOUR.yaml"
         ) from None
     return config_files.validate(values, [path])
 

@@ -12,10 +12,11 @@ from astropy.wcs import WCS
 from mangrove import artefacts
 from mangrove.codes import FitStatus
 from mangrove.config import Fit, Preprocessing
-from mangrove.data_model import EXTRACT, FIT, LABELS
+from mangrove.data_model import EXTRACT, FIT, LABELS, LINE_CUBE_SET
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
+from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.spectra.fit.galaxy_fit import shared_lsf
@@ -38,7 +39,8 @@ def open_run(folder) -> "Run":
     Raises
     ------
     ArtefactError
-        If there is no such folder, it has no table of labels, or one of another version of mangrove.
+        If there is no such folder, it has no table of labels (a run of line cubes alone needs none), or one of another
+        version of mangrove.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -46,24 +48,32 @@ def open_run(folder) -> "Run":
     return Run(folder)
 
 
-class Run:
+class Run(LatentSpaceResults):
     """The results of a run.
+
+    Those of the autoencoders of line cubes are methods of :class:`mangrove.notebook.latent_space.LatentSpaceResults`.
 
     Attributes
     ----------
     folder : Path
     galaxies : list of str
-        plateifu of every galaxy, in the order of the sample sheet.
+        plateifu of every galaxy, in the order of the sample sheet; where there are line cubes alone, of their galaxies.
     """
 
     def __init__(self, folder: Path):
-        self.folder = folder
-        self._table = artefacts.read(folder / LABELS.path, "labels")
-        self._line_names = self._table["line"].tolist()
-        self.galaxies = [str(name) for name in self._table["plateifu"]]
+        super().__init__(folder)
+        cubes, labels = folder / LINE_CUBE_SET.path, folder / LABELS.path
+        self._cubes_only = cubes.is_file() and not labels.is_file()
+        named = artefacts.read(cubes, "line_cube_set", ["plateifu"]) if self._cubes_only else self._table
+        self.galaxies = named["plateifu"].tolist()
 
     def __repr__(self) -> str:
-        return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {self._table['galaxy'].size} baxels>"
+        size = "line cubes alone" if self._cubes_only else f"{self._table['galaxy'].size} baxels"
+        return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {size}>"
+
+    @cached_property
+    def _table(self) -> artefacts.Artefact:
+        return artefacts.read(self.folder / LABELS.path, "labels")
 
     def labels(self, plateifu: str | None = None) -> Table:
         """Labels, kinematics and positions, one row per baxel of one galaxy or of all; NaN where there is no value.
@@ -84,7 +94,7 @@ class Run:
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
         rows = self._rows(plateifu)
-        coordinates = {"line": self._line_names, "line_wave": ("line", self._table["line_wave"])}
+        coordinates = {"line": self._table["line"].tolist(), "line_wave": ("line", self._table["line_wave"])}
         coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
         coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
         names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
@@ -240,9 +250,10 @@ class Run:
         return plateifu
 
     def _line(self, line: str) -> int:
-        if line not in self._line_names:
-            raise ArtefactError(f"no line '{line}'; there are {', '.join(self._line_names)}.")
-        return self._line_names.index(line)
+        names = self._table["line"].tolist()
+        if line not in names:
+            raise ArtefactError(f"no line '{line}'; there are {', '.join(names)}.")
+        return names.index(line)
 
     def _path(self, kind, plateifu: str) -> Path:
         self._rows(plateifu)

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from mangrove.models.emulator.emulator import Emulator
 from mangrove.models.emulator.line_table import LineTable
@@ -30,6 +29,7 @@ from mangrove.report.drawing import (
     whole_numbers,
 )
 from mangrove.report.line_names import line_title
+from mangrove.report.losses import draw_losses
 from mangrove.report.one_to_one import draw_one_to_one
 from mangrove.validation.emulator_curve import LearningPoint
 from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
@@ -201,17 +201,7 @@ def learning_figure(
     """Loss by epoch with the one that was kept, and quality by number of training rows where a curve was made."""
     figure = new_figure(13 if points else 8, 5)
     panels = figure.subplots(1, 2 if points else 1, squeeze=False)[0]
-    left, epochs = panels[0], [row["epoch"] + 1 for row in history]
-    for key, label, colour in (("loss", "training", BLUE), ("validation_loss", "validation", ORANGE)):
-        if history and key in history[0]:
-            left.plot(epochs, [row[key] for row in history], "o-", ms=3, color=colour, label=label)
-    if history and "validation_loss" in history[0]:
-        best = min(history, key=lambda row: row["validation_loss"]) if keep_best else history[-1]
-        kept = f"kept: epoch {best['epoch'] + 1:g}, {'lowest validation loss' if keep_best else 'the last'}"
-        left.axvline(best["epoch"] + 1, color="0.4", lw=1, ls="--", label=kept)
-    left.set(xlabel="epoch", ylabel="loss")
-    left.xaxis.set_major_locator(MaxNLocator(integer=True))
-    left.legend(frameon=False, fontsize=9)
+    draw_losses(panels[0], history, keep_best)
     if points:
         panels[1].semilogx([p.n_train for p in points], [p.rho for p in points], "o-", color=BLUE)
         panels[1].set(xlabel="training rows", ylabel="mean Spearman ρ over the lines")

@@ -11,7 +11,7 @@ from mangrove.artefacts import Artefact
 from mangrove.codes import Split
 from mangrove.report.drawing import BAD_COLOUR, BLUE, ORANGE, Gaps, bar_beside, counted, legend_above, note, panel_grid
 from mangrove.report.galaxy_map_repeats import nearness
-from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture
+from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, write_on_picture
 from mangrove.report.node_maps import (
     NodePlaces,
     cross_out,
@@ -26,8 +26,6 @@ from mangrove.report.node_maps import (
 _SIDE, _PICTURE, _PICTURES = 4.6, (0.95, 2.4), 11.0
 _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.6, rows=0.9)
 _PICTURE_GAPS = Gaps(left=0.8, right=0.15, bottom=0.7, top=0.75, columns=0.04, rows=0.04)
-#: Text on pictures: points per inch of their side, and at most.
-_POINTS, _LARGEST = 5.6, 9.0
 #: Smallest top of the scale of a fraction.
 _LEAST_TOP = 0.1
 #: Part of the pairs of one kind that is drawn: what lies farther apart than nearly all is left out.
@@ -60,13 +58,6 @@ def images_figure(nodes: Artefact, extracts: Mapping[str, Artefact]) -> Figure:
     words = "the galaxy nearest to each prototype, and the number on the node; grey: none"
     figure.suptitle(f"{counted(int(count.sum()), 'galaxy', 'galaxies')}: {words}\n{SOURCE}", fontsize=11)
     return figure
-
-
-def write_on_picture(axes: Axes, side: float, upper: str, lower: str = "") -> None:
-    """Text in the upper and lower left corner of a picture whose side is so many inches."""
-    size = min(_POINTS * side, _LARGEST)
-    for text, y, at in ((upper, 0.97, "top"), (lower, 0.03, "bottom")):
-        axes.text(0.03, y, text, transform=axes.transAxes, va=at, ha="left", fontsize=size, color="w")
 
 
 def number_grid(figure: Figure, panels: np.ndarray) -> None:

@@ -9,8 +9,7 @@ from matplotlib.patches import Rectangle
 
 from mangrove.artefacts import Artefact
 from mangrove.report.drawing import BLUE, GREEN, RED, Gaps, Place, axes_at, counted, panel_grid
-from mangrove.report.galaxy_map import write_on_picture
-from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture
+from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, write_on_picture
 from mangrove.report.node_maps import NodePlaces, node_axes, places_of
 
 #: Nodes in the figure, and galaxies of each.

@@ -185,14 +185,14 @@ def label_map(axes: Axes, seen: View, name: str) -> None:
     value_map(axes, seen, values, style.title, style.axis, style.cmap, limits)
 
 
-def class_map(axes: Axes, seen: View, gap: float) -> None:
-    """BPT class, with the number of baxels in each; ``gap`` to the legend in heights of the map."""
-    kind = np.where(is_shown(seen.labels, "d_bpt"), seen.labels["bpt_class"], BptClass.NONE)
-    codes = on_spaxels(seen.extract, np.where(kind == BptClass.NONE, np.nan, kind))
+def class_map(axes: Axes, frame: SkyFrame, extract: Artefact, labels: Mapping, gap: float) -> None:
+    """BPT class of the baxels, of which ``labels`` are the rows, with their numbers; ``gap`` to the legend in heights of the map."""
+    kind = np.where(is_shown(labels, "d_bpt"), labels["bpt_class"], BptClass.NONE)
+    codes = on_spaxels(extract, np.where(kind == BptClass.NONE, np.nan, kind))
     colours = [BPT_COLOURS.get(code, BAD_COLOUR) for code in range(max(BptClass) + 1)]
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
-    draw_image(axes, seen.frame, codes, "BPT class", cmap=ListedColormap(colours), norm=norm)
-    draw_marks(axes, seen.frame, seen.extract)
+    draw_image(axes, frame, codes, "BPT class", cmap=ListedColormap(colours), norm=norm)
+    draw_marks(axes, frame, extract)
     counts = {code: int(np.sum(kind == code)) for code in BptClass if np.any(kind == code)}
     names = {code: f"{BPT_NAMES[code]} ({n})" for code, n in counts.items()}
     legend_below(axes, [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c]) for c in names], gap)

@@ -12,15 +12,17 @@ from mangrove.codes import SpaxelStatus
 from mangrove.report.drawing import BAD_COLOUR, note
 from mangrove.report.galaxy_panels import colour_image
 
-#: What a picture is made from.
-_DATASETS = ["image", "band", "signal", "spaxel_status"]
+#: What a picture is made from, and a map of baxels.
+_DATASETS = ["image", "band", "signal", "spaxel_status", "bin_id"]
 #: Where pictures come from, for the titles of figures.
 SOURCE = "pictures: g, r, i images of the cubes"
 _PERCENTILE = 99.5
+#: Text on pictures: points per inch of their side, and at most.
+_POINTS, _LARGEST = 5.6, 9.0
 
 
 def read_extracts(paths: Sequence, plateifu: Sequence[str]) -> dict[str, Artefact]:
-    """What :func:`galaxy_picture` needs of some galaxies, by name; those without an extract are left out.
+    """What :func:`galaxy_picture` and maps of baxels need of some galaxies, by name; those without an extract are left out.
 
     Parameters
     ----------
@@ -58,6 +60,13 @@ def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
     half = max(right - left, top - bottom) / 2
     x, y = (left + right) / 2, (bottom + top) / 2
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), facecolor="k")
+
+
+def write_on_picture(axes: Axes, side: float, upper: str, lower: str = "") -> None:
+    """Text in the upper and lower left corner of a picture whose side is so many inches."""
+    size = min(_POINTS * side, _LARGEST)
+    for text, y, at in ((upper, 0.97, "top"), (lower, 0.03, "bottom")):
+        axes.text(0.03, y, text, transform=axes.transAxes, va=at, ha="left", fontsize=size, color="w")
 
 
 def _has_picture(extract: Artefact) -> bool:

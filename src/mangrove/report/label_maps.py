@@ -43,7 +43,7 @@ def label_maps_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figu
     axes = grid.ravel()
     for ax, name in zip(axes, (*STELLAR, *GASEOUS), strict=False):
         panels.label_map(ax, seen, name)
-    panels.class_map(axes[-1], seen, 0.16)
+    panels.class_map(axes[-1], seen.frame, extract, labels, 0.16)
     label_grid(grid, seen.frame)
     words = (heading(extract), "grey: no value, poor fit (χ² of 2 or more) or faint lines", marks_in_words(extract))
     figure.suptitle("    ".join(filter(None, words)), fontsize=13)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -96,7 +97,7 @@ def overview_figure(galaxies: Sequence[View]) -> Figure:
 def run_numbers(
     timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.DataFrame | None, maps: Sequence[NumberRow] = ()
 ) -> list[NumberRow]:
-    """The run in numbers: what was counted, how good the maps and the emulator are, and the time of each step.
+    """The run in numbers: what was counted, how good the maps, the autoencoders and the emulator are, and the time of each step.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def run_numbers(
     quality : DataFrame, optional
         Per line of the emulator: n, rho, holds; None without an emulator.
     maps : sequence of NumberRow
-        Of the run's maps (:func:`map_numbers`).
+        Of the run's maps (:func:`map_numbers`) and autoencoders (:func:`autoencoder_numbers`).
     """
     rows = [] if status is None else [_counts(status, what) for what in _COUNTED]
     rows += maps
@@ -137,6 +138,35 @@ def map_numbers(spectra, galaxies) -> list[NumberRow]:
     age = f"rank correlation {rho:.3f} of ages in test galaxies with those of their nodes" if math.isfinite(rho) else ""
     rows = [("nodes of the map of spectra", judged, age), ("nodes of the map of galaxies", second, "")]
     return [_map(what, one.attrs, words) for what, one, words in rows if one.ok]
+
+
+def autoencoder_numbers(anomalies: Sequence, neighbours: Sequence, agn: Sequence) -> list[NumberRow]:
+    """Galaxies that each autoencoder of line cubes has scored, and what became of them; none of a network without result.
+
+    Parameters
+    ----------
+    anomalies, neighbours, agn : sequence of path-like
+        The artefacts of these kinds, of one network after the other.
+
+    Raises
+    ------
+    ArtefactError
+        If one of them is missing or damaged.
+    """
+    rows = []
+    for paths in zip(anomalies, neighbours, agn, strict=True):
+        judged = artefacts.read(paths[0], "anomalies", ["value", "cause"])
+        near = artefacts.read(paths[1], "neighbours", [])
+        active = artefacts.read(paths[2], "agn", ["percentile"])["percentile"]
+        if judged.ok:
+            words = [f"{int(np.sum(judged['cause'] != 0)):,} with a cause that is not the galaxy"]
+            trust = near.attrs["trustworthiness"]
+            words += [f"trustworthiness of the UMAP {trust:.3f}"] if math.isfinite(trust) else []
+            words += [_active(active[:, 0])] if len(active) else []
+            n_scored = int(np.isfinite(judged["value"][:, 0]).sum())
+            what = f"galaxies scored by the autoencoder {judged.attrs['network']}"
+            rows.append(NumberRow(what, f"{n_scored:,}", ", ".join(words)))
+    return rows
 
 
 def page(picture: Path, rows: Sequence[NumberRow]) -> str:
@@ -181,6 +211,11 @@ def _map(what: str, measures: Mapping, words: str) -> NumberRow:
     order = f"topographic error {error:.3f}" if math.isfinite(error) else ""
     empty = f"{measures['n_empty']:,} empty in training"
     return NumberRow(what, f"{n_node:,}", ", ".join(filter(None, [empty, order, words])))
+
+
+def _active(percentile: np.ndarray) -> str:
+    """Active nuclei by the percentiles of their scores."""
+    return f"{len(percentile):,} AGN at percentile {np.nanmedian(percentile):.0f} in the median"
 
 
 def _emulator(quality: pd.DataFrame) -> NumberRow:

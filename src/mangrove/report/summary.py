@@ -51,7 +51,7 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
         panels.dispersion_map(axes[row, columns[1]], seen, what)
     panels.flux_map(axes[1, 2], seen, ("Halpha_6565",), f"{flux_title(('Halpha_6565',))} flux")
     panels.ew_map(axes[1, 3], seen)
-    panels.class_map(axes[2, 0], seen, 0.2)
+    panels.class_map(axes[2, 0], seen.frame, extract, labels, 0.2)
     panels.bpt_diagram(axes[2, 1], seen)
     axes[2, 1].legend(loc="lower left", fontsize=7, frameon=False)
     panels.label_map(axes[2, 2], seen, "log_age_lw")

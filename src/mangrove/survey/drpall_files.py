@@ -66,7 +66,7 @@ def located(config: Config, release: Release, given: str) -> Iterator[tuple[Path
             raise CatalogueError(f"--drpall {given}: {error}.") from None
         where = address if "://" in address else str(Path(address).absolute())
         yield catalogues.locate(where, survey, release, "--drpall"), "Correct survey.release or --drpall."
-    elif survey.source in ("simulated", "simulated_spectra"):
+    elif survey.source.startswith("simulated"):
         with TemporaryDirectory() as folder:
             yield _simulated_drpall(config, release, Path(folder)), "Simulate the survey again."
     else:
@@ -78,20 +78,27 @@ def located(config: Config, release: Release, given: str) -> Iterator[tuple[Path
 
 def _simulated_drpall(config: Config, release: Release, folder: Path) -> Path:
     """The catalogue of a run's simulated archive; written to ``folder`` where there is none yet."""
-    from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
     from mangrove.survey.simulation.drpall import write_drpall
-    from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
 
     made = Path(f"results/{config.run}/archive") / release.drpall_path
     if not made.is_file():
         made = folder / "drpall.fits"
-        if config.survey.source == "simulated":
-            galaxies = [design_galaxy(name, config.seed) for name in SIMULATED_SURVEY]
-        else:
-            names = spectra_plateifus(config.survey.simulated_galaxies)
-            galaxies = [design_various_galaxy(name, config.seed) for name in names]
-        write_drpall(made, galaxies, release.name)
+        write_drpall(made, _simulated_galaxies(config), release.name)
     return made
+
+
+def _simulated_galaxies(config: Config) -> list:
+    """The galaxies of the simulated survey that a run's source names."""
+    from mangrove.survey.simulation.design import SIMULATED_SURVEY, design_galaxy
+    from mangrove.survey.simulation.line_cube_survey import design_line_cube_galaxy, line_cube_plateifus
+    from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
+
+    n = config.survey.simulated_galaxies
+    if config.survey.source == "simulated":
+        return [design_galaxy(name, config.seed) for name in SIMULATED_SURVEY]
+    if config.survey.source == "simulated_spectra":
+        return [design_various_galaxy(name, config.seed) for name in spectra_plateifus(n)]
+    return [design_line_cube_galaxy(name, config.seed).galaxy for name in line_cube_plateifus(n)]
 
 
 def names(drpall: Table) -> catalogues.Names:

@@ -22,6 +22,8 @@ CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
 TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
 #: The same of a simulated spectrum without a cube: making it, core seconds, and its artefacts, bytes.
 SIMULATE_S, BAXEL_BYTES = 0.01, 60e3
+#: The same of a simulated line cube of 190 channels, 32 x 32 spaxels.
+SIMULATE_CUBE_S, LINE_CUBE_BYTES = 0.5, 2e6
 #: Training the map of spectra without a GPU: core seconds of a spectrum in a training step (7 ms on two cores), and the
 #: cores that it uses.
 MAP_S, MAP_CORES = 0.014, 2
@@ -42,10 +44,18 @@ def plan(names: Iterable[str], survey: Survey) -> Plan:
     if survey.source == "simulated_spectra":
         n_baxel = survey.simulated_baxels * len(list(names))
         return Plan(n_baxel * (FIT_S + SIMULATE_S) / 3600.0, 0.0, n_baxel * BAXEL_BYTES / 1e9)
+    if survey.source == "simulated_line_cubes":
+        n_cube = len(list(names))
+        return Plan(n_cube * SIMULATE_CUBE_S / 3600.0, 0.0, n_cube * LINE_CUBE_BYTES / 1e9)
     cubes = [cube_bytes(name) for name in names]
     seconds = len(cubes) * (BAXELS_PER_GALAXY * FIT_S + OTHER_S)
     disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * survey.keep_cubes
     return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9)
+
+
+def without_baxels(survey: Survey) -> bool:
+    """Whether the run is the autoencoders on simulated line cubes alone."""
+    return survey.source == "simulated_line_cubes"
 
 
 def map_hours(desom: DesomSection) -> float:
@@ -74,8 +84,8 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
     survey, release = config.survey, releases.release(config.survey.release)
     if survey.source == "none":
         return [f"run '{config.run}': no cubes (survey.source is none), the emulator on {config.emulator.desi_file}"]
-    if survey.source == "simulated_spectra":
-        return _describe_spectra(config, cores)
+    if survey.source in ("simulated_spectra", "simulated_line_cubes"):
+        return _describe_without_cubes(config, cores)
     if survey.source == "sdss" and not config.sheet.is_file():
         names = (config.sample.plateifus or [""] * release.n_cube)[: config.sample.limit]
         cost = plan(names, survey)
@@ -102,12 +112,13 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
     ]
 
 
-def _describe_spectra(config: Config, cores: int) -> list[str]:
-    """The same of simulated spectra without cubes."""
+def _describe_without_cubes(config: Config, cores: int) -> list[str]:
+    """The same of simulated spectra or line cubes."""
     galaxies = read_sheet(config)
     cost = plan(galaxies, config.survey)
+    each = "line cubes" if without_baxels(config.survey) else f"{config.survey.simulated_baxels} spectra each"
     return [
-        f"run '{config.run}': {config.survey.simulated_baxels} spectra each of {len(galaxies)} galaxies, simulated on this machine",
+        f"run '{config.run}': {each} of {len(galaxies)} galaxies, simulated on this machine",
         f"disk       about {cost.disk_gb:.1f} GB",
         *_computing(cost, config, cores),
     ]
@@ -116,7 +127,7 @@ def _describe_spectra(config: Config, cores: int) -> list[str]:
 def _computing(cost: Plan, config: Config, cores: int) -> list[str]:
     """Time of the galaxies, and that of the map where it is trained, on two cores whatever the run has."""
     lines = [f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores"]
-    if hours := map_hours(config.desom):
+    if hours := 0.0 if without_baxels(config.survey) else map_hours(config.desom):
         at_most = min(cores, MAP_CORES)
         where = f"{at_most} {'core' if at_most == 1 else 'cores'}"
         lines.append(f"map        about {_time(hours / at_most)} of training on {where}; minutes on a GPU")

@@ -83,6 +83,30 @@ def parse_sheet(lines: Iterable[str], name: str, files: bool = False) -> dict[st
     return galaxies
 
 
+def rows_of(sheet, plateifu: Iterable[str], files: bool = False) -> list[Galaxy]:
+    """The rows of a sheet for some galaxies, in their order.
+
+    Parameters
+    ----------
+    sheet : path-like
+    plateifu : iterable of str
+    files : bool
+        As for :func:`parse_sheet`.
+
+    Raises
+    ------
+    SampleError
+        If the sheet is wrong, or does not list one of them.
+    """
+    with Path(sheet).open(encoding="utf-8-sig") as f:
+        listed = parse_sheet(f, str(sheet), files=files)
+    wanted = list(plateifu)
+    if absent := [name for name in wanted if name not in listed]:
+        few = ", ".join(absent[:5]) + (f" and {len(absent) - 5} more" if len(absent) > 5 else "")
+        raise SampleError(f"{sheet} does not list {few}, of which this run has data; add their rows.")
+    return [listed[name] for name in wanted]
+
+
 def write_sheet(path: Path, galaxies: Iterable[Galaxy]) -> None:
     """Write a sample sheet; columns that no galaxy uses are left out, and the last line seals the others."""
     rows = [asdict(g) for g in galaxies]

@@ -89,10 +89,20 @@ def make_sample(config: Config, drpall: str = "") -> Selection:
     if sample.morphology:
         path = catalogues.locate(sample.morphology, survey, release, "sample.morphology")
         galaxies = catalogues.join_morphology(galaxies, path, names)
-    if survey.source == "simulated_spectra":
+    return Selection([_as_simulated(galaxy, config) for galaxy in galaxies], chosen.removed)
+
+
+def _as_simulated(galaxy: Galaxy, config: Config) -> Galaxy:
+    """The row of a galaxy of a simulated survey without cubes; any other as it is."""
+    if config.survey.source == "simulated_spectra":
         # Spectra without cubes have no line cubes.
-        galaxies = [replace(galaxy, convlstm=0) for galaxy in galaxies]
-    return Selection(galaxies, chosen.removed)
+        return replace(galaxy, convlstm=0)
+    if config.survey.source != "simulated_line_cubes":
+        return galaxy
+    from mangrove.survey.simulation.line_cube_survey import design_line_cube_galaxy, nuclear_flags
+
+    flags = nuclear_flags(design_line_cube_galaxy(galaxy.plateifu, config.seed))
+    return replace(galaxy, desom=0, **flags)
 
 
 def summary(selection: Selection, sample: Sample) -> list[str]:

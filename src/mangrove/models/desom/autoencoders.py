@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from mangrove.models.desom.convolution import convolve, forms
+from mangrove.models.training.layer import Layer
 
 #: Slope of the LeakyReLU below zero, as published.
 _SLOPE = 0.1
@@ -62,19 +63,6 @@ class FingerprintArchitecture(NamedTuple):
     def shape(self) -> tuple[int, ...]:
         """Of one input."""
         return (self.rows, self.columns)
-
-
-class Layer(nnx.Module):
-    """Kernel and bias, which start as in Keras: Glorot's uniform draw, and zero."""
-
-    def __init__(self, shape: tuple[int, ...], rngs: nnx.Rngs) -> None:
-        self.kernel = nnx.Param(nnx.initializers.glorot_uniform()(rngs.params(), shape, jnp.float32))
-        self.bias = nnx.Param(jnp.zeros(shape[-1:], jnp.float32))
-
-    def cast(self, dtype: jnp.dtype, rank: int) -> tuple[jax.Array, jax.Array]:
-        """Kernel and bias in a precision, the bias with as many dimensions as what it is added to."""
-        bias = self.bias[...].astype(dtype)
-        return self.kernel[...].astype(dtype), bias.reshape((1,) * (rank - 1) + bias.shape)
 
 
 class SpectrumAutoencoder(nnx.Module):

@@ -15,7 +15,7 @@ _LAYOUT = ("NWC", "WIO", "NWC")
 _WIDE, _BLOCK, _BAND = 16, 4, 16
 
 
-class Forms(NamedTuple):
+class SpectrumForms(NamedTuple):
     """How a network convolves.
 
     Attributes
@@ -34,15 +34,15 @@ class Forms(NamedTuple):
     in_blocks: Callable[[Callable[[jax.Array], jax.Array], jax.Array], jax.Array]
 
 
-def forms(n_channel: int, dtype: jnp.dtype) -> Forms:
+def forms(n_channel: int, dtype: jnp.dtype) -> SpectrumForms:
     """The fastest forms for layers of so many channels at least.
 
     A CPU spends its time on arithmetic and on memory: short convolutions by fewer products, a few spectra at a time, take
     half the time of its own convolution. They need float32.
     """
     if jax.default_backend() == "cpu" and n_channel >= _WIDE and dtype == jnp.float32:
-        return Forms(short_convolve_pool, short_upsample_convolve, in_blocks)
-    return Forms(plain_convolve_pool, merged_upsample_convolve, lambda function, x: function(x))
+        return SpectrumForms(short_convolve_pool, short_upsample_convolve, in_blocks)
+    return SpectrumForms(plain_convolve_pool, merged_upsample_convolve, lambda function, x: function(x))
 
 
 def in_blocks(function: Callable[[jax.Array], jax.Array], x: jax.Array) -> jax.Array:

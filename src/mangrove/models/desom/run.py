@@ -1,6 +1,5 @@
 """The maps of a run: each training as one resumable step, from the run's artefact to the model folder."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,7 @@ from mangrove.models.desom.model import DESOM, GALAXY_MAP
 from mangrove.models.desom.settings import MapTraining, fingerprint_design, spectrum_design
 from mangrove.models.desom.training import scarcity, train_map
 from mangrove.models.desom.training_set import TrainingSet
-from mangrove.models.training import model_folder
-from mangrove.models.training.resumable import publish, work_folder
-
-log = logging.getLogger(__name__)
+from mangrove.models.training.resumable import train_or_give_reason
 
 
 def train_spectra(path, params: Mapping[str, Any], folder: Path, metrics: Path) -> None:
@@ -52,11 +48,9 @@ def train_galaxies(path, params: Mapping[str, Any], folder: Path, metrics: Path)
 def _train(kind, design, data: TrainingSet, without: str, path, params, folder: Path, metrics: Path) -> None:
     """Train and publish; where there is too little to train on, a folder that gives the reason (``without``: no row)."""
     made_from = {"data": artefacts.input_hash(path), "params": dict(params)}
-    if reason := scarcity(kind, design, data) if data.rows.n_row else without:
-        log.warning("nothing trained: %s", reason)
-        model_folder.save_empty(folder, reason, {"made_from": made_from})
-        metrics.write_text("", encoding="utf-8")
-        return
-    work = work_folder(folder.parent / "checkpoints", made_from)
-    train_map(kind, design, MapTraining.from_params(params), data, work, {"made_from": made_from})
-    publish(work, folder, metrics)
+    reason = scarcity(kind, design, data) if data.rows.n_row else without
+
+    def train(work: Path) -> None:
+        train_map(kind, design, MapTraining.from_params(params), data, work, {"made_from": made_from})
+
+    train_or_give_reason(train, reason, made_from, folder, metrics)

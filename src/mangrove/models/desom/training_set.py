@@ -4,20 +4,18 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import h5py
-import jax
 import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import Split, TrainingCut
 from mangrove.errors import TrainingError
+from mangrove.models.training.memory import fits
 from mangrove.models.training.rows import DeviceRows, Rows, StreamedRows
 
 #: Training rows that stand for all: for the scale of the input and the first prototypes.
 _N_SAMPLE = 8192
 #: Spectra read at a time.
 _BLOCK = 4096
-#: Share of an accelerator's memory, and bytes of that of a computer, which the spectra may take.
-_DEVICE_SHARE, _HOST_BYTES = 0.5, 1_000_000_000
 _NAMED = 20
 
 
@@ -103,7 +101,7 @@ class TrainingSet(NamedTuple):
             kept = int(np.count_nonzero(f["cut"][...] == TrainingCut.KEPT))
             split, snr, wave = f["split"][:kept], f["snr"][:kept], f["wave"][...]
             names = baxel_names(artefacts.read_text(f["plateifu"]), f["galaxy"][:kept], f["baxel"][:kept])
-            if _fits(kept * len(wave) * (4 + 1)):
+            if fits(kept * len(wave) * (4 + 1)):
                 return cls.of_arrays(f["flux"][:kept], split, names, mask=f["mask"][:kept], snr=snr, wave=wave)
             train, held_out = (np.flatnonzero(split == code) for code in (Split.TRAIN, Split.VALIDATION))
             for start in range(0, kept, _BLOCK):
@@ -149,12 +147,6 @@ def baxel_names(plateifu: np.ndarray, galaxy: np.ndarray, baxel: np.ndarray) -> 
 
 def _rows(dataset: h5py.Dataset, rows: np.ndarray) -> np.ndarray:
     return dataset[: rows[-1] + 1 if rows.size else 0][rows]
-
-
-def _fits(n_byte: int) -> bool:
-    """Whether spectra of so many bytes can lie in the memory of the device."""
-    stats = jax.devices()[0].memory_stats() if jax.default_backend() != "cpu" else None
-    return n_byte <= (_DEVICE_SHARE * stats["bytes_limit"] if stats else _HOST_BYTES)
 
 
 def _demand_finite(flux: np.ndarray, names: np.ndarray) -> None:

@@ -1,16 +1,12 @@
 """The emulator of a run: its training as one resumable step, from the run's table to the model folder."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mangrove.models.emulator.line_table import read_stored
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator, trainable
-from mangrove.models.training import model_folder
-from mangrove.models.training.resumable import publish, work_folder
-
-log = logging.getLogger(__name__)
+from mangrove.models.training.resumable import train_or_give_reason
 
 
 def train_run(table_path, params: Mapping[str, Any], folder: Path, metrics: Path) -> None:
@@ -37,12 +33,9 @@ def train_run(table_path, params: Mapping[str, Any], folder: Path, metrics: Path
     stored = read_stored(table_path)
     made_from = {"table": stored.content_hash, "params": dict(params)}
     table, reason = trainable(stored.table, stored.split)
-    if reason:
-        log.warning("nothing trained: %s", reason)
-        model_folder.save_empty(folder, reason, {"made_from": made_from})
-        metrics.write_text("", encoding="utf-8")
-        return
-    work = work_folder(folder.parent / "checkpoints", made_from)
-    settings = EmulatorSettings.from_params(params, stored.table)
-    train_emulator(table, stored.split, settings, work, {"made_from": made_from})
-    publish(work, folder, metrics)
+
+    def train(work: Path) -> None:
+        settings = EmulatorSettings.from_params(params, stored.table)
+        train_emulator(table, stored.split, settings, work, {"made_from": made_from})
+
+    train_or_give_reason(train, reason, made_from, folder, metrics)

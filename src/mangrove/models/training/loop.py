@@ -53,6 +53,8 @@ class TrainSettings:
     validation_batch : int
     validation_every : int
         Epochs between two validations; the last epoch is always validated.
+    validate_start : bool
+        Whether the parameters before the first step are validated too, so that ``keep_best`` may keep them.
     steps : int or None
         Optimisation steps after which training ends, be it within an epoch; given instead of ``epochs``.
 
@@ -73,6 +75,7 @@ class TrainSettings:
     validation_every: int = 1
     steps: int | None = None
     checkpoint_seconds: float = 30.0
+    validate_start: bool = False
 
     def __post_init__(self) -> None:
         if (self.epochs is None) == (self.steps is None):
@@ -187,6 +190,9 @@ class _TrainingRun:
         position, settings = self._position, self._settings
         n_epoch = settings.total_epochs(self._rows.n_row)
         self._reporter = reporting.Reporter(self._folder, position.epoch)
+        if settings.validate_start and self._validation is not None and position.best_loss is None:
+            position.best_loss, position.best_epoch = self._validate(), -1
+            reporting.validated_start(position.best_loss)
         with self._reporter.bar(settings.total_steps(self._rows.n_row), position.step) as bar:
             while not position.finished:
                 self._epoch(bar)

@@ -104,6 +104,11 @@ class Bar:
         self._bar.update(len(losses))
 
 
+def validated_start(loss: float) -> None:
+    """Say how good a run's parameters are before its first step."""
+    log.info("before the first step: validation loss %.6g", loss)
+
+
 def stopped_early(epoch: int, patience: int) -> None:
     """Say that patience ended after an epoch (from 0)."""
     log.info("stop after epoch %d: no lower validation loss for %d epochs", epoch + 1, patience)

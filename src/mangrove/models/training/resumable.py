@@ -2,10 +2,45 @@
 
 import hashlib
 import json
+import logging
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+
+from mangrove.models.training import model_folder
+
+log = logging.getLogger(__name__)
+
+
+def train_or_give_reason(
+    train: Callable[[Path], Any], reason: str, made_from: Mapping[str, Any], folder: Path, metrics: Path
+) -> None:
+    """Train a network of a run and put its model and metrics in their places, or say there why there is none.
+
+    A killed training goes on from what it left in ``checkpoints`` beside ``folder``.
+
+    Parameters
+    ----------
+    train : callable
+        Trains in the folder that it is given: writes ``model`` and ``metrics.jsonl`` there.
+    reason : str
+        Why there is too little to train on; empty where there is enough.
+    made_from : mapping
+        See :func:`work_folder`.
+    folder : Path
+        Model folder to write; without a model, and with the reason, where there is one.
+    metrics : Path
+        File of the losses by epoch (JSON lines) to write; empty where nothing is trained.
+    """
+    if reason:
+        log.warning("nothing trained: %s", reason)
+        model_folder.save_empty(folder, reason, {"made_from": dict(made_from)})
+        metrics.write_text("", encoding="utf-8")
+        return
+    work = work_folder(folder.parent / "checkpoints", made_from)
+    train(work)
+    publish(work, folder, metrics)
 
 
 def work_folder(place: Path, made_from: Mapping[str, Any]) -> Path:

@@ -10,7 +10,22 @@ import h5py
 import jax
 import numpy as np
 
-Arrays = Mapping[str, np.ndarray]
+
+class Shared(NamedTuple):
+    """An array whose entries several rows share, such as the cube of a galaxy of which there are copies.
+
+    Attributes
+    ----------
+    values : array, shape (n, ...)
+    index : array of int, shape (n_row,)
+        The entry of each row.
+    """
+
+    values: np.ndarray | jax.Array
+    index: np.ndarray | jax.Array
+
+
+Arrays = Mapping[str, np.ndarray | Shared]
 #: Puts arrays on the devices.
 Place = Callable[[Arrays], Mapping[str, jax.Array]]
 #: Rows no farther apart than this are read together with what lies between them.
@@ -22,7 +37,7 @@ class Chunk(NamedTuple):
 
     Attributes
     ----------
-    arrays : mapping of str to Array, shape (n, ...)
+    arrays : mapping of str to Array, shape (n, ...), or Shared
     index : ndarray of int32, shape (n_step, batch)
         Rows of ``arrays`` that each step takes.
     rows : ndarray of int, shape (n,)
@@ -83,19 +98,25 @@ def epoch_order(n_row: int, block: int, seed: int, epoch: int) -> np.ndarray:
     return np.concatenate([np.arange(start, min(start + block, n_row)) for start in starts])
 
 
+def taken(values: np.ndarray | jax.Array | Shared, rows):
+    """What some rows (a slice or an array of indices) have of an array, one entry each."""
+    return values.values[values.index[rows]] if isinstance(values, Shared) else values[rows]
+
+
 class DeviceRows:
     """Rows that fit on the device and stay there.
 
     Parameters
     ----------
-    arrays : mapping of str to ndarray, shape (n_row, ...)
+    arrays : mapping of str to ndarray, shape (n_row, ...), or Shared
     rows : ndarray of int, shape (n_row,), optional
         Where they stand in their source, for messages; by default their own numbers.
     """
 
     def __init__(self, arrays: Arrays, rows: np.ndarray | None = None) -> None:
         self._arrays = dict(arrays)
-        self.n_row = len(next(iter(self._arrays.values())))
+        first = next(iter(self._arrays.values()))
+        self.n_row = len(first.index if isinstance(first, Shared) else first)
         self._rows = np.arange(self.n_row) if rows is None else np.asarray(rows)
 
     def chunks(self, plan: EpochPlan, epoch: int, first: int, place: Place) -> Iterator[Chunk]:
@@ -108,15 +129,15 @@ class DeviceRows:
     def ordered(self, size: int, place: Place) -> Iterator[Mapping[str, jax.Array]]:
         """See :class:`Rows`."""
         arrays = self._placed(place)
-        if size >= self.n_row:
+        if size >= self.n_row and not any(isinstance(values, Shared) for values in arrays.values()):
             # A slice is a copy, in every epoch anew.
             yield arrays
             return
         for start in range(0, self.n_row, size):
-            yield {name: values[start : start + size] for name, values in arrays.items()}
+            yield {name: taken(values, slice(start, start + size)) for name, values in arrays.items()}
 
     def _placed(self, place: Place) -> Mapping[str, jax.Array]:
-        if not isinstance(next(iter(self._arrays.values())), jax.Array):
+        if not isinstance(jax.tree.leaves(self._arrays)[0], jax.Array):
             self._arrays = dict(place(self._arrays))
         return self._arrays
 
@@ -124,8 +145,8 @@ class DeviceRows:
 class StreamedRows:
     """Rows read from an HDF5 file while the device computes, by one thread; three chunks are in memory at a time.
 
-    For networks on the run's merged training spectra, which outgrow the memory of a device (20 GB for ten thousand
-    galaxies). The emulator's table fits: it uses :class:`DeviceRows`.
+    For networks on the run's merged training spectra and line cubes, which outgrow the memory of a device (20 GB for ten
+    thousand galaxies). The emulator's table fits: it uses :class:`DeviceRows`.
 
     Parameters
     ----------
@@ -133,13 +154,27 @@ class StreamedRows:
     datasets : mapping of str to str
         Dataset of each array.
     rows : ndarray of int, shape (n_row,), optional
-        Rows of the file to use, ascending; all by default.
+        Rows of the file to use, ascending, the same one as often as it is wanted; all by default.
     block : int
         Consecutive rows that stay together when the order is shuffled.
+    columns : ndarray of int, optional
+        Entries to take along the second axis of the datasets; all by default.
+    own : mapping of str to ndarray, shape (n_row, ...), optional
+        Arrays in memory, which the rows have besides.
     """
 
-    def __init__(self, path, datasets: Mapping[str, str], rows: np.ndarray | None = None, block: int = 256) -> None:
+    def __init__(
+        self,
+        path,
+        datasets: Mapping[str, str],
+        rows: np.ndarray | None = None,
+        block: int = 256,
+        *,
+        columns: np.ndarray | None = None,
+        own: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         self._path, self._datasets, self._block = Path(path), dict(datasets), block
+        self._columns, self._own = columns, dict(own or {})
         with h5py.File(self._path, "r") as f:
             n_file = len(f[next(iter(self._datasets.values()))])
         self._rows = np.arange(n_file) if rows is None else np.asarray(rows)
@@ -172,14 +207,18 @@ class StreamedRows:
         rows = self._rows[places]
         # Rows of a block are neighbours in the file, or nearly: one read each.
         steps = np.diff(rows)
-        starts = np.flatnonzero((steps < 1) | (steps > _NEAR)) + 1
-        return {name: _runs(f[data], rows, [0, *starts, len(rows)]) for name, data in self._datasets.items()}
+        starts = np.flatnonzero((steps < 0) | (steps > _NEAR)) + 1
+        edges = [0, *starts, len(rows)]
+        read = {name: _runs(f[data], rows, edges, self._columns) for name, data in self._datasets.items()}
+        return read | {name: values[places] for name, values in self._own.items()}
 
 
-def _runs(dataset: h5py.Dataset, rows: np.ndarray, edges: Sequence[int]) -> np.ndarray:
-    """Rows of a dataset, ascending between two edges each."""
-    values = np.empty((len(rows), *dataset.shape[1:]), dataset.dtype)
+def _runs(dataset: h5py.Dataset, rows: np.ndarray, edges: Sequence[int], columns: np.ndarray | None) -> np.ndarray:
+    """Rows of a dataset, ascending between two edges each, and of these some columns."""
+    shape = dataset.shape[1:] if columns is None else (len(columns), *dataset.shape[2:])
+    values = np.empty((len(rows), *shape), dataset.dtype)
     for start, stop in pairwise(edges):
         run = rows[start:stop]
-        values[start:stop] = dataset[run[0] : run[-1] + 1][run - run[0]]
+        read = dataset[run[0] : run[-1] + 1]
+        values[start:stop] = (read if columns is None else read[:, columns])[run - run[0]]
     return values

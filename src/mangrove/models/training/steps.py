@@ -10,6 +10,8 @@ import numpy as np
 import optax
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from mangrove.models.training.rows import taken
+
 Params = Any
 #: ``loss(params, batch, key, step)`` gives the mean loss of a batch and further scalars to record. The key is new at
 #: every step; ``step`` counts from 0 (for weights and temperatures that change).
@@ -113,7 +115,7 @@ def _step(loss: Loss, optimiser: optax.GradientTransformation):
 
 
 def _batch(arrays: Mapping[str, jax.Array], rows: jax.Array) -> dict[str, jax.Array]:
-    return {name: values[rows] for name, values in arrays.items()}
+    return {name: taken(values, rows) for name, values in arrays.items()}
 
 
 def _scanned(step):

@@ -44,7 +44,8 @@ class SimulatedGalaxy:
     (east, north) of the galaxy's centre; ``pointing`` is the offset of the IFU from it. ``ew_halpha`` is the rest-frame
     equivalent width (Angstrom) of Halpha from star formation before dust, ``ew_nuclear`` that of active or old-star
     ionisation; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII regions: (east, north, amplitude over the smooth
-    disc). ``arm_pitch`` is the pitch angle of two spiral arms; 0 for none.
+    disc). ``arm_pitch`` is the pitch angle of two spiral arms; 0 for none. ``nucleus_share`` is the light of a second
+    nucleus over that of the bulge.
     """
 
     plateifu: str
@@ -83,6 +84,7 @@ class SimulatedGalaxy:
     knots: tuple[tuple[float, float, float], ...]
     agn_offset: tuple[float, float] = (0.0, 0.0)
     second_nucleus: tuple[float, float] | None = None
+    nucleus_share: float = 0.6
     foreground_star: tuple[float, float] | None = None
     arm_pitch: float = 0.0
 

@@ -20,7 +20,6 @@ _MARGIN = 10
 _BULGE_SERSIC = 4.0
 _MIN_SIGMA_STAR = 52.0
 _MAX_EBV = 0.6
-_NUCLEUS_SHARE = 0.6
 _NUCLEUS_RADIUS = 0.6
 _NUCLEUS_VELOCITY = 120.0
 #: Sharpness of spiral arms, and the radius within which they fade into the disc, in effective radii.
@@ -141,7 +140,7 @@ def _light(galaxy: SimulatedGalaxy, frame: _Frame) -> dict[str, np.ndarray]:
     flatness = 1 / np.cos(np.deg2rad(galaxy.inclination))
     bulge = _sersic(np.hypot(frame.east, frame.north), galaxy.bulge_radius, _BULGE_SERSIC)
     if galaxy.second_nucleus:
-        bulge = bulge + _NUCLEUS_SHARE * _second_bulge(galaxy, frame)
+        bulge = bulge + galaxy.nucleus_share * _second_bulge(galaxy, frame)
     disc = _sersic(frame.radius, galaxy.effective_radius, 1.0) * flatness
     disc = (1 - galaxy.bulge_fraction) * disc
     return {"bulge": galaxy.bulge_fraction * bulge, "disc": disc, "arms": _ARM_LIGHT * disc * _arms(galaxy, frame)}
@@ -190,7 +189,7 @@ def _velocity(galaxy: SimulatedGalaxy, frame: _Frame, parts) -> tuple[np.ndarray
     stars = rotation * (0.92 - 0.4 * bulge_share)
     if galaxy.second_nucleus:
         # Its stars move at one speed, and count as far as they give light.
-        second = galaxy.bulge_fraction * _NUCLEUS_SHARE * _second_bulge(galaxy, frame)
+        second = galaxy.bulge_fraction * galaxy.nucleus_share * _second_bulge(galaxy, frame)
         stars = stars + second / (parts["bulge"] + parts["disc"]) * (_NUCLEUS_VELOCITY - stars)
     return stars + galaxy.v_systemic, rotation + galaxy.v_systemic
 

@@ -1,0 +1,70 @@
+# The autoencoders against the truth of simulated line cubes.
+
+
+rule autoencoder_truth:
+    input:
+        line_cube_set=LINE_CUBE_SET,
+        description=rules.autoencoder_train.output.description,
+        arrays=rules.autoencoder_train.output.arrays,
+        held_out=rules.simulate_line_cubes.output.held_out,
+        held_out_truth=rules.simulate_line_cubes.output.held_out_truth,
+    output:
+        truth=f"{NETWORK}/autoencoder_truth.h5",
+        scores=figure(
+            f"{REPORT}/autoencoder/truth_{{network}}_scores.csv",
+            "autoencoder_truth_scores",
+            "Truth",
+            table="planted anomalies ({network})",
+        ),
+        measures=figure(
+            f"{REPORT}/autoencoder/truth_{{network}}_measures.csv",
+            "autoencoder_truth_measures",
+            "Truth",
+            table="reconstruction and latents against truth ({network})",
+        ),
+    log:
+        f"{LOGS}/autoencoder_truth/{{network}}.log",
+    benchmark:
+        f"{BENCHMARKS}/autoencoder_truth/{{network}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: AUTOENCODER_THREADS
+    resources:
+        mem_mb=4000,
+        gpu=1,
+    params:
+        network="{network}",
+        seed=CONFIG.seed,
+        code=code("autoencoder_truth"),
+    message:
+        "judge the autoencoder by planted anomalies ({wildcards.network})"
+    script:
+        "../workflow/scripts/autoencoder_truth.py"
+
+
+rule autoencoder_truth_figures:
+    input:
+        truth=rules.autoencoder_truth.output.truth,
+    output:
+        strength=figure(
+            f"{REPORT}/autoencoder/{{network}}/truth.png",
+            "autoencoder_truth",
+            "Truth",
+            network="{network}",
+            figure="planted anomalies by strength",
+        ),
+    log:
+        f"{LOGS}/autoencoder_truth_figures/{{network}}.log",
+    benchmark:
+        f"{BENCHMARKS}/autoencoder_truth_figures/{{network}}.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=1500,
+    params:
+        code=code("autoencoder_truth_figures"),
+    message:
+        "figure of planted anomalies ({wildcards.network})"
+    script:
+        "../workflow/scripts/autoencoder_truth_figures.py"
