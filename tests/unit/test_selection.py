@@ -399,6 +399,9 @@ def test_a_simulated_survey_is_selected_from_its_own_catalogue(tmp_path, monkeyp
     chosen = selection.make_sample(config).galaxies
     wanted = [d for d in (design_galaxy(p, 3) for p in SIMULATED_SURVEY) if not d.drp3qual & 1 << 30]
     assert [(g.plateifu, g.z) for g in chosen] == [(d.plateifu, d.redshift) for d in wanted]
+    active = [(int(d.kind == "seyfert"), int(d.role == "offset_agn"), 0, 0) for d in wanted]
+    assert [(g.agn_wise, g.agn_bat, g.agn_radio, g.agn_broad) for g in chosen] == active
+    assert {sum(flags) for flags in active} == {0, 1}
     made = tmp_path / "results/sim/archive" / release("dr17").drpall_path
     write_drpall(made, [design_galaxy(SIMULATED_SURVEY[0], 3)], "dr17")
     assert [g.plateifu for g in selection.make_sample(config).galaxies] == [SIMULATED_SURVEY[0]]

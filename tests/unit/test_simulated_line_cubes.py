@@ -19,10 +19,10 @@ from mangrove.survey.simulation.line_cube_survey import (
     design_line_cube_galaxy,
     held_out_galaxies,
     line_cube_plateifus,
-    nuclear_flags,
 )
 from mangrove.survey.simulation.line_cubes import simulate_line_cube
 from mangrove.survey.simulation.maps import galaxy_maps
+from mangrove.survey.simulation.nuclear_flags import nuclear_flags
 from mangrove.survey.simulation.simulate import foreground_transmission
 
 SEED, SIZE = 1, 20
@@ -214,7 +214,7 @@ def test_held_out_galaxies_are_none_of_the_survey(held_out):
 
 def test_flags_of_active_nuclei_are_those_of_the_design(held_out):
     for planned in held_out:
-        flags = nuclear_flags(planned)
+        flags = nuclear_flags(planned.galaxy)
         assert flags["agn_wise"] == (planned.galaxy.kind == "seyfert")
         assert flags["agn_bat"] == (planned.anomaly == "offset_agn")
         assert flags["agn_radio"] == flags["agn_broad"] == 0

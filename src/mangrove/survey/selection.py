@@ -93,16 +93,20 @@ def make_sample(config: Config, drpall: str = "") -> Selection:
 
 
 def _as_simulated(galaxy: Galaxy, config: Config) -> Galaxy:
-    """The row of a galaxy of a simulated survey without cubes; any other as it is."""
-    if config.survey.source == "simulated_spectra":
+    """The row of a galaxy of a simulated survey, whose active nuclei are known; any other as it is."""
+    source = config.survey.source
+    if source == "simulated_spectra":
         # Spectra without cubes have no line cubes.
         return replace(galaxy, convlstm=0)
-    if config.survey.source != "simulated_line_cubes":
+    if source not in ("simulated", "simulated_line_cubes") or config.sample.agn:
         return galaxy
-    from mangrove.survey.simulation.line_cube_survey import design_line_cube_galaxy, nuclear_flags
+    from mangrove.survey.simulation.design import design_galaxy
+    from mangrove.survey.simulation.line_cube_survey import design_line_cube_galaxy
+    from mangrove.survey.simulation.nuclear_flags import nuclear_flags
 
-    flags = nuclear_flags(design_line_cube_galaxy(galaxy.plateifu, config.seed))
-    return replace(galaxy, desom=0, **flags)
+    if source == "simulated":
+        return replace(galaxy, **nuclear_flags(design_galaxy(galaxy.plateifu, config.seed)))
+    return replace(galaxy, desom=0, **nuclear_flags(design_line_cube_galaxy(galaxy.plateifu, config.seed).galaxy))
 
 
 def summary(selection: Selection, sample: Sample) -> list[str]:
@@ -117,7 +121,7 @@ def summary(selection: Selection, sample: Sample) -> list[str]:
         counts[f"cubes within {_NEAR:g} arcsec of one with another MANGAID, so of a galaxy that counts twice"] = same
     counts[f"for the maps of spectra (z < {sample.desom_z_max:g})"] = sum(g.desom for g in galaxies)
     counts[f"for the line-cube networks (z < {sample.convlstm_z_max:g})"] = sum(g.convlstm for g in galaxies)
-    if sample.agn:
+    if sample.agn or any(g.agn for g in galaxies):
         counts["active nuclei"] = sum(g.agn for g in galaxies)
         counts["active nuclei for the line-cube networks"] = sum(g.agn and g.convlstm for g in galaxies)
     if sample.morphology:

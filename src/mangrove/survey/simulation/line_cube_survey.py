@@ -94,12 +94,6 @@ def design_line_cube_galaxy(plateifu: str, seed: int) -> LineCubeGalaxy:
     return _design(plateifu, seed, _anomaly_of(plateifu, seed))
 
 
-def nuclear_flags(planned: LineCubeGalaxy) -> dict[str, int]:
-    """The sample sheet's flags of active nuclei: infrared finds those at the centre, X-rays those out of place."""
-    flags = dict.fromkeys(("agn_wise", "agn_bat", "agn_radio", "agn_broad"), 0)
-    return flags | {"agn_wise": int(planned.galaxy.kind == "seyfert"), "agn_bat": int(planned.anomaly == "offset_agn")}
-
-
 def _plateifus(first_plate: int, n: int) -> tuple[str, ...]:
     return tuple(f"{first_plate + i // len(_IFUS)}-{_IFUS[i % len(_IFUS)]}" for i in range(n))
 
