@@ -217,7 +217,8 @@ def test_a_simulated_archive_gives_a_sheet_with_everything_joined(tmp_path, name
 
 def test_the_committed_demo_sheet_is_what_select_writes(tmp_path):
     write_drpall(tmp_path / "d.fits", [design_galaxy(p, 1) for p in SIMULATED_SURVEY], "dr17")
-    chosen = selection.select(read_drpall(tmp_path / "d.fits", release("dr17")), Sample())
+    simulated = Config(run="demo", survey=Survey(source="simulated"))
+    chosen = selection.make_sample(simulated, str(tmp_path / "d.fits"))
     sheet = Path(__file__).parents[2] / "samples" / "demo.tsv"
     committed = read_sheet(Config(run="demo", sample=Sample(sheet=str(sheet))))
     assert list(committed.values()) == chosen.galaxies, "write it anew: see docs/developing.md"
