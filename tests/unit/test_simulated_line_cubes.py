@@ -16,6 +16,7 @@ from mangrove.survey.simulation.line_cube_survey import (
     ANOMALIES,
     STRENGTHS,
     LineCubeGalaxy,
+    _with_offset_agn,
     design_line_cube_galaxy,
     held_out_galaxies,
     line_cube_plateifus,
@@ -147,6 +148,15 @@ def test_an_offset_nucleus_lies_where_the_oxygen_shines(held_out, mastar):
     assert ((column - SIZE // 2) * -0.5, (row - SIZE // 2) * 0.5) == pytest.approx((east, north), abs=0.8)
     maps = galaxy_maps(planned.galaxy)
     assert maps.halpha["seyfert"].sum() / maps.light.sum() == pytest.approx(planned.strength, rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["liner", "passive", "star_forming"])
+def test_an_offset_nucleus_takes_nothing_from_the_other_gas(held_out, kind):
+    host = next(one.galaxy for one in held_out if one.galaxy.kind == kind and not one.anomaly)
+    before, after = galaxy_maps(host), galaxy_maps(_with_offset_agn(replace(host, role="offset_agn"), (3.0, 0.0), 10.0))
+    for source in ("star_forming", "liner"):
+        np.testing.assert_array_equal(after.halpha[source], before.halpha[source])
+    assert before.halpha["liner"].any() and after.halpha["seyfert"].any() and not before.halpha["seyfert"].any()
 
 
 def test_a_sky_residual_is_one_line_of_the_night_sky_over_the_whole_field(held_out, mastar):

@@ -43,7 +43,7 @@ class SimulatedGalaxy:
     nothing). ``central_flux`` sets the brightness: see :data:`mangrove.survey.simulation.design.CENTRAL_FLUX`. Offsets are
     (east, north) of the galaxy's centre; ``pointing`` is the offset of the IFU from it. ``ew_halpha`` is the rest-frame
     equivalent width (Angstrom) of Halpha from star formation before dust, ``ew_nuclear`` that of active or old-star
-    ionisation; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII regions: (east, north, amplitude over the smooth
+    ionisation, ``ew_old_stars`` that of old stars beside an active nucleus; ``oxygen`` is 12 + log(O/H) at the centre. ``knots`` are HII regions: (east, north, amplitude over the smooth
     disc). ``arm_pitch`` is the pitch angle of two spiral arms; 0 for none. ``nucleus_share`` is the light of a second
     nucleus over that of the bulge.
     """
@@ -87,6 +87,7 @@ class SimulatedGalaxy:
     nucleus_share: float = 0.6
     foreground_star: tuple[float, float] | None = None
     arm_pitch: float = 0.0
+    ew_old_stars: float = 0.0
 
     @property
     def n_fibre(self) -> int:

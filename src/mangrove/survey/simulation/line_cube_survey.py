@@ -36,6 +36,8 @@ _FLUX_SCATTER, _LARGEST_DEPARTURE = 0.25, 0.6
 _SMALLEST = 0.4
 #: Brightness of the continuum of a blueberry, as SimulatedGalaxy.central_flux: its lines make it as bright as others.
 _BLUEBERRY_FLUX = 0.3
+#: Largest size of a blueberry over the smallest, 1.3 arcsec, drawn evenly in its logarithm: small, but not the smallest.
+_LARGEST_BLUEBERRY = 2.5
 #: Distance of a second nucleus, and of an active nucleus out of place, from the centre, arcsec.
 _SECOND_DISTANCE, _AGN_DISTANCE = 3.8, 3.0
 #: Strong lines of OH's 7-2 band, vacuum, Angstrom (Osterbrock et al. 1996, in air there), ...
@@ -111,6 +113,7 @@ def _design(plateifu: str, seed: int, anomaly: str) -> LineCubeGalaxy:
     galaxy = _scaled(design_various_galaxy(plateifu, seed), _SMALLEST ** rng.uniform())
     if anomaly == "blueberry":
         blueberry = draw_galaxy(rng, plateifu, seed, "blueberry")
+        blueberry = _scaled(blueberry, _LARGEST_BLUEBERRY ** rng.uniform())
         galaxy = replace(blueberry, pointing=galaxy.pointing, psf_fwhm=galaxy.psf_fwhm, central_flux=_BLUEBERRY_FLUX)
     scatter = np.clip(rng.normal(0.0, _FLUX_SCATTER), -_LARGEST_DEPARTURE, _LARGEST_DEPARTURE)
     galaxy = replace(
@@ -152,9 +155,20 @@ def _planted(galaxy: SimulatedGalaxy, strength: float, rng) -> LineCubeGalaxy:
 
 
 def _with_offset_agn(galaxy: SimulatedGalaxy, place: tuple[float, float], strength: float) -> SimulatedGalaxy:
-    """The galaxy with its one active nucleus out of place, of a strength as :data:`STRENGTHS` defines it."""
-    kind = "star_forming" if galaxy.kind == "seyfert" else galaxy.kind
-    galaxy = replace(galaxy, kind=kind, agn_offset=place, ew_nuclear=1.0, nuclear_radius=0.8, sigma_nuclear_gas=180.0)
+    """The galaxy with its one active nucleus out of place, of a strength as :data:`STRENGTHS` defines it.
+
+    Its other gas stays as it was; a Seyfert galaxy's own nucleus is the one that moves.
+    """
+    seyfert = galaxy.kind == "seyfert"
+    galaxy = replace(
+        galaxy,
+        kind="star_forming" if seyfert else galaxy.kind,
+        ew_old_stars=0.0 if seyfert else galaxy.ew_nuclear,
+        agn_offset=place,
+        ew_nuclear=1.0,
+        nuclear_radius=0.8,
+        sigma_nuclear_gas=180.0,
+    )
     maps = galaxy_maps(galaxy)
     return replace(galaxy, ew_nuclear=strength * float(maps.light.sum() / maps.halpha["seyfert"].sum()))
 

@@ -177,7 +177,7 @@ def _halpha(galaxy: SimulatedGalaxy, frame: _Frame, light: np.ndarray) -> dict[s
     return {
         "star_forming": galaxy.ew_halpha * disc_share * knots * _arms(galaxy, frame) * light,
         "seyfert": galaxy.ew_nuclear * nuclear * (0.5 * light + 0.1 * peak) if active else 0.0 * light,
-        "liner": 0.0 * light if active else galaxy.ew_nuclear * light,
+        "liner": (galaxy.ew_old_stars if active else galaxy.ew_nuclear) * light,
     }
 
 
