@@ -1,11 +1,37 @@
 # The autoencoders against the truth of simulated line cubes.
 
 
+rule line_cube_components:
+    input:
+        line_cube_set=LINE_CUBE_SET,
+    output:
+        components=f"{AUTOENCODER}/line_cube_components.h5",
+    log:
+        f"{LOGS}/line_cube_components.log",
+    benchmark:
+        f"{BENCHMARKS}/line_cube_components.tsv"
+    conda:
+        "../envs/mangrove.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+    params:
+        lines=CONFIG.autoencoder.lines,
+        n_component=CONFIG.autoencoder.latent,
+        seed=CONFIG.seed,
+        code=code("line_cube_components"),
+    message:
+        "principal components of the line cubes, which the networks are compared with"
+    script:
+        "../workflow/scripts/line_cube_components.py"
+
+
 rule autoencoder_truth:
     input:
         line_cube_set=LINE_CUBE_SET,
         description=rules.autoencoder_train.output.description,
         arrays=rules.autoencoder_train.output.arrays,
+        components=rules.line_cube_components.output.components,
         held_out=rules.simulate_line_cubes.output.held_out,
         held_out_truth=rules.simulate_line_cubes.output.held_out_truth,
     output:

@@ -282,10 +282,10 @@ def write_truth(folder, network="ae"):
     n_bin, n_each, n_normal = 4, 20, 50
     edge = np.linspace(0.1, 1.0, n_bin + 1)
     rise = 0.5 + 0.5 * (edge[1:] / edge[-1]) ** 0.5
-    model, score = np.array([0.0, 0.05])[:, None, None, None], 0.03 * np.arange(len(SCORES))[:, None]
+    model, score = np.array([0.0, 0.05, 0.03])[:, None, None, None], 0.03 * np.arange(len(SCORES))[:, None]
     bins = np.clip(rise - model - score - 0.02 * np.arange(len(planted))[:, None, None], 0.5, 1.0)
     given = {
-        "model": np.array([network, "pca"]),
+        "model": np.array([network, "pca", "pca_turned"]),
         "score": np.array(SCORES),
         "planted": np.array(planted),
         "anomaly": np.array([""] * n_normal + [name for name in planted for _ in range(n_each)]),
@@ -295,6 +295,6 @@ def write_truth(folder, network="ae"):
         "auc": bins.mean(axis=-1),
         "auc_error": np.full(bins.shape[:-1], 0.02),
     }
-    sizes = {"plateifu": n_normal + n_each * len(planted), "model": 2, "score": len(SCORES), "planted": len(planted)}
+    sizes = {"plateifu": n_normal + n_each * len(planted), "model": 3, "score": len(SCORES), "planted": len(planted)}
     sizes |= {"edge": n_bin + 1, "strength_bin": n_bin, "space": 2}
     return write(folder, "autoencoder_truth", random_data("autoencoder_truth", sizes, **given), network=network)

@@ -42,6 +42,32 @@ LINE_CUBE_TRUTH = Kind(
     },
 )
 
+_BASELINE = ("baseline", "line", "window_pixel", "spaxel_y", "spaxel_x")
+
+LINE_CUBE_COMPONENTS = Kind(
+    "autoencoder/line_cube_components.h5",
+    "Principal components of the training line cubes over their mean absolute flux, which the networks are compared with.",
+    {
+        "baseline": Field(
+            ("baseline",),
+            "str",
+            "1",
+            "pca: components of the cubes as they are; pca_turned: of their 8 flips and quarter turns",
+        ),
+        "line": Field(("line",), "str", "1", "names of the lines"),
+        "mean": Field(_BASELINE, "f4", "1", "mean of the cubes over valid values; 0 where none is valid"),
+        "direction": Field(
+            ("baseline", "principal_component", *_BASELINE[1:]),
+            "f4",
+            "1",
+            "directions of the components, of unit length, largest variance first; 0 where the cubes have no more",
+        ),
+        "deviation": Field(
+            ("baseline", "principal_component"), "f4", "1", "standard deviation of the cubes along each; 0 there"
+        ),
+    },
+)
+
 _MODEL_GALAXY, _MODEL_SCORE = ("model", "plateifu"), ("model", "score")
 _AUC, _BINS = ("model", "planted", "score"), ("planted", "strength_bin")
 
@@ -54,7 +80,7 @@ AUTOENCODER_TRUTH = Kind(
         "strength": Field(_GALAXY, "f4", "1", "its strength (docs/autoencoders.md); NaN without one"),
         "log_flux": Field(_GALAXY, "f4", "dex", "log10 of the mean absolute flux over valid spaxels"),
         "log_size": Field(_GALAXY, "f4", "dex", "log10 of the effective radius, arcsec"),
-        "model": Field(("model",), "str", "1", "what reconstructs: the network, then pca"),
+        "model": Field(("model",), "str", "1", "what reconstructs: the network, then pca and pca_turned"),
         "score": Field(("score",), "str", "1", "names of the anomaly scores, the recommended one first"),
         "value": Field(("model", "plateifu", "score"), "f4", "1", "anomaly scores"),
         "error_noisy": Field(
@@ -88,8 +114,18 @@ AUTOENCODER_TRUTH = Kind(
         "same_anomaly": Field(
             ("space", "planted"), "f4", "1", "mean fraction of the first five neighbours that have the same anomaly"
         ),
+        "same_rare": Field(
+            ("space", "planted"),
+            "f4",
+            "1",
+            "the same where at most 5 % of the galaxies have that anomaly and none another; NaN with too few galaxies",
+        ),
     },
     NETWORK | MODEL_HASH | COPIES,
 )
 
-TRUTH_KINDS: dict[str, Kind] = {"line_cube_truth": LINE_CUBE_TRUTH, "autoencoder_truth": AUTOENCODER_TRUTH}
+TRUTH_KINDS: dict[str, Kind] = {
+    "line_cube_truth": LINE_CUBE_TRUTH,
+    "line_cube_components": LINE_CUBE_COMPONENTS,
+    "autoencoder_truth": AUTOENCODER_TRUTH,
+}

@@ -402,12 +402,13 @@ def test_planted_anomalies_by_strength_for_the_network_beside_components(script,
     assert len(figure.axes) == len(truth["planted"])
     for i, axes in enumerate(figure.axes):
         curves = [line for line in axes.lines if line.get_marker() == "o"]
-        assert len(curves) == 2 * len(SCORES)
+        assert len(curves) == 3 * len(SCORES)
         for k, line in enumerate(curves):
             model, score = divmod(k, len(SCORES))
             assert line.get_ydata() == pytest.approx(truth["bin_auc"][model, i, score])
-            assert line.get_linestyle() == ("-", "--")[model]
-        assert f"ae {truth['auc'][0, i, 0]:.2f} ± 0.02, PCA {truth['auc'][1, i, 0]:.2f} ± 0.02" in axes.get_title()
+            assert line.get_linestyle() == ("-", "--", ":")[model]
+        words = [f"{one} {truth['auc'][m, i, 0]:.2f} ± 0.02" for m, one in enumerate(("ae", "PCA", "PCA turned"))]
+        assert ", ".join(words) in axes.get_title().replace("\n", " ")
         assert axes.get_xlabel() == "strength (20 galaxies)"
     assert "against 50 normal ones" in figure.get_suptitle()
     picture = tmp_path / "truth.png"

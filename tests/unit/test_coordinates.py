@@ -30,6 +30,7 @@ SIZES = {
     "model": 3,
     "planted": 3,
     "space": 3,
+    "baseline": 3,
     "baxel": 5,
     "row": 7,
     "spaxel_y": 6,
@@ -53,6 +54,7 @@ COORDINATES = {
     "model": np.array(["ae", "vae", "pca"]),
     "planted": np.array(["double_nucleus", "offset_agn", "blueberry"]),
     "space": np.array(["latent", "invariant", "umap"]),
+    "baseline": np.array(["pca", "pca_turned", "nmf"]),
 }
 
 

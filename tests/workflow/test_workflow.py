@@ -87,7 +87,7 @@ def test_simulated_line_cubes_are_for_the_autoencoders_alone(fresh):
     rules = fresh.planned(config="configs/lines.yaml").rules
     ours = {"simulate_line_cubes", *rules_of("convlstm"), *rules_of("autoencoder_truth")} - {"planted_anomalies"}
     assert set(rules) == {*ours, "digest", "overview", "provenance"}
-    assert rules["autoencoder_truth"] == 2
+    assert rules["autoencoder_truth"] == 2 and rules["line_cube_components"] == 1
 
 
 def test_line_cubes_without_baxels_cannot_train_the_emulator(fresh):

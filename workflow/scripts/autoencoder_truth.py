@@ -9,10 +9,11 @@ from mangrove.validation.tables import log_beyond_limits, write_rows
 
 def main(inputs, outputs, params, log=None, threads=1):
     """Write ``outputs.truth`` and, as tables, ``outputs.scores`` and ``outputs.measures``, from ``inputs.line_cube_set``,
-    the model, ``inputs.held_out`` and its truth."""
+    the model, ``inputs.components``, ``inputs.held_out`` and its truth."""
     with rule_log(log):
         data, attrs = judge_network(inputs, params)
-        files = [inputs.line_cube_set, inputs.description, inputs.arrays, inputs.held_out, inputs.held_out_truth]
+        files = [inputs.line_cube_set, inputs.description, inputs.arrays, inputs.components]
+        files += [inputs.held_out, inputs.held_out_truth]
         prov = artefacts.provenance(outputs.truth, dict(params.items()), files)
         artefacts.write(outputs.truth, "autoencoder_truth", data, prov, attrs)
         scores, measures = score_rows(data), measure_rows(data, attrs)

@@ -10,8 +10,8 @@ from mangrove.report.autoencoder_sample import NETWORK_TITLE
 from mangrove.report.drawing import BLUE, GREEN, ORANGE, RED, new_figure, note, noted, plain
 
 _COLOURS = (RED, BLUE, GREEN, ORANGE)
-#: The network, and principal components in its place.
-_STYLES = ("-", "--")
+#: The network, and in its place principal components of the cubes as they are, and of their flips and turns.
+_STYLES = ("-", "--", ":")
 _CHANCE = 0.5
 
 
@@ -74,4 +74,5 @@ def _model_words(name: str, short: bool = False) -> str:
     """A model for readers."""
     if name in NETWORK_TITLE:
         return name if short else NETWORK_TITLE[name]
-    return "PCA" if short else "principal components (pca)"
+    turned = " turned" if name == "pca_turned" else ""
+    return f"PCA{turned}" if short else f"principal components{turned and ' of flips and turns'}"

@@ -1,13 +1,10 @@
-"""What the autoencoders of line cubes are compared with, principal components, and errors of reconstructions."""
+"""Reconstructions of line cubes without a network, by principal components, and errors of reconstructions."""
 
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mangrove.codes import Split
-from mangrove.models.convlstm.cubes import Cubes, LineCubes
-from mangrove.models.convlstm.design import SCALED
-from mangrove.models.convlstm.principal_components import PrincipalComponents, principal_components
+from mangrove.models.convlstm.cubes import Cubes
 
 _CUBE = (1, 2, 3, 4)
 
@@ -20,17 +17,18 @@ class Reconstructing(Protocol):
 
 
 class ComponentModel:
-    """Principal components of cubes over their mean absolute flux, in place of an autoencoder of as many latents."""
+    """Principal components of cubes over their mean absolute flux, in place of an autoencoder of as many latents.
 
-    def __init__(self, components: PrincipalComponents) -> None:
-        self._mean = components.mean
-        self._axes = components.component.reshape(len(components.component), -1)
+    Parameters
+    ----------
+    mean : ndarray, shape (line, pixel, y, x)
+    direction : ndarray, shape (component, line, pixel, y, x)
+        Of unit length each, or 0.
+    """
 
-    @classmethod
-    def fitted(cls, cubes: LineCubes, n_component: int, seed: int) -> "ComponentModel":
-        """Of the 8 flips and quarter turns of the training galaxies, so that neither has seen others than the networks."""
-        rows = np.flatnonzero(cubes.split == Split.TRAIN)
-        return cls(principal_components(cubes, rows, SCALED, n_component, seed))
+    def __init__(self, mean: np.ndarray, direction: np.ndarray) -> None:
+        self._mean = mean
+        self._axes = direction.reshape(len(direction), -1)
 
     def reconstruct(self, cubes: Cubes) -> np.ndarray:
         """Fluxes of the components, shape (n, line, pixel, y, x); what is not valid counts as the mean."""

@@ -1,6 +1,6 @@
 """The judgement of an autoencoder by anomalies planted in line cubes that it has not seen: artefact 'autoencoder_truth'."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +16,13 @@ from mangrove.models.training import model_folder
 from mangrove.survey.simulation.line_cube_survey import ANOMALIES
 from mangrove.validation.comparison import spearman
 from mangrove.validation.line_cube_baselines import (
-    ComponentModel,
     CubeErrors,
     Reconstructing,
     mean_absolute_flux,
     reconstruction_errors,
 )
-from mangrove.validation.line_cube_latents import CopyDistances, copy_distances, same_kind_fraction
+from mangrove.validation.line_cube_components import component_models
+from mangrove.validation.line_cube_latents import CopyDistances, copy_distances, rare_kind_fraction, same_kind_fraction
 from mangrove.validation.line_cube_roc import (
     N_STRENGTH_BIN,
     auc_error,
@@ -32,8 +32,6 @@ from mangrove.validation.line_cube_roc import (
     strength_edges,
 )
 
-#: Name of the principal components among the models.
-COMPONENTS = "pca"
 SPACES = ("latent", "invariant")
 
 
@@ -82,7 +80,7 @@ def judge_network(inputs, params: Mapping[str, Any]) -> tuple[dict, dict]:
     Parameters
     ----------
     inputs : object
-        With the rule's files as attributes: line_cube_set, description, arrays, held_out, held_out_truth.
+        With the rule's files as attributes: line_cube_set, description, arrays, components, held_out, held_out_truth.
     params : mapping
         network, seed.
 
@@ -99,22 +97,15 @@ def judge_network(inputs, params: Mapping[str, Any]) -> tuple[dict, dict]:
     model = CubeModel.load(folder, params["network"])
     survey = LineCubes.open(inputs.line_cube_set, model.lines)
     held_out = HeldOut.open(inputs.held_out, inputs.held_out_truth, model.lines)
-    components = ComponentModel.fitted(survey, model.design.latent, params["seed"])
-    measured = {
-        name: measure(one, survey, held_out) for name, one in ((model.network, model), (COMPONENTS, components))
-    }
+    models = {model.network: model, **component_models(inputs.components)}
+    measured = {name: measure(one, survey, held_out) for name, one in models.items()}
     latents = cube_latents(model, held_out.cubes)
     copies = copy_distances(model, held_out.cubes, np.flatnonzero(held_out.anomaly == ""), params["seed"])
     data = {
         **_galaxies(held_out),
         **_by_model(measured),
         **roc_tables(held_out, np.array([one.value for one in measured.values()]), params["seed"]),
-        "same_anomaly": np.array(
-            [
-                [same_kind_fraction(place, held_out.anomaly, one) for one in ANOMALIES]
-                for place in (latents.value, latents.invariant)
-            ]
-        ),
+        **_neighbour_tables((latents.value, latents.invariant), held_out.anomaly, params["seed"]),
     }
     return data, _copy_attributes(copies) | about | {"status": "ok", "reason": ""}
 
@@ -199,6 +190,13 @@ def _by_model(measured: Mapping[str, Measured]) -> dict[str, np.ndarray]:
     }
 
 
+def _neighbour_tables(spaces: Sequence[np.ndarray], anomaly: np.ndarray, seed: int) -> dict[str, np.ndarray]:
+    return {
+        "same_anomaly": np.array([[same_kind_fraction(one, anomaly, kind) for kind in ANOMALIES] for one in spaces]),
+        "same_rare": np.array([[rare_kind_fraction(one, anomaly, kind, seed) for kind in ANOMALIES] for one in spaces]),
+    }
+
+
 def _copy_attributes(copies: CopyDistances) -> dict[str, float]:
     return {f"copy_{name}": value for name, value in copies._asdict().items()}
 
@@ -218,5 +216,5 @@ def _nothing() -> dict[str, np.ndarray]:
         "value": np.empty((0, 0, len(SCORES))),
         **roc_tables(nowhere, np.empty((0, 0, len(SCORES))), 0),
         "flux_rho": np.empty((0, len(SCORES))),
-        "same_anomaly": np.full((len(SPACES), len(ANOMALIES)), np.nan),
+        **dict.fromkeys(("same_anomaly", "same_rare"), np.full((len(SPACES), len(ANOMALIES)), np.nan)),
     }

@@ -14,6 +14,8 @@ from mangrove.models.convlstm.model import CubeModel
 
 #: Neighbours of an anomaly that count.
 N_NEIGHBOUR = 5
+#: Largest share of galaxies with an anomaly where it is rare, as in a survey, and draws of as few.
+RARE, _N_DRAW = 0.05, 200
 #: Galaxies whose copies are encoded, at most, and cubes at a time.
 _N_COPIED, _BLOCK = 32, 16
 
@@ -50,6 +52,37 @@ def same_kind_fraction(place: np.ndarray, kind: np.ndarray, wanted: str) -> floa
     found = (index >= 0).sum(axis=1)
     same = ((index >= 0) & (kind[index] == wanted)).sum(axis=1)
     return mean_or_nan(np.divide(same, found, out=np.full(len(index), np.nan), where=found > 0))
+
+
+def rare_kind_fraction(place: np.ndarray, kind: np.ndarray, wanted: str, seed: int) -> float:
+    """:func:`same_kind_fraction` of an anomaly that is rare: among normal galaxies and few of that anomaly, none of others.
+
+    The mean over random draws of as many galaxies of the kind as make up at most :data:`RARE` of all.
+
+    Parameters
+    ----------
+    place : ndarray, shape (n, n_dimension)
+        NaN for a galaxy without latents.
+    kind : ndarray of str, shape (n,)
+        Empty for a normal galaxy.
+    wanted : str
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    float
+        NaN where so few are no more than the neighbours that count, so that not all of these could be of the kind.
+    """
+    normal, planted = np.flatnonzero(kind == ""), np.flatnonzero(kind == wanted)
+    n_drawn = min(int(RARE / (1 - RARE) * normal.size), planted.size)
+    if n_drawn <= N_NEIGHBOUR:
+        return float("nan")
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(_N_DRAW):
+        rows = np.concatenate([normal, rng.choice(planted, n_drawn, replace=False)])
+        found.append(same_kind_fraction(place[rows], kind[rows], wanted))
+    return mean_or_nan(np.array(found))
 
 
 def copy_distances(model: CubeModel, cubes: LineCubes, rows: np.ndarray, seed: int) -> CopyDistances:

@@ -27,6 +27,6 @@ def write_rows(path, rows: Sequence, empty: Sequence[str], float_format: str = "
 
 
 def log_beyond_limits(rows: Sequence[_Row], name: Callable[[_Row], str]) -> None:
-    """Name in the log the rows that break their limits (``holds`` is "no")."""
-    failed = [name(row) for row in rows if row.holds == "no"]
+    """Name in the log the rows that break their limits (``holds`` is "no", or "equal" or "worse" of a comparison)."""
+    failed = [name(row) for row in rows if row.holds in ("no", "equal", "worse")]
     log.info("beyond the limits: %s", ", ".join(failed) or "nothing")

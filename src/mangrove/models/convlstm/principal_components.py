@@ -36,7 +36,13 @@ class PrincipalComponents(NamedTuple):
 
 
 def principal_components(
-    cubes: LineCubes, rows: np.ndarray, kind: str, n_component: int, seed: int, most: int = MOST_IMAGES
+    cubes: LineCubes,
+    rows: np.ndarray,
+    kind: str,
+    n_component: int,
+    seed: int,
+    most: int = MOST_IMAGES,
+    n_turn: int = N_DIHEDRAL,
 ) -> PrincipalComponents:
     """Principal components of the 8 flips and quarter turns of cubes, of a random part of these if there are too many.
 
@@ -56,9 +62,12 @@ def principal_components(
         Of the choice of images.
     most : int
         Images to use at most.
+    n_turn : int
+        Flips and turns of each cube to use, the first of :func:`mangrove.models.convlstm.flips.dihedral`; 1 for the
+        cube as it is.
     """
     scale = _flux_scales(cubes, rows)
-    images = _Images(cubes, *_chosen(rows[scale > 0], scale[scale > 0], seed, most), kind)
+    images = _Images(cubes, *_chosen(rows[scale > 0], scale[scale > 0], seed, most, n_turn), kind)
     product, means = np.zeros((images.n, images.n)), []
     for mean, deviation in images.by_line():
         product += deviation @ deviation.T
@@ -101,13 +110,15 @@ class _Images:
         return turned
 
 
-def _chosen(rows: np.ndarray, scale: np.ndarray, seed: int, most: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _chosen(
+    rows: np.ndarray, scale: np.ndarray, seed: int, most: int, n_turn: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows, flips and turns (0 to 7), and flux scales of the images to use."""
-    all_images = np.arange(len(rows) * N_DIHEDRAL)
+    all_images = np.arange(len(rows) * n_turn)
     if len(all_images) > most:
         all_images = np.sort(np.random.default_rng([seed, len(all_images)]).choice(all_images, most, replace=False))
-    place = all_images // N_DIHEDRAL
-    return rows[place], all_images % N_DIHEDRAL, scale[place]
+    place = all_images // n_turn
+    return rows[place], all_images % n_turn, scale[place]
 
 
 def _flux_scales(cubes: LineCubes, rows: np.ndarray) -> np.ndarray:
