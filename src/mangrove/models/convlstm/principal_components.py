@@ -100,7 +100,7 @@ class _Images:
             units = np.where(valid, _units(self._kind, units, self._scale), np.float32(0))
             mean = units.sum(axis=0, dtype=np.float64) / np.maximum(valid.sum(axis=0), 1)
             mean = mean.astype(np.float32)
-            yield mean, np.where(valid, units - mean, np.float32(0)).reshape(self.n, -1)
+            yield mean, np.where(valid, units - mean, np.float32(0)).reshape(self.n, mean.size)
 
     def _turned(self, values: np.ndarray, place: np.ndarray) -> np.ndarray:
         turned = np.empty((self.n, *values.shape[1:]), values.dtype)
