@@ -101,6 +101,19 @@ def test_few_galaxies_are_shown_once(n, n_shown):
     assert 1 not in shown
 
 
+def test_line_that_no_galaxy_has_leaves_a_result(tmp_path):
+    """Enough unseen galaxies that their expected errors vary with the share of the noise."""
+    cubes = reconstructed(n := 45)
+    valid = cubes.valid.copy()
+    valid[:, 1] = False
+    given = Cubes(cubes.flux * valid, cubes.ivar * valid, valid)
+    path = write_line_cubes(tmp_path / "set.h5", given, np.full(n, Split.TEST))
+    found = anomaly_run.anomalies(LineCubes.open(path), Reconstructions(given, cubes.reconstruction), 6)
+    assert np.all(np.isfinite(found["value"]))
+    assert np.all(np.isnan(found["line_value"][..., 1]))
+    assert np.all(found["cause"] & AnomalyCause.LINE_WITHOUT_DATA)
+
+
 def test_expected_errors_come_from_galaxies_outside_the_training_set(tmp_path):
     """Where there are ten; residuals of the others, here without any error, count only where there are fewer."""
     cubes, reconstruction = galaxies()
