@@ -96,7 +96,7 @@ def test_typical_and_anomalous_galaxies_are_shown(found):
 def test_few_galaxies_are_shown_once(n, n_shown):
     """None twice, none without a score."""
     values = np.array([3.0, np.nan, 1.0, 2.0, 5.0, 4.0, 0.0, 7.0, 6.0])
-    shown = anomaly_run.shown_galaxies(values, n)
+    shown = anomaly_run.typical_and_highest(values, n)
     assert len(set(shown)) == len(shown) == n_shown
     assert 1 not in shown
 
