@@ -64,6 +64,8 @@ def test_galaxy_without_data_is_last(found):
 def test_line_without_data_is_a_cause_and_named(found):
     named = (found["cause"] & AnomalyCause.LINE_WITHOUT_DATA) > 0
     assert np.flatnonzero(named).tolist() == [NO_DATA, NO_LINE]
+    cropped = (found["cause"] & AnomalyCause.CROPPED_FIELD) > 0
+    assert not cropped.any(), "the field is whole where the network's lines have no data"
     assert "; no data at OIII_5008" in found["reason"][NO_LINE]
     assert np.all(np.isnan(found["line_percentile"][NO_LINE, :, 1]))
     assert np.all(np.isfinite(found["line_percentile"][NO_LINE, :, [0, 2]]))
