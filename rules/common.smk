@@ -26,7 +26,7 @@ from mangrove.ssp import loading as libraries
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
-from mangrove.survey.galaxy import GALAXY_NAME
+from mangrove.survey.galaxy import AGN_FLAGS, GALAXY_NAME
 from mangrove.survey.sample import read_sheet
 
 # The graph of a survey is millions of objects that live to the end: looking for garbage less often plans faster.
@@ -286,7 +286,9 @@ def planned_cost():
     cost = planning.plan(GALAXIES, CONFIG.survey)
     hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
     hours += planning.autoencoder_hours(CONFIG, planning.line_cubes_of(GALAXIES))
-    of_training = f" Without a GPU, training the networks takes {hours:.0f} core hours more."
+    of_training = (
+        f" Without a GPU, training the networks takes {hours:.0f} core hours more."
+    )
     return (
         f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
         f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "

@@ -7,7 +7,7 @@ AUTOENCODER_THREADS = 1 if SIMULATED else 2
 # What the table of active nuclei takes from the sample sheet; its other columns make nothing old there.
 ACTIVE = digest_of(
     [
-        (name, row.agn_wise, row.agn_bat, row.agn_radio, row.agn_broad, row.radio_class)
+        (name, *(getattr(row, flag) for flag in AGN_FLAGS), row.radio_class)
         for name, row in GALAXIES.items()
     ]
 )

@@ -280,7 +280,7 @@ def write_truth(folder, network="ae"):
     """An artefact 'autoencoder_truth': areas under the curve that rise with the strength, higher ones of the network."""
     planted = ("double_nucleus", "offset_agn", "blueberry", "sky_residual")
     n_bin, n_each, n_normal = 4, 20, 50
-    edge = np.linspace(0.1, 1.0, n_bin + 1)
+    edge = np.geomspace(0.1, 1.0, n_bin + 1)
     rise = 0.5 + 0.5 * (edge[1:] / edge[-1]) ** 0.5
     model, score = np.array([0.0, 0.05, 0.03])[:, None, None, None], 0.03 * np.arange(len(SCORES))[:, None]
     bins = np.clip(rise - model - score - 0.02 * np.arange(len(planted))[:, None, None], 0.5, 1.0)

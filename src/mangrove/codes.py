@@ -41,6 +41,11 @@ class Code(_Described, IntEnum):
 class Bits(_Described, IntFlag):
     """Properties that may hold at the same time, one bit each; 0 if none does."""
 
+    @property
+    def words(self) -> str:
+        """The names of all that hold, by commas; empty if none does."""
+        return ", ".join(bit.word for bit in self)
+
 
 #: One of the enumerations below.
 Enumeration = type[Code] | type[Bits]

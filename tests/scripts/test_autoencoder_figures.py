@@ -13,7 +13,7 @@ from small_autoencoder_run import FLAGS, LINES, N_NEIGHBOUR, SCORES, make_run, w
 from mangrove import artefacts
 from mangrove.report import autoencoder_embedding, autoencoder_reconstruction, autoencoder_scores, line_images, overview
 from mangrove.report.autoencoder_run import AutoencoderRun
-from mangrove.report.autoencoder_sample import by_rank, shown_galaxies
+from mangrove.report.autoencoder_sample import by_rank, most_anomalous
 from mangrove.report.autoencoder_training import training_figure
 from mangrove.report.autoencoder_truth import truth_figure
 
@@ -181,15 +181,15 @@ def test_a_run_without_agn_shows_the_most_anomalous_galaxies_and_says_so(bare):
     assert all("no known AGN" in word for word in texts(figure)) and len(texts(figure)) == 5
     # Residuals by spaxel stand where there are no classes.
     assert titles(figure).count("no baxels; residual / error") == 5
-    assert shown_galaxies(read("anomalies"), read("agn"), 2).galaxy == by_rank(read("anomalies"))[:2]
+    assert most_anomalous(read("anomalies"), read("agn"), 2).galaxy == by_rank(read("anomalies"))[:2]
 
 
 def test_agn_come_first_and_other_galaxies_fill_up(whole):
     _, read = whole
     judged, agn = read("anomalies"), read("agn")
-    shown = shown_galaxies(judged, agn, 6)
+    shown = most_anomalous(judged, agn, 6)
     assert shown.galaxy == agn["galaxy"][:6].tolist() and shown.words == "the 6 most anomalous AGN"
-    shown = shown_galaxies(judged, agn, N_AGN + 2)
+    shown = most_anomalous(judged, agn, N_AGN + 2)
     others = [k for k in by_rank(judged) if k not in agn["galaxy"]]
     assert shown.galaxy == [*agn["galaxy"], *others[:2]]
     assert shown.words.endswith("and the 2 most anomalous galaxies without a known AGN")
@@ -407,6 +407,9 @@ def test_planted_anomalies_by_strength_for_the_network_beside_components(script,
             model, score = divmod(k, len(SCORES))
             assert line.get_ydata() == pytest.approx(truth["bin_auc"][model, i, score])
             assert line.get_linestyle() == ("-", "--", ":")[model]
+            edge = np.log10(truth["strength_edge"][i])
+            assert np.log10(line.get_xdata()) == pytest.approx((edge[1:] + edge[:-1]) / 2)
+        assert axes.get_xscale() == "log"
         words = [f"{one} {truth['auc'][m, i, 0]:.2f} ± 0.02" for m, one in enumerate(("ae", "PCA", "PCA turned"))]
         assert ", ".join(words) in axes.get_title().replace("\n", " ")
         assert axes.get_xlabel() == "strength (20 galaxies)"

@@ -49,14 +49,18 @@ def hexagon(shift=0.0):
 @pytest.mark.parametrize("radius", [4.0, -9999.0])
 def test_cropped_field_is_named(radius):
     """Not that of a galaxy in the middle of its field: only what is cut off within R_e, or near the centre, counts."""
-    seen = np.stack([hexagon(), hexagon(1.0), hexagon(7.0), hexagon()])
-    in_field = np.array([1, 1, 1, 0])
-    assert causes.cropped_field(seen, np.full(4, radius), in_field).tolist() == [False, False, True, True]
+    seen = np.stack([hexagon(), hexagon(1.0), hexagon(7.0), hexagon(7.0), hexagon()])
+    status = np.where(seen, SpaxelStatus.BINNED, SpaxelStatus.OUTSIDE_FIELD)
+    status[3][~seen[3]] = SpaxelStatus.MASKED
+    in_field = np.array([1, 1, 1, 1, 0])
+    assert causes.cropped_field(status, np.full(5, radius), in_field).tolist() == [False, False, True, True, True]
 
 
 def test_large_galaxy_is_not_cropped_by_the_square():
     """R_e beyond the square counts as half its side."""
-    assert not causes.cropped_field(np.ones((1, SIDE, SIDE), bool), np.array([40.0]), np.ones(1))[0]
+    assert not causes.cropped_field(np.full((1, SIDE, SIDE), SpaxelStatus.BELOW_MIN_SNR), np.array([40.0]), np.ones(1))[
+        0
+    ]
 
 
 def spectra(velocity, n=1, continuum=1.0, strength=5.0, noise=0.01):

@@ -64,6 +64,8 @@ def test_galaxy_without_data_is_last(found):
 def test_line_without_data_is_a_cause_and_named(found):
     named = (found["cause"] & AnomalyCause.LINE_WITHOUT_DATA) > 0
     assert np.flatnonzero(named).tolist() == [NO_DATA, NO_LINE]
+    cropped = (found["cause"] & AnomalyCause.CROPPED_FIELD) > 0
+    assert not cropped.any(), "the field is whole where the network's lines have no data"
     assert "; no data at OIII_5008" in found["reason"][NO_LINE]
     assert np.all(np.isnan(found["line_percentile"][NO_LINE, :, 1]))
     assert np.all(np.isfinite(found["line_percentile"][NO_LINE, :, [0, 2]]))
@@ -96,9 +98,22 @@ def test_typical_and_anomalous_galaxies_are_shown(found):
 def test_few_galaxies_are_shown_once(n, n_shown):
     """None twice, none without a score."""
     values = np.array([3.0, np.nan, 1.0, 2.0, 5.0, 4.0, 0.0, 7.0, 6.0])
-    shown = anomaly_run.shown_galaxies(values, n)
+    shown = anomaly_run.typical_and_highest(values, n)
     assert len(set(shown)) == len(shown) == n_shown
     assert 1 not in shown
+
+
+def test_line_that_no_galaxy_has_leaves_a_result(tmp_path):
+    """Enough unseen galaxies that their expected errors vary with the share of the noise."""
+    cubes = reconstructed(n := 45)
+    valid = cubes.valid.copy()
+    valid[:, 1] = False
+    given = Cubes(cubes.flux * valid, cubes.ivar * valid, valid)
+    path = write_line_cubes(tmp_path / "set.h5", given, np.full(n, Split.TEST))
+    found = anomaly_run.anomalies(LineCubes.open(path), Reconstructions(given, cubes.reconstruction), 6)
+    assert np.all(np.isfinite(found["value"]))
+    assert np.all(np.isnan(found["line_value"][..., 1]))
+    assert np.all(found["cause"] & AnomalyCause.LINE_WITHOUT_DATA)
 
 
 def test_expected_errors_come_from_galaxies_outside_the_training_set(tmp_path):

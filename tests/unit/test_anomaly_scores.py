@@ -220,6 +220,37 @@ def test_galaxy_without_data_has_no_score(expected):
     assert np.all(np.isfinite(found.line_value[1, :, :2]))
 
 
+def without(cubes, galaxies, line):
+    """The cubes without data of some galaxies at a line."""
+    valid = cubes.valid.copy()
+    valid[galaxies, line] = False
+    return anomaly.Reconstructed(cubes.flux * valid, cubes.ivar * valid, valid, cubes.reconstruction)
+
+
+def test_line_that_a_galaxy_lacks_is_calibrated_by_the_others():
+    """Of 40 galaxies one lacks a line: fewer than it takes for two shares of the network's error there."""
+    normal = some(NORMAL, slice(40))
+    lacking, others = without(normal, [7], 1), some(normal, np.arange(40) != 7)
+    found, of_others = (anomaly.calibrated(lambda cubes=cubes: [cubes]) for cubes in (lacking, others))
+    assert found.typical.shape == (2, 1 + LINE, len(anomaly.MEASURES))
+    one, other = (anomaly.scores(others, known).line_value[:, 0, 1] for known in (found, of_others))
+    # The galaxy counts at the other lines, with which the measure 'field' compares.
+    np.testing.assert_allclose(one, other, atol=0.05)
+    assert np.all(np.isfinite(anomaly.scores(lacking, found).value))
+
+
+def test_line_without_any_data_leaves_the_scores_of_the_others():
+    normal = some(NORMAL, slice(45))
+    found = anomaly.scores(
+        without(normal, slice(None), 1), anomaly.calibrated(lambda: [without(normal, slice(None), 1)])
+    )
+    complete = anomaly.Reconstructed(*(np.delete(cube, 1, axis=1) for cube in normal))
+    of_others = anomaly.scores(complete, anomaly.calibrated(lambda: [complete]))
+    np.testing.assert_allclose(found.value, of_others.value)
+    np.testing.assert_allclose(found.line_value[..., [0, 2]], of_others.line_value)
+    assert np.all(np.isnan(found.line_value[..., 1]))
+
+
 def test_calibration_without_data_is_defined():
     nothing = anomaly.Reconstructed(*(np.zeros_like(cube) for cube in NORMAL))
     found = anomaly.calibrated(lambda: [nothing])

@@ -58,6 +58,9 @@ def test_large_samples_are_judged_on_a_part(monkeypatch):
     monkeypatch.setattr(latent_neighbours, "N_RANKED", 30)
     expected = trustworthiness(latent[::2], latent[::2, 1:4], n_neighbors=5)
     assert map_trustworthiness(latent, latent[:, 1:4], 5) == pytest.approx(expected)
+    every = trustworthiness(latent, latent[:, 1:4], n_neighbors=28)
+    assert map_trustworthiness(latent, latent[:, 1:4], 28) == pytest.approx(every, abs=0.05), "57 are needed"
+    assert np.isfinite(map_trustworthiness(latent[:31], latent[:31, 1:4], 12)), "a few more than are judged"
 
 
 def test_repeats_among_the_neighbours():

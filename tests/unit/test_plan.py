@@ -73,7 +73,7 @@ def test_simulated_spectra_have_no_cubes_to_fetch_or_keep():
 
 def test_simulated_line_cubes_need_neither_cubes_nor_fits_nor_maps():
     survey, sheet = Survey(source="simulated_line_cubes"), str(ROOT / "samples/convlstm-bench.tsv")
-    assert plan(["6000-1901"] * 90, survey) == pytest.approx((90 * 0.5 / 3600, 0.0, 0.18))
+    assert plan(["6000-1901"] * 90, survey) == pytest.approx((90 * 0.29 / 3600, 0.0, 0.18))
     run = Config(run="bench", survey=survey, sample=Sample(sheet=sheet), emulator=EmulatorSection(enabled=False))
     text = "\n".join(describe(run, 1, 20.0))
     assert "line cubes of 200 galaxies" in text and "download" not in text and "map " not in text

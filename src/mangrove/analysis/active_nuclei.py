@@ -9,11 +9,9 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.codes import LabelFlag
 from mangrove.physics.bpt import MIN_LINE_SNR, bpt_class, bpt_ratios
-from mangrove.survey.galaxy import Galaxy
+from mangrove.survey.galaxy import AGN_FLAGS, Galaxy
 from mangrove.survey.sample import rows_of
 
-#: Columns of the sample sheet that say whether a nucleus is active (Comerford et al. 2020).
-FLAGS = ("agn_wise", "agn_bat", "agn_radio", "agn_broad")
 #: Percentile of the scores that 'group_upper' is.
 UPPER = 95.0
 #: Profiles that are no Gaussian are what active nuclei have; ratios of lines with the same profile change little.
@@ -84,7 +82,7 @@ def active_nuclei(
     return {
         "plateifu": plateifu[active],
         "galaxy": active,
-        **{flag: np.array([getattr(g, flag) for g in rows], np.int8) for flag in FLAGS},
+        **{flag: np.array([getattr(g, flag) for g in rows], np.int8) for flag in AGN_FLAGS},
         "radio_class": np.array([g.radio_class for g in rows], dtype=str),
         "score": scores["score"],
         "value": scores["value"][active],
@@ -106,7 +104,7 @@ def groups(galaxies: Sequence[Galaxy], value: np.ndarray) -> dict[str, np.ndarra
         NaN for a galaxy without data.
     """
     members = {"all": np.ones(len(galaxies), bool), "agn": np.array([g.agn for g in galaxies], bool)}
-    members |= {flag: np.array([getattr(g, flag) == 1 for g in galaxies], bool) for flag in FLAGS}
+    members |= {flag: np.array([getattr(g, flag) == 1 for g in galaxies], bool) for flag in AGN_FLAGS}
     percentiles = [_percentiles(value[of]) for of in members.values()]
     return {
         "group": np.array(list(members)),

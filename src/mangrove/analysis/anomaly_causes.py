@@ -19,7 +19,7 @@ from mangrove.physics.wavelengths import C_KMS
 SKY_SIGMA, SKY_DISTANCE = 2.0, 2.5
 #: Foreground star: spaxels that it covers in the square.
 STAR_SPAXELS = 5
-#: Cropped field: part of the spaxels without data within R_e of the centre, or within this part of the square's side where
+#: Cropped field: part of the spaxels lost within R_e of the centre, or within this part of the square's side where
 #: R_e is not known; R_e counts as at least so many spaxels and at most half the side.
 CROPPED_PART, UNKNOWN_RADIUS, SMALLEST_RADIUS = 0.25, 0.25, 3.0
 #: Wrong redshift: lines that count have this S/N (errors as if spaxels were independent) and rise above the lowest pixels
@@ -72,23 +72,24 @@ def foreground_star(spaxel_status: np.ndarray) -> np.ndarray:
     return (spaxel_status == SpaxelStatus.FOREGROUND_STAR).sum(axis=(1, 2)) >= STAR_SPAXELS
 
 
-def cropped_field(seen: np.ndarray, radius: np.ndarray, centre_in_field: np.ndarray) -> np.ndarray:
-    """Whether much of the galaxy has no data.
+def cropped_field(spaxel_status: np.ndarray, radius: np.ndarray, centre_in_field: np.ndarray) -> np.ndarray:
+    """Whether much of the galaxy lies outside the field or is masked; lines that have no data there do not matter.
 
     Parameters
     ----------
-    seen : ndarray of bool, shape (n, y, x)
-        Spaxels with data, around the galaxy's centre at index ``side // 2``.
+    spaxel_status : ndarray, shape (n, y, x)
+        :class:`mangrove.codes.SpaxelStatus`; the galaxy's centre is at index ``side // 2``.
     radius : ndarray, shape (n,)
         Effective radius, spaxels; not positive if not known.
     centre_in_field : ndarray, shape (n,)
         Whether the centre lies in the field.
     """
-    side = seen.shape[1]
+    side = spaxel_status.shape[1]
+    lost = np.isin(spaxel_status, (SpaxelStatus.OUTSIDE_FIELD, SpaxelStatus.MASKED))
     known = np.where(radius > 0, np.clip(radius, SMALLEST_RADIUS, side / 2), UNKNOWN_RADIUS * side)
     y, x = np.mgrid[:side, :side] - side // 2
     near = np.hypot(y, x) <= known[:, None, None]
-    missing = (near & ~seen).sum(axis=(1, 2)) / near.sum(axis=(1, 2))
+    missing = (near & lost).sum(axis=(1, 2)) / near.sum(axis=(1, 2))
     return (missing > CROPPED_PART) | ~centre_in_field.astype(bool)
 
 

@@ -76,7 +76,7 @@ def anomalies(cubes: LineCubes, model: CubeModel, n_shown: int) -> dict[str, np.
     judged = _judged(cubes, model, expected)
     value = judged.scores.value
     wave = peak_wavelengths(cubes, judged.evidence)
-    shown = shown_galaxies(value[:, 0], n_shown)
+    shown = typical_and_highest(value[:, 0], n_shown)
     return {
         **_names(cubes),
         "value": value,
@@ -110,7 +110,7 @@ def causes_of(cubes: LineCubes, judged: Judged) -> np.ndarray:
         ),
         foreground_star=causes.foreground_star(cubes.extra("spaxel_status")),
         cropped_field=causes.cropped_field(
-            np.isfinite(judged.scores.spaxel), cubes.r_e / cubes.pixel_scale, cubes.extra("centre_in_field")
+            cubes.extra("spaxel_status"), cubes.r_e / cubes.pixel_scale, cubes.extra("centre_in_field")
         ),
         wrong_redshift=causes.wrong_redshift(of_strong, velocity[:, strong]),
         bad_calibration=causes.bad_calibration(spectra, causes.rest_wavelengths(cubes.line)),
@@ -138,7 +138,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
     return rank
 
 
-def shown_galaxies(values: np.ndarray, n: int) -> np.ndarray:
+def typical_and_highest(values: np.ndarray, n: int) -> np.ndarray:
     """Indices of at most n galaxies: half of them nearest to the median score, then the highest ones, none twice."""
     order = np.argsort(-values, kind="stable")[: np.isfinite(values).sum()]
     n_highest = min((n + 1) // 2, order.size)

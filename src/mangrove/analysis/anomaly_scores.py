@@ -13,7 +13,7 @@ in which the noise counts for as much, and the score is that of the measure that
 It depends on neither the unit of flux nor the brightness: twice the flux at twice the errors has the same score.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -142,8 +142,8 @@ def calibrated(blocks: Callable[[], Iterable[Reconstructed]]) -> ExpectedErrors:
 
     Returns
     -------
-    Expected
-        Where no galaxy has data: no error of the model, measures of 1.
+    ExpectedErrors
+        Where no galaxy has data, at a line or at all: no error of the model, measures of 1.
     """
     error = typical_error(blocks())
     found, share = [], []
@@ -154,7 +154,7 @@ def calibrated(blocks: Callable[[], Iterable[Reconstructed]]) -> ExpectedErrors:
     knots = [
         _knots(*column) for column in zip(np.concatenate(share).T, np.concatenate(found).swapaxes(0, 1), strict=True)
     ]
-    return ExpectedErrors(error, *(np.stack(part, axis=1) for part in zip(*knots, strict=True)))
+    return ExpectedErrors(error, *(_side_by_side(part) for part in zip(*knots, strict=True)))
 
 
 def typical_error(blocks: Iterable[Reconstructed]) -> np.ndarray:
@@ -271,6 +271,12 @@ def _knots(share: np.ndarray, logarithm: np.ndarray) -> tuple[np.ndarray, np.nda
     upper = np.stack([quantile_of(logarithm[part], UPPER) for part in parts])
     middle = np.array([quantile_of(share[part], 0.5) for part in parts])
     return middle, typical, np.maximum((upper - typical) / UPPER_SIGMA, SMALLEST_SPREAD)
+
+
+def _side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays over knots as columns of one; a line of fewer galaxies has fewer knots, of which the last is repeated."""
+    n_knot = max(map(len, columns))
+    return np.stack([column[np.minimum(np.arange(n_knot), len(column) - 1)] for column in columns], axis=1)
 
 
 def _share(cubes: Reconstructed, error: np.ndarray, level: np.ndarray) -> np.ndarray:

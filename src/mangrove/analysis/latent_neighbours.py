@@ -70,12 +70,13 @@ def neighbour_tables(
 def map_trustworthiness(latent: np.ndarray, umap: np.ndarray, n_neighbour: int) -> float:
     """Whether neighbours on a map are neighbours in the latents, of at most :data:`N_RANKED` galaxies at even steps.
 
-    The measure M1 of Venna & Kaski (2001): 1 is best; NaN where there are not more than two galaxies a neighbour.
+    More only where so many neighbours need more. The measure M1 of Venna & Kaski (2001): 1 is best; NaN where there are not more than two galaxies a neighbour.
     """
     known = np.flatnonzero(np.isfinite(latent).all(axis=1) & np.isfinite(umap).all(axis=1))
     if known.size <= 2 * n_neighbour:
         return float("nan")
-    known = known[:: -(-known.size // N_RANKED)]
+    n_ranked = min(known.size, max(N_RANKED, 2 * n_neighbour + 1))
+    known = known[np.arange(n_ranked) * known.size // n_ranked]
     return float(trustworthiness(latent[known], umap[known], n_neighbors=n_neighbour))
 
 

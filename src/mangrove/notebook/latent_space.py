@@ -13,11 +13,11 @@ from mangrove.codes import AnomalyCause, BptClass, Code, Split
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
 from mangrove.near_names import closest
+from mangrove.survey.galaxy import AGN_FLAGS
 
 #: Spaces in which galaxies have neighbours: latents, their mean over flips and turns, the map in three dimensions.
 SPACES = ("latent", "invariant", "umap")
 _NAMES = ("plateifu", "mangaid")
-_FLAGS = ("agn_wise", "agn_bat", "agn_radio", "agn_broad", "radio_class")
 
 
 class LatentSpaceResults:
@@ -146,7 +146,7 @@ class LatentSpaceResults:
         for i, name in enumerate(names):
             table[name], table[f"{name}_percentile"] = stored["value"][order, i], stored["percentile"][order, i]
         table["reason"] = stored["reason"][order]
-        table["causes"] = np.array([_causes(bits) for bits in stored["cause"][order]], dtype=str)
+        table["causes"] = np.array([AnomalyCause(int(bits)).words for bits in stored["cause"][order]], dtype=str)
         return table
 
     def active_nuclei(self, network: str) -> Table:
@@ -157,7 +157,7 @@ class LatentSpaceResults:
         galaxies, the median and the 95th percentile of each score for all galaxies, active nuclei, and each flag.
         """
         stored = self._read("agn", network)
-        table = Table({name: stored[name] for name in ("plateifu", *_FLAGS)})
+        table = Table({name: stored[name] for name in ("plateifu", *AGN_FLAGS, "radio_class")})
         groups = Table({"group": stored["group"], "n": stored["group_size"]})
         for i, score in enumerate(stored["score"].tolist()):
             table[score], table[f"{score}_percentile"] = stored["value"][:, i], stored["percentile"][:, i]
@@ -198,10 +198,6 @@ class LatentSpaceResults:
         if (stored[f"{space}_neighbour"] < 0).all():
             return f"no galaxy has neighbours: {stored.attrs['reason'] or 'fewer than two line cubes have latents'}."
         return f"{plateifu} has no neighbours: its line cube has no data in the lines of the network."
-
-
-def _causes(bits: int) -> str:
-    return ", ".join(cause.word for cause in AnomalyCause(int(bits)))
 
 
 def _words(stored: Artefact, name: str, codes: type[Code]) -> np.ndarray:

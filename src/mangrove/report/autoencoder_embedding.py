@@ -19,7 +19,7 @@ _SCORE_COLOURS = "viridis_r"
 
 
 class LatentPlaces(NamedTuple):
-    """LatentPlaces of the galaxies, shape (n, 3) and (n, 2), NaN for none, and names of the axes."""
+    """Places of the galaxies, shape (n, 3) and (n, 2), NaN for none, and names of the axes."""
 
     in_3d: np.ndarray
     in_2d: np.ndarray
@@ -32,7 +32,7 @@ class LatentPlaces(NamedTuple):
 
 
 def places_on_map(embedded: Artefact) -> LatentPlaces:
-    """LatentPlaces by UMAP; by the first principal components of the latents where there are too few galaxies for UMAP."""
+    """Places by UMAP; by the first principal components of the latents where there are too few galaxies for UMAP."""
     if np.isfinite(embedded["umap_3d"]).all(axis=1).any():
         return LatentPlaces(embedded["umap_3d"], embedded["umap_2d"], "UMAP")
     first = embedded["principal"][:, :_AXES_3D]

@@ -14,7 +14,7 @@ from mangrove.report import autoencoder_galaxies, autoencoder_neighbours
 from mangrove.report.autoencoder_embedding import components_figure, embedding_figure
 from mangrove.report.autoencoder_pictures import Pictures, read_pictures
 from mangrove.report.autoencoder_reconstruction import reconstruction_figure, typical_and_extreme
-from mangrove.report.autoencoder_sample import Shown, shown_galaxies
+from mangrove.report.autoencoder_sample import Shown, most_anomalous
 from mangrove.report.autoencoder_scores import brightness_figure, scores_figure
 from mangrove.report.autoencoder_tables import AgnRow, AnomalyRow, agn_rows, anomaly_rows
 from mangrove.report.autoencoder_training import training_figure
@@ -91,7 +91,7 @@ class AutoencoderRun:
 
     def _galaxies(self) -> Figure:
         judged, agn = self._read["anomalies"], self._read["agn"]
-        shown = shown_galaxies(judged, agn, autoencoder_galaxies.N_GALAXY)
+        shown = most_anomalous(judged, agn, autoencoder_galaxies.N_GALAXY)
         names = [str(judged["plateifu"][k]) for k in shown.galaxy]
         classes = autoencoder_galaxies.read_classes(self._paths.labels, names)
         return autoencoder_galaxies.galaxies_figure(judged, agn, shown, self._pictures(set(shown.galaxy)), classes)
@@ -104,7 +104,7 @@ class AutoencoderRun:
 
     @cached_property
     def _queries(self) -> Shown:
-        return shown_galaxies(self._read["anomalies"], self._read["agn"], autoencoder_neighbours.N_QUERY)
+        return most_anomalous(self._read["anomalies"], self._read["agn"], autoencoder_neighbours.N_QUERY)
 
     def _pictures(self, galaxies: set[int]) -> Pictures:
         judged: Artefact = self._read["anomalies"]

@@ -6,7 +6,8 @@ import numpy as np
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import AnomalyCause
-from mangrove.report.drawing import BLUE, FLUX_UNIT, GREEN, ORANGE, RED, counted, in_words, plain
+from mangrove.report.drawing import BLUE, FLUX_UNIT, GREEN, ORANGE, RED, counted, plain
+from mangrove.survey.galaxy import AGN_FLAGS
 
 
 class AgnClass(NamedTuple):
@@ -19,12 +20,18 @@ class AgnClass(NamedTuple):
 
 
 #: By the flags of the sample sheet. Sizes differ, so that a galaxy of several classes shows all of them.
-AGN_CLASSES = {
-    "agn_wise": AgnClass("infrared", RED, "o", 5.0),
-    "agn_bat": AgnClass("X-ray", BLUE, "s", 7.5),
-    "agn_radio": AgnClass("radio", GREEN, "^", 9.5),
-    "agn_broad": AgnClass("broad lines", ORANGE, "D", 11.5),
-}
+AGN_CLASSES = dict(
+    zip(
+        AGN_FLAGS,
+        (
+            AgnClass("infrared", RED, "o", 5.0),
+            AgnClass("X-ray", BLUE, "s", 7.5),
+            AgnClass("radio", GREEN, "^", 9.5),
+            AgnClass("broad lines", ORANGE, "D", 11.5),
+        ),
+        strict=True,
+    )
+)
 #: The networks for readers.
 NETWORK_TITLE = {"ae": "autoencoder (ae)", "vae": "variational autoencoder (vae)"}
 #: Units of the scores that have one (:mod:`mangrove.analysis.anomaly_scores`).
@@ -56,7 +63,7 @@ class Shown(NamedTuple):
         return f"{active}, and {others} without a known AGN" if other else active
 
 
-def shown_galaxies(judged: Artefact, agn: Artefact, n: int) -> Shown:
+def most_anomalous(judged: Artefact, agn: Artefact, n: int) -> Shown:
     """The most anomalous AGN, filled up with the most anomalous of the other galaxies where there are fewer than ``n``.
 
     Parameters
@@ -92,7 +99,7 @@ def agn_words(agn: Artefact, galaxy: int) -> str:
 
 def causes(value: int) -> str:
     """Causes other than the galaxy, in words; empty without."""
-    return ", ".join(in_words(bit) for bit in AnomalyCause if bit & int(value))
+    return AnomalyCause(int(value)).words.replace("_", " ")
 
 
 def heading(judged: Artefact, galaxy: int) -> str:

@@ -51,7 +51,9 @@ def truth_figure(truth: Artefact) -> Figure:
 def _anomaly_panel(axes: Axes, truth: Artefact, i: int) -> None:
     """One kind of anomaly: a curve per score and model."""
     edge, count = truth["strength_edge"][i], truth["bin_count"][i]
-    middle = 0.5 * (edge[1:] + edge[:-1])
+    # The bins are equally wide in the logarithm.
+    middle = np.sqrt(edge[1:] * edge[:-1])
+    axes.set_xscale("log")
     for m, style in zip(range(len(truth["model"])), _STYLES, strict=False):
         for s, colour in zip(range(len(truth["score"])), _COLOURS, strict=False):
             auc = truth["bin_auc"][m, i, s]

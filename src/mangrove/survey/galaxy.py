@@ -13,6 +13,8 @@ UNKNOWN_WORDS = frozenset(
 )
 #: Repeat observations of an object lie this near to each other, arcsec; the farthest of DR17 are 39 apart.
 SAME_OBJECT = 60.0
+#: Columns that say whether a nucleus is active (Comerford et al. 2020).
+AGN_FLAGS = ("agn_wise", "agn_bat", "agn_radio", "agn_broad")
 GALAXY_NAME = r"[A-Za-z0-9][A-Za-z0-9_.+-]*"
 
 
@@ -61,7 +63,7 @@ class Galaxy(Target):
     @property
     def agn(self) -> bool:
         """Whether any of the four flags says so."""
-        return 1 in (self.agn_wise, self.agn_bat, self.agn_radio, self.agn_broad)
+        return any(getattr(self, flag) == 1 for flag in AGN_FLAGS)
 
 
 _COLUMNS = {f.name: f for f in fields(Galaxy)}
@@ -69,7 +71,7 @@ _COLUMNS = {f.name: f for f in fields(Galaxy)}
 _LARGEST = {"r_e": math.inf, "ba": 1.0}
 #: Values of the columns that are flags.
 _FLAGS = dict.fromkeys(("desom", "convlstm"), (0, 1))
-_FLAGS |= dict.fromkeys(("agn_wise", "agn_bat", "agn_radio", "agn_broad"), (0, 1, -1))
+_FLAGS |= dict.fromkeys(AGN_FLAGS, (0, 1, -1))
 
 
 def check_galaxy(galaxy: Galaxy, where: str, any_name: bool = True) -> None:

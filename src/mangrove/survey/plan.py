@@ -24,7 +24,7 @@ TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
 #: The same of a simulated spectrum without a cube: making it, core seconds, and its artefacts, bytes.
 SIMULATE_S, BAXEL_BYTES = 0.01, 60e3
 #: The same of a simulated line cube of 190 channels, 32 x 32 spaxels.
-SIMULATE_CUBE_S, LINE_CUBE_BYTES = 0.5, 2e6
+SIMULATE_CUBE_S, LINE_CUBE_BYTES = 0.29, 2e6
 #: Training the map of spectra without a GPU: core seconds of a spectrum in a training step (7 ms on two cores), and the
 #: cores that a training uses.
 MAP_S, TRAINING_CORES = 0.014, 2
