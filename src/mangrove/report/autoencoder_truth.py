@@ -69,7 +69,8 @@ def _anomaly_panel(axes: Axes, truth: Artefact, i: int) -> None:
         for m, name in enumerate(truth["model"].tolist())
     ]
     title = truth["planted"][i].replace("_", " ").replace("agn", "AGN")
-    axes.set_title(f"{title}\n{truth['score'][0]}: {', '.join(recommended)}", fontsize=10)
+    network, components = recommended[0], ", ".join(recommended[1:])
+    axes.set_title(f"{title}\n{truth['score'][0]}: {network},\n{components}", fontsize=10)
 
 
 def _model_words(name: str, short: bool = False) -> str:
