@@ -125,6 +125,22 @@ def test_both_forms_have_equal_outputs_and_finite_equal_gradients(lstm, cubes, m
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
 
 
+def test_shares_of_two_devices_have_the_gradients_of_one(lstm, cubes, monkeypatch):
+    other = draw(N, N_SLICE, SIDE, SIDE, N_OUT, seed=3)
+    kernel, recurrent, bias = weights(lstm)
+
+    def gradients():
+        def loss(*given):
+            return (joint_outputs(*given, bias.reshape(1, 1, 1, -1)) * other).sum()
+
+        return jax.grad(loss, argnums=(0, 1, 2))(cubes, kernel, recurrent)
+
+    one = gradients()
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    for a, b in zip(one, gradients(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
 def test_a_slice_depends_on_those_before_it_and_on_no_later_one(lstm, cubes):
     changed = cubes.copy()
     changed[:, 2] += 1.0

@@ -1,5 +1,6 @@
 """Two-dimensional convolutions in the form that is fastest on the device at hand, and pooling."""
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
@@ -44,6 +45,11 @@ def forms() -> ImageForms:
     if jax.default_backend() == "cpu":
         return ImageForms(lean_convolve, patch_convolve, hoisted=False, unroll=1)
     return ImageForms(plain_convolve, plain_convolve, hoisted=True, unroll=5)
+
+
+def shares(n: int) -> int:
+    """Into how many equal parts ``n`` cubes or images divide so that none belongs to two devices."""
+    return math.gcd(n, jax.device_count())
 
 
 def convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -106,15 +112,17 @@ def _turned(kernel: jax.Array) -> jax.Array:
 def _patch_product(a: jax.Array, b: jax.Array, width: int) -> jax.Array:
     """Sum over all places of the patches of ``a`` times ``b``: (width, width, channels of a, channels of b), float32."""
     n, rows, columns, n_a = a.shape
-    size = max((m for m in range(1, n + 1) if n % m == 0 and m * rows * columns <= _PLACES), default=1)
+    part = shares(n)
+    size = max((m for m in range(1, n + 1) if n % (m * part) == 0 and m * rows * columns <= _PLACES), default=1)
 
     def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-        around, other = patches(block[0], width).reshape(-1, width**2 * n_a), block[1].reshape(-1, b.shape[-1])
-        return total + jnp.matmul(around.T, other, preferred_element_type=jnp.float32), None
+        around = patches(block[0].reshape(-1, *a.shape[1:]), width).reshape(part, -1, width**2 * n_a)
+        other = block[1].reshape(part, -1, b.shape[-1])
+        return total + jnp.einsum("pqk,pqg->pkg", around, other, preferred_element_type=jnp.float32), None
 
-    blocks = tuple(v.reshape(n // size, size, *v.shape[1:]) for v in (a, b))
-    total = jax.lax.scan(add, jnp.zeros((width**2 * n_a, b.shape[-1]), jnp.float32), blocks)[0]
-    return total.reshape(width, width, n_a, b.shape[-1])
+    blocks = tuple(jnp.swapaxes(v.reshape(part, -1, size, *v.shape[1:]), 0, 1) for v in (a, b))
+    total = jax.lax.scan(add, jnp.zeros((part, width**2 * n_a, b.shape[-1]), jnp.float32), blocks)[0]
+    return total.sum(axis=0).reshape(width, width, n_a, b.shape[-1])
 
 
 def patch_convolve(x: jax.Array, kernel: jax.Array) -> jax.Array:

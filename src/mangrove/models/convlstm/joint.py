@@ -11,7 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mangrove.models.convlstm.convolution import add_patches, patches
+from mangrove.models.convlstm.convolution import add_patches, patches, shares
 
 #: Places of all cubes that go through the slices together: two images of 32 x 32, so that what a slice needs stays in
 #: the processor's cache.
@@ -35,11 +35,13 @@ def joint_outputs(x: jax.Array, kernel: jax.Array, recurrent: jax.Array, bias: j
     ``bias`` is (1, 1, 1, 4 n_out). Cubes go through the slices in blocks, one block after the other.
     """
     n, n_slice, rows, columns = x.shape[:4]
-    size = _cubes_at_a_time(n, rows * columns)
+    part = shares(n)
+    size = _cubes_at_a_time(n // part, rows * columns)
     both = jnp.concatenate([kernel, recurrent], axis=2)
-    blocks = jnp.swapaxes(x.reshape(n // size, size, *x.shape[1:]), 1, 2)
-    h = _outputs(n_slice, blocks.reshape(-1, size, *x.shape[2:]), both, bias)
-    return jnp.swapaxes(h.reshape(n // size, n_slice, *h.shape[1:]), 1, 2).reshape(n, n_slice, *h.shape[2:])
+    blocks = jnp.moveaxis(x.reshape(part, -1, size, *x.shape[1:]), (1, 3), (0, 1))
+    h = _outputs((n_slice, part), blocks.reshape(-1, part * size, *x.shape[2:]), both, bias)
+    h = h.reshape(-1, n_slice, part, size, *h.shape[2:])
+    return jnp.moveaxis(h, (0, 1), (1, 3)).reshape(n, n_slice, *h.shape[4:])
 
 
 def _cubes_at_a_time(n: int, n_place: int) -> int:
@@ -48,14 +50,17 @@ def _cubes_at_a_time(n: int, n_place: int) -> int:
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _outputs(n_slice: int, x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
-    """Outputs (turn, block, y, x, n_out) of inputs (turn, block, y, x, n_in): ``n_slice`` turns of each block."""
-    return _forward(n_slice, x, kernel, bias)[0]
+def _outputs(sizes: tuple[int, int], x: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+    """Outputs (turn, block, y, x, n_out) of inputs (turn, block, y, x, n_in).
+
+    ``sizes``: turns of each block, and into how many devices' shares it divides.
+    """
+    return _forward(sizes, x, kernel, bias)[0]
 
 
-def _forward(n_slice: int, x: jax.Array, kernel: jax.Array, bias: jax.Array):
+def _forward(sizes: tuple[int, int], x: jax.Array, kernel: jax.Array, bias: jax.Array):
     """The outputs, and what the gradient needs."""
-    width, n_gate = kernel.shape[0], kernel.shape[-1]
+    n_slice, width, n_gate = sizes[0], kernel.shape[0], kernel.shape[-1]
     matrix = kernel.reshape(-1, n_gate)
 
     def turn(carry: tuple[jax.Array, jax.Array], given: tuple[jax.Array, jax.Array]):
@@ -72,13 +77,15 @@ def _forward(n_slice: int, x: jax.Array, kernel: jax.Array, bias: jax.Array):
     return h, (x, kernel, bias, h, kept)
 
 
-def _backward(n_slice: int, residuals, gradient: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _backward(sizes: tuple[int, int], residuals, gradient: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Gradients of inputs, kernel and bias, from those of the outputs: the turns backwards."""
     x, kernel, bias, h, kept = residuals
-    width, n_in, n_gate = kernel.shape[0], x.shape[-1], kernel.shape[-1]
+    (n_slice, part), width, n_in, n_gate = sizes, kernel.shape[0], x.shape[-1], kernel.shape[-1]
     matrix = kernel.reshape(-1, n_gate)
     # A column sum takes the compiler several times as long as the product with ones.
-    ones = jnp.ones((1, math.prod(x.shape[1:-1])), x.dtype)
+    ones = jnp.ones((math.prod(x.shape[1:-1]) // part,), x.dtype)
+    # Each device adds up its own share: summed over devices in every turn, they would wait for each other.
+    total = partial(jnp.einsum, preferred_element_type=jnp.float32)
 
     def turn(carry: tuple[jax.Array, ...], given: tuple[jax.Array, jax.Array, jax.Array, _Kept]):
         d_h, d_c, d_matrix, d_bias = carry
@@ -88,17 +95,18 @@ def _backward(n_slice: int, residuals, gradient: jax.Array) -> tuple[jax.Array, 
         d_h, d_c = d_output + jnp.where(last, 0.0, d_h), jnp.where(last, 0.0, d_c)
         d_gates, d_c = _through_cell(d_h, d_c, gates, before(kept.c))
         d_both = add_patches(d_gates @ matrix.T, width)
-        around = patches(jnp.concatenate([now, before(h)], axis=-1), width).reshape(-1, len(matrix))
-        d_gates = d_gates.reshape(-1, n_gate)
-        d_matrix += jnp.matmul(d_gates.T, around, preferred_element_type=jnp.float32)
-        d_bias += jnp.matmul(ones, d_gates, preferred_element_type=jnp.float32)
+        around = patches(jnp.concatenate([now, before(h)], axis=-1), width).reshape(part, -1, len(matrix))
+        d_gates = d_gates.reshape(part, -1, n_gate)
+        d_matrix += total("pqg,pqk->pgk", d_gates, around)
+        d_bias += total("q,pqg->pg", ones, d_gates)
         return (d_both[..., n_in:], d_c, d_matrix, d_bias), d_both[..., :n_in]
 
     zero = jnp.zeros_like(h[0])
-    sums = jnp.zeros(matrix.shape[::-1], jnp.float32), jnp.zeros((1, n_gate), jnp.float32)
+    sums = jnp.zeros((part, *matrix.shape[::-1]), jnp.float32), jnp.zeros((part, n_gate), jnp.float32)
     turns = (jnp.arange(len(x)), x, gradient, kept)
     (_, _, d_matrix, d_bias), d_x = jax.lax.scan(turn, (zero, zero, *sums), turns, reverse=True)
-    return d_x, d_matrix.T.reshape(kernel.shape).astype(kernel.dtype), d_bias.reshape(bias.shape).astype(bias.dtype)
+    d_kernel, d_bias = d_matrix.sum(axis=0).T.reshape(kernel.shape), d_bias.sum(axis=0).reshape(bias.shape)
+    return d_x, d_kernel.astype(kernel.dtype), d_bias.astype(bias.dtype)
 
 
 def _turn_before(t: jax.Array, first: jax.Array, values: jax.Array) -> jax.Array:
