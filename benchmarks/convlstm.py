@@ -26,6 +26,7 @@ from mangrove.models.convlstm.loss import cube_loss
 from mangrove.models.convlstm.network import CubeNetwork
 from mangrove.models.convlstm.settings import CubeTraining
 from mangrove.models.convlstm.training import first_state, optimiser
+from mangrove.models.training.cores import share_cores
 from mangrove.models.training.loop import Trained, train
 
 #: Lines; wavelength pixels of each: half of them, and the default.
@@ -54,10 +55,11 @@ def main() -> int:
 
 
 def choose(device: str) -> None:
-    """Let JAX use the device; two cores if that is the CPU."""
+    """Let JAX use the device; two cores if that is the CPU, as its rule does."""
     jax.config.update("jax_platforms", {"cpu": "cpu", "gpu": "cuda"}[device])
     if device == "cpu" and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    share_cores(CORES, SETTINGS.batch_size)
 
 
 class CubeTrainer:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from mangrove.models.convlstm import cell, convolution
-from mangrove.models.convlstm.cell import ConvLstm, hoisted_outputs, joint_outputs
+from mangrove.models.convlstm import cell, convolution, joint
+from mangrove.models.convlstm.cell import ConvLstm, hoisted_outputs
+from mangrove.models.convlstm.joint import joint_outputs
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
 
@@ -16,6 +17,7 @@ CONVOLUTIONS = (
     convolution.recurrent_convolve,
     convolution.plain_convolve,
     convolution.patch_convolve,
+    convolution.lean_convolve,
 )
 N, N_SLICE, SIDE, N_IN, N_OUT = 2, 4, 6, 3, 2
 
@@ -73,14 +75,18 @@ def test_convolutions_equal_the_formula(convolve, width):
     np.testing.assert_allclose(convolve(x, jnp.asarray(kernel)), numpy_convolve(x, kernel), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("n_out", [N_OUT, 2 * N_IN])
 @pytest.mark.parametrize("width", [3, 5])
-def test_gradients_of_patches_equal_those_of_the_plain_form(width):
-    x, kernel, other = draw(N, 4, 5, N_IN), draw(width, width, N_IN, N_OUT, seed=1), draw(N, 4, 5, N_OUT, seed=2)
-    plain, patches = (
+@pytest.mark.parametrize("form", [convolution.patch_convolve, convolution.lean_convolve])
+def test_gradients_equal_those_of_the_plain_form(form, width, n_out, monkeypatch):
+    """With fewer outputs than inputs and with more, one image at a time."""
+    monkeypatch.setattr(convolution, "_PLACES", 4 * 5)
+    x, kernel, other = draw(N, 4, 5, N_IN), draw(width, width, N_IN, n_out, seed=1), draw(N, 4, 5, n_out, seed=2)
+    plain, ours = (
         jax.grad(lambda x, kernel, form=form: (form(x, kernel) * other).sum(), argnums=(0, 1))(x, kernel)
-        for form in (convolution.plain_convolve, convolution.patch_convolve)
+        for form in (convolution.plain_convolve, form)
     )
-    for a, b in zip(plain, patches, strict=True):
+    for a, b in zip(plain, ours, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
@@ -104,7 +110,7 @@ def test_outputs_equal_a_loop_over_the_equations(lstm, cubes):
 @pytest.mark.parametrize(("unroll", "places"), [(1, 2 * SIDE**2), (3, SIDE**2)])
 def test_both_forms_have_equal_outputs_and_finite_equal_gradients(lstm, cubes, monkeypatch, unroll, places):
     """With all cubes at a time and one after the other, with and without slices unrolled."""
-    monkeypatch.setattr(cell, "_PLACES", places)
+    monkeypatch.setattr(joint, "_PLACES", places)
     monkeypatch.setattr(cell, "forms", lambda: convolution.forms()._replace(unroll=unroll))
     kernel, recurrent, bias = weights(lstm)
     inputs = (cubes, kernel, recurrent, bias.reshape(1, 1, 1, -1))
@@ -117,6 +123,22 @@ def test_both_forms_have_equal_outputs_and_finite_equal_gradients(lstm, cubes, m
     for a, b in zip(first, second, strict=True):
         assert np.isfinite(a).all() and np.abs(a).max() > 0
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+
+
+def test_shares_of_two_devices_have_the_gradients_of_one(lstm, cubes, monkeypatch):
+    other = draw(N, N_SLICE, SIDE, SIDE, N_OUT, seed=3)
+    kernel, recurrent, bias = weights(lstm)
+
+    def gradients():
+        def loss(*given):
+            return (joint_outputs(*given, bias.reshape(1, 1, 1, -1)) * other).sum()
+
+        return jax.grad(loss, argnums=(0, 1, 2))(cubes, kernel, recurrent)
+
+    one = gradients()
+    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    for a, b in zip(one, gradients(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
 def test_a_slice_depends_on_those_before_it_and_on_no_later_one(lstm, cubes):

@@ -1,6 +1,5 @@
 """The convolutional LSTM over the wavelength slices of cubes."""
 
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -8,11 +7,10 @@ import jax.numpy as jnp
 from flax import nnx
 
 from mangrove.models.convlstm.convolution import convolve, forms, recurrent_convolve
+from mangrove.models.convlstm.joint import joint_outputs
 
 #: Gates in the order input, forget, candidate, output, as in Keras.
 _N_GATE = 4
-#: Places of all cubes that go through the slices together on a CPU: two images of 32 x 32.
-_PLACES = 2048
 
 
 class ConvLstm(nnx.Module):
@@ -52,46 +50,15 @@ def hoisted_outputs(x: jax.Array, kernel: jax.Array, recurrent: jax.Array, bias:
     """Outputs (n, slice, y, x, n_out) of (n, slice, y, x, n_in); the inputs of all slices are convolved before the scan."""
     x = jnp.swapaxes(x, 0, 1)
     inputs = (convolve(x.reshape(-1, *x.shape[2:]), kernel) + bias).reshape(*x.shape[:-1], -1)
-    return jnp.swapaxes(_scan(lambda now, h: now + recurrent_convolve(h, recurrent), inputs, recurrent.shape[2]), 0, 1)
+    zero = jnp.zeros((*inputs.shape[1:-1], recurrent.shape[2]), inputs.dtype)
+    outputs = jax.lax.scan(partial(_step, recurrent), (zero, zero), inputs, unroll=forms().unroll)[1]
+    return jnp.swapaxes(outputs, 0, 1)
 
 
-def joint_outputs(x: jax.Array, kernel: jax.Array, recurrent: jax.Array, bias: jax.Array) -> jax.Array:
-    """As :func:`hoisted_outputs`, input and state of each slice convolved together, in the scan.
-
-    The gradient computes a slice's gates again from its input and state: no array over all slices is wider than the
-    outputs. Few cubes at a time go through all slices, so that what a slice needs stays in the processor's cache.
-    """
-    both = jnp.concatenate([kernel, recurrent], axis=2)
-
-    def gates(now: jax.Array, h: jax.Array) -> jax.Array:
-        return recurrent_convolve(jnp.concatenate([now, h], axis=-1), both) + bias
-
-    def outputs(block: jax.Array) -> jax.Array:
-        return jnp.swapaxes(_scan(gates, jnp.swapaxes(block, 0, 1), recurrent.shape[2], again=True), 0, 1)
-
-    n = x.shape[0]
-    size = _cubes_at_a_time(n, x.shape[2] * x.shape[3])
-    if size == n:
-        return outputs(x)
-    return jax.lax.map(outputs, x.reshape(n // size, size, *x.shape[1:])).reshape(*x.shape[:-1], recurrent.shape[2])
-
-
-def _cubes_at_a_time(n: int, n_place: int) -> int:
-    """The largest divisor of ``n`` with which slices of ``n_place`` places hold no more than fits a cache."""
-    return max((size for size in range(1, n + 1) if n % size == 0 and size * n_place <= _PLACES), default=1)
-
-
-def _scan(gates: Callable[[jax.Array, jax.Array], jax.Array], inputs: jax.Array, n_out: int, again: bool = False):
-    """The loop over slices; ``gates`` of a slice's input and the state h before it are not yet squashed."""
-    zero = jnp.zeros((*inputs.shape[1:-1], n_out), inputs.dtype)
-    step = partial(_step, gates)
-    step = jax.checkpoint(step, prevent_cse=False) if again else step
-    return jax.lax.scan(step, (zero, zero), inputs, unroll=forms().unroll)[1]
-
-
-def _step(gates, carry: tuple[jax.Array, jax.Array], now: jax.Array):
+def _step(recurrent: jax.Array, carry: tuple[jax.Array, jax.Array], now: jax.Array):
+    """One slice; ``now`` is what its input gives the gates."""
     h, c = carry
-    i, f, u, o = jnp.split(gates(now, h), _N_GATE, axis=-1)
+    i, f, u, o = jnp.split(now + recurrent_convolve(h, recurrent), _N_GATE, axis=-1)
     c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(u)
     h = jax.nn.sigmoid(o) * jnp.tanh(c)
     return (h, c), h

@@ -137,7 +137,7 @@ class CubeAutoencoder(nnx.Module):
         for convolution in self.slices:
             x = convolution(x)
         x = x.reshape(n, design.n_slice, *x.shape[1:])
-        # Where the input convolutions are not hoisted, the LSTM itself keeps no more than its outputs.
+        # The form of the LSTM for a CPU has a gradient of its own, which keeps less than the compiler's would.
         again = design.rematerialise and forms().hoisted
         for block in self.blocks:
             x = nnx.remat(RecurrentBlock.__call__)(block, x) if again else block(x)
