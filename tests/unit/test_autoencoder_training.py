@@ -25,7 +25,7 @@ from mangrove.models.convlstm.loss import cube_loss
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.convlstm.network import CubeNetwork
 from mangrove.models.convlstm.principal_components import principal_components
-from mangrove.models.convlstm.settings import CubeTraining
+from mangrove.models.convlstm.settings import CubeTraining, cube_design
 from mangrove.models.convlstm.training import count_active, first_state, optimiser, train_cubes
 from mangrove.models.convlstm.training_set import CubeTrainingSet
 from mangrove.models.training import memory
@@ -139,6 +139,9 @@ def test_what_is_not_valid_changes_neither_loss_nor_gradients():
     for ours, theirs in zip(jax.tree.leaves(first), jax.tree.leaves(second), strict=True):
         assert np.isfinite(ours).all()
         np.testing.assert_array_equal(ours, theirs)
+    # Training leaves the principal components: their gradients are 0, not computed.
+    for values in jax.tree.leaves(first[1]["linear"]):
+        assert not np.asarray(values).any()
 
 
 def test_the_loss_of_the_variational_network_is_its_parts_and_the_weight_rises():
@@ -284,7 +287,7 @@ PARAMS = {
     "kernel": 3,
     "dense": 5,
     "decoder": "coded",
-    "code": 3,
+    "slice_code": 3,
     "flux": "scaled",
     "norm": "layer",
     "linear": "pca",
@@ -298,7 +301,7 @@ PARAMS = {
     "precision": "float32",
     "kl": [1e-3, 1],
     "seed": 1,
-    "code_hash": "none",
+    "code": "none",
 }
 
 
@@ -313,6 +316,7 @@ def test_the_rule_trains_on_the_chosen_lines(tmp_path, survey, script, Params):
     model = CubeModel.load(tmp_path / "vae/model", "vae", PARAMS["lines"])
     training = model.description["training"]
     assert training["made_from"]["params"] == PARAMS and model.design.n_component == 6
+    assert (model.design.slice_code, model.design.filters, model.design.norm) == (3, (2, 3), "layer")
     assert (training["settings"]["kl_weight"], training["settings"]["kl_warmup"]) == (1e-3, 1)
     # 80 copies are one batch: a step is an epoch.
     lines = [json.loads(line) for line in Path(outputs.metrics).read_text().splitlines()]
@@ -321,6 +325,14 @@ def test_the_rule_trains_on_the_chosen_lines(tmp_path, survey, script, Params):
     assert not (tmp_path / "vae/checkpoints").exists()
     cubes = LineCubes.open(survey[0], model.lines).read([0, 1])
     assert np.isfinite(model.reconstruct(cubes)).all()
+
+
+def test_a_missing_setting_is_no_default():
+    shape = (2, 4, 8, 8)
+    for name in set(PARAMS) - {"lines", "code"}:
+        few = {key: value for key, value in PARAMS.items() if key != name}
+        with pytest.raises(KeyError, match=name):
+            (cube_design(few, shape), CubeTraining.from_params(few))
 
 
 def test_a_posterior_that_collapsed_is_a_warning(data, caplog):

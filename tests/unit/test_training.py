@@ -260,6 +260,13 @@ def test_the_start_is_kept_where_no_epoch_is_better(tmp_path):
     assert kept.best_loss < min(row["validation_loss"] for row in kept.history) and len(kept.history) == 2
 
 
+def test_a_start_whose_validation_loss_is_not_finite_is_refused(tmp_path):
+    validation = DeviceRows({"x": arrays(30)["x"], "y": np.full((30, 1), np.nan, np.float32)})
+    settings = TrainSettings(batch_size=16, epochs=2, validate_start=True)
+    with pytest.raises(TrainingError, match="not finite before the first step: look at the validation rows"):
+        run(tmp_path, settings, validation=validation)
+
+
 def test_metrics_end_before_half_a_line(tmp_path):
     """A kill may cut the last line; an empty file is that of a run that trained nothing."""
     path = tmp_path / "metrics.jsonl"

@@ -12,6 +12,8 @@ ADAGRAD, ADAM = "adagrad", "adam"
 PCA = "pca"
 #: Steps between two looks at their losses; of streamed cubes, three times so many batches are in memory.
 _STEPS_PER_CALL = 10
+#: What ``kl`` of the params stands for; what the data decide of a design.
+_OF_KL, _OF_DATA = ("kl_weight", "kl_warmup"), ("n_line", "n_pixel", "side", "n_component")
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,10 @@ class CubeTraining:
     def from_params(cls, params: Mapping[str, Any]) -> "CubeTraining":
         """The settings of a rule, from params that have the names of the configuration's keys.
 
-        ``kl`` holds the weight of the divergence and its warm-up; it is empty for ``ae``, which has none.
+        ``kl`` holds the weight of the divergence and its warm-up; it is empty for ``ae``, which has none. A setting that
+        is missing is a KeyError: a default in its place would be trained with unnoticed.
         """
-        own = {name: params[name] for name in cls.__dataclass_fields__ if name in params}
+        own = {name: params[name] for name in cls.__dataclass_fields__ if name not in _OF_KL}
         weight, warmup = params["kl"] or (0.0, 0)
         return cls(**own, kl_weight=weight, kl_warmup=warmup)
 
@@ -86,13 +89,13 @@ class CubeTraining:
 
 def cube_design(params: Mapping[str, Any], shape: tuple[int, int, int, int]) -> CubeDesign:
     """The network of a rule's params, for cubes of a shape (line, pixel, y, x); without principal components, which are
-    found in the data.
+    found in the data. Every other size and option has to be among the params.
 
     Raises
     ------
     TrainingError
         If the image cannot be halved by each convolutional LSTM.
     """
-    own = {name: params[name] for name in CubeDesign.__dataclass_fields__ if name in params}
+    own = {name: params[name] for name in CubeDesign.__dataclass_fields__ if name not in _OF_DATA}
     n_line, n_pixel, side, _ = shape
     return CubeDesign.of_plain({**own, "n_line": n_line, "n_pixel": n_pixel, "side": side})

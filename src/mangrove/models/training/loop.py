@@ -191,7 +191,7 @@ class _TrainingRun:
         n_epoch = settings.total_epochs(self._rows.n_row)
         self._reporter = reporting.Reporter(self._folder, position.epoch)
         if settings.validate_start and self._validation is not None and position.best_loss is None:
-            position.best_loss, position.best_epoch = self._validate(), -1
+            position.best_loss, position.best_epoch = self._validate("before the first step"), -1
             reporting.validated_start(position.best_loss)
         with self._reporter.bar(settings.total_steps(self._rows.n_row), position.step) as bar:
             while not position.finished:
@@ -238,11 +238,8 @@ class _TrainingRun:
 
     def _judge(self) -> float:
         """The validation loss; remembers the best parameters, finishes when patience is at its end."""
-        position, settings, value = self._position, self._settings, self._validate()
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"the validation loss is not finite after epoch {position.epoch + 1}: look at the validation rows."
-            )
+        position, settings = self._position, self._settings
+        value = self._validate(f"after epoch {position.epoch + 1}")
         if position.best_loss is None or value < position.best_loss:
             position.best_loss, position.best_epoch = value, position.epoch
             if settings.keep_best:
@@ -253,15 +250,18 @@ class _TrainingRun:
             position.finished = True
         return value
 
-    def _validate(self) -> float:
-        """Mean validation loss over the rows."""
+    def _validate(self, when: str) -> float:
+        """Mean validation loss over the rows; it has to be finite."""
         state, key, losses, weights = self._state, jax.random.wrap_key_data(self._state.key), [], []
         for arrays in self._validation.ordered(self._settings.validation_batch, self._place):
             # No more than two blocks are on the device at a time.
             jax.block_until_ready(losses[-1:])
             losses.append(self._functions.evaluate(state.params, arrays, key, state.step)[0])
             weights.append(len(next(iter(arrays.values()))))
-        return float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
+        value = float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
+        if not np.isfinite(value):
+            raise TrainingError(f"the validation loss is not finite {when}: look at the validation rows.")
+        return value
 
     def _may_save(self) -> bool:
         settings, waited = self._settings, time.monotonic() - self._saved_at
