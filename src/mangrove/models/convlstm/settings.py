@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 from mangrove.models.convlstm.design import FLOAT32, CubeDesign
 from mangrove.models.training.loop import TrainSettings
 
@@ -30,7 +32,7 @@ class CubeTraining:
     learning_rate : float
     epochs : int
     batch_size : int
-        At most; all rows if there are fewer.
+        At most; all rows if there are fewer, but for those that would leave the devices unequal shares.
     keep_best : bool
         Whether the epoch with the lowest validation loss is kept, not the last one.
     kl_weight : float
@@ -66,8 +68,10 @@ class CubeTraining:
         return cls(**own, kl_weight=weight, kl_warmup=warmup)
 
     def batch(self, n_row: int) -> int:
-        """Rows of a batch."""
-        return min(self.batch_size, n_row)
+        """Rows of a batch; of all rows, so many that the devices get equal shares."""
+        if n_row >= self.batch_size:
+            return self.batch_size
+        return n_row - n_row % jax.device_count() or n_row
 
     def warmup_steps(self, n_row: int) -> int:
         """Steps over which the weight of the divergence rises."""

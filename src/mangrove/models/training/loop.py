@@ -105,13 +105,17 @@ class Trained(NamedTuple):
         Those of the lowest validation loss; of the last step where there is no validation.
     best_loss : float or None
         The lowest validation loss; None without validation.
+    kept_epoch : int
+        Which epoch these parameters are of, from 0; -1 for those before the first step.
     history : list of dict
         For people, never to compute with; one per epoch: epoch, step, loss, what else the loss records,
-        validation_loss (of the epochs that are validated), seconds.
+        validation_loss (of the epochs that are validated), seconds. Where the start is validated, the first is of it:
+        epoch -1, step 0, validation_loss.
     """
 
     params: Params
     best_loss: float | None
+    kept_epoch: int
     history: list[dict[str, float]]
 
 
@@ -192,7 +196,7 @@ class _TrainingRun:
         self._reporter = reporting.Reporter(self._folder, position.epoch)
         if settings.validate_start and self._validation is not None and position.best_loss is None:
             position.best_loss, position.best_epoch = self._validate("before the first step"), -1
-            reporting.validated_start(position.best_loss)
+            self._reporter.start(position.best_loss)
         with self._reporter.bar(settings.total_steps(self._rows.n_row), position.step) as bar:
             while not position.finished:
                 self._epoch(bar)
@@ -206,7 +210,8 @@ class _TrainingRun:
                 if position.finished or self._may_save():
                     self._save()
         keep_best = settings.keep_best and self._validation is not None
-        return Trained(self._best if keep_best else self._state.params, position.best_loss, self._reporter.history)
+        params, kept = (self._best, position.best_epoch) if keep_best else (self._state.params, position.epoch - 1)
+        return Trained(params, position.best_loss, kept, self._reporter.history)
 
     def _resume(self) -> None:
         found = self._checkpoints.restore((self._state, self._best))
