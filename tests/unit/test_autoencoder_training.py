@@ -16,7 +16,7 @@ import pytest
 from small_autoencoder import LINES, small_autoencoder, small_cubes, small_design, write_copies, write_line_cubes
 
 from mangrove.errors import ModelError, TrainingError
-from mangrove.models.convlstm import run
+from mangrove.models.convlstm import run, training_set
 from mangrove.models.convlstm.activity import active_latents
 from mangrove.models.convlstm.copies import Copy
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
@@ -266,6 +266,8 @@ def gathered(rows):
 
 def test_cubes_that_outgrow_the_memory_are_streamed_and_are_the_same_rows(survey, monkeypatch):
     lines = LINES[::-2]
+    # From the file to the device seven cubes at a time, the last time fewer.
+    monkeypatch.setattr(training_set, "_BLOCK", 7)
     on_device = CubeTrainingSet.read(*survey, lines)
     monkeypatch.setattr(memory, "_HOST_BYTES", 1000)
     streamed = CubeTrainingSet.read(*survey, lines)

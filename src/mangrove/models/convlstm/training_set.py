@@ -88,7 +88,8 @@ def _rows(cubes: LineCubes, galaxies: np.ndarray, n_copy: int, own: dict[str, np
     if not fits(cubes.n * int(np.prod(cubes.shape)) * _N_BYTE):
         stored = {name: name for name in named}
         return StreamedRows(cubes.path, stored, galaxy, _TOGETHER * n_copy, columns=cubes.line_index, own=own)
-    starts = range(0, len(galaxies), _BLOCK)
+    # One block, an empty one, of no galaxy.
+    starts = range(0, max(len(galaxies), 1), _BLOCK)
     blocks = (cubes.read(galaxies[start : start + _BLOCK])._asdict() for start in starts)
     read = filled(len(galaxies), ({name: block[name] for name in named} for block in blocks))
     index = np.repeat(np.arange(len(galaxies), dtype=np.int32), n_copy)

@@ -18,10 +18,7 @@ def fits(n_byte: int) -> bool:
 
 
 def filled(n: int, blocks: Iterable[Mapping[str, np.ndarray]]) -> dict[str, jax.Array]:
-    """Arrays of n rows on the device, filled from blocks of rows in their order: the host holds one block at a time.
-
-    Empty without a block.
-    """
+    """Arrays of n rows on the device, filled from blocks of rows in their order: the host holds one block at a time."""
     whole: dict[str, jax.Array] = {}
     start = 0
     for block in blocks:
