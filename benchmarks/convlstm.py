@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 
 import jax
-from support.cubes import SIDE, copied_rows, line_cubes, plain_rows
+from support.cubes import SIDE, copied_rows, directions, line_cubes, plain_rows
 from support.loop_times import LoopTimes, StampedRows
 from support.peer import Peer
 from support.results import print_result
@@ -31,7 +31,7 @@ from mangrove.models.training.loop import Trained, train
 
 #: Lines; wavelength pixels of each: half of them, and the default.
 N_LINE, PIXELS = 19, (5, 10)
-SETTINGS = CubeTraining(linear="none")
+SETTINGS = CubeTraining()
 #: On a CPU: cores; turns of both programs, steps of each in a turn of which the first two are not timed, cubes.
 CORES, TURNS, N_STEP, N_CUBE = 2, 2, 4, 32
 #: On a GPU: cubes to train and to validate on, steps of a host call.
@@ -67,9 +67,10 @@ class CubeTrainer:
 
     def __init__(self, n_pixel: int, precision: str, n_cube: int, n_validation: int = 0) -> None:
         settings = replace(SETTINGS, precision=precision)
-        network = CubeNetwork(CubeDesign(AE, N_LINE, n_pixel, SIDE), precision)
+        design = CubeDesign(AE, N_LINE, n_pixel, SIDE, n_component=CubeDesign.latent)
+        network = CubeNetwork(design, precision)
         self._loss, self._optimiser = cube_loss(network, settings, 1.0, 0), optimiser(settings)
-        self._first = first_state(network, settings, None)
+        self._first = first_state(network, settings, directions(design))
         cubes = line_cubes(n_cube + n_validation, N_LINE, n_pixel)
         self._rows = copied_rows(type(cubes)(*(values[:n_cube] for values in cubes)), COPIES - 1)
         held_out = type(cubes)(*(values[n_cube:] for values in cubes))

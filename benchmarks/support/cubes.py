@@ -4,6 +4,8 @@ import numpy as np
 
 from mangrove.models.convlstm.copies import Copy, draw_copies
 from mangrove.models.convlstm.cubes import Cubes
+from mangrove.models.convlstm.design import CubeDesign
+from mangrove.models.convlstm.principal_components import PrincipalComponents
 from mangrove.models.training.rows import DeviceRows, Shared
 
 SIDE, _ERROR = 32, 0.05
@@ -23,6 +25,13 @@ def line_cubes(n: int, n_line: int, n_pixel: int, seed: int = 0) -> Cubes:
         strength = rng.exponential(size=(n_line, 1, 1, 1)).astype(np.float32)
         cube += light * (0.3 + strength * np.exp(-0.5 * (place - shift) ** 2))
     return Cubes(flux, np.full(shape, 1 / _ERROR**2, np.float32), np.ones(shape, bool))
+
+
+def directions(design: CubeDesign, seed: int = 0) -> PrincipalComponents:
+    """Random directions in place of the principal components of a design: they take the same time and memory."""
+    component = np.random.default_rng(seed).standard_normal((design.n_component, *design.shape), dtype=np.float32)
+    component /= np.float32(design.n_value**0.5)
+    return PrincipalComponents(np.zeros(design.shape, np.float32), component, np.ones(design.n_component, np.float32))
 
 
 def copied_rows(cubes: Cubes, copies: int) -> DeviceRows:

@@ -79,7 +79,7 @@ class AutoencoderSection(Section):
     kl_warmup: int = Field(0, ge=0, description="network vae: epochs over which that weight rises from 0")
     rematerialise: bool = Field(
         True,
-        description="compute the LSTMs' activations again for the gradient instead of keeping them, for less memory",
+        description="on accelerators: compute the LSTMs' activations again for the gradient instead of keeping them, for less memory; a CPU always does",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "float32", description="arithmetic of the network; bfloat16 is faster on accelerators, far slower on a CPU"

@@ -356,6 +356,11 @@ def test_parts_of_the_loss_are_those_of_the_variational_network():
     (axes,) = training_figure(rows, keep_best=True).axes
     assert axes.lines[0].get_ydata() == pytest.approx([0.5, 0.4, 0.3])
     assert "kept: epoch 2, lowest validation loss" in [text.get_text() for text in axes.get_legend().texts]
+    start = {"epoch": -1, "step": 0, "validation_loss": 0.2}
+    (axes,) = training_figure([start, *rows], keep_best=True).axes
+    assert "kept: the start, lowest validation loss" in [text.get_text() for text in axes.get_legend().texts]
+    training, validation, kept = (line.get_xydata().tolist() for line in axes.lines)
+    assert training[0] == [1, 0.5] and validation[:2] == [[0, 0.2], [1, 0.5]] and kept[0][0] == 0
     _, parts = training_figure([row | {"divergence": 2.0 + row["epoch"]} for row in rows], keep_best=False).axes
     assert parts.lines[1].get_ydata() == pytest.approx([2, 3, 4])
 

@@ -10,6 +10,9 @@ import pytest
 from small_autoencoder import LINES, N_LINE, N_PIXEL, SIDE, small_autoencoder, small_cubes, small_design
 
 from mangrove.errors import ModelError, TrainingError
+from mangrove.models.convlstm import cell
+from mangrove.models.convlstm import network as network_module
+from mangrove.models.convlstm.convolution import forms
 from mangrove.models.convlstm.cubes import Cubes
 from mangrove.models.convlstm.loss import divergence, reconstruction_error
 from mangrove.models.convlstm.model import CubeModel
@@ -119,7 +122,11 @@ def test_more_cubes_than_a_block_are_as_each_alone(models):
     assert model.encode(Cubes(*(values[:0] for values in many))).mean.shape == (0, 4)
 
 
-def test_rematerialised_activations_give_the_same_gradients(cubes):
+def test_rematerialised_activations_give_the_same_gradients(cubes, monkeypatch):
+    """In the form of the accelerators: on a CPU nothing but outputs is kept, and the option does nothing."""
+    for module in (cell, network_module):
+        monkeypatch.setattr(module, "forms", lambda: forms()._replace(hoisted=True))
+
     def gradients(rematerialise):
         network = CubeNetwork(small_design(rematerialise=rematerialise))
 
@@ -127,7 +134,9 @@ def test_rematerialised_activations_give_the_same_gradients(cubes):
             encoded = network.encode(state, jnp.asarray(cubes.flux), jnp.asarray(cubes.valid))
             return (network.decode(state, encoded.mean, encoded.flux_scale) ** 2).mean()
 
-        return jax.tree.leaves(jax.jit(jax.grad(loss))(network.first_state(1)))
+        state = network.first_state(1)
+        assert ("remat" in str(jax.make_jaxpr(jax.grad(loss))(state))) == rematerialise
+        return jax.tree.leaves(jax.jit(jax.grad(loss))(state))
 
     for ours, theirs in zip(gradients(True), gradients(False), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)

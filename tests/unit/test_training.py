@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -257,7 +258,22 @@ def test_the_start_is_kept_where_no_epoch_is_better(tmp_path):
     settings = TrainSettings(batch_size=16, epochs=6, steps_per_call=3, patience=2, validate_start=True)
     kept = run(tmp_path, settings, validation=validation)
     assert bits(kept) == b"".join(np.asarray(leaf).tobytes() for leaf in jax.tree.leaves(STATE))
-    assert kept.best_loss < min(row["validation_loss"] for row in kept.history) and len(kept.history) == 2
+    start, *epochs = kept.history
+    assert start == {"epoch": -1, "step": 0, "validation_loss": kept.best_loss} and kept.kept_epoch == -1
+    assert kept.best_loss < min(row["validation_loss"] for row in epochs) and len(epochs) == 2
+    assert read_metrics(tmp_path / "metrics.jsonl") == kept.history
+    # A second call finds the run finished.
+    again = run(tmp_path, settings, validation=validation)
+    assert (again.kept_epoch, again.history, bits(again)) == (-1, kept.history, bits(kept))
+    last = run(tmp_path / "last", replace(settings, keep_best=False, patience=None), validation=validation)
+    assert last.kept_epoch == 5 and bits(last) != bits(kept)
+
+
+def test_a_start_whose_validation_loss_is_not_finite_is_refused(tmp_path):
+    validation = DeviceRows({"x": arrays(30)["x"], "y": np.full((30, 1), np.nan, np.float32)})
+    settings = TrainSettings(batch_size=16, epochs=2, validate_start=True)
+    with pytest.raises(TrainingError, match="not finite before the first step: look at the validation rows"):
+        run(tmp_path, settings, validation=validation)
 
 
 def test_metrics_end_before_half_a_line(tmp_path):

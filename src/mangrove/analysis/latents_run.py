@@ -1,6 +1,5 @@
 """The latents of a run's line cubes: from the cubes and a trained autoencoder to the artefact."""
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,15 +8,11 @@ import numpy as np
 
 from mangrove import artefacts
 from mangrove.codes import Split
-from mangrove.models.convlstm.activity import active_latents
+from mangrove.models.convlstm.activity import active_latents, warn_of_few
 from mangrove.models.convlstm.cubes import Cubes, LineCubes
 from mangrove.models.convlstm.flips import flips_of
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.training import model_folder
-
-log = logging.getLogger(__name__)
-#: Fewer active latents than this are a warning.
-_FEW = 5
 
 
 class CubeLatents(NamedTuple):
@@ -66,8 +61,7 @@ def write_latents(inputs, outputs, params: Mapping[str, Any]) -> None:
         cubes = LineCubes.open(inputs.line_cube_set, model.lines)
         found = cube_latents(model, cubes)
     active = active_latents(params["network"], found.value[cubes.split == Split.TRAIN])
-    if active.sum() < min(_FEW, active.size):
-        log.warning("only %d of %d latents vary over the training cubes", active.sum(), active.size)
+    warn_of_few(params["network"], active)
     data = {name: values for name, values in found._asdict().items() if values is not None}
     data |= {name: getattr(cubes, name) for name in ("plateifu", "mangaid", "split")} | {"active": active}
     attrs = {"status": "empty" if reason else "ok", "reason": reason, "network": params["network"]}

@@ -22,7 +22,7 @@ def training_figure(history: Sequence[Mapping[str, float]], keep_best: bool) -> 
     ----------
     history : sequence of mapping
         Epochs of ``metrics.jsonl``: epoch, loss, validation_loss, and of the variational network reconstruction and
-        divergence.
+        divergence; of the start, epoch -1, the validation_loss alone.
     keep_best : bool
         Whether the epoch of the lowest validation loss was kept; else the last.
     """
@@ -38,9 +38,10 @@ def training_figure(history: Sequence[Mapping[str, float]], keep_best: bool) -> 
     if both:
         for key in parts:
             label, colour = _PARTS[key]
+            rows = [row for row in history if key in row]
             panels[1].plot(
-                [row["epoch"] + 1 for row in history],
-                [row[key] for row in history],
+                [row["epoch"] + 1 for row in rows],
+                [row[key] for row in rows],
                 "o-",
                 ms=3,
                 color=colour,

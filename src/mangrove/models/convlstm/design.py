@@ -17,7 +17,8 @@ FLOAT32 = "float32"
 class CubeDesign:
     """Sizes and options of an autoencoder of line cubes.
 
-    With ``decoder`` published, ``flux`` native, ``norm`` layer and no principal component it is the published network.
+    With ``decoder`` published, ``flux`` native, ``norm`` layer and no principal component it is close to the published
+    network; docs/autoencoders.md lists what still differs.
 
     Attributes
     ----------

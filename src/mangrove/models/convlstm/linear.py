@@ -10,7 +10,7 @@ class Frozen(nnx.Variable):
 
 
 class LinearPart(nnx.Module):
-    """Principal components of cubes in the network's units; all 0 until they are given.
+    """Principal components of cubes in the network's units; all 0 until they are given. Their gradients are 0 and cost nothing.
 
     Parameters
     ----------
@@ -39,15 +39,19 @@ class LinearPart(nnx.Module):
         What is not valid counts as the mean.
         """
         n = units.shape[0]
-        deviation = jnp.where(valid, units - self.mean[...][None], 0.0).reshape(n, -1)
-        found = jnp.matmul(deviation, self._flat().T, precision="highest") / self.deviation[...][None]
+        deviation = jnp.where(valid, units - _constant(self.mean)[None], 0.0).reshape(n, -1)
+        found = jnp.matmul(deviation, self._flat().T, precision="highest") / _constant(self.deviation)[None]
         return jnp.pad(found, ((0, 0), (0, latent - found.shape[1])))
 
     def decode(self, z: jax.Array) -> jax.Array:
         """Cubes (n, line, pixel, y, x) of latents (n, latent)."""
-        found = z[:, : self.deviation.shape[0]] * self.deviation[...][None]
+        found = z[:, : self.deviation.shape[0]] * _constant(self.deviation)[None]
         cubes = jnp.matmul(found, self._flat(), precision="highest")
-        return self.mean[...][None] + cubes.reshape(-1, *self.mean.shape)
+        return _constant(self.mean)[None] + cubes.reshape(-1, *self.mean.shape)
 
     def _flat(self) -> jax.Array:
-        return self.component[...].reshape(self.component.shape[0], -1)
+        return _constant(self.component).reshape(self.component.shape[0], -1)
+
+
+def _constant(array: Frozen) -> jax.Array:
+    return jax.lax.stop_gradient(array[...])

@@ -6,8 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.models.convlstm.cubes import LineCubes
-from mangrove.models.convlstm.design import ASINH, NATIVE
 from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
+from mangrove.models.convlstm.units import mean_absolute_flux, to_units
 
 #: Images of cubes that the components are found from, at most.
 MOST_IMAGES = 2000
@@ -97,7 +97,7 @@ class _Images:
         for line in self._cubes.line:
             read = LineCubes.open(self._cubes.path, (line,)).read(rows)
             units, valid = self._turned(read.flux[:, 0], place), self._turned(read.valid[:, 0], place)
-            units = np.where(valid, _units(self._kind, units, self._scale), np.float32(0))
+            units = to_units(self._kind, units, valid, self._scale)
             mean = units.sum(axis=0, dtype=np.float64) / np.maximum(valid.sum(axis=0), 1)
             mean = mean.astype(np.float32)
             yield mean, np.where(valid, units - mean, np.float32(0)).reshape(self.n, mean.size)
@@ -126,16 +126,8 @@ def _flux_scales(cubes: LineCubes, rows: np.ndarray) -> np.ndarray:
     scales = np.zeros(len(rows), np.float32)
     for start in range(0, len(rows), _BLOCK):
         read = cubes.read(rows[start : start + _BLOCK])
-        count = np.maximum(read.valid.sum(axis=(1, 2, 3, 4)), 1)
-        scales[start : start + _BLOCK] = np.where(read.valid, np.abs(read.flux), 0).sum(axis=(1, 2, 3, 4)) / count
+        scales[start : start + _BLOCK] = mean_absolute_flux(read.flux, read.valid)
     return scales
-
-
-def _units(kind: str, flux: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    if kind == NATIVE:
-        return flux
-    scaled = flux / scale[:, None, None, None]
-    return np.arcsinh(scaled) if kind == ASINH else scaled
 
 
 def _with_sign(weight: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import jax
+
 from mangrove.models.convlstm.design import FLOAT32, CubeDesign
 from mangrove.models.training.loop import TrainSettings
 
@@ -12,6 +14,8 @@ ADAGRAD, ADAM = "adagrad", "adam"
 PCA = "pca"
 #: Steps between two looks at their losses; of streamed cubes, three times so many batches are in memory.
 _STEPS_PER_CALL = 10
+#: What ``kl`` of the params stands for; what the data decide of a design.
+_OF_KL, _OF_DATA = ("kl_weight", "kl_warmup"), ("n_line", "n_pixel", "side", "n_component")
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class CubeTraining:
     learning_rate : float
     epochs : int
     batch_size : int
-        At most; all rows if there are fewer.
+        At most; all rows if there are fewer, but for those that would leave the devices unequal shares.
     keep_best : bool
         Whether the epoch with the lowest validation loss is kept, not the last one.
     kl_weight : float
@@ -56,15 +60,18 @@ class CubeTraining:
     def from_params(cls, params: Mapping[str, Any]) -> "CubeTraining":
         """The settings of a rule, from params that have the names of the configuration's keys.
 
-        ``kl`` holds the weight of the divergence and its warm-up; it is empty for ``ae``, which has none.
+        ``kl`` holds the weight of the divergence and its warm-up; it is empty for ``ae``, which has none. A setting that
+        is missing is a KeyError: a default in its place would be trained with unnoticed.
         """
-        own = {name: params[name] for name in cls.__dataclass_fields__ if name in params}
+        own = {name: params[name] for name in cls.__dataclass_fields__ if name not in _OF_KL}
         weight, warmup = params["kl"] or (0.0, 0)
         return cls(**own, kl_weight=weight, kl_warmup=warmup)
 
     def batch(self, n_row: int) -> int:
-        """Rows of a batch."""
-        return min(self.batch_size, n_row)
+        """Rows of a batch; of all rows, so many that the devices get equal shares."""
+        if n_row >= self.batch_size:
+            return self.batch_size
+        return n_row - n_row % jax.device_count() or n_row
 
     def warmup_steps(self, n_row: int) -> int:
         """Steps over which the weight of the divergence rises."""
@@ -86,13 +93,13 @@ class CubeTraining:
 
 def cube_design(params: Mapping[str, Any], shape: tuple[int, int, int, int]) -> CubeDesign:
     """The network of a rule's params, for cubes of a shape (line, pixel, y, x); without principal components, which are
-    found in the data.
+    found in the data. Every other size and option has to be among the params.
 
     Raises
     ------
     TrainingError
         If the image cannot be halved by each convolutional LSTM.
     """
-    own = {name: params[name] for name in CubeDesign.__dataclass_fields__ if name in params}
+    own = {name: params[name] for name in CubeDesign.__dataclass_fields__ if name not in _OF_DATA}
     n_line, n_pixel, side, _ = shape
     return CubeDesign.of_plain({**own, "n_line": n_line, "n_pixel": n_pixel, "side": side})

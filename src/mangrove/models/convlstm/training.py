@@ -12,7 +12,7 @@ import optax
 from flax import nnx
 
 from mangrove.errors import TrainingError
-from mangrove.models.convlstm.activity import active_latents
+from mangrove.models.convlstm.activity import active_latents, warn_of_few
 from mangrove.models.convlstm.design import VAE, CubeDesign
 from mangrove.models.convlstm.loss import cube_loss
 from mangrove.models.convlstm.model import CubeModel
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 #: Adagrad's sums of squared gradients start at zero, as in Duchi et al. (2011): from 0.1, as in Keras, the small gradients
 #: of a mean over many values hardly move the weights.
 _ACCUMULATED, _EPSILON = 0.0, 1e-14
-#: Fewer latents in use than this are worth a warning; training cubes that they are counted on.
-_FEW_ACTIVE, _N_COUNTED = 5, 512
+#: Training cubes that latents in use are counted on.
+_N_COUNTED = 512
 #: Smallest logarithm of a latent's variance to start from.
 _LEAST_LOG_VARIANCE = -10.0
 
@@ -76,7 +76,8 @@ def train_cubes(
     )
     model = CubeModel(design, trained.params, data.cubes.line)
     n_active = count_active(model, data)
-    model.save(folder / "model", {"settings": asdict(settings), "active_latents": n_active, **provenance})
+    about = {"settings": asdict(settings), "active_latents": n_active, "kept_epoch": trained.kept_epoch}
+    model.save(folder / "model", about | dict(provenance))
     return model, trained
 
 
@@ -123,15 +124,10 @@ def optimiser(settings: CubeTraining) -> optax.GradientTransformation:
 def count_active(model: CubeModel, data: CubeTrainingSet) -> int:
     """Latents in use on training cubes; a warning if there are few."""
     latent = model.encode(data.cubes.read(data.galaxies[:_N_COUNTED])).mean
-    n_active = int(active_latents(model.network, latent).sum())
-    if n_active < min(_FEW_ACTIVE, model.design.latent) and len(latent) > 1:
-        log.warning(
-            "only %d of %d latents vary from galaxy to galaxy: the network does not tell them apart. Lower "
-            "autoencoder.kl_weight, or raise autoencoder.kl_warmup.",
-            n_active,
-            model.design.latent,
-        )
-    return n_active
+    active = active_latents(model.network, latent)
+    if len(latent) > 1:
+        warn_of_few(model.network, active)
+    return int(active.sum())
 
 
 def _groups(params: nnx.State):

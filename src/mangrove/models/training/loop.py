@@ -105,13 +105,17 @@ class Trained(NamedTuple):
         Those of the lowest validation loss; of the last step where there is no validation.
     best_loss : float or None
         The lowest validation loss; None without validation.
+    kept_epoch : int
+        Which epoch these parameters are of, from 0; -1 for those before the first step.
     history : list of dict
         For people, never to compute with; one per epoch: epoch, step, loss, what else the loss records,
-        validation_loss (of the epochs that are validated), seconds.
+        validation_loss (of the epochs that are validated), seconds. Where the start is validated, the first is of it:
+        epoch -1, step 0, validation_loss.
     """
 
     params: Params
     best_loss: float | None
+    kept_epoch: int
     history: list[dict[str, float]]
 
 
@@ -191,8 +195,8 @@ class _TrainingRun:
         n_epoch = settings.total_epochs(self._rows.n_row)
         self._reporter = reporting.Reporter(self._folder, position.epoch)
         if settings.validate_start and self._validation is not None and position.best_loss is None:
-            position.best_loss, position.best_epoch = self._validate(), -1
-            reporting.validated_start(position.best_loss)
+            position.best_loss, position.best_epoch = self._validate("before the first step"), -1
+            self._reporter.start(position.best_loss)
         with self._reporter.bar(settings.total_steps(self._rows.n_row), position.step) as bar:
             while not position.finished:
                 self._epoch(bar)
@@ -206,7 +210,8 @@ class _TrainingRun:
                 if position.finished or self._may_save():
                     self._save()
         keep_best = settings.keep_best and self._validation is not None
-        return Trained(self._best if keep_best else self._state.params, position.best_loss, self._reporter.history)
+        params, kept = (self._best, position.best_epoch) if keep_best else (self._state.params, position.epoch - 1)
+        return Trained(params, position.best_loss, kept, self._reporter.history)
 
     def _resume(self) -> None:
         found = self._checkpoints.restore((self._state, self._best))
@@ -238,11 +243,8 @@ class _TrainingRun:
 
     def _judge(self) -> float:
         """The validation loss; remembers the best parameters, finishes when patience is at its end."""
-        position, settings, value = self._position, self._settings, self._validate()
-        if not np.isfinite(value):
-            raise TrainingError(
-                f"the validation loss is not finite after epoch {position.epoch + 1}: look at the validation rows."
-            )
+        position, settings = self._position, self._settings
+        value = self._validate(f"after epoch {position.epoch + 1}")
         if position.best_loss is None or value < position.best_loss:
             position.best_loss, position.best_epoch = value, position.epoch
             if settings.keep_best:
@@ -253,15 +255,18 @@ class _TrainingRun:
             position.finished = True
         return value
 
-    def _validate(self) -> float:
-        """Mean validation loss over the rows."""
+    def _validate(self, when: str) -> float:
+        """Mean validation loss over the rows; it has to be finite."""
         state, key, losses, weights = self._state, jax.random.wrap_key_data(self._state.key), [], []
         for arrays in self._validation.ordered(self._settings.validation_batch, self._place):
             # No more than two blocks are on the device at a time.
             jax.block_until_ready(losses[-1:])
             losses.append(self._functions.evaluate(state.params, arrays, key, state.step)[0])
             weights.append(len(next(iter(arrays.values()))))
-        return float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
+        value = float(np.average(np.array(jax.device_get(losses), np.float64), weights=weights))
+        if not np.isfinite(value):
+            raise TrainingError(f"the validation loss is not finite {when}: look at the validation rows.")
+        return value
 
     def _may_save(self) -> bool:
         settings, waited = self._settings, time.monotonic() - self._saved_at

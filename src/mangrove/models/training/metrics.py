@@ -7,6 +7,8 @@ from pathlib import Path
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """The epochs of a file of JSON lines, in their order, up to a line that a killed run left unfinished.
 
+    Epochs count from 0; -1 is the start, of which there is the validation loss alone, and which few trainings validate.
+
     Raises
     ------
     OSError

@@ -36,7 +36,7 @@ class Reporter:
     Attributes
     ----------
     history : list of dict
-        One per epoch, as the lines of the file have it.
+        One per epoch, as the lines of the file have it; before these, epoch -1 where the start is validated.
     """
 
     def __init__(self, folder: Path, first_epoch: int) -> None:
@@ -49,6 +49,12 @@ class Reporter:
     def bar(self, steps: int, done: int) -> "Bar":
         """The bar of the run's steps, ``done`` of which are over."""
         return Bar(steps, done)
+
+    def start(self, loss: float) -> None:
+        """Begin the file with the validation loss before the first step, as epoch -1; tell the log."""
+        self.history = [{"epoch": -1, "step": 0, "validation_loss": loss}]
+        self._path.write_text(json.dumps(self.history[0]) + "\n", encoding="utf-8")
+        log.info("before the first step: validation loss %.6g", loss)
 
     def epoch(self, row: Mapping[str, float], last: bool) -> None:
         """Add an epoch, with its wall time, to the file, and to the log unless that had a line just before."""
@@ -102,11 +108,6 @@ class Bar:
         """A host call is over; ``losses`` are those of its steps."""
         self._bar.set_postfix(loss=f"{losses.mean():.4g}", refresh=False)
         self._bar.update(len(losses))
-
-
-def validated_start(loss: float) -> None:
-    """Say how good a run's parameters are before its first step."""
-    log.info("before the first step: validation loss %.6g", loss)
 
 
 def stopped_early(epoch: int, patience: int) -> None:

@@ -25,7 +25,7 @@ class Shared(NamedTuple):
     index: np.ndarray | jax.Array
 
 
-Arrays = Mapping[str, np.ndarray | Shared]
+Arrays = Mapping[str, np.ndarray | jax.Array | Shared]
 #: Puts arrays on the devices.
 Place = Callable[[Arrays], Mapping[str, jax.Array]]
 #: Rows no farther apart than this are read together with what lies between them.
@@ -108,13 +108,13 @@ class DeviceRows:
 
     Parameters
     ----------
-    arrays : mapping of str to ndarray, shape (n_row, ...), or Shared
+    arrays : mapping of str to array, of NumPy or of JAX, shape (n_row, ...), or Shared
     rows : ndarray of int, shape (n_row,), optional
         Where they stand in their source, for messages; by default their own numbers.
     """
 
     def __init__(self, arrays: Arrays, rows: np.ndarray | None = None) -> None:
-        self._arrays = dict(arrays)
+        self._arrays, self._is_placed = dict(arrays), False
         first = next(iter(self._arrays.values()))
         self.n_row = len(first.index if isinstance(first, Shared) else first)
         self._rows = np.arange(self.n_row) if rows is None else np.asarray(rows)
@@ -137,8 +137,8 @@ class DeviceRows:
             yield {name: taken(values, slice(start, start + size)) for name, values in arrays.items()}
 
     def _placed(self, place: Place) -> Mapping[str, jax.Array]:
-        if not isinstance(jax.tree.leaves(self._arrays)[0], jax.Array):
-            self._arrays = dict(place(self._arrays))
+        if not self._is_placed:
+            self._arrays, self._is_placed = dict(place(self._arrays)), True
         return self._arrays
 
 
