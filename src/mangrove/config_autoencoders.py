@@ -64,7 +64,9 @@ class AutoencoderSection(Section):
         "mse", description="reconstruction loss over valid spaxels: mean square or absolute error"
     )
     optimiser: Literal["adagrad", "adam"] = Field("adagrad", description="optimiser; adagrad as published")
-    learning_rate: float = Field(0.01, gt=0, description="learning rate of the optimiser")
+    learning_rate: float = Field(
+        0.003, gt=0, description="learning rate of the optimiser, to which it rises over the first 50 steps"
+    )
     epochs: int = Field(30, ge=1, description="number of passes over the cubes and their copies")
     batch_size: int = Field(16, ge=1, description="cubes per training step; all of them if there are fewer")
     keep_best: bool = Field(

@@ -11,7 +11,6 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from small_autoencoder import LINES, small_autoencoder, small_cubes, small_design, write_copies, write_line_cubes
 
@@ -26,7 +25,7 @@ from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.convlstm.network import CubeNetwork
 from mangrove.models.convlstm.principal_components import principal_components
 from mangrove.models.convlstm.settings import CubeTraining, cube_design
-from mangrove.models.convlstm.training import count_active, first_state, optimiser, train_cubes
+from mangrove.models.convlstm.training import WARM_UP, count_active, first_state, optimiser, train_cubes
 from mangrove.models.convlstm.training_set import CubeTrainingSet
 from mangrove.models.training import memory
 from mangrove.models.training.loop import train
@@ -163,15 +162,20 @@ def test_the_loss_of_the_variational_network_is_its_parts_and_the_weight_rises()
 
 
 def test_adagrad_is_that_of_duchi_et_al_and_leaves_the_components():
-    """The first step is the rate along the sign of the gradient, however small that is."""
+    """The n-th step under one gradient is the rate over the root of n along its sign, however small that is; the rate
+    rises at first."""
     params = {"linear": jnp.ones(2, jnp.float32), "up": jnp.ones(2, jnp.float32)}
     transformation = optimiser(CubeTraining(learning_rate=0.1))
+    state, steps = transformation.init(params), []
     with jax.numpy_dtype_promotion("standard"):
         gradient = jax.tree.map(lambda leaf: jnp.array([3.0, -2e-4], jnp.float32), params)
-        updates, _ = transformation.update(gradient, transformation.init(params), params)
-        new = optax.apply_updates(params, updates)
-    np.testing.assert_allclose(new["up"], [0.9, 1.1], rtol=1e-4)
-    np.testing.assert_array_equal(new["linear"], params["linear"])
+        for _ in range(WARM_UP + 1):
+            updates, state = transformation.update(gradient, state, params)
+            steps.append(updates)
+    n = np.arange(1, WARM_UP + 2)
+    wanted = 0.1 * np.minimum(n / WARM_UP, 1) / np.sqrt(n)
+    np.testing.assert_allclose([step["up"] for step in steps], wanted[:, None] * [-1, 1], rtol=1e-4)
+    assert not any(np.any(step["linear"]) for step in steps)
 
 
 def test_training_lowers_the_loss_and_leaves_the_components(data, trained):

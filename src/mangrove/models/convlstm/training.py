@@ -24,6 +24,8 @@ from mangrove.models.training.loop import Trained, train
 
 log = logging.getLogger(__name__)
 
+#: Steps over which the learning rate rises, evenly.
+WARM_UP = 50
 #: Adagrad's sums of squared gradients start at zero, as in Duchi et al. (2011): from 0.1, as in Keras, the small gradients
 #: of a mean over many values hardly move the weights.
 _ACCUMULATED, _EPSILON = 0.0, 1e-14
@@ -115,8 +117,12 @@ def first_state(network: CubeNetwork, settings: CubeTraining, components: Princi
 
 
 def optimiser(settings: CubeTraining) -> optax.GradientTransformation:
-    """Adagrad or Adam for all but the principal components, which stay as they are."""
-    rate = settings.learning_rate
+    """Adagrad or Adam for all but the principal components, which stay as they are.
+
+    The first step of either is the rate along the sign of each gradient, however small that is, which would throw a wide
+    network far from its start: the rate rises over the first :data:`WARM_UP` steps.
+    """
+    rate = optax.linear_schedule(settings.learning_rate / WARM_UP, settings.learning_rate, WARM_UP - 1)
     own = optax.adagrad(rate, _ACCUMULATED, _EPSILON) if settings.optimiser == ADAGRAD else optax.adam(rate)
     return optax.multi_transform({"trained": own, "frozen": optax.set_to_zero()}, _groups)
 
