@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 
 class Nearest(NamedTuple):
@@ -37,7 +37,7 @@ def nearest(place: np.ndarray, k: int) -> Nearest:
     if n_other < 1 or not place.shape[1]:
         return found
     some = np.asarray(place[known], float)
-    distance, index = cKDTree(some).query(some, n_other + 1)
+    distance, index = KDTree(some).query(some, n_other + 1)
     # A member finds itself, but not always first, and not at all among more than k others in the same place.
     others_first = np.argsort(index == np.arange(known.size)[:, None], axis=1, kind="stable")[:, :n_other]
     found.index[known, :n_other] = known[np.take_along_axis(index, others_first, axis=1)]

@@ -93,7 +93,7 @@ def copy_distances(model: CubeModel, cubes: LineCubes, rows: np.ndarray, seed: i
     model : CubeModel
     cubes : LineCubes
     rows : ndarray of int
-        Galaxies, of which the first :data:`_N_COPIED` are copied.
+        Galaxies, of which the first 32 are copied.
     seed : int
     """
     rng, rows = np.random.default_rng(seed), rows[:_N_COPIED]

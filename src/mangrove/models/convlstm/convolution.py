@@ -156,7 +156,7 @@ patches.defvjp(_patches_forward, _patches_backward)
 
 
 def add_patches(values: jax.Array, width: int) -> jax.Array:
-    """Each place's share in all patches, (n, y, x, width * width * n_in) to (n, y, x, n_in): the transpose of :func:`patches`.
+    """Each place's share in all patches, (n, y, x, width * width * n_in) to (n, y, x, n_in): the transpose of ``patches``.
 
     Slices of one padded array: the compiler's own transpose pads each of them on its own, which takes several times as
     long.

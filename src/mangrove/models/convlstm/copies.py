@@ -16,7 +16,7 @@ class Copy(NamedTuple):
     flip : array of int
         1 where columns are reversed.
     quarter_turns : array of int
-        0 to 3 turns by 90 degrees, rows towards columns, as :func:`numpy.rot90` over the axes (y, x).
+        0 to 3 turns by 90 degrees, rows towards columns, as ``numpy.rot90`` over the axes (y, x).
     shift_y, shift_x : array of int
         Spaxels towards higher rows and columns.
     noise_seed : array of uint32

@@ -11,22 +11,22 @@ from mangrove.models.convlstm.cubes import Cubes
 #: Flips and quarter turns of a square, the square itself among them.
 N_DIHEDRAL = 8
 
-Array = TypeVar("Array", np.ndarray, jax.Array)
+_Array = TypeVar("_Array", np.ndarray, jax.Array)
 
 
-def dihedral(x: Array, k: int) -> Array:
+def dihedral(x: _Array, k: int) -> _Array:
     """One of the 8 flips and quarter turns of images.
 
     Parameters
     ----------
-    x : Array, shape (..., size, size)
+    x : array, shape (..., size, size)
         Of NumPy or JAX.
     k : int
         0 to 7: k % 4 quarter turns, from 4 on after a flip (columns reversed); 0 leaves the images as they are.
 
     Returns
     -------
-    Array, shape (..., size, size)
+    array, shape (..., size, size)
     """
     if k >= N_DIHEDRAL // 2:
         x = x[..., ::-1]

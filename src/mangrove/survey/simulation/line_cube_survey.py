@@ -65,7 +65,7 @@ class LineCubeGalaxy(NamedTuple):
 
     @property
     def anomaly(self) -> str:
-        """One of :data:`ANOMALIES`; empty for a normal galaxy."""
+        """One of ``ANOMALIES``; empty for a normal galaxy."""
         return self.galaxy.role
 
 
