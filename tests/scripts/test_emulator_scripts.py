@@ -300,7 +300,7 @@ def unpublished(finished, script, Params, tmp_path_factory):
     shutil.copy(finished / "table.h5", folder)
     module, files = script("emulator_train"), files_of(folder)
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Stopped):
-        patch.setattr("mangrove.models.emulator.run.publish", stopping(0)(resumable.publish))
+        patch.setattr("mangrove.models.training.resumable.publish", stopping(0)(resumable.publish))
         module.main(Params(files), Params(files), Params(TRAINING))
     return folder
 

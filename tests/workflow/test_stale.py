@@ -48,7 +48,7 @@ EDITS = {
     ),
     "emulator": (
         CONFIG,
-        lambda text: text.replace("epochs: 1", "epochs: 2"),
+        lambda text: text.replace("members: 1\n  epochs: 1", "members: 1\n  epochs: 2"),
         {"emulator/model/model.json": "epochs 2 (was 1)"},
         "1 x emulator_train: epochs 2 (was 1)",
     ),
