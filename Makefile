@@ -1,6 +1,7 @@
 # mangrove. 'make demo' and 'make test' set up what they need; Python 3.11-3.13, make and a C compiler must be there.
 PYTHON ?= python3
-CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# nproc gives OMP_NUM_THREADS where that is set, which here is about something else.
+CORES ?= $(shell env -u OMP_NUM_THREADS nproc 2>/dev/null || sysctl -n hw.ncpu)
 REAL_DATA ?= ../shared/data
 ENV := .venv
 BIN := $(ENV)/bin

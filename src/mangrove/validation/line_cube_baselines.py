@@ -5,6 +5,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from mangrove.models.convlstm.cubes import Cubes
+from mangrove.models.convlstm.units import mean_absolute_flux
 
 _CUBE = (1, 2, 3, 4)
 
@@ -32,7 +33,7 @@ class ComponentModel:
 
     def reconstruct(self, cubes: Cubes) -> np.ndarray:
         """Fluxes of the components, shape (n, line, pixel, y, x); what is not valid counts as the mean."""
-        scale = mean_absolute_flux(cubes)[:, None, None, None, None]
+        scale = mean_absolute_flux(cubes.flux, cubes.valid)[:, None, None, None, None]
         units = cubes.flux / np.where(scale > 0, scale, 1.0)
         deviation = np.where(cubes.valid, units - self._mean, 0.0).reshape(len(units), -1)
         found = deviation @ self._axes.T @ self._axes
@@ -56,12 +57,6 @@ class CubeErrors(NamedTuple):
     noisy: np.ndarray
     excess: np.ndarray
     true: np.ndarray
-
-
-def mean_absolute_flux(cubes: Cubes) -> np.ndarray:
-    """Mean absolute flux of cubes over valid values, shape (n,); 0 without any."""
-    count = np.maximum(cubes.valid.sum(axis=_CUBE), 1)
-    return np.where(cubes.valid, np.abs(cubes.flux), 0.0).sum(axis=_CUBE, dtype=float) / count
 
 
 def reconstruction_errors(cubes: Cubes, reconstruction: np.ndarray, noiseless: np.ndarray) -> CubeErrors:

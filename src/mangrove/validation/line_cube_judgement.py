@@ -12,13 +12,13 @@ from mangrove.analysis.anomaly_scores import SCORES, Reconstructed, scores
 from mangrove.analysis.latents_run import cube_latents
 from mangrove.models.convlstm.cubes import LineCubes
 from mangrove.models.convlstm.model import CubeModel
+from mangrove.models.convlstm.units import mean_absolute_flux
 from mangrove.models.training import model_folder
 from mangrove.survey.simulation.line_cube_survey import ANOMALIES
 from mangrove.validation.comparison import spearman
 from mangrove.validation.line_cube_baselines import (
     CubeErrors,
     Reconstructing,
-    mean_absolute_flux,
     reconstruction_errors,
 )
 from mangrove.validation.line_cube_components import component_models
@@ -69,7 +69,7 @@ class HeldOut(NamedTuple):
         """Of the artefacts 'line_cube_set' and 'line_cube_truth', of the named lines."""
         cubes = LineCubes.open(path, lines)
         truth = artefacts.read(truth_path, "line_cube_truth", ["anomaly", "strength"])
-        flux = np.concatenate([mean_absolute_flux(block) for _, block in cubes.blocks()])
+        flux = np.concatenate([mean_absolute_flux(block.flux, block.valid) for _, block in cubes.blocks()])
         place = np.log10(np.stack([flux, cubes.r_e], axis=1))
         return cls(cubes, truth_path, truth["anomaly"], truth["strength"], place)
 

@@ -34,7 +34,8 @@ _REDSHIFTS = (0.02, 0.075)
 _FLUX_SCATTER, _LARGEST_DEPARTURE = 0.25, 0.6
 #: Smallest size over that of a galaxy that fills its field as MaNGA's do; drawn evenly in its logarithm up to 1.
 _SMALLEST = 0.4
-#: Brightness of the continuum of a blueberry, as SimulatedGalaxy.central_flux: its lines make it as bright as others.
+#: Brightness of the continuum of a blueberry, as SimulatedGalaxy.central_flux: low, as its lines make it bright, the
+#: larger the brighter (docs/autoencoders.md).
 _BLUEBERRY_FLUX = 0.3
 #: Largest size of a blueberry over the smallest, 1.3 arcsec, drawn evenly in its logarithm: small, but not the smallest.
 _LARGEST_BLUEBERRY = 2.5
