@@ -20,8 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from mangrove.artefacts import Artefact
 from mangrove.physics.cosmology import universe_age
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.labels.galaxy_labels import baxel_labels, bpt_classes

@@ -16,8 +16,9 @@ from support.results import median_seconds, print_result, seconds
 from threadpoolctl import threadpool_limits
 
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum

@@ -2,15 +2,13 @@
 
 import numpy as np
 
-from mangrove.codes import LineStatus
 from mangrove.physics.lines import LineList
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit import line_measurements as line_measures
-from mangrove.spectra.fit import solution as fit_solution
-from mangrove.spectra.fit.bounds import SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
+from mangrove.spectra.fit.bounds import SIGMA_GAS_BOUND, SIGMA_STAR_BOUND, START_SIGMA_GAS, START_SIGMA_STAR
+from mangrove.spectra.fit.model import gas_in_range
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
-from mangrove.spectra.fit.templates import StellarTemplates, gas_templates
+from mangrove.spectra.fit.templates import StellarTemplates
 
 
 def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList, settings: FitSettings):
@@ -23,8 +21,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
     """
     from ppxf.ppxf import ppxf
 
-    inside = line_measures.line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
-    gas = gas_templates(lines, inside, templates.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
+    gas = gas_in_range(spectrum, templates, lines)
     component = np.repeat([0, 1], [templates.flux.shape[1], gas.free.size])
     velocity = (-settings.velocity_bound, settings.velocity_bound)
     norm = np.median(np.abs(spectrum.flux[spectrum.good]))
@@ -33,7 +30,7 @@ def plain_ppxf(spectrum: Spectrum, templates: StellarTemplates, lines: LineList,
         spectrum.flux / norm,
         spectrum.error / norm,
         C_KMS * spectrum.log_step,
-        [[0.0, fit_solution.START_SIGMA_STAR], [0.0, fit_solution.START_SIGMA_GAS]],
+        [[0.0, START_SIGMA_STAR], [0.0, START_SIGMA_GAS]],
         bounds=[[velocity, SIGMA_STAR_BOUND], [velocity, SIGMA_GAS_BOUND]],
         moments=[2, 2],
         component=component,

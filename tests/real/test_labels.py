@@ -12,8 +12,8 @@ from mangrove.codes import FitStatus, LabelFlag
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, prepare_galaxy
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_lsf
 from mangrove.spectra.labels.galaxy_labels import baxel_labels

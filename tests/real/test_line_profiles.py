@@ -11,8 +11,8 @@ from mangrove.artefacts import Artefact
 from mangrove.codes import GasModel, LineShape
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
-from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.galaxy import prepare_galaxy
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.survey.sample import read_sheet

@@ -10,8 +10,8 @@ from mangrove import artefacts, config_files
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import velocity_to_redshift
 from mangrove.spectra.binning.coadd import coadd
-from mangrove.spectra.fit.galaxy_fit import prepare_galaxy
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.galaxy import prepare_galaxy
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.sample import read_sheet

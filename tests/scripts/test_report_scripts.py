@@ -24,7 +24,7 @@ from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.label_truth import label_figure
-from mangrove.spectra.fit import ppxf_fit as fitting
+from mangrove.spectra.fit.ppxf import one_spectrum as fitting
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
 from mangrove.spectra.labels.shown import shown_values

@@ -9,7 +9,8 @@ import pytest
 from mangrove.artefacts import Artefact
 from mangrove.physics.cosmology import universe_age
 from mangrove.spectra.binning.coadd import baxel_snr, coadd
-from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.galaxy_labels import baxel_labels, bpt_classes
 from mangrove.spectra.labels.populations import template_table

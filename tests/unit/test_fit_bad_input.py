@@ -6,8 +6,8 @@ import pytest
 from mangrove.codes import FitStatus, LabelFlag, LineStatus
 from mangrove.errors import TemplateError
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import FitSettings

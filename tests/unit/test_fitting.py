@@ -23,8 +23,10 @@ from peers.plain_ppxf import plain_ppxf
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum, model_spectrum
+from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
+from mangrove.spectra.fit.model import model_spectrum
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import broaden, match_lsf

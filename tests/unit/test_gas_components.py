@@ -21,7 +21,7 @@ from simulated_lines import (
 
 from mangrove.codes import GasModel
 from mangrove.physics.lines import BROAD_LINES
-from mangrove.spectra.fit.ppxf_fit import model_spectrum
+from mangrove.spectra.fit.model import model_spectrum
 from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
 from mangrove.spectra.fit.templates import MAIN, SECOND
 

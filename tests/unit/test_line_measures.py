@@ -6,7 +6,7 @@ import pytest
 from mangrove.codes import LineStatus
 from mangrove.physics.lines import EW_HALF_WIDTH, fit_lines
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import broaden, match_lsf

@@ -16,7 +16,8 @@ from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import log_grid
 from mangrove.spectra.binning.coadd import Baxels, baxel_snr
 from mangrove.spectra.binning.extraction import elliptical_radius
-from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.galaxy_labels import baxel_labels
 from mangrove.spectra.labels.populations import template_table

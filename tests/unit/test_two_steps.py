@@ -5,12 +5,13 @@ import pytest
 
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit
+from mangrove.spectra.fit.galaxy import GalaxyFit
+from mangrove.spectra.fit.ppxf.pool import fit_galaxy
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import no_fit
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import StellarTemplates, broaden, match_lsf
-from mangrove.spectra.fit.two_steps import fit_baxels, gradients, nearest
+from mangrove.spectra.fit.two_steps import gradients, nearest
 from mangrove.ssp.loading import load_library
 
 Z = 0.03
@@ -48,7 +49,7 @@ def galaxy(**chosen) -> tuple[GalaxyFit, list]:
 
 
 def fitted(**chosen):
-    return fit_baxels(*galaxy(**chosen), SNR, X, Y, 1)
+    return fit_galaxy(*galaxy(**chosen), SNR, X, Y, 1)
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ from mangrove import artefacts
 from mangrove.codes import FitStatus, SpaxelStatus
 from mangrove.data_model import PLACE
 from mangrove.logs import rule_log
-from mangrove.spectra.fit.galaxy_fit import as_columns, prepare_galaxy
+from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf.pool import fit_galaxy
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.two_steps import fit_baxels
 
 SPECTRA = ("wave", "flux", "ivar", "mask", "lsf", "snr")
 ABOUT = ("status", "reason", "plateifu", "mangaid", "instrument", "pixel_scale")
@@ -26,7 +26,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         galaxy, spectra = prepare_galaxy(
             extract, params["z"], params["ebv"] * params["ebv_scale"], params["templates"], settings, params["seed"]
         )
-        fits = fit_baxels(galaxy, spectra, *(extract[name] for name in ("snr", "x", "y")), threads)
+        fits = fit_galaxy(galaxy, spectra, *(extract[name] for name in ("snr", "x", "y")), threads)
         data = as_columns(fits.results, galaxy, extract["snr"]) | {name: extract[name] for name in PLACE}
         data["guided_by"] = fits.guided_by
         data["spaxel_count"] = np.bincount(extract["spaxel_status"].ravel(), minlength=len(SpaxelStatus))

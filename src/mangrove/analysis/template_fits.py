@@ -10,7 +10,8 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus, LabelFlag
 from mangrove.data_model import LABEL
-from mangrove.spectra.fit.galaxy_fit import as_columns, fit_all, prepare_galaxy
+from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.table import label_columns
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mangrove.spectra.fit.ppxf_fit import Model
+from mangrove.spectra.fit.model import Model
 from mangrove.spectra.fit.spectrum import Spectrum
 
 

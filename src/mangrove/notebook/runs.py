@@ -19,7 +19,7 @@ from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
 from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.spectra.fit.galaxy_fit import shared_lsf
+from mangrove.spectra.fit.galaxy import shared_lsf
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.verification import check_chain
 

@@ -18,7 +18,8 @@ from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, as_columns, draw_seed, fit_all, shared_lsf, templates_at
+from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns, draw_seed, shared_lsf, templates_at
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum

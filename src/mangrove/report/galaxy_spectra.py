@@ -13,7 +13,7 @@ from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, in_words, note, signed
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.line_names import tex
-from mangrove.spectra.fit.ppxf_fit import Model
+from mangrove.spectra.fit.model import Model
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 

@@ -10,7 +10,8 @@ from mangrove.codes import FitStatus
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.dust import calzetti, cardelli
 from mangrove.physics.lines import fit_lines
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, draw_seed, fit_all
+from mangrove.spectra.fit.galaxy import GalaxyFit, draw_seed
+from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_lsf

@@ -10,3 +10,9 @@ NEAR_BOUND = 0.999
 GAS_DETECTED = 5.0
 #: Largest E(B-V) of the stars, mag.
 MAX_EBV = 3.0
+#: Dispersions from which a fit starts, km/s.
+START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
+#: Fewest good pixels that are fitted.
+MIN_PIXELS = 100
+#: Pixels nearer to a line, km/s, are never clipped: outflows and narrow cores are real.
+CLIP_FROM_LINE = 1500.0

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mangrove.codes import FitStatus
+from mangrove.spectra.fit.bounds import MIN_PIXELS
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.observed import corrected
@@ -41,3 +43,13 @@ def fill_lsf(wave, lsf) -> np.ndarray:
     """Line spread function (LSF), shape (n_wave,), interpolated over pixels without one (0); unchanged if no pixel has one."""
     known = lsf > 0
     return np.interp(wave, wave[known], lsf[known]) if known.any() else np.asarray(lsf, float)
+
+
+def status_without_fit(spectrum: Spectrum, settings: FitSettings) -> FitStatus | None:
+    """Why a spectrum cannot be fitted; None if it can."""
+    n_good = int(spectrum.good.sum())
+    if n_good == 0:
+        return FitStatus.ALL_MASKED
+    if n_good < max(MIN_PIXELS, settings.min_good_fraction * spectrum.good.size):
+        return FitStatus.TOO_FEW_PIXELS
+    return FitStatus.NO_STELLAR_CONTINUUM if np.median(np.abs(spectrum.flux[spectrum.good])) == 0.0 else None

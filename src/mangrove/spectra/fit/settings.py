@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mangrove.spectra.fit.composition import ContinuumSettings
 from mangrove.spectra.fit.templates import BROAD
 
 
@@ -23,6 +22,28 @@ class Guide(NamedTuple):
     sigma: float
     sigma_err: float
     half_width: float
+
+
+class ContinuumSettings(NamedTuple):
+    """What shapes the stellar continuum besides the populations.
+
+    Attributes
+    ----------
+    attenuation : bool
+        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`mangrove.spectra.fit.bounds.MAX_EBV`.
+    degree : int
+        Of the multiplicative polynomial.
+    calibration_error : float
+        Expected size of its coefficients, a Gaussian prior; 0 for none.
+    regularisation : float
+        As pPXF's ``regul``: the inverse of the expected second difference between the light of neighbouring
+        templates, in units of the median flux; 0 for none.
+    """
+
+    attenuation: bool
+    degree: int
+    calibration_error: float
+    regularisation: float
 
 
 class FitSettings(NamedTuple):

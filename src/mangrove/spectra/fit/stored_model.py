@@ -5,14 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.artefacts import Artefact
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, prepare_galaxy
-from mangrove.spectra.fit.ppxf_fit import Model, model_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit, prepare_galaxy
+from mangrove.spectra.fit.model import Model, model_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
 
 
 class StoredFit(NamedTuple):
-    """Parameters of one baxel that :func:`mangrove.spectra.fit.ppxf_fit.model_spectrum` needs.
+    """Parameters of one baxel that :func:`mangrove.spectra.fit.model.model_spectrum` needs.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ def stored_fit(fit: Artefact, i: int) -> StoredFit:
 
 
 def fitted_spectra(extract: Artefact, fit: Artefact) -> tuple[GalaxyFit, list[Spectrum]]:
-    """Templates and spectra as the fit saw them (see :func:`mangrove.spectra.fit.galaxy_fit.prepare_galaxy`).
+    """Templates and spectra as the fit saw them (see :func:`mangrove.spectra.fit.galaxy.prepare_galaxy`).
 
     Parameters
     ----------

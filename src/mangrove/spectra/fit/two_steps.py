@@ -1,18 +1,23 @@
 """Stellar kinematics of a galaxy's bright baxels first, which then guide the fits of the others."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from mangrove.codes import FitStatus
-from mangrove.spectra.fit.galaxy_fit import GalaxyFit, fit_all
 from mangrove.spectra.fit.results import FitResult
-from mangrove.spectra.fit.settings import Guide
-from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.settings import FitSettings, Guide
 
 #: Of a dispersion below the line spread, the broadening of the templates is as good as any.
 _TRUSTED = (FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.SIGMA_BELOW_LSF)
+
+
+class Request(NamedTuple):
+    """Baxels to fit, shape (n,), and the guide of each or None."""
+
+    baxels: np.ndarray
+    guides: list[Guide | None]
 
 
 class GuidedFits(NamedTuple):
@@ -22,10 +27,15 @@ class GuidedFits(NamedTuple):
     guided_by: np.ndarray
 
 
-def fit_baxels(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_process: int) -> GuidedFits:
-    """Fit a galaxy's baxels according to its settings.
+#: Requests, answered by results, that end in the fits of all baxels.
+Fits = Generator[Request, list[FitResult], GuidedFits]
 
-    With ``stellar_kinematics`` other than 'free', baxels from ``bright_snr`` on are fitted first. Each of the others
+
+def guided(settings: FitSettings, snr, x, y) -> Fits:
+    """The fits of a galaxy's baxels according to its settings, as requests to whatever fits them.
+
+    Yields the baxels to fit and their guides, takes the results in the same order, and returns all of them. With
+    ``stellar_kinematics`` other than 'free', baxels from ``bright_snr`` on are asked for first. Each of the others
     takes the stellar velocity and dispersion of the nearest of them ('fixed'), with errors that grow with its distance
     as :func:`gradients` tells, or stays within ``kinematics_range`` of both ('bounded'). A galaxy without a bright
     baxel that could be fitted is fitted freely.
@@ -35,33 +45,42 @@ def fit_baxels(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_proc
     snr, x, y : array_like, shape (n_baxel,)
         Signal to noise per pixel, and place in spaxels.
     """
-    how, free = galaxy.settings, np.full(len(spectra), -1)
-    bright = np.asarray(snr) >= how.bright_snr
-    if how.stellar_kinematics == "free" or bright.all() or not bright.any():
-        return GuidedFits(fit_all(galaxy, spectra, n_process), free)
+    bright, every = np.asarray(snr) >= settings.bright_snr, np.arange(len(snr))
+    free = np.full(every.size, -1)
+    if settings.stellar_kinematics == "free" or bright.all() or not bright.any():
+        return GuidedFits((yield _without_guides(every)), free)
     first, others = np.flatnonzero(bright), np.flatnonzero(~bright)
-    known = _fitted(galaxy, spectra, first, n_process)
+    known = dict(zip(first, (yield _without_guides(first)), strict=True))
     trusted = np.array([i for i in first if known[i].status in _TRUSTED], int)
-    if not trusted.size:
-        return GuidedFits(_in_order(known | _fitted(galaxy, spectra, others, n_process)), free)
-    x, y = np.asarray(x), np.asarray(y)
-    guided_by = free.copy()
-    guided_by[others] = nearest(trusted, others, x, y)
+    request, guided_by = _without_guides(others), free
+    if trusted.size:
+        x, y = np.asarray(x), np.asarray(y)
+        guided_by = free.copy()
+        guided_by[others] = nearest(trusted, others, x, y)
+        request = Request(others, _guides(settings, known, trusted, others, guided_by, x, y))
+    known |= dict(zip(others, (yield request), strict=True))
+    return GuidedFits([known[i] for i in every], guided_by)
+
+
+def fit_baxels(requests: Fits, fit: Callable[[Request], list[FitResult]]) -> GuidedFits:
+    """The fits of one galaxy's baxels, made by a function."""
+    request = next(requests)
+    while True:
+        try:
+            request = requests.send(fit(request))
+        except StopIteration as end:
+            return end.value
+
+
+def _without_guides(baxels) -> Request:
+    return Request(baxels, [None] * len(baxels))
+
+
+def _guides(settings, known, trusted, others, guided_by, x, y) -> list[Guide]:
     away = np.hypot(x - x[guided_by], y - y[guided_by])
     slopes = gradients([known[i] for i in trusted], x[trusted], y[trusted])
-    half_width = how.kinematics_range if how.stellar_kinematics == "bounded" else 0.0
-    guides = [guide_of(known[guided_by[i]], half_width, slopes * away[i]) for i in others]
-    known |= _fitted(galaxy, spectra, others, n_process, guides)
-    return GuidedFits(_in_order(known), guided_by)
-
-
-def _fitted(galaxy, spectra, which, n_process: int, guides=None) -> dict[int, FitResult]:
-    """Results of some of the baxels by index."""
-    return dict(zip(which, fit_all(galaxy, [spectra[i] for i in which], n_process, guides), strict=True))
-
-
-def _in_order(known: dict[int, FitResult]) -> list[FitResult]:
-    return [known[i] for i in range(len(known))]
+    half_width = settings.kinematics_range if settings.stellar_kinematics == "bounded" else 0.0
+    return [guide_of(known[guided_by[i]], half_width, slopes * away[i]) for i in others]
 
 
 def nearest(candidates, baxels, x, y) -> np.ndarray:

@@ -6,14 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.physics.lines import LineList
-from mangrove.spectra.fit.bounds import SIGMA_STAR_BOUND
-from mangrove.spectra.fit.composition import Composition, LinearProblem
+from mangrove.spectra.fit.model import total_emission
+from mangrove.spectra.fit.ppxf.composition import Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
-from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_stellar_continuum
+from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
-
-#: Dispersions from which a fit starts, km/s.
-START_SIGMA_STAR, START_SIGMA_GAS = 120.0, 60.0
 
 #: A stellar continuum below this part of the median flux is the rounding error of a difference.
 _ROUNDING = 1e-9
@@ -100,25 +97,3 @@ class FittedSpectrum:
     def emission_of(self, kinematics) -> np.ndarray:
         """The lines as they were if they moved so, shape (n_wave,); ``kinematics`` of shape (n_component, 2), km/s."""
         return total_emission(self.solution.gas, self.solution.composition.gas, self.spectrum, self.stars, kinematics)
-
-
-def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: StellarTemplates, kinematics) -> np.ndarray:
-    """Gas templates times weights on the pixels of the data, shape (n_wave,).
-
-    Parameters
-    ----------
-    kinematics : array_like, shape (n_component, 2)
-        Velocity and dispersion of each of ``gas.components``, km/s.
-    """
-    sums = [gas.flux @ np.where(gas.component == component, weights, 0.0) for component in gas.components]
-    one_each = GasTemplates(np.column_stack(sums), np.zeros(len(sums), int), np.array(gas.components))
-    return moving_gas(one_each, spectrum, stars, kinematics).sum(axis=1)
-
-
-def star_bounds(settings: FitSettings, guide: Guide | None) -> list[tuple[float, float]]:
-    """Limits of the stars' velocity and dispersion, km/s."""
-    limits = [(-settings.velocity_bound, settings.velocity_bound), SIGMA_STAR_BOUND]
-    if guide is None or guide.half_width == 0:
-        return limits
-    around = zip((guide.v, guide.sigma), limits, strict=True)
-    return [(max(low, x - guide.half_width), min(high, x + guide.half_width)) for x, (low, high) in around]

@@ -6,10 +6,11 @@ import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.bounds import SIGMA_COMPONENT_BOUND
-from mangrove.spectra.fit.composition import CHI2_TOLERANCE, Composition, LinearProblem
+from mangrove.spectra.fit.limits import star_bounds
+from mangrove.spectra.fit.ppxf.composition import CHI2_TOLERANCE, Composition, LinearProblem
+from mangrove.spectra.fit.ppxf.solution import Solution
 from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import continuum_shape
-from mangrove.spectra.fit.solution import Solution, star_bounds
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
 
@@ -27,7 +28,7 @@ class Task(NamedTuple):
 
 
 def solve(task: Task, gas: GasTemplates, kinematics, theta=None) -> Solution:
-    """The best composition and kinematics (see :func:`mangrove.spectra.fit.ppxf_fit.fit_spectrum`).
+    """The best composition and kinematics (see :func:`mangrove.spectra.fit.ppxf.one_spectrum.fit_spectrum`).
 
     Parameters
     ----------

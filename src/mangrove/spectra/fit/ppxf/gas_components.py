@@ -9,11 +9,11 @@ import numpy as np
 
 from mangrove.physics.lines import LineList, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.alternation import Task, solve
 from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_COMPONENT_BOUND
-from mangrove.spectra.fit.composition import eliminate
+from mangrove.spectra.fit.ppxf.alternation import Task, solve
+from mangrove.spectra.fit.ppxf.composition import eliminate
+from mangrove.spectra.fit.ppxf.solution import Solution
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
-from mangrove.spectra.fit.solution import Solution
 from mangrove.spectra.fit.spectrum import on_data
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, GasTemplates, with_components
 

@@ -1,25 +1,17 @@
 """All baxels of one galaxy: templates once, then every spectrum in worker processes."""
 
 import hashlib
-import multiprocessing
-import sys
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from mangrove.artefacts import Artefact
-from mangrove.logs import progress
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import LineList, fit_lines
-from mangrove.spectra.fit.ppxf_fit import fit_spectrum
 from mangrove.spectra.fit.preparation import fill_lsf, prepare
 from mangrove.spectra.fit.results import FitResult, no_fit
-from mangrove.spectra.fit.settings import FitSettings, Guide
+from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import COMPONENTS, StellarTemplates, match_lsf
 from mangrove.ssp.loading import load_library, younger_than
@@ -97,23 +89,6 @@ def draw_seed(seed: int, name: str, baxel: int) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed} {name} {baxel}".encode()).digest()[:8], "big")
 
 
-def fit_all(
-    galaxy: GalaxyFit, spectra: Sequence[Spectrum], n_process: int, guides: Sequence[Guide | None] | None = None
-) -> list[FitResult]:
-    """Fit every spectrum, in order; the result does not depend on the number of processes.
-
-    Each process uses one thread for linear algebra. Progress shows as a bar on a terminal and as lines in the log.
-
-    Parameters
-    ----------
-    guides : sequence of Guide or None, optional
-        Stellar kinematics of each spectrum where they are known.
-    """
-    tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
-    with _map(galaxy, min(n_process, len(tasks))) as mapped:
-        return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
-
-
 def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np.ndarray]:
     """The datasets of the artefact 'fit'."""
     none = no_fit(0, 0, galaxy.stars, galaxy.lines, galaxy.settings)
@@ -124,45 +99,3 @@ def as_columns(results: list[FitResult], galaxy: GalaxyFit, snr) -> dict[str, np
     columns |= {"line": np.array(galaxy.lines.name), "line_wave": galaxy.lines.wave, "snr": snr}
     columns["component"] = np.array(COMPONENTS[: galaxy.settings.n_component])
     return columns | {"template_age": galaxy.stars.age, "template_metallicity": galaxy.stars.metallicity}
-
-
-class _map:
-    """Context that gives a function from spectra to results, in this process or in a pool."""
-
-    def __init__(self, galaxy: GalaxyFit, n_process: int):
-        self.galaxy = galaxy
-        self.pool = _pool(galaxy, n_process) if n_process > 1 else nullcontext()
-        self.limit = threadpool_limits(1)
-
-    def __enter__(self):
-        pool = self.pool.__enter__()
-        return self._here if pool is None else lambda tasks: pool.map(_fit_one, tasks, chunksize=1)
-
-    def __exit__(self, *error):
-        self.limit.restore_original_limits()
-        return self.pool.__exit__(*error)
-
-    def _here(self, tasks) -> Iterator[FitResult]:
-        return (fit_spectrum(spectrum, *self.galaxy, guide) for spectrum, guide in tasks)
-
-
-_shared: GalaxyFit
-
-
-def _pool(galaxy: GalaxyFit, n_process: int) -> ProcessPoolExecutor:
-    # A forked worker shares the templates; where there is no fork they are sent once.
-    method = "fork" if "fork" in multiprocessing.get_all_start_methods() and sys.platform != "darwin" else "spawn"
-    return ProcessPoolExecutor(
-        n_process, mp_context=multiprocessing.get_context(method), initializer=_start_worker, initargs=(galaxy,)
-    )
-
-
-def _start_worker(galaxy: GalaxyFit) -> None:
-    global _shared
-    threadpool_limits(1)
-    _shared = galaxy
-
-
-def _fit_one(task: tuple[Spectrum, Guide | None]) -> FitResult:
-    spectrum, guide = task
-    return fit_spectrum(spectrum, *_shared, guide)

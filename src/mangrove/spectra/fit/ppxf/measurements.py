@@ -9,12 +9,12 @@ from mangrove.physics.dust import polynomial_ebv
 from mangrove.physics.photometry import r_band_flux
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
-from mangrove.spectra.fit.composition import Composition
-from mangrove.spectra.fit.line_measurements import measured_lines
+from mangrove.spectra.fit.ppxf.composition import Composition
+from mangrove.spectra.fit.ppxf.line_measurements import measured_lines
+from mangrove.spectra.fit.ppxf.solution import FittedSpectrum
 from mangrove.spectra.fit.residuals import robust_rms
 from mangrove.spectra.fit.results import GAS_MODEL, FitResult
 from mangrove.spectra.fit.shape import attenuation_at_pivot, polynomial_values
-from mangrove.spectra.fit.solution import FittedSpectrum
 from mangrove.spectra.fit.spectrum import shaped_stellar_continuum
 
 #: Step of a derivative in the square of the dispersion, km2/s2.

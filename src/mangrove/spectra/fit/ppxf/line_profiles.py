@@ -6,8 +6,8 @@ from scipy.stats import chi2 as chi2_distribution
 from mangrove.codes import LineShape
 from mangrove.physics.lines import BROAD_LINES, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.ppxf.solution import FittedSpectrum
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
-from mangrove.spectra.fit.solution import FittedSpectrum
 from mangrove.spectra.fit.templates import BROAD
 
 #: Half width of a line's window: so many sigma of its profile, line spread included, and no less than this, km/s: for

@@ -7,6 +7,8 @@ from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import nnls
 
 from mangrove.spectra.fit.bounds import MAX_EBV
+from mangrove.spectra.fit.regularisation import second_differences
+from mangrove.spectra.fit.settings import ContinuumSettings
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR, legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, on_data
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
@@ -21,28 +23,6 @@ _START_EBV = (0.0, 0.25, 0.6, 1.1)
 _RIDGE = 1e-12
 #: A template joins where the cosine of its angle to the residual, in units of the data, exceeds this.
 _SLOPE_TOLERANCE = 1e-10
-
-
-class ContinuumSettings(NamedTuple):
-    """What shapes the stellar continuum besides the populations.
-
-    Attributes
-    ----------
-    attenuation : bool
-        Whether E(B-V) is fitted (Calzetti et al. 2000), between 0 and :data:`mangrove.spectra.fit.bounds.MAX_EBV`.
-    degree : int
-        Of the multiplicative polynomial.
-    calibration_error : float
-        Expected size of its coefficients, a Gaussian prior; 0 for none.
-    regularisation : float
-        As pPXF's ``regul``: the inverse of the expected second difference between the light of neighbouring
-        templates, in units of the median flux; 0 for none.
-    """
-
-    attenuation: bool
-    degree: int
-    calibration_error: float
-    regularisation: float
 
 
 class Composition(NamedTuple):
@@ -90,7 +70,7 @@ class LinearProblem:
         self.length = np.linalg.norm(self.stars, axis=0)
         self.legendre = legendre(spectrum.wave.size, continuum.degree)[good]
         self.curve = relative_curve(spectrum.wave[good])
-        self.smoothness = _smoothness(stars, np.median(np.abs(spectrum.flux[good])), continuum.regularisation)
+        self.smoothness = second_differences(stars, continuum.regularisation) / np.median(np.abs(spectrum.flux[good]))
 
     def solve(self, theta=None) -> Composition:
         """The best composition, from the shape ``theta`` or, without one, from several values of E(B-V)."""
@@ -276,21 +256,3 @@ def eliminate(products, right, k: int) -> np.ndarray:
     rest = projected[:k] - r[:k, k:] @ solution[k:]
     solution[:k] = solve_triangular(r[:k, :k], rest, check_finite=False) if k else rest
     return solution / length[:, None]
-
-
-def _smoothness(stars: StellarTemplates, norm: float, regularisation: float) -> np.ndarray:
-    """Rows that ask for small second differences of light along age and along metallicity, shape (n, n_star)."""
-    grid = np.unique(stars.metallicity).size, np.unique(stars.age).size
-    if regularisation == 0:
-        return np.empty((0, stars.flux.shape[1]))
-    index = np.arange(stars.flux.shape[1]).reshape(grid)
-    triples = [
-        (line[i], line[i + 1], line[i + 2])
-        for lines in (index, index.T)
-        for line in lines
-        for i in range(len(line) - 2)
-    ]
-    rows = np.zeros((len(triples), index.size))
-    for row, triple in zip(rows, triples, strict=True):
-        row[list(triple)] = 1.0, -2.0, 1.0
-    return regularisation * rows * np.median(stars.flux, axis=0) / norm

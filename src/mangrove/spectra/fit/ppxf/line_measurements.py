@@ -5,18 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from mangrove.codes import LineStatus
-from mangrove.physics.lines import EW_HALF_WIDTH, LineList
+from mangrove.physics.lines import EW_HALF_WIDTH
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.composition import Composition
-from mangrove.spectra.fit.line_errors import line_weight_factor
-from mangrove.spectra.fit.line_profiles import line_profiles
-from mangrove.spectra.fit.solution import START_SIGMA_GAS, FittedSpectrum
-
-#: A line whose centre is nearer to an end of the range, pixels, lies outside.
-_LINE_MARGIN = 4
-#: Smallest part of a line's flux that must fall on good pixels.
-_MIN_COVERED = 0.5
-_TINY = 1e-300
+from mangrove.spectra.fit.line_coverage import line_status_of, pixel_width
+from mangrove.spectra.fit.ppxf.composition import Composition
+from mangrove.spectra.fit.ppxf.line_errors import line_weight_factor
+from mangrove.spectra.fit.ppxf.line_profiles import line_profiles
+from mangrove.spectra.fit.ppxf.solution import FittedSpectrum
 
 
 def measured_lines(fit: FittedSpectrum, factor: float, draws: Sequence[Composition]) -> dict[str, np.ndarray]:
@@ -52,33 +47,6 @@ def measured_lines(fit: FittedSpectrum, factor: float, draws: Sequence[Compositi
         "line_continuum": continuum,
         **line_profiles(fit, seen, parts, flux),
     }
-
-
-def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: float = START_SIGMA_GAS) -> np.ndarray:
-    """Whether each line lies in the range, with at least half of its flux on good pixels.
-
-    Parameters
-    ----------
-    velocity, sigma : float
-        Of the gas, km/s; the line spread is added to its dispersion.
-    """
-    centre = lines.wave * np.exp(velocity / C_KMS)
-    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.lsf_sigma) / centre)
-    offset = np.log(spectrum.wave[:, None] / centre)
-    profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
-    covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
-    status = np.where(covered >= _MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
-    place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
-    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
-    # A tied line is measured through its partner; without the partner there is nothing to tie it to.
-    partner_outside = status[lines.partner] == LineStatus.OUTSIDE_RANGE
-    status[partner_outside] = LineStatus.OUTSIDE_RANGE
-    return status
-
-
-def pixel_width(wave, z: float, velocity: float, log_step: float):
-    """Width, Angstrom, of the observed pixel at a line: pPXF's flux is a sum over pixels."""
-    return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
 
 
 def _fluxes(fit: FittedSpectrum, factor: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

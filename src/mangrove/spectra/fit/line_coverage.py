@@ -1,0 +1,59 @@
+"""Which emission lines a spectrum covers."""
+
+import numpy as np
+
+from mangrove.codes import LineStatus
+from mangrove.errors import SpectrumError
+from mangrove.physics.lines import LineList
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.bounds import START_SIGMA_GAS
+
+#: A line whose centre is nearer to an end of the range, pixels, lies outside.
+_LINE_MARGIN = 4
+#: Smallest part of a line's flux that must fall on good pixels.
+_MIN_COVERED = 0.5
+_TINY = 1e-300
+
+
+def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: float = START_SIGMA_GAS) -> np.ndarray:
+    """Whether each line lies in the range, with at least half of its flux on good pixels.
+
+    Parameters
+    ----------
+    velocity, sigma : float
+        Of the gas, km/s; the line spread is added to its dispersion.
+    """
+    centre = lines.wave * np.exp(velocity / C_KMS)
+    width = np.hypot(sigma / C_KMS, np.interp(centre, spectrum.wave, spectrum.lsf_sigma) / centre)
+    offset = np.log(spectrum.wave[:, None] / centre)
+    profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
+    covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
+    status = np.where(covered >= _MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
+    place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
+    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
+    # A tied line is measured through its partner; without the partner there is nothing to tie it to.
+    partner_outside = status[lines.partner] == LineStatus.OUTSIDE_RANGE
+    status[partner_outside] = LineStatus.OUTSIDE_RANGE
+    return status
+
+
+def lines_in_range(spectrum, lines: LineList) -> np.ndarray:
+    """Whether each line lies in the range of a spectrum, so that it has a template, shape (n_line,).
+
+    Raises
+    ------
+    SpectrumError
+        If none does.
+    """
+    inside = line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
+    if not inside.any():
+        raise SpectrumError(
+            f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom "
+            "of the fit, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
+        )
+    return inside
+
+
+def pixel_width(wave, z: float, velocity: float, log_step: float):
+    """Width, Angstrom, of the observed pixel at a line: pPXF's flux is a sum over pixels."""
+    return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
