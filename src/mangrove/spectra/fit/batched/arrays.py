@@ -10,7 +10,7 @@ from scipy import fft
 
 from mangrove.physics.lines import BROAD_LINES, LineList
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.batched.batch import Galaxies, Layout, Lines, Spectra
+from mangrove.spectra.fit.batched.batch import Galaxies, BatchLayout, Lines, Spectra
 from mangrove.spectra.fit.bounds import START_SIGMA_STAR
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.limits import star_bounds
@@ -27,7 +27,7 @@ _PIXEL_STEP = 64
 
 def layout_of(
     galaxies: Sequence[GalaxyFit], spectra: Sequence[Spectrum], components: Sequence[int] = (MAIN,)
-) -> Layout:
+) -> BatchLayout:
     """The layout of galaxies with spectra; galaxies of one survey share it, or a few do.
 
     Parameters
@@ -41,7 +41,7 @@ def layout_of(
     broad = np.isin(free, [lines.index(name) for name in BROAD_LINES])
     columns = [(int(line), c) for c in components for line in (free if c in (MAIN, SECOND) else free[broad])]
     n_template_wave = _padded(max(galaxy.stars.wave.size for galaxy in galaxies))
-    return Layout(
+    return BatchLayout(
         n_wave=_padded(max(spectrum.wave.size for spectrum in spectra)),
         n_fft=fft.next_fast_len(n_template_wave + 1, real=True),
         gas_line=tuple(line for line, _ in columns),
@@ -50,7 +50,7 @@ def layout_of(
     )
 
 
-def lines_of(layout: Layout, lines: LineList) -> Lines:
+def lines_of(layout: BatchLayout, lines: LineList) -> Lines:
     """The line list as arrays, with the lines tied to each template of the gas."""
     # A flux ratio is a ratio of pixel sums times wavelength, as pixels widen with wavelength.
     scale = lines.ratio * lines.wave[lines.partner] / lines.wave
@@ -59,7 +59,7 @@ def lines_of(layout: Layout, lines: LineList) -> Lines:
     return Lines(lines.wave, lines.ratio, lines.partner.astype(np.int32), broad, tied * scale[:, None])
 
 
-def galaxies_of(layout: Layout, galaxies: Sequence[GalaxyFit], spectra: Sequence[Spectrum]) -> Galaxies:
+def galaxies_of(layout: BatchLayout, galaxies: Sequence[GalaxyFit], spectra: Sequence[Spectrum]) -> Galaxies:
     """Templates of galaxies as arrays.
 
     Parameters
@@ -73,7 +73,11 @@ def galaxies_of(layout: Layout, galaxies: Sequence[GalaxyFit], spectra: Sequence
 
 
 def spectra_of(
-    layout: Layout, galaxies: Sequence[GalaxyFit], which, spectra: Sequence[Spectrum], guides: Sequence[Guide | None]
+    layout: BatchLayout,
+    galaxies: Sequence[GalaxyFit],
+    which,
+    spectra: Sequence[Spectrum],
+    guides: Sequence[Guide | None],
 ) -> Spectra:
     """Spectra as arrays.
 
@@ -98,7 +102,7 @@ def _padded(n: int) -> int:
     return -(-n // _PIXEL_STEP) * _PIXEL_STEP
 
 
-def _of_galaxy(layout: Layout, galaxy: GalaxyFit, spectrum: Spectrum, n_star: int) -> Galaxies:
+def _of_galaxy(layout: BatchLayout, galaxy: GalaxyFit, spectrum: Spectrum, n_star: int) -> Galaxies:
     stars, n, step = galaxy.stars, spectrum.wave.size, spectrum.log_step
     scale = float(np.median(np.abs(stars.flux)))
     flux = np.zeros((n_star, stars.wave.size))
@@ -129,7 +133,9 @@ def _roughness(galaxy: GalaxyFit, scale: float, n_star: int) -> np.ndarray:
     return whole
 
 
-def _of_spectrum(layout: Layout, galaxy: GalaxyFit, index: int, spectrum: Spectrum, guide: Guide | None) -> Spectra:
+def _of_spectrum(
+    layout: BatchLayout, galaxy: GalaxyFit, index: int, spectrum: Spectrum, guide: Guide | None
+) -> Spectra:
     n = spectrum.wave.size
 
     def padded(values, fill):

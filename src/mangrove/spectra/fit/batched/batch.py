@@ -17,7 +17,7 @@ def double_precision() -> AbstractContextManager:
     return jax.enable_x64(True)
 
 
-class Layout(NamedTuple):
+class BatchLayout(NamedTuple):
     """What is compiled in: sizes and settings of a batch. Hashable.
 
     Attributes
@@ -176,7 +176,7 @@ class Solutions(NamedTuple):
 class Batch(NamedTuple):
     """Spectra with all that their fits need; ``layout`` is static, the rest are arrays."""
 
-    layout: Layout
+    layout: BatchLayout
     galaxies: Galaxies
     lines: Lines
     spectra: Spectra
