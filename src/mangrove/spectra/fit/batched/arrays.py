@@ -10,7 +10,7 @@ from scipy import fft
 
 from mangrove.physics.lines import BROAD_LINES, LineList
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.batched.batch import Galaxies, BatchLayout, Lines, Spectra
+from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Spectra
 from mangrove.spectra.fit.bounds import START_SIGMA_STAR
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.limits import star_bounds
