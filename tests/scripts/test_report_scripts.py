@@ -24,7 +24,8 @@ from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.label_truth import label_figure
-from mangrove.spectra.fit.ppxf import one_spectrum as fitting
+from mangrove.spectra.fit.model import model_spectrum
+from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.spectra.fit.templates import broaden
 from mangrove.spectra.labels.shown import shown_values
@@ -404,8 +405,8 @@ def test_stored_model_is_the_fitted_one(survey):
     extract = artefacts.read(survey / "extract/regular.h5", "extract")
     fit = artefacts.read(survey / "fit/regular.h5", "fit")
     galaxy, spectra = fitted_spectra(extract, fit)
-    result = fitting.fit_spectrum(spectra[0], *galaxy)
-    exact = fitting.model_spectrum(spectra[0], galaxy.z, result, galaxy.stars, galaxy.lines)
+    result = fit_spectrum(spectra[0], *galaxy)
+    exact = model_spectrum(spectra[0], galaxy.z, result, galaxy.stars, galaxy.lines)
     stored = stored_model(fit, 0, galaxy, spectra[0])
     for kept, wanted in zip(stored, exact, strict=True):
         np.testing.assert_allclose(kept, wanted, atol=1e-4)
