@@ -310,7 +310,7 @@ LONGEST_WAY = 1
 
 # What the user chose about the fit, for the rules that fit; the mask of the night sky is a choice for all spectra.
 CHOSEN = CONFIG.fit.model_dump() | CONFIG.preprocessing.model_dump()
-FIT_SETTINGS = {key: CHOSEN[key] for key in FitSettings._fields}
+FIT_SETTINGS = {key: CHOSEN[key] for key in (*FitSettings._fields, "engine")}
 
 # The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples] if WITH_BAXELS else []
