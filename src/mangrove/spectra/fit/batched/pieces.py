@@ -115,7 +115,9 @@ class Piece:
         return other
 
     def with_gas(self, layout: BatchLayout, lines: Lines) -> "Piece":
-        """The same spectra in a layout with other components of the gas."""
+        """The same spectra in a layout with other components of the gas; itself if they are the same."""
+        if layout == self.layout:
+            return self
         other = object.__new__(Piece)
         other.__dict__.update(self.__dict__, layout=layout, lines=lines)
         other._shared = self._shared[0], self.devices.copied(lines)

@@ -13,6 +13,7 @@ from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.devices import Devices, compilations_told, out_of_memory
 from mangrove.spectra.fit.batched.pieces import Piece, Sizes
+from mangrove.spectra.fit.batched.steps import columns_of
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.preparation import status_without_fit
 from mangrove.spectra.fit.results import FitResult, no_fit
@@ -102,8 +103,6 @@ class _Pool:
         return Piece(self.devices, self.sizes, self.layout, self.lines, self.arrays, spectra, size)
 
     def _columns(self, piece: Piece) -> dict[str, np.ndarray]:
-        from mangrove.spectra.fit.batched.steps import columns_of
-
         with compilations_told(f"batches of {piece.size} spectra"):
             return columns_of(piece, self.galaxies[0].lines)
 
