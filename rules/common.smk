@@ -23,6 +23,7 @@ from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
 from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
+from mangrove.spectra.fit.batched.membership import chunks
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
@@ -73,6 +74,7 @@ PARTS = [
         else [] if LINE_CUBES_ONLY else ["survey", "extract"]
     ),
     "simulated_line_cubes" if LINE_CUBES_ONLY else "line_cubes",
+    "fit" if CONFIG.fit.engine == "ppxf" else "fit_batched",
     *("spectra", "desom", "emulator", "convlstm"),
     *(["autoencoder_truth"] if LINE_CUBES_ONLY else []),
     "report",
@@ -90,6 +92,7 @@ CUBE = (
     else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
 )
 EXTRACT = f"{RESULTS}/spectra/extract/{{plateifu}}.h5"
+FIT = f"{RESULTS}/spectra/fit/{{plateifu}}.h5"
 LINE_CUBE_SET = f"{RESULTS}/spectra/line_cube_set.h5"
 # Local cubes of a simulated survey are linked, never copied.
 LINK = CONFIG.survey.link or SIMULATED
@@ -120,6 +123,15 @@ def unrecorded(value):
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
     return signed(lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key))
+
+
+def give_to_rules(names, entry):
+    """Let one entry of --set-resources and --set-threads, in a profile too, stand for several rules."""
+    given = workflow.resource_settings
+    for one in (one for one in workflow.rules if one.name in names):
+        one.resources.update(given.overwrite_resources.get(entry, {}))
+        if entry in given.overwrite_threads:
+            one.resources["_cores"] = given.overwrite_threads[entry]
 
 
 def bind_values_to_keys():
@@ -154,6 +166,9 @@ def key_hash(params):
 def expected(names):
     """What the rules would write now for some of the galaxies: their artefacts and models, with params."""
     for one in workflow.rules:
+        if one.name in CHUNK_RULES:
+            yield fits_of_chunk(one, names)
+            continue
         made = [
             strip_wildcard_constraints(f)
             for f in map(str, one.output)
@@ -179,6 +194,20 @@ def expected(names):
 def is_unrecorded(value):
     """Whether a param is a function that takes ``output`` (see unrecorded)."""
     return callable(value) and "output" in inspect.signature(value).parameters
+
+
+def fits_of_chunk(rule, names):
+    """What a chunk's rule would write now for some of the galaxies: params that all share, and those of each file."""
+    params = {k: v for k, v in rule.params.items() if not is_unrecorded(v)}
+    own = {key: params.pop(key) for key in ("z", "ebv")}
+    members = set(names) & set(CHUNK_RULES[rule.name])
+    files = {
+        os.path.relpath(FIT.format(plateifu=name), RESULTS): {
+            key: values[name] for key, values in own.items()
+        }
+        for name in members
+    }
+    return staleness.Expected(rule.name, params, files)
 
 
 def jobs_of(pattern, names):
@@ -311,6 +340,21 @@ LONGEST_WAY = 1
 # What the user chose about the fit, for the rules that fit; the mask of the night sky is a choice for all spectra.
 CHOSEN = CONFIG.fit.model_dump() | CONFIG.preprocessing.model_dump()
 FIT_SETTINGS = {key: CHOSEN[key] for key in (*FitSettings._fields, "engine")}
+
+# Chunks of galaxies that a job fits, of the engine that fits many at once, and the rules of these jobs.
+CHUNKS = (
+    chunks(GALAXIES, CONFIG.fit.chunk)
+    if WITH_BAXELS and CONFIG.fit.engine == "batched"
+    else {}
+)
+CHUNK_RULES = {f"fit_batched_{chunk}": names for chunk, names in CHUNKS.items()}
+# NVIDIA's or AMD's; on a cluster, the profile says whether its nodes have one.
+HAS_GPU = os.environ.get("JAX_PLATFORMS") != "cpu" and any(
+    map(os.path.exists, ("/dev/nvidia0", "/dev/kfd"))
+)
+# Beside a GPU, one thread computes, one reads and one writes; otherwise the chunks share out the cores.
+CORES = workflow.resource_settings.cores or 1
+CHUNK_THREADS = min(3, CORES) if HAS_GPU else max(1, CORES // max(1, len(CHUNKS)))
 
 # The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples] if WITH_BAXELS else []

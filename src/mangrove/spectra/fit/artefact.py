@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mangrove import artefacts
-from mangrove.artefacts import Artefact
+from mangrove.artefacts import Artefact, Provenance
 from mangrove.codes import FitStatus, SpaxelStatus
 from mangrove.data_model import PLACE
 from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns, prepare_galaxy
@@ -63,17 +63,15 @@ def read_ready(path, params: Mapping[str, Any]) -> ReadyGalaxy:
     return ReadyGalaxy(extract, *prepared)
 
 
-def write_fits(path, extract_path, ready: ReadyGalaxy, fits: GuidedFits, params: Mapping[str, Any]) -> None:
+def write_fits(path, ready: ReadyGalaxy, fits: GuidedFits, prov: Provenance) -> None:
     """Write the artefact 'fit' of a galaxy, and its counts of statuses to the log.
 
     Parameters
     ----------
     path : path-like
         Of the new artefact.
-    extract_path : path-like
-        Of the artefact 'extract'.
-    params : mapping
-        As for :func:`read_ready`; recorded.
+    prov : Provenance
+        Its params as for :func:`read_ready`.
     """
     extract, galaxy = ready.extract, ready.galaxy
     data = as_columns(fits.results, galaxy, extract["snr"]) | {name: extract[name] for name in PLACE}
@@ -82,6 +80,5 @@ def write_fits(path, extract_path, ready: ReadyGalaxy, fits: GuidedFits, params:
     counts = np.bincount(data["status"].astype(int), minlength=len(FitStatus))
     logger.info("%s: %s", extract.attrs["plateifu"], {FitStatus(i).word: int(n) for i, n in enumerate(counts) if n})
     attrs = {key: extract.attrs[key] for key in _ABOUT} | galaxy.settings._asdict()
-    attrs |= {key: params[key] for key in _CHOSEN} | {"ebv_galactic": params["ebv"]}
-    prov = artefacts.provenance(path, dict(params.items()), [extract_path])
+    attrs |= {key: prov.params[key] for key in _CHOSEN} | {"ebv_galactic": prov.params["ebv"]}
     artefacts.write(path, "fit", data, prov, attrs)

@@ -16,7 +16,6 @@ from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lin
 from mangrove.spectra.fit.batched.problem import (
     Problem,
     columns_at,
-    kinematics_and_theta,
     place_of,
     problem_of,
     solutions_of,
