@@ -11,14 +11,12 @@ import sys
 from collections.abc import Sequence
 
 from support.baxels import LIBRARIES, ReadyBaxels, real_baxels, simulated_baxels
+from support.fit_times import fitted
 from support.results import print_result
 
-from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.ppxf.pool import fit_all
-from mangrove.spectra.fit.results import FitResult
 from mangrove.validation.engine_agreement import compared, joined, summary
 
-SNR = (5.0, 60.0)
 #: Of the simulated baxels, so many galaxies are fitted with E-MILES too.
 N_EMILES = 5
 
@@ -34,7 +32,7 @@ def main() -> int:
     for library, templates in LIBRARIES.items():
         n_galaxy = options.galaxies if library == "MaStar" else min(options.galaxies, N_EMILES)
         samples = {
-            f"simulated, {library}": simulated_baxels(n_galaxy, options.baxels, SNR, templates),
+            f"simulated, {library}": simulated_baxels(n_galaxy, options.baxels, templates),
             f"real, {library}": real_baxels(templates),
         }
         kept += [report(name, sample, options.processes) for name, sample in samples.items()]
@@ -43,7 +41,7 @@ def main() -> int:
 
 def report(name: str, sample: Sequence[ReadyBaxels], n_process: int) -> bool:
     """Print the agreement on a sample; gives whether it keeps the limits."""
-    found = by_batches(sample)
+    found = fitted(sample)
     reference = [fit_all(one.galaxy, one.spectra, n_process) for one in sample]
     agreement = joined(
         compared(one.galaxy, one.table, one.spectra, a, b) for one, a, b in zip(sample, found, reference, strict=True)
@@ -57,12 +55,6 @@ def report(name: str, sample: Sequence[ReadyBaxels], n_process: int) -> bool:
         limit = row.limit_median if row.limit_median == row.limit_median else None
         print_result("fit_agreement", row.quantity, row.median, "1", None, limit, sample=name, holds=row.holds, **more)
     return all(row.holds for row in rows)
-
-
-def by_batches(sample: Sequence[ReadyBaxels]) -> list[list[FitResult]]:
-    """Results of the batched engine for the baxels of each galaxy."""
-    members = [Member(one.galaxy, one.spectra, one.snr, *[range(len(one.spectra))] * 2) for one in sample]
-    return [fits.results for fits in fit_group(members)]
 
 
 if __name__ == "__main__":
