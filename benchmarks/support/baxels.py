@@ -75,9 +75,9 @@ def simulated_baxels(
     ]
 
 
-def real_baxels(templates: str = "mastar", settings: FitSettings = SETTINGS) -> list[ReadyBaxels]:
+def real_baxels(templates: str = "mastar", settings: FitSettings = SETTINGS, data: Path = DATA) -> list[ReadyBaxels]:
     """The real MaNGA spectra that have data, as galaxies of one baxel."""
-    path, found = DATA / "manga" / "MaNGA_test_spectra.fits.gz", []
+    path, found = data / "manga" / "MaNGA_test_spectra.fits.gz", []
     for i, z in enumerate(fits.getdata(path, "Z").astype(float)):
         cube = read_cube(path, i)
         if not cube.good.any():
