@@ -199,15 +199,16 @@ def is_unrecorded(value):
 def fits_of_chunk(rule, names):
     """What a chunk's rule would write now for some of the galaxies: params that all share, and those of each file."""
     params = {k: v for k, v in rule.params.items() if not is_unrecorded(v)}
-    own = {key: params.pop(key) for key in ("z", "ebv")}
-    members = set(names) & set(CHUNK_RULES[rule.name])
     files = {
-        os.path.relpath(FIT.format(plateifu=name), RESULTS): {
-            key: values[name] for key, values in own.items()
-        }
-        for name in members
+        os.path.relpath(FIT.format(plateifu=name), RESULTS): values_of_galaxy(name)
+        for name in sorted({*names} & {*CHUNK_RULES[rule.name]})
     }
     return staleness.Expected(rule.name, params, files)
+
+
+def values_of_galaxy(name):
+    """The params of a fit that are a galaxy's own."""
+    return {key: getattr(GALAXIES[name], key) for key in ("z", "ebv")}
 
 
 def jobs_of(pattern, names):
@@ -308,6 +309,15 @@ def figure(path, caption, category, **labels):
         category=category,
         labels=labels,
     )
+
+
+def forget_other_chunks():
+    """Delete logs and timings of fits in chunks that are no more: their galaxies have others."""
+    current = {f"chunk-{chunk}" for chunk in CHUNKS}
+    for folder in (LOGS, BENCHMARKS):
+        for path in Path(folder, "fit").glob("*" if CHUNKS else "chunk-*"):
+            if path.stem not in current:
+                path.unlink()
 
 
 def planned_cost():

@@ -85,7 +85,8 @@ def fit_chunk(tasks: Sequence[Task], fit: Fitter = by_engine) -> None:
             done += len(group)
             logger.info("%d of %d galaxies fitted", done, len(missing))
         counts += _all_of(written)
-    logger.info("fits by status: %s", {status.word: counts[status] for status in FitStatus if counts[status]})
+    if counts:
+        logger.info("fits by status: %s", {status.word: counts[status] for status in FitStatus if counts[status]})
     if faults:
         told = first_of([f"{name}: {fault}" for name, fault in faults.items()])
         raise ArtefactError(f"{len(faults)} of {len(tasks)} galaxies could not be fitted (the others are kept): {told}")
@@ -118,6 +119,8 @@ def _all_of(futures: Sequence[Future]) -> Counter:
 
 def _read_ahead(tasks: Sequence[Task]) -> Iterator[list[_Read]]:
     """Groups of galaxies, each read while the one before it is in use."""
+    if not tasks:
+        return
     waiting, enough = iter(tasks), GROUP_BATCHES * most_spectra()
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(_next_group, waiting, enough)
