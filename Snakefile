@@ -53,3 +53,4 @@ onerror:
 
 look_for_stale_results()
 bind_values_to_keys()
+hash_files_once()

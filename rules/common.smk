@@ -17,7 +17,7 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-from snakemake.io import strip_wildcard_constraints
+from snakemake.io import _IOFile, strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
@@ -132,6 +132,27 @@ def give_to_rules(names, entry):
         one.resources.update(given.overwrite_resources.get(entry, {}))
         if entry in given.overwrite_threads:
             one.resources["_cores"] = given.overwrite_threads[entry]
+
+
+def hash_files_once():
+    """Let Snakemake hash a file once while it stays as it is.
+
+    It asks for the hash of each input of a job once for each output: for a chunk of 64 galaxies, 64 times.
+    """
+    ask, known = _IOFile.checksum, {}
+
+    async def checksum(file, *arguments, **options):
+        try:
+            stat = os.stat(file.file)
+        except OSError:
+            return await ask(file, *arguments, **options)
+        key = (str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        key += (*arguments, *options.items())
+        if key not in known:
+            known[key] = await ask(file, *arguments, **options)
+        return known[key]
+
+    _IOFile.checksum = checksum
 
 
 def bind_values_to_keys():
