@@ -17,7 +17,7 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-from snakemake.io import strip_wildcard_constraints
+from snakemake.io import _IOFile, strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
@@ -134,6 +134,27 @@ def give_to_rules(names, entry):
             one.resources["_cores"] = given.overwrite_threads[entry]
 
 
+def hash_files_once():
+    """Let Snakemake hash a file once while it stays as it is.
+
+    It asks for the hash of each input of a job once for each output: for a chunk of 64 galaxies, 64 times.
+    """
+    ask, known = _IOFile.checksum, {}
+
+    async def checksum(file, *arguments, **options):
+        try:
+            stat = os.stat(file.file)
+        except OSError:
+            return await ask(file, *arguments, **options)
+        key = (str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        key += (*arguments, *options.items())
+        if key not in known:
+            known[key] = await ask(file, *arguments, **options)
+        return known[key]
+
+    _IOFile.checksum = checksum
+
+
 def bind_values_to_keys():
     """Give every rule that has a code hash one more param, which binds the values of the others to their keys.
 
@@ -199,15 +220,16 @@ def is_unrecorded(value):
 def fits_of_chunk(rule, names):
     """What a chunk's rule would write now for some of the galaxies: params that all share, and those of each file."""
     params = {k: v for k, v in rule.params.items() if not is_unrecorded(v)}
-    own = {key: params.pop(key) for key in ("z", "ebv")}
-    members = set(names) & set(CHUNK_RULES[rule.name])
     files = {
-        os.path.relpath(FIT.format(plateifu=name), RESULTS): {
-            key: values[name] for key, values in own.items()
-        }
-        for name in members
+        os.path.relpath(FIT.format(plateifu=name), RESULTS): values_of_galaxy(name)
+        for name in sorted({*names} & {*CHUNK_RULES[rule.name]})
     }
     return staleness.Expected(rule.name, params, files)
+
+
+def values_of_galaxy(name):
+    """The params of a fit that are a galaxy's own."""
+    return {key: getattr(GALAXIES[name], key) for key in ("z", "ebv")}
 
 
 def jobs_of(pattern, names):
@@ -308,6 +330,15 @@ def figure(path, caption, category, **labels):
         category=category,
         labels=labels,
     )
+
+
+def forget_other_chunks():
+    """Delete logs and timings of fits in chunks that are no more: their galaxies have others."""
+    current = {f"chunk-{chunk}" for chunk in CHUNKS}
+    for folder in (LOGS, BENCHMARKS):
+        for path in Path(folder, "fit").glob("*" if CHUNKS else "chunk-*"):
+            if path.stem not in current:
+                path.unlink()
 
 
 def planned_cost():

@@ -23,16 +23,18 @@ for chunk, members in CHUNKS.items():
             mem_mb=6000,
             gpu=int(HAS_GPU),
         params:
+            # Stands for the values of the galaxies, which would fill pages where Snakemake tells why it runs a job.
+            digest_of([(name, *values_of_galaxy(name).items()) for name in members]),
             **FIT_SETTINGS,
-            z={name: GALAXIES[name].z for name in members},
-            ebv={name: GALAXIES[name].ebv for name in members},
+            z=unrecorded({name: GALAXIES[name].z for name in members}),
+            ebv=unrecorded({name: GALAXIES[name].ebv for name in members}),
             ebv_scale=CONFIG.preprocessing.ebv_scale,
             templates=CONFIG.fit.templates,
             library=library_hash(CONFIG.fit.templates),
             seed=CONFIG.seed,
             code=code("fit_batched"),
         message:
-            f"fit the {len(members)} galaxies of chunk {chunk}"
+            f"fit chunk {chunk}, galaxies: {len(members)}"
         script:
             "../workflow/scripts/fit_batched.py"
 

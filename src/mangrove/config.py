@@ -159,7 +159,7 @@ class Fit(Section):
     chunk: int = Field(
         64,
         ge=1,
-        description="engine batched: largest average number of galaxies that one job fits; results do not depend on it",
+        description="engine batched: number of galaxies that one job fits, on average (to a factor of 1.4); results do not depend on it",
     )
     templates: LocalPath = Field(
         "mastar",

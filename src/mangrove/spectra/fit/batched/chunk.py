@@ -14,7 +14,7 @@ from mangrove.logs import first_of
 from mangrove.spectra.fit.artefact import ReadyGalaxy, read_ready, write_fits
 from mangrove.spectra.fit.batched.devices import most_spectra
 from mangrove.spectra.fit.batched.engine import Member, fit_group
-from mangrove.spectra.fit.batched.kept import Task, put_in_place, set_aside
+from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_aside
 from mangrove.spectra.fit.two_steps import GuidedFits
 
 #: Galaxies are fitted together until they fill so many batches of the largest size, or take so much memory, bytes.
@@ -31,7 +31,7 @@ Fitter = Callable[[Sequence[ReadyGalaxy]], list[GuidedFits]]
 class _Read(NamedTuple):
     """A galaxy ready to fit, or why it is not."""
 
-    task: Task
+    task: GalaxyTask
     ready: ReadyGalaxy | None
     fault: MangroveError | None = None
 
@@ -55,7 +55,7 @@ def by_engine(galaxies: Sequence[ReadyGalaxy]) -> list[GuidedFits]:
     return fit_group([Member(one.galaxy, one.spectra, *where) for one, where in zip(galaxies, place, strict=True)])
 
 
-def fit_chunk(tasks: Sequence[Task], fit: Fitter = by_engine) -> None:
+def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine) -> None:
     """Write the artefacts 'fit' of a chunk; those that are current keep their bytes.
 
     Galaxies are read in a thread while others are fitted, and written in another. A galaxy that cannot be read leaves
@@ -63,7 +63,7 @@ def fit_chunk(tasks: Sequence[Task], fit: Fitter = by_engine) -> None:
 
     Parameters
     ----------
-    tasks : sequence of Task
+    tasks : sequence of GalaxyTask
     fit : callable
         What fits the galaxies.
 
@@ -85,7 +85,8 @@ def fit_chunk(tasks: Sequence[Task], fit: Fitter = by_engine) -> None:
             done += len(group)
             logger.info("%d of %d galaxies fitted", done, len(missing))
         counts += _all_of(written)
-    logger.info("fits by status: %s", {status.word: counts[status] for status in FitStatus if counts[status]})
+    if counts:
+        logger.info("fits by status: %s", {status.word: counts[status] for status in FitStatus if counts[status]})
     if faults:
         told = first_of([f"{name}: {fault}" for name, fault in faults.items()])
         raise ArtefactError(f"{len(faults)} of {len(tasks)} galaxies could not be fitted (the others are kept): {told}")
@@ -116,8 +117,10 @@ def _all_of(futures: Sequence[Future]) -> Counter:
     return sum((future.result() for future in futures), Counter())
 
 
-def _read_ahead(tasks: Sequence[Task]) -> Iterator[list[_Read]]:
+def _read_ahead(tasks: Sequence[GalaxyTask]) -> Iterator[list[_Read]]:
     """Groups of galaxies, each read while the one before it is in use."""
+    if not tasks:
+        return
     waiting, enough = iter(tasks), GROUP_BATCHES * most_spectra()
     with ThreadPoolExecutor(1) as reader:
         ahead = reader.submit(_next_group, waiting, enough)
@@ -126,7 +129,7 @@ def _read_ahead(tasks: Sequence[Task]) -> Iterator[list[_Read]]:
             yield group
 
 
-def _next_group(waiting: Iterator[Task], enough: int) -> list[_Read]:
+def _next_group(waiting: Iterator[GalaxyTask], enough: int) -> list[_Read]:
     """Galaxies to fit together, with so many spectra if memory allows; none at the end."""
     group, n, size = [], 0, 0
     for task in waiting:
@@ -137,7 +140,7 @@ def _next_group(waiting: Iterator[Task], enough: int) -> list[_Read]:
     return group
 
 
-def _read(task: Task) -> _Read:
+def _read(task: GalaxyTask) -> _Read:
     try:
         return _Read(task, read_ready(task.extract, task.params))
     except MangroveError as fault:

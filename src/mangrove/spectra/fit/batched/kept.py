@@ -18,7 +18,7 @@ from mangrove.errors import ArtefactError
 FOLDER = ".finished"
 
 
-class Task(NamedTuple):
+class GalaxyTask(NamedTuple):
     """The fit of one galaxy.
 
     Attributes
@@ -49,7 +49,7 @@ class Task(NamedTuple):
         return self.fit.parent / FOLDER / self.name
 
 
-def tasks_of(extracts, fits, params: Mapping[str, Any]) -> list[Task]:
+def tasks_of(extracts, fits, params: Mapping[str, Any]) -> list[GalaxyTask]:
     """The fits of a chunk.
 
     Parameters
@@ -63,11 +63,11 @@ def tasks_of(extracts, fits, params: Mapping[str, Any]) -> list[Task]:
     tasks = []
     for extract, fit in zip(map(Path, extracts), map(Path, fits), strict=True):
         own = {key: shared[key][fit.stem] for key in ("z", "ebv")}
-        tasks.append(Task(extract, fit, shared | own))
+        tasks.append(GalaxyTask(extract, fit, shared | own))
     return tasks
 
 
-def set_aside(task: Task) -> bool:
+def set_aside(task: GalaxyTask) -> bool:
     """Whether a galaxy's fit is finished; if so, it waits with others for the end of the job."""
     if is_current(task.finished, task):
         return True
@@ -78,12 +78,12 @@ def set_aside(task: Task) -> bool:
     return True
 
 
-def put_in_place(task: Task) -> None:
+def put_in_place(task: GalaxyTask) -> None:
     """Give a finished fit its final name."""
     os.replace(task.finished, task.fit)
 
 
-def is_current(path: Path, task: Task) -> bool:
+def is_current(path: Path, task: GalaxyTask) -> bool:
     """Whether a file is the undamaged fit that a task would make."""
     try:
         with artefacts.opened(path, "fit") as f:

@@ -1,21 +1,22 @@
 """Which galaxies one job fits together."""
 
 import hashlib
+import math
 from collections.abc import Iterable
 
 
 def chunks(names: Iterable[str], size: int) -> dict[str, list[str]]:
     """Galaxies in chunks, by the leading bits of a hash of their names.
 
-    There are as many chunks as the lowest power of two that gives them ``size`` galaxies or fewer on average. So where a
-    galaxy belongs depends on its name and on that number alone: more galaxies fill the chunks, and in the end split
-    each of them in two.
+    There are as many chunks as the power of two that comes nearest to ``size`` galaxies in each. So where a galaxy
+    belongs depends on its name and on that number alone: more galaxies fill the chunks, and in the end split each of
+    them in two.
 
     Parameters
     ----------
     names : iterable of str
     size : int
-        Largest average number of galaxies, at least 1.
+        Wanted number of galaxies in each; the average is within a factor of sqrt(2), or all of them if there are fewer.
 
     Returns
     -------
@@ -24,7 +25,7 @@ def chunks(names: Iterable[str], size: int) -> dict[str, list[str]]:
         empty.
     """
     names = list(names)
-    n_bit = (max(1, -(-len(names) // size)) - 1).bit_length()
+    n_bit = max(0, round(math.log2(max(1, len(names)) / size)))
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(_bits(name)[:n_bit] or "all", []).append(name)
