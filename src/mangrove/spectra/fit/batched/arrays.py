@@ -21,7 +21,7 @@ from mangrove.spectra.fit.shape import legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
-#: Pixels of data and of templates are padded to a multiple of this.
+#: Pixels of data are padded to a multiple of this.
 _PIXEL_STEP = 64
 
 
@@ -40,7 +40,9 @@ def layout_of(
     free = np.flatnonzero(lines.partner == np.arange(len(lines.name)))
     broad = np.isin(free, [lines.index(name) for name in BROAD_LINES])
     columns = [(int(line), c) for c in components for line in (free if c in (MAIN, SECOND) else free[broad])]
-    n_template_wave = _padded(max(galaxy.stars.wave.size for galaxy in galaxies))
+    # Galaxies of a survey have templates of one length. The transforms have that of fit.templates.broaden: where stars are
+    # broadened by less than a pixel, what comes back from the ends of the templates depends on it.
+    n_template_wave = max(galaxy.stars.wave.size for galaxy in galaxies)
     return BatchLayout(
         n_wave=_padded(max(spectrum.wave.size for spectrum in spectra)),
         n_fft=fft.next_fast_len(n_template_wave + 1, real=True),
