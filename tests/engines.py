@@ -2,17 +2,11 @@
 
 from types import SimpleNamespace
 
-from mangrove.spectra.fit.batched import engine as batched
-from mangrove.spectra.fit.ppxf import pool
+from mangrove.spectra.fit.engines import fit_all
 
 ENGINES = ("batched", "ppxf")
-
-
-def fitted(engine, galaxy, spectra, guides=None):
-    """Results of an engine for spectra of a galaxy, in order."""
-    if engine == "ppxf":
-        return pool.fit_all(galaxy, spectra, 1, guides)
-    return batched.fit_all(galaxy, spectra, guides)
+#: Results of an engine, by its name, for spectra of a galaxy.
+fitted = fit_all
 
 
 def fitted_on_disk(script, engine, extracts, fits, params):

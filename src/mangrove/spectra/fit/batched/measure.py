@@ -26,7 +26,7 @@ from mangrove.spectra.fit.shape import PIVOT
 _DEPTH = float(0.4 * LN10 * calzetti(PIVOT))
 
 
-def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[str, np.ndarray]:
+def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[str, jax.Array]:
     """The results of solutions.
 
     Parameters
@@ -44,8 +44,7 @@ def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[st
     """
     with double_precision():
         columns = _measured(batch.layout, *batch[1:], solutions)
-        columns = {name: np.asarray(values) for name, values in columns.items()}
-    return columns | {"n_clipped": np.asarray(n_clipped), "gas_bic_gain": np.asarray(bic_gain, float)}
+    return columns | {"n_clipped": n_clipped, "gas_bic_gain": bic_gain}
 
 
 @partial(jax.jit, static_argnums=0)
