@@ -26,7 +26,7 @@ from mangrove.spectra.fit.shape import PIVOT
 _DEPTH = float(0.4 * LN10 * calzetti(PIVOT))
 
 
-def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[str, jax.Array]:
+def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[str, np.ndarray]:
     """The results of solutions.
 
     Parameters
@@ -43,12 +43,14 @@ def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[st
         finite the status is NOT_CONVERGED, and the numbers mean nothing.
     """
     with double_precision():
-        columns = _measured(batch.layout, *batch[1:], solutions)
-    return columns | {"n_clipped": n_clipped, "gas_bic_gain": bic_gain}
+        columns = measurements(batch.layout, *batch[1:], solutions)
+        columns = {name: np.asarray(values) for name, values in columns.items()}
+    return columns | {"n_clipped": np.asarray(n_clipped), "gas_bic_gain": np.asarray(bic_gain, float)}
 
 
 @partial(jax.jit, static_argnums=0)
-def _measured(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
+def measurements(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
+    """The same as :func:`measured` on the device, without what it is told."""
     fit = fitted(layout, galaxies, lines, spectra, solutions)
     how_well = quality(layout, fit)
     factor = how_well.factor
