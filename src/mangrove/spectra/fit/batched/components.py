@@ -21,6 +21,7 @@ from mangrove.spectra.fit.component_trials import (
     PAIRS,
     SINGLES,
     START_BROAD,
+    further_components,
 )
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND
 
@@ -37,8 +38,7 @@ def choose_components(one: Solved, lines: LineList) -> list[Solved]:
     one : Solved
         With a single component of the gas.
     """
-    settings = one.piece.layout.settings
-    allowed = ((SECOND,) if settings.gas_components > 1 else ()) + ((BROAD,) if settings.broad_lines else ())
+    allowed = further_components(one.piece.layout.settings)
     if not allowed:
         return [one]
     detected = one.piece.run(is_detected, one.solutions)
@@ -46,7 +46,7 @@ def choose_components(one: Solved, lines: LineList) -> list[Solved]:
     return one.where(~detected) + [_narrow_first(part) for part in grown]
 
 
-def _grown(less: Solved, allowed: tuple[int, ...], lines: LineList) -> list[Solved]:
+def _grown(less: Solved, allowed: list[int], lines: LineList) -> list[Solved]:
     """With the component that gains most, and then perhaps with the others, in those spectra where one gains enough."""
     if not allowed:
         return [less]
@@ -132,7 +132,7 @@ def bic_gain(batch: Batch, more: Solutions, chi2, n_free, kind: int) -> jax.Arra
     away = distance_to_lines(batch, more.kinematics[:, 1, 0]) > AWAY_FROM_LINES
     # A Gaussian is as wide as the equivalent width of the square of its profile.
     pixel = jnp.asarray(batch.galaxies.pixel)[spectra.galaxy]
-    size = jnp.maximum((2.0 * np.sqrt(np.pi) * sigma / pixel).astype(jnp.int32), 1)
+    size = jnp.maximum((2.0 * np.sqrt(np.pi) * sigma / pixel).astype(jnp.int64), 1)
     rms = jnp.maximum(robust_rms(residual, spectra.good), 1.0)
     scale = rms * scatter_of_sums(residual / rms[:, None], spectra.good & away, size)
     chi2_more, n_more = chi2_and_n_free(batch, more)

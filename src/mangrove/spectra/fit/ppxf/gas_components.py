@@ -16,6 +16,7 @@ from mangrove.spectra.fit.component_trials import (
     PAIRS,
     SINGLES,
     START_BROAD,
+    further_components,
 )
 from mangrove.spectra.fit.ppxf.alternation import Task, solve
 from mangrove.spectra.fit.ppxf.composition import eliminate
@@ -40,8 +41,7 @@ def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solut
     one : Solution
         With a single component of the gas.
     """
-    allowed = [SECOND] if task.settings.gas_components > 1 else []
-    allowed += [BROAD] if task.settings.broad_lines else []
+    allowed = further_components(task.settings)
     best, gain = one, 0.0
     while allowed and _is_detected(one):
         trials = [_with(task, best, lines, kind) for kind in allowed]
