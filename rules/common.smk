@@ -349,9 +349,14 @@ def planned_cost():
     of_training = (
         f" Without a GPU, training the networks takes {hours:.0f} core hours more."
     )
+    # On a cluster their number is not known.
+    cores = workflow.resource_settings.cores
+    on_cores = (
+        f" ({cost.core_hours / cores:.0f} hours on {cores} cores)" if cores else ""
+    )
     return (
-        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
-        f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "
+        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours"
+        f"{on_cores}, {cost.download_gb:.0f} GB to fetch, "
         f"{cost.disk_gb:.0f} GB on disk.{of_training if hours else ''}"
     )
 

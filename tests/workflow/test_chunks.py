@@ -223,7 +223,7 @@ def test_a_galaxy_that_cannot_be_read_fails_the_job_and_costs_the_others_nothing
 
 def test_a_killed_job_keeps_the_galaxies_that_it_has_finished(chunks):
     before = chunks.content()
-    other = "--config", "seed=2"
+    other = "--config", "fit={'n_draw': 3}"
     (chunks.folder / "slow").touch()
     command = chunks.workspace.command(*LABELS, *other, config=CONFIG)
     process = subprocess.Popen(command, **chunks.workspace.process(), start_new_session=True)
