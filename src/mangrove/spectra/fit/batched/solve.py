@@ -11,7 +11,7 @@ import numpy as np
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
 from mangrove.spectra.fit.batched.descent import descend
 from mangrove.spectra.fit.batched.problem import place_of, problem_of
-from mangrove.spectra.fit.batched.starts import DIFFERENT, Started, started
+from mangrove.spectra.fit.batched.starts import DIFFERENT, Started, started, unusual
 
 #: Spectra that are computed together on a device that is none of the host's cores.
 _DEVICE_GROUP = 256
@@ -101,7 +101,8 @@ def _lowest(both: Solutions, order, has_rival) -> Solutions:
     n = len(order)
     one = _rows(both, slice(0, n))
     two = _rows(both, n + jnp.argsort(order))
-    rival_wins = has_rival & (two.chi2 < one.chi2)
+    first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
+    rival_wins = has_rival & (second < first)
     best, other = (
         jax.tree.map(lambda a, b, w=wins: jnp.where(w.reshape(-1, *[1] * (a.ndim - 1)), a, b), two, one)
         for wins in (rival_wins, ~rival_wins)

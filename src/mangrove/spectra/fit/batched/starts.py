@@ -25,13 +25,15 @@ _START_EBV = (0.0, 0.25, 0.6, 1.1)
 #: Gas moves by no more than this, km/s, in nearly all galaxies: pixels so near to a line tell nothing about stars, unless
 #: less than this part of the pixels would be left.
 _LINE_REACH, _LEAST_LEFT = 1000.0, 0.3
-#: Dispersions of the gas that the scan tries, km/s, and how many of its maxima are compared.
-_SCANNED_SIGMA, _N_MINIMA = (30.0, 70.0, 150.0, 280.0), 3
+#: Dispersions of the gas that the scan tries, km/s, and how many of its maxima are compared, beside the place of the stars.
+_SCANNED_SIGMA, _N_MAXIMA = (30.0, 70.0, 150.0, 280.0), 3
 #: A line counts where at least this part of its light can fall on good pixels.
 _LEAST_SEEN = 0.2
 #: Minima of the gas are different ones if they are farther apart than this, km/s; another is followed to its end if it is
 #: worse by no more than this.
 DIFFERENT, _RIVAL = 35.0, 2.0
+#: Noise has minima at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must be lower by 1.
+_USUAL_SHIFT = 200.0
 
 
 class Started(NamedTuple):
@@ -58,6 +60,11 @@ def started(layout: BatchLayout, lines: Lines, problem: Problem) -> Started:
     stars = model.stellar_continuum(*given, weights, kinematics, theta)
     rest = problem._replace(data=problem.data - stars * problem.inverse)
     return _gas(layout, rest, place)
+
+
+def unusual(v_gas, v_star) -> jax.Array:
+    """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
+    return ((v_gas - v_star) / _USUAL_SHIFT) ** 2
 
 
 def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:
@@ -166,9 +173,10 @@ def _refined(v, gain, best) -> jax.Array:
 
 def _gas(layout: BatchLayout, rest: Problem, place) -> Started:
     """Starts with the gas of the first component in the minima of what the stars leave."""
-    tops = _gas_maxima(layout, rest, place)
     n = len(place)
-    rows = jnp.repeat(jnp.arange(n), _N_MINIMA)
+    beside = jnp.stack([place[:, 0], jnp.full(n, START_SIGMA_GAS**2)], axis=1)
+    tops = jnp.concatenate([beside[:, None], _gas_maxima(layout, rest, place)], axis=1)
+    rows = jnp.repeat(jnp.arange(n), tops.shape[1])
     only = _without_stars(layout, rest, rows)
     at = place[rows, : n_kinematic(layout) + 1].at[:, 2:4].set(tops.reshape(-1, 2))
     # No polynomial, and no prior of it.
@@ -176,7 +184,7 @@ def _gas(layout: BatchLayout, rest: Problem, place) -> Started:
     found = descend(bare, only, jnp.clip(at, only.low, only.high))
     chi2 = found.chi2.reshape(n, -1)
     v, sigma = (found.kinematics[:, 1, i].reshape(n, -1) for i in (0, 1))
-    best = jnp.argmin(chi2, axis=1)[:, None]
+    best = jnp.argmin(chi2 + unusual(v, place[:, :1]), axis=1)[:, None]
     take = lambda values, which: jnp.take_along_axis(values, which, axis=1)
     other = jnp.where(jnp.abs(v - take(v, best)) > DIFFERENT, chi2, jnp.inf)
     rival = jnp.argmin(other, axis=1)[:, None]
@@ -189,7 +197,7 @@ def _gas(layout: BatchLayout, rest: Problem, place) -> Started:
 
 
 def _gas_maxima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
-    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, _N_MINIMA, 2)."""
+    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, _N_MAXIMA, 2)."""
     given = layout, rest.galaxies, rest.spectra
     main = [i for i, c in enumerate(layout.gas_component) if c == MAIN]
     weighted, weight = rest.data * rest.inverse, rest.inverse**2
@@ -204,9 +212,9 @@ def _gas_maxima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
     v = place[:, 2:3] + _shifts(layout, rest)
     gain = jnp.where((v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3]), gain, -jnp.inf)
     top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
-    _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), _N_MINIMA)
+    _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), _N_MAXIMA)
     variance = jnp.square(jnp.array(_SCANNED_SIGMA))[jnp.take_along_axis(which, places, axis=1)]
-    velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(_N_MINIMA)], axis=1)
+    velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(_N_MAXIMA)], axis=1)
     return jnp.stack([velocities, variance], axis=-1)
 
 
