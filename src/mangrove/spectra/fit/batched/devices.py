@@ -104,6 +104,11 @@ def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) 
     return run
 
 
+def most_spectra() -> int:
+    """Spectra of a batch on all devices, if they have the memory."""
+    return (MOST_ON_CPU if jax.default_backend() == "cpu" else MOST_SPECTRA) * jax.device_count()
+
+
 def bytes_of_spectrum(layout: BatchLayout, n_star: int) -> int:
     """Memory that the solution of one spectrum with so many templates takes."""
     n_column = n_star + len(layout.gas_line)
