@@ -43,13 +43,14 @@ def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[st
         finite the status is NOT_CONVERGED, and the numbers mean nothing.
     """
     with double_precision():
-        columns = _measured(batch.layout, *batch[1:], solutions)
+        columns = measurements(batch.layout, *batch[1:], solutions)
         columns = {name: np.asarray(values) for name, values in columns.items()}
     return columns | {"n_clipped": np.asarray(n_clipped), "gas_bic_gain": np.asarray(bic_gain, float)}
 
 
 @partial(jax.jit, static_argnums=0)
-def _measured(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
+def measurements(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
+    """The same as :func:`measured` on the device, without what it is told."""
     fit = fitted(layout, galaxies, lines, spectra, solutions)
     how_well = quality(layout, fit)
     factor = how_well.factor
