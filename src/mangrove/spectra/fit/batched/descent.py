@@ -5,14 +5,21 @@ unknowns (:func:`mangrove.spectra.fit.batched.problem.step_from`), the weights a
 while chi2 does not fall. Each spectrum goes on until the linear model promises no more, whatever its companions do.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from mangrove.spectra.fit.batched.batch import BatchLayout, Solutions
-from mangrove.spectra.fit.batched.problem import Problem, columns_at, n_kinematic, solutions_of, step_from, weighed
+from mangrove.spectra.fit.batched.problem import (
+    Problem,
+    chosen,
+    columns_at,
+    n_kinematic,
+    solutions_of,
+    step_from,
+    weighed,
+)
 
 #: A spectrum has converged when a step promises to lower chi2 by no more than this.
 _TOLERANCE = 1e-3
@@ -62,7 +69,7 @@ def descend(layout: BatchLayout, problem: Problem, place, wanted=None) -> Soluti
         lower = state.going & (best.chi2 < state.chi2) & jnp.all(jnp.isfinite(step.change), axis=1)
         part = jnp.where(lower, jnp.minimum(1.0, state.part * _LONGER), state.part * _SHORTER)
         there = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, state.going, state.count)
-        moved = jax.tree.map(partial(_chosen, lower), there._replace(count=None), state._replace(part=part, count=None))
+        moved = chosen(lower, there._replace(count=None), state._replace(part=part, count=None))
         going = state.going & (moved.gain > _TOLERANCE) & (part > _LEAST_PART)
         return moved._replace(going=going, count=state.count + 1)
 
@@ -73,7 +80,3 @@ def descend(layout: BatchLayout, problem: Problem, place, wanted=None) -> Soluti
     start = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, going, count)
     end = jax.lax.while_loop(is_going, advance, start)
     return solutions_of(layout, problem, end.place, end.x, end.chi2, end.gain <= _LEFT)
-
-
-def _chosen(which, new, old):
-    return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
