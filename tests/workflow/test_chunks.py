@@ -1,10 +1,13 @@
 """Fits in chunks of galaxies (fit.engine: batched): what is fitted again after a change, a failure or a kill."""
 
+import json
 import os
 import re
 import signal
 import subprocess
 import time
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 
 import pytest
 from conftest import ROOT, make_workspace
@@ -149,3 +152,14 @@ def test_params_are_plain_values(chunks):
     command = [*chunks.workspace.command()[:1], str(walk), CONFIG]
     done = subprocess.run(command, cwd=chunks.folder, capture_output=True, text=True, timeout=60, check=False)
     assert '"faults": []' in done.stdout and "fit_batched_all" in done.stdout, done.stderr
+
+
+def test_snakemake_knows_the_content_of_each_extract(chunks):
+    """By it, an extract that is made again with the same content makes no fit old."""
+    extracts = {path: sha256(path.read_bytes()).hexdigest() for path in (chunks.fits.parent / "extract").glob("*.h5")}
+    expected = {str(path.relative_to(chunks.folder)): f"sha256:{digest}" for path, digest in extracts.items()}
+    for row in chunks.rows():
+        fit = f"results/chunks/spectra/fit/{row[0]}.h5"
+        record = chunks.folder / ".snakemake/metadata" / urlsafe_b64encode(fit.encode()).decode()
+        known = json.loads(record.read_text())["input_checksums"]
+        assert len(known) == 6 and known.items() <= expected.items()
