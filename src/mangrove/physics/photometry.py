@@ -21,13 +21,13 @@ _AB_ZERO = 48.6
 
 def r_response(wave) -> np.ndarray:
     """Response of SDSS r per photon (Doi et al. 2010), the shape of ``wave`` (vacuum, Angstrom)."""
-    return np.interp(np.asarray(wave, float), *_curve(), left=0.0, right=0.0)
+    return np.interp(np.asarray(wave, float), *r_curve(), left=0.0, right=0.0)
 
 
 @cache
 def r_pivot() -> float:
     """Pivot wavelength of SDSS r, vacuum, Angstrom."""
-    wave, response = _curve()
+    wave, response = r_curve()
     return float(np.sqrt(np.trapezoid(response * wave, wave) / np.trapezoid(response / wave, wave)))
 
 
@@ -50,7 +50,7 @@ def r_weights(wave) -> tuple[np.ndarray, float]:
     wave = np.asarray(wave, float)
     weight = r_response(wave) * wave * np.gradient(wave)
     total = weight.sum()
-    curve_wave, response = _curve()
+    curve_wave, response = r_curve()
     coverage = total / np.trapezoid(response * curve_wave, curve_wave)
     return (weight / total if total > 0 else weight), float(min(coverage, 1.0))
 
@@ -86,6 +86,7 @@ def solar_r_luminosity(luminosity_density):
 
 
 @cache
-def _curve() -> tuple[np.ndarray, np.ndarray]:
+def r_curve() -> tuple[np.ndarray, np.ndarray]:
+    """Wavelengths (vacuum, Angstrom) and response of SDSS r per photon, as tabulated."""
     table = Table.read(resource("sdss_r.ecsv"), format="ascii.ecsv")
     return np.asarray(table["wave"], float), np.asarray(table["response"], float)

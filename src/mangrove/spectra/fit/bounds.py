@@ -6,6 +6,8 @@ SIGMA_GAS_BOUND = (1.0, 350.0)
 SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
 #: pPXF stops within this part of a bound.
 NEAR_BOUND = 0.999
+#: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.
+NEARLY = 1.05
 #: S/N of the best line above which the gas is detected: its kinematics mean something, and bounds that they reach too.
 GAS_DETECTED = 5.0
 #: Largest E(B-V) of the stars, mag.

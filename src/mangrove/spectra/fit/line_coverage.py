@@ -9,9 +9,9 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.bounds import START_SIGMA_GAS
 
 #: A line whose centre is nearer to an end of the range, pixels, lies outside.
-_LINE_MARGIN = 4
+LINE_MARGIN = 4
 #: Smallest part of a line's flux that must fall on good pixels.
-_MIN_COVERED = 0.5
+MIN_COVERED = 0.5
 _TINY = 1e-300
 
 
@@ -28,9 +28,9 @@ def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: floa
     offset = np.log(spectrum.wave[:, None] / centre)
     profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
     covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
-    status = np.where(covered >= _MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
+    status = np.where(covered >= MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
     place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
-    status[(place < _LINE_MARGIN) | (place > spectrum.wave.size - 1 - _LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
+    status[(place < LINE_MARGIN) | (place > spectrum.wave.size - 1 - LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
     # A tied line is measured through its partner; without the partner there is nothing to tie it to.
     partner_outside = status[lines.partner] == LineStatus.OUTSIDE_RANGE
     status[partner_outside] = LineStatus.OUTSIDE_RANGE

@@ -5,7 +5,7 @@ import numpy as np
 from mangrove.physics.constants import MAD_TO_SIGMA
 
 #: Fewest runs of pixels that tell how much their sums scatter.
-_LEAST_RUNS = 8
+LEAST_RUNS = 8
 
 
 def robust_rms(values) -> float:
@@ -30,7 +30,7 @@ def scatter_of_sums(residual, use, size: int) -> float:
     """
     starts = np.arange(0, residual.size, size)
     whole = np.add.reduceat(use.astype(int), starts) == size
-    if np.count_nonzero(whole) < _LEAST_RUNS:
+    if np.count_nonzero(whole) < LEAST_RUNS:
         return 1.0
     sums = np.add.reduceat(np.where(use, residual, 0.0), starts)[whole]
     return max(robust_rms(sums) / np.sqrt(size), 1.0)

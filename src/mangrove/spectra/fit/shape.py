@@ -9,6 +9,8 @@ from mangrove.physics.dust import calzetti
 POLYNOMIAL_FLOOR = 0.05
 #: Rest wavelength, Angstrom, at which weights count attenuated light while a fit runs.
 PIVOT = 5500.0
+#: A stellar continuum below this part of the median flux is the rounding error of a difference.
+ROUNDING = 1e-9
 
 
 def legendre(n: int, degree: int) -> np.ndarray:

@@ -36,18 +36,18 @@ def layout_of(
         Of the gas, indices in :data:`mangrove.spectra.fit.templates.COMPONENTS`.
     """
     (settings,) = {galaxy.settings for galaxy in galaxies}
-    lines = galaxies[0].lines
+    n_template_wave = _padded(max(galaxy.stars.wave.size for galaxy in galaxies))
+    n_fft = fft.next_fast_len(n_template_wave + 1, real=True)
+    one = BatchLayout(_padded(max(spectrum.wave.size for spectrum in spectra)), n_fft, (), (), settings)
+    return with_gas(one, galaxies[0].lines, components)
+
+
+def with_gas(layout: BatchLayout, lines: LineList, components: Sequence[int]) -> BatchLayout:
+    """The same layout with other components of the gas."""
     free = np.flatnonzero(lines.partner == np.arange(len(lines.name)))
     broad = np.isin(free, [lines.index(name) for name in BROAD_LINES])
     columns = [(int(line), c) for c in components for line in (free if c in (MAIN, SECOND) else free[broad])]
-    n_template_wave = _padded(max(galaxy.stars.wave.size for galaxy in galaxies))
-    return BatchLayout(
-        n_wave=_padded(max(spectrum.wave.size for spectrum in spectra)),
-        n_fft=fft.next_fast_len(n_template_wave + 1, real=True),
-        gas_line=tuple(line for line, _ in columns),
-        gas_component=tuple(c for _, c in columns),
-        settings=settings,
-    )
+    return layout._replace(gas_line=tuple(line for line, _ in columns), gas_component=tuple(c for _, c in columns))
 
 
 def lines_of(layout: BatchLayout, lines: LineList) -> Lines:

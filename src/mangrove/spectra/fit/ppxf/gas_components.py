@@ -3,31 +3,27 @@
 from collections.abc import Sequence
 from copy import copy
 from functools import cache
-from itertools import combinations
 
 import numpy as np
 
 from mangrove.physics.lines import LineList, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_COMPONENT_BOUND
+from mangrove.spectra.fit.component_trials import (
+    AWAY_FROM_LINES,
+    LEAST_START_SIGMA,
+    MIN_BIC_GAIN,
+    PAIRS,
+    SINGLES,
+    START_BROAD,
+    further_components,
+)
 from mangrove.spectra.fit.ppxf.alternation import Task, solve
 from mangrove.spectra.fit.ppxf.composition import eliminate
 from mangrove.spectra.fit.ppxf.solution import Solution
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.fit.spectrum import on_data
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, GasTemplates, with_components
-
-#: By how much the criterion must fall: odds of e^5, "very strong" in Kass & Raftery (1995, JASA 90, 773).
-MIN_BIC_GAIN = 10.0
-
-#: Kinematics from which pairs of components start, relative to the only one: km/s, and parts of its dispersion.
-_START_V = (-300.0, -150.0, 0.0, 150.0, 300.0)
-_START_SIGMA = (0.5, 1.0, 2.5)
-#: Dispersions, km/s, from which a broad component starts.
-_START_BROAD = (700.0, 1400.0, 2800.0)
-_LEAST_SIGMA = 20.0
-#: Pixels farther from lines than this, km/s, tell the noise.
-_AWAY = 800.0
 
 
 def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solution, float]:
@@ -37,16 +33,15 @@ def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solut
     n the good pixels. s is the scatter of the larger model's residual away from lines over as many pixels as its
     further component is wide (:func:`mangrove.spectra.fit.residuals.scatter_of_sums`): where templates or errors are
     wrong over such widths, a component must win against that. It is taken where it lowers BIC by more than
-    :data:`MIN_BIC_GAIN`, with its kinematics inside the bounds: first the better of the second and the broad component,
-    then the other in addition.
+    :data:`mangrove.spectra.fit.component_trials.MIN_BIC_GAIN`, with its kinematics inside the bounds: first the better
+    of the second and the broad component, then the other in addition.
 
     Parameters
     ----------
     one : Solution
         With a single component of the gas.
     """
-    allowed = [SECOND] if task.settings.gas_components > 1 else []
-    allowed += [BROAD] if task.settings.broad_lines else []
+    allowed = further_components(task.settings)
     best, gain = one, 0.0
     while allowed and _is_detected(one):
         trials = [_with(task, best, lines, kind) for kind in allowed]
@@ -68,7 +63,7 @@ def _with(task: Task, less: Solution, lines: LineList, kind: int) -> Solution:
     gas = with_components(single, lines, kinds[1:])
     known = less.kinematics[1:]
     if kind == BROAD:
-        starts = [np.vstack([known, [known[0, 0], sigma]]) for sigma in _START_BROAD]
+        starts = [np.vstack([known, [known[0, 0], sigma]]) for sigma in START_BROAD]
     else:
         starts = [pair if one else np.vstack([pair, known[1:]]) for pair in _pairs(known[0])]
     return _extended(task, less, gas, starts)
@@ -82,7 +77,7 @@ def _bic_gain(task: Task, less: Solution, more: Solution, kind: int, lines: Line
     beyond = abs(velocity) > NEAR_BOUND * task.settings.velocity_bound or sigma > NEAR_BOUND * high
     if beyond or (kind == BROAD and NEAR_BOUND * sigma < low):
         return -np.inf
-    away = distance_to_lines(spectrum.wave, lines, more.kinematics[1, 0]) > _AWAY
+    away = distance_to_lines(spectrum.wave, lines, more.kinematics[1, 0]) > AWAY_FROM_LINES
     # A Gaussian is as wide as the equivalent width of the square of its profile.
     size = max(int(2.0 * np.sqrt(np.pi) * sigma / (C_KMS * spectrum.log_step)), 1)
     rms = max(robust_rms(more.residual), 1.0)
@@ -95,8 +90,8 @@ def _bic_gain(task: Task, less: Solution, more: Solution, kind: int, lines: Line
 def _pairs(kinematics) -> list[np.ndarray]:
     """Kinematics from which two components may start in place of one, shape (2, 2) each."""
     velocity, sigma = kinematics
-    single = [(velocity + v, max(part * sigma, _LEAST_SIGMA)) for v in _START_V for part in _START_SIGMA]
-    return [np.array(pair) for pair in combinations(single, 2)]
+    single = [(velocity + v, max(part * sigma, LEAST_START_SIGMA)) for v, part in SINGLES]
+    return [np.array([single[a], single[b]]) for a, b in PAIRS]
 
 
 def _extended(task: Task, near: Solution, gas: GasTemplates, starts: Sequence[np.ndarray]) -> Solution:

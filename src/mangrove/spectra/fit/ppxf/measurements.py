@@ -8,7 +8,7 @@ from mangrove.codes import FitStatus
 from mangrove.physics.dust import polynomial_ebv
 from mangrove.physics.photometry import r_band_flux
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
+from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, NEARLY, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
 from mangrove.spectra.fit.ppxf.composition import Composition
 from mangrove.spectra.fit.ppxf.line_measurements import measured_lines
 from mangrove.spectra.fit.ppxf.solution import FittedSpectrum
@@ -19,8 +19,6 @@ from mangrove.spectra.fit.spectrum import shaped_stellar_continuum
 
 #: Step of a derivative in the square of the dispersion, km2/s2.
 _SIGMA2_STEP = 300.0
-#: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.
-_NEARLY = 1.05
 
 
 def collect(fit: FittedSpectrum, n_clipped: int, bic_gain: float) -> FitResult:
@@ -164,7 +162,7 @@ def _status(fit: FittedSpectrum, kinematics: dict[str, float], detected: bool) -
     if kinematics["v_star_err"] > bound:
         return FitStatus.NO_STELLAR_CONTINUUM
     gas_at_bound = abs(v_gas) > NEAR_BOUND * bound
-    if _NEARLY * abs(v_star) > NEAR_BOUND * bound or (gas_at_bound and detected):
+    if NEARLY * abs(v_star) > NEAR_BOUND * bound or (gas_at_bound and detected):
         return FitStatus.VELOCITY_AT_BOUND
     if guide is not None and 0 < NEAR_BOUND * guide.half_width < abs(v_star - guide.v):
         return FitStatus.VELOCITY_AT_BOUND

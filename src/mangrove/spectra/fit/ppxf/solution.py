@@ -9,11 +9,9 @@ from mangrove.physics.lines import LineList
 from mangrove.spectra.fit.model import total_emission
 from mangrove.spectra.fit.ppxf.composition import Composition, LinearProblem
 from mangrove.spectra.fit.settings import FitSettings, Guide
+from mangrove.spectra.fit.shape import ROUNDING
 from mangrove.spectra.fit.spectrum import Spectrum, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates
-
-#: A stellar continuum below this part of the median flux is the rounding error of a difference.
-_ROUNDING = 1e-9
 
 
 class Solution(NamedTuple):
@@ -87,7 +85,7 @@ class FittedSpectrum:
             self.stars.flux @ best.weights, best.theta, self.spectrum, self.stars, *self.star_kinematics
         )
         norm = np.median(np.abs(self.spectrum.flux[self.spectrum.good]))
-        return np.where(np.abs(continuum) < _ROUNDING * norm, 0.0, continuum)
+        return np.where(np.abs(continuum) < ROUNDING * norm, 0.0, continuum)
 
     @cached_property
     def emission(self) -> np.ndarray:

@@ -1,0 +1,167 @@
+"""Where batches are solved: devices, how many spectra they hold, and programs that are compiled once."""
+
+import hashlib
+import logging
+import os
+import platform
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache, lru_cache
+from pathlib import Path
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, double_precision
+
+logger = logging.getLogger(__name__)
+
+#: Spectra of a batch on each accelerator that has the memory, and on each device of a CPU, where more gain nothing.
+MOST_SPECTRA, MOST_ON_CPU = 1024, 16
+#: Part of an accelerator's memory that a batch may take; the next one waits in what is left.
+_MEMORY_SHARE = 0.8
+#: Arrays as large as the transforms of a spectrum's templates that a solution holds at once.
+_COPIES = 4
+_AXIS = "spectra"
+_COMPILED = "/jax/core/compile/backend_compile_duration"
+#: Compilations shorter than this in all, s, are not worth a line in the log.
+_LEAST_TOLD = 1.0
+
+
+class Devices:
+    """Devices that share out the spectra of every batch; a CPU where there is no other.
+
+    Parameters
+    ----------
+    n : int, optional
+        How many of them; all if not given.
+    """
+
+    def __init__(self, n: int | None = None):
+        self.mesh = Mesh(np.array(jax.devices()[:n]), (_AXIS,))
+
+    def __len__(self) -> int:
+        return self.mesh.size
+
+    def shared_out(self, rows):
+        """Arrays over the spectra of a batch on the devices, each with its part."""
+        return self._placed(rows, PartitionSpec(_AXIS))
+
+    def copied(self, arrays):
+        """Arrays that every device needs."""
+        return self._placed(arrays, PartitionSpec())
+
+    def batch_size(self, layout: BatchLayout, n_star: int) -> int:
+        """How many spectra with so many templates a batch has: a power of two for each device."""
+        device = self.mesh.devices.flat[0]
+        stats = device.memory_stats()
+        if device.platform == "cpu" or not stats:
+            return MOST_ON_CPU * len(self)
+        room = _MEMORY_SHARE * stats["bytes_limit"] // bytes_of_spectrum(layout, n_star)
+        return max(min(MOST_SPECTRA, 1 << max(int(room), 1).bit_length() - 1), 1) * len(self)
+
+    def program(self, function: Callable, layout: BatchLayout, **fixed) -> Callable:
+        """A function of a batch and arrays over its spectra, compiled for a layout.
+
+        Each device runs it for its own spectra and waits for no other.
+
+        Parameters
+        ----------
+        function : callable
+            Takes a :class:`mangrove.spectra.fit.batched.batch.Batch` and arrays (or tuples of them) whose first axis runs
+            over the spectra, as that of all that it returns does.
+        fixed
+            Other arguments, compiled in.
+
+        Returns
+        -------
+        callable
+            Of the galaxies, the lines, the spectra, and the other arrays.
+        """
+        return _program(function, layout, self.mesh, tuple(fixed.items()))
+
+    def _placed(self, arrays, spec: PartitionSpec):
+        with double_precision():
+            return jax.device_put(arrays, NamedSharding(self.mesh, spec))
+
+
+@lru_cache(maxsize=64)
+def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) -> Callable:
+    def of_arrays(galaxies, lines, spectra, rest):
+        return function(Batch(layout, galaxies, lines, spectra), *rest, **dict(fixed))
+
+    shared, rows = PartitionSpec(), PartitionSpec(_AXIS)
+    sharded = jax.shard_map(
+        of_arrays, mesh=mesh, in_specs=(shared, shared, rows, rows), out_specs=rows, check_vma=False
+    )
+    compiled = jax.jit(sharded)
+
+    def run(galaxies, lines, spectra, *rest):
+        with double_precision():
+            return compiled(galaxies, lines, spectra, rest)
+
+    return run
+
+
+def bytes_of_spectrum(layout: BatchLayout, n_star: int) -> int:
+    """Memory that the solution of one spectrum with so many templates takes."""
+    n_column = n_star + len(layout.gas_line)
+    return _COPIES * n_column * (layout.n_fft // 2 + 1) * np.dtype(complex).itemsize
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that a device, or the computer, has no memory left."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
+
+
+def cores_as_devices(n_core: int) -> None:
+    """Let JAX take cores of a CPU for devices of their own; without effect on accelerators, and once JAX has started."""
+    try:
+        jax.config.update("jax_num_cpu_devices", n_core)
+    except RuntimeError:
+        return
+
+
+def keep_compiled() -> None:
+    """Let JAX keep what it compiles in the user's cache, unless another place is set (JAX_COMPILATION_CACHE_DIR)."""
+    if jax.config.jax_compilation_cache_dir:
+        return
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    jax.config.update("jax_compilation_cache_dir", str(base / "mangrove" / f"jax-{_machine()}"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+
+
+def _machine() -> str:
+    """What programs for a CPU are compiled for: nodes of a cluster may share a home and differ in instructions."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        flags = next((line for line in text.splitlines() if line.startswith(("flags", "Features"))), "")
+    except OSError:
+        flags = platform.processor()
+    return f"{platform.machine()}-{hashlib.sha256(flags.encode()).hexdigest()[:8]}"
+
+
+@contextmanager
+def compilations_told(what: str) -> Iterator[None]:
+    """Context that tells the log how long compilations in it took."""
+    before = _seconds()[0]
+    yield
+    seconds = _seconds()[0] - before
+    if seconds > _LEAST_TOLD:
+        logger.info("compiled for %s in %.0f s", what, seconds)
+
+
+@cache
+def _seconds() -> list[float]:
+    """Seconds of all compilations from now on, kept up to date."""
+    total = [0.0]
+
+    def count(event: str, duration: float, **_) -> None:
+        if event == _COMPILED:
+            total[0] += duration
+
+    jax.monitoring.register_event_duration_secs_listener(count)
+    return total

@@ -1,0 +1,147 @@
+"""Spectra in batches of few sizes, so that few programs are compiled."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import numpy as np
+
+from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Spectra
+from mangrove.spectra.fit.batched.devices import Devices
+
+#: Each size of a batch over the next smaller one.
+_STEP = 4
+#: Galaxies of a batch: one for so many spectra of its size, but no fewer than this where there are as many spectra.
+_SPECTRA_OF_GALAXY, _LEAST_GALAXIES = 64, 4
+
+
+class Sizes:
+    """The sizes of batches: a largest one, and fractions of it down to one spectrum on each device.
+
+    Parameters
+    ----------
+    most : int
+        Spectra of the largest batch, a multiple of ``n_device``.
+    """
+
+    def __init__(self, most: int, n_device: int = 1):
+        self.n_device = n_device
+        self.spectra = [most]
+        while self.spectra[-1] >= _STEP * n_device:
+            self.spectra.append(self.spectra[-1] // (_STEP * n_device) * n_device)
+
+    @property
+    def most(self) -> int:
+        """Spectra of the largest batch."""
+        return self.spectra[0]
+
+    def galaxies(self, size: int) -> int:
+        """How many galaxies a batch of a size has room for."""
+        return max(size // _SPECTRA_OF_GALAXY, min(size, _LEAST_GALAXIES))
+
+    def halved(self) -> "Sizes | None":
+        """Those for devices with half of the memory; None if a batch has one spectrum on each device already."""
+        half = self.most // (2 * self.n_device) * self.n_device
+        return Sizes(half, self.n_device) if half else None
+
+    def first(self, galaxy: Sequence[int]) -> tuple[int, int]:
+        """The next batch of spectra of these galaxies: how many of them it takes, and its size.
+
+        It is filled to more than half where a smaller one would not hold as many, and ends where it has no room for
+        another galaxy.
+        """
+        size = next((s for s in self.spectra if 2 * len(galaxy) > s), self.spectra[-1])
+        known, room = set(), self.galaxies(size)
+        for n, one in enumerate(galaxy[:size]):
+            known.add(one)
+            if len(known) > room:
+                return n, size
+        return min(len(galaxy), size), size
+
+
+class Piece:
+    """A batch on the devices, and on the host without its padding.
+
+    Parameters
+    ----------
+    galaxies : Galaxies
+        Those of the group of which ``spectra.galaxy`` counts.
+    spectra : Spectra
+        As many as there are, on the host.
+    size : int
+        Spectra of the padded batch.
+    """
+
+    def __init__(
+        self,
+        devices: Devices,
+        sizes: Sizes,
+        layout: BatchLayout,
+        lines: Lines,
+        galaxies: Galaxies,
+        spectra: Spectra,
+        size: int,
+    ):
+        self.devices, self.sizes, self.layout, self.lines = devices, sizes, layout, lines
+        self.galaxies, self.spectra, self.size = galaxies, spectra, size
+        which, place = np.unique(spectra.galaxy, return_inverse=True)
+        own = np.resize(which, sizes.galaxies(size))
+        self._shared = devices.copied((jax.tree.map(lambda values: values[own], galaxies), lines))
+        self._rows = devices.shared_out(self._padded(spectra._replace(galaxy=place.astype(np.int32))))
+
+    def __len__(self) -> int:
+        return len(self.spectra.galaxy)
+
+    def run(self, function: Callable, *values, **fixed):
+        """What a function of a batch gives for these spectra, as arrays on the host.
+
+        Parameters
+        ----------
+        function : callable
+            As :meth:`mangrove.spectra.fit.batched.devices.Devices.program` takes it.
+        values
+            Arrays over the spectra, or tuples of them, which the function takes after the batch.
+        fixed
+            What is compiled in.
+        """
+        rest = self.devices.shared_out(self._padded(values))
+        found = self.devices.program(function, self.layout, **fixed)(*self._shared, self._rows, *rest)
+        return jax.tree.map(lambda a: np.asarray(a)[: len(self)], found)
+
+    def masked(self, good) -> "Piece":
+        """The same spectra with other good pixels, shape (n, n_wave)."""
+        other = object.__new__(Piece)
+        other.__dict__.update(self.__dict__, spectra=self.spectra._replace(good=good))
+        other._rows = self._rows._replace(good=self.devices.shared_out(self._padded(good)))
+        return other
+
+    def with_gas(self, layout: BatchLayout, lines: Lines) -> "Piece":
+        """The same spectra in a layout with other components of the gas; itself if they are the same."""
+        if layout == self.layout:
+            return self
+        other = object.__new__(Piece)
+        other.__dict__.update(self.__dict__, layout=layout, lines=lines)
+        other._shared = self._shared[0], self.devices.copied(lines)
+        return other
+
+    def parts(self, rows) -> list["tuple[np.ndarray, Piece]"]:
+        """Some of the spectra in batches of their own: which they are, and the batch; itself if it is all of them.
+
+        Parameters
+        ----------
+        rows : ndarray of int, shape (n,)
+            In order.
+        """
+        if len(rows) == len(self):
+            return [(rows, self)]
+        parts = []
+        while len(rows):
+            n, size = self.sizes.first(self.spectra.galaxy[rows])
+            own, rows = rows[:n], rows[n:]
+            spectra = Spectra(*(values[own] for values in self.spectra))
+            parts.append((own, Piece(self.devices, self.sizes, self.layout, self.lines, self.galaxies, spectra, size)))
+        return parts
+
+    def _padded(self, rows):
+        """Arrays over the spectra, repeated up to the size of the batch."""
+        index = np.resize(np.arange(len(self)), self.size)
+        return jax.tree.map(lambda values: np.asarray(values)[index], rows)

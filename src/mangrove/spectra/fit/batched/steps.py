@@ -1,0 +1,69 @@
+"""The steps of a fit for a batch: solved, further components of the gas, outliers left out, measured."""
+
+import numpy as np
+
+from mangrove.physics.lines import LineList
+from mangrove.spectra.fit.batched.arrays import lines_of, with_gas
+from mangrove.spectra.fit.batched.batch import Solutions
+from mangrove.spectra.fit.batched.clipping import outliers
+from mangrove.spectra.fit.batched.components import choose_components
+from mangrove.spectra.fit.batched.measure import measured
+from mangrove.spectra.fit.batched.pieces import Piece
+from mangrove.spectra.fit.batched.solve import Start, solve
+from mangrove.spectra.fit.batched.solved import Solved, together
+from mangrove.spectra.fit.component_trials import further_components
+from mangrove.spectra.fit.templates import MAIN
+
+
+def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
+    """The fields of :class:`mangrove.spectra.fit.results.FitResult` for the spectra of a batch, shape (n, ...) each.
+
+    Parameters
+    ----------
+    piece : Piece
+        With one component of the gas.
+
+    Returns
+    -------
+    dict
+        And 'finite': whether the solution is.
+    """
+    one = Solved(np.arange(len(piece)), piece, piece.run(solve), np.zeros(len(piece)))
+    models = choose_components(one, lines)
+    # All models are measured by one program: what a spectrum does not have is there without light.
+    layout = with_gas(piece.layout, lines, (MAIN, *further_components(piece.layout.settings)))
+    whole = piece.with_gas(layout, lines_of(layout, lines))
+    solutions, bic_gain = together(models, layout)
+    n_clipped = np.zeros(len(piece), np.int32)
+    if layout.settings.clip_sigma > 0:
+        beyond = whole.run(outliers, solutions)
+        n_clipped = beyond.sum(axis=1, dtype=np.int32)
+        good = piece.spectra.good & ~beyond
+    if n_clipped.any():
+        models = [part for model in models for part in _solved_again(model, n_clipped[model.rows] > 0, good)]
+        solutions, _ = together(models, layout)
+        whole = whole.masked(good)
+    columns = whole.run(measured, solutions, n_clipped, bic_gain)
+    return columns | {"finite": _is_finite(solutions)}
+
+
+def _solved_again(model: Solved, again, good) -> list[Solved]:
+    """The same spectra, of which some are solved again from their solution with other good pixels.
+
+    Parameters
+    ----------
+    again : ndarray of bool, shape (n,)
+    good : ndarray of bool, shape (n_batch, n_wave)
+        Of the whole batch.
+    """
+    parts = model.where(~again)
+    for part in model.where(again):
+        start = Start(part.solutions.kinematics, part.solutions.theta)
+        parts.append(part._replace(solutions=part.piece.masked(good[part.rows]).run(solve, start)))
+    return parts
+
+
+def _is_finite(solutions: Solutions) -> np.ndarray:
+    s = solutions
+    values = (v.reshape(len(v), -1) for v in (s.kinematics, s.theta, s.weights, s.gas, s.chi2))
+    return np.all([np.isfinite(v).all(axis=1) for v in values], axis=0)
