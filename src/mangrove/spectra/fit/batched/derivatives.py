@@ -8,6 +8,7 @@ stay. chi2 itself changes as if the solution stayed.
 For those who differentiate: call all of it within :func:`mangrove.spectra.fit.batched.batch.double_precision`.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
@@ -79,43 +80,46 @@ def derivatives(
     ----------
     labels : callable
         Differentiable functions of solutions, shape (n, ...) each, that take each spectrum for itself
-        (:func:`mangrove.spectra.labels.solution_labels.solution_labels`). Compiled once as long as it is the same object.
+        (:func:`mangrove.spectra.labels.solution_labels.solution_labels`).
     """
+    moving = [name for name in Solutions._fields if name != "converged"]
     with double_precision():
-        found = _derivatives(batch.layout, labels, batch.galaxies, batch.lines, batch.spectra, solutions)
-        return jax.tree.map(np.asarray, found)
+        values, back = jax.vjp(
+            lambda parts: dict(labels(solutions._replace(**parts))), {name: getattr(solutions, name) for name in moving}
+        )
+        sizes = {name: math.prod(value.shape[1:]) for name, value in values.items()}
+        one_each = jnp.eye(sum(sizes.values()))
+        (by_solution,) = jax.vmap(lambda one: back(_as_labels(one, values)))(one_each)
+        found = _pulled_back(batch.layout, batch.galaxies, batch.lines, batch.spectra, solutions, by_solution)
+    parts = [np.split(np.asarray(part).swapaxes(0, 1), np.cumsum([*sizes.values()])[:-1], axis=1) for part in found]
+    return {
+        name: ByData(*(rows.reshape(*value.shape, -1) for rows in of_label))
+        for (name, value), *of_label in zip(values.items(), *parts, strict=True)
+    }
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def _derivatives(layout: BatchLayout, labels, galaxies: Galaxies, lines: Lines, spectra: Spectra, solutions: Solutions):
+def _as_labels(one, values: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
+    """The same value, shape (n_label,), for each spectrum, as labels of the given shapes."""
+    first, made = 0, {}
+    for name, value in values.items():
+        last = first + math.prod(value.shape[1:])
+        made[name] = jnp.broadcast_to(one[first:last].reshape(1, *value.shape[1:]), value.shape)
+        first = last
+    return made
+
+
+@partial(jax.jit, static_argnums=0)
+def _pulled_back(layout: BatchLayout, galaxies, lines, spectra: Spectra, solutions: Solutions, by_solution):
+    """Derivatives by flux, error and centre from those by the solution, each of shape (n_label, n, ...)."""
+
     def of_data(flux, error, centre):
         given = spectra._replace(flux=flux, error=error)
-        return labels(_with_derivatives(layout, galaxies, lines, given, solutions, centre))
+        found = _with_derivatives(layout, galaxies, lines, given, solutions, centre)
+        return {name: getattr(found, name) for name in by_solution}
 
     centre = jnp.zeros((len(spectra.flux), layout.settings.polynomial_degree))
-    values, pull = jax.vjp(of_data, spectra.flux, spectra.error, centre)
-    flat, restore = _as_rows(values)
-    one_each = jnp.broadcast_to(jnp.eye(flat.shape[1])[:, None], (flat.shape[1], *flat.shape))
-    pulled = jax.vmap(lambda one: pull(restore(one)))(one_each)
-    parts = [_named(values, jnp.moveaxis(part, 0, 1)) for part in pulled]
-    return {name: ByData(*(part[name] for part in parts)) for name in values}
-
-
-def _as_rows(values: Mapping[str, jax.Array]):
-    """Labels side by side, shape (n, n_label), and the function that takes them apart."""
-    n = len(next(iter(values.values())))
-    flat = jnp.concatenate([v.reshape(n, -1) for v in values.values()], axis=1)
-    return flat, partial(_named, values)
-
-
-def _named(values: Mapping[str, jax.Array], rows) -> dict[str, jax.Array]:
-    """Rows of shape (n, n_label, ...) as those of labels of given shapes."""
-    n, first, named = len(rows), 0, {}
-    for name, value in values.items():
-        last = first + value.size // n
-        named[name] = rows[:, first:last].reshape(*value.shape, *rows.shape[2:])
-        first = last
-    return named
+    _, back = jax.vjp(of_data, spectra.flux, spectra.error, centre)
+    return jax.vmap(back)(by_solution)
 
 
 @partial(jax.jit, static_argnums=0)
