@@ -6,6 +6,7 @@ import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import Batch, Solutions
+from mangrove.spectra.fit.bounds import SIGMA_STAR_BOUND
 from mangrove.spectra.labels.populations import MASS_LABELS, TemplateTable, population_values
 
 
@@ -36,8 +37,15 @@ def solution_labels(batch: Batch, solutions: Solutions, table: TemplateTable, co
         labels = {name: value for name, value in labels.items() if name not in MASS_LABELS}
     if batch.layout.settings.continuum.attenuation:
         labels["ebv_star"] = solutions.theta[:, 0]
-    labels |= {"v_star": stars[:, 0], "sigma_star": jnp.sqrt(stars[:, 1] ** 2 + correction)}
-    return labels | {"v_gas": gas[:, 0], "sigma_gas": gas[:, 1], "line_flux": _line_flux(batch, solutions), "chi2": solutions.chi2}
+    variance = jnp.maximum(stars[:, 1] ** 2 + correction, SIGMA_STAR_BOUND[0] ** 2)
+    return labels | {
+        "v_star": stars[:, 0],
+        "sigma_star": jnp.sqrt(variance),
+        "v_gas": gas[:, 0],
+        "sigma_gas": gas[:, 1],
+        "line_flux": _line_flux(batch, solutions),
+        "chi2": solutions.chi2,
+    }
 
 
 def _line_flux(batch: Batch, solutions: Solutions) -> jax.Array:

@@ -128,7 +128,9 @@ def _with_derivatives(
 ) -> Solutions:
     solutions, still = jax.lax.stop_gradient((solutions, (spectra, centre)))
     given = problem_of(layout, galaxies, lines, still[0])
-    unknowns = jnp.concatenate([place_of(solutions.kinematics, solutions.theta), solutions.weights, solutions.gas], axis=1)
+    unknowns = jnp.concatenate(
+        [place_of(solutions.kinematics, solutions.theta), solutions.weights, solutions.gas], axis=1
+    )
     of_data = partial(_chi2, layout, given)
     slope = jax.grad(lambda u, spectra, centre: jnp.sum(of_data(u, spectra, centre)))
     curvature = _curvature(lambda u: slope(u, *still), unknowns)
