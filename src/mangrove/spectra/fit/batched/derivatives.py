@@ -25,8 +25,6 @@ from mangrove.spectra.fit.batched.solve import Start, solve
 
 #: Added to the second derivatives, all 1 along each unknown, so that rounding leaves them positive definite.
 _RIDGE = 1e-12
-#: Unknowns whose second derivatives are computed at a time.
-_AT_A_TIME = 16
 
 
 class ByData(NamedTuple):
@@ -43,6 +41,26 @@ class ByData(NamedTuple):
     flux: np.ndarray
     error: np.ndarray
     centre: np.ndarray
+
+
+class _Minimum(NamedTuple):
+    """The surroundings of minima of chi2.
+
+    Attributes
+    ----------
+    problem : Problem
+    unknowns : array, shape (n, n_unknown)
+        Place and weights.
+    lower : array, shape (n, n_unknown, n_unknown)
+        Triangular factor of the second derivatives times ``scale`` on both sides; NaN where there is no minimum.
+    scale : array, shape (n, n_unknown)
+        0 for what stays.
+    """
+
+    problem: Problem
+    unknowns: jax.Array
+    lower: jax.Array
+    scale: jax.Array
 
 
 def solve_differentiably(batch: Batch, start: Start | None = None) -> Solutions:
@@ -65,10 +83,11 @@ def with_derivatives(batch: Batch, solutions: Solutions, centre=None) -> Solutio
     Solutions
         Functions of flux, error and ``centre``. The norm of a spectrum, which scales the cost of rough weights, is a constant.
     """
-    layout, galaxies, lines, spectra = batch
+    solutions, still = jax.lax.stop_gradient((solutions, batch.spectra))
+    minimum = _minimum(batch.layout, batch.galaxies, batch.lines, still, solutions)
     if centre is None:
-        centre = jnp.zeros((len(spectra.flux), layout.settings.polynomial_degree))
-    return _with_derivatives(layout, galaxies, lines, spectra, solutions, centre)
+        centre = jnp.zeros_like(solutions.theta[:, 1:])
+    return _of_data(batch.layout, minimum, solutions, batch.spectra, centre)
 
 
 def derivatives(
@@ -90,7 +109,8 @@ def derivatives(
         sizes = {name: math.prod(value.shape[1:]) for name, value in values.items()}
         one_each = jnp.eye(sum(sizes.values()))
         (by_solution,) = jax.vmap(lambda one: back(_as_labels(one, values)))(one_each)
-        found = _pulled_back(batch.layout, batch.galaxies, batch.lines, batch.spectra, solutions, by_solution)
+        minimum = _minimum(batch.layout, batch.galaxies, batch.lines, batch.spectra, solutions)
+        found = _pulled_back(batch.layout, minimum, solutions, batch.spectra, by_solution)
     parts = [np.split(np.asarray(part).swapaxes(0, 1), np.cumsum([*sizes.values()])[:-1], axis=1) for part in found]
     return {
         name: ByData(*(rows.reshape(*value.shape, -1) for rows in of_label))
@@ -109,43 +129,44 @@ def _as_labels(one, values: Mapping[str, jax.Array]) -> dict[str, jax.Array]:
 
 
 @partial(jax.jit, static_argnums=0)
-def _pulled_back(layout: BatchLayout, galaxies, lines, spectra: Spectra, solutions: Solutions, by_solution):
+def _pulled_back(layout: BatchLayout, minimum: _Minimum, solutions: Solutions, spectra: Spectra, by_solution):
     """Derivatives by flux, error and centre from those by the solution, each of shape (n_label, n, ...)."""
 
     def of_data(flux, error, centre):
-        given = spectra._replace(flux=flux, error=error)
-        found = _with_derivatives(layout, galaxies, lines, given, solutions, centre)
+        found = _of_data(layout, minimum, solutions, spectra._replace(flux=flux, error=error), centre)
         return {name: getattr(found, name) for name in by_solution}
 
-    centre = jnp.zeros((len(spectra.flux), layout.settings.polynomial_degree))
-    _, back = jax.vjp(of_data, spectra.flux, spectra.error, centre)
+    _, back = jax.vjp(of_data, spectra.flux, spectra.error, jnp.zeros_like(solutions.theta[:, 1:]))
     return jax.vmap(back)(by_solution)
 
 
 @partial(jax.jit, static_argnums=0)
-def _with_derivatives(
-    layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectra: Spectra, solutions: Solutions, centre
-) -> Solutions:
-    solutions, still = jax.lax.stop_gradient((solutions, (spectra, centre)))
-    given = problem_of(layout, galaxies, lines, still[0])
-    unknowns = jnp.concatenate(
-        [place_of(solutions.kinematics, solutions.theta), solutions.weights, solutions.gas], axis=1
-    )
-    of_data = partial(_chi2, layout, given)
-    slope = jax.grad(lambda u, spectra, centre: jnp.sum(of_data(u, spectra, centre)))
-    curvature = _curvature(lambda u: slope(u, *still), unknowns)
-    moved = _newton_step(curvature, slope(unknowns, spectra, centre), _free(layout, given, solutions))
-    changed = unknowns + _zero_like(moved)
-    chi2 = solutions.chi2 + _zero_like(of_data(unknowns, spectra, centre))
-    kinematics, theta, weights, gas = _apart(layout, given, changed)
-    return solutions._replace(
-        # The square root of a square is not the same to the last bit.
-        kinematics=solutions.kinematics + _zero_like(kinematics),
-        theta=theta,
-        weights=weights,
-        gas=gas,
-        chi2=chi2,
-    )
+def _minimum(layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectra: Spectra, solutions: Solutions) -> _Minimum:
+    problem = problem_of(layout, galaxies, lines, spectra)
+    place = place_of(solutions.kinematics, solutions.theta)
+    unknowns = jnp.concatenate([place, solutions.weights, solutions.gas], axis=1)
+    slope = partial(_slope, layout, problem, spectra=spectra, centre=jnp.zeros_like(solutions.theta[:, 1:]))
+    curvature = _curvature(slope, unknowns)
+    inside = (place > problem.low) & (place < problem.high)
+    length = jnp.sqrt(jnp.diagonal(curvature, axis1=1, axis2=2))
+    # What changes nothing, as the velocity of gas without lines, stays.
+    free = jnp.concatenate([inside, solutions.weights > 0.0, solutions.gas > 0.0], axis=1) & (length != 0.0)
+    scale = jnp.where(free, 1.0 / jnp.where(free, length, 1.0), 0.0)
+    scaled = curvature * scale[:, :, None] * scale[:, None]
+    rest = jnp.where(free, _RIDGE, 1.0)[:, :, None] * jnp.eye(free.shape[1])[None]
+    return _Minimum(problem, unknowns, jnp.linalg.cholesky(scaled + rest), scale)
+
+
+@partial(jax.jit, static_argnums=0)
+def _of_data(layout: BatchLayout, minimum: _Minimum, solutions: Solutions, spectra: Spectra, centre) -> Solutions:
+    """The solutions as functions of the data."""
+    problem, unknowns, lower, scale = minimum
+    slope = _slope(layout, problem, unknowns, spectra, centre)
+    moved = -scale * cho_solve((lower, True), (scale * slope)[..., None])[..., 0]
+    parts = (*_apart(layout, problem, unknowns + _zero_like(moved)), _chi2(layout, problem, unknowns, spectra, centre))
+    names = ("kinematics", "theta", "weights", "gas", "chi2")
+    changes = {name: getattr(solutions, name) + _zero_like(part) for name, part in zip(names, parts, strict=True)}
+    return solutions._replace(**changes)
 
 
 @jax.custom_jvp
@@ -184,28 +205,13 @@ def _chi2(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, cen
     return chi2
 
 
-def _free(layout: BatchLayout, problem: Problem, solutions: Solutions) -> jax.Array:
-    """What may move with the data, shape (n, n_unknown)."""
-    place = place_of(solutions.kinematics, solutions.theta)
-    inside = (place > problem.low) & (place < problem.high)
-    return jnp.concatenate([inside, solutions.weights > 0.0, solutions.gas > 0.0], axis=1)
+def _slope(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, centre) -> jax.Array:
+    """Derivatives of chi2 by the unknowns, shape (n, n_unknown)."""
+    return jax.grad(lambda u: jnp.sum(_chi2(layout, problem, u, spectra, centre)))(unknowns)
 
 
 def _curvature(slope, unknowns) -> jax.Array:
     """Second derivatives, shape (n, n_unknown, n_unknown); no spectrum depends on the unknowns of another."""
     _, along = jax.linearize(slope, unknowns)
-    every = jnp.eye(unknowns.shape[1])
-    rows = jax.lax.map(lambda one: along(jnp.broadcast_to(one[None], unknowns.shape)), every, batch_size=_AT_A_TIME)
+    rows = jax.lax.map(lambda one: along(jnp.broadcast_to(one[None], unknowns.shape)), jnp.eye(unknowns.shape[1]))
     return jnp.swapaxes(rows, 0, 1)
-
-
-def _newton_step(curvature, slope, free) -> jax.Array:
-    """The step that undoes a slope along what is free, and 0 along the rest; NaN where there is no minimum."""
-    length = jnp.sqrt(jnp.diagonal(curvature, axis1=1, axis2=2))
-    # What changes nothing, as the velocity of gas without lines, stays.
-    free &= length != 0.0
-    scale = jnp.where(free, 1.0 / jnp.where(free, length, 1.0), 0.0)
-    scaled = curvature * scale[:, :, None] * scale[:, None]
-    rest = jnp.where(free, _RIDGE, 1.0)[:, :, None] * jnp.eye(free.shape[1])[None]
-    lower = jnp.linalg.cholesky(scaled + rest)
-    return -scale * cho_solve((lower, True), (scale * slope)[..., None])[..., 0]
