@@ -42,6 +42,7 @@ rule all:
 onstart:
     # Here, and not while planning, the folder is locked: no other run writes into it.
     artefacts.sweep(RESULTS)
+    forget_other_chunks()
     if len(GALAXIES) >= planning.LARGE:
         print(planned_cost())
 
@@ -52,3 +53,4 @@ onerror:
 
 look_for_stale_results()
 bind_values_to_keys()
+hash_files_once()

@@ -1,6 +1,6 @@
 """How long Snakemake takes to see what a survey needs: nothing built, all built, one key or one galaxy changed.
 
-    python benchmarks/dag.py [--galaxies 10000]
+    python benchmarks/dag.py [--galaxies 10000] [--engine ppxf]
 
 A copy of the workflow in a temporary folder gets a sample sheet of so many galaxies, small valid outputs, and
 Snakemake's own metadata for every output. Wall time and peak memory of the commands go to standard output as JSON
@@ -28,7 +28,9 @@ from support.checkout import copy_workflow, environment
 from support.results import print_result
 
 from mangrove import artefacts
+from mangrove.config import Fit
 from mangrove.data_model import KINDS
+from mangrove.spectra.fit.batched.membership import chunks
 from mangrove.survey.sample import Galaxy, write_sheet
 
 CONFIG = Path("configs/bench.yaml")
@@ -44,6 +46,7 @@ def main() -> None:
     """Build the folder, record the metadata, time the commands."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--galaxies", type=int, default=10_000)
+    parser.add_argument("--engine", choices=["batched", "ppxf"], default=Fit().engine, help="what fits the galaxies")
     parser.add_argument("--record", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.record:
@@ -51,29 +54,31 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="mangrove-dag-") as folder:
         os.chdir(folder)
-        benchmark(options.galaxies)
+        benchmark(options.galaxies, options.engine)
 
 
-def benchmark(n: int) -> None:
+def benchmark(n: int, engine: str) -> None:
     """All measurements, in the current folder."""
-    make_workflow(n)
-    nothing_built = Counter(dict.fromkeys(("download", *PER_GALAXY), n))
+    make_workflow(n, engine)
+    n_fit = n if engine == "ppxf" else len(chunks([one.plateifu for one in galaxies(n)], Fit().chunk))
+    nothing_built = Counter(dict.fromkeys(("download", *PER_GALAXY), n) | {"fit": n_fit})
     measure("dry_run_nothing_built", n, nothing_built, "--dry-run")
     start = time.perf_counter()
     subprocess.run([sys.executable, __file__, "--record"], env=environment() | {"PYTHONPATH": "src"}, check=True)
     report("record_metadata", time.perf_counter() - start, "s", galaxies=n)
     measure("dry_run_all_built", n, Counter(), "--dry-run", limits=LIMITS)
     measure("run_all_built", n, Counter(), limits=LIMITS)
-    measure("dry_run_edited_key", n, Counter(fit=n), "--dry-run", "--config", "fit={'polynomial_degree': 9}")
+    measure("dry_run_edited_key", n, Counter(fit=n_fit), "--dry-run", "--config", "fit={'polynomial_degree': 9}")
     write_sheet(SHEET, galaxies(n, first_z=0.06))
     measure("dry_run_edited_galaxy", n, Counter(PER_GALAXY), "--dry-run")
 
 
-def make_workflow(n: int) -> None:
+def make_workflow(n: int, engine: str) -> None:
     """The workflow, a configuration and a sample sheet."""
     copy_workflow(Path())
     CONFIG.parent.mkdir()
-    CONFIG.write_text("run: bench\nsurvey: {source: sdss, base: archive}\n", encoding="utf-8")
+    text = f"run: bench\nsurvey: {{source: sdss, base: archive}}\nfit: {{engine: {engine}}}\n"
+    CONFIG.write_text(text, encoding="utf-8")
     write_sheet(SHEET, galaxies(n))
 
 
@@ -120,7 +125,11 @@ def planned(text: str) -> Counter:
     if not table and "Nothing to be done" not in text:
         sys.exit(text)
     rows = re.findall(r"^(\w+) +(\d+)$", table[0], re.MULTILINE) if table else []
-    return Counter({rule: int(count) for rule, count in rows if rule in ("download", *PER_GALAXY)})
+    counts: Counter = Counter()
+    for rule, count in rows:
+        # Chunks of galaxies have a rule each.
+        counts[re.sub("^fit_batched_.*", "fit", rule)] += int(count)
+    return Counter({rule: counts[rule] for rule in ("download", *PER_GALAXY) if counts[rule]})
 
 
 def record_metadata() -> None:
@@ -168,15 +177,15 @@ class Placeholders:
 
     def __init__(self):
         self.artefacts = {name: self._artefact(name) for name in KINDS}
+        self.ends = {name: re.compile(re.sub(r"\{\w+\}", "[^/]+", kind.path) + "$") for name, kind in KINDS.items()}
         self.others = {".fits.gz": self._cube(), ".png": self._figure(), ".npz": self._arrays()}
         self.others |= {".csv": b"name\n", ".json": b"{}\n", ".jsonl": b"{}\n", ".html": b"<p></p>\n"}
 
     def write(self, path: Path) -> None:
         """Write the placeholder that belongs to a path."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        names = (path.stem, path.parent.name, f"{path.parent.name}_{path.stem}")
         if path.suffix == ".h5":
-            content = next(self.artefacts[name] for name in names if name in KINDS)
+            content = next(self.artefacts[name] for name, ends in self.ends.items() if ends.search(path.as_posix()))
         else:
             content = next(content for end, content in self.others.items() if path.name.endswith(end))
         path.write_bytes(content)

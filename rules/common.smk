@@ -17,12 +17,13 @@ os.environ.update(
     PYTHONPATH=os.pathsep.join([SOURCE, *filter(None, [os.environ.get("PYTHONPATH")])])
 )
 
-from snakemake.io import strip_wildcard_constraints
+from snakemake.io import _IOFile, strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
 from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
+from mangrove.spectra.fit.batched.membership import chunks
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
@@ -73,6 +74,7 @@ PARTS = [
         else [] if LINE_CUBES_ONLY else ["survey", "extract"]
     ),
     "simulated_line_cubes" if LINE_CUBES_ONLY else "line_cubes",
+    "fit" if CONFIG.fit.engine == "ppxf" else "fit_batched",
     *("spectra", "desom", "emulator", "convlstm"),
     *(["autoencoder_truth"] if LINE_CUBES_ONLY else []),
     "report",
@@ -90,6 +92,7 @@ CUBE = (
     else f"{CUBES}/manga-{{plateifu}}-LOGCUBE.fits.gz"
 )
 EXTRACT = f"{RESULTS}/spectra/extract/{{plateifu}}.h5"
+FIT = f"{RESULTS}/spectra/fit/{{plateifu}}.h5"
 LINE_CUBE_SET = f"{RESULTS}/spectra/line_cube_set.h5"
 # Local cubes of a simulated survey are linked, never copied.
 LINK = CONFIG.survey.link or SIMULATED
@@ -120,6 +123,36 @@ def unrecorded(value):
 def galaxy(key):
     """A params function: one value of the galaxy's row in the sample sheet."""
     return signed(lambda wildcards: getattr(GALAXIES[wildcards.plateifu], key))
+
+
+def give_to_rules(names, entry):
+    """Let one entry of --set-resources and --set-threads, in a profile too, stand for several rules."""
+    given = workflow.resource_settings
+    for one in (one for one in workflow.rules if one.name in names):
+        one.resources.update(given.overwrite_resources.get(entry, {}))
+        if entry in given.overwrite_threads:
+            one.resources["_cores"] = given.overwrite_threads[entry]
+
+
+def hash_files_once():
+    """Let Snakemake hash a file once while it stays as it is.
+
+    It asks for the hash of each input of a job once for each output: for a chunk of 64 galaxies, 64 times.
+    """
+    ask, known = _IOFile.checksum, {}
+
+    async def checksum(file, *arguments, **options):
+        try:
+            stat = os.stat(file.file)
+        except OSError:
+            return await ask(file, *arguments, **options)
+        key = (str(file), stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        key += (*arguments, *options.items())
+        if key not in known:
+            known[key] = await ask(file, *arguments, **options)
+        return known[key]
+
+    _IOFile.checksum = checksum
 
 
 def bind_values_to_keys():
@@ -154,6 +187,9 @@ def key_hash(params):
 def expected(names):
     """What the rules would write now for some of the galaxies: their artefacts and models, with params."""
     for one in workflow.rules:
+        if one.name in CHUNK_RULES:
+            yield fits_of_chunk(one, names)
+            continue
         made = [
             strip_wildcard_constraints(f)
             for f in map(str, one.output)
@@ -179,6 +215,21 @@ def expected(names):
 def is_unrecorded(value):
     """Whether a param is a function that takes ``output`` (see unrecorded)."""
     return callable(value) and "output" in inspect.signature(value).parameters
+
+
+def fits_of_chunk(rule, names):
+    """What a chunk's rule would write now for some of the galaxies: params that all share, and those of each file."""
+    params = {k: v for k, v in rule.params.items() if not is_unrecorded(v)}
+    files = {
+        os.path.relpath(FIT.format(plateifu=name), RESULTS): values_of_galaxy(name)
+        for name in sorted({*names} & {*CHUNK_RULES[rule.name]})
+    }
+    return staleness.Expected(rule.name, params, files)
+
+
+def values_of_galaxy(name):
+    """The params of a fit that are a galaxy's own."""
+    return {key: getattr(GALAXIES[name], key) for key in ("z", "ebv")}
 
 
 def jobs_of(pattern, names):
@@ -281,6 +332,15 @@ def figure(path, caption, category, **labels):
     )
 
 
+def forget_other_chunks():
+    """Delete logs and timings of fits in chunks that are no more: their galaxies have others."""
+    current = {f"chunk-{chunk}" for chunk in CHUNKS}
+    for folder in (LOGS, BENCHMARKS):
+        for path in Path(folder, "fit").glob("*" if CHUNKS else "chunk-*"):
+            if path.stem not in current:
+                path.unlink()
+
+
 def planned_cost():
     """Time and disk of the whole run from nothing."""
     cost = planning.plan(GALAXIES, CONFIG.survey)
@@ -310,7 +370,22 @@ LONGEST_WAY = 1
 
 # What the user chose about the fit, for the rules that fit; the mask of the night sky is a choice for all spectra.
 CHOSEN = CONFIG.fit.model_dump() | CONFIG.preprocessing.model_dump()
-FIT_SETTINGS = {key: CHOSEN[key] for key in FitSettings._fields}
+FIT_SETTINGS = {key: CHOSEN[key] for key in (*FitSettings._fields, "engine")}
+
+# Chunks of galaxies that a job fits, of the engine that fits many at once, and the rules of these jobs.
+CHUNKS = (
+    chunks(GALAXIES, CONFIG.fit.chunk)
+    if WITH_BAXELS and CONFIG.fit.engine == "batched"
+    else {}
+)
+CHUNK_RULES = {f"fit_batched_{chunk}": names for chunk, names in CHUNKS.items()}
+# NVIDIA's or AMD's; on a cluster, the profile says whether its nodes have one.
+HAS_GPU = os.environ.get("JAX_PLATFORMS") != "cpu" and any(
+    map(os.path.exists, ("/dev/nvidia0", "/dev/kfd"))
+)
+# Beside a GPU, one thread computes, one reads and one writes; otherwise the chunks share out the cores.
+CORES = workflow.resource_settings.cores or 1
+CHUNK_THREADS = min(3, CORES) if HAS_GPU else max(1, CORES // max(1, len(CHUNKS)))
 
 # The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples] if WITH_BAXELS else []

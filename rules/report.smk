@@ -4,7 +4,7 @@
 rule galaxy_figures:
     input:
         extract=EXTRACT,
-        fit=rules.fit.output.fit,
+        fit=FIT,
     output:
         summary=figure(
             f"{REPORT}/galaxies/{{plateifu}}-galaxy.png",
@@ -113,7 +113,7 @@ rule survey_figures:
 rule recovery:
     input:
         extracts=every_galaxy(EXTRACT),
-        fits=every_galaxy(rules.fit.output.fit),
+        fits=every_galaxy(FIT),
         truths=TRUTHS,
     output:
         table=figure(
@@ -287,7 +287,7 @@ rule digest:
 rule overview:
     input:
         extracts=expand(EXTRACT, plateifu=EXAMPLES),
-        fits=expand(rules.fit.output.fit, plateifu=EXAMPLES),
+        fits=expand(FIT, plateifu=EXAMPLES),
         status=rules.survey_figures.output.status if WITH_BAXELS else [],
         quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],
         map_quality=rules.desom_quality.output.quality if MAPS else [],

@@ -1,39 +1,9 @@
-# From baxels to fits, training spectra and line cubes.
-
-
-rule fit:
-    input:
-        extract=EXTRACT,
-    output:
-        fit=f"{RESULTS}/spectra/fit/{{plateifu}}.h5",
-    log:
-        f"{LOGS}/fit/{{plateifu}}.log",
-    benchmark:
-        f"{BENCHMARKS}/fit/{{plateifu}}.tsv"
-    priority: LONGEST_WAY
-    conda:
-        "../envs/mangrove.yaml"
-    threads: 1
-    resources:
-        mem_mb=1500,
-    params:
-        **FIT_SETTINGS,
-        z=galaxy("z"),
-        ebv=galaxy("ebv"),
-        ebv_scale=CONFIG.preprocessing.ebv_scale,
-        templates=CONFIG.fit.templates,
-        library=library_hash(CONFIG.fit.templates),
-        seed=CONFIG.seed,
-        code=code("fit"),
-    message:
-        "fit {wildcards.plateifu}"
-    script:
-        "../workflow/scripts/fit.py"
+# From fits to labels, from baxels to training spectra.
 
 
 rule labels:
     input:
-        fits=every_galaxy(rules.fit.output.fit),
+        fits=every_galaxy(FIT),
     output:
         labels=f"{RESULTS}/spectra/labels.h5",
     log:

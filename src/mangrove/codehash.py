@@ -28,6 +28,8 @@ LEAVES = frozenset(
         *("config", "config_maps", "config_autoencoders", "config_values", "config_files", "moved_keys"),
         # What training tells people; nothing is computed from it.
         "models.training.reporting",
+        # Which fits are finished is compared with what they are made of, this hash included.
+        "spectra.fit.batched.kept",
     )
 )
 

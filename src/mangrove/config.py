@@ -150,8 +150,17 @@ class SplitSection(Section):
 
 
 class Fit(Section):
-    """Stellar continuum and emission lines, fitted with pPXF."""
+    """Fit of the stellar continuum and the emission lines."""
 
+    engine: Literal["batched", "ppxf"] = Field(
+        "ppxf",
+        description="batched: many spectra at once, in JAX, on a GPU if there is one; ppxf: each spectrum by pPXF, as published",
+    )
+    chunk: int = Field(
+        64,
+        ge=1,
+        description="engine batched: number of galaxies that one job fits, on average (to a factor of 1.4); results do not depend on it",
+    )
     templates: LocalPath = Field(
         "mastar",
         description="stellar population templates: mastar (embedded), or the path of an HDF5 file, a pPXF npz file or a folder of MILES FITS files (docs/labels.md)",

@@ -29,7 +29,7 @@ from mangrove.data_model_fields import Field, Kind
 from mangrove.data_model_line_cube_truth import TRUTH_KINDS
 
 #: Raised when the layout or the meaning of any artefact changes; part of every rule's code parameter.
-SCHEMA_VERSION = 7
+SCHEMA_VERSION = 8
 
 FLUX = "1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1"
 IVAR = "(1e-17 erg s-1 cm-2 Angstrom-1 spaxel-1)-2"
@@ -107,7 +107,7 @@ PLACE = ("ra", "dec", "x", "y", "radius", "radius_re", "extent", "extent_re", "a
 
 FIT = Kind(
     "spectra/fit/{plateifu}.h5",
-    "Stars and gas of every baxel from one pPXF fit. Spectra of the model are not kept: weights and parameters give them.",
+    "Stars and gas of every baxel from one fit. Spectra of the model are not kept: weights and parameters give them.",
     {
         **{name: EXTRACT.fields[name] for name in PLACE},
         "spaxel_count": Field(("spaxel_status",), "i4", "1", _SPAXEL_COUNT),
@@ -125,6 +125,9 @@ FIT = Kind(
         ),
         "v_gas": _baxel(KMS, "gas velocity, same convention; of two components of all lines, the narrower"),
         "v_gas_err": _baxel(KMS, "its error"),
+        "v_gas_other": _baxel(
+            KMS, "velocity of another minimum of the gas, whose chi2 is within 1 of the best; NaN if none was found"
+        ),
         "sigma_gas": _baxel(KMS, "its velocity dispersion, corrected for the LSF; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),
         "line": _lines("names of the fitted lines"),

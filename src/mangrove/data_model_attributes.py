@@ -121,6 +121,7 @@ FIT = {
     "ebv_scale": Attribute("f8", "", "factor on ebv_galactic; the extinction by their product was removed"),
     **_TEMPLATES,
     "seed": Attribute("i8", "", "seed of the run, from which the noisy copies of the model are drawn"),
+    "engine": Attribute("str", "", "what fitted: batched (many spectra at once, in JAX) or ppxf (each by pPXF)"),
     **FIT_SETTINGS,
 }
 

@@ -71,6 +71,7 @@ FIT_PARAMS = {
     "kinematics_range": 100.0,
     "gas_components": 1,
     "broad_lines": False,
+    "engine": "ppxf",
     "seed": 1,
 }
 NAMES = ("regular", "faint", "single")

@@ -10,7 +10,8 @@ from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of
 from mangrove.spectra.fit.batched.batch import Solutions
 from mangrove.spectra.fit.batched.clipping import outliers
 from mangrove.spectra.fit.batched.devices import Devices
-from mangrove.spectra.fit.batched.pieces import Piece, Sizes
+from mangrove.spectra.fit.batched.pieces import Piece
+from mangrove.spectra.fit.batched.sizes import Sizes
 from mangrove.spectra.fit.model import gas_in_range
 from mangrove.spectra.fit.ppxf import gas_components, one_spectrum
 from mangrove.spectra.fit.ppxf.alternation import Task, solve

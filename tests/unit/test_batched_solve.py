@@ -1,6 +1,7 @@
 """Solutions of a batch."""
 
 import batched_spectra
+import jax
 import numpy as np
 import pytest
 from one_spectrum import SIGMA_GAS, SIGMA_STAR, V_GAS, V_STAR
@@ -12,7 +13,7 @@ pytestmark = pytest.mark.usefixtures("quick_jax")
 
 @pytest.fixture(scope="module")
 def solutions():
-    return solve(batched_spectra.batch())
+    return jax.tree.map(np.asarray, solve(batched_spectra.batch()))
 
 
 def test_kinematics_are_those_put_in(solutions):

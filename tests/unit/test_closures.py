@@ -69,7 +69,21 @@ def test_the_list_reads_back_as_it_was_written(tool, closures):
     assert set(closures) == {path.stem for path in (ROOT / "workflow" / "scripts").glob("*.py")} - {"download"}
 
 
-@pytest.mark.parametrize("script", ["extract", "fit", "labels", "line_cube", "training_spectra", "line_cube_set"])
+def test_an_edit_of_one_engine_refits_nothing_of_the_other(closures):
+    """What they share lies beside them."""
+    rooms = {"fit": "spectra.fit.ppxf", "fit_batched": "spectra.fit.batched"}
+    for script, other in (("fit", "fit_batched"), ("fit_batched", "fit")):
+        assert within(closures[script], [rooms[script]])
+        assert not within(closures[script], [rooms[other], "spectra.fit.engines"])
+
+
+def test_which_galaxies_are_fitted_together_refits_none(closures):
+    assert "spectra.fit.batched.membership" not in closures["fit_batched"]
+
+
+@pytest.mark.parametrize(
+    "script", ["extract", "fit", "fit_batched", "labels", "line_cube", "training_spectra", "line_cube_set"]
+)
 def test_how_galaxies_are_chosen_and_fetched_reruns_no_galaxy(closures, script):
     assert not within(closures[script], CHOICE)
 

@@ -88,6 +88,10 @@ def test_twice_the_noise_gives_twice_the_errors():
     np.testing.assert_allclose(loud.line_flux_err[strong] / quiet.line_flux_err[strong], 2.0, rtol=0.1)
 
 
+def test_one_start_finds_no_other_minimum_of_the_gas(fitted):
+    assert np.isnan(fitted[1].v_gas_other)
+
+
 def test_errors_follow_the_scatter():
     results = [fit(*noisy(40.0, seed))[1] for seed in range(12)]
     pulls = [(r.v_star - V_STAR) / r.v_star_err for r in results] + [(r.v_gas - V_GAS) / r.v_gas_err for r in results]

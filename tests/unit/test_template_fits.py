@@ -14,7 +14,7 @@ from mangrove.spectra.fit.settings import FitSettings
 from mangrove.ssp.library import load_mastar
 
 WAVE = log_grid(3650.0, 8950.0, 4544)
-PARAMS = FitSettings(n_draw=6)._asdict() | {"templates": "mastar", "seed": 1, "code": "test"}
+PARAMS = FitSettings(n_draw=6)._asdict() | {"engine": "ppxf", "templates": "mastar", "seed": 1, "code": "test"}
 #: Ages in Gyr of the two populations of each node, and the fraction of the light of the first.
 MIXTURES = [(1.0, 9.0, 0.6), (3.0, 9.0, 0.5)]
 _LINES = {6564.6: 1.2, 4862.7: 0.4, 5008.2: 0.5, 6585.3: 0.5, 6549.9: 0.17, 4960.3: 0.17}

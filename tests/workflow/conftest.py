@@ -25,6 +25,7 @@ survey:
 extract:
   target_snr: 40
 fit:
+  engine: ppxf
   rest_range: [4800, 5200]
   polynomial_degree: 1
 training_spectra:

@@ -6,6 +6,8 @@ import yaml
 from conftest import ROOT, rules_of
 
 SHARED = ["rerun-triggers", "max-checksum-file-size", "rerun-incomplete", "keep-going"]
+#: Its rules have no names of their own: those of chunks of galaxies.
+CHUNKS = ROOT / "rules/fit_batched.smk"
 SLURM = ["--workflow-profile", "profiles/slurm"]
 
 
@@ -17,6 +19,11 @@ def profile(name: str) -> dict:
 def all_rules() -> set[str]:
     """Names of the rules that run something."""
     return {rule for path in (ROOT / "rules").glob("*.smk") for rule in rules_of(path.stem)}
+
+
+def test_chunks_of_fits_ask_for_memory_under_one_name():
+    assert re.search(r"^        name:\n +f\"(\w+)_\{chunk\}\"", CHUNKS.read_text(), re.MULTILINE)[1] == "fit_batched"
+    assert profile("slurm")["set-threads"] == {"fit_batched": 4}
 
 
 def test_both_profiles_agree_on_what_is_out_of_date():
@@ -32,10 +39,10 @@ def test_both_profiles_hold_the_archive_to_four_connections():
 
 def test_every_rule_asks_the_cluster_for_its_memory_and_more_when_it_fails():
     asked = profile("slurm")["set-resources"]
-    needed = {}
+    needed = {"fit_batched": re.search(r"mem_mb=(\d+)", CHUNKS.read_text())[1]}
     for path in (ROOT / "rules").glob("*.smk"):
         needed |= dict(re.findall(r"^rule (\w+):.*?mem_mb=(\d+)", path.read_text(), re.DOTALL | re.MULTILINE))
-    assert set(asked) == all_rules() == set(needed)
+    assert set(asked) == all_rules() | {"fit_batched"} == set(needed)
     assert {rule: resources["mem_mb"] for rule, resources in asked.items()} == {
         rule: f"{mem} * attempt" for rule, mem in needed.items()
     }

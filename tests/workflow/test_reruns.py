@@ -62,7 +62,7 @@ def test_edited_words_rerun_nothing(finished, name):
 
 
 def test_an_edited_fit_leaves_spectra_and_line_cubes_alone(finished):
-    with finished.edited("src/mangrove/spectra/fit/ppxf_fit.py", code_edit):
+    with finished.edited("src/mangrove/spectra/fit/ppxf/one_spectrum.py", code_edit):
         rules = finished.planned().rules
     assert rules["fit"] == 2
     seen = {"fit", "labels", "template_labels"} | LABELS_ON_THE_MAP | LABELS_OF_ANOMALIES

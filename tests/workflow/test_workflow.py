@@ -38,7 +38,7 @@ def walk(workspace, *targets: str) -> dict:
 def test_params_of_every_rule_are_plain_values(fresh):
     """Snakemake compares plain values only; a change of anything else would go unseen."""
     found = walk(fresh)
-    parts = ("survey", "extract", "line_cubes", "spectra", "desom", "emulator", "convlstm", "report")
+    parts = ("survey", "extract", "line_cubes", "fit", "spectra", "desom", "emulator", "convlstm", "report")
     everything = {"all", *(rule for part in parts for rule in rules_of(part))}
     assert everything == set(found["rules"])
     assert found["faults"] == []
@@ -68,12 +68,12 @@ def test_simulated_spectra_need_no_cubes(fresh):
     """All else runs on them as on those of cubes, but for line cubes."""
     fresh.write(
         "configs/spectra.yaml",
-        "run: spectra\nsurvey: {source: simulated_spectra, simulated_galaxies: 3}\nreport: {examples: 1}\n",
+        "run: spectra\nsurvey: {source: simulated_spectra, simulated_galaxies: 3}\nfit: {engine: ppxf}\nreport: {examples: 1}\n",
     )
     made = fresh.mangrove("select", "--config", "configs/spectra.yaml")
     assert made.returncode == 0, made.stdout
     rules = fresh.planned(config="configs/spectra.yaml").rules
-    everything = {rule for part in ("spectra", "desom", "emulator", "report") for rule in rules_of(part)}
+    everything = {rule for part in ("fit", "spectra", "desom", "emulator", "report") for rule in rules_of(part)}
     assert set(rules) == {"simulate_spectra", "line_cube_set", *everything}
     assert rules["simulate_spectra"] == rules["fit"] == 3
 

@@ -10,8 +10,8 @@ def main(inputs, outputs, params, log=None, threads=1):
     """Write the comparison of every case to ``outputs.table`` (CSV)."""
     with rule_log(log):
         cases = known_populations.cases(params["other_library"])
-        settings, n = FitSettings.from_params(params), params["n_spectrum"]
-        rows = [row for case in cases for row in known_populations.recover(case, n, settings, threads, params["seed"])]
+        chosen = params["n_spectrum"], FitSettings.from_params(params), params["engine"], threads, params["seed"]
+        rows = [row for case in cases for row in known_populations.recover(case, *chosen)]
         log_beyond_limits(rows, lambda row: f"{row.label} ({row.spectra}, S/N {row.snr_per_pixel:g})")
         write_rows(outputs.table, rows, known_populations.PopulationRow._fields)
 

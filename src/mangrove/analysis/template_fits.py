@@ -10,8 +10,8 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus, LabelFlag
 from mangrove.data_model import LABEL
+from mangrove.spectra.fit.engines import fit_all
 from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
-from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.table import label_columns
 
@@ -58,7 +58,7 @@ def fit_templates(map_path, params: Mapping[str, Any], threads: int = 1) -> tupl
     map_path : path-like
         The artefact 'desom_map'.
     params : mapping
-        Those of the rule: the settings of the fit, templates, seed.
+        Those of the rule: the settings of the fit, engine, templates, seed.
     threads : int
         Processes.
 
@@ -83,7 +83,7 @@ def fit_templates(map_path, params: Mapping[str, Any], threads: int = 1) -> tupl
     spectra = _as_extract(found["wave"], found["lsf"], flux, error)
     galaxy, ready = prepare_galaxy(spectra, NOMINAL_Z, 0.0, params["templates"], settings, params["seed"])
     snr = _finite_median(np.abs(flux) / error, axis=1)
-    columns = as_columns(fit_all(galaxy, ready, threads), galaxy, snr)
+    columns = as_columns(fit_all(params["engine"], galaxy, ready, threads), galaxy, snr)
     counts = np.bincount(columns["status"].astype(int), minlength=len(FitStatus))
     log.info("templates: %s", {FitStatus(i).word: int(n) for i, n in enumerate(counts) if n})
     about = settings._asdict() | {"z": NOMINAL_Z, "pixel_scale": 1.0, "templates": params["templates"]}

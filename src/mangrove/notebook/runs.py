@@ -206,10 +206,9 @@ class Run(LatentSpaceResults):
         self._check_baxel(plateifu, baxel, len(fit["status"]))
         arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
         arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
-        arguments |= {
-            name: fit.attrs[name]
-            for name in ("z", "seed", "pixel_scale", *Fit.model_fields, *Preprocessing.model_fields)
-        }
+        # How many galaxies one job fits is no part of a result.
+        chosen = ({*Fit.model_fields} - {"chunk"}) | {*Preprocessing.model_fields}
+        arguments |= {name: fit.attrs[name] for name in ("z", "seed", "pixel_scale", *sorted(chosen))}
         return arguments | {"name": plateifu, "baxel": baxel, "ebv": fit.attrs["ebv_galactic"]}
 
     def fingerprint(self, plateifu: str) -> xr.Dataset:

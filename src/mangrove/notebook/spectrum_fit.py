@@ -18,8 +18,8 @@ from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.inputs import FLUX_UNIT, Observed, observed_spectrum
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit.engines import fit_all
 from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns, draw_seed, shared_lsf, templates_at
-from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
@@ -165,7 +165,7 @@ def fit_spectrum(
         Seed of the noisy copies that give the errors, combined with the galaxy's name and the index of the baxel.
     **options
         Keys of the sections ``fit`` and ``preprocessing`` of the configuration (docs/configuration.md), with their
-        defaults.
+        defaults; ``engine`` is among them. The engine 'batched' compiles its programs once and keeps them on disk.
 
     Returns
     -------
@@ -194,7 +194,7 @@ def fit_spectrum(
     galaxy = GalaxyFit(z, stars, fit_lines(), settings)
     area = {"pixel_scale": 1.0 if pixel_scale is None else _positive(pixel_scale, "pixel_scale")}
     attrs = settings._asdict() | area | {"z": z, "templates": chosen["templates"]}
-    columns = as_columns(fit_all(galaxy, [ready], 1), galaxy, np.full(1, np.nan))
+    columns = as_columns(fit_all(chosen["engine"], galaxy, [ready]), galaxy, np.full(1, np.nan))
     fit = Artefact("fit", {key: _cast(FIT.fields[key], value) for key, value in columns.items()}, attrs, "")
     labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
     if pixel_scale is None:

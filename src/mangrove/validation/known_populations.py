@@ -10,8 +10,8 @@ from mangrove.codes import FitStatus
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.dust import calzetti, cardelli
 from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit.engines import fit_all
 from mangrove.spectra.fit.galaxy import GalaxyFit, draw_seed
-from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import match_lsf
@@ -149,8 +149,16 @@ def cases(library: str) -> list[Case]:
     return [*found, other_library(_OTHER_SNR, library)] if library else found
 
 
-def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int = 1) -> list[PopulationRow]:
-    """Draw n spectra of a case, fit them with the embedded templates, and compare labels with truth."""
+def recover(
+    case: Case, n: int, settings: FitSettings, engine: str, n_process: int, seed: int = 1
+) -> list[PopulationRow]:
+    """Draw n spectra of a case, fit them with the embedded templates, and compare labels with truth.
+
+    Parameters
+    ----------
+    engine : str
+        What fits them (:mod:`mangrove.spectra.fit.engines`).
+    """
     mock = mock_spectra(on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
     library = younger_than(load_library("mastar"), universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
@@ -159,7 +167,7 @@ def recover(case: Case, n: int, settings: FitSettings, n_process: int, seed: int
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, settings, draw_seed(seed, "mock", i))
         for i, (f, e) in enumerate(zip(mock.flux, mock.error, strict=True))
     ]
-    results = fit_all(GalaxyFit(REDSHIFT, stars, fit_lines(), settings), spectra, n_process)
+    results = fit_all(engine, GalaxyFit(REDSHIFT, stars, fit_lines(), settings), spectra, n_process)
     # The spectra have no gas, so an undetermined gas width says nothing about the stars.
     good = np.isin([r.status for r in results], (FitStatus.OK, FitStatus.GAS_AT_BOUND))
     columns = {name: np.array([getattr(r, name) for r in results]) for name in _NEEDED}

@@ -30,6 +30,7 @@ class FitResult(NamedTuple):
     sigma_star_correction: float
     v_gas: float
     v_gas_err: float
+    v_gas_other: float
     sigma_gas: float
     sigma_gas_err: float
     gas_model: GasModel

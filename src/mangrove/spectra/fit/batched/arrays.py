@@ -21,7 +21,7 @@ from mangrove.spectra.fit.shape import legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
-#: Pixels of data and of templates are padded to a multiple of this.
+#: Pixels of data are padded to a multiple of this.
 _PIXEL_STEP = 64
 
 
@@ -36,7 +36,9 @@ def layout_of(
         Of the gas, indices in :data:`mangrove.spectra.fit.templates.COMPONENTS`.
     """
     (settings,) = {galaxy.settings for galaxy in galaxies}
-    n_template_wave = _padded(max(galaxy.stars.wave.size for galaxy in galaxies))
+    # Galaxies of a survey have templates of one length. The transforms have that of fit.templates.broaden: where stars are
+    # broadened by less than a pixel, what comes back from the ends of the templates depends on it.
+    n_template_wave = max(galaxy.stars.wave.size for galaxy in galaxies)
     n_fft = fft.next_fast_len(n_template_wave + 1, real=True)
     one = BatchLayout(_padded(max(spectrum.wave.size for spectrum in spectra)), n_fft, (), (), settings)
     return with_gas(one, galaxies[0].lines, components)

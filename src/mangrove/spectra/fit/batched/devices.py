@@ -14,15 +14,16 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, double_precision
+from mangrove.spectra.fit.batched.sizes import Sizes
 
 logger = logging.getLogger(__name__)
 
-#: Spectra of a batch on each accelerator that has the memory, and on each device of a CPU, where more gain nothing.
-MOST_SPECTRA, MOST_ON_CPU = 1024, 16
+#: Spectra of a batch on each accelerator that has the memory, fewer than which take as long, and on each device of a CPU.
+MOST_SPECTRA, LEAST_SPECTRA, MOST_ON_CPU = 1024, 16, 16
 #: Part of an accelerator's memory that a batch may take; the next one waits in what is left.
 _MEMORY_SHARE = 0.8
-#: Arrays as large as the transforms of a spectrum's templates that a solution holds at once.
-_COPIES = 4
+#: Arrays as large as the columns of a spectrum's model that its fit holds at once.
+_COPIES = 5
 _AXIS = "spectra"
 _COMPILED = "/jax/core/compile/backend_compile_duration"
 #: Compilations shorter than this in all, s, are not worth a line in the log.
@@ -52,14 +53,16 @@ class Devices:
         """Arrays that every device needs."""
         return self._placed(arrays, PartitionSpec())
 
-    def batch_size(self, layout: BatchLayout, n_star: int) -> int:
-        """How many spectra with so many templates a batch has: a power of two for each device."""
+    def sizes(self, layout: BatchLayout, n_star: int) -> Sizes:
+        """Sizes of batches of spectra with so many templates; on accelerators as their memory allows."""
         device = self.mesh.devices.flat[0]
         stats = device.memory_stats()
         if device.platform == "cpu" or not stats:
-            return MOST_ON_CPU * len(self)
-        room = _MEMORY_SHARE * stats["bytes_limit"] // bytes_of_spectrum(layout, n_star)
-        return max(min(MOST_SPECTRA, 1 << max(int(room), 1).bit_length() - 1), 1) * len(self)
+            # One spectrum after the other: small batches would cost nothing, but programs for them do.
+            return Sizes(MOST_ON_CPU * len(self), len(self), step=MOST_ON_CPU)
+        room = max(int(_MEMORY_SHARE * stats["bytes_limit"] // bytes_of_spectrum(layout, n_star)), 1)
+        most = min(MOST_SPECTRA, 1 << room.bit_length() - 1)
+        return Sizes(most * len(self), len(self), step=4, least=LEAST_SPECTRA)
 
     def program(self, function: Callable, layout: BatchLayout, **fixed) -> Callable:
         """A function of a batch and arrays over its spectra, compiled for a layout.
@@ -104,10 +107,16 @@ def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) 
     return run
 
 
+def most_spectra() -> int:
+    """Spectra of a batch on all devices, if they have the memory."""
+    return (MOST_ON_CPU if jax.default_backend() == "cpu" else MOST_SPECTRA) * jax.device_count()
+
+
 def bytes_of_spectrum(layout: BatchLayout, n_star: int) -> int:
-    """Memory that the solution of one spectrum with so many templates takes."""
-    n_column = n_star + len(layout.gas_line)
-    return _COPIES * n_column * (layout.n_fft // 2 + 1) * np.dtype(complex).itemsize
+    """Memory that the fit of one spectrum with so many templates takes."""
+    n_other = 3 + 2 * len(layout.components) + layout.settings.polynomial_degree
+    n_column = n_star + len(layout.gas_line) + n_other
+    return _COPIES * n_column * layout.n_fft * np.dtype(float).itemsize
 
 
 def out_of_memory(error: BaseException) -> bool:

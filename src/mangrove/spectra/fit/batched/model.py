@@ -26,6 +26,11 @@ def star_transforms(galaxies: Galaxies, spectra: Spectra) -> jax.Array:
     return jnp.asarray(galaxies.transform)[spectra.galaxy]
 
 
+def star_mixture(galaxies: Galaxies, spectra: Spectra, weights) -> jax.Array:
+    """Fourier transform of the stellar templates times weights, shape (n, n_freq)."""
+    return _weighed("ns,nsf->nf", weights, star_transforms(galaxies, spectra))
+
+
 def gas_transforms(layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectra: Spectra) -> jax.Array:
     """Fourier transforms of the templates of the gas at the line spread of each spectrum.
 
@@ -104,7 +109,7 @@ def stellar_continuum(
     weights : array, shape (n, n_star)
         Of the templates over their scale.
     """
-    moved = _mixture(galaxies, spectra, weights) * broadening(layout, galaxies, spectra, *_first(kinematics))
+    moved = star_mixture(galaxies, spectra, weights) * broadening(layout, galaxies, spectra, *_first(kinematics))
     return on_data(layout, moved) * shape(galaxies, spectra, theta)
 
 
@@ -137,7 +142,7 @@ def jacobian(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra, transfor
     """
     dust, polynomial = _dust_and_polynomial(galaxies, spectra, solution.theta)
     whole = dust * jnp.maximum(polynomial, POLYNOMIAL_FLOOR)
-    star = _mixture(galaxies, spectra, solution.weights)
+    star = star_mixture(galaxies, spectra, solution.weights)
     star = star * broadening(layout, galaxies, spectra, *_first(solution.kinematics))
     lines = _of_components(layout, transforms, solution.gas)
     moved = jnp.concatenate(
@@ -179,12 +184,6 @@ def _derivatives(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra) -> j
     by_velocity = jax.lax.complex(jnp.zeros_like(frequency), -frequency)
     by_variance = jax.lax.complex(-0.5 * frequency**2, jnp.zeros_like(frequency))
     return jnp.stack([by_velocity, by_variance], axis=1)
-
-
-def _mixture(galaxies: Galaxies, spectra: Spectra, weights) -> jax.Array:
-    """Transform of the templates times weights, shape (n, n_freq)."""
-    transforms = star_transforms(galaxies, spectra)
-    return _weighed("ns,nsf->nf", weights, transforms)
 
 
 def _of_components(layout: BatchLayout, transforms, gas) -> jax.Array:

@@ -12,7 +12,7 @@ from mangrove.codes import FitStatus, GasModel
 from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.devices import Devices, compilations_told, out_of_memory
-from mangrove.spectra.fit.batched.pieces import Piece, Sizes
+from mangrove.spectra.fit.batched.pieces import Piece
 from mangrove.spectra.fit.batched.steps import columns_of
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.preparation import status_without_fit
@@ -70,8 +70,7 @@ class _Pool:
         self.galaxy = [place[one.galaxy] for one in pending]
         self.arrays = galaxies_of(layout, self.galaxies, list(one_each.values()))
         self.lines = lines_of(layout, self.galaxies[0].lines)
-        most = devices.batch_size(layout, self.arrays.transform.shape[1])
-        self.sizes = Sizes(most, len(devices))
+        self.sizes = devices.sizes(layout, self.arrays.transform.shape[1])
 
     def results(self) -> Iterator[FitResult]:
         """In order; where a device has no memory for a batch, it and all others are halved."""

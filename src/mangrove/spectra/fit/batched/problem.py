@@ -94,9 +94,14 @@ def place_of(kinematics, theta) -> jax.Array:
     return jnp.concatenate([squared.reshape(len(kinematics), -1), theta], axis=1)
 
 
+def n_kinematic(layout: BatchLayout) -> int:
+    """How many velocities and variances there are; E(B-V) comes next in a place."""
+    return 2 * (1 + len(layout.components))
+
+
 def kinematics_and_theta(layout: BatchLayout, place) -> tuple[jax.Array, jax.Array]:
     """The reverse of :func:`place_of`."""
-    n = _n_kinematic(layout)
+    n = n_kinematic(layout)
     pairs = place[:, :n].reshape(len(place), -1, 2)
     return jnp.stack([pairs[..., 0], jnp.sqrt(pairs[..., 1])], axis=-1), place[:, n:]
 
@@ -144,7 +149,7 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
     passive : array of bool, shape (n, n_bounded)
         A guess of those that are not at that limit.
     """
-    n_bounded = _n_kinematic(layout) + 1
+    n_bounded = n_kinematic(layout) + 1
     columns = _moving_columns(layout, problem, place, best)
     bounded = place[:, :n_bounded]
     low, high = problem.low[:, :n_bounded], problem.high[:, :n_bounded]
@@ -192,10 +197,6 @@ def solutions_of(layout: BatchLayout, problem: Problem, place, x, chi2, converge
     kinematics, theta = kinematics_and_theta(layout, place)
     n_star = problem.galaxies.transform.shape[1]
     return Solutions(kinematics, theta, x[:, :n_star], x[:, n_star:], chi2, jnp.full_like(chi2, jnp.nan), converged)
-
-
-def _n_kinematic(layout: BatchLayout) -> int:
-    return 2 * (1 + len(layout.components))
 
 
 def _limits(layout: BatchLayout, spectra: Spectra) -> tuple[jax.Array, jax.Array]:

@@ -1,11 +1,7 @@
-"""The solutions of many spectra at once: kinematics, dust, polynomial and weights together.
-
-Gauss-Newton with variable projection (Golub & Pereyra 2003, Inverse Problems 19, R1): a step solves the problem linearised in all
-unknowns (:func:`mangrove.spectra.fit.batched.problem.step_from`), the weights are solved again at its end, and it is shortened
-while chi2 does not fall. Each spectrum goes on until the linear model promises no more, whatever its companions do.
-"""
+"""The solutions of many spectra at once: kinematics, dust, polynomial and weights together."""
 
 from functools import partial
+from math import gcd
 from typing import NamedTuple
 
 import jax
@@ -13,27 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
-from mangrove.spectra.fit.batched.problem import (
-    Problem,
-    columns_at,
-    kinematics_and_theta,
-    place_of,
-    problem_of,
-    solutions_of,
-    step_from,
-    weighed,
-)
-from mangrove.spectra.fit.bounds import START_SIGMA_GAS
+from mangrove.spectra.fit.batched.descent import descend
+from mangrove.spectra.fit.batched.problem import place_of, problem_of
+from mangrove.spectra.fit.batched.starts import DIFFERENT, Started, started, unusual
 
-#: A spectrum has converged when a step promises to lower chi2 by no more than this.
-_TOLERANCE = 1e-3
-#: No step that is shortened so often is tried; what it promises may be no more than this, or the fit has not converged.
-_LEAST_PART, _LEFT = 2e-4, 0.1
-#: Steps are shortened to this part of themselves, and grow again by this factor.
-_SHORTER, _LONGER = 0.3, 4.0
-_MOST_STEPS = 60
-#: Values of E(B-V) of which the best is the start.
-_START_EBV = (0.0, 0.25, 0.6, 1.1)
+#: Spectra that are computed together on a device that is none of the host's cores.
+_DEVICE_GROUP = 256
+#: Minima of the gas are equally good if their chi2 differs by no more than this.
+_AS_GOOD = 1.0
 
 
 class Start(NamedTuple):
@@ -51,33 +34,24 @@ class Start(NamedTuple):
     theta: np.ndarray
 
 
-class _Descent(NamedTuple):
-    """Spectra on their way: the best place so far, what it has, the step from there and the part of it to try next."""
-
-    place: jax.Array
-    x: jax.Array
-    chi2: jax.Array
-    step: jax.Array
-    gain: jax.Array
-    passive: jax.Array
-    part: jax.Array
-    going: jax.Array
-    count: jax.Array
-
-
 def solve(batch: Batch, start: Start | None = None, group: int | None = None) -> Solutions:
     """The best fit of each spectrum of a batch.
+
+    No spectrum is touched by what its companions hold. A spectrum that cannot be fitted has ``chi2`` NaN and has not
+    converged.
 
     Parameters
     ----------
     start : Start, optional
-        Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`).
+        Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`), and of several minima of the gas the lowest
+        is taken; with one, there is no ``v_gas_other``.
     group : int, optional
-        Spectra that are computed together; a divisor of their number. On a CPU one after the other, elsewhere all, if not
-        given. Memory is group x (n_star + n_gas + 20) x n_fft x 8 bytes, four times over.
+        Spectra that are computed together, a divisor of their number; 1 on a CPU, where one after the other is quickest, and up
+        to 256 elsewhere if not given. They take up to 40 x group x (n_star + n_gas + 20) x n_fft bytes, beside
+        the batch itself.
     """
     n = len(batch.spectra.flux)
-    group = group or (1 if jax.default_backend() == "cpu" else n)
+    group = group or (1 if jax.default_backend() == "cpu" else gcd(n, _DEVICE_GROUP))
     with double_precision():
         return _solve(batch.layout, group, batch.galaxies, batch.lines, batch.spectra, start)
 
@@ -85,75 +59,54 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, spectra: Spectra, start) -> Solutions:
     n = len(spectra.flux)
-    one = partial(_solve_group, layout, galaxies, lines)
-    if group == n:
-        return one((spectra, start))
-    grouped = jax.tree.map(lambda a: jnp.reshape(a, (n // group, group, *a.shape[1:])), (spectra, start))
-    return jax.tree.map(lambda a: jnp.reshape(a, (n, *a.shape[2:])), jax.lax.map(one, grouped))
+    galaxies, lines, spectra = jax.tree.map(jnp.asarray, (galaxies, lines, spectra))
+
+    def start_of(rows):
+        return started(layout, lines, problem_of(layout, galaxies, lines, _rows(spectra, rows)))
+
+    if start is None:
+        starts = jax.lax.map(start_of, jnp.arange(n).reshape(-1, group))
+        starts = jax.tree.map(lambda values: values.reshape(n, *values.shape[2:]), starts)
+    else:
+        place = place_of(*start)
+        starts = Started(place, place, jnp.zeros(n, bool))
+    # All spectra, and those with a rival once more.
+    order = jnp.argsort(~starts.has_rival)
+    row = jnp.concatenate([jnp.arange(n), order])
+    place = jnp.concatenate([starts.place, starts.rival[order]])
+    n_job = n + jnp.sum(starts.has_rival)
+
+    def solved(first):
+        rows = jax.lax.dynamic_slice_in_dim(row, first, group)
+        problem = problem_of(layout, galaxies, lines, _rows(spectra, rows))
+        at = jnp.clip(jax.lax.dynamic_slice_in_dim(place, first, group), problem.low, problem.high)
+        return descend(layout, problem, at, first + jnp.arange(group) < n_job)
+
+    def advance(state):
+        first, solutions = state
+        put = lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, first, 0)
+        return first + group, jax.tree.map(put, solutions, solved(first))
+
+    empty = jax.tree.map(lambda s: jnp.zeros((2 * n, *s.shape[1:]), s.dtype), jax.eval_shape(solved, 0))
+    _, both = jax.lax.while_loop(lambda state: state[0] < n_job, advance, (0, empty))
+    return _lowest(both, order, starts.has_rival)
 
 
-def _solve_group(layout: BatchLayout, galaxies: Galaxies, lines: Lines, given) -> Solutions:
-    spectra, start = given
-    problem = problem_of(layout, galaxies, lines, spectra)
-    place = place_of(*start) if start is not None else _started(layout, problem)
-    return descend(layout, problem, jnp.clip(place, problem.low, problem.high))
+def _rows(spectra: Spectra, rows) -> Spectra:
+    return jax.tree.map(lambda values: values[rows], spectra)
 
 
-def descend(layout: BatchLayout, problem: Problem, place) -> Solutions:
-    """The minimum next to a place, shape (n, n_place)."""
-    n_weights = problem.galaxies.transform.shape[1] + len(layout.gas_line)
-    n, n_bounded = len(place), place.shape[1] - layout.settings.polynomial_degree
-
-    def at(place, passive):
-        best = weighed(layout, problem, place, columns_at(layout, problem, place), passive[:, :n_weights])
-        return best, step_from(layout, problem, place, best, passive[:, n_weights:])
-
-    def is_going(state: _Descent):
-        return (state.count < _MOST_STEPS) & jnp.any(state.going)
-
-    def advance(state: _Descent):
-        place = jnp.clip(state.place + state.part[:, None] * state.step, problem.low, problem.high)
-        best, step = at(place, state.passive)
-        lower = state.going & (best.chi2 < state.chi2) & jnp.all(jnp.isfinite(step.change), axis=1)
-        part = jnp.where(lower, jnp.minimum(1.0, state.part * _LONGER), state.part * _SHORTER)
-        there = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, state.going, state.count)
-        here = state._replace(part=part)
-        moved = jax.tree.map(partial(_chosen, lower), there[:-1], here[:-1])
-        going = state.going & (moved[4] > _TOLERANCE) & (part > _LEAST_PART)
-        return _Descent(*moved[:-1], going, state.count + 1)
-
-    passive = jnp.concatenate([jnp.zeros((n, n_weights), bool), jnp.ones((n, n_bounded), bool)], axis=1)
-    best, step = at(place, passive)
-    state = _Descent(
-        place,
-        best.x,
-        best.chi2,
-        step.change,
-        step.gain,
-        step.passive,
-        jnp.ones(n),
-        step.gain > _TOLERANCE,
-        jnp.int32(0),
+def _lowest(both: Solutions, order, has_rival) -> Solutions:
+    """Of the solutions and of their rivals, which follow in an order of their own, the lower ones."""
+    n = len(order)
+    one = _rows(both, slice(0, n))
+    two = _rows(both, n + jnp.argsort(order))
+    first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
+    rival_wins = has_rival & (second < first)
+    best, other = (
+        jax.tree.map(lambda a, b, w=wins: jnp.where(w.reshape(-1, *[1] * (a.ndim - 1)), a, b), two, one)
+        for wins in (rival_wins, ~rival_wins)
     )
-    state = jax.lax.while_loop(is_going, advance, state)
-    converged = state.gain <= _LEFT
-    return solutions_of(layout, problem, state.place, state.x, state.chi2, converged)
-
-
-def _chosen(which, new, old):
-    return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-
-def _started(layout: BatchLayout, problem: Problem) -> jax.Array:
-    """The given kinematics of the stars, with the best of several values of E(B-V)."""
-    n, degree = len(problem.data), layout.settings.polynomial_degree
-    stars = problem.spectra.start
-    gas = jnp.stack([stars[:, 0], jnp.full(n, START_SIGMA_GAS)], axis=1)
-    kinematics = jnp.concatenate([stars[:, None], jnp.repeat(gas[:, None], len(layout.components), axis=1)], axis=1)
-    place = place_of(kinematics, jnp.zeros((n, 1 + degree)))
-    columns = columns_at(layout, problem, place)
-    passive = jnp.zeros(columns.shape[:2], bool)
-    values = jnp.array(_START_EBV if layout.settings.continuum.attenuation else _START_EBV[:1])
-    ebv = -1 - degree
-    tried = jax.lax.map(lambda e: weighed(layout, problem, place.at[:, ebv].set(e), columns, passive).chi2, values)
-    return place.at[:, ebv].set(values[jnp.argmin(tried, axis=0)])
+    v, v_other = best.kinematics[:, 1, 0], other.kinematics[:, 1, 0]
+    as_good = has_rival & (other.chi2 - best.chi2 < _AS_GOOD) & (jnp.abs(v_other - v) > DIFFERENT)
+    return best._replace(v_gas_other=jnp.where(as_good, v_other, jnp.nan))

@@ -1,13 +1,14 @@
 """The steps of a fit for a batch: solved, further components of the gas, outliers left out, measured."""
 
+import jax
 import numpy as np
 
 from mangrove.physics.lines import LineList
 from mangrove.spectra.fit.batched.arrays import lines_of, with_gas
-from mangrove.spectra.fit.batched.batch import Solutions
+from mangrove.spectra.fit.batched.batch import Batch, Solutions
 from mangrove.spectra.fit.batched.clipping import outliers
 from mangrove.spectra.fit.batched.components import choose_components
-from mangrove.spectra.fit.batched.measure import measured
+from mangrove.spectra.fit.batched.measure import measurements
 from mangrove.spectra.fit.batched.pieces import Piece
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.batched.solved import Solved, together
@@ -43,8 +44,12 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
         models = [part for model in models for part in _solved_again(model, n_clipped[model.rows] > 0, good)]
         solutions, _ = together(models, layout)
         whole = whole.masked(good)
-    columns = whole.run(measured, solutions, n_clipped, bic_gain)
-    return columns | {"finite": _is_finite(solutions)}
+    columns = whole.run(_measured, solutions)
+    return columns | {"n_clipped": n_clipped, "gas_bic_gain": bic_gain, "finite": _is_finite(solutions)}
+
+
+def _measured(batch: Batch, solutions: Solutions) -> dict[str, jax.Array]:
+    return measurements(batch.layout, *batch[1:], solutions)
 
 
 def _solved_again(model: Solved, again, good) -> list[Solved]:

@@ -93,6 +93,8 @@ def _kinematics(fit: FittedSpectrum, factor: float) -> dict[str, float]:
         "sigma_star_correction": correction,
         "v_gas": v_gas,
         "v_gas_err": gas_errors[0, 0],
+        # One start, one minimum.
+        "v_gas_other": np.nan,
         "sigma_gas": sigma_gas,
         "sigma_gas_err": gas_errors[0, 1],
         **_components(fit, gas_errors),

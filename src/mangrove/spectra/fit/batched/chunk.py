@@ -1,0 +1,148 @@
+"""The fits of a chunk of galaxies, from extracts on disk to fits on disk."""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from mangrove.codes import FitStatus
+from mangrove.errors import ArtefactError, MangroveError
+from mangrove.logs import first_of
+from mangrove.spectra.fit.artefact import ReadyGalaxy, read_ready, write_fits
+from mangrove.spectra.fit.batched.devices import most_spectra
+from mangrove.spectra.fit.batched.engine import Member, fit_group
+from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_aside
+from mangrove.spectra.fit.two_steps import GuidedFits
+
+#: Galaxies are fitted together until they fill so many batches of the largest size, or take so much memory, bytes.
+GROUP_BATCHES, GROUP_BYTES = 4, 1 << 30
+#: Arrays as large as a galaxy's templates that its fit takes on the host: they, their transforms, a copy for a device.
+_TEMPLATE_COPIES = 6
+
+logger = logging.getLogger("mangrove.fit")
+
+#: Gives the fits of galaxies, in order.
+Fitter = Callable[[Sequence[ReadyGalaxy]], list[GuidedFits]]
+
+
+class _Read(NamedTuple):
+    """A galaxy ready to fit, or why it is not."""
+
+    task: GalaxyTask
+    ready: ReadyGalaxy | None
+    fault: MangroveError | None = None
+
+    @property
+    def size(self) -> int:
+        """Memory that its fit takes, bytes."""
+        if self.ready is None:
+            return 0
+        spectra = sum(array.nbytes for one in self.ready.spectra for array in one if isinstance(array, np.ndarray))
+        return 2 * spectra + _TEMPLATE_COPIES * self.ready.galaxy.stars.flux.nbytes
+
+    @property
+    def n_spectra(self) -> int:
+        """Number of its spectra."""
+        return len(self.ready.spectra) if self.ready else 0
+
+
+def by_engine(galaxies: Sequence[ReadyGalaxy]) -> list[GuidedFits]:
+    """Fits of galaxies whose spectra share batches (:func:`mangrove.spectra.fit.batched.engine.fit_group`)."""
+    place = [[one.extract[name] for name in ("snr", "x", "y")] for one in galaxies]
+    return fit_group([Member(one.galaxy, one.spectra, *where) for one, where in zip(galaxies, place, strict=True)])
+
+
+def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine) -> None:
+    """Write the artefacts 'fit' of a chunk; those that are current keep their bytes.
+
+    Galaxies are read in a thread while others are fitted, and written in another. A galaxy that cannot be read leaves
+    the others alone: they are finished before the error is raised, and kept for the next run.
+
+    Parameters
+    ----------
+    tasks : sequence of GalaxyTask
+    fit : callable
+        What fits the galaxies.
+
+    Raises
+    ------
+    ArtefactError
+        If a galaxy could not be fitted; the text names it.
+    """
+    missing = [task for task in tasks if not set_aside(task)]
+    logger.info("%d of %d galaxies are finished, %d to fit", len(tasks) - len(missing), len(tasks), len(missing))
+    counts, faults, done = Counter(), {}, 0
+    with ThreadPoolExecutor(1) as writer:
+        written: list[Future] = []
+        for group in _read_ahead(missing):
+            fitted = _fitted(group, fit, faults)
+            # No more than one group waits to be written.
+            counts += _all_of(written)
+            written = [writer.submit(_write, *one) for one in fitted]
+            done += len(group)
+            logger.info("%d of %d galaxies fitted", done, len(missing))
+        counts += _all_of(written)
+    if counts:
+        logger.info("fits by status: %s", {status.word: counts[status] for status in FitStatus if counts[status]})
+    if faults:
+        told = first_of([f"{name}: {fault}" for name, fault in faults.items()])
+        raise ArtefactError(f"{len(faults)} of {len(tasks)} galaxies could not be fitted (the others are kept): {told}")
+    for task in tasks:
+        put_in_place(task)
+
+
+def _fitted(group: Sequence[_Read], fit: Fitter, faults: dict[str, MangroveError]) -> list[tuple]:
+    """Galaxies of a group with their fits; what stands in the way of a galaxy's goes to ``faults``, by name."""
+    faults |= {one.task.name: one.fault for one in group if one.fault}
+    readable = [one for one in group if one.ready]
+    try:
+        return list(zip(readable, fit([one.ready for one in readable]), strict=True)) if readable else []
+    except MangroveError as error:
+        if len(readable) == 1:
+            faults[readable[0].task.name] = error
+            return []
+        return [fitted for one in readable for fitted in _fitted([one], fit, faults)]
+
+
+def _write(one: _Read, fits: GuidedFits) -> Counter:
+    write_fits(one.task.finished, one.ready, fits, one.task.provenance)
+    return Counter(result.status for result in fits.results)
+
+
+def _all_of(futures: Sequence[Future]) -> Counter:
+    """Sum of what they give, in the end; or their first error."""
+    return sum((future.result() for future in futures), Counter())
+
+
+def _read_ahead(tasks: Sequence[GalaxyTask]) -> Iterator[list[_Read]]:
+    """Groups of galaxies, each read while the one before it is in use."""
+    if not tasks:
+        return
+    waiting, enough = iter(tasks), GROUP_BATCHES * most_spectra()
+    with ThreadPoolExecutor(1) as reader:
+        ahead = reader.submit(_next_group, waiting, enough)
+        while group := ahead.result():
+            ahead = reader.submit(_next_group, waiting, enough)
+            yield group
+
+
+def _next_group(waiting: Iterator[GalaxyTask], enough: int) -> list[_Read]:
+    """Galaxies to fit together, with so many spectra if memory allows; none at the end."""
+    group, n, size = [], 0, 0
+    for task in waiting:
+        group.append(_read(task))
+        n, size = n + group[-1].n_spectra, size + group[-1].size
+        if n >= enough or size >= GROUP_BYTES:
+            break
+    return group
+
+
+def _read(task: GalaxyTask) -> _Read:
+    try:
+        return _Read(task, read_ready(task.extract, task.params))
+    except MangroveError as fault:
+        logger.exception("%s cannot be fitted", task.name)
+        return _Read(task, None, fault)

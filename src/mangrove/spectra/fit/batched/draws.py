@@ -1,0 +1,133 @@
+"""Compositions of noisy copies of the best models of a batch (parametric bootstrap)."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mangrove.spectra.fit.batched.batch import BatchLayout
+from mangrove.spectra.fit.batched.covariances import factor, hold
+from mangrove.spectra.fit.batched.fitted import FittedBatch, places
+from mangrove.spectra.fit.batched.nonnegative import RIDGE, nonnegative
+from mangrove.spectra.fit.bounds import MAX_EBV
+from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR
+from mangrove.spectra.fit.templates import COMPONENTS
+
+
+class DrawnCompositions(NamedTuple):
+    """Compositions of noisy copies, as those of :class:`mangrove.spectra.fit.batched.batch.Solutions`.
+
+    Attributes
+    ----------
+    weights, theta : array, shape (n, n_draw, n_star), (n, n_draw, 1 + degree)
+    """
+
+    weights: jax.Array
+    theta: jax.Array
+
+
+def draw_compositions(layout: BatchLayout, fit: FittedBatch, scale) -> DrawnCompositions:
+    """Solutions for noisy copies of the best model, linear about it.
+
+    Noise enters by its products with the columns alone. Their covariance is the matrix of the products of the columns with
+    each other, so no noise of single pixels is drawn. The centre of the polynomial's prior is drawn as well. E(B-V) is one
+    of the unknowns that are not negative, counted from the nearer of its bounds.
+
+    Parameters
+    ----------
+    scale : array, shape (n,)
+        Noise in units of the errors.
+    """
+    s, degree = fit.solution, layout.settings.polynomial_degree
+    unknown = slice(0, places(layout, s.weights.shape[1]).gas.stop)
+    products = fit.products[:, unknown, unknown]
+    if layout.settings.attenuation != "calzetti":
+        products = products.at[:, 0].set(0.0).at[:, :, 0].set(0.0)
+    # The step of the shape that solves the copy without noise is none.
+    best = jnp.concatenate([jnp.zeros_like(s.theta), s.weights, s.gas], axis=-1)
+    noise, centre = _noise(layout, fit, products)
+    right = jnp.einsum("nij,nj->ni", products, best)[:, None] + scale[:, None, None] * noise
+    held = hold(layout, products.shape[1])
+    right = right.at[:, :, 1 : 1 + degree].add(np.sqrt(held[1 : 1 + degree])[None, None] * centre)
+    products = products + jnp.eye(held.size)[None] * held[None, None]
+    products = _with_regularisation(layout, fit, products)
+    return _solved(fit, products, right)
+
+
+def drawn_continua(fit: FittedBatch, star_columns, draws: DrawnCompositions) -> jax.Array:
+    """Stellar continua of draws on the good pixels, 0 on others, in the units of the data, shape (n, n_draw, n_wave).
+
+    Parameters
+    ----------
+    star_columns : array, shape (n, n_star, n_wave)
+        Those of ``fit.columns``, with the shape of the best model.
+    """
+    mixture = jnp.einsum("nks,nsw->nkw", draws.weights, star_columns) * fit.spectra.error[:, None]
+    best, theta = fit.solution.theta[:, None], draws.theta
+    dust = jnp.exp(-(theta[..., :1] - best[..., :1]) * fit.galaxy.curve[:, None])
+    polynomials = (polynomial(fit.galaxy.legendre, values[..., 1:]) for values in (theta, best))
+    drawn, of_best = polynomials
+    return mixture * dust * drawn / of_best
+
+
+def polynomial(legendre, coefficients) -> jax.Array:
+    """Multiplicative polynomials of coefficients of shape (n, k, degree), shape (n, k, n_wave)."""
+    return jnp.maximum(1.0 + jnp.einsum("nkd,ndw->nkw", coefficients, legendre), POLYNOMIAL_FLOOR)
+
+
+def _noise(layout: BatchLayout, fit: FittedBatch, products) -> tuple[jax.Array, jax.Array]:
+    """Products of noise with the columns, and the drawn centre of the prior in units of its width.
+
+    Shapes (n, n_draw, n_column) and (n, n_draw, degree). They depend on the seed of a spectrum and on its own columns, not
+    on how many others a batch has room for.
+    """
+    n_star, n_line = fit.solution.weights.shape[1], fit.lines.wave.shape[0]
+    shapes = [
+        (fit.solution.theta.shape[1],),
+        (n_star,),
+        (len(COMPONENTS), n_line),
+        (layout.settings.polynomial_degree,),
+    ]
+
+    def of_seed(seed) -> list[jax.Array]:
+        keys = jax.random.split(jax.random.wrap_key_data(seed), len(shapes))
+        # The last axis counts draws: numbers of one column stay what they are when others follow.
+        pairs = zip(keys, shapes, strict=True)
+        return [jax.random.normal(key, (*shape, layout.settings.n_draw), float) for key, shape in pairs]
+
+    of_shape, of_stars, of_gas, centre = jax.vmap(of_seed)(fit.spectra.seed)
+    of_gas = of_gas[:, np.array(layout.gas_component), np.array(layout.gas_line)]
+    white = jnp.concatenate([of_shape, of_stars, of_gas], axis=1)
+    length = jnp.sqrt(jnp.diagonal(products, axis1=-2, axis2=-1))
+    lower = factor(products, length, length > 0, RIDGE) * length[..., None]
+    return jnp.einsum("nij,njk->nki", lower, white), jnp.swapaxes(centre, 1, 2)
+
+
+def _with_regularisation(layout: BatchLayout, fit: FittedBatch, products) -> jax.Array:
+    if layout.settings.regularisation == 0:
+        return products
+    stars = places(layout, fit.solution.weights.shape[1]).stars
+    return products.at[:, stars, stars].add(fit.galaxy.roughness / fit.spectra.norm[:, None, None] ** 2)
+
+
+def _solved(fit: FittedBatch, products, right) -> DrawnCompositions:
+    """Solutions of normal equations whose first unknowns are steps of the shape, and the others weights."""
+    s = fit.solution
+    degree, ebv = s.theta.shape[1] - 1, s.theta[:, 0]
+    upper = ebv > 0.5 * MAX_EBV
+    bound, sign = jnp.where(upper, MAX_EBV, 0.0), jnp.where(upper, -1.0, 1.0)
+    right = right - (products[:, 0] * (bound - ebv)[:, None])[:, None]
+    # E(B-V) follows the polynomial, which has no sign.
+    order = np.array([*range(1, 1 + degree), 0, *range(1 + degree, right.shape[2])])
+    turned = jnp.ones((s.theta.shape[0], order.size)).at[:, degree].set(sign)
+    products = products[:, order][:, :, order] * turned[:, :, None] * turned[:, None]
+    right = right[..., order] * turned[:, None]
+    near = jnp.concatenate([(sign * (ebv - bound))[:, None], s.weights, s.gas], axis=-1) > 0
+    near = jnp.broadcast_to(near[:, None], (*right.shape[:2], near.shape[1]))
+    found, _ = nonnegative(products, right, degree, near)
+    drawn = jnp.clip(bound[:, None] + sign[:, None] * found[..., degree], 0.0, MAX_EBV)
+    # Without a stellar continuum the data do not tell E(B-V).
+    drawn = jnp.where(jnp.any(s.weights > 0, axis=-1, keepdims=True), drawn, ebv[:, None])
+    theta = jnp.concatenate([drawn[..., None], s.theta[:, None, 1:] + found[..., :degree]], axis=-1)
+    return DrawnCompositions(found[..., degree + 1 : degree + 1 + s.weights.shape[1]], theta)

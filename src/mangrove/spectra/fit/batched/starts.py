@@ -1,0 +1,238 @@
+"""Where fits start: velocities of stars and gas from a coarse scan, and the best of several values of E(B-V), for a batch.
+
+From a velocity that is 500 km/s off most fits end in a wrong minimum. A shift by whole pixels is a cross-correlation, so all shifts
+cost one transform back (Tonry & Davis 1979, AJ 84, 1511): of the stars, fitted to the pixels away from lines, and of each
+line with what they leave. Gas with weak lines has several minima, which are compared with the stars as they are.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.batched import model
+from mangrove.spectra.fit.batched.batch import BatchLayout, Lines, Spectra
+from mangrove.spectra.fit.batched.descent import descend
+from mangrove.spectra.fit.batched.problem import Problem, kinematics_and_theta, n_kinematic, place_of, weighed
+from mangrove.spectra.fit.bounds import START_SIGMA_GAS
+from mangrove.spectra.fit.templates import MAIN
+
+#: Values of E(B-V) of which the best is the start.
+_START_EBV = (0.0, 0.25, 0.6, 1.1)
+#: Gas moves by no more than this, km/s, in nearly all galaxies: pixels so near to a line tell nothing about stars, unless
+#: less than this part of the pixels would be left.
+_LINE_REACH, _LEAST_LEFT = 1000.0, 0.3
+#: Dispersions of the gas that the scan tries, km/s, and how many of its maxima are compared, beside the place of the stars.
+_SCANNED_SIGMA, _N_MAXIMA = (30.0, 70.0, 150.0, 280.0), 3
+#: A line counts where at least this part of its light can fall on good pixels.
+_LEAST_SEEN = 0.2
+#: Minima of the gas are different ones if they are farther apart than this, km/s; another is followed to its end if it is
+#: worse by no more than this.
+DIFFERENT, _RIVAL = 35.0, 2.0
+#: Noise has minima at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must be lower by 1.
+_USUAL_SHIFT = 200.0
+
+
+class Started(NamedTuple):
+    """Places from which fits start.
+
+    Attributes
+    ----------
+    place, rival : array, shape (n, n_place)
+        With the gas in its best minimum, and in another.
+    has_rival : array of bool, shape (n,)
+        Whether the other may be as good.
+    """
+
+    place: jax.Array
+    rival: jax.Array
+    has_rival: jax.Array
+
+
+def started(layout: BatchLayout, lines: Lines, problem: Problem) -> Started:
+    """Starts of a batch."""
+    place, weights = _stars(layout, lines, problem)
+    kinematics, theta = kinematics_and_theta(layout, place)
+    given = layout, problem.galaxies, problem.spectra
+    stars = model.stellar_continuum(*given, weights, kinematics, theta)
+    rest = problem._replace(data=problem.data - stars * problem.inverse)
+    return _gas(layout, rest, place)
+
+
+def unusual(v_gas, v_star) -> jax.Array:
+    """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
+    return ((v_gas - v_star) / _USUAL_SHIFT) ** 2
+
+
+def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:
+    """Place with the stars where the scan has them, and the weights of their templates there."""
+    quiet = _away_from_lines(lines, problem)
+    place, weights = _best_ebv(layout, quiet, _first(layout, problem.spectra))
+    place = _scanned(layout, quiet, place, weights)
+    columns = _star_columns(layout, quiet, place)
+    best = weighed(layout, quiet, place, columns, weights > 0.0)
+    return place, best.x
+
+
+def _first(layout: BatchLayout, spectra: Spectra) -> jax.Array:
+    """The place before anything is known but a guide."""
+    n, n_component = len(spectra.start), len(layout.components)
+    gas = jnp.stack([spectra.start[:, 0], jnp.full(n, START_SIGMA_GAS)], axis=1)
+    kinematics = jnp.concatenate([spectra.start[:, None], jnp.repeat(gas[:, None], n_component, axis=1)], axis=1)
+    return place_of(kinematics, jnp.zeros((n, 1 + layout.settings.polynomial_degree)))
+
+
+def _away_from_lines(lines: Lines, problem: Problem) -> Problem:
+    """The problem without the pixels near lines."""
+    spectra = problem.spectra
+    wave = jnp.asarray(problem.galaxies.wave)[spectra.galaxy]
+    v = C_KMS * jnp.log(wave[:, None] / jnp.asarray(lines.wave)[None, :, None])
+    quiet = spectra.good & ~jnp.any((jnp.abs(v) < _LINE_REACH) & spectra.use[..., None], axis=1)
+    enough = jnp.mean(quiet, axis=1) > _LEAST_LEFT * jnp.mean(spectra.good, axis=1)
+    quiet = quiet | ~enough[:, None]
+    return problem._replace(
+        inverse=jnp.where(quiet, problem.inverse, 0.0), data=jnp.where(quiet, problem.data, 0.0)
+    )
+
+
+def _star_columns(layout: BatchLayout, problem: Problem, place) -> jax.Array:
+    kinematics, _ = kinematics_and_theta(layout, place)
+    return model.star_columns(layout, problem.galaxies, problem.spectra, kinematics) * problem.inverse[:, None]
+
+
+def _best_ebv(layout: BatchLayout, problem: Problem, place) -> tuple[jax.Array, jax.Array]:
+    """Place with the best of several values of E(B-V), and the weights of the stars there."""
+    columns = _star_columns(layout, problem, place)
+    values = _START_EBV if layout.settings.continuum.attenuation else _START_EBV[:1]
+    dust = n_kinematic(layout)
+
+    def tried(best, ebv):
+        place, weights, chi2 = best
+        at = place.at[:, dust].set(ebv)
+        new = weighed(layout, problem, at, columns, weights > 0.0)
+        better = new.chi2 < chi2
+        pick = lambda a, b: jnp.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+        return (pick(at, place), pick(new.x, weights), pick(new.chi2, chi2)), None
+
+    nothing = jnp.zeros(columns.shape[:2]), jnp.full(len(place), jnp.inf)
+    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(values))
+    return place, weights
+
+
+def _scanned(layout: BatchLayout, problem: Problem, place, weights) -> jax.Array:
+    """The place with the velocity at which the stars with these weights match best."""
+    kinematics, theta = kinematics_and_theta(layout, place)
+    given = layout, problem.galaxies, problem.spectra
+    kernel = model.broadening(*given, kinematics[:, 0, 0], kinematics[:, 0, 1] ** 2)
+    mixture = model.star_mixture(*given[1:], weights) * kernel
+    shape = model.shape(*given[1:], theta)
+    gain = _gain(layout, mixture, problem.data * problem.inverse * shape, (problem.inverse * shape) ** 2)
+    v = place[:, :1] + _shifts(layout, problem)
+    inside = (v >= problem.low[:, :1]) & (v <= problem.high[:, :1])
+    gain = jnp.where(inside, gain, -jnp.inf)
+    best = jnp.argmax(gain, axis=1)
+    is_free = problem.high[:, 0] > problem.low[:, 0]
+    return place.at[:, 0].set(jnp.where(is_free, _refined(v, gain, best), place[:, 0]))
+
+
+def _gain(layout: BatchLayout, transforms, weighted, weight) -> jax.Array:
+    """By how much templates lower chi2, each by itself, at all shifts by whole pixels, shape (..., n_fft).
+
+    Parameters
+    ----------
+    transforms : array, shape (..., n_freq)
+        Of the templates where they are not shifted.
+    weighted, weight : array, shape (..., n_wave)
+        Data over variance, and inverse variance; both with the shape that multiplies the template.
+    """
+    back = partial(jnp.fft.irfft, n=layout.n_fft, axis=-1)
+    onto = back(jnp.conj(transforms) * jnp.fft.rfft(weighted, layout.n_fft))
+    squared = jnp.fft.rfft(back(transforms) ** 2)
+    length = back(jnp.conj(squared) * jnp.fft.rfft(weight, layout.n_fft))
+    seen = length > _LEAST_SEEN * jnp.max(length, axis=-1, keepdims=True)
+    return jnp.where(seen, jnp.maximum(onto, 0.0) ** 2 / jnp.where(seen, length, 1.0), 0.0)
+
+
+def _shifts(layout: BatchLayout, problem: Problem) -> jax.Array:
+    """Velocities, km/s, of the shifts, shape (n, n_fft)."""
+    pixel = jnp.asarray(problem.galaxies.pixel)[problem.spectra.galaxy]
+    return pixel[:, None] * jnp.asarray(np.fft.fftfreq(layout.n_fft, 1.0 / layout.n_fft))[None]
+
+
+def _refined(v, gain, best) -> jax.Array:
+    """Velocity of the top of the parabola through a maximum and its neighbours, shape (n,)."""
+    at = lambda values, shift: jnp.take_along_axis(values, (best + shift)[:, None] % values.shape[1], axis=1)[:, 0]
+    before, top, after = (at(gain, shift) for shift in (-1, 0, 1))
+    bend = before - 2.0 * top + after
+    part = jnp.where(jnp.isfinite(bend) & (bend < 0.0), 0.5 * (before - after) / jnp.where(bend < 0.0, bend, -1.0), 0.0)
+    return at(v, 0) + jnp.clip(part, -0.5, 0.5) * (v[:, 1] - v[:, 0])
+
+
+def _gas(layout: BatchLayout, rest: Problem, place) -> Started:
+    """Starts with the gas of the first component in the minima of what the stars leave."""
+    n = len(place)
+    beside = jnp.stack([place[:, 0], jnp.full(n, START_SIGMA_GAS**2)], axis=1)
+    tops = jnp.concatenate([beside[:, None], _gas_maxima(layout, rest, place)], axis=1)
+    rows = jnp.repeat(jnp.arange(n), tops.shape[1])
+    only = _without_stars(layout, rest, rows)
+    at = place[rows, : n_kinematic(layout) + 1].at[:, 2:4].set(tops.reshape(-1, 2))
+    # No polynomial, and no prior of it.
+    bare = layout._replace(settings=layout.settings._replace(polynomial_degree=0))
+    found = descend(bare, only, jnp.clip(at, only.low, only.high))
+    chi2 = found.chi2.reshape(n, -1)
+    v, sigma = (found.kinematics[:, 1, i].reshape(n, -1) for i in (0, 1))
+    best = jnp.argmin(chi2 + unusual(v, place[:, :1]), axis=1)[:, None]
+    take = lambda values, which: jnp.take_along_axis(values, which, axis=1)
+    other = jnp.where(jnp.abs(v - take(v, best)) > DIFFERENT, chi2, jnp.inf)
+    rival = jnp.argmin(other, axis=1)[:, None]
+    near = take(other, rival) < take(chi2, best) + _RIVAL
+    starts = (
+        place.at[:, 2:4].set(jnp.concatenate([take(v, which), take(sigma, which) ** 2], axis=1))
+        for which in (best, rival)
+    )
+    return Started(*starts, near[:, 0])
+
+
+def _gas_maxima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
+    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, _N_MAXIMA, 2)."""
+    given = layout, rest.galaxies, rest.spectra
+    main = [i for i, c in enumerate(layout.gas_component) if c == MAIN]
+    weighted, weight = rest.data * rest.inverse, rest.inverse**2
+
+    def total(sigma):
+        kernel = model.broadening(*given, place[:, 2], jnp.full(len(place), sigma**2))
+        gain = _gain(layout, rest.transforms[:, jnp.array(main)] * kernel[:, None], weighted[:, None], weight[:, None])
+        return jnp.sum(gain, axis=1)
+
+    gains = jax.lax.map(total, jnp.array(_SCANNED_SIGMA))
+    gain, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
+    v = place[:, 2:3] + _shifts(layout, rest)
+    gain = jnp.where((v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3]), gain, -jnp.inf)
+    top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
+    _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), _N_MAXIMA)
+    variance = jnp.square(jnp.array(_SCANNED_SIGMA))[jnp.take_along_axis(which, places, axis=1)]
+    velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(_N_MAXIMA)], axis=1)
+    return jnp.stack([velocities, variance], axis=-1)
+
+
+def _without_stars(layout: BatchLayout, rest: Problem, rows) -> Problem:
+    """The problem of the gas alone, of some spectra, with neither stars nor polynomial."""
+    galaxies = rest.galaxies._replace(
+        transform=rest.galaxies.transform[:, :0],
+        roughness=rest.galaxies.roughness[:, :0, :0],
+        legendre=rest.galaxies.legendre[:, :0],
+    )
+    n = n_kinematic(layout) + 1
+    low, high = (jnp.asarray(limits)[rows, :n] for limits in (rest.low, rest.high))
+    return Problem(
+        galaxies,
+        jax.tree.map(lambda values: jnp.asarray(values)[rows], rest.spectra),
+        rest.transforms[rows],
+        rest.inverse[rows],
+        rest.data[rows],
+        low,
+        high,
+    )
