@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from one_spectrum import LINES
+from one_spectrum import LINES, SIGMA_GAS, SIGMA_STAR, V_GAS, V_STAR
 from scipy.optimize import least_squares
 
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import Solutions, double_precision
 from mangrove.spectra.fit.batched.derivatives import ByData, derivatives, solve_differentiably
-from mangrove.spectra.fit.batched.solve import solve
+from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.line_coverage import pixel_width
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.labels.populations import population_values, template_table
@@ -22,10 +22,15 @@ from mangrove.ssp.loading import load_library
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
 DEGREE, CALIBRATION_ERROR = 3, 0.01
-N_COPY, NOISE = 64, 0.05
+N_COPY, NOISE = 48, 0.05
 CORRECTION = -900.0
 #: Of the second spectrum, a guide fixes the kinematics of the stars; the first is there many times.
 FIXED = Guide(35.0, 5.0, 130.0, 5.0, 0.0)
+#: Near the solutions: other tests look for starts.
+START = Start(
+    np.tile([[V_STAR, SIGMA_STAR], [V_GAS, SIGMA_GAS]], (N_COPY + 1, 1, 1)),
+    np.tile(np.append(0.3, np.zeros(DEGREE)), (N_COPY + 1, 1)),
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +40,7 @@ def given():
     rows = np.append(np.zeros(N_COPY, int), 1)
     spectra = type(batch.spectra)(*(values[rows] for values in batch.spectra))
     batch = batch._replace(spectra=spectra)
-    return batch, jax.tree.map(np.asarray, solve(batch))
+    return batch, jax.tree.map(np.asarray, solve(batch, START))
 
 
 @pytest.fixture(scope="module")
@@ -169,7 +174,7 @@ def test_jax_differentiates_through_the_solver(given):
 
     def velocity(flux, error):
         spectra = batch.spectra._replace(flux=flux, error=error)
-        return jnp.sum(solve_differentiably(batch._replace(spectra=spectra)).kinematics[:, 0, 0])
+        return jnp.sum(solve_differentiably(batch._replace(spectra=spectra), START).kinematics[:, 0, 0])
 
     expected = derivatives(batch, s, lambda s: {"v": s.kinematics[:, 0, 0]})["v"]
     data = flux, error = batch.spectra.flux, batch.spectra.error
@@ -215,7 +220,7 @@ def test_errors_are_the_scatter_of_fits_with_a_little_more_noise(given, table):
     noisy = batch._replace(
         spectra=batch.spectra._replace(flux=batch.spectra.flux + NOISE * error * rng.normal(size=error.shape))
     )
-    again = jax.tree.map(np.asarray, solve(noisy))
+    again = jax.tree.map(np.asarray, solve(noisy, START))
     with double_precision():
         repeats = jax.tree.map(np.asarray, solution_labels(noisy, again, table, correction))
     line = LINES.index("OIII_5008")
