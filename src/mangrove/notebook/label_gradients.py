@@ -41,7 +41,7 @@ class LabelGradient(NamedTuple):
 
 
 def label_gradients(fit: SpectrumFit) -> dict[str, LabelGradient]:
-    """Derivatives of the labels of a fit by the flux of each pixel, and the errors that follow without draws.
+    """Derivatives of the labels of a fit by the flux of each pixel, and errors that follow without draws.
 
     The spectrum is solved once more from the fit, in JAX. Weights that are zero and what is at a limit stay as they are.
 

@@ -11,10 +11,12 @@ from mangrove.spectra.labels.populations import MASS_LABELS, TemplateTable, popu
 
 
 def solution_labels(batch: Batch, solutions: Solutions, table: TemplateTable, correction) -> dict[str, jax.Array]:
-    """Labels of solutions with the definitions of docs/labels.md, for :func:`mangrove.spectra.fit.batched.derivatives.derivatives`.
+    """Labels of solutions with the definitions of docs/labels.md.
 
-    - Those of :func:`mangrove.spectra.labels.populations.population_values`, and ``ebv_star`` where E(B-V) is fitted; those
-      of the masses only where the library has them.
+    They are for :func:`mangrove.spectra.fit.batched.derivatives.derivatives`.
+
+    - Those of :func:`mangrove.spectra.labels.populations.population_values`, those of the masses only where the library
+      has masses; ``ebv_star`` where E(B-V) is fitted.
     - ``v_star``, ``sigma_star``, ``v_gas``, ``sigma_gas`` (of the first component), km/s.
     - ``line_flux``, shape (n, n_line), in the unit of the data times Angstrom; 0 where a line is not in use.
     - ``chi2``, of data and priors.

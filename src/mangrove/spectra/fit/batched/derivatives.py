@@ -1,11 +1,12 @@
-"""Derivatives of solutions by the data: what a fit would become if a pixel, an error or a prior were a little different.
+"""Derivatives of solutions by the data: what a fit becomes if a pixel, an error or a prior is a little different.
 
-At a minimum of chi2 its slope along all that is free vanishes, and it goes on to vanish where the data change. So the solution
-moves by -H^-1 times the change of the slope, with H the second derivatives of chi2, those of the model included (the implicit
-function theorem; Blondel et al. 2022, Efficient and modular implicit differentiation). Weights that are zero and what is at a limit
-stay. chi2 itself changes as if the solution stayed.
+At a minimum of chi2 its slope along all that is free is zero, and it stays zero when the data change. So the solution
+moves by -H^-1 times the change of the slope, with H the second derivatives of chi2, those of the model included (the
+implicit function theorem; Blondel et al. 2022, Efficient and modular implicit differentiation). Weights that are zero
+and what is at a limit stay. chi2 itself changes as if the solution stayed.
 
-For those who differentiate: call all of it within :func:`mangrove.spectra.fit.batched.batch.double_precision`.
+Calls of :func:`with_derivatives` and :func:`solve_differentiably`, and whatever differentiates them, belong within
+:func:`mangrove.spectra.fit.batched.batch.double_precision`.
 """
 
 import math
@@ -64,7 +65,7 @@ class _Minimum(NamedTuple):
 
 
 def solve_differentiably(batch: Batch, start: Start | None = None) -> Solutions:
-    """:func:`mangrove.spectra.fit.batched.solve.solve`, to be differentiated by flux and error (``jax.grad``, ``jax.jvp``)."""
+    """Solve a batch (:func:`mangrove.spectra.fit.batched.solve.solve`) so that JAX can differentiate by flux and error."""
     return with_derivatives(batch, solve(batch._replace(spectra=jax.lax.stop_gradient(batch.spectra)), start))
 
 
@@ -74,14 +75,15 @@ def with_derivatives(batch: Batch, solutions: Solutions, centre=None) -> Solutio
     Parameters
     ----------
     solutions : Solutions
-        Of this batch; NaN is the derivative of those that are no minimum.
+        Of this batch; the derivatives of one that is no minimum are NaN.
     centre : array, shape (n, degree), optional
         Of the prior of the polynomial's coefficients; 0 if not given.
 
     Returns
     -------
     Solutions
-        Functions of flux, error and ``centre``. The norm of a spectrum, which scales the cost of rough weights, is a constant.
+        Functions of flux, error and ``centre``. The norm of a spectrum, which scales the cost of rough weights, is a
+        constant.
     """
     solutions, still = jax.lax.stop_gradient((solutions, batch.spectra))
     minimum = _minimum(batch.layout, batch.galaxies, batch.lines, still, solutions)
