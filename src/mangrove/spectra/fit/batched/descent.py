@@ -5,14 +5,21 @@ unknowns (:func:`mangrove.spectra.fit.batched.problem.step_from`), the weights a
 while chi2 does not fall. Each spectrum goes on until the linear model promises no more, whatever its companions do.
 """
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from mangrove.spectra.fit.batched.batch import BatchLayout, Solutions
-from mangrove.spectra.fit.batched.problem import Problem, columns_at, n_kinematic, solutions_of, step_from, weighed
+from mangrove.spectra.fit.batched.problem import (
+    Problem,
+    chosen,
+    columns_at,
+    n_kinematic,
+    solutions_of,
+    step_from,
+    weighed,
+)
 
 #: A spectrum has converged when a step promises to lower chi2 by no more than this.
 _TOLERANCE = 1e-3
@@ -49,31 +56,36 @@ def descend(layout: BatchLayout, problem: Problem, place, wanted=None) -> Soluti
     """
     n, n_weights = len(place), problem.galaxies.transform.shape[1] + len(layout.gas_line)
 
-    def at(place, passive):
-        best = weighed(layout, problem, place, columns_at(layout, problem, place), passive[:, :n_weights])
-        return best, step_from(layout, problem, place, best, passive[:, n_weights:])
-
     def is_going(state: _Descent):
         return (state.count < _MOST_STEPS) & jnp.any(state.going)
 
     def advance(state: _Descent):
         place = jnp.clip(state.place + state.part[:, None] * state.step, problem.low, problem.high)
-        best, step = at(place, state.passive)
+        columns, passive = columns_at(layout, problem, place), state.passive
+        best = weighed(layout, problem, place, columns, passive[:, :n_weights])
+        step = step_from(layout, problem, place, best, passive[:, n_weights:])
         lower = state.going & (best.chi2 < state.chi2) & jnp.all(jnp.isfinite(step.change), axis=1)
         part = jnp.where(lower, jnp.minimum(1.0, state.part * _LONGER), state.part * _SHORTER)
-        there = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, state.going, state.count)
-        moved = jax.tree.map(partial(_chosen, lower), there._replace(count=None), state._replace(part=part, count=None))
-        going = state.going & (moved.gain > _TOLERANCE) & (part > _LEAST_PART)
+        there = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, state.going, None)
+        moved = chosen(lower, there, state._replace(part=part, count=None))
+        # What has no chi2 where it starts has none anywhere.
+        going = state.going & (moved.gain > _TOLERANCE) & (part > _LEAST_PART) & jnp.isfinite(moved.chi2)
         return moved._replace(going=going, count=state.count + 1)
 
+    # The first step leads nowhere: it is taken to see what the place has.
     passive = jnp.zeros((n, n_weights), bool), jnp.ones((n, n_kinematic(layout) + 1), bool)
-    best, step = at(place, jnp.concatenate(passive, axis=1))
-    going = step.gain > _TOLERANCE if wanted is None else wanted & (step.gain > _TOLERANCE)
-    part, count = jnp.ones(n), jnp.int32(0)
-    start = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, going, count)
+    unknown = jnp.full(n, jnp.inf)
+    start = _Descent(
+        place=place,
+        x=jnp.zeros((n, n_weights)),
+        chi2=unknown,
+        step=jnp.zeros_like(place),
+        gain=unknown,
+        passive=jnp.concatenate(passive, axis=1),
+        part=jnp.ones(n),
+        going=jnp.ones(n, bool) if wanted is None else wanted,
+        count=jnp.int32(0),
+    )
     end = jax.lax.while_loop(is_going, advance, start)
-    return solutions_of(layout, problem, end.place, end.x, end.chi2, end.gain <= _LEFT)
-
-
-def _chosen(which, new, old):
-    return jnp.where(which.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+    chi2 = jnp.where(jnp.isfinite(end.chi2), end.chi2, jnp.nan)
+    return solutions_of(layout, problem, end.place, end.x, chi2, end.gain <= _LEFT)

@@ -192,6 +192,15 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
     return Step(change, best.chi2 - reached, positive)
 
 
+def chosen(which, new, old):
+    """Of two trees of arrays over spectra, the first where ``which``, shape (n,), and the second elsewhere."""
+
+    def pick(one, two):
+        return jnp.where(which.reshape(-1, *[1] * (one.ndim - 1)), one, two)
+
+    return jax.tree.map(pick, new, old)
+
+
 def solutions_of(layout: BatchLayout, problem: Problem, place, x, chi2, converged) -> Solutions:
     """Places and weights as solutions."""
     kinematics, theta = kinematics_and_theta(layout, place)

@@ -10,8 +10,8 @@ import numpy as np
 
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
 from mangrove.spectra.fit.batched.descent import descend
-from mangrove.spectra.fit.batched.problem import place_of, problem_of
-from mangrove.spectra.fit.batched.starts import DIFFERENT, Started, started, unusual
+from mangrove.spectra.fit.batched.problem import chosen, place_of, problem_of
+from mangrove.spectra.fit.batched.starts import DIFFERENT_V, rivals, started, unusual
 
 #: Spectra that are computed together on a device that is none of the host's cores.
 _DEVICE_GROUP = 256
@@ -56,57 +56,98 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
         return _solve(batch.layout, group, batch.galaxies, batch.lines, batch.spectra, start)
 
 
+class _Jobs(NamedTuple):
+    """Descents to make, and made: one of each spectrum, and then one more of those whose gas has another minimum.
+
+    Attributes
+    ----------
+    row : array of int, shape (2 n,)
+        Spectrum of each.
+    place : array, shape (2 n, n_place)
+        Where each starts.
+    solutions : Solutions
+        Of each.
+    rival : array of int, shape (n,)
+        Job of the other minimum of each spectrum, -1 without one.
+    first, number : int
+        The next to make; how many there are.
+    """
+
+    row: jax.Array
+    place: jax.Array
+    solutions: Solutions
+    rival: jax.Array
+    first: jax.Array
+    number: jax.Array
+
+
 @partial(jax.jit, static_argnums=(0, 1))
 def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, spectra: Spectra, start) -> Solutions:
     n = len(spectra.flux)
     galaxies, lines, spectra = jax.tree.map(jnp.asarray, (galaxies, lines, spectra))
 
-    def start_of(rows):
-        return started(layout, lines, problem_of(layout, galaxies, lines, _rows(spectra, rows)))
+    def problem_at(rows):
+        return problem_of(layout, galaxies, lines, _rows(spectra, rows))
 
     if start is None:
-        starts = jax.lax.map(start_of, jnp.arange(n).reshape(-1, group))
-        starts = jax.tree.map(lambda values: values.reshape(n, *values.shape[2:]), starts)
+        places = jax.lax.map(
+            lambda rows: started(layout, lines, problem_at(rows)), jnp.arange(n, dtype=jnp.int32).reshape(-1, group)
+        )
+        places = places.reshape(n, -1)
     else:
-        place = place_of(*start)
-        starts = Started(place, place, jnp.zeros(n, bool))
-    # All spectra, and those with a rival once more.
-    order = jnp.argsort(~starts.has_rival)
-    row = jnp.concatenate([jnp.arange(n), order])
-    place = jnp.concatenate([starts.place, starts.rival[order]])
-    n_job = n + jnp.sum(starts.has_rival)
+        places = place_of(*start)
 
-    def solved(first):
-        rows = jax.lax.dynamic_slice_in_dim(row, first, group)
-        problem = problem_of(layout, galaxies, lines, _rows(spectra, rows))
-        at = jnp.clip(jax.lax.dynamic_slice_in_dim(place, first, group), problem.low, problem.high)
-        return descend(layout, problem, at, first + jnp.arange(group) < n_job)
+    def advance(jobs: _Jobs) -> _Jobs:
+        rows, place = (jax.lax.dynamic_slice_in_dim(values, jobs.first, group) for values in (jobs.row, jobs.place))
+        problem, job = problem_at(rows), jobs.first + jnp.arange(group, dtype=jnp.int32)
+        found = descend(layout, problem, jnp.clip(place, problem.low, problem.high), job < jobs.number)
+        put = partial(jax.lax.dynamic_update_slice_in_dim, start_index=jobs.first, axis=0)
+        done = jobs._replace(solutions=jax.tree.map(put, jobs.solutions, found), first=jobs.first + group)
+        if start is not None:
+            return done
+        again = partial(_with_rivals, layout, problem, rows=rows, found=found)
+        return jax.lax.cond(jobs.first < n, again, lambda jobs: jobs, done)
 
-    def advance(state):
-        first, solutions = state
-        put = lambda whole, part: jax.lax.dynamic_update_slice_in_dim(whole, part, first, 0)
-        return first + group, jax.tree.map(put, solutions, solved(first))
-
-    empty = jax.tree.map(lambda s: jnp.zeros((2 * n, *s.shape[1:]), s.dtype), jax.eval_shape(solved, 0))
-    _, both = jax.lax.while_loop(lambda state: state[0] < n_job, advance, (0, empty))
-    return _lowest(both, order, starts.has_rival)
+    jobs = _first_jobs(n, places, len(layout.components), galaxies.transform.shape[1], len(layout.gas_line))
+    return _lowest(jax.lax.while_loop(lambda jobs: jobs.first < jobs.number, advance, jobs))
 
 
-def _rows(spectra: Spectra, rows) -> Spectra:
-    return jax.tree.map(lambda values: values[rows], spectra)
+def _first_jobs(n: int, place, n_component: int, n_star: int, n_gas: int) -> _Jobs:
+    n_theta = place.shape[1] - 2 * (1 + n_component)
+    shapes = (1 + n_component, 2), (n_theta,), (n_star,), (n_gas,), (), ()
+    empty = Solutions(*(jnp.zeros((2 * n, *shape)) for shape in shapes), jnp.zeros(2 * n, bool))
+    row = jnp.concatenate([jnp.arange(n, dtype=jnp.int32), jnp.zeros(n, jnp.int32)])
+    place = jnp.concatenate([place, jnp.zeros_like(place)])
+    return _Jobs(row, place, empty, jnp.full(n, -1, jnp.int32), jnp.int32(0), jnp.int32(n))
 
 
-def _lowest(both: Solutions, order, has_rival) -> Solutions:
-    """Of the solutions and of their rivals, which follow in an order of their own, the lower ones."""
-    n = len(order)
-    one = _rows(both, slice(0, n))
-    two = _rows(both, n + jnp.argsort(order))
-    first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
-    rival_wins = has_rival & (second < first)
-    best, other = (
-        jax.tree.map(lambda a, b, w=wins: jnp.where(w.reshape(-1, *[1] * (a.ndim - 1)), a, b), two, one)
-        for wins in (rival_wins, ~rival_wins)
+def _with_rivals(layout: BatchLayout, problem, jobs: _Jobs, rows, found: Solutions) -> _Jobs:
+    """The jobs with those of the other minima of spectra that were just solved."""
+    n = len(jobs.rival)
+    place, is_rival = rivals(layout, problem, found)
+    number = jobs.number + jnp.cumsum(is_rival, dtype=jnp.int32)
+    # What lies beyond the end is dropped.
+    at = jnp.where(is_rival, number - 1, 2 * n)
+    return jobs._replace(
+        row=jobs.row.at[at].set(rows, mode="drop"),
+        place=jobs.place.at[at].set(place, mode="drop"),
+        rival=jobs.rival.at[jnp.where(is_rival, rows, n)].set(at, mode="drop"),
+        number=number[-1],
     )
+
+
+def _rows(values, rows):
+    return jax.tree.map(lambda array: array[rows], values)
+
+
+def _lowest(jobs: _Jobs) -> Solutions:
+    """The lower one of the solutions of each spectrum."""
+    has_rival = jobs.rival >= 0
+    one = _rows(jobs.solutions, slice(0, len(jobs.rival)))
+    two = _rows(jobs.solutions, jnp.where(has_rival, jobs.rival, 0))
+    first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
+    wins = has_rival & (second < first)
+    best, other = chosen(wins, two, one), chosen(wins, one, two)
     v, v_other = best.kinematics[:, 1, 0], other.kinematics[:, 1, 0]
-    as_good = has_rival & (other.chi2 - best.chi2 < _AS_GOOD) & (jnp.abs(v_other - v) > DIFFERENT)
+    as_good = has_rival & (other.chi2 - best.chi2 < _AS_GOOD) & (jnp.abs(v_other - v) > DIFFERENT_V)
     return best._replace(v_gas_other=jnp.where(as_good, v_other, jnp.nan))

@@ -6,7 +6,6 @@ line with what they leave. Gas with weak lines has several minima, which are com
 """
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,9 +13,17 @@ import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched import model
-from mangrove.spectra.fit.batched.batch import BatchLayout, Lines, Spectra
+from mangrove.spectra.fit.batched.batch import BatchLayout, Lines, Solutions, Spectra
 from mangrove.spectra.fit.batched.descent import descend
-from mangrove.spectra.fit.batched.problem import Problem, kinematics_and_theta, n_kinematic, place_of, weighed
+from mangrove.spectra.fit.batched.problem import (
+    Problem,
+    chosen,
+    columns_at,
+    kinematics_and_theta,
+    n_kinematic,
+    place_of,
+    weighed,
+)
 from mangrove.spectra.fit.bounds import START_SIGMA_GAS
 from mangrove.spectra.fit.templates import MAIN
 
@@ -29,42 +36,58 @@ _LINE_REACH, _LEAST_LEFT = 1000.0, 0.3
 _SCANNED_SIGMA, _N_MAXIMA = (30.0, 70.0, 150.0, 280.0), 3
 #: A line counts where at least this part of its light can fall on good pixels.
 _LEAST_SEEN = 0.2
-#: Minima of the gas are different ones if they are farther apart than this, km/s; another is followed to its end if it is
-#: worse by no more than this.
-DIFFERENT, _RIVAL = 35.0, 2.0
+#: Minima of the gas are different ones if their velocities or dispersions differ by more than this, km/s; another is
+#: followed to its end if it is higher by no more than this with the stars as they are.
+DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
 #: Noise has minima at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must be lower by 1.
 _USUAL_SHIFT = 200.0
 
 
-class Started(NamedTuple):
-    """Places from which fits start.
-
-    Attributes
-    ----------
-    place, rival : array, shape (n, n_place)
-        With the gas in its best minimum, and in another.
-    has_rival : array of bool, shape (n,)
-        Whether the other may be as good.
-    """
-
-    place: jax.Array
-    rival: jax.Array
-    has_rival: jax.Array
-
-
-def started(layout: BatchLayout, lines: Lines, problem: Problem) -> Started:
-    """Starts of a batch."""
+def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
+    """Places from which fits start, shape (n, n_place)."""
     place, weights = _stars(layout, lines, problem)
     kinematics, theta = kinematics_and_theta(layout, place)
-    given = layout, problem.galaxies, problem.spectra
-    stars = model.stellar_continuum(*given, weights, kinematics, theta)
+    stars = model.stellar_continuum(layout, problem.galaxies, problem.spectra, weights, kinematics, theta)
     rest = problem._replace(data=problem.data - stars * problem.inverse)
-    return _gas(layout, rest, place)
+    return place.at[:, 2:4].set(_gas_maxima(layout, rest, place, 1)[:, 0])
 
 
 def unusual(v_gas, v_star) -> jax.Array:
     """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
     return ((v_gas - v_star) / _USUAL_SHIFT) ** 2
+
+
+def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array]:
+    """The best other minimum of the gas, and whether it may be as good as that of a solution.
+
+    It is sought with the stars as they are; then all weights are solved again.
+
+    Returns
+    -------
+    place : array, shape (n, n_place)
+    is_rival : array of bool, shape (n,)
+    """
+    given = layout, problem.galaxies, problem.spectra
+    stars = model.stellar_continuum(*given, found.weights, found.kinematics, found.theta)
+    rest = problem._replace(data=problem.data - stars * problem.inverse)
+    place = place_of(found.kinematics, found.theta)
+    minima = _gas_minima(layout, rest, place)
+    apart = jnp.abs(minima[..., 0] - place[:, None, 2]) > DIFFERENT_V
+    apart = apart | (jnp.abs(jnp.sqrt(minima[..., 1]) - jnp.sqrt(place[:, None, 3])) > _DIFFERENT_SIGMA)
+    columns = columns_at(layout, problem, place)
+    passive = jnp.concatenate([found.weights > 0.0, found.gas > 0.0], axis=1)
+
+    def chi2_with(pair):
+        at = place.at[:, 2:4].set(pair)
+        gas = model.gas_columns(*given, problem.transforms, kinematics_and_theta(layout, at)[0])
+        there = columns.at[:, found.weights.shape[1] :].set(gas * problem.inverse[:, None])
+        return weighed(layout, problem, at, there, passive).chi2
+
+    tried = jax.lax.map(chi2_with, jnp.swapaxes(minima, 0, 1)).T
+    tried = jnp.where(apart, tried, jnp.inf)
+    best = jnp.argmin(tried + unusual(minima[..., 0], place[:, :1]), axis=1)
+    row = jnp.arange(len(place))
+    return place.at[:, 2:4].set(minima[row, best]), tried[row, best] < found.chi2 + _RIVAL
 
 
 def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:
@@ -93,9 +116,7 @@ def _away_from_lines(lines: Lines, problem: Problem) -> Problem:
     quiet = spectra.good & ~jnp.any((jnp.abs(v) < _LINE_REACH) & spectra.use[..., None], axis=1)
     enough = jnp.mean(quiet, axis=1) > _LEAST_LEFT * jnp.mean(spectra.good, axis=1)
     quiet = quiet | ~enough[:, None]
-    return problem._replace(
-        inverse=jnp.where(quiet, problem.inverse, 0.0), data=jnp.where(quiet, problem.data, 0.0)
-    )
+    return problem._replace(inverse=jnp.where(quiet, problem.inverse, 0.0), data=jnp.where(quiet, problem.data, 0.0))
 
 
 def _star_columns(layout: BatchLayout, problem: Problem, place) -> jax.Array:
@@ -110,12 +131,10 @@ def _best_ebv(layout: BatchLayout, problem: Problem, place) -> tuple[jax.Array, 
     dust = n_kinematic(layout)
 
     def tried(best, ebv):
-        place, weights, chi2 = best
+        _, weights, chi2 = best
         at = place.at[:, dust].set(ebv)
         new = weighed(layout, problem, at, columns, weights > 0.0)
-        better = new.chi2 < chi2
-        pick = lambda a, b: jnp.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
-        return (pick(at, place), pick(new.x, weights), pick(new.chi2, chi2)), None
+        return chosen(new.chi2 < chi2, (at, new.x, new.chi2), best), None
 
     nothing = jnp.zeros(columns.shape[:2]), jnp.full(len(place), jnp.inf)
     (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(values))
@@ -164,40 +183,31 @@ def _shifts(layout: BatchLayout, problem: Problem) -> jax.Array:
 
 def _refined(v, gain, best) -> jax.Array:
     """Velocity of the top of the parabola through a maximum and its neighbours, shape (n,)."""
-    at = lambda values, shift: jnp.take_along_axis(values, (best + shift)[:, None] % values.shape[1], axis=1)[:, 0]
+
+    def at(values, shift):
+        return jnp.take_along_axis(values, (best + shift)[:, None] % values.shape[1], axis=1)[:, 0]
+
     before, top, after = (at(gain, shift) for shift in (-1, 0, 1))
     bend = before - 2.0 * top + after
     part = jnp.where(jnp.isfinite(bend) & (bend < 0.0), 0.5 * (before - after) / jnp.where(bend < 0.0, bend, -1.0), 0.0)
     return at(v, 0) + jnp.clip(part, -0.5, 0.5) * (v[:, 1] - v[:, 0])
 
 
-def _gas(layout: BatchLayout, rest: Problem, place) -> Started:
-    """Starts with the gas of the first component in the minima of what the stars leave."""
+def _gas_minima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
+    """Velocity and variance of the first component of the gas in the minima of what the stars leave, shape (n, n_minimum, 2)."""
     n = len(place)
     beside = jnp.stack([place[:, 0], jnp.full(n, START_SIGMA_GAS**2)], axis=1)
-    tops = jnp.concatenate([beside[:, None], _gas_maxima(layout, rest, place)], axis=1)
+    tops = jnp.concatenate([beside[:, None], _gas_maxima(layout, rest, place, _N_MAXIMA)], axis=1)
     rows = jnp.repeat(jnp.arange(n), tops.shape[1])
     only = _without_stars(layout, rest, rows)
     at = place[rows, : n_kinematic(layout) + 1].at[:, 2:4].set(tops.reshape(-1, 2))
-    # No polynomial, and no prior of it.
     bare = layout._replace(settings=layout.settings._replace(polynomial_degree=0))
     found = descend(bare, only, jnp.clip(at, only.low, only.high))
-    chi2 = found.chi2.reshape(n, -1)
-    v, sigma = (found.kinematics[:, 1, i].reshape(n, -1) for i in (0, 1))
-    best = jnp.argmin(chi2 + unusual(v, place[:, :1]), axis=1)[:, None]
-    take = lambda values, which: jnp.take_along_axis(values, which, axis=1)
-    other = jnp.where(jnp.abs(v - take(v, best)) > DIFFERENT, chi2, jnp.inf)
-    rival = jnp.argmin(other, axis=1)[:, None]
-    near = take(other, rival) < take(chi2, best) + _RIVAL
-    starts = (
-        place.at[:, 2:4].set(jnp.concatenate([take(v, which), take(sigma, which) ** 2], axis=1))
-        for which in (best, rival)
-    )
-    return Started(*starts, near[:, 0])
+    return place_of(found.kinematics, found.theta)[:, 2:4].reshape(n, -1, 2)
 
 
-def _gas_maxima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
-    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, _N_MAXIMA, 2)."""
+def _gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> jax.Array:
+    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, number, 2)."""
     given = layout, rest.galaxies, rest.spectra
     main = [i for i, c in enumerate(layout.gas_component) if c == MAIN]
     weighted, weight = rest.data * rest.inverse, rest.inverse**2
@@ -211,10 +221,11 @@ def _gas_maxima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
     gain, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
     v = place[:, 2:3] + _shifts(layout, rest)
     gain = jnp.where((v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3]), gain, -jnp.inf)
+    gain = gain - unusual(v, place[:, :1])
     top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
-    _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), _N_MAXIMA)
+    _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), number)
     variance = jnp.square(jnp.array(_SCANNED_SIGMA))[jnp.take_along_axis(which, places, axis=1)]
-    velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(_N_MAXIMA)], axis=1)
+    velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(number)], axis=1)
     return jnp.stack([velocities, variance], axis=-1)
 
 
