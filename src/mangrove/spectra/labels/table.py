@@ -124,7 +124,7 @@ def shared_templates(galaxies: list[GalaxyLabels]) -> str:
             raise ArtefactError(
                 f"the fits of {first['plateifu']} and {about['plateifu']} used different template libraries, "
                 f"'{first['templates']}' and '{about['templates']}' (fit.templates), and their labels do not belong in "
-                "one table. Fit all galaxies of the run again (snakemake with --forcerun fit)."
+                "one table. To fit all galaxies again, delete the files in spectra/fit, and run again."
             )
     return first["templates"]
 
