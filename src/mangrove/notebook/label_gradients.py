@@ -15,6 +15,7 @@ from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of
 from mangrove.spectra.fit.batched.batch import Batch, Solutions, double_precision
 from mangrove.spectra.fit.batched.clipping import outliers
 from mangrove.spectra.fit.batched.derivatives import ByData, derivatives
+from mangrove.spectra.fit.batched.devices import keep_compiled
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.results import GAS_MODEL
 from mangrove.spectra.labels.solution_labels import solution_labels
@@ -63,6 +64,7 @@ def label_gradients(fit: SpectrumFit) -> dict[str, LabelGradient]:
     """
     if not np.isfinite(fit.stored["v_star"][0]):
         raise SpectrumError(f"a spectrum without a fit (status '{fit.status}') has no gradients.")
+    keep_compiled()
     batch, solutions = _solved(fit.inputs)
     labels = partial(
         solution_labels,

@@ -6,6 +6,7 @@ import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import Batch, Solutions
+from mangrove.spectra.fit.batched.line_fluxes import pixels_at_lines
 from mangrove.spectra.fit.bounds import SIGMA_STAR_BOUND
 from mangrove.spectra.labels.populations import MASS_LABELS, TemplateTable, population_values
 
@@ -53,12 +54,8 @@ def solution_labels(batch: Batch, solutions: Solutions, table: TemplateTable, co
 def _line_flux(batch: Batch, solutions: Solutions) -> jax.Array:
     """Flux of each line, all its components together, shape (n, n_line)."""
     layout, galaxies, lines, spectra = batch
-    line = np.array(layout.gas_line)
-    component = np.searchsorted(layout.components, layout.gas_component)
-    z, step = (jnp.asarray(values)[spectra.galaxy][:, None] for values in (galaxies.z, galaxies.pixel / C_KMS))
-    velocity = solutions.kinematics[:, 1:, 0][:, component]
-    # Templates sum to 1 over pixels, and the flux of a line is over wavelength.
-    width = jnp.asarray(lines.wave)[line][None] * (1.0 + z) * jnp.exp(velocity / C_KMS) * step
-    of_line = jnp.asarray(line[:, None] == np.arange(len(lines.wave)), width.dtype)
+    z, pixel = (jnp.asarray(values)[spectra.galaxy] for values in (galaxies.z, galaxies.pixel))
+    width = pixels_at_lines(layout, lines.wave, z, pixel / C_KMS, solutions.kinematics)
+    of_line = jnp.asarray(np.array(layout.gas_line)[:, None] == np.arange(len(lines.wave)), width.dtype)
     free = (solutions.gas * width) @ of_line
     return free[:, lines.partner] * jnp.asarray(lines.ratio)[None]
