@@ -39,8 +39,9 @@ _LEAST_SEEN = 0.2
 #: Minima of the gas are different ones if their velocities or dispersions differ by more than this, km/s; another is
 #: followed to its end if it is higher by no more than this with the stars as they are.
 DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
-#: Noise has minima at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must be lower by 1.
-_USUAL_SHIFT = 200.0
+#: Noise, and templates that do not match, have minima at any velocity; gas moves by some hundred km/s against the stars. So far
+#: from them, km/s, a minimum must be lower by 1, and by the fourth power of the distance beyond: bright lines win anywhere.
+_USUAL_SHIFT = 250.0
 
 
 def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
@@ -54,7 +55,7 @@ def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
 
 def unusual(v_gas, v_star) -> jax.Array:
     """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
-    return ((v_gas - v_star) / _USUAL_SHIFT) ** 2
+    return ((v_gas - v_star) / _USUAL_SHIFT) ** 4
 
 
 def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array]:
