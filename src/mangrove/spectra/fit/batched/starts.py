@@ -41,7 +41,7 @@ _LEAST_SEEN = 0.2
 DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
 #: Noise, and templates that do not match, have minima at any velocity; gas moves by some hundred km/s against the stars. So far
 #: from them, km/s, a minimum must be lower by 1, and by the fourth power of the distance beyond: bright lines win anywhere.
-_USUAL_SHIFT = 250.0
+_USUAL_SHIFT = 200.0
 
 
 def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
