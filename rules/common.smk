@@ -6,6 +6,7 @@ import os
 import sys
 from base64 import urlsafe_b64encode
 from functools import cache
+from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -349,9 +350,14 @@ def planned_cost():
     of_training = (
         f" Without a GPU, training the networks takes {hours:.0f} core hours more."
     )
+    # On a cluster their number is not known.
+    cores = workflow.resource_settings.cores
+    on_cores = (
+        f" ({cost.core_hours / cores:.0f} hours on {cores} cores)" if cores else ""
+    )
     return (
-        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
-        f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "
+        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours"
+        f"{on_cores}, {cost.download_gb:.0f} GB to fetch, "
         f"{cost.disk_gb:.0f} GB on disk.{of_training if hours else ''}"
     )
 
@@ -379,13 +385,16 @@ CHUNKS = (
     else {}
 )
 CHUNK_RULES = {f"fit_batched_{chunk}": names for chunk, names in CHUNKS.items()}
-# NVIDIA's or AMD's; on a cluster, the profile says whether its nodes have one.
-HAS_GPU = os.environ.get("JAX_PLATFORMS") != "cpu" and any(
-    map(os.path.exists, ("/dev/nvidia0", "/dev/kfd"))
+# GPUs that this engine takes: NVIDIA's or AMD's, with the JAX for it. On a cluster, the profile says what nodes have.
+FIT_GPU = int(
+    CONFIG.fit.engine == "batched"
+    and os.environ.get("JAX_PLATFORMS") != "cpu"
+    and any(map(os.path.exists, ("/dev/nvidia0", "/dev/kfd")))
+    and len(entry_points(group="jax_plugins")) > 0
 )
 # Beside a GPU, one thread computes, one reads and one writes; otherwise the chunks share out the cores.
 CORES = workflow.resource_settings.cores or 1
-CHUNK_THREADS = min(3, CORES) if HAS_GPU else max(1, CORES // max(1, len(CHUNKS)))
+CHUNK_THREADS = min(3, CORES) if FIT_GPU else max(1, CORES // max(1, len(CHUNKS)))
 
 # The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples] if WITH_BAXELS else []

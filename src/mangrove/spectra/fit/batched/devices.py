@@ -105,7 +105,10 @@ def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) 
     sharded = jax.shard_map(
         of_arrays, mesh=mesh, in_specs=(shared, shared, rows, rows), out_specs=rows, check_vma=False
     )
-    compiled = jax.jit(sharded)
+    # Each core of a CPU is a device of its own. Programs that share threads besides gain nothing, and may wait for each other
+    # for ever: transforms take threads of the pool that runs them.
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
+    compiled = jax.jit(sharded, compiler_options={"xla_cpu_multi_thread_eigen": False} if on_cpu else None)
 
     def run(*arrays):
         with double_precision():
