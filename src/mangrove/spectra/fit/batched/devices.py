@@ -107,7 +107,6 @@ def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) 
     )
     # Each core of a CPU is a device of its own. Programs that share threads besides gain nothing, and may wait for each other
     # for ever: transforms take threads of the pool that runs them.
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
     compiled = jax.jit(sharded, compiler_options={"xla_cpu_multi_thread_eigen": False} if on_cpu else None)
 
     def run(*arrays):
@@ -132,6 +131,11 @@ def _one_by_one(function: Callable, count, rows):
     n = len(jax.tree.leaves(rows)[0])
     nothing = jax.tree.map(lambda one: jnp.zeros((n, *one.shape[1:]), one.dtype), jax.eval_shape(at, count))
     return jax.lax.fori_loop(jnp.zeros_like(count), count, write, nothing)
+
+
+def most_spectra() -> int:
+    """Spectra of a batch on all devices, if they have the memory."""
+    return (MOST_ON_CPU if jax.default_backend() == "cpu" else MOST_SPECTRA) * jax.device_count()
 
 
 def bytes_of_spectrum(layout: BatchLayout, n_star: int) -> int:
