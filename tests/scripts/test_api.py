@@ -28,6 +28,8 @@ ROW = {"mangaid": "1-1", "z": Z, "ebv": EBV, "ra": 150.0, "dec": 20.0, "r_e": 4.
 EXTRACT = ROW | {"spectrum": -1, "engine": "powerbin", "target_snr": 25.0, "min_snr": 2.0, "window_pixels": 10}
 EXTRACT |= {"continuum_range": [5600.0, 6750.0], "covariance": "manga"}
 FIT = Fit().model_dump() | Preprocessing().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
+# By the script 'fit', whichever engine is the default.
+FIT |= {"engine": "ppxf"}
 FLUX = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
 

@@ -202,7 +202,7 @@ def _gas_minima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
     only = _without_stars(layout, rest, rows)
     at = place[rows, : n_kinematic(layout) + 1].at[:, 2:4].set(tops.reshape(-1, 2))
     bare = layout._replace(settings=layout.settings._replace(polynomial_degree=0))
-    found = descend(bare, only, jnp.clip(at, only.low, only.high))
+    found = descend(bare, only, at)
     return place_of(found.kinematics, found.theta)[:, 2:4].reshape(n, -1, 2)
 
 
