@@ -6,7 +6,6 @@ import os
 import sys
 from base64 import urlsafe_b64encode
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +21,7 @@ from snakemake.io import _IOFile, strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
+from mangrove.gpu import has_gpu
 from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
 from mangrove.spectra.fit.batched.membership import chunks
@@ -219,7 +219,7 @@ def is_unrecorded(value):
 
 
 def fits_of_chunk(rule, names):
-    """What a chunk's rule would write now for some of the galaxies: params that all share, and those of each file."""
+    """The fits that a chunk has for some of the galaxies, with the params that all share and those of each."""
     params = {k: v for k, v in rule.params.items() if not is_unrecorded(v)}
     files = {
         os.path.relpath(FIT.format(plateifu=name), RESULTS): values_of_galaxy(name)
@@ -385,13 +385,8 @@ CHUNKS = (
     else {}
 )
 CHUNK_RULES = {f"fit_batched_{chunk}": names for chunk, names in CHUNKS.items()}
-# GPUs that this engine takes: NVIDIA's or AMD's, with the JAX for it. On a cluster, the profile says what nodes have.
-FIT_GPU = int(
-    CONFIG.fit.engine == "batched"
-    and os.environ.get("JAX_PLATFORMS") != "cpu"
-    and any(map(os.path.exists, ("/dev/nvidia0", "/dev/kfd")))
-    and len(entry_points(group="jax_plugins")) > 0
-)
+# GPUs that a fit takes; on a cluster, the profile says what nodes have.
+FIT_GPU = int(CONFIG.fit.engine == "batched" and has_gpu())
 # Beside a GPU, one thread computes, one reads and one writes; otherwise the chunks share out the cores.
 CORES = workflow.resource_settings.cores or 1
 CHUNK_THREADS = min(3, CORES) if FIT_GPU else max(1, CORES // max(1, len(CHUNKS)))
