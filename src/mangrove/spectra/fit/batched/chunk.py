@@ -83,7 +83,7 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine) -> None:
             counts += _all_of(written)
             written = [writer.submit(_write, *one) for one in fitted]
             done += len(group)
-            logger.info("%d of %d galaxies fitted", done, len(missing))
+            logger.info("%d of %d galaxies done", done, len(missing))
         counts += _all_of(written)
     if counts:
         logger.info("fits by status: %s", {status.word: counts[status] for status in FitStatus if counts[status]})
@@ -102,7 +102,9 @@ def _fitted(group: Sequence[_Read], fit: Fitter, faults: dict[str, MangroveError
         return list(zip(readable, fit([one.ready for one in readable]), strict=True)) if readable else []
     except MangroveError as error:
         if len(readable) == 1:
-            faults[readable[0].task.name] = error
+            name = readable[0].task.name
+            logger.exception("%s cannot be fitted", name)
+            faults[name] = error
             return []
         return [fitted for one in readable for fitted in _fitted([one], fit, faults)]
 

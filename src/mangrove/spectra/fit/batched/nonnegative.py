@@ -68,6 +68,20 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
     passive : array of bool, shape (n, k, m - n_free)
         Unknowns that are positive.
     """
+    if passive is None:
+        passive = jnp.zeros((*right.shape[:2], right.shape[2] - n_free), bool)
+    if jax.default_backend() != "cpu":
+        return _solved(products, right, n_free, passive)
+    # Routines of LAPACK that are given several matrices at once wait for threads of the pool that runs them, and where
+    # all of those wait, as when two devices compute, they do so for ever (jaxlib 0.10).
+    n, k, m = right.shape
+    alone = (values.reshape(-1, 1, 1, values.shape[-1]) for values in (right, passive))
+    same = jnp.broadcast_to(products[:, None, None], (n, k, 1, m, m)).reshape(-1, 1, m, m)
+    x, passive = jax.lax.map(lambda one: _solved(one[0], one[1], n_free, one[2]), (same, *alone))
+    return x.reshape(n, k, m), passive.reshape(n, k, m - n_free)
+
+
+def _solved(products, right, n_free: int, passive) -> tuple[jax.Array, jax.Array]:
     length = jnp.sqrt(jnp.diagonal(products, axis1=1, axis2=2))
     length = jnp.where(length > 0.0, length, 1.0)
     scaled = products / (length[:, :, None] * length[:, None])
@@ -78,8 +92,6 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
     right = right / size
     if n_free:
         keep, scaled, right = _without(scaled, right, n_free)
-    if passive is None:
-        passive = jnp.zeros(right.shape, bool)
     x = _pivoted(scaled, right, passive)
     passive = x > 0.0
     if n_free:
