@@ -57,6 +57,13 @@ def compared(further=({}, {}, {}), guides=None, components=(0,), snr=60.0, which
     return [measurements.collect(fit, n, gain) for fit, n, gain in gains], columns
 
 
+def rows(batch, solutions, which):
+    """Some spectra of a batch, with their solutions."""
+    which = np.array(which)
+    spectra, picked = (type(all_)(*(values[which] for values in all_)) for all_ in (batch.spectra, solutions))
+    return batch._replace(spectra=spectra), picked
+
+
 @pytest.fixture(scope="module")
 def small_steps():
     """The reference takes derivatives over such steps that the difference to ours is out of sight."""
@@ -105,3 +112,69 @@ def test_errors_of_motions_are_near_those_of_ppxf(both, name):
         assert np.array_equal(np.isnan(expected), np.isnan(ours))
         known = (expected > 0) & (expected < 0.3 * sigma)
         np.testing.assert_allclose(ours[known], expected[known], rtol=0.3)
+
+
+@pytest.fixture(scope="module")
+def known():
+    """A batch with many draws, and solutions of it by the pPXF engine."""
+    settings = {"polynomial_degree": 3, "n_draw": 100}
+    galaxies = batched_spectra.galaxies(**settings)
+    batch = batched_spectra.batch(WHICH, 20.0, **settings)
+    fits = [solved(galaxies[g], batched_spectra.spectrum(g, 20.0, i)) for i, g in enumerate(WHICH)]
+    return batch, fits, as_batch(batch, fits)
+
+
+@pytest.fixture(scope="module")
+def many_draws(known):
+    batch, _, solutions = known
+    return measured(batch, solutions, np.zeros(3), np.zeros(3))
+
+
+def test_draws_scatter_as_those_of_the_reference(known, many_draws):
+    """A hundred numbers tell their own scatter to 7 %, and so do those of the reference."""
+    _, fits, _ = known
+    for i, fit in enumerate(fits):
+        result = measurements.collect(fit, 0, 0.0)
+        young = fit.stars.age < 5.0
+        n = young.size
+
+        def light(weights, young=young, n=n):
+            """Part of the young templates, and the sum of all weights."""
+            total = weights[:, :n].sum(axis=1)
+            return weights[:, :n][:, young].sum(axis=1) / total, total
+
+        pairs = [(many_draws["ebv_draw"][i], result.ebv_draw)]
+        pairs += zip(light(many_draws["weights_draw"][i]), light(result.weights_draw), strict=True)
+        for ours, expected in pairs:
+            error = np.hypot(ours.std(), expected.std()) / np.sqrt(100)
+            assert abs(ours.mean() - expected.mean()) < 4 * error
+            assert ours.std() == pytest.approx(expected.std(), rel=0.3)
+        ratio = many_draws["line_ew_err"][i] / result.line_ew_err
+        np.testing.assert_allclose(ratio[np.isfinite(ratio)], 1.0, rtol=0.25)
+
+
+def test_a_result_does_not_depend_on_its_companions(known, many_draws):
+    batch, _, solutions = known
+    others = measured(*rows(batch, solutions, (2, 2, 0)), np.zeros(3), np.zeros(3))
+    for name, values in others.items():
+        expected = many_draws[name][[2, 2, 0]]
+        size = np.nanmax(np.abs(expected), initial=0.0) if expected.dtype.kind == "f" else 0.0
+        np.testing.assert_allclose(values, expected, rtol=1e-7, atol=1e-9 * size, err_msg=name)
+
+
+def test_fits_without_stars_or_lines_say_so(known):
+    """And a solution that is not finite harms no other."""
+    batch, _, solutions = known
+    weights, gas, kinematics = solutions.weights.copy(), solutions.gas.copy(), solutions.kinematics.copy()
+    weights[0] = 0.0
+    gas[1] = 0.0
+    kinematics[2, 0] = np.nan
+    given = solutions._replace(weights=weights, gas=gas, kinematics=kinematics)
+    columns = measured(batch, given, np.zeros(3), np.zeros(3))
+    expected = [FitStatus.NO_STELLAR_CONTINUUM, FitStatus.OK, FitStatus.NOT_CONVERGED]
+    assert columns["status"].tolist() == expected
+    assert np.isnan(columns["line_ew"][0]).all() and np.isinf(columns["v_star_err"][0])
+    assert np.isinf(columns["v_gas_err"][1]) and np.isfinite(columns["v_star_err"][1])
+    seen = columns["line_status"][1] == LineStatus.OK
+    assert np.all(columns["line_flux"][1, seen] == 0.0) and np.all(columns["line_flux_err"][1, seen] > 0.0)
+    assert not columns["line_shape"][1].any()

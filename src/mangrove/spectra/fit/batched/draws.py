@@ -9,7 +9,8 @@ import numpy as np
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.covariances import factor, hold
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
-from mangrove.spectra.fit.batched.nonnegative import RIDGE, nonnegative
+from mangrove.spectra.fit.batched.nonnegative import RIDGE
+from mangrove.spectra.fit.batched.pivots import nonnegative_near
 from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR
 from mangrove.spectra.fit.templates import COMPONENTS
@@ -82,22 +83,16 @@ def _noise(layout: BatchLayout, fit: FittedBatch, products) -> tuple[jax.Array, 
     Shapes (n, n_draw, n_column) and (n, n_draw, degree). They depend on the seed of a spectrum and on its own columns, not
     on how many others a batch has room for.
     """
-    n_star, n_line = fit.solution.weights.shape[1], fit.lines.wave.shape[0]
-    shapes = [
-        (fit.solution.theta.shape[1],),
-        (n_star,),
-        (len(COMPONENTS), n_line),
-        (layout.settings.polynomial_degree,),
-    ]
+    n_shape, n_star, n_line = fit.solution.theta.shape[1], fit.solution.weights.shape[1], fit.lines.wave.shape[0]
+    # The stars are last and draws are counted by the last axis: numbers of one column stay what they are when others follow.
+    sizes = (n_shape, n_shape - 1, len(COMPONENTS) * n_line, n_star)
+    ends = np.cumsum(sizes).tolist()
 
-    def of_seed(seed) -> list[jax.Array]:
-        keys = jax.random.split(jax.random.wrap_key_data(seed), len(shapes))
-        # The last axis counts draws: numbers of one column stay what they are when others follow.
-        pairs = zip(keys, shapes, strict=True)
-        return [jax.random.normal(key, (*shape, layout.settings.n_draw), float) for key, shape in pairs]
+    def of_seed(seed) -> jax.Array:
+        return jax.random.normal(jax.random.wrap_key_data(seed), (ends[-1], layout.settings.n_draw), float)
 
-    of_shape, of_stars, of_gas, centre = jax.vmap(of_seed)(fit.spectra.seed)
-    of_gas = of_gas[:, np.array(layout.gas_component), np.array(layout.gas_line)]
+    of_shape, centre, of_gas, of_stars = jnp.split(jax.vmap(of_seed)(fit.spectra.seed), ends[:-1], axis=1)
+    of_gas = of_gas[:, np.array(layout.gas_component) * n_line + np.array(layout.gas_line)]
     white = jnp.concatenate([of_shape, of_stars, of_gas], axis=1)
     length = jnp.sqrt(jnp.diagonal(products, axis1=-2, axis2=-1))
     lower = factor(products, length, length > 0, RIDGE) * length[..., None]
@@ -123,9 +118,8 @@ def _solved(fit: FittedBatch, products, right) -> DrawnCompositions:
     turned = jnp.ones((s.theta.shape[0], order.size)).at[:, degree].set(sign)
     products = products[:, order][:, :, order] * turned[:, :, None] * turned[:, None]
     right = right[..., order] * turned[:, None]
-    near = jnp.concatenate([(sign * (ebv - bound))[:, None], s.weights, s.gas], axis=-1) > 0
-    near = jnp.broadcast_to(near[:, None], (*right.shape[:2], near.shape[1]))
-    found, _ = nonnegative(products, right, degree, near)
+    of_shape = jnp.concatenate([jnp.ones((ebv.size, degree)), (sign * (ebv - bound))[:, None]], axis=-1)
+    found = nonnegative_near(products, right, degree, jnp.concatenate([of_shape, s.weights, s.gas], axis=-1) > 0)
     drawn = jnp.clip(bound[:, None] + sign[:, None] * found[..., degree], 0.0, MAX_EBV)
     # Without a stellar continuum the data do not tell E(B-V).
     drawn = jnp.where(jnp.any(s.weights > 0, axis=-1, keepdims=True), drawn, ebv[:, None])
