@@ -6,6 +6,7 @@ import pytest
 from one_spectrum import LINES
 from ppxf_solutions import as_batch, solved
 
+from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.measure import measured
 from mangrove.spectra.fit.ppxf import line_errors, measurements

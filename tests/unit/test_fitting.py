@@ -180,10 +180,10 @@ def test_masked_lines_are_named_and_not_measured(engine):
     assert result.line_status[LINES.index("Halpha_6565")] == LineStatus.OK
 
 
-def test_a_velocity_beyond_the_bound_is_flagged(engine):
+def test_a_velocity_beyond_the_bound_is_flagged():
     flux, error = noisy()
     # The redshift is wrong by 430 km/s, so the stars move at about -310.
-    result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0), engine=engine)[1]
+    result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0))[1]
     assert result.status == FitStatus.VELOCITY_AT_BOUND
 
 
@@ -234,7 +234,7 @@ def test_the_number_of_processes_changes_nothing():
         np.testing.assert_array_equal(values, two[name], err_msg=name)
 
 
-def test_galactic_extinction_is_removed(engine):
+def test_galactic_extinction_is_removed():
     from mangrove.physics.galactic_extinction import galactic_transmission
 
     flux, error = noisy(200.0)
@@ -254,6 +254,6 @@ def test_galactic_extinction_is_removed(engine):
         "",
     )
     galaxy, spectra = prepare_galaxy(extract, Z, 0.3, "mastar", SETTINGS)
-    (result,) = fitted_by(engine, galaxy, spectra)
+    (result,) = fit_all(galaxy, spectra, 1)
     i = LINES.index("Hbeta_4863")
     assert result.line_flux[i] == pytest.approx(FLUX["Hbeta_4863"], abs=4 * result.line_flux_err[i])

@@ -22,6 +22,8 @@ MEDIAN_LIMIT, LARGE_LIMIT = 0.05, 0.3
 CHI2_LIMIT, LARGEST_CHI2 = 0.1, 0.5
 #: By how much the median width of the draws may differ.
 WIDTH_LIMIT = 0.1
+#: Fewer ratios of two widths, of 16 draws each, do not tell them apart by this much.
+_LEAST_WIDTHS = 50
 POPULATIONS = ("log_age_lw", "metallicity_lw", "log_ml_r")
 KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 WIDTHS = (*POPULATIONS, "ebv_star")
@@ -60,6 +62,8 @@ class Agreement(NamedTuple):
 
 class AgreementRow(NamedTuple):
     """A row of the table of agreement; ``quantity`` says of what, and the limits are NaN where there are none.
+
+    A row ``holds`` if it keeps its limits; widths of fewer than 50 spectra always do, since they tell nothing.
 
     ``median`` and ``large`` are the median and the 95th percentile of absolute differences over errors; of chi2 the
     median and the 99th percentile of the engine's minus the reference's, and the largest of those without a flag; of
@@ -135,7 +139,7 @@ def summary(agreement: Agreement) -> list[AgreementRow]:
     for name, values in agreement.width.items():
         ratio = values[np.isfinite(values)]
         median = float(np.median(ratio)) if ratio.size else np.nan
-        holds = not abs(median - 1.0) > WIDTH_LIMIT
+        holds = ratio.size < _LEAST_WIDTHS or not abs(median - 1.0) > WIDTH_LIMIT
         rows.append(
             AgreementRow(f"width of draws, {name}", ratio.size, median, np.nan, np.nan, WIDTH_LIMIT, np.nan, holds)
         )
