@@ -46,7 +46,7 @@ class Descent(NamedTuple):
         Of the step that is tried next.
     going : array of bool, shape (n,)
     count : array of int, shape (n,)
-        Places seen.
+        LinePlaces seen.
     """
 
     place: jax.Array
