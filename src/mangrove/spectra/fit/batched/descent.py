@@ -46,7 +46,7 @@ class Descent(NamedTuple):
         Of the step that is tried next.
     going : array of bool, shape (n,)
     count : array of int, shape (n,)
-        LinePlaces seen.
+        Places seen.
     """
 
     place: jax.Array

@@ -202,7 +202,7 @@ def chosen(which, new, old):
 
 
 def solutions_of(layout: BatchLayout, problem: Problem, place, x, chi2, converged) -> Solutions:
-    """LinePlaces and weights as solutions."""
+    """Places and weights as solutions."""
     kinematics, theta = kinematics_and_theta(layout, place)
     n_star = problem.galaxies.transform.shape[1]
     return Solutions(kinematics, theta, x[:, :n_star], x[:, n_star:], chi2, jnp.full_like(chi2, jnp.nan), converged)

@@ -47,7 +47,7 @@ _USUAL_SHIFT = 60.0
 
 
 def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
-    """LinePlaces from which fits start, shape (n, n_place)."""
+    """Places from which fits start, shape (n, n_place)."""
     place, weights = _stars(layout, lines, problem)
     kinematics, theta = kinematics_and_theta(layout, place)
     stars = model.stellar_continuum(layout, problem.galaxies, problem.spectra, weights, kinematics, theta)
