@@ -118,7 +118,7 @@ def test_errors_of_motions_are_near_those_of_ppxf(both, name):
 @pytest.fixture(scope="module")
 def known():
     """A batch with many draws, and solutions of it by the pPXF engine."""
-    settings = {"polynomial_degree": 3, "n_draw": 300}
+    settings = {"polynomial_degree": 3, "n_draw": 100}
     galaxies = batched_spectra.galaxies(**settings)
     batch = batched_spectra.batch(WHICH, 20.0, **settings)
     fits = [solved(galaxies[g], batched_spectra.spectrum(g, 20.0, i)) for i, g in enumerate(WHICH)]
@@ -132,7 +132,7 @@ def many_draws(known):
 
 
 def test_draws_scatter_as_those_of_the_reference(known, many_draws):
-    """Three hundred numbers tell their own scatter to 4 %, and so do those of the reference; E(B-V) piles up at its bound."""
+    """A hundred numbers tell their own scatter to 7 %, and so do those of the reference."""
     _, fits, _ = known
     for i, fit in enumerate(fits):
         result = measurements.collect(fit, 0, 0.0)
@@ -147,18 +147,18 @@ def test_draws_scatter_as_those_of_the_reference(known, many_draws):
         pairs = [(many_draws["ebv_draw"][i], result.ebv_draw)]
         pairs += zip(light(many_draws["weights_draw"][i]), light(result.weights_draw), strict=True)
         for ours, expected in pairs:
-            error = np.hypot(ours.std(), expected.std()) / np.sqrt(300)
+            error = np.hypot(ours.std(), expected.std()) / np.sqrt(100)
             assert abs(ours.mean() - expected.mean()) < 4 * error
-            assert ours.std() == pytest.approx(expected.std(), rel=0.2)
+            assert ours.std() == pytest.approx(expected.std(), rel=0.3)
         ratio = many_draws["line_ew_err"][i] / result.line_ew_err
-        np.testing.assert_allclose(ratio[np.isfinite(ratio)], 1.0, rtol=0.1)
+        np.testing.assert_allclose(ratio[np.isfinite(ratio)], 1.0, rtol=0.25)
 
 
 def test_a_result_does_not_depend_on_its_companions(known, many_draws):
     batch, _, solutions = known
-    others = measured(*rows(batch, solutions, (2, 0)), np.zeros(2), np.zeros(2))
+    others = measured(*rows(batch, solutions, (2, 2, 0)), np.zeros(3), np.zeros(3))
     for name, values in others.items():
-        expected = many_draws[name][[2, 0]]
+        expected = many_draws[name][[2, 2, 0]]
         size = np.nanmax(np.abs(expected), initial=0.0) if expected.dtype.kind == "f" else 0.0
         np.testing.assert_allclose(values, expected, rtol=1e-7, atol=1e-9 * size, err_msg=name)
 

@@ -4,7 +4,9 @@ import batched_spectra
 import jax
 import numpy as np
 import pytest
+from one_spectrum import LINES, V_STAR, WAVE, Z, noise_free
 
+from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of
 from mangrove.spectra.fit.batched.batch import Batch
 from mangrove.spectra.fit.batched.solve import Start, solve
@@ -109,6 +111,30 @@ def test_velocities_far_off_are_found(batch, solutions):
     far = solved(batch._replace(spectra=batch.spectra._replace(start=start)))
     np.testing.assert_allclose(far.chi2[:2], solutions.chi2[:2], atol=0.01)
     np.testing.assert_allclose(far.kinematics[:2], solutions.kinematics[:2], atol=0.5)
+
+
+def with_hbeta(batch, heights):
+    """The batch with its first spectrum free of noise, and with Hbeta at velocities, km/s, as high as so many errors."""
+    wave, lsf = (values[: batch.spectra.n_wave[0]] for values in (batch.galaxies.wave[0], batch.spectra.lsf[0]))
+    flux = batch.spectra.flux.copy()
+    flux[0, : wave.size] = noise_free(line_scale=0.0)[np.searchsorted(WAVE / (1 + Z), wave * (1 - 1e-9))]
+    width = np.hypot(lsf, wave * 40.0 / C_KMS)
+    for velocity, height in heights.items():
+        centre = LINES.wave[LINES.index("Hbeta_4863")] * np.exp(velocity / C_KMS)
+        flux[0, : wave.size] += height * batch.spectra.error[0, 0] * np.exp(-0.5 * ((wave - centre) / width) ** 2)
+    return batch._replace(spectra=batch.spectra._replace(flux=flux))
+
+
+def test_another_minimum_of_the_gas_is_told(batch, solutions):
+    """Noise that looks like a line far from the stars does not move the gas there, unless it is much stronger."""
+    near, far = V_STAR, V_STAR + 600.0
+    ours = solved(with_hbeta(batch, {near: 7.0, far: 8.0}))
+    assert ours.kinematics[0, 1, 0] == pytest.approx(near, abs=15.0)
+    assert ours.v_gas_other[0] > near + 300.0
+    ours = solved(with_hbeta(batch, {near: 7.0, far: 50.0}))
+    assert ours.kinematics[0, 1, 0] == pytest.approx(far, abs=15.0)
+    assert np.isnan(ours.v_gas_other[0])
+    assert np.all(np.isnan(solutions.v_gas_other[:2]))
 
 
 def test_other_settings_are_those_of_ppxf():

@@ -19,8 +19,9 @@ from mangrove.spectra.fit.batched.sizes import Sizes
 
 logger = logging.getLogger(__name__)
 
-#: Spectra of a batch on each accelerator that has the memory, fewer than which take as long, and on each device of a CPU.
-MOST_SPECTRA, LEAST_SPECTRA, MOST_ON_CPU = 1024, 16, 16
+#: Spectra of a batch on each accelerator that has the memory, and of the smallest one, than which fewer are no quicker; and on
+#: each device of a CPU: many, so that the devices seldom wait for each other.
+MOST_SPECTRA, LEAST_SPECTRA, MOST_ON_CPU = 1024, 16, 64
 #: Part of an accelerator's memory that a batch may take; the next one waits in what is left.
 _MEMORY_SHARE = 0.8
 #: Arrays as large as the columns of a spectrum's model that its fit holds at once.

@@ -44,12 +44,14 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
     Parameters
     ----------
     start : Start, optional
-        Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`), and of several minima of the gas the lowest
-        is taken; with one, there is no ``v_gas_other``.
+        Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`). Of several minima of the gas the lowest is
+        taken, if it is not so far from the stars that noise explains it better
+        (:func:`mangrove.spectra.fit.batched.starts.unusual`); ``v_gas_other`` is the velocity of another one whose chi2 is higher
+        by less than 1, or lower. With a start, there is none.
     group : int, optional
         Spectra that are computed together, a divisor of their number; 1 on a CPU, where one after the other is quickest, and up
-        to 256 elsewhere if not given. They take up to 40 x group x (n_star + n_gas + 20) x n_fft bytes, beside
-        the batch itself.
+        to 256 elsewhere if not given. They take up to 40 x group x (n_star + 6 n_gas + 20) x n_fft bytes, beside the
+        batch itself.
     """
     n = len(batch.spectra.flux)
     group = group or (1 if jax.default_backend() == "cpu" else gcd(n, _DEVICE_GROUP))
