@@ -44,6 +44,8 @@ DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
 #: Noise has minima of weak lines at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must
 #: be lower by 1, and by the square of that farther away.
 _USUAL_SHIFT = 60.0
+#: Stars mostly move by no more than this against the start, km/s: farther away they must match better as well.
+_USUAL_VELOCITY = 200.0
 
 
 def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
@@ -156,6 +158,10 @@ def _scanned(layout: BatchLayout, problem: Problem, place, weights) -> jax.Array
     gain = _gain(layout, mixture, problem.data * problem.inverse * shape, (problem.inverse * shape) ** 2)
     v = place[:, :1] + _shifts(layout, problem)
     inside = (v >= problem.low[:, :1]) & (v <= problem.high[:, :1])
+    # Templates that do not match gain by chance: what they gain counts over the chi2 per pixel that they leave.
+    left = jnp.sum(problem.data**2, axis=1) - jnp.max(gain, axis=1)
+    scale = jnp.maximum(left / jnp.sum(problem.inverse > 0.0, axis=1).astype(left.dtype), 1.0)
+    gain = gain / scale[:, None] - ((v - place[:, :1]) / _USUAL_VELOCITY) ** 2
     gain = jnp.where(inside, gain, -jnp.inf)
     best = jnp.argmax(gain, axis=1)
     is_free = problem.high[:, 0] > problem.low[:, 0]
