@@ -2,7 +2,7 @@
 
     REAL_DATA=FOLDER python benchmarks/fit_batched.py [--device cpu|gpu] [--emiles FILE]
 
-On a CPU beside plain pPXF and the engine by pPXF in the same run, and on two cores beside one; on a GPU the time and
+On a CPU beside plain pPXF and the engine by pPXF in the same run, and two processes beside one; on a GPU the time and
 memory by size of the batches, where the time goes, a whole job from disk to disk, and the surveys projected, in under
 ten minutes; beside JAX, NumPy, SciPy and h5py that needs astropy, dust_extinction, isal, threadpoolctl and tqdm, and
 neither pPXF nor pydantic. Ends with 1 where a limit is not kept.
@@ -19,8 +19,9 @@ from support.baxels import LIBRARIES, ReadyBaxels, labelled, simulated_baxels
 from support.fit_times import (
     fitted,
     fitted_and_labelled,
+    job,
     job_and_computing,
-    on_cores,
+    on_one_core,
     seconds_by_step,
 )
 from support.results import print_result, seconds
@@ -50,15 +51,15 @@ def main() -> int:
     libraries = LIBRARIES | {"E-MILES": options.emiles}
     if options.device == "cpu":
         kept = [held for library, templates in libraries.items() for held in on_cpu(library, templates)]
-        kept.append(job(N_JOB, "MaStar", libraries["MaStar"]))
+        kept.append(from_disk_to_disk(N_JOB, "MaStar", libraries["MaStar"]))
     else:
         kept = [held for library, templates in libraries.items() for held in on_gpu(library, templates)]
     return int(not all(kept))
 
 
 def on_cpu(library: str, templates: str) -> list[bool]:
-    """One core beside pPXF, and two cores beside one."""
-    one, two = (on_cores(n_core, *N_CPU[library], templates) for n_core in (1, 2))
+    """One core beside pPXF, and two processes beside one."""
+    one = on_one_core(*N_CPU[library], templates)
     sample = simulated_baxels(*N_CPU[library], templates)
     n = sum(len(baxels.spectra) for baxels in sample)
     with threadpool_limits(1):
@@ -69,8 +70,8 @@ def on_cpu(library: str, templates: str) -> list[bool]:
         "per baxel and core, beside plain pPXF without errors of populations", one.processor, "s", peer=plain, **about
     )
     report("peak of memory", one.memory, "GB", **about)
-    gain = one.wall / two.wall
-    kept.append(report("two cores over one", gain, "ratio", LEAST_GAIN, least=True, **about))
+    alone, shared = (job(*N_CPU[library], templates, n_process) for n_process in (1, 2))
+    kept.append(report("two processes over one", alone / shared, "ratio", LEAST_GAIN, least=True, **about))
     project(library, one.processor, "core hours")
     return kept
 
@@ -96,12 +97,12 @@ def on_gpu(library: str, templates: str) -> list[bool]:
             report(f"of it: {step}", 1e3 * spent / n, "ms", **batch)
         best = labels if best is None else min(best, labels)
     kept.append(report("per baxel, best size of the batch", 1e3 * best, "ms", MOST_MS[library], **about))
-    kept.append(job(N_GPU, library, templates))
+    kept.append(from_disk_to_disk(N_GPU, library, templates))
     project(library, best, "min")
     return kept
 
 
-def job(n: tuple[int, int], library: str, templates: str) -> bool:
+def from_disk_to_disk(n: tuple[int, int], library: str, templates: str) -> bool:
     """A job from extracts on disk to fits on disk beside the computing alone."""
     whole, computing = job_and_computing(*n, templates)
     about = {"library": library, "galaxies": n[0], "baxels": n[0] * n[1]}

@@ -1,4 +1,4 @@
-"""Times of the batched fit: by step, on so many cores in a process of its own, and from disk to disk."""
+"""Times of the batched fit: by step, on one core in a process of its own, and from disk to disk."""
 
 import multiprocessing
 import os
@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,6 @@ from support.baxels import ReadyBaxels, labelled, simulated_baxels, simulated_ex
 from support.results import seconds
 
 from mangrove.spectra.fit.batched.chunk import fit_chunk
-from mangrove.spectra.fit.batched.devices import cores_as_devices
 from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.batched.kept import tasks_of
 from mangrove.spectra.fit.batched.pieces import Piece
@@ -44,10 +44,10 @@ def fitted_and_labelled(sample: Sequence[ReadyBaxels]) -> None:
         labelled(one, results)
 
 
-def on_cores(n_core: int, n_galaxy: int, n_baxel: int, templates: str) -> CpuTimes:
-    """Times of simulated baxels on so many cores of a CPU, one device each, in a process of its own."""
+def on_one_core(n_galaxy: int, n_baxel: int, templates: str) -> CpuTimes:
+    """Times of simulated baxels on one core of a CPU, in a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_on_cores, (n_core, n_galaxy, n_baxel, templates))
+        return pool.apply(_on_one_core, (n_galaxy, n_baxel, templates))
 
 
 def peak_memory() -> float:
@@ -75,25 +75,28 @@ def seconds_by_step() -> Iterator[Counter]:
 
 def job_and_computing(n_galaxy: int, n_baxel: int, templates: str) -> tuple[float, float]:
     """Seconds of a job from extracts on disk to fits on disk, and of fitting the same spectra in memory; both compiled."""
+    sample = simulated_baxels(n_galaxy, n_baxel, templates)
+    return job(n_galaxy, n_baxel, templates), min(seconds(fitted, sample) for _ in range(2))
+
+
+def job(n_galaxy: int, n_baxel: int, templates: str, n_process: int = 1) -> float:
+    """Seconds of a job from extracts on disk to fits on disk, all processes started and all programs compiled."""
     extracts = simulated_extracts(n_galaxy, n_baxel)
     with tempfile.TemporaryDirectory() as folder:
         paths = write_extracts(Path(folder) / "extract", extracts)
         params = FitSettings()._asdict() | {"templates": templates, "ebv_scale": 1.0, "seed": 1, "engine": "batched"}
         for name, attribute in (("z", "z"), ("ebv", "ebv_galactic")):
             params[name] = {path.stem: e.attrs[attribute] for path, e in zip(paths, extracts, strict=True)}
-        jobs = []
         for turn in ("compiles", "timed"):
             fits = [Path(folder) / turn / path.name for path in paths]
-            jobs.append(seconds(fit_chunk, tasks_of(paths, fits, params)))
-    sample = simulated_baxels(n_galaxy, n_baxel, templates)
-    return jobs[-1], min(seconds(fitted, sample) for _ in range(2))
+            spent = seconds(partial(fit_chunk, n_process=n_process), tasks_of(paths, fits, params))
+    return spent
 
 
-def _on_cores(n_core: int, n_galaxy: int, n_baxel: int, templates: str) -> CpuTimes:
-    # Threads that start from here on keep to these cores, where the system knows how.
+def _on_one_core(n_galaxy: int, n_baxel: int, templates: str) -> CpuTimes:
+    # Threads that start from here on keep to one core, where the system knows how.
     if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:n_core])
-    cores_as_devices(n_core)
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
     sample = simulated_baxels(n_galaxy, n_baxel, templates)
     fitted_and_labelled(sample)
     start = time.perf_counter(), time.process_time()

@@ -153,14 +153,6 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
 
 
-def cores_as_devices(n_core: int) -> None:
-    """Let JAX take cores of a CPU for devices of their own; without effect on accelerators, and once JAX has started."""
-    try:
-        jax.config.update("jax_num_cpu_devices", n_core)
-    except RuntimeError:
-        return
-
-
 def keep_compiled() -> None:
     """Let JAX keep what it compiles in the user's cache, unless another place is set (JAX_COMPILATION_CACHE_DIR)."""
     if jax.config.jax_compilation_cache_dir:
