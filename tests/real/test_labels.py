@@ -153,8 +153,11 @@ def test_a_blueberry_s_lines_are_those_of_metal_poor_star_formation(engine, real
     assert halpha / hbeta > 2.6
     labels = labels_of(galaxy, result, library(name))
     assert labels["d_bpt"].value[0] < 0
-    # Between such lines there is hardly an absorption line: the dispersion of the stars is not measured, and says so.
-    assert result.status == FitStatus.SIGMA_STAR_AT_BOUND
+    # Between such lines there is hardly an absorption line: the dispersion of the stars is not measured, and says so. In
+    # chi2 it is best at the bounds of velocity and dispersion both (lower by 1,058 than where pPXF's engine stops, before
+    # outliers are left out; by 30 in units of the reduced chi2).
+    at_bound = {"ppxf": FitStatus.SIGMA_STAR_AT_BOUND, "batched": FitStatus.VELOCITY_AT_BOUND}
+    assert result.status == at_bound[engine]
     assert labels["log_age_lw"].flag[0] & LabelFlag.AT_BOUND
 
 

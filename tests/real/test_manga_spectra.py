@@ -41,6 +41,9 @@ DEFAULT = {
 AS_PUBLISHED = {"attenuation": "polynomial", "clip_sigma": 0.0, "age_limit": False}
 #: Of the faint spectra: reduced chi2; errors of V and sigma of the stars; flux of Halpha and its error.
 FAINT = {6: (1.10, 58.0, 78.0, 0.159, 0.026), 7: (0.885, 3.78, 6.93, 0.028, 0.023)}
+#: Spectrum 6 is noise. Its chi2 is flat in V, and the formal error is that of the place where an engine stops: -18 km/s of
+#: pPXF's, -10 of the batched one.
+V_ERR_OF_NOISE = {"ppxf": 58.0, "batched": 48.4}
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +119,7 @@ def test_the_masked_spectrum_is_flagged_with_a_reason(fits):
 def test_golden_values_of_faint_spectra(fits, i):
     chi2, v_err, sigma_err, halpha, halpha_err = FAINT[i]
     fit = fits[i]
+    v_err = V_ERR_OF_NOISE[fit.attrs["engine"]] if i == 6 else v_err
     assert fit["chi2_reduced"][0] == pytest.approx(chi2, abs=0.01)
     assert [fit["v_star_err"][0], fit["sigma_star_err"][0]] == pytest.approx([v_err, sigma_err], rel=0.1)
     assert fit["line_flux"][0, HALPHA] == pytest.approx(halpha, abs=0.1 * halpha_err)
