@@ -344,7 +344,7 @@ def forget_other_chunks():
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost = planning.plan(GALAXIES, CONFIG.survey)
+    cost = planning.plan(GALAXIES, CONFIG.survey, CONFIG.fit)
     hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
     hours += planning.autoencoder_hours(CONFIG, planning.line_cubes_of(GALAXIES))
     of_training = (
