@@ -109,4 +109,4 @@ def test_the_training_of_the_map_of_spectra_is_planned():
     )
     assert few == "map        about 32.4 hours of training on 1 core; minutes on a GPU"
     assert many == "map        about 16.2 hours of training on 2 cores; minutes on a GPU"
-    assert none.startswith("computing")
+    assert none.startswith("fits")
