@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 
 from mangrove.spectra.fit.batched.batch import BatchLayout
+from mangrove.spectra.fit.batched.factors import cholesky, solve_lower
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
 from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.templates import MAIN
@@ -52,7 +52,7 @@ def covariances(layout: BatchLayout, fit: FittedBatch) -> Covariances:
     def of_last(end: int) -> jax.Array:
         """Covariance of the columns from the gas up to one, with those before them free."""
         block = lower[:, first:end, first:end]
-        inverse = solve_triangular(block, jnp.broadcast_to(jnp.eye(end - first), block.shape), lower=True)
+        inverse = solve_lower(block, jnp.broadcast_to(jnp.eye(end - first), block.shape))
         inverse = jnp.where(known[:, None, first:end], inverse / _or_one(length)[:, None, first:end], 0.0)
         covariance = jnp.einsum("nki,nkj->nij", inverse, inverse)
         unknown = free[:, first:end] & ~known[:, first:end]
@@ -101,7 +101,7 @@ def factor(products, length, known, ridge: float = _RIDGE) -> jax.Array:
     """
     scale = jnp.where(known, 1.0 / _or_one(length), 0.0)
     scaled = products * scale[:, :, None] * scale[:, None, :]
-    return jnp.linalg.cholesky(scaled + jnp.eye(length.shape[1])[None] * jnp.where(known, ridge, 1.0)[:, None, :])
+    return cholesky(scaled + jnp.eye(length.shape[1])[None] * jnp.where(known, ridge, 1.0)[:, None, :])
 
 
 def _or_one(length) -> jax.Array:
