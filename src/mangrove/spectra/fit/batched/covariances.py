@@ -5,9 +5,9 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import solve_triangular
 
 from mangrove.spectra.fit.batched.batch import BatchLayout
+from mangrove.spectra.fit.batched.factors import cholesky, solve_lower
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
 from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.templates import MAIN
@@ -23,8 +23,8 @@ class Covariances(NamedTuple):
     ----------
     gas : array, shape (n, n_gas, n_gas)
         Of the weights of the lines, with the stellar continuum, the shape and the motion of the gas free.
-    variance : array, shape (n, 2 + 2 n_component)
-        Of velocity and squared dispersion of the stars and of each component of the gas in turn, with all else free, the motion
+    motion : array, shape (n, 2 + 2 n_component)
+        Variances of velocity and squared dispersion of the stars and of each component of the gas in turn, with all else free, the motion
         of the stars as well.
 
     Infinite where nothing is known; 0 of what is held.
@@ -47,18 +47,19 @@ def covariances(layout: BatchLayout, fit: FittedBatch) -> Covariances:
     length = jnp.sqrt(jnp.diagonal(products, axis1=-2, axis2=-1))
     known = free & (length > 0)
     lower = factor(products, length, known)
-    first = place.gas.start
+    first, m = place.gas.start, free.shape[1]
+    block = lower[:, first:, first:]
+    inverse = solve_lower(block, jnp.broadcast_to(jnp.eye(m - first), block.shape))
+    inverse = jnp.where(known[:, None, first:], inverse / _or_one(length)[:, None, first:], 0.0)
+    unknown = (free & ~known)[:, first:, None] & jnp.eye(m - first, dtype=bool)[None]
 
-    def of_last(end: int) -> jax.Array:
-        """Covariance of the columns from the gas up to one, with those before them free."""
-        block = lower[:, first:end, first:end]
-        inverse = solve_triangular(block, jnp.broadcast_to(jnp.eye(end - first), block.shape), lower=True)
-        inverse = jnp.where(known[:, None, first:end], inverse / _or_one(length)[:, None, first:end], 0.0)
-        covariance = jnp.einsum("nki,nkj->nij", inverse, inverse)
-        unknown = free[:, first:end] & ~known[:, first:end]
-        return covariance + jnp.where(unknown[:, :, None] & jnp.eye(end - first, dtype=bool)[None], jnp.inf, 0.0)
+    def of_first(size: int) -> jax.Array:
+        """Covariance of so many columns from the gas on, with those before them free."""
+        part = inverse[:, :size, :size]
+        covariance = jnp.einsum("nki,nkj->nij", part, part)
+        return jnp.where(unknown[:, :size, :size], jnp.inf, covariance)
 
-    with_gas, with_stars = of_last(place.gas_motion.stop), of_last(place.star_motion.stop)
+    with_gas, with_stars = of_first(place.gas_motion.stop - first), of_first(m - first)
     motion = jnp.diagonal(with_stars, axis1=-2, axis2=-1)[:, place.gas_motion.start - first :]
     n_gas = len(layout.gas_line)
     return Covariances(with_gas[:, :n_gas, :n_gas], jnp.roll(motion, 2, axis=-1))
@@ -101,7 +102,7 @@ def factor(products, length, known, ridge: float = _RIDGE) -> jax.Array:
     """
     scale = jnp.where(known, 1.0 / _or_one(length), 0.0)
     scaled = products * scale[:, :, None] * scale[:, None, :]
-    return jnp.linalg.cholesky(scaled + jnp.eye(length.shape[1])[None] * jnp.where(known, ridge, 1.0)[:, None, :])
+    return cholesky(scaled + jnp.eye(length.shape[1])[None] * jnp.where(known, ridge, 1.0)[:, None, :])
 
 
 def _or_one(length) -> jax.Array:

@@ -2,11 +2,11 @@
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.covariances import factor, free_columns
+from mangrove.spectra.fit.batched.factors import solve_factored
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
 
 
@@ -27,7 +27,7 @@ def lsf_correction(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
     known = free & (length > 0)
     scale = jnp.where(known, 1.0 / jnp.where(known, length, 1.0), 0.0)
     by_columns = fit.products[:, continuum, place.star_motion.stop - 1] * scale
-    mimic = cho_solve((factor(products, length, known), True), by_columns[..., None])[..., 0] * scale
+    mimic = solve_factored(factor(products, length, known), by_columns[..., None])[..., 0] * scale
 
     def weighted(values) -> jax.Array:
         """Sum of values by weights: the derivative times what of it the columns cannot mimic."""

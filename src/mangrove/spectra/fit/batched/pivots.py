@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.linalg import cho_solve
 
+from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
 from mangrove.spectra.fit.batched.nonnegative import RIDGE
 
 #: An unknown is negative below this, and comes in where that lowers chi2 by more than this, for columns of length 1 and
@@ -79,8 +79,8 @@ def _start(products, right, inside) -> _Tableaus:
     _, k, m = right.shape
     unit = jnp.broadcast_to(jnp.eye(m), products.shape)
     both, none = inside[:, :, None] & inside[:, None], ~inside[:, :, None] & ~inside[:, None]
-    lower = jnp.linalg.cholesky(jnp.where(both, products, unit))
-    inverse = jnp.where(both, cho_solve((lower, True), unit), 0.0)
+    lower = cholesky(jnp.where(both, products, unit))
+    inverse = jnp.where(both, solve_factored(lower, unit), 0.0)
     along = jnp.einsum("nij,njl->nil", inverse, products)
     rest = products - jnp.einsum("nij,njl->nil", products, along)
     mixed = jnp.where(inside[:, :, None], -along, jnp.swapaxes(along, 1, 2))
