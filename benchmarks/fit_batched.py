@@ -37,7 +37,7 @@ MOST_OVER_PPXF, LEAST_GAIN, MOST_OVER_COMPUTING = 0.5, 1.8, 1.3
 #: On a GPU, ms per baxel.
 MOST_MS = {"MaStar": 0.6, "E-MILES": 1.6}
 #: Galaxies and baxels of each: on a CPU, in the job from disk to disk, on a GPU.
-N_CPU, N_JOB, N_GPU = {"MaStar": (4, 24), "E-MILES": (4, 8)}, (4, 48), (32, 64)
+N_CPU, N_JOB, N_GPU = {"MaStar": (8, 16), "E-MILES": (8, 8)}, (8, 64), (32, 64)
 #: Spectra per batch on a GPU.
 BATCHES = (256, 1024)
 
@@ -70,7 +70,8 @@ def on_cpu(library: str, templates: str) -> list[bool]:
         "per baxel and core, beside plain pPXF without errors of populations", one.processor, "s", peer=plain, **about
     )
     report("peak of memory", one.memory, "GB", **about)
-    alone, shared = (job(*N_CPU[library], templates, n_process) for n_process in (1, 2))
+    alone, shared = (job(*N_JOB, templates, n_process) for n_process in (1, 2))
+    about = {"library": library, "galaxies": N_JOB[0], "baxels": N_JOB[0] * N_JOB[1]}
     kept.append(report("two processes over one", alone / shared, "ratio", LEAST_GAIN, least=True, **about))
     project(library, one.processor, "core hours")
     return kept

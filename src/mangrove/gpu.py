@@ -8,7 +8,11 @@ DEVICES = ("/dev/nvidia0", "/dev/kfd")
 
 
 def has_gpu() -> bool:
-    """Whether there is a GPU and a JAX for it, which no ``JAX_PLATFORMS=cpu`` keeps from it."""
-    if os.environ.get("JAX_PLATFORMS") == "cpu" or not any(map(os.path.exists, DEVICES)):
+    """Whether there is a GPU and a JAX for it, which neither JAX_PLATFORMS nor CUDA_VISIBLE_DEVICES keeps from it."""
+    if (
+        os.environ.get("JAX_PLATFORMS") == "cpu"
+        or os.environ.get("CUDA_VISIBLE_DEVICES") == ""
+        or not any(map(os.path.exists, DEVICES))
+    ):
         return False
     return len(entry_points(group="jax_plugins")) > 0

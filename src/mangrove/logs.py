@@ -6,6 +6,8 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from logging.handlers import QueueHandler
+from multiprocessing import current_process
 from pathlib import Path
 from typing import TypeVar
 
@@ -42,6 +44,27 @@ def rule_log(path: str | None):
         handler.close()
 
 
+@contextmanager
+def kept_records() -> Iterator[list[logging.LogRecord]]:
+    """Context of a process that has no log of its own: what it would log, for another process to log."""
+    records: list[logging.LogRecord] = []
+    handler = _Keeping(records)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    try:
+        yield records
+    finally:
+        root.removeHandler(handler)
+
+
+class _Keeping(QueueHandler):
+    """Appends records, with their texts made, to a list."""
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        self.queue.append(record)
+
+
 def progress(results: Iterable[_T], total: int, what: str, unit: str) -> Iterator[_T]:
     """The results as they come, with a bar on a terminal and a line in the log at every tenth of them.
 
@@ -52,7 +75,9 @@ def progress(results: Iterable[_T], total: int, what: str, unit: str) -> Iterato
     what, unit : str
         What the log and the bar call them: "spectra fitted", "fit".
     """
-    bar = tqdm(results, total=total, unit=unit, disable=not sys.stderr.isatty())
+    bar = tqdm(
+        results, total=total, unit=unit, disable=not (sys.stderr.isatty() and current_process().name == "MainProcess")
+    )
     for done, result in enumerate(bar, start=1):
         if done * 10 // total > (done - 1) * 10 // total:
             logger.info("%d of %d %s", done, total, what)

@@ -1,4 +1,4 @@
-"""All baxels of one galaxy: templates once, then every spectrum in worker processes."""
+"""What the fits of a galaxy's baxels share: templates at its line spread, spectra ready to fit, columns of results."""
 
 import hashlib
 from typing import NamedTuple

@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from joblib import Parallel, delayed
 
+from mangrove.artefacts import Provenance
 from mangrove.codes import FitStatus
-from mangrove.errors import ArtefactError, MangroveError
-from mangrove.logs import first_of
+from mangrove.errors import ArtefactError
+from mangrove.logs import first_of, kept_records
 from mangrove.spectra.fit.artefact import ReadyGalaxy, read_ready, write_fits
 from mangrove.spectra.fit.batched.devices import most_spectra
 from mangrove.spectra.fit.batched.engine import Member, fit_group
@@ -31,11 +32,12 @@ Fitter = Callable[[Sequence[ReadyGalaxy]], list[GuidedFits]]
 
 
 class _Read(NamedTuple):
-    """A galaxy ready to fit, or why it is not."""
+    """A galaxy ready to fit with what makes its fit, or why it is not."""
 
     task: GalaxyTask
     ready: ReadyGalaxy | None
-    fault: MangroveError | None = None
+    made_from: Provenance | None = None
+    fault: Exception | None = None
 
     @property
     def size(self) -> int:
@@ -69,8 +71,7 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
     fit : callable
         What fits the galaxies.
     n_process : int
-        Processes that share them: one for each core of a CPU is twice as quick on two cores, where threads of one process
-        gain nothing.
+        Processes that share them, one for each core of a CPU: threads of one process gain nothing.
 
     Raises
     ------
@@ -85,7 +86,7 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
         for group, outcomes in _fitted(_read_ahead(missing, GROUP_BATCHES if n_process == 1 else 1), fit, n_process):
             # No more than one group waits to be written.
             counts += _all_of(written)
-            faults |= {one.task.name: o for one, o in zip(group, outcomes, strict=True) if isinstance(o, MangroveError)}
+            faults |= {one.task.name: o for one, o in zip(group, outcomes, strict=True) if isinstance(o, Exception)}
             fitted = [(one, o) for one, o in zip(group, outcomes, strict=True) if isinstance(o, GuidedFits)]
             written = [writer.submit(_write, *one) for one in fitted]
             done += len(group)
@@ -96,13 +97,12 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
     if faults:
         told = first_of([f"{name}: {fault}" for name, fault in faults.items()])
         raise ArtefactError(f"{len(faults)} of {len(tasks)} galaxies could not be fitted (the others are kept): {told}")
-    for task in tasks:
-        put_in_place(task)
+    put_in_place(tasks)
 
 
 def _fitted(
     groups: Iterable[list[_Read]], fit: Fitter, n_process: int
-) -> Iterator[tuple[list[_Read], list[GuidedFits | MangroveError]]]:
+) -> Iterator[tuple[list[_Read], list[GuidedFits | Exception]]]:
     """Groups of galaxies in order, with the fits of each, or what stands in their way."""
     if n_process == 1:
         yield from ((group, _outcomes(group, fit)) for group in groups)
@@ -112,31 +112,44 @@ def _fitted(
     def calls():
         for group in groups:
             sent.append(group)
-            yield delayed(_outcomes)(group, fit)
+            yield delayed(_told)(group, fit)
 
     # Arrays go to the processes themselves (no files of theirs), and no group waits but those that are read ahead.
-    for outcomes in Parallel(n_process, return_as="generator", pre_dispatch=n_process, batch_size=1, max_nbytes=None)(
-        calls()
-    ):
+    shared = Parallel(n_process, return_as="generator", pre_dispatch=n_process, batch_size=1, max_nbytes=None)
+    for outcomes, records in shared(calls()):
+        for record in records:
+            logging.getLogger(record.name).handle(record)
         yield sent.popleft(), outcomes
 
 
-def _outcomes(group: Sequence[_Read], fit: Fitter) -> list[GuidedFits | MangroveError]:
+def _told(group: Sequence[_Read], fit: Fitter) -> tuple[list[GuidedFits | Exception], list[logging.LogRecord]]:
+    """The same from another process, with what it has to say for the log."""
+    with kept_records() as records:
+        return _outcomes(group, fit), records
+
+
+def _outcomes(group: Sequence[_Read], fit: Fitter) -> list[GuidedFits | Exception]:
     readable = [one.ready for one in group if one.ready]
     found = iter(_attempted(readable, fit) if readable else [])
     return [next(found) if one.ready else one.fault for one in group]
 
 
-def _attempted(galaxies: Sequence[ReadyGalaxy], fit: Fitter) -> list[GuidedFits | MangroveError]:
-    """The fits of galaxies; of one that cannot be fitted, the reason, and the others all the same."""
+def _attempted(galaxies: Sequence[ReadyGalaxy], fit: Fitter) -> list[GuidedFits | Exception]:
+    """The fits of galaxies; of one that cannot be fitted, the reason, and the others all the same.
+
+    Whatever is wrong with a galaxy, it must not keep the others of its chunk from being fitted, in this run and in the next.
+    """
     try:
         return fit(galaxies)
-    except MangroveError as error:
-        return [error] if len(galaxies) == 1 else [found for one in galaxies for found in _attempted([one], fit)]
+    except Exception as error:
+        if len(galaxies) > 1:
+            return [found for one in galaxies for found in _attempted([one], fit)]
+        logger.exception("%s cannot be fitted", galaxies[0].extract.attrs["plateifu"])
+        return [error]
 
 
 def _write(one: _Read, fits: GuidedFits) -> Counter:
-    write_fits(one.task.finished, one.ready, fits, one.task.provenance)
+    write_fits(one.task.finished, one.ready, fits, one.made_from)
     return Counter(result.status for result in fits.results)
 
 
@@ -170,7 +183,9 @@ def _next_group(waiting: Iterator[GalaxyTask], enough: int) -> list[_Read]:
 
 def _read(task: GalaxyTask) -> _Read:
     try:
-        return _Read(task, read_ready(task.extract, task.params))
-    except MangroveError as fault:
-        logger.exception("%s cannot be fitted", task.name)
-        return _Read(task, None, fault)
+        # First, so that an extract that changes meanwhile makes the fit an old one.
+        made_from = task.provenance
+        return _Read(task, read_ready(task.extract, task.params), made_from)
+    except Exception as fault:
+        logger.exception("%s cannot be read", task.name)
+        return _Read(task, None, fault=fault)

@@ -6,7 +6,7 @@ its own beside the outputs until the whole chunk is done; a job that is killed o
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,9 +78,12 @@ def set_aside(task: GalaxyTask) -> bool:
     return True
 
 
-def put_in_place(task: GalaxyTask) -> None:
-    """Give a finished fit its final name."""
-    os.replace(task.finished, task.fit)
+def put_in_place(tasks: Sequence[GalaxyTask]) -> None:
+    """Give finished fits their final names, all or, where one is missing, none."""
+    if missing := [task.name for task in tasks if not task.finished.is_file()]:
+        raise ArtefactError(f"the finished fits of {', '.join(missing)} have gone from {FOLDER}; run again")
+    for task in tasks:
+        os.replace(task.finished, task.fit)
 
 
 def is_current(path: Path, task: GalaxyTask) -> bool:

@@ -27,7 +27,7 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        And 'finite': whether the solution is.
+        And 'solved': whether the solution is finite and has converged.
     """
     one = Solved(np.arange(len(piece)), piece, piece.run(solve), np.zeros(len(piece)))
     models = choose_components(one, lines)
@@ -45,7 +45,11 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
         solutions, _ = together(models, layout)
         whole = whole.masked(good)
     columns = whole.run(_measured, solutions)
-    return columns | {"n_clipped": n_clipped, "gas_bic_gain": bic_gain, "finite": _is_finite(solutions)}
+    return columns | {
+        "n_clipped": n_clipped,
+        "gas_bic_gain": bic_gain,
+        "solved": _is_finite(solutions) & solutions.converged,
+    }
 
 
 def _measured(batch: Batch, solutions: Solutions) -> dict[str, jax.Array]:
@@ -64,7 +68,10 @@ def _solved_again(model: Solved, again, good) -> list[Solved]:
     parts = model.where(~again)
     for part in model.where(again):
         start = Start(part.solutions.kinematics, part.solutions.theta)
-        parts.append(part._replace(solutions=part.piece.masked(good[part.rows]).run(solve, start)))
+        again_solved = part.piece.masked(good[part.rows]).run(solve, start)
+        # From a start, no other minimum is sought.
+        again_solved = again_solved._replace(v_gas_other=part.solutions.v_gas_other)
+        parts.append(part._replace(solutions=again_solved))
     return parts
 
 
