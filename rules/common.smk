@@ -21,6 +21,7 @@ from snakemake.io import _IOFile, strip_wildcard_constraints
 
 from mangrove import artefacts, codehash, config_files, logs, paths, staleness
 from mangrove.errors import MangroveError
+from mangrove.gpu import has_gpu
 from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
 from mangrove.spectra.fit.batched.membership import chunks
@@ -218,7 +219,7 @@ def is_unrecorded(value):
 
 
 def fits_of_chunk(rule, names):
-    """What a chunk's rule would write now for some of the galaxies: params that all share, and those of each file."""
+    """The fits that a chunk has for some of the galaxies, with the params that all share and those of each."""
     params = {k: v for k, v in rule.params.items() if not is_unrecorded(v)}
     files = {
         os.path.relpath(FIT.format(plateifu=name), RESULTS): values_of_galaxy(name)
@@ -343,15 +344,20 @@ def forget_other_chunks():
 
 def planned_cost():
     """Time and disk of the whole run from nothing."""
-    cost = planning.plan(GALAXIES, CONFIG.survey)
+    cost = planning.plan(GALAXIES, CONFIG.survey, CONFIG.fit)
     hours = planning.map_hours(CONFIG.desom) if WITH_BAXELS else 0
     hours += planning.autoencoder_hours(CONFIG, planning.line_cubes_of(GALAXIES))
     of_training = (
         f" Without a GPU, training the networks takes {hours:.0f} core hours more."
     )
+    # On a cluster their number is not known.
+    cores = workflow.resource_settings.cores
+    on_cores = (
+        f" ({cost.core_hours / cores:.0f} hours on {cores} cores)" if cores else ""
+    )
     return (
-        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours "
-        f"({cost.core_hours / workflow.cores:.0f} hours on {workflow.cores} cores), {cost.download_gb:.0f} GB to fetch, "
+        f"Run '{CONFIG.run}', {len(GALAXIES)} galaxies, from nothing: about {cost.core_hours:.0f} core hours"
+        f"{on_cores}, {cost.download_gb:.0f} GB to fetch, "
         f"{cost.disk_gb:.0f} GB on disk.{of_training if hours else ''}"
     )
 
@@ -379,13 +385,11 @@ CHUNKS = (
     else {}
 )
 CHUNK_RULES = {f"fit_batched_{chunk}": names for chunk, names in CHUNKS.items()}
-# NVIDIA's or AMD's; on a cluster, the profile says whether its nodes have one.
-HAS_GPU = os.environ.get("JAX_PLATFORMS") != "cpu" and any(
-    map(os.path.exists, ("/dev/nvidia0", "/dev/kfd"))
-)
+# GPUs that a fit takes; on a cluster, the profile says what nodes have.
+FIT_GPU = int(CONFIG.fit.engine == "batched" and has_gpu())
 # Beside a GPU, one thread computes, one reads and one writes; otherwise the chunks share out the cores.
 CORES = workflow.resource_settings.cores or 1
-CHUNK_THREADS = min(3, CORES) if HAS_GPU else max(1, CORES // max(1, len(CHUNKS)))
+CHUNK_THREADS = min(3, CORES) if FIT_GPU else max(1, CORES // max(1, len(CHUNKS)))
 
 # The galaxies that the report shows one by one: those with the first `report.examples` names of the sheet.
 EXAMPLES = list(GALAXIES)[: CONFIG.report.examples] if WITH_BAXELS else []

@@ -193,6 +193,7 @@ rule template_labels:
     threads: 1
     resources:
         mem_mb=1500,
+        gpu=FIT_GPU,
     params:
         **FIT_SETTINGS,
         templates=CONFIG.fit.templates,

@@ -21,7 +21,7 @@ for chunk, members in CHUNKS.items():
         threads: CHUNK_THREADS
         resources:
             mem_mb=6000,
-            gpu=int(HAS_GPU),
+            gpu=FIT_GPU,
         params:
             # Stands for the values of the galaxies, which would fill pages where Snakemake tells why it runs a job.
             digest_of([(name, *values_of_galaxy(name).items()) for name in members]),

@@ -197,6 +197,7 @@ rule known_populations:
     threads: 1
     resources:
         mem_mb=2000,
+        gpu=FIT_GPU,
     params:
         **FIT_SETTINGS,
         n_spectrum=CONFIG.report.truth_spectra,

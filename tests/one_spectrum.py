@@ -3,10 +3,11 @@
 from functools import cache
 
 import numpy as np
+from engines import fitted
 
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import broaden, match_lsf
@@ -55,7 +56,13 @@ def noisy(snr=60.0, seed=0, scale=1.0, response=0.2):
     return clean + scale * error * np.random.default_rng(seed).normal(size=WAVE.size), error * scale
 
 
-def fit(flux, error, mask=None, z=Z, settings=SETTINGS):
+def fit(flux, error, mask=None, z=Z, settings=SETTINGS, engine="ppxf"):
+    (pair,) = fit_several([(flux, error)], mask, z, settings, engine)
+    return pair
+
+
+def fit_several(rows, mask=None, z=Z, settings=SETTINGS, engine="ppxf"):
+    """Spectrum and result for each flux with its error."""
     mask = np.zeros(WAVE.size) if mask is None else mask
-    spectrum = prepare(WAVE, flux, error**-2.0, mask, LSF, z, np.ones(WAVE.size), settings)
-    return spectrum, fit_spectrum(spectrum, z, stars(), LINES, settings)
+    spectra = [prepare(WAVE, f, e**-2.0, mask, LSF, z, np.ones(WAVE.size), settings) for f, e in rows]
+    return list(zip(spectra, fitted(engine, GalaxyFit(z, stars(), LINES, settings), spectra), strict=True))

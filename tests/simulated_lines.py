@@ -4,7 +4,7 @@ import os
 from typing import NamedTuple
 
 import numpy as np
-from one_spectrum import LINES, LSF, SETTINGS, SIGMA_STAR, V_STAR, WAVE, Z, fit, stars
+from one_spectrum import LINES, LSF, SETTINGS, SIGMA_STAR, V_STAR, WAVE, Z, fit_several, stars
 
 from mangrove.physics.lines import BROAD_LINES
 from mangrove.physics.wavelengths import C_KMS
@@ -83,8 +83,11 @@ def emission(gas: Gas, hbeta: float) -> np.ndarray:
     return flux
 
 
-def fits(gas: Gas, n: int, line_snr: float, of: int, snr: float = 30.0, settings=SETTINGS, seed: int = 0) -> list:
+def fits(
+    gas: Gas, n: int, line_snr: float, of: int, snr: float = 30.0, settings=SETTINGS, seed: int = 0, engine="ppxf"
+) -> list:
     """Results for n noisy copies, S/N per pixel of the stellar continuum ``snr``, of the line ``of`` ``line_snr``."""
     clean, rng = stellar_continuum() + emission(gas, hbeta_flux(snr, line_snr, of)), np.random.default_rng(seed)
     error = np.full(WAVE.size, 1.0 / snr)
-    return [fit(clean + error * rng.standard_normal(WAVE.size), error, settings=settings)[1] for _ in range(n)]
+    rows = [(clean + error * rng.standard_normal(WAVE.size), error) for _ in range(n)]
+    return [result for _, result in fit_several(rows, settings=settings, engine=engine)]

@@ -1,5 +1,6 @@
 """What a notebook uses: fit a spectrum, place it on a map, read a run (docs/python.md). No rule imports it."""
 
+from mangrove.notebook.label_gradients import LabelGradient, label_gradients
 from mangrove.notebook.runs import Run, open_run
 from mangrove.notebook.spectrum_file import SpectrumFile, read_spectrum
 from mangrove.notebook.spectrum_fit import LabelValue, SpectrumFit, fit_spectrum
@@ -7,6 +8,7 @@ from mangrove.notebook.spectrum_map import SpectrumMap, open_map
 from mangrove.notebook.spectrum_place import NodeLabel, NodePlace, SpectrumPlace
 
 __all__ = [
+    "LabelGradient",
     "LabelValue",
     "NodeLabel",
     "NodePlace",
@@ -16,6 +18,7 @@ __all__ = [
     "SpectrumMap",
     "SpectrumPlace",
     "fit_spectrum",
+    "label_gradients",
     "open_map",
     "open_run",
     "read_spectrum",

@@ -153,7 +153,7 @@ class Fit(Section):
     """Fit of the stellar continuum and the emission lines."""
 
     engine: Literal["batched", "ppxf"] = Field(
-        "ppxf",
+        "batched",
         description="batched: many spectra at once, in JAX, on a GPU if there is one; ppxf: each spectrum by pPXF, as published",
     )
     chunk: int = Field(

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from small_chunks import make_chunks
 from workflow.conftest import REGULAR, TOO_FAINT, Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
@@ -76,3 +77,28 @@ def test_what_the_cluster_made_is_current(workspace):
     status, text = snakemake(workspace, CUBE)
     assert status == 0 and "Nothing to be done" in text
     assert not workspace.planned(CUBE).rules, "the profile for one machine sees it differently"
+
+
+#: No more than the node has, for all chunks by one name; without a second try.
+FITS = ["--set-threads", "fit_batched=1", "--set-resources", "fit_batched:mem_mb=1000", "fit_batched:runtime=5"]
+FITS += ["--retries", "0"]
+
+
+def test_a_failed_chunk_of_fits_keeps_what_it_has_finished(slurm, workspace):
+    chunks = make_chunks(workspace)
+    chunks.run("--until", "simulate_spectra")
+    names = [row[0] for row in chunks.rows()]
+    command = [*(part.replace("tiny", "chunks") for part in COMMAND), *FITS, "--"]
+    command += [f"results/chunks/spectra/fit/{names[0]}.h5"]
+    with workspace.restored(f"results/chunks/spectra/extract/{names[0]}.h5") as extract:
+        extract.write_bytes(b"no HDF5")
+        done = subprocess.run(command, **workspace.process(), timeout=240)
+    number = re.search(r"with SLURM jobid (\d+) \(log: \S+/rule_fit_batched_all/", done.stdout)[1]
+    job = slurm.job(number)
+    asked = job["JobState"], job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]
+    assert asked == ("FAILED", "1000M", "00:05:00", "1")
+    assert f"1 of 6 galaxies could not be fitted (the others are kept): {names[0]}: " in done.stdout
+    assert chunks.told() == sorted(names[1:])
+    done = subprocess.run(command, **workspace.process(), timeout=240)
+    assert done.returncode == 0, done.stdout
+    assert chunks.told() == sorted(names) and set(chunks.content()) == set(names)

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from engines import ENGINES, fitted, fitted_on_disk
 
 from mangrove import artefacts, config_files
 from mangrove.artefacts import Artefact
@@ -12,7 +13,6 @@ from mangrove.codes import GasModel, LineShape
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.spectra.fit.galaxy import prepare_galaxy
-from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.survey.sample import read_sheet
@@ -26,8 +26,13 @@ ALL = {"gas_components": 2, "broad_lines": True}
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def blueberry(real_data):
+def blueberry(engine, real_data):
     """A function that fits the spaxel of 8626-12704 (SHOC 579), whose lines are far brighter than its stellar continuum."""
     wave, flux, error, mask = np.loadtxt(real_data / "manga" / "SHOC579_MANGA38-35.txt", unpack=True)
     resolution = np.loadtxt(real_data / "manga" / "MaNGA_spectral_resolution.txt")[: wave.size]
@@ -40,7 +45,7 @@ def blueberry(real_data):
         galaxy, (spectrum,) = prepare_galaxy(
             Artefact("extract", data, {"plateifu": ""}, ""), 0.0472323, 0.0, "mastar", settings
         )
-        return fit_spectrum(spectrum, *galaxy)
+        return fitted(engine, galaxy, [spectrum])[0]
 
     return fit
 
@@ -69,7 +74,7 @@ def test_two_components_hold_the_flux_of_bright_lines(blueberry):
 
 
 @pytest.fixture(scope="module")
-def stored(real_data, script, tmp_path_factory):
+def stored(engine, real_data, script, tmp_path_factory):
     """A function that writes extract and fit of one of the eight spectra with changed settings and reads them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
@@ -78,12 +83,13 @@ def stored(real_data, script, tmp_path_factory):
 
     def make(name, changes):
         out, galaxy = tmp_path_factory.mktemp("profile"), galaxies[name]
-        where = SimpleNamespace(extract=str(out / "e.h5"), fit=str(out / "f.h5"))
+        where, fit = SimpleNamespace(extract=str(out / "e.h5")), str(out / "f.h5")
         source = SimpleNamespace(cube=str(real_data / galaxy.path))
         script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
         params = {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.preprocessing.model_dump()
-        script("fit").main(where, where, params | run.fit.model_dump() | changes)
-        return artefacts.read(where.extract, "extract"), artefacts.read(where.fit, "fit")
+        params = {"f": params | run.fit.model_dump() | changes}
+        fitted_on_disk(script, engine, [where.extract], [fit], params)
+        return artefacts.read(where.extract, "extract"), artefacts.read(fit, "fit")
 
     return make
 

@@ -5,13 +5,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from engines import ENGINES, fitted, fitted_on_disk
 
 from mangrove import artefacts, config_files
 from mangrove.physics.lines import fit_lines
 from mangrove.physics.wavelengths import velocity_to_redshift
 from mangrove.spectra.binning.coadd import coadd
 from mangrove.spectra.fit.galaxy import prepare_galaxy
-from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.sample import read_sheet
@@ -51,16 +51,30 @@ def folder(real_data, run, galaxy, script, tmp_path_factory):
     """The artefacts of the run, made by the scripts."""
     out = tmp_path_factory.mktemp("muse")
     source = SimpleNamespace(cube=str(real_data / "muse" / "abell478_minicube.fits"))
-    made = {name: str(out / f"{name}.h5") for name in ("extract", "fit", "line_cube", "training_spectra")}
+    made = {name: str(out / f"{name}.h5") for name in ("extract", "line_cube", "training_spectra")}
     where = SimpleNamespace(**made)
-    fit = run.fit.model_dump() | run.preprocessing.model_dump()
     script("extract").main(source, where, asdict(galaxy) | run.extract.model_dump())
-    script("fit").main(where, where, {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | fit, threads=2)
     script("line_cube").main(where, where, run.line_cube.model_dump())
     settings = run.training_spectra.model_dump() | run.preprocessing.model_dump() | run.split.model_dump()
     settings |= {"seed": run.split_seed}
     script("training_spectra").main(SimpleNamespace(extracts=[where.extract]), where, settings)
     return out
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def engine(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def fit(engine, run, galaxy, folder, script, tmp_path_factory):
+    """The artefact 'fit' by an engine."""
+    path = str(tmp_path_factory.mktemp("muse-fit") / "fit.h5")
+    params = (
+        {"z": galaxy.z, "ebv": galaxy.ebv, "seed": run.seed} | run.fit.model_dump() | run.preprocessing.model_dump()
+    )
+    fitted_on_disk(script, engine, [str(folder / "extract.h5")], [path], {"fit": params})
+    return artefacts.read(path, "fit")
 
 
 def test_the_reader_knows_the_file(cube):
@@ -75,20 +89,19 @@ def test_8_to_14_bins_at_a_signal_to_noise_of_25(folder):
     assert np.median(extract["snr"]) == pytest.approx(25, rel=0.15)
 
 
-def test_redshift_from_the_gas(folder):
-    fit = artefacts.read(folder / "fit.h5", "fit", ["v_gas", "v_gas_err", "status"])
+def test_redshift_from_the_gas(fit):
     assert np.all(fit["status"] == 0)
     z = velocity_to_redshift(np.average(fit["v_gas"], weights=fit["v_gas_err"] ** -2.0), Z)
     assert z == pytest.approx(0.0858, abs=0.001)
     assert np.all(np.abs(fit["v_gas"]) < 150)
 
 
-def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
+def test_halpha_and_nii_of_the_summed_spectrum(engine, cube, run, galaxy):
     whole = coadd(cube, np.zeros(cube.foreground.shape, int), "none")
     extract = artefacts.Artefact("extract", {"wave": cube.wave, **whole._asdict()}, {"plateifu": ""}, "")
     settings = FitSettings(rest_range=tuple(run.fit.rest_range), rescale_noise=True)
     prepared, spectra = prepare_galaxy(extract, galaxy.z, 0.0, "mastar", settings)
-    result = fit_spectrum(spectra[0], *prepared)
+    (result,) = fitted(engine, prepared, spectra)
     for name in ("Halpha_6565", "NII_6585"):
         i = LINES.index(name)
         assert result.line_flux[i] / result.line_flux_err[i] > 100
@@ -96,8 +109,7 @@ def test_halpha_and_nii_of_the_summed_spectrum(cube, run, galaxy):
     assert result.noise_scale > 2
 
 
-def test_the_artefact_says_that_errors_were_rescaled(folder):
-    fit = artefacts.read(folder / "fit.h5", "fit", ["noise_scale"])
+def test_the_artefact_says_that_errors_were_rescaled(fit):
     assert fit.attrs["rescale_noise"]
     assert np.all(fit["noise_scale"] > 1)
 

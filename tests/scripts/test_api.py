@@ -1,4 +1,5 @@
-"""mangrove.api against the workflow: the same numbers from a spectrum, readers of a run, the blocks of docs/python.md."""
+"""mangrove.api against the workflow: the same numbers from a spectrum, readers of a run, the blocks of docs/python.md and
+docs/derivatives.md."""
 
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ from small_galaxy_map import write_galaxy_map
 from small_latents import write_network
 
 from mangrove import artefacts
-from mangrove.api import fit_spectrum, open_run
+from mangrove.api import fit_spectrum, label_gradients, open_run
 from mangrove.codes import FitStatus, LabelFlag
 from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import LABEL, PLACE
@@ -27,6 +28,8 @@ ROW = {"mangaid": "1-1", "z": Z, "ebv": EBV, "ra": 150.0, "dec": 20.0, "r_e": 4.
 EXTRACT = ROW | {"spectrum": -1, "engine": "powerbin", "target_snr": 25.0, "min_snr": 2.0, "window_pixels": 10}
 EXTRACT |= {"continuum_range": [5600.0, 6750.0], "covariance": "manga"}
 FIT = Fit().model_dump() | Preprocessing().model_dump() | {"z": Z, "ebv": EBV, "seed": 7, "ebv_scale": 0.86}
+# By the script 'fit', whichever engine is the default.
+FIT |= {"engine": "ppxf"}
 FLUX = u.Unit("1e-17 erg s-1 cm-2 Angstrom-1")
 
 
@@ -343,18 +346,24 @@ def test_a_run_shows_itself_in_one_line(run, stored):
     assert repr(run) == f"<Run {run.folder}: 2 galaxies, {len(stored[1]['snr'])} baxels>"
 
 
+def run_page(page: str, least: int) -> dict:
+    """Run the blocks of a page from first to last; the names that they set."""
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.M | re.S)
+    assert len(blocks) >= least
+    names = {}
+    for block in blocks:
+        exec(compile(block, page, "exec"), names)
+    return names
+
+
 def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):
     """docs/python.md, from first to last block, in the folder that holds the run."""
-    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(encoding="utf-8"), re.M | re.S)
-    assert len(blocks) >= 8
     write_galaxy_map(folder / "results/demo", [GALAXY, FAINT], [0, -1], np.ones((2, 12), int))
     names = {"plateifu": np.array([GALAXY, FAINT]), "mangaid": np.array(["1-1", "1-2"])}
     place = np.arange(6.0).reshape(2, 3)
     write_network(folder / "results/demo", place, place, z=[Z, Z], split=np.zeros(2), active=(0, 1), **names)
     monkeypatch.chdir(folder)
-    names = {}
-    for block in blocks:
-        exec(compile(block, "docs/python.md", "exec"), names)
+    names = run_page("docs/python.md", 8)
     printed = capsys.readouterr().out
     assert "ok" in printed and "km / s" in printed
     assert names["same"].stored["v_star"][0] == names["run"].labels()["v_star"][0]
@@ -362,3 +371,52 @@ def test_the_blocks_of_the_page_run(folder, monkeypatch, capsys):
     assert abs(names["again"]["v_gas"] - names["fit"]["v_gas"]) < 10 * u.km / u.s
     assert (folder / "fit.png").stat().st_size > 10_000
     plt.close("all")
+
+
+def test_the_blocks_about_derivatives_run(folder, monkeypatch, capsys):
+    """docs/derivatives.md: its sums over pixels are the errors, and near to those of the draws."""
+    monkeypatch.chdir(folder)
+    names = run_page("docs/derivatives.md", 4)
+    assert "dex" in capsys.readouterr().out
+    age, fit = names["age"], names["fit"]
+    assert names["noise_error"].to_value(u.dex) == pytest.approx(age.noise_error.to_value(u.dex), rel=1e-6)
+    assert 0.5 < age.noise_error / fit.labels["log_age_lw"].error < 2.5
+
+
+@pytest.fixture(scope="module")
+def gradients(plain):
+    return label_gradients(plain)
+
+
+def test_errors_from_gradients_are_those_of_the_fit(plain, gradients):
+    scale = np.sqrt(plain["chi2_reduced"]) * plain["noise_scale"]
+
+    def error(name):
+        return np.hypot(scale * gradients[name].noise_error, gradients[name].calibration_error)
+
+    for name in ("v_star", "sigma_star", "v_gas", "sigma_gas"):
+        assert (error(name) / plain[f"{name}_err"]).to_value("") == pytest.approx(1.0, abs=0.25), name
+    for name in ("Halpha_6565", "OIII_5008", "Hbeta_4863"):
+        assert (error(name) / plain.lines.loc[name]["flux_err"]).to_value("") == pytest.approx(1.0, abs=0.05), name
+    for name in ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star"):
+        assert 0.5 < (error(name) / plain.labels[name].error).to_value("") < 2.5, name
+
+
+def test_gradients_are_by_the_observed_flux(plain, gradients):
+    used, error = plain.spectrum["used"], plain.spectrum["error"]
+    for name, unit in (("v_star", u.km / u.s), ("metallicity_lw", u.dex), ("OIII_5008", FLUX * u.Angstrom)):
+        by_flux = gradients[name].by_flux
+        assert by_flux.shape == used.shape and not np.any(by_flux[~used].value)
+        noise = np.sqrt(np.sum((by_flux * error)[used] ** 2))
+        assert noise.to_value(unit) == pytest.approx(gradients[name].noise_error.to_value(unit), rel=1e-6)
+    # The sum over pixels of flux times derivative is what a spectrum twice as bright changes.
+    flux = plain.spectrum["flux"]
+    line, velocity = (np.sum(gradients[name].by_flux * flux) for name in ("OIII_5008", "v_star"))
+    assert line.to_value(FLUX * u.Angstrom) == pytest.approx(plain.lines.loc["OIII_5008"]["flux"].value, rel=0.01)
+    assert abs(velocity) < 0.05 * plain["v_star_err"]
+
+
+def test_without_a_fit_there_are_no_gradients(arguments):
+    found = fit_spectrum(**arguments | {"ivar": np.zeros_like(arguments["ivar"])})
+    with pytest.raises(SpectrumError, match=r"without a fit \(.*all_masked.*\) has no gradients"):
+        label_gradients(found)

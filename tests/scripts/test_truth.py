@@ -5,12 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from engines import ENGINES, fitted
 
 from mangrove.artefacts import Artefact
 from mangrove.physics.cosmology import universe_age
 from mangrove.spectra.binning.coadd import baxel_snr, coadd
 from mangrove.spectra.fit.galaxy import as_columns, prepare_galaxy
-from mangrove.spectra.fit.ppxf.pool import fit_all
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.labels.galaxy_labels import baxel_labels, bpt_classes
 from mangrove.spectra.labels.populations import template_table
@@ -59,8 +59,8 @@ def isolated(cube, truth):
     return bins
 
 
-def measured(name, seed, folder):
-    """Comparison of one galaxy's fits with its truth."""
+def observed(name, seed, folder):
+    """A galaxy's bright isolated spaxels, ready to fit, with their truth: design, what fits share, spectra, artefacts."""
     galaxy = design_galaxy(name, seed)
     galaxy = replace(galaxy, central_flux=BRIGHTER * galaxy.central_flux)
     simulated, truth = simulate_galaxy(galaxy, "dr17", load_mastar())
@@ -75,8 +75,12 @@ def measured(name, seed, folder):
     prepared, spectra = prepare_galaxy(extract, galaxy.redshift, galaxy.ebv_galactic, "mastar", FitSettings())
     bright = np.flatnonzero(snr > 20)
     extract = Artefact("extract", data | {"snr": snr[bright], "bin_id": renumbered(bins, bright)}, {}, "")
-    columns = as_columns(fit_all(prepared, [spectra[i] for i in bright], 2), prepared, snr[bright])
-    truth = Artefact("truth", truth, {}, "")
+    return galaxy, prepared, [spectra[i] for i in bright], extract, Artefact("truth", truth, {}, "")
+
+
+def measured(engine, galaxy, prepared, spectra, extract, truth):
+    """Comparison of one galaxy's fits with its truth."""
+    columns = as_columns(fitted(engine, prepared, spectra), prepared, extract["snr"])
     checked = labelled(galaxy, prepared, columns, extract, truth)
     of_labels = {name: one.found for name, one in checked.items()}
     return compare(extract, Artefact("fit", columns, {}, ""), truth) | of_labels
@@ -103,9 +107,14 @@ def renumbered(bins, keep):
 
 
 @pytest.fixture(scope="module")
-def recovered(tmp_path_factory):
+def galaxies(tmp_path_factory):
     folder = tmp_path_factory.mktemp("truth")
-    return pool(measured(name, seed, folder) for seed in SEEDS for name in GALAXIES)
+    return [observed(name, seed, folder) for seed in SEEDS for name in GALAXIES]
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def recovered(request, galaxies):
+    return pool(measured(request.param, *galaxy) for galaxy in galaxies)
 
 
 @pytest.mark.parametrize("quantity", ["v_star", "sigma_star", "v_gas", "sigma_gas", ALL_LINES])

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.optimize import nnls
 
-from mangrove.spectra.fit.batched import components
+from mangrove.spectra.fit.batched import components, devices, engine
 from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of, with_gas
 from mangrove.spectra.fit.batched.batch import Solutions
 from mangrove.spectra.fit.batched.clipping import outliers
@@ -13,7 +13,7 @@ from mangrove.spectra.fit.batched.devices import Devices
 from mangrove.spectra.fit.batched.pieces import Piece
 from mangrove.spectra.fit.batched.sizes import Sizes
 from mangrove.spectra.fit.model import gas_in_range
-from mangrove.spectra.fit.ppxf import gas_components, one_spectrum
+from mangrove.spectra.fit.ppxf import gas_components, one_spectrum, pool
 from mangrove.spectra.fit.ppxf.alternation import Task, solve
 from mangrove.spectra.fit.spectrum import moving_gas
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, with_components
@@ -154,3 +154,16 @@ def test_outliers_are_those_of_single_spectra(piece, galaxy, spectra, ones):
         expected = one_spectrum._outliers(one, spectrum, galaxy.lines, galaxy.settings.clip_sigma)
         np.testing.assert_array_equal(row[: expected.size], expected)
         assert expected[place].tolist() == [True, True, False] and not row[expected.size :].any()
+
+
+def test_the_choice_is_that_of_the_ppxf_engine(galaxy, spectra, monkeypatch):
+    """Of one component, two of all lines, and a broad one; the narrow one comes first."""
+    monkeypatch.setattr(devices, "MOST_ON_CPU", 4)
+    monkeypatch.setattr(engine, "keep_compiled", lambda: None)
+    ours, others = engine.fit_all(galaxy, spectra), pool.fit_all(galaxy, spectra, 1)
+    assert [r.gas_model for r in ours] == [r.gas_model for r in others]
+    assert len({r.gas_model for r in ours}) > 1
+    for one, other in zip(ours, others, strict=True):
+        assert one.gas_bic_gain == pytest.approx(other.gas_bic_gain, rel=0.01, abs=1.0)
+        np.testing.assert_array_equal(np.isnan(one.component_v), np.isnan(other.component_v))
+        assert not one.component_sigma[MAIN] > one.component_sigma[SECOND]

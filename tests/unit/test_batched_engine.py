@@ -70,7 +70,7 @@ def means(of):
 
 @pytest.mark.parametrize(
     ("given", "sizes"),
-    [((16,), [16, 1]), ((32, 2), [32, 2]), ((1024, 1, 4, 16), [1024, 256, 64, 16]), ((8, 1, 4, 16), [8])],
+    [((16,), [16, 4, 1]), ((32, 2, 16), [32]), ((1024, 1, 16), [1024, 256, 64, 16]), ((8, 1, 16), [8])],
 )
 def test_batches_have_few_sizes(given, sizes):
     assert Sizes(*given).spectra == sizes
@@ -78,7 +78,7 @@ def test_batches_have_few_sizes(given, sizes):
 
 @pytest.mark.parametrize(("n", "taken"), [(40, [16, 16, 4, 4]), (27, [16, 11]), (3, [3]), (2, [1, 1])])
 def test_batches_are_filled_to_more_than_half(n, taken):
-    sizes, found = Sizes(16, step=4), []
+    sizes, found = Sizes(16), []
     while n:
         k, size = sizes.first([0] * n)
         assert k <= size and size in sizes.spectra and 2 * k > size
@@ -103,7 +103,7 @@ def test_results_come_in_order_and_belong_to_their_galaxy(toy):
         assert [r.v_star for r in fit.results] == pytest.approx(means(own), rel=1e-12)
         assert {r.v_gas for r in fit.results} == {galaxy.z}
         assert fit.guided_by.tolist() == [-1] * len(own)
-    assert sum(fake.rows) == 14 and set(fake.sizes) <= {8, 2, 1}
+    assert sum(fake.rows) == 14 and set(fake.sizes) == {8}
 
 
 def test_galaxies_answer_their_guides_together(toy):
@@ -212,7 +212,7 @@ def python(code, *args, **environment):
     env = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
     env |= {"JAX_PLATFORMS": "cpu", "PYTHONPATH": f"{Path(__file__).parents[1]}:{env.get('PYTHONPATH', '')}"}
     command = [sys.executable, "-c", code, *map(str, args)]
-    done = subprocess.run(command, env=env | environment, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(command, env=env | environment, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-1]
 

@@ -12,6 +12,7 @@ import pytest
 from astropy.io import fits
 from PIL import Image
 from support import peer
+from support.baxels import simulated_extracts, write_extracts
 from support.cubes import copied_rows, line_cubes
 from support.loop_times import StampedRows
 from support.results import print_result
@@ -155,6 +156,17 @@ def test_line_cubes_are_discs_with_lines_and_noise():
     edge, centre = flux[..., :3, :3], flux[..., 14:18, 14:18]
     assert abs(edge.std() * np.sqrt(ivar.mean()) - 1) < 0.5
     assert (centre[:, :, 2].mean(axis=(2, 3)) > centre[:, :, 0].mean(axis=(2, 3))).mean() > 0.8
+
+
+def test_simulated_baxels_have_the_signal_to_noise_that_they_state(tmp_path):
+    (extract,) = simulated_extracts(1, 6, (5.0, 60.0))
+    window = (extract["wave"] > 5600) & (extract["wave"] < 6750)
+    good = window & (extract["mask"] == 0) & (extract["ivar"] > 0)
+    for flux, ivar, use, snr in zip(extract["flux"], extract["ivar"], good, extract["snr"], strict=True):
+        assert 5 < snr < 60
+        assert np.median(flux[use]) * np.sqrt(np.median(ivar[use])) == pytest.approx(snr, rel=0.1)
+    (path,) = write_extracts(tmp_path, [extract])
+    np.testing.assert_allclose(artefacts.read(path, "extract")["flux"], extract["flux"], rtol=1e-5, atol=1e-6)
 
 
 def test_rows_of_copies_hold_the_cube_of_their_galaxy():

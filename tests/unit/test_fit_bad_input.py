@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
+from engines import ENGINES, fitted
 
 from mangrove.codes import FitStatus, LabelFlag, LineStatus
 from mangrove.errors import TemplateError
 from mangrove.physics.lines import fit_lines
 from mangrove.spectra.fit.galaxy import GalaxyFit, as_columns
-from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import FitSettings
@@ -43,11 +43,18 @@ def spectrum_of(continuum=1.0, lines=FLUX, sigma=150.0, stars=STARS, line_spread
     return flux + error * np.random.default_rng(5).normal(size=REST.size), error
 
 
-def fit(flux, error, settings=SETTINGS, mask=None, stars=STARS, line_spread=SIGMA):
-    mask = np.zeros(WAVE.size) if mask is None else mask
-    ivar = np.where(error > 0, 1.0 / np.where(error > 0, error, 1.0) ** 2, 0.0)
-    args = WAVE, flux, ivar, mask, line_spread * (1 + Z), Z, np.ones(WAVE.size), settings
-    return fit_spectrum(prepare(*args), Z, stars, LINES, settings)
+@pytest.fixture(scope="module", params=ENGINES)
+def fit(request):
+    """A function that fits a spectrum by an engine."""
+
+    def one(flux, error, settings=SETTINGS, mask=None, stars=STARS, line_spread=SIGMA):
+        mask = np.zeros(WAVE.size) if mask is None else mask
+        ivar = np.where(error > 0, 1.0 / np.where(error > 0, error, 1.0) ** 2, 0.0)
+        spectrum = prepare(WAVE, flux, ivar, mask, line_spread * (1 + Z), Z, np.ones(WAVE.size), settings)
+        (result,) = fitted(request.param, GalaxyFit(Z, stars, LINES, settings), [spectrum])
+        return result
+
+    return one
 
 
 def labels(result: FitResult, settings=SETTINGS):
@@ -66,7 +73,7 @@ def no_silent_nan(result: FitResult):
         assert result.status != FitStatus.OK
 
 
-def test_hbeta_outside_of_the_range():
+def test_hbeta_outside_of_the_range(fit):
     result = fit(*spectrum_of(), SETTINGS._replace(rest_range=(5000.0, 7400.0)))
     assert result.status == FitStatus.OK
     assert result.line_status[HBETA] == LineStatus.OUTSIDE_RANGE and np.isnan(result.line_flux[HBETA])
@@ -78,7 +85,7 @@ def test_hbeta_outside_of_the_range():
     no_silent_nan(result)
 
 
-def test_a_negative_balmer_decrement():
+def test_a_negative_balmer_decrement(fit):
     result = fit(*spectrum_of(lines=FLUX | {"Hbeta_4863": 20.0}))
     out = labels(result)
     assert out["ebv_gas"].value[0] < 0 and out["ebv_gas"].flag[0] == LabelFlag.NEGATIVE_DECREMENT
@@ -88,7 +95,7 @@ def test_a_negative_balmer_decrement():
     no_silent_nan(result)
 
 
-def test_negative_stellar_continuum_leaves_the_lines():
+def test_negative_stellar_continuum_leaves_the_lines(fit):
     result = fit(*spectrum_of(continuum=-1.0))
     assert result.status == FitStatus.NO_STELLAR_CONTINUUM
     seen = result.line_status == LineStatus.OK
@@ -102,7 +109,7 @@ def test_negative_stellar_continuum_leaves_the_lines():
     no_silent_nan(result)
 
 
-def test_lines_on_noise_alone():
+def test_lines_on_noise_alone(fit):
     """The stellar continuum is then what noise allows, and its kinematics run to a bound: a status, and large errors."""
     result = fit(*spectrum_of(continuum=0.0))
     assert result.status in (FitStatus.NO_STELLAR_CONTINUUM, FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)
@@ -115,20 +122,20 @@ def test_templates_that_do_not_cover_the_range_say_which_range_they_would():
         match_lsf(LIBRARY, STEP, REST, SIGMA, (3000.0, 7400.0))
 
 
-def test_all_inverse_variances_zero():
+def test_all_inverse_variances_zero(fit):
     result = fit(spectrum_of()[0], np.zeros(REST.size))
     assert result.status == FitStatus.ALL_MASKED and result.n_pixel == 0
     assert all(label.flag[0] & LabelFlag.NO_FIT for label in labels(result).values())
     no_silent_nan(result)
 
 
-def test_all_template_weights_zero():
+def test_all_template_weights_zero(fit):
     out = labels(fit(*spectrum_of())._replace(weights=np.zeros(TABLE.light.size)))
     for name in ("log_age_lw", "metallicity_lw", "log_age_mw", "metallicity_mw", "log_ml_r", "log_mass_density"):
         assert np.isnan(out[name].value[0]) and out[name].flag[0] & LabelFlag.NO_WEIGHTS, name
 
 
-def test_flux_that_is_not_finite_is_masked():
+def test_flux_that_is_not_finite_is_masked(fit):
     flux, error = spectrum_of()
     clean = fit(flux, error, mask=(np.arange(REST.size) % 50 == 0))
     flux[::50] = np.nan
@@ -137,7 +144,7 @@ def test_flux_that_is_not_finite_is_masked():
     assert broken.v_star == pytest.approx(clean.v_star) and broken.n_pixel == clean.n_pixel
 
 
-def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
+def test_a_correction_for_the_line_spread_above_the_measured_dispersion(fit):
     """Stars at rest seen by an instrument much finer than the library."""
     fine = LIBRARY.fwhm / 2.3548 * 0.3
     stars = match_lsf(LIBRARY, STEP, REST, fine)
@@ -154,7 +161,7 @@ def test_a_correction_for_the_line_spread_above_the_measured_dispersion():
 
 @pytest.mark.parametrize("lines", [FLUX, {}])
 @pytest.mark.parametrize("velocity", [1000.0, -1000.0])
-def test_a_redshift_wrong_by_1000_km_s_is_flagged(velocity, lines):
+def test_a_redshift_wrong_by_1000_km_s_is_flagged(fit, velocity, lines):
     """With strong lines the stars may end in a false minimum: then their dispersion is at its bound."""
     result = fit(*spectrum_of(velocity=velocity, lines=lines, snr=30.0))
     assert result.status in (FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND)

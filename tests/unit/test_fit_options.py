@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from engines import ENGINES
 from one_spectrum import FLUX, LINES, SETTINGS, WAVE, Z, fit, noisy, stars
 
 from mangrove.codes import FitStatus
@@ -13,15 +14,21 @@ from mangrove.ssp.loading import load_library
 REST = WAVE / (1 + Z)
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def usual():
+def usual(engine):
     """Spectrum and result with the usual settings."""
-    return fit(*noisy())
+    return fit(*noisy(), engine=engine)
 
 
-def fitted(flux, error, **changes):
-    """The result with changed settings."""
-    return fit(flux, error, settings=SETTINGS._replace(**changes))[1]
+@pytest.fixture(scope="module")
+def fitted(engine):
+    """A function that gives the result with changed settings."""
+    return lambda flux, error, **changes: fit(flux, error, settings=SETTINGS._replace(**changes), engine=engine)[1]
 
 
 def roughness(result):
@@ -36,7 +43,7 @@ def behind_dust(spectrum, ebv):
     return [values * 10 ** (-0.4 * ebv * (calzetti(REST) - calzetti(5500.0))) for values in spectrum]
 
 
-def test_regularisation_smooths_the_weights_for_little_chi2(usual):
+def test_regularisation_smooths_the_weights_for_little_chi2(usual, fitted):
     spectrum, rough = usual
     smooth = fitted(*noisy(), regularisation=10.0)
     assert roughness(smooth) < 0.75 * roughness(rough)
@@ -47,7 +54,7 @@ def test_regularisation_smooths_the_weights_for_little_chi2(usual):
 
 
 @pytest.mark.parametrize(("clip", "n_clipped", "chi2"), [(5.0, 2, 1.0), (0.0, 0, 1.6)])
-def test_an_outlier_away_from_lines_is_clipped(usual, clip, n_clipped, chi2):
+def test_an_outlier_away_from_lines_is_clipped(usual, fitted, clip, n_clipped, chi2):
     """Two pixels 30 standard deviations high at 5400 Angstrom."""
     flux, error = noisy()
     pixel = np.argmin(np.abs(REST - 5400.0))
@@ -58,7 +65,7 @@ def test_an_outlier_away_from_lines_is_clipped(usual, clip, n_clipped, chi2):
     assert abs(result.v_star - usual[1].v_star) < usual[1].v_star_err
 
 
-def test_a_wing_of_a_line_is_not_clipped():
+def test_a_wing_of_a_line_is_not_clipped(fitted):
     """The same two pixels 800 km/s from [OIII] could be an outflow."""
     flux, error = noisy()
     pixel = np.argmin(np.abs(REST - 5008.24 * np.exp(800 / C_KMS)))
@@ -66,7 +73,7 @@ def test_a_wing_of_a_line_is_not_clipped():
     assert fitted(flux, error).n_clipped == 0
 
 
-def test_a_calibration_error_within_its_prior_is_absorbed(usual):
+def test_a_calibration_error_within_its_prior_is_absorbed(usual, fitted):
     """A response curved by 1 %, as much as the prior expects, in the third Legendre term."""
     spectrum, straight = usual
     x = np.interp(REST, spectrum.wave, np.linspace(-1, 1, spectrum.wave.size))
@@ -77,7 +84,7 @@ def test_a_calibration_error_within_its_prior_is_absorbed(usual):
     assert curved.chi2_reduced == pytest.approx(straight.chi2_reduced, abs=0.005)
 
 
-def test_polynomials_shrink_with_the_prior(usual):
+def test_polynomials_shrink_with_the_prior(usual, fitted):
     narrow, wide = (fitted(*noisy(), calibration_error=size) for size in (0.003, 0.03))
     sizes = [np.linalg.norm(result.polynomial) for result in (narrow, usual[1], wide)]
     assert sizes[0] < 0.8 * sizes[1] < 0.8 * sizes[2]
@@ -86,7 +93,7 @@ def test_polynomials_shrink_with_the_prior(usual):
 
 
 @pytest.mark.parametrize("ebv", [0.0, 0.4, 0.8, 1.2])
-def test_dust_from_the_polynomial_alone(ebv):
+def test_dust_from_the_polynomial_alone(fitted, ebv):
     """Within 0.01 mag plus three errors; nothing but the curve bends the spectrum."""
     result = fitted(*behind_dust(noisy(response=0.0), ebv), attenuation="polynomial")
     assert result.status == FitStatus.OK
@@ -95,7 +102,7 @@ def test_dust_from_the_polynomial_alone(ebv):
 
 
 @pytest.fixture(scope="module")
-def quiet_and_loud():
+def quiet_and_loud(fitted):
     """Errors of log age, E(B-V) and equivalent widths with noise of one and of twice the size, by calibration error."""
     templates = stars()
     table = template_table(load_library("mastar"), templates.age, templates.metallicity)

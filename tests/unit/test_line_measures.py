@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from engines import ENGINES
+from engines import fitted as fitted_by
 
 from mangrove.codes import LineStatus
 from mangrove.physics.lines import EW_HALF_WIDTH, fit_lines
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
+from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import broaden, match_lsf
@@ -42,16 +44,22 @@ def with_lines(stars, v_gas):
     return flux
 
 
-def fitted(flux, error, mask=None):
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
+def fitted(engine, fluxes, error, mask=None):
+    """Results for fluxes with one error."""
     mask = np.zeros(WAVE.size) if mask is None else mask
-    spectrum = prepare(WAVE, flux, error**-2.0, mask, LSF, Z, np.ones(WAVE.size), SETTINGS)
+    spectra = [prepare(WAVE, f, error**-2.0, mask, LSF, Z, np.ones(WAVE.size), SETTINGS) for f in fluxes]
     stars = match_lsf(load_library("mastar"), STEP, WAVE / (1 + Z), LSF / (1 + Z), RANGE)
-    return fit_spectrum(spectrum, Z, stars, LINES, SETTINGS)
+    return fitted_by(engine, GalaxyFit(Z, stars, LINES, SETTINGS), spectra)
 
 
-def copies(error, mask=None, v_gas=0.0):
+def copies(engine, error, mask=None, v_gas=0.0):
     clean, rng = with_lines(continuum(), v_gas), np.random.default_rng(5)
-    return [fitted(clean + error * rng.standard_normal(WAVE.size), error, mask) for _ in range(N)]
+    return fitted(engine, [clean + error * rng.standard_normal(WAVE.size) for _ in range(N)], error, mask)
 
 
 def near(line, v, half_width):
@@ -69,9 +77,9 @@ HONEST = (0.65, 1.4)
 
 
 @pytest.fixture(scope="module")
-def uneven():
+def uneven(engine):
     """Noise that grows fivefold towards the blue end."""
-    return copies(0.05 * (1.0 + 4.0 * np.clip((5000.0 - WAVE / (1 + Z)) / 250.0, 0.0, 1.0)))
+    return copies(engine, 0.05 * (1.0 + 4.0 * np.clip((5000.0 - WAVE / (1 + Z)) / 250.0, 0.0, 1.0)))
 
 
 @pytest.mark.parametrize("line", [HBETA, OIII])
@@ -86,10 +94,10 @@ def test_the_width_is_over_the_mean_stellar_continuum_around_the_line(uneven):
     assert np.mean(found) == pytest.approx(true, abs=3 * np.std(found) / np.sqrt(N) + 0.02 * true)
 
 
-def test_a_line_without_its_core_has_the_error_of_what_is_left():
+def test_a_line_without_its_core_has_the_error_of_what_is_left(engine):
     mask = near(OIII, 0.0, 110.0)
-    results = copies(np.full(WAVE.size, 0.05), mask)
-    whole = fitted(with_lines(continuum(), 0.0), np.full(WAVE.size, 0.05))
+    results = copies(engine, np.full(WAVE.size, 0.05), mask)
+    (whole,) = fitted(engine, [with_lines(continuum(), 0.0)], np.full(WAVE.size, 0.05))
     assert {r.line_status[OIII] for r in results} <= {LineStatus.OK, LineStatus.MASKED}
     kept = [r for r in results if r.line_status[OIII] == LineStatus.OK]
     if kept:
@@ -97,18 +105,19 @@ def test_a_line_without_its_core_has_the_error_of_what_is_left():
         assert np.median([r.line_flux_err[OIII] for r in kept]) > 1.5 * whole.line_flux_err[OIII]
 
 
-def test_a_line_is_masked_where_the_gas_is_and_not_where_the_catalogue_says():
+def test_a_line_is_masked_where_the_gas_is_and_not_where_the_catalogue_says(engine):
     v_gas, error = 400.0, np.full(WAVE.size, 0.03)
     flux = with_lines(continuum(), v_gas)
-    hidden = fitted(flux, error, near(HBETA, v_gas, 250.0))
+    (hidden,) = fitted(engine, [flux], error, near(HBETA, v_gas, 250.0))
     assert hidden.line_status[HBETA] == LineStatus.MASKED and np.isnan(hidden.line_flux[HBETA])
     assert hidden.v_gas == pytest.approx(v_gas, abs=20)
-    seen = fitted(flux, error, near(HBETA, -100.0, 180.0))
+    (seen,) = fitted(engine, [flux], error, near(HBETA, -100.0, 180.0))
     assert seen.line_status[HBETA] == LineStatus.OK
     assert seen.line_flux[HBETA] == pytest.approx(AREA[HBETA], abs=5 * seen.line_flux_err[HBETA])
 
 
-def test_the_width_does_not_depend_on_how_the_gas_moves_against_the_stars():
+def test_the_width_does_not_depend_on_how_the_gas_moves_against_the_stars(engine):
     error = np.full(WAVE.size, 0.02)
-    widths = [fitted(with_lines(continuum(), v), error).line_ew[HBETA] for v in (0.0, 150.0)]
+    results = fitted(engine, [with_lines(continuum(), v) for v in (0.0, 150.0)], error)
+    widths = [result.line_ew[HBETA] for result in results]
     assert widths[1] == pytest.approx(widths[0], rel=0.05)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mangrove.config import AutoencoderSection, Config, DesomSection, EmulatorSection, Sample, Survey
+from mangrove.config import AutoencoderSection, Config, DesomSection, EmulatorSection, Fit, Sample, Survey
 from mangrove.survey.plan import autoencoder_hours, cube_bytes, describe, map_hours, plan
 
 ROOT = Path(__file__).parents[2]
@@ -12,10 +12,11 @@ OFF = AutoencoderSection(enabled=False)
 
 
 def test_a_thousand_large_galaxies():
-    # 250 fits of 0.4 s and 15 s of the rest; 170 MB of cube and 18 MB of artefacts.
+    # 250 fits of 0.08 s (0.4 s by pPXF) and 15 s of the rest; 170 MB of cube and 18 MB of artefacts.
     names = [f"8{i:03d}-12704" for i in range(1000)]
-    assert plan(names, Survey()) == pytest.approx((1000 * 115 / 3600, 170.0, 188.0))
-    assert plan(names, Survey(keep_cubes=False)) == pytest.approx((1000 * 115 / 3600, 170.0, 18.0))
+    assert plan(names, Survey(), Fit()) == pytest.approx((1000 * 35 / 3600, 170.0, 188.0, 250_000))
+    assert plan(names, Survey(), Fit(engine="ppxf"))[0] == pytest.approx(1000 * 115 / 3600)
+    assert plan(names, Survey(keep_cubes=False), Fit())[2] == pytest.approx(18.0)
 
 
 def test_small_bundles_have_small_cubes():
@@ -38,19 +39,20 @@ def test_the_words_name_addresses_sizes_and_times(tmp_path):
 
 def test_without_a_sheet_the_whole_release_is_planned():
     text = "\n".join(describe(Config(run="none", survey=Survey(release="dr15")), cores=10, rate=20.0))
-    # 4682 cubes of 80 MB; 115 s each.
+    # 4682 cubes of 80 MB; 35 s each.
     assert "4682 cubes of DR15" in text
     assert "374.6 GB, 5.2 hours at 20 MB/s" in text
-    assert "149.6 core hours, 15.0 hours on 10 cores" in text
+    assert "45.5 core hours, 4.6 hours on 10 cores" in text
+    assert "1170500, about 26.0 of these core hours; on one H100 about 9 min (projected)" in text
 
 
 def test_a_limit_counts_before_there_is_a_sheet():
     ten = describe(Config(run="none", sample=Sample(limit=10)), cores=1, rate=20.0)
     assert ten[0].startswith("run 'none': about 10 cubes of DR17")
-    # 0.8 GB at 20 MB/s, and ten times 115 s: below an hour in minutes.
-    assert ten[-5].endswith("0.8 GB, 1 min at 20 MB/s") and ten[-3].endswith("0.3 core hours, 19 min on 1 cores")
+    # 0.8 GB at 20 MB/s, and ten times 35 s: below an hour in minutes.
+    assert ten[-6].endswith("0.8 GB, 1 min at 20 MB/s") and ten[-4].endswith("0.1 core hours, 6 min on 1 cores")
     two = describe(Config(run="none", sample=Sample(plateifus=["8485-1901", "8485-1902"])), cores=1, rate=20.0)
-    assert "download   about 0.0 GB" in two[-5]
+    assert "download   about 0.0 GB" in two[-6]
     assert "about 2 cubes" in two[0]
 
 
@@ -63,17 +65,17 @@ def test_a_simulated_run_downloads_nothing():
 
 def test_simulated_spectra_have_no_cubes_to_fetch_or_keep():
     survey = Survey(source="simulated_spectra", simulated_baxels=100)
-    # 41 core seconds and 6 MB for a hundred spectra.
-    assert plan(["7000-3701"] * 90, survey) == pytest.approx((90 * 41 / 3600, 0.0, 0.54))
+    # 9 core seconds and 6 MB for a hundred spectra.
+    assert plan(["7000-3701"] * 90, survey, Fit()) == pytest.approx((90 * 9 / 3600, 0.0, 0.54, 9000))
     sheet = str(ROOT / "samples/desom-bench.tsv")
     text = "\n".join(describe(Config(run="bench", survey=survey, sample=Sample(sheet=sheet, limit=90)), 1, 20.0))
-    assert "100 spectra each of 90 galaxies" in text and "0.5 GB" in text and "about 1.0 core hours" in text
+    assert "100 spectra each of 90 galaxies" in text and "0.5 GB" in text and "about 0.2 core hours" in text
     assert "download" not in text and "cubes" not in text
 
 
 def test_simulated_line_cubes_need_neither_cubes_nor_fits_nor_maps():
     survey, sheet = Survey(source="simulated_line_cubes"), str(ROOT / "samples/convlstm-bench.tsv")
-    assert plan(["6000-1901"] * 90, survey) == pytest.approx((90 * 0.29 / 3600, 0.0, 0.18))
+    assert plan(["6000-1901"] * 90, survey, Fit()) == pytest.approx((90 * 0.29 / 3600, 0.0, 0.18, 0))
     run = Config(run="bench", survey=survey, sample=Sample(sheet=sheet), emulator=EmulatorSection(enabled=False))
     text = "\n".join(describe(run, 1, 20.0))
     assert "line cubes of 200 galaxies" in text and "download" not in text and "map " not in text
@@ -107,4 +109,4 @@ def test_the_training_of_the_map_of_spectra_is_planned():
     )
     assert few == "map        about 32.4 hours of training on 1 core; minutes on a GPU"
     assert many == "map        about 16.2 hours of training on 2 cores; minutes on a GPU"
-    assert none.startswith("computing")
+    assert none.startswith("fits")

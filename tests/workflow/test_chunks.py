@@ -1,132 +1,24 @@
-"""Fits in chunks of galaxies (fit.engine: batched): what is fitted again after a change, a failure or a kill.
+"""Fits in chunks of galaxies (fit.engine: batched): what is fitted again after a change, a failure or a kill."""
 
-An engine that fits nothing and tells what it was given takes the place of the real one.
-"""
-
+import json
 import os
 import re
 import signal
 import subprocess
 import time
-from contextlib import contextmanager
+from base64 import urlsafe_b64encode
+from hashlib import sha256
 
 import pytest
 from conftest import ROOT, make_workspace
+from small_chunks import CONFIG, LABELS, make_chunks
 from test_reruns import code_edit
-
-CONFIG = "configs/chunks.yaml"
-SHEET = "samples/chunks.tsv"
-LABELS = "--until", "labels"
-TEXT = """\
-run: chunks
-survey: {source: simulated_spectra, simulated_galaxies: 7, simulated_baxels: 2}
-fit: {engine: batched, rest_range: [4800, 5200], polynomial_degree: 1, n_draw: 2}
-report: {examples: 1}
-"""
-ENGINE = '''\
-"""Fits nothing; adds the galaxies that it is given to a file."""
-
-import os
-import time
-from typing import Any, NamedTuple
-
-import numpy as np
-
-from mangrove.codes import FitStatus
-from mangrove.spectra.fit.results import no_fit
-from mangrove.spectra.fit.two_steps import GuidedFits
-
-
-class Member(NamedTuple):
-    galaxy: Any
-    spectra: Any
-    snr: Any
-    x: Any
-    y: Any
-
-
-def fit_group(members, n_device=None):
-    time.sleep(1.0 if os.path.exists("slow") else 0.0)
-    with open("fitted", "a") as f:
-        f.writelines(f"{member.galaxy.z}\\n" for member in members)
-    return [GuidedFits([none(m.galaxy)] * len(m.spectra), np.full(len(m.spectra), -1)) for m in members]
-
-
-def none(galaxy):
-    return no_fit(FitStatus.NOT_CONVERGED, 0, galaxy.stars, galaxy.lines, galaxy.settings)
-'''
-
-
-class Chunks:
-    """The workspace, and what tests ask of it."""
-
-    def __init__(self, workspace):
-        self.workspace = workspace
-        self.folder = workspace.folder
-        self.fits = self.folder / "results/chunks/spectra/fit"
-
-    def run(self, *arguments, check=True):
-        """Remake the labels and what they need."""
-        return self.workspace.snakemake(*LABELS, *arguments, config=CONFIG, check=check)
-
-    def planned(self, *arguments) -> dict[str, int]:
-        """Jobs, those of chunks under one name."""
-        rules = self.workspace.planned(*LABELS, *arguments, config=CONFIG).rules
-        chunks = sum(count for name, count in rules.items() if name.startswith("fit_batched_"))
-        others = {name: count for name, count in rules.items() if not name.startswith("fit_batched_")}
-        return others | ({"fit_batched": chunks} if chunks else {})
-
-    def fitted(self, *arguments) -> list[str]:
-        """Names of the galaxies that a run fits again."""
-        (self.folder / "fitted").unlink(missing_ok=True)
-        self.run(*arguments)
-        return self.told()
-
-    def told(self) -> list[str]:
-        """Names of the galaxies that the engine was given."""
-        path = self.folder / "fitted"
-        by_z = {row[2]: row[0] for row in self.rows()}
-        return sorted(by_z[z] for z in path.read_text().split()) if path.exists() else []
-
-    def rows(self) -> list[list[str]]:
-        """Rows of the sample sheet."""
-        lines = (self.folder / SHEET).read_text().splitlines()[1:]
-        return [line.split("\t") for line in lines if not line.startswith("#")]
-
-    def content(self) -> dict[str, bytes]:
-        """Of the artefacts."""
-        return {path.stem: path.read_bytes() for path in self.fits.glob("*.h5")}
-
-    @contextmanager
-    def sheet(self, change):
-        """Other rows in the sample sheet."""
-        with self.workspace.restored(SHEET) as path:
-            header = path.read_text().splitlines()[0]
-            path.write_text("\n".join([header, *("\t".join(row) for row in change(self.rows()))]) + "\n")
-            yield
 
 
 @pytest.fixture(scope="module")
 def chunks(tmp_path_factory):
-    """A finished run of six galaxies of different redshifts."""
-    workspace = make_workspace(tmp_path_factory.mktemp("chunks"))
-    workspace.write(CONFIG, TEXT)
-    workspace.write("src/mangrove/spectra/fit/batched/engine.py", ENGINE)
-    path = workspace.folder / "src/mangrove/spectra/fit/batched/chunk.py"
-    one_by_one = path.read_text().replace(
-        "GROUP_BATCHES, GROUP_BYTES = 4, 1 << 30", "GROUP_BATCHES, GROUP_BYTES = 4, 1"
-    )
-    assert one_by_one != path.read_text()
-    path.write_text(one_by_one)
-    made = workspace.mangrove("select", "--config", CONFIG)
-    assert made.returncode == 0, made.stdout
-    found = Chunks(workspace)
-    rows = found.rows()
-    for i, row in enumerate(rows):
-        row[2] = f"0.0{i + 2}1"
-    header = (found.folder / SHEET).read_text().splitlines()[0]
-    workspace.write(SHEET, "\n".join([header, *("\t".join(row) for row in rows[:6])]) + "\n")
-    workspace.write("seventh", "\t".join(rows[6]))
+    """A finished run."""
+    found = make_chunks(make_workspace(tmp_path_factory.mktemp("chunks")))
     assert len(found.fitted()) == 6
     return found
 
@@ -223,7 +115,7 @@ def test_a_galaxy_that_cannot_be_read_fails_the_job_and_costs_the_others_nothing
 
 def test_a_killed_job_keeps_the_galaxies_that_it_has_finished(chunks):
     before = chunks.content()
-    other = "--config", "seed=2"
+    other = "--config", "fit={'n_draw': 3}"
     (chunks.folder / "slow").touch()
     command = chunks.workspace.command(*LABELS, *other, config=CONFIG)
     process = subprocess.Popen(command, **chunks.workspace.process(), start_new_session=True)
@@ -255,17 +147,19 @@ def test_verify_tells_of_one_galaxy_of_a_chunk(chunks):
     assert found == [(name, "fit_batched_all", "z 0.0999 (was 0.061)")]
 
 
-def test_resources_of_all_chunks_are_set_by_one_entry(chunks):
-    options = ("--set-resources", "fit_batched:mem_mb=1234", "--set-threads", "fit_batched=1")
-    text = chunks.run(
-        "--dry-run", "--forcerun", "fit_batched_all", "--config", "fit={'chunk': 2}", "--verbose", *options
-    )
-    asked = re.findall(r"mem_mb=(\d+)", text.stdout)
-    assert asked.count("1234") > 1 and "6000" not in asked
-
-
 def test_params_are_plain_values(chunks):
     walk = ROOT / "tests/workflow/walk_params.py"
     command = [*chunks.workspace.command()[:1], str(walk), CONFIG]
     done = subprocess.run(command, cwd=chunks.folder, capture_output=True, text=True, timeout=60, check=False)
     assert '"faults": []' in done.stdout and "fit_batched_all" in done.stdout, done.stderr
+
+
+def test_snakemake_knows_the_content_of_each_extract(chunks):
+    """By it, an extract that is made again with the same content makes no fit old."""
+    extracts = {path: sha256(path.read_bytes()).hexdigest() for path in (chunks.fits.parent / "extract").glob("*.h5")}
+    expected = {str(path.relative_to(chunks.folder)): f"sha256:{digest}" for path, digest in extracts.items()}
+    for row in chunks.rows():
+        fit = f"results/chunks/spectra/fit/{row[0]}.h5"
+        record = chunks.folder / ".snakemake/metadata" / urlsafe_b64encode(fit.encode()).decode()
+        known = json.loads(record.read_text())["input_checksums"]
+        assert len(known) == 6 and known.items() <= expected.items()

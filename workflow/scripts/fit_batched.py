@@ -1,8 +1,8 @@
 """Stars and gas of every baxel of a chunk of galaxies, many spectra at once."""
 
+from mangrove.gpu import has_gpu
 from mangrove.logs import rule_log
 from mangrove.spectra.fit.batched.chunk import fit_chunk
-from mangrove.spectra.fit.batched.devices import cores_as_devices
 from mangrove.spectra.fit.batched.kept import tasks_of
 
 
@@ -12,8 +12,7 @@ def main(inputs, outputs, params, log=None, threads=1):
     ``params.z`` and ``params.ebv`` hold the values of each galaxy by its name. Galaxies whose artefact is current keep it.
     """
     with rule_log(log):
-        cores_as_devices(threads)
-        fit_chunk(tasks_of(inputs.extracts, outputs.fits, params))
+        fit_chunk(tasks_of(inputs.extracts, outputs.fits, params), n_process=1 if has_gpu() else threads)
 
 
 if "snakemake" in globals():

@@ -23,9 +23,7 @@ def as_observed(wave, z: float, transmission, ready: Spectrum, model: Model | No
     dict of ndarray, shape (n_wave,)
         used (whether a pixel counted); stars, gas and model (their sum), NaN outside the fitted range.
     """
-    n = ready.wave.size
-    first = int(np.argmin(np.abs(wave / (1.0 + z) - ready.wave[0]))) if n else 0
-    inside = slice(first, first + n)
+    inside = fitted_range(wave, z, ready)
     found = {"used": np.zeros(wave.size, bool)}
     found["used"][inside] = ready.good
     for name in ("stars", "gas"):
@@ -33,3 +31,10 @@ def as_observed(wave, z: float, transmission, ready: Spectrum, model: Model | No
         if model is not None:
             found[name][inside] = getattr(model, name) * transmission[inside]
     return found | {"model": found["stars"] + found["gas"]}
+
+
+def fitted_range(wave, z: float, ready: Spectrum) -> slice:
+    """Pixels of the data, shape (n_wave,), that were fitted."""
+    n = ready.wave.size
+    first = int(np.argmin(np.abs(wave / (1.0 + z) - ready.wave[0]))) if n else 0
+    return slice(first, first + n)

@@ -40,6 +40,27 @@ class LabelValue(NamedTuple):
     flags: tuple[str, ...]
 
 
+class FitInputs(NamedTuple):
+    """What a fit was made from, and what would be stored of it.
+
+    Attributes
+    ----------
+    galaxy : GalaxyFit
+        Redshift, templates and settings.
+    prepared : Spectrum
+        The fitted part of the spectrum, without the extinction of the Milky Way.
+    transmission : ndarray, shape (n_wave,)
+        Of the Milky Way's dust, on the pixels of the data.
+    artefact : Artefact
+        Of kind 'fit', with this one spectrum.
+    """
+
+    galaxy: GalaxyFit
+    prepared: Spectrum
+    transmission: np.ndarray
+    artefact: Artefact
+
+
 @dataclass(frozen=True, repr=False)
 class SpectrumFit:
     """What the workflow would store for a baxel with this spectrum; ``fit["v_star"]`` gives a number with its unit.
@@ -60,6 +81,8 @@ class SpectrumFit:
         (whether a pixel counted), stars, gas, model (their sum; NaN outside the fitted range).
     stored : dict of ndarray
         Datasets of the artefacts 'fit' and 'labels' for this one spectrum, shape (1, ...), as they would be stored.
+    inputs : FitInputs
+        What it was made from.
     """
 
     status: str
@@ -69,6 +92,7 @@ class SpectrumFit:
     bpt_class: str
     spectrum: QTable
     stored: Mapping[str, np.ndarray]
+    inputs: FitInputs
 
     def __repr__(self) -> str:
         kinematics = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _KINEMATICS)
@@ -175,7 +199,7 @@ def fit_spectrum(
     labels = {key: _cast(LABELS.fields[key], value) for key, value in label_columns(fit).items()}
     if pixel_scale is None:
         labels = {key: value for key, value in labels.items() if not key.startswith(_PER_AREA)}
-    return _result(fit, labels, _spectrum_table(data, transmission, ready, galaxy, fit))
+    return _result(FitInputs(galaxy, ready, transmission, fit), labels, data)
 
 
 def _checked(templates: str, options: Mapping) -> dict:
@@ -222,7 +246,8 @@ def _as_stored(data: Observed) -> Observed:
     return Observed(*(_cast(EXTRACT.fields[name], getattr(data, name)) for name in Observed._fields))
 
 
-def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> SpectrumFit:
+def _result(inputs: FitInputs, labels: dict[str, np.ndarray], data: Observed) -> SpectrumFit:
+    fit = inputs.artefact
     numbers = {
         n: f for n, f in FIT.fields.items() if f.dims == ("baxel",) and n in fit.data and n not in ("status", "snr")
     }
@@ -234,8 +259,9 @@ def _result(fit: Artefact, labels: dict[str, np.ndarray], spectrum: QTable) -> S
         lines=_line_table(fit),
         labels=found,
         bpt_class=BptClass(labels["bpt_class"][0]).word,
-        spectrum=spectrum,
+        spectrum=_spectrum_table(data, inputs),
         stored={**fit.data, **labels},
+        inputs=inputs,
     )
 
 
@@ -266,8 +292,9 @@ def _line_table(fit: Artefact) -> QTable:
     return table
 
 
-def _spectrum_table(data: Observed, transmission, ready: Spectrum, galaxy: GalaxyFit, fit: Artefact) -> QTable:
+def _spectrum_table(data: Observed, inputs: FitInputs) -> QTable:
     """Data and model as observed: what the fit removed, the Milky Way's dust, is put back."""
+    galaxy, ready, transmission, fit = inputs
     found = as_observed(data.wave, galaxy.z, transmission, ready, stored_model(fit, 0, galaxy, ready))
     known = data.ivar > 0
     error = np.where(known, 1.0 / np.sqrt(np.where(known, data.ivar, 1.0)), np.inf)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from mangrove import paths
-from mangrove.config import Config, Survey
+from mangrove.config import Config, Fit, Survey
 from mangrove.config_maps import DesomSection
 from mangrove.errors import SampleError
 from mangrove.survey import releases
@@ -14,9 +14,13 @@ from mangrove.survey.sample import read_sheet
 
 #: DR15: 1,170,539 baxels of 4,682 cubes (Teimoorinia et al. 2022).
 BAXELS_PER_GALAXY = 250
-#: Core seconds: one fit with the embedded templates (benchmarks/fit_spectra.py), and everything else of a galaxy (the
-#: demo takes half of it; most fields of the survey are larger).
-FIT_S, OTHER_S = 0.4, 15.0
+#: Core seconds of one fit by each engine, with the embedded templates and with a library of about 130
+#: (benchmarks/fit_batched.py, with a fifth more for what it takes of a busy machine).
+FIT_S = {"batched": (0.08, 0.15), "ppxf": (0.4, 0.8)}
+#: The same of the batched engine on one H100, seconds, projected from a prototype (docs/scaling.md).
+FIT_GPU_S = (0.00048, 0.00128)
+#: Core seconds of everything else of a galaxy (the demo takes half of it; most fields of the survey are larger).
+OTHER_S = 15.0
 #: Bytes of a cube of the archive by number of fibres: 20 MB (34 x 34 spaxels) to 170 MB (76 x 76), in between by area.
 CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
 #: Of a cube without MaNGA's plateifu, and of the artefacts of a galaxy.
@@ -36,25 +40,33 @@ LARGE = 100
 
 
 class Plan(NamedTuple):
-    """Core hours, gigabytes to fetch, gigabytes that stay on disk."""
+    """Core hours, gigabytes to fetch, gigabytes that stay on disk, and the number of fits."""
 
     core_hours: float
     download_gb: float
     disk_gb: float
+    n_fit: int
 
 
-def plan(names: Iterable[str], survey: Survey) -> Plan:
-    """Time and disk of a run from nothing, for the galaxies of these names (plateifus)."""
+def plan(names: Iterable[str], survey: Survey, fit: Fit) -> Plan:
+    """Time and disk of a run from nothing without a GPU, for the galaxies of these names (plateifus)."""
+    fit_s = of_library(FIT_S[fit.engine], fit)
     if survey.source == "simulated_spectra":
         n_baxel = survey.simulated_baxels * len(list(names))
-        return Plan(n_baxel * (FIT_S + SIMULATE_S) / 3600.0, 0.0, n_baxel * BAXEL_BYTES / 1e9)
+        return Plan(n_baxel * (fit_s + SIMULATE_S) / 3600.0, 0.0, n_baxel * BAXEL_BYTES / 1e9, n_baxel)
     if survey.source == "simulated_line_cubes":
         n_cube = len(list(names))
-        return Plan(n_cube * SIMULATE_CUBE_S / 3600.0, 0.0, n_cube * LINE_CUBE_BYTES / 1e9)
+        return Plan(n_cube * SIMULATE_CUBE_S / 3600.0, 0.0, n_cube * LINE_CUBE_BYTES / 1e9, 0)
     cubes = [cube_bytes(name) for name in names]
-    seconds = len(cubes) * (BAXELS_PER_GALAXY * FIT_S + OTHER_S)
+    n_fit = BAXELS_PER_GALAXY * len(cubes)
+    seconds = n_fit * fit_s + len(cubes) * OTHER_S
     disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * survey.keep_cubes
-    return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9)
+    return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9, n_fit)
+
+
+def of_library(both: tuple[float, float], fit: Fit) -> float:
+    """Of two figures that for the embedded templates, or that for the larger libraries of users."""
+    return both[fit.templates != Fit().templates]
 
 
 def without_baxels(survey: Survey) -> bool:
@@ -102,12 +114,12 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         return _describe_without_cubes(config, cores)
     if survey.source == "sdss" and not config.sheet.is_file():
         names = (config.sample.plateifus or [""] * release.n_cube)[: config.sample.limit]
-        cost, n_cube = plan(names, survey), len(names)
+        cost, n_cube = plan(names, survey, config.fit), len(names)
         what = f"about {len(names)} cubes of {release.name.upper()}; {config.sheet} is not written yet"
         urls = [releases.address(survey.base, f"{release.folder}/PLATE/stack/manga-PLATE-IFU-LOGCUBE.fits.gz")]
     else:
         galaxies = read_sheet(config)
-        cost, n_cube = plan(galaxies, survey), line_cubes_of(galaxies)
+        cost, n_cube = plan(galaxies, survey, config.fit), line_cubes_of(galaxies)
         what = f"{len(galaxies)} cubes of {len({g.mangaid for g in galaxies.values()})} galaxies"
         urls = [paths.below(survey.base, g.path or release.cube_path(g.plateifu)) for g in galaxies.values()]
     shown = urls if addresses or len(urls) == 1 else [urls[0], "...", urls[-1]]
@@ -134,7 +146,7 @@ def line_cubes_of(galaxies: Mapping[str, Galaxy]) -> int:
 def _describe_without_cubes(config: Config, cores: int) -> list[str]:
     """The same of simulated spectra or line cubes."""
     galaxies = read_sheet(config)
-    cost = plan(galaxies, config.survey)
+    cost = plan(galaxies, config.survey, config.fit)
     each = "line cubes" if without_baxels(config.survey) else f"{config.survey.simulated_baxels} spectra each"
     return [
         f"run '{config.run}': {each} of {len(galaxies)} galaxies, simulated on this machine",
@@ -146,6 +158,11 @@ def _describe_without_cubes(config: Config, cores: int) -> list[str]:
 def _computing(cost: Plan, config: Config, n_cube: int, cores: int) -> list[str]:
     """Time of the galaxies, and that of the trainings, on two cores whatever the run has."""
     lines = [f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores"]
+    if cost.n_fit:
+        hours = cost.n_fit * of_library(FIT_S[config.fit.engine], config.fit) / 3600.0
+        on_gpu = _time(cost.n_fit * of_library(FIT_GPU_S, config.fit) / 3600.0)
+        on_gpu = f"; on one H100 about {on_gpu} (projected)" if config.fit.engine == "batched" else ""
+        lines.append(f"fits       {cost.n_fit}, about {hours:.1f} of these core hours{on_gpu}")
     at_most = min(cores, TRAINING_CORES)
     where = f"of training on {at_most} {'core' if at_most == 1 else 'cores'}"
     if hours := 0.0 if without_baxels(config.survey) else map_hours(config.desom):

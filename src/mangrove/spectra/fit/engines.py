@@ -18,7 +18,7 @@ def fit_all(engine: str, galaxy: GalaxyFit, spectra: Sequence[Spectrum], n_proce
     engine : str
         'batched' or 'ppxf'; only the one that is asked for is loaded.
     n_process : int
-        Cores to use.
+        Processes to use, by the engine 'ppxf'.
 
     Raises
     ------
@@ -29,9 +29,6 @@ def fit_all(engine: str, galaxy: GalaxyFit, spectra: Sequence[Spectrum], n_proce
         from mangrove.spectra.fit.ppxf import pool
 
         return pool.fit_all(galaxy, spectra, n_process)
-    from mangrove.spectra.fit.batched import devices
     from mangrove.spectra.fit.batched import engine as batched
 
-    if n_process > 1:
-        devices.cores_as_devices(n_process)
     return batched.fit_all(galaxy, spectra)

@@ -88,16 +88,18 @@ def population_values(weights, table: TemplateTable) -> dict[str, np.ndarray]:
 
     Parameters
     ----------
-    weights : ndarray, shape (..., n_template)
-        In the unit of the library's spectra, before dust.
+    weights : ndarray or jax.Array, shape (..., n_template)
+        In the unit of the library's spectra, before dust. JAX differentiates the values of a single spectrum
+        (:mod:`mangrove.spectra.labels.solution_labels`).
 
     Returns
     -------
-    dict of ndarray, shape (...)
+    dict of the same kind of array, shape (...)
         NaN where no weight is positive or one is not finite.
     """
-    weights = np.asarray(weights, float)
-    weights = np.where(_known(weights)[..., None], weights, np.nan)
+    xp = weights.__array_namespace__() if hasattr(weights, "__array_namespace__") else np
+    weights = xp.asarray(weights, dtype=float)
+    weights = xp.where(_known(weights)[..., None], weights, xp.nan)
     light, red = weights * table.light, weights * table.r_light
     mass = red * table.ml_r
     formed = mass / table.mass_fraction
@@ -106,7 +108,7 @@ def population_values(weights, table: TemplateTable) -> dict[str, np.ndarray]:
         "metallicity_lw": light @ table.metallicity / light.sum(-1),
         "log_age_mw": formed @ table.log_age / formed.sum(-1),
         "metallicity_mw": formed @ table.metallicity / formed.sum(-1),
-        "log_ml_r": np.log10(mass.sum(-1) / red.sum(-1)),
+        "log_ml_r": xp.log10(mass.sum(-1) / red.sum(-1)),
     }
 
 
@@ -144,7 +146,7 @@ def scatter(draws) -> np.ndarray:
 
 
 def _known(weights) -> np.ndarray:
-    return np.any(weights > 0, axis=-1) & np.all(np.isfinite(weights), axis=-1)
+    return (weights > 0).any(-1) & (abs(weights).max(-1) < np.inf)
 
 
 def _rows(library, grid_age, grid_metallicity, age, metallicity) -> np.ndarray:

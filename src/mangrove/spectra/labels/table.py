@@ -17,7 +17,7 @@ from mangrove.spectra.labels.galaxy_labels import (
     line_flag,
     width_flag,
 )
-from mangrove.spectra.labels.populations import template_table
+from mangrove.spectra.labels.populations import TemplateTable, template_table
 from mangrove.spectra.labels.surface_densities import sfr_upper_limit
 from mangrove.ssp.loading import load_library, younger_than
 
@@ -57,6 +57,25 @@ def galaxy_labels(fit_path) -> GalaxyLabels:
     return GalaxyLabels(about, {name: fit[name] for name in fitted} | label_columns(fit))
 
 
+def fitted_templates(fit: artefacts.Artefact) -> TemplateTable:
+    """What labels need to know of the templates of a fit.
+
+    Parameters
+    ----------
+    fit : Artefact
+        Of kind 'fit'; of its attributes: z, templates, age_limit.
+
+    Raises
+    ------
+    TemplateError
+        If the library of the fit is not there any more, or is another one.
+    """
+    library = load_library(fit.attrs["templates"])
+    if fit.attrs["age_limit"]:
+        library = younger_than(library, universe_age(fit.attrs["z"]))
+    return template_table(library, fit["template_age"], fit["template_metallicity"])
+
+
 def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
     """Labels of the baxels of a fit with their errors and flags, named as in the artefact 'labels'.
 
@@ -66,11 +85,7 @@ def label_columns(fit: artefacts.Artefact) -> dict[str, np.ndarray]:
         Of kind 'fit'; of its attributes: z, pixel_scale, templates, age_limit.
     """
     z, pixel_scale = fit.attrs["z"], fit.attrs["pixel_scale"]
-    library = load_library(fit.attrs["templates"])
-    if fit.attrs["age_limit"]:
-        library = younger_than(library, universe_age(z))
-    table = template_table(library, fit["template_age"], fit["template_metallicity"])
-    labels = baxel_labels(fit.data, table, z, pixel_scale)
+    labels = baxel_labels(fit.data, fitted_templates(fit), z, pixel_scale)
     columns = {}
     for name, label in labels.items():
         columns |= {name: label.value, f"{name}_err": label.error, f"{name}_flag": label.flag}
@@ -109,7 +124,7 @@ def shared_templates(galaxies: list[GalaxyLabels]) -> str:
             raise ArtefactError(
                 f"the fits of {first['plateifu']} and {about['plateifu']} used different template libraries, "
                 f"'{first['templates']}' and '{about['templates']}' (fit.templates), and their labels do not belong in "
-                "one table. Fit all galaxies of the run again (snakemake with --forcerun fit)."
+                "one table. To fit all galaxies again, delete the files in spectra/fit, and run again."
             )
     return first["templates"]
 

@@ -16,13 +16,16 @@ from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.limits import star_bounds
 from mangrove.spectra.fit.line_coverage import lines_in_range
 from mangrove.spectra.fit.regularisation import second_differences
-from mangrove.spectra.fit.settings import Guide
+from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.shape import legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
 #: Pixels of data are padded to a multiple of this.
 _PIXEL_STEP = 64
+#: Settings that make spectra, templates and guides, and nothing in a batch: a change of them compiles nothing anew.
+_ELSEWHERE = ("rest_range", "sky_half_width", "min_good_fraction", "age_limit")
+_ELSEWHERE += ("stellar_kinematics", "bright_snr", "kinematics_range")
 
 
 def layout_of(
@@ -40,7 +43,10 @@ def layout_of(
     # broadened by less than a pixel, what comes back from the ends of the templates depends on it.
     n_template_wave = max(galaxy.stars.wave.size for galaxy in galaxies)
     n_fft = fft.next_fast_len(n_template_wave + 1, real=True)
-    one = BatchLayout(_padded(max(spectrum.wave.size for spectrum in spectra)), n_fft, (), (), settings)
+    usual = {name: FitSettings._field_defaults[name] for name in _ELSEWHERE}
+    one = BatchLayout(
+        _padded(max(spectrum.wave.size for spectrum in spectra)), n_fft, (), (), settings._replace(**usual)
+    )
     return with_gas(one, galaxies[0].lines, components)
 
 

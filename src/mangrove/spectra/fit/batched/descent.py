@@ -5,6 +5,7 @@ unknowns (:func:`mangrove.spectra.fit.batched.problem.step_from`), the weights a
 while chi2 does not fall. Each spectrum goes on until the linear model promises no more, whatever its companions do.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -30,8 +31,23 @@ _SHORTER, _LONGER = 0.3, 4.0
 _MOST_STEPS = 60
 
 
-class _Descent(NamedTuple):
-    """Spectra on their way: the best place so far, what it has, the step from there and the part of it to try next."""
+class Descent(NamedTuple):
+    """Spectra on their way, arrays over them.
+
+    Attributes
+    ----------
+    place, x, chi2
+        The best so far.
+    step, gain
+        From there, and what it promises (:class:`mangrove.spectra.fit.batched.problem.Step`).
+    passive : array of bool, shape (n, n_star + n_gas + n_bounded)
+        Unknowns that are positive at its end.
+    part : array, shape (n,)
+        Of the step that is tried next.
+    going : array of bool, shape (n,)
+    count : array of int, shape (n,)
+        Places seen.
+    """
 
     place: jax.Array
     x: jax.Array
@@ -44,39 +60,50 @@ class _Descent(NamedTuple):
     count: jax.Array
 
 
-def descend(layout: BatchLayout, problem: Problem, place, wanted=None) -> Solutions:
-    """The minimum next to a place.
+def descend(layout: BatchLayout, problem: Problem, place) -> Solutions:
+    """The minimum next to a place within the limits, shape (n, n_place)."""
 
-    Parameters
-    ----------
-    place : array, shape (n, n_place)
-        Within the limits.
-    wanted : array of bool, shape (n,), optional
-        The others stay where they are.
-    """
+    def is_going(state: Descent):
+        return jnp.any(state.going)
+
+    state = begun(layout, problem, place)
+    return ended(layout, problem, jax.lax.while_loop(is_going, partial(advanced, layout, problem), state))
+
+
+def begun(layout: BatchLayout, problem: Problem, place) -> Descent:
+    """A descent before its first step, which leads nowhere: it is taken to see what the place has."""
     n, n_weights = len(place), problem.galaxies.transform.shape[1] + len(layout.gas_line)
-
-    def at(place, passive):
-        best = weighed(layout, problem, place, columns_at(layout, problem, place), passive[:, :n_weights])
-        return best, step_from(layout, problem, place, best, passive[:, n_weights:])
-
-    def is_going(state: _Descent):
-        return (state.count < _MOST_STEPS) & jnp.any(state.going)
-
-    def advance(state: _Descent):
-        place = jnp.clip(state.place + state.part[:, None] * state.step, problem.low, problem.high)
-        best, step = at(place, state.passive)
-        lower = state.going & (best.chi2 < state.chi2) & jnp.all(jnp.isfinite(step.change), axis=1)
-        part = jnp.where(lower, jnp.minimum(1.0, state.part * _LONGER), state.part * _SHORTER)
-        there = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, state.going, state.count)
-        moved = chosen(lower, there._replace(count=None), state._replace(part=part, count=None))
-        going = state.going & (moved.gain > _TOLERANCE) & (part > _LEAST_PART)
-        return moved._replace(going=going, count=state.count + 1)
-
     passive = jnp.zeros((n, n_weights), bool), jnp.ones((n, n_kinematic(layout) + 1), bool)
-    best, step = at(place, jnp.concatenate(passive, axis=1))
-    going = step.gain > _TOLERANCE if wanted is None else wanted & (step.gain > _TOLERANCE)
-    part, count = jnp.ones(n), jnp.int32(0)
-    start = _Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, going, count)
-    end = jax.lax.while_loop(is_going, advance, start)
-    return solutions_of(layout, problem, end.place, end.x, end.chi2, end.gain <= _LEFT)
+    unknown = jnp.full(n, jnp.inf)
+    return Descent(
+        place=jnp.clip(place, problem.low, problem.high),
+        x=jnp.zeros((n, n_weights)),
+        chi2=unknown,
+        step=jnp.zeros_like(place),
+        gain=unknown,
+        passive=jnp.concatenate(passive, axis=1),
+        part=jnp.ones(n),
+        going=jnp.ones(n, bool),
+        count=jnp.zeros(n, jnp.int32),
+    )
+
+
+def advanced(layout: BatchLayout, problem: Problem, state: Descent) -> Descent:
+    """A descent one step later; what has ended stays as it is."""
+    n_weights = state.x.shape[1]
+    place = jnp.clip(state.place + state.part[:, None] * state.step, problem.low, problem.high)
+    best = weighed(layout, problem, place, columns_at(layout, problem, place), state.passive[:, :n_weights])
+    step = step_from(layout, problem, place, best, state.passive[:, n_weights:])
+    lower = (best.chi2 < state.chi2) & jnp.all(jnp.isfinite(step.change), axis=1)
+    part = jnp.where(lower, jnp.minimum(1.0, state.part * _LONGER), state.part * _SHORTER)
+    there = Descent(place, best.x, best.chi2, step.change, step.gain, step.passive, part, state.going, state.count + 1)
+    moved = chosen(lower, there, state._replace(part=part, count=state.count + 1))
+    # What has no chi2 where it starts has none anywhere.
+    going = (moved.gain > _TOLERANCE) & (part > _LEAST_PART) & jnp.isfinite(moved.chi2) & (moved.count < _MOST_STEPS)
+    return chosen(state.going, moved._replace(going=going), state)
+
+
+def ended(layout: BatchLayout, problem: Problem, state: Descent) -> Solutions:
+    """The solutions to which a descent has come."""
+    chi2 = jnp.where(jnp.isfinite(state.chi2), state.chi2, jnp.nan)
+    return solutions_of(layout, problem, state.place, state.x, chi2, state.gain <= _LEFT)

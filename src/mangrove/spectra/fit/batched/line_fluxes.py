@@ -51,6 +51,24 @@ def line_status(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
     return jnp.where(outside, LineStatus.OUTSIDE_RANGE, status).astype(jnp.int8)
 
 
+def pixels_at_lines(layout: BatchLayout, wave, z, step, kinematics) -> jax.Array:
+    """Width of the observed pixel at the line of each template of the gas, Angstrom, shape (n, n_gas).
+
+    Templates sum to 1 over pixels, and the flux of a line is over wavelength
+    (:func:`mangrove.spectra.fit.line_coverage.pixel_width`).
+
+    Parameters
+    ----------
+    wave : array, shape (n_line,)
+        Of the line list.
+    z, step : array, shape (n,)
+        Redshift of the galaxy, and the step in ln(wavelength).
+    """
+    velocity = kinematics[:, 1:, 0][:, component_of(layout)]
+    at_rest = jnp.asarray(wave)[np.array(layout.gas_line)][None]
+    return at_rest * jnp.exp(velocity / C_KMS) * ((1.0 + z) * step)[:, None]
+
+
 def line_fluxes(layout: BatchLayout, fit: FittedBatch, covariance) -> LineFluxes:
     """Fluxes of the lines and of their components.
 
@@ -60,9 +78,7 @@ def line_fluxes(layout: BatchLayout, fit: FittedBatch, covariance) -> LineFluxes
         Of the weights of the lines.
     """
     free, component = np.array(layout.gas_line), component_of(layout)
-    # Templates sum to 1 over pixels, and the flux of a line is over wavelength.
-    velocity = fit.solution.kinematics[:, 1:, 0][:, component]
-    pixel = fit.lines.wave[free][None] * jnp.exp(velocity / C_KMS) * ((1.0 + fit.galaxy.z) * fit.step)[:, None]
+    pixel = pixels_at_lines(layout, fit.lines.wave, fit.galaxy.z, fit.step, fit.solution.kinematics)
     known = fit.present[:, component] & fit.spectra.use[:, free]
     n, shape = known.shape[0], (layout.settings.n_component, fit.lines.wave.shape[0])
     empty = jnp.full((n, *shape), jnp.nan)

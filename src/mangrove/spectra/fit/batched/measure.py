@@ -96,12 +96,12 @@ def _kinematics(layout: BatchLayout, fit: FittedBatch, known: Covariances, facto
 def _motion_errors(kinematics, variances) -> jax.Array:
     """Errors of velocities and dispersions from variances of velocities and squared dispersions, shape (n, k, 2).
 
-    The error of a dispersion is how far it rises when its square rises by its error: where it is well known that of the linear
-    formula, and finite where the dispersion vanishes.
+    That of a dispersion is that of the linear formula, as pPXF's; where the dispersion vanishes, which makes it infinite, no
+    more than the dispersion whose square is the error of the square.
     """
     v, square = jnp.sqrt(variances[..., 0]), jnp.sqrt(variances[..., 1])
     sigma = kinematics[..., 1]
-    return jnp.stack([v, jnp.sqrt(sigma**2 + square) - sigma], axis=-1)
+    return jnp.stack([v, jnp.minimum(0.5 * square / sigma, jnp.sqrt(square))], axis=-1)
 
 
 def _components(layout: BatchLayout, fit: FittedBatch, errors) -> dict[str, jax.Array]:

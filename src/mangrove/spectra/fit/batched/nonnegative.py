@@ -27,25 +27,23 @@ class _Pivoting(NamedTuple):
     Attributes
     ----------
     passive : array of bool, shape (n, m)
-        Unknowns that the guess takes for positive.
-    solved, slope : array, shape (n, m)
-        Solution with these, of any sign, and the slope there.
-    wrong : array of bool, shape (n, m)
-        Unknowns that are on the wrong side; none when the problem is done.
+        Unknowns that the guess takes for positive; the next to be judged.
+    solved : array, shape (n, m)
+        Solution with those that were judged last, of any sign.
     x : array, shape (n, m)
         Where the careful way is: not negative.
     fewest, patience : array of int, shape (n,)
-        The fewest that were wrong so far; rounds left to the quick way, below 0 on the careful one.
+        The fewest that were on the wrong side so far; rounds left to the quick way, below 0 on the careful one.
+    going : array of bool, shape (n,)
     round : int
     """
 
     passive: jax.Array
     solved: jax.Array
-    slope: jax.Array
-    wrong: jax.Array
     x: jax.Array
     fewest: jax.Array
     patience: jax.Array
+    going: jax.Array
     round: jax.Array
 
 
@@ -70,6 +68,20 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
     passive : array of bool, shape (n, k, m - n_free)
         Unknowns that are positive.
     """
+    if passive is None:
+        passive = jnp.zeros((*right.shape[:2], right.shape[2] - n_free), bool)
+    if jax.default_backend() != "cpu":
+        return _solved(products, right, n_free, passive)
+    # Routines of LAPACK that are given several matrices at once wait for threads of the pool that runs them, and where
+    # all of those wait, as when two devices compute, they do so for ever (jaxlib 0.10).
+    n, k, m = right.shape
+    alone = (values.reshape(-1, 1, 1, values.shape[-1]) for values in (right, passive))
+    same = jnp.broadcast_to(products[:, None, None], (n, k, 1, m, m)).reshape(-1, 1, m, m)
+    x, passive = jax.lax.map(lambda one: _solved(one[0], one[1], n_free, one[2]), (same, *alone))
+    return x.reshape(n, k, m), passive.reshape(n, k, m - n_free)
+
+
+def _solved(products, right, n_free: int, passive) -> tuple[jax.Array, jax.Array]:
     length = jnp.sqrt(jnp.diagonal(products, axis1=1, axis2=2))
     length = jnp.where(length > 0.0, length, 1.0)
     scaled = products / (length[:, :, None] * length[:, None])
@@ -80,8 +92,6 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
     right = right / size
     if n_free:
         keep, scaled, right = _without(scaled, right, n_free)
-    if passive is None:
-        passive = jnp.zeros(right.shape, bool)
     x = _pivoted(scaled, right, passive)
     passive = x > 0.0
     if n_free:
@@ -109,48 +119,53 @@ def _pivoted(products, right, passive) -> jax.Array:
     products = jnp.broadcast_to(products[:, None], (n, k, m, m)).reshape(-1, m, m)
     right, passive = right.reshape(-1, m), passive.reshape(-1, m)
 
-    def judged(passive):
-        solved = _on(passive, products, right)
-        slope = right - jnp.einsum("nij,nj->ni", products, solved)
-        return solved, slope, jnp.where(passive, solved < 0.0, slope > _SLOPE_TOLERANCE)
-
     def is_going(state: _Pivoting):
-        return (state.round < _ROUNDS) & jnp.any(state.wrong)
+        return (state.round < _ROUNDS) & jnp.any(state.going)
 
     def advance(state: _Pivoting):
-        number = jnp.sum(state.wrong, axis=1, dtype=jnp.int32)
-        was_careful, fewer = state.patience < 0, number < state.fewest
-        patience = jnp.where(was_careful, -1, jnp.where(fewer, _PATIENCE, state.patience - 1))
-        feasible = state.passive & (state.solved > 0.0)
-        passive, x, stuck = _careful_step(state)
-        x = jnp.where(was_careful[:, None], x, jnp.where(feasible, state.solved, 0.0))
-        quick = jnp.where((patience < 0)[:, None], feasible, state.passive ^ state.wrong)
-        passive = jnp.where(was_careful[:, None], passive, quick)
-        solved, slope, wrong = judged(passive)
-        wrong = wrong & ~(was_careful & stuck)[:, None]
-        return _Pivoting(passive, solved, slope, wrong, x, jnp.minimum(number, state.fewest), patience, state.round + 1)
+        solved = _on(state.passive, products, right)
+        slope = right - jnp.einsum("nij,nj->ni", products, solved)
+        wrong = jnp.where(state.passive, solved < 0.0, slope > _SLOPE_TOLERANCE)
+        number = jnp.sum(wrong, axis=1, dtype=jnp.int32)
+        careful, fewer = state.patience < 0, number < state.fewest
+        patience = jnp.where(careful, -1, jnp.where(fewer, _PATIENCE, state.patience - 1))
+        passive, x, stuck = _careful_step(state.passive, solved, slope, state.x)
+        going = state.going & (number > 0) & ~(careful & stuck)
+        feasible = state.passive & (solved > 0.0)
+        x = jnp.where(careful[:, None], x, jnp.where(feasible, solved, 0.0))
+        quick = jnp.where((patience < 0)[:, None], feasible, state.passive ^ wrong)
+        passive = jnp.where(careful[:, None], passive, quick)
+        return _Pivoting(
+            jnp.where(going[:, None], passive, state.passive),
+            solved,
+            jnp.where(going[:, None], x, state.x),
+            jnp.minimum(number, state.fewest),
+            patience,
+            going,
+            state.round + 1,
+        )
 
     count = jnp.full(len(right), m + 1, jnp.int32)
-    patience = jnp.full_like(count, _PATIENCE)
-    start = _Pivoting(passive, *judged(passive), jnp.zeros_like(right), count, patience, jnp.int32(0))
+    nothing = jnp.zeros_like(right)
+    start = _Pivoting(passive, nothing, nothing, count, jnp.full_like(count, _PATIENCE), count > 0, jnp.int32(0))
     state = jax.lax.while_loop(is_going, advance, start)
     ends_inside = jnp.any(state.passive & (state.solved < 0.0), axis=1, keepdims=True)
     x = jnp.where(ends_inside, state.x, jnp.maximum(state.solved, 0.0))
     return x.reshape(n, k, m)
 
 
-def _careful_step(state: _Pivoting) -> tuple[jax.Array, jax.Array, jax.Array]:
+def _careful_step(passive, solved, slope, x) -> tuple[jax.Array, jax.Array, jax.Array]:
     """Passive unknowns after a step towards the solution that ends at zero, the place, and whether rounding forbids it."""
-    negative = state.passive & (state.solved < 0.0)
+    negative = passive & (solved < 0.0)
     ends = jnp.any(negative, axis=1, keepdims=True)
-    ratio = jnp.where(negative, state.x / jnp.where(negative, state.x - state.solved, 1.0), jnp.inf)
+    ratio = jnp.where(negative, x / jnp.where(negative, x - solved, 1.0), jnp.inf)
     part = jnp.minimum(jnp.min(ratio, axis=1, keepdims=True), 1.0)
     leaves = negative & (ratio <= part)
-    x = jnp.where(state.passive & ~leaves, state.x + part * (state.solved - state.x), 0.0)
-    slope = jnp.where(state.passive, -jnp.inf, state.slope)
+    there = jnp.where(passive & ~leaves, x + part * (solved - x), 0.0)
+    slope = jnp.where(passive, -jnp.inf, slope)
     enters = (slope == jnp.max(slope, axis=1, keepdims=True)) & (slope > _SLOPE_TOLERANCE) & ~ends
     # Rounding can make an unknown negative as soon as it enters: then nothing is to be gained from it.
-    return (state.passive & ~leaves) | enters, x, (ends & (part == 0.0))[:, 0]
+    return (passive & ~leaves) | enters, there, (ends & (part == 0.0))[:, 0]
 
 
 def _on(passive, products, right) -> jax.Array:

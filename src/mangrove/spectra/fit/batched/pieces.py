@@ -35,9 +35,15 @@ class Piece:
     ):
         self.devices, self.sizes, self.layout, self.lines = devices, sizes, layout, lines
         self.galaxies, self.spectra, self.size = galaxies, spectra, size
+        # Each device gets as many of them as any other, and then padding.
+        shares = np.array_split(np.arange(len(self)), len(devices))
+        each = size // len(devices)
+        self._index = np.concatenate([np.resize(share if share.size else [0], each) for share in shares])
+        self._place = np.concatenate([i * each + np.arange(share.size) for i, share in enumerate(shares)])
+        self._count = devices.shared_out(np.array([share.size for share in shares], np.int32))
         which, place = np.unique(spectra.galaxy, return_inverse=True)
         own = np.resize(which, sizes.galaxies(size))
-        self._shared = devices.copied((jax.tree.map(lambda values: values[own], galaxies), lines))
+        self._shared = devices.copied((Galaxies(*(values[own] for values in galaxies)), lines))
         self._rows = devices.shared_out(self._padded(spectra._replace(galaxy=place.astype(np.int32))))
 
     def __len__(self) -> int:
@@ -56,8 +62,8 @@ class Piece:
             What is compiled in.
         """
         rest = self.devices.shared_out(self._padded(values))
-        found = self.devices.program(function, self.layout, **fixed)(*self._shared, self._rows, *rest)
-        return jax.tree.map(lambda a: np.asarray(a)[: len(self)], found)
+        found = self.devices.program(function, self.layout, **fixed)(*self._shared, self._count, (self._rows, rest))
+        return jax.tree.map(lambda values: np.asarray(values)[self._place], found)
 
     def masked(self, good) -> "Piece":
         """The same spectra with other good pixels, shape (n, n_wave)."""
@@ -95,5 +101,4 @@ class Piece:
 
     def _padded(self, rows):
         """Arrays over the spectra, repeated up to the size of the batch."""
-        index = np.resize(np.arange(len(self)), self.size)
-        return jax.tree.map(lambda values: np.asarray(values)[index], rows)
+        return jax.tree.map(lambda values: np.asarray(values)[self._index], rows)

@@ -79,12 +79,15 @@ class _Pool:
             # The next batch is made while the devices are busy with this one.
             ahead = thread.submit(self._piece, start)
             while start < n:
+                columns = None
                 try:
                     piece = ahead.result()
                     ahead = thread.submit(self._piece, start + len(piece))
                     columns = self._columns(piece)
                 except (MemoryError, jax.errors.JaxRuntimeError) as error:
                     self._halve(error)
+                # Out of reach of the error, which holds on to the memory of what failed.
+                if columns is None:
                     ahead = thread.submit(self._piece, start)
                     continue
                 yield from self._as_results(columns, start, len(piece))

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+#: Each size over the next smaller one.
+_STEP = 4
 #: Galaxies of a batch: one for so many spectra of its size, but no fewer than this where there are as many spectra.
 _SPECTRA_OF_GALAXY, _LEAST_GALAXIES = 64, 4
 
@@ -14,17 +16,15 @@ class Sizes:
     most : int
         Spectra of the largest batch, a multiple of ``n_device``.
     n_device : int
-    step : int
-        Each size over the next smaller one.
     least : int
         No batch is smaller than that for each device, unless the largest is.
     """
 
-    def __init__(self, most: int, n_device: int = 1, step: int = 16, least: int = 1):
-        self.n_device, self.step, self.least = n_device, step, least
+    def __init__(self, most: int, n_device: int = 1, least: int = 1):
+        self.n_device, self.least = n_device, least
         self.spectra = [most]
-        while self.spectra[-1] // (step * n_device) >= least:
-            self.spectra.append(self.spectra[-1] // (step * n_device) * n_device)
+        while self.spectra[-1] // (_STEP * n_device) >= least:
+            self.spectra.append(self.spectra[-1] // (_STEP * n_device) * n_device)
 
     @property
     def most(self) -> int:
@@ -38,7 +38,7 @@ class Sizes:
     def halved(self) -> "Sizes | None":
         """Those for half of the memory; None if a batch has one spectrum on each device already."""
         half = self.most // (2 * self.n_device) * self.n_device
-        return Sizes(half, self.n_device, self.step, self.least) if half else None
+        return Sizes(half, self.n_device, self.least) if half else None
 
     def first(self, galaxy: Sequence[int]) -> tuple[int, int]:
         """The next batch of spectra of these galaxies: how many of them it takes, and its size.

@@ -1,5 +1,6 @@
 """The solutions of many spectra at once: kinematics, dust, polynomial and weights together."""
 
+from collections.abc import Callable
 from functools import partial
 from math import gcd
 from typing import NamedTuple
@@ -9,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
-from mangrove.spectra.fit.batched.descent import descend
-from mangrove.spectra.fit.batched.problem import chosen, place_of, problem_of
+from mangrove.spectra.fit.batched.descent import Descent, advanced, begun, ended
+from mangrove.spectra.fit.batched.problem import Problem, chosen, n_kinematic, place_of, problem_of
 from mangrove.spectra.fit.batched.starts import DIFFERENT_V, rivals, started, unusual
 
 #: Spectra that are computed together on a device that is none of the host's cores.
@@ -43,12 +44,14 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
     Parameters
     ----------
     start : Start, optional
-        Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`), and of several minima of the gas the lowest
-        is taken; with one, there is no ``v_gas_other``.
+        Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`). Of several minima of the gas the lowest is
+        taken, if it is not so far from the stars that noise explains it better
+        (:func:`mangrove.spectra.fit.batched.starts.unusual`); ``v_gas_other`` is the velocity of another one whose chi2 is higher
+        by less than 1, or lower. With a start, there is none.
     group : int, optional
         Spectra that are computed together, a divisor of their number; 1 on a CPU, where one after the other is quickest, and up
-        to 256 elsewhere if not given. They take up to 40 x group x (n_star + n_gas + 20) x n_fft bytes, beside
-        the batch itself.
+        to 256 elsewhere if not given. They take up to 40 x group x (n_star + 6 n_gas + 20) x n_fft bytes, beside the
+        batch itself.
     """
     n = len(batch.spectra.flux)
     group = group or (1 if jax.default_backend() == "cpu" else gcd(n, _DEVICE_GROUP))
@@ -67,18 +70,36 @@ class _Jobs(NamedTuple):
         Where each starts.
     solutions : Solutions
         Of each.
-    rival : array of int, shape (n,)
-        Job of the other minimum of each spectrum, -1 without one.
-    first, number : int
-        The next to make; how many there are.
+    number : int
+        How many there are.
     """
 
     row: jax.Array
     place: jax.Array
     solutions: Solutions
-    rival: jax.Array
-    first: jax.Array
     number: jax.Array
+
+
+class _Slots(NamedTuple):
+    """Descents that are computed together: where one ends, the next of the jobs begins.
+
+    Attributes
+    ----------
+    job : array of int, shape (group,)
+        Which they are.
+    next : int
+        The first job that no slot has taken yet.
+    problem, state
+        Of each.
+    solutions : Solutions
+        Of all jobs.
+    """
+
+    job: jax.Array
+    next: jax.Array
+    problem: Problem
+    state: Descent
+    solutions: Solutions
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -89,51 +110,79 @@ def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, sp
     def problem_at(rows):
         return problem_of(layout, galaxies, lines, _rows(spectra, rows))
 
-    if start is None:
-        places = jax.lax.map(
-            lambda rows: started(layout, lines, problem_at(rows)), jnp.arange(n, dtype=jnp.int32).reshape(-1, group)
+    def of_all(function):
+        """Of the spectra, group by group."""
+        found = jax.lax.map(function, jnp.arange(n, dtype=jnp.int32).reshape(-1, group))
+        return jax.tree.map(lambda values: values.reshape(n, *values.shape[2:]), found)
+
+    def with_rivals(jobs: _Jobs) -> _Jobs:
+        place, is_rival = of_all(lambda rows: rivals(layout, problem_at(rows), _rows(jobs.solutions, rows)))
+        order = jnp.argsort(~is_rival)
+        return jobs._replace(
+            row=jobs.row.at[n:].set(order.astype(jnp.int32)),
+            place=jobs.place.at[n:].set(place[order]),
+            number=n + jnp.sum(is_rival, dtype=jnp.int32),
         )
-        places = places.reshape(n, -1)
-    else:
-        places = place_of(*start)
 
-    def advance(jobs: _Jobs) -> _Jobs:
-        rows, place = (jax.lax.dynamic_slice_in_dim(values, jobs.first, group) for values in (jobs.row, jobs.place))
-        problem, job = problem_at(rows), jobs.first + jnp.arange(group, dtype=jnp.int32)
-        found = descend(layout, problem, jnp.clip(place, problem.low, problem.high), job < jobs.number)
-        put = partial(jax.lax.dynamic_update_slice_in_dim, start_index=jobs.first, axis=0)
-        done = jobs._replace(solutions=jax.tree.map(put, jobs.solutions, found), first=jobs.first + group)
-        if start is not None:
-            return done
-        again = partial(_with_rivals, layout, problem, rows=rows, found=found)
-        return jax.lax.cond(jobs.first < n, again, lambda jobs: jobs, done)
+    if start is not None:
+        jobs = _first_jobs(layout, galaxies, place_of(*start))
+        return _rows(_made(layout, galaxies, problem_at, group, jobs, 0).solutions, slice(0, n))
+    jobs = _first_jobs(layout, galaxies, of_all(lambda rows: started(layout, lines, problem_at(rows))))
 
-    jobs = _first_jobs(n, places, len(layout.components), galaxies.transform.shape[1], len(layout.gas_line))
-    return _lowest(jax.lax.while_loop(lambda jobs: jobs.first < jobs.number, advance, jobs))
+    def made(turn, jobs: _Jobs) -> _Jobs:
+        jobs = _made(layout, galaxies, problem_at, group, jobs, turn * n)
+        return jax.lax.cond(turn == 0, with_rivals, lambda jobs: jobs, jobs)
+
+    return _lowest(jax.lax.fori_loop(0, 2, made, jobs))
 
 
-def _first_jobs(n: int, place, n_component: int, n_star: int, n_gas: int) -> _Jobs:
-    n_theta = place.shape[1] - 2 * (1 + n_component)
-    shapes = (1 + n_component, 2), (n_theta,), (n_star,), (n_gas,), (), ()
-    empty = Solutions(*(jnp.zeros((2 * n, *shape)) for shape in shapes), jnp.zeros(2 * n, bool))
-    row = jnp.concatenate([jnp.arange(n, dtype=jnp.int32), jnp.zeros(n, jnp.int32)])
-    place = jnp.concatenate([place, jnp.zeros_like(place)])
-    return _Jobs(row, place, empty, jnp.full(n, -1, jnp.int32), jnp.int32(0), jnp.int32(n))
-
-
-def _with_rivals(layout: BatchLayout, problem, jobs: _Jobs, rows, found: Solutions) -> _Jobs:
-    """The jobs with those of the other minima of spectra that were just solved."""
-    n = len(jobs.rival)
-    place, is_rival = rivals(layout, problem, found)
-    number = jobs.number + jnp.cumsum(is_rival, dtype=jnp.int32)
-    # What lies beyond the end is dropped.
-    at = jnp.where(is_rival, number - 1, 2 * n)
-    return jobs._replace(
-        row=jobs.row.at[at].set(rows, mode="drop"),
-        place=jobs.place.at[at].set(place, mode="drop"),
-        rival=jobs.rival.at[jnp.where(is_rival, rows, n)].set(at, mode="drop"),
-        number=number[-1],
+def _first_jobs(layout: BatchLayout, galaxies: Galaxies, place) -> _Jobs:
+    n, n_pair = len(place), n_kinematic(layout) // 2
+    shapes = (
+        (n_pair, 2),
+        (place.shape[1] - 2 * n_pair,),
+        (galaxies.transform.shape[1],),
+        (len(layout.gas_line),),
+        (),
+        (),
     )
+    empty = Solutions(*(jnp.zeros((2 * n, *shape)) for shape in shapes), jnp.zeros(2 * n, bool))
+    row = jnp.arange(2 * n, dtype=jnp.int32) % n
+    return _Jobs(row, jnp.concatenate([place, place]), empty, jnp.int32(n))
+
+
+def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: int, jobs: _Jobs, first) -> _Jobs:
+    """The jobs from a first one on with their solutions."""
+
+    def begin(job):
+        known = jnp.minimum(job, len(jobs.row) - 1)
+        problem = problem_at(jobs.row[known])
+        state = begun(layout, problem, jobs.place[known])
+        # What galaxies share is no part of the slots.
+        return problem._replace(galaxies=None), state._replace(going=job < jobs.number)
+
+    def is_going(slots: _Slots):
+        return jnp.any(slots.state.going)
+
+    def advance(slots: _Slots) -> _Slots:
+        problem = slots.problem._replace(galaxies=galaxies)
+        state = advanced(layout, problem, slots.state)
+        over = slots.state.going & ~state.going
+        found = ended(layout, problem, state)
+        # What lies beyond the end is dropped.
+        at = jnp.where(over, slots.job, len(jobs.row))
+        solutions = jax.tree.map(lambda all_, some: all_.at[at].set(some, mode="drop"), slots.solutions, found)
+        job = jnp.where(over, slots.next + jnp.cumsum(over, dtype=jnp.int32) - 1, slots.job)
+
+        def refilled(held):
+            return chosen(over, begin(job), held)
+
+        problem, state = jax.lax.cond(jnp.any(over), refilled, lambda held: held, (slots.problem, state))
+        return _Slots(job, slots.next + jnp.sum(over, dtype=jnp.int32), problem, state, solutions)
+
+    job = jnp.asarray(first, jnp.int32) + jnp.arange(group, dtype=jnp.int32)
+    slots = _Slots(job, jnp.asarray(first + group, jnp.int32), *begin(job), jobs.solutions)
+    return jobs._replace(solutions=jax.lax.while_loop(is_going, advance, slots).solutions)
 
 
 def _rows(values, rows):
@@ -142,9 +191,10 @@ def _rows(values, rows):
 
 def _lowest(jobs: _Jobs) -> Solutions:
     """The lower one of the solutions of each spectrum."""
-    has_rival = jobs.rival >= 0
-    one = _rows(jobs.solutions, slice(0, len(jobs.rival)))
-    two = _rows(jobs.solutions, jnp.where(has_rival, jobs.rival, 0))
+    n = len(jobs.row) // 2
+    place = n + jnp.argsort(jobs.row[n:]).astype(jnp.int32)
+    has_rival = place < jobs.number
+    one, two = _rows(jobs.solutions, slice(0, n)), _rows(jobs.solutions, place)
     first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
     wins = has_rival & (second < first)
     best, other = chosen(wins, two, one), chosen(wins, one, two)

@@ -2,7 +2,8 @@
 
 From a velocity that is 500 km/s off most fits end in a wrong minimum. A shift by whole pixels is a cross-correlation, so all shifts
 cost one transform back (Tonry & Davis 1979, AJ 84, 1511): of the stars, fitted to the pixels away from lines, and of each
-line with what they leave. Gas with weak lines has several minima, which are compared with the stars as they are.
+line with what they leave. Gas with weak lines has several minima: once the stars are known, all of them are compared, and
+where another one may be as good it is followed to its end.
 """
 
 from functools import partial
@@ -32,15 +33,19 @@ _START_EBV = (0.0, 0.25, 0.6, 1.1)
 #: Gas moves by no more than this, km/s, in nearly all galaxies: pixels so near to a line tell nothing about stars, unless
 #: less than this part of the pixels would be left.
 _LINE_REACH, _LEAST_LEFT = 1000.0, 0.3
-#: Dispersions of the gas that the scan tries, km/s, and how many of its maxima are compared, beside the place of the stars.
+#: Dispersions of the gas that the scan tries, km/s, and how many of its maxima are compared; so is the gas at the
+#: velocity of the stars, and at that of the galaxy.
 _SCANNED_SIGMA, _N_MAXIMA = (30.0, 70.0, 150.0, 280.0), 3
 #: A line counts where at least this part of its light can fall on good pixels.
 _LEAST_SEEN = 0.2
 #: Minima of the gas are different ones if their velocities or dispersions differ by more than this, km/s; another is
 #: followed to its end if it is higher by no more than this with the stars as they are.
 DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
-#: Noise has minima at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must be lower by 1.
-_USUAL_SHIFT = 200.0
+#: Noise has minima of weak lines at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must
+#: be lower by 1, and by the square of that farther away.
+_USUAL_SHIFT = 60.0
+#: Stars mostly move by no more than this against the start, km/s: farther away they must match better as well.
+_USUAL_VELOCITY = 200.0
 
 
 def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
@@ -85,9 +90,11 @@ def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax
 
     tried = jax.lax.map(chi2_with, jnp.swapaxes(minima, 0, 1)).T
     tried = jnp.where(apart, tried, jnp.inf)
-    best = jnp.argmin(tried + unusual(minima[..., 0], place[:, :1]), axis=1)
-    row = jnp.arange(len(place))
-    return place.at[:, 2:4].set(minima[row, best]), tried[row, best] < found.chi2 + _RIVAL
+    worth = tried + unusual(minima[..., 0], place[:, :1])
+    row, best = jnp.arange(len(place)), jnp.argmin(worth, axis=1)
+    least = worth[row, best] - unusual(place[:, 2], place[:, 0])
+    is_rival = jnp.minimum(tried[row, best], least) < found.chi2 + _RIVAL
+    return place.at[:, 2:4].set(minima[row, best]), is_rival
 
 
 def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:
@@ -151,6 +158,10 @@ def _scanned(layout: BatchLayout, problem: Problem, place, weights) -> jax.Array
     gain = _gain(layout, mixture, problem.data * problem.inverse * shape, (problem.inverse * shape) ** 2)
     v = place[:, :1] + _shifts(layout, problem)
     inside = (v >= problem.low[:, :1]) & (v <= problem.high[:, :1])
+    # Templates that do not match gain by chance: what they gain counts over the chi2 per pixel that they leave.
+    left = jnp.sum(problem.data**2, axis=1) - jnp.max(gain, axis=1)
+    scale = jnp.maximum(left / jnp.sum(problem.inverse > 0.0, axis=1).astype(left.dtype), 1.0)
+    gain = gain / scale[:, None] - ((v - place[:, :1]) / _USUAL_VELOCITY) ** 2
     gain = jnp.where(inside, gain, -jnp.inf)
     best = jnp.argmax(gain, axis=1)
     is_free = problem.high[:, 0] > problem.low[:, 0]
@@ -196,13 +207,14 @@ def _refined(v, gain, best) -> jax.Array:
 def _gas_minima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
     """Velocity and variance of the first component of the gas in the minima of what the stars leave, shape (n, n_minimum, 2)."""
     n = len(place)
-    beside = jnp.stack([place[:, 0], jnp.full(n, START_SIGMA_GAS**2)], axis=1)
-    tops = jnp.concatenate([beside[:, None], _gas_maxima(layout, rest, place, _N_MAXIMA)], axis=1)
+    usual = jnp.stack([place[:, 0], rest.spectra.start[:, 0]], axis=1)
+    usual = jnp.stack([usual, jnp.full_like(usual, START_SIGMA_GAS**2)], axis=-1)
+    tops = jnp.concatenate([usual, _gas_maxima(layout, rest, place, _N_MAXIMA)], axis=1)
     rows = jnp.repeat(jnp.arange(n), tops.shape[1])
     only = _without_stars(layout, rest, rows)
     at = place[rows, : n_kinematic(layout) + 1].at[:, 2:4].set(tops.reshape(-1, 2))
     bare = layout._replace(settings=layout.settings._replace(polynomial_degree=0))
-    found = descend(bare, only, jnp.clip(at, only.low, only.high))
+    found = descend(bare, only, at)
     return place_of(found.kinematics, found.theta)[:, 2:4].reshape(n, -1, 2)
 
 

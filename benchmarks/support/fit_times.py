@@ -1,0 +1,106 @@
+"""Times of the batched fit: by step, on one core in a process of its own, and from disk to disk."""
+
+import multiprocessing
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+from support.baxels import ReadyBaxels, labelled, simulated_baxels, simulated_extracts, write_extracts
+from support.results import seconds
+
+from mangrove.spectra.fit.batched.chunk import fit_chunk
+from mangrove.spectra.fit.batched.engine import Member, fit_group
+from mangrove.spectra.fit.batched.kept import tasks_of
+from mangrove.spectra.fit.batched.pieces import Piece
+from mangrove.spectra.fit.results import FitResult
+from mangrove.spectra.fit.settings import FitSettings
+
+
+class CpuTimes(NamedTuple):
+    """Seconds per baxel on the clock and on the processor, without compilation, and the peak of memory, GB."""
+
+    wall: float
+    processor: float
+    memory: float
+
+
+def fitted(sample: Sequence[ReadyBaxels]) -> list[list[FitResult]]:
+    """Results of the batched engine for the baxels of each galaxy."""
+    members = [Member(one.galaxy, one.spectra, one.snr, *[range(len(one.spectra))] * 2) for one in sample]
+    return [fits.results for fits in fit_group(members)]
+
+
+def fitted_and_labelled(sample: Sequence[ReadyBaxels]) -> None:
+    """Fits, errors, draws and labels: all that a survey keeps of a baxel."""
+    for one, results in zip(sample, fitted(sample), strict=True):
+        labelled(one, results)
+
+
+def on_one_core(n_galaxy: int, n_baxel: int, templates: str) -> CpuTimes:
+    """Times of simulated baxels on one core of a CPU, in a process of its own."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_on_one_core, (n_galaxy, n_baxel, templates))
+
+
+def peak_memory() -> float:
+    """Of this process so far, GB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+
+
+@contextmanager
+def seconds_by_step() -> Iterator[Counter]:
+    """Context that adds up the time of each step of the batched fit, by the name of its function."""
+    times, run = Counter(), Piece.run
+
+    def timed(piece, function, *values, **fixed):
+        start = time.perf_counter()
+        found = run(piece, function, *values, **fixed)
+        times[function.__name__] += time.perf_counter() - start
+        return found
+
+    Piece.run = timed
+    try:
+        yield times
+    finally:
+        Piece.run = run
+
+
+def job_and_computing(n_galaxy: int, n_baxel: int, templates: str) -> tuple[float, float]:
+    """Seconds of a job from extracts on disk to fits on disk, and of fitting the same spectra in memory; both compiled."""
+    sample = simulated_baxels(n_galaxy, n_baxel, templates)
+    return job(n_galaxy, n_baxel, templates), min(seconds(fitted, sample) for _ in range(2))
+
+
+def job(n_galaxy: int, n_baxel: int, templates: str, n_process: int = 1) -> float:
+    """Seconds of a job from extracts on disk to fits on disk, all processes started and all programs compiled."""
+    extracts = simulated_extracts(n_galaxy, n_baxel)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = write_extracts(Path(folder) / "extract", extracts)
+        params = FitSettings()._asdict() | {"templates": templates, "ebv_scale": 1.0, "seed": 1, "engine": "batched"}
+        for name, attribute in (("z", "z"), ("ebv", "ebv_galactic")):
+            params[name] = {path.stem: e.attrs[attribute] for path, e in zip(paths, extracts, strict=True)}
+        for turn in ("compiles", "timed"):
+            fits = [Path(folder) / turn / path.name for path in paths]
+            spent = seconds(partial(fit_chunk, n_process=n_process), tasks_of(paths, fits, params))
+    return spent
+
+
+def _on_one_core(n_galaxy: int, n_baxel: int, templates: str) -> CpuTimes:
+    # Threads that start from here on keep to one core, where the system knows how.
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+    sample = simulated_baxels(n_galaxy, n_baxel, templates)
+    fitted_and_labelled(sample)
+    start = time.perf_counter(), time.process_time()
+    fitted_and_labelled(sample)
+    n = n_galaxy * n_baxel
+    wall, processor = time.perf_counter() - start[0], time.process_time() - start[1]
+    return CpuTimes(wall / n, processor / n, peak_memory())
