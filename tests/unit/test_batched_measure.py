@@ -19,6 +19,8 @@ WHICH = (1, 0, 0)
 #: What is not equal: motions have errors of another origin, and draws other random numbers.
 MOTION = [f"{name}_err" for name in ("v_star", "sigma_star", "v_gas", "sigma_gas", "component_v", "component_sigma")]
 DRAWN = ["weights_draw", "ebv_draw", "line_ew_err"]
+#: What is left of the reference's steps, and of columns that are nearly those of others.
+LESS_EQUAL = {"component_flux_err": 2e-3, "line_flux_err": 3e-4, "sigma_star_correction": 1e-3, "sigma_star": 1e-4}
 #: The second guide lets the dispersion move by less than it wants to.
 GUIDES = [Guide(100.0, 5.0, 140.0, 6.0, 0.0), Guide(120.0, 5.0, 140.0, 6.0, 200.0), Guide(120.0, 5.0, 170.0, 6.0, 20.0)]
 CASES = {
@@ -42,6 +44,11 @@ def with_broad_line(spectrum, is_broad):
     return spectrum._replace(flux=spectrum.flux + 0.2 * is_broad * np.median(spectrum.flux) * profile)
 
 
+def finer(spectrum):
+    """The spectrum, with a line spread that the templates do not reach, by more in the blue: dispersions need a correction."""
+    return spectrum._replace(lsf_sigma=spectrum.lsf_sigma * np.linspace(0.8, 0.95, spectrum.wave.size))
+
+
 def compared(further=({}, {}, {}), guides=None, components=(0,), snr=60.0, which=WHICH, **settings):
     """Results of the pPXF engine, and the columns of the batched one, for solutions of the former."""
     settings = {"polynomial_degree": 3, "n_draw": 3} | settings
@@ -50,8 +57,10 @@ def compared(further=({}, {}, {}), guides=None, components=(0,), snr=60.0, which
     each = zip(which, guides or [None] * len(which), further, strict=True)
     fits = []
     for i, (g, guide, extra) in enumerate(each):
-        spectrum = with_broad_line(batched_spectra.spectrum(g, snr, i), BROAD in extra)
+        spectrum = finer(with_broad_line(batched_spectra.spectrum(g, snr, i), BROAD in extra))
         batch.spectra.flux[i, : spectrum.wave.size] = spectrum.flux
+        batch.spectra.lsf[i] = spectrum.lsf_sigma[-1]
+        batch.spectra.lsf[i, : spectrum.wave.size] = spectrum.lsf_sigma
         fits.append(solved(galaxies[g], spectrum, guide, extra))
     columns = measured(batch, as_batch(batch, fits), [3, 0, 1], [0.0, 12.0, 0.0])
     gains = zip(fits, [3, 0, 1], [0.0, 12.0, 0.0], strict=True)
@@ -93,10 +102,8 @@ def test_numbers_are_those_of_the_reference(both, name):
     for result, ours in zip(results, columns[name], strict=True):
         expected = np.asarray(getattr(result, name), float)
         ours = ours[: expected.size] if name == "weights" else ours
-        # The correction of templates that have the line spread of the data already is rounding.
-        least = {"weights": 1e-9 * np.max(expected, initial=0.0), "sigma_star_correction": 1e-6}.get(name, 1e-12)
-        # What is left is the second order of the reference's steps.
-        rtol = 2e-3 if name == "component_flux_err" else 3e-4 if name == "line_flux_err" else 1e-6
+        least = 1e-9 * np.max(expected, initial=0.0) if name == "weights" else 1e-12
+        rtol = LESS_EQUAL.get(name, 1e-6)
         np.testing.assert_allclose(np.asarray(ours, float), expected, rtol=rtol, atol=least)
 
 
@@ -112,7 +119,7 @@ def test_errors_of_motions_are_near_those_of_ppxf(both, name):
         expected = np.asarray(getattr(result, name))
         assert np.array_equal(np.isnan(expected), np.isnan(ours))
         known = (expected > 0) & (expected < 0.3 * sigma)
-        np.testing.assert_allclose(ours[known], expected[known], rtol=0.3)
+        np.testing.assert_allclose(ours[known], expected[known], rtol=0.4)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.covariances import factor, free_columns
 from mangrove.spectra.fit.batched.factors import solve_factored
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
+from mangrove.spectra.fit.batched.nonnegative import RIDGE
 
 
 def lsf_correction(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
@@ -27,7 +28,7 @@ def lsf_correction(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
     known = free & (length > 0)
     scale = jnp.where(known, 1.0 / jnp.where(known, length, 1.0), 0.0)
     by_columns = fit.products[:, continuum, place.star_motion.stop - 1] * scale
-    mimic = solve_factored(factor(products, length, known), by_columns[..., None])[..., 0] * scale
+    mimic = solve_factored(factor(products, length, known, RIDGE), by_columns[..., None])[..., 0] * scale
 
     def weighted(values) -> jax.Array:
         """Sum of values by weights: the derivative times what of it the columns cannot mimic."""
