@@ -17,10 +17,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.linalg import cho_solve
 
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
+from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
 from mangrove.spectra.fit.batched.problem import Problem, kinematics_and_theta, place_of, problem_of
 from mangrove.spectra.fit.batched.solve import Start, solve
 
@@ -156,7 +156,7 @@ def _minimum(layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectra: Spe
     scale = jnp.where(free, 1.0 / jnp.where(free, length, 1.0), 0.0)
     scaled = curvature * scale[:, :, None] * scale[:, None]
     rest = jnp.where(free, _RIDGE, 1.0)[:, :, None] * jnp.eye(free.shape[1])[None]
-    return _Minimum(problem, unknowns, jnp.linalg.cholesky(scaled + rest), scale)
+    return _Minimum(problem, unknowns, cholesky(scaled + rest), scale)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -164,7 +164,7 @@ def _of_data(layout: BatchLayout, minimum: _Minimum, solutions: Solutions, spect
     """The solutions as functions of the data."""
     problem, unknowns, lower, scale = minimum
     slope = _slope(layout, problem, unknowns, spectra, centre)
-    moved = -scale * cho_solve((lower, True), (scale * slope)[..., None])[..., 0]
+    moved = -scale * solve_factored(lower, (scale * slope)[..., None])[..., 0]
     parts = (*_apart(layout, problem, unknowns + _zero_like(moved)), _chi2(layout, problem, unknowns, spectra, centre))
     names = ("kinematics", "theta", "weights", "gas", "chi2")
     changes = {name: getattr(solutions, name) + _zero_like(part) for name, part in zip(names, parts, strict=True)}

@@ -72,8 +72,7 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
         passive = jnp.zeros((*right.shape[:2], right.shape[2] - n_free), bool)
     if jax.default_backend() != "cpu":
         return _solved(products, right, n_free, passive)
-    # Routines of LAPACK that are given several matrices at once wait for threads of the pool that runs them, and where
-    # all of those wait, as when two devices compute, they do so for ever (jaxlib 0.10).
+    # Each ends on its own, and the kernels for a CPU get one matrix at a time (mangrove.spectra.fit.batched.factors).
     n, k, m = right.shape
     alone = (values.reshape(-1, 1, 1, values.shape[-1]) for values in (right, passive))
     same = jnp.broadcast_to(products[:, None, None], (n, k, 1, m, m)).reshape(-1, 1, m, m)
