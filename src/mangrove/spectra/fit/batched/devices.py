@@ -20,7 +20,7 @@ from mangrove.spectra.fit.batched.sizes import Sizes
 logger = logging.getLogger(__name__)
 
 #: Spectra of a batch on each accelerator that has the memory, and of the smallest one, than which fewer are no quicker; and on
-#: each device of a CPU: many, so that the devices seldom wait for each other.
+#: a CPU, where they are solved one by one: many, so that little is done between batches.
 MOST_SPECTRA, LEAST_SPECTRA, MOST_ON_CPU = 1024, 16, 64
 #: Part of an accelerator's memory that a batch may take; the next one waits in what is left.
 _MEMORY_SHARE = 0.8
@@ -106,8 +106,8 @@ def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) 
     sharded = jax.shard_map(
         of_arrays, mesh=mesh, in_specs=(shared, shared, rows, rows), out_specs=rows, check_vma=False
     )
-    # Each core of a CPU is a device of its own. Programs that share threads besides gain nothing, and may wait for each other
-    # for ever: transforms take threads of the pool that runs them.
+    # On a CPU a process has one core. Programs that share threads gain nothing, and may wait for each other for ever:
+    # transforms take threads of the pool that runs them.
     compiled = jax.jit(sharded, compiler_options={"xla_cpu_multi_thread_eigen": False} if on_cpu else None)
 
     def run(*arrays):
