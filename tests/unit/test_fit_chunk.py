@@ -1,6 +1,7 @@
 """A chunk of galaxies: which belong to it, what it keeps, what a fault leaves behind."""
 
 import json
+import logging
 import shutil
 
 import numpy as np
@@ -12,7 +13,7 @@ from mangrove.codes import FitStatus
 from mangrove.config import Fit, Preprocessing
 from mangrove.errors import ArtefactError, SpectrumError
 from mangrove.spectra.fit.batched import chunk
-from mangrove.spectra.fit.batched.kept import is_current, tasks_of
+from mangrove.spectra.fit.batched.kept import is_current, put_in_place, set_aside, tasks_of
 from mangrove.spectra.fit.batched.membership import chunks
 from mangrove.spectra.fit.results import no_fit
 from mangrove.spectra.fit.two_steps import GuidedFits
@@ -226,3 +227,40 @@ def test_a_fit_of_another_place_is_not_current(folder):
     assert not is_current(folder / "fit/1-1902.h5", task)
     task.extract.unlink()
     assert not is_current(task.fit, task)
+
+
+class Broken(Fitter):
+    """Has a fault with some galaxies that nobody foresaw, and says what it fits."""
+
+    def __call__(self, galaxies):
+        names = [one.extract.attrs["plateifu"] for one in galaxies]
+        logging.getLogger("mangrove.engine").info("fits %s", names)
+        if {*self.bad} & {*names}:
+            raise ZeroDivisionError("division by zero")
+        return Fitter()(galaxies)
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_processes_give_what_one_gives_and_a_fault_stops_no_other_galaxy(folder, n_process, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(chunk, "most_spectra", lambda: 1)
+    with pytest.raises(ArtefactError, match=r"1 of 4 galaxies could not be fitted.*: 2-1901: division by zero"):
+        chunk.fit_chunk(tasks(folder), Broken(bad=["2-1901"]), n_process)
+    assert {record.getMessage() for record in caplog.records} >= {f"fits {[name]}" for name in NAMES if n_process == 2}
+    assert "2-1901 cannot be fitted" in caplog.text
+    assert run(folder) == ["2-1901"]
+    made = files(folder)
+    shutil.rmtree(folder / "fit")
+    run(folder)
+    assert files(folder) == made
+
+
+def test_fits_are_put_in_place_all_or_none(folder):
+    all_tasks = tasks(folder)
+    run(folder)
+    for task in all_tasks:
+        assert set_aside(task)
+    all_tasks[1].finished.unlink()
+    with pytest.raises(ArtefactError, match="finished fits of 1-1902 have gone"):
+        put_in_place(all_tasks)
+    assert not files(folder)
