@@ -15,8 +15,8 @@ from mangrove.survey.sample import read_sheet
 #: DR15: 1,170,539 baxels of 4,682 cubes (Teimoorinia et al. 2022).
 BAXELS_PER_GALAXY = 250
 #: Core seconds of one fit by each engine, with the embedded templates and with a library of about 130
-#: (benchmarks/fit_batched.py, with a fifth more for what it takes of a busy machine).
-FIT_S = {"batched": (0.08, 0.15), "ppxf": (0.4, 0.8)}
+#: (docs/scaling.md, and a tenth more for reading and compiling).
+FIT_S = {"batched": (0.08, 0.14), "ppxf": (0.16, 0.27)}
 #: The same of the batched engine on one H100, seconds, projected from a prototype (docs/scaling.md).
 FIT_GPU_S = (0.00048, 0.00128)
 #: Core seconds of everything else of a galaxy (the demo takes half of it; most fields of the survey are larger).
