@@ -46,12 +46,18 @@ def script():
 
 @pytest.fixture(scope="module")
 def quick_jax():
-    """Quick compilation, for programs that run once."""
+    """Quick compilation, for programs that run once; they are not kept, which may end the process (jaxlib 0.10)."""
     import jax  # most tests do without it
+    from jax.experimental.compilation_cache import compilation_cache
 
-    jax.config.update("jax_disable_most_optimizations", True)
+    def choose(quick: bool) -> None:
+        jax.config.update("jax_disable_most_optimizations", quick)
+        jax.config.update("jax_enable_compilation_cache", not quick)
+        compilation_cache.reset_cache()
+
+    choose(True)
     yield
-    jax.config.update("jax_disable_most_optimizations", False)
+    choose(False)
 
 
 @pytest.fixture(scope="session")
