@@ -14,7 +14,7 @@ N = 400 if os.environ.get("MANGROVE_VALIDATE") else 24
 
 
 def beyond(case: Case) -> list[str]:
-    rows = recover(case, N, FitSettings(), "batched")
+    rows = recover(case, N, FitSettings(), "batched", n_process=1)
     assert sum(row.n_value for row in rows) > 0.9 * N * len(rows)
     return [f"{row.label}: bias {row.bias:.3f}, rms {row.rms:.3f}" for row in rows if row.holds == "no"]
 
@@ -30,7 +30,9 @@ def test_labels_are_within_their_limits(case):
 def test_the_limits_would_notice_a_bias():
     """Another dust curve biases E(B-V) by 0.08."""
     case = other_dust(30.0)._replace(limits=matched(30.0).limits, measured={})
-    assert any(row.label == "ebv_star" and row.holds == "no" for row in recover(case, 8, FitSettings(), "batched"))
+    assert any(
+        row.label == "ebv_star" and row.holds == "no" for row in recover(case, 8, FitSettings(), "batched", n_process=1)
+    )
 
 
 def test_limits_of_what_was_measured_narrow_with_the_sample():
