@@ -24,6 +24,13 @@ class Params(dict):
             raise AttributeError(name) from None
 
 
+def pytest_configure():
+    """Keep no compiled program: writing one may end a process that has compiled hundreds (jaxlib 0.10)."""
+    import jax
+
+    jax.config.update("jax_enable_compilation_cache", False)
+
+
 @pytest.fixture(name="Params", scope="session")
 def params_class():
     """The class :class:`Params`."""
@@ -46,18 +53,12 @@ def script():
 
 @pytest.fixture(scope="module")
 def quick_jax():
-    """Quick compilation, for programs that run once; they are not kept, which may end the process (jaxlib 0.10)."""
+    """Quick compilation, for programs that run once."""
     import jax  # most tests do without it
-    from jax.experimental.compilation_cache import compilation_cache
 
-    def choose(quick: bool) -> None:
-        jax.config.update("jax_disable_most_optimizations", quick)
-        jax.config.update("jax_enable_compilation_cache", not quick)
-        compilation_cache.reset_cache()
-
-    choose(True)
+    jax.config.update("jax_disable_most_optimizations", True)
     yield
-    choose(False)
+    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ class FitStatus(Code):
     - OK: fitted
     - TOO_FEW_PIXELS: too few good pixels for a fit
     - ALL_MASKED: no good pixel in the fitted range
-    - NOT_CONVERGED: no solution: not finite, or chi2 still falls
+    - NOT_CONVERGED: the fit gave no finite solution
     - VELOCITY_AT_BOUND: velocity at the bound: wrong z, nothing to fit
     - SIGMA_STAR_AT_BOUND: stellar dispersion at its upper bound
     - SIGMA_BELOW_LSF: dispersion smaller than its LSF correction

@@ -45,7 +45,7 @@ class Toy:
         galaxy = batched_spectra.galaxies()[0]
         none = no_fit(FitStatus.OK, 0, galaxy.stars, galaxy.lines, galaxy.settings)
         columns = {name: np.array([getattr(none, name)] * len(piece)) for name in FitResult._fields}
-        return columns | {"v_star": mean, "v_gas": z, "solved": mean > 0}
+        return columns | {"v_star": mean, "v_gas": z, "finite": mean > 0}
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from mangrove.spectra.fit.batched.problem import (
 #: A spectrum has converged when a step promises to lower chi2 by no more than this.
 _TOLERANCE = 1e-3
 #: No step that is shortened so often is tried; what it promises may be no more than this, or the fit has not converged.
-_LEAST_PART, _LEFT = 2e-4, 0.5
+_LEAST_PART, _LEFT = 2e-4, 0.1
 #: Steps are shortened to this part of themselves, and grow again by this factor.
 _SHORTER, _LONGER = 0.3, 4.0
 _MOST_STEPS = 60

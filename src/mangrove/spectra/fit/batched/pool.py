@@ -124,7 +124,7 @@ class _Pool:
 
 def _result(columns: dict[str, np.ndarray], row: int, one: Pending, galaxy: GalaxyFit) -> FitResult:
     """A row of columns as a result, without the padding of the templates."""
-    if not columns["solved"][row]:
+    if not columns["finite"][row]:
         return _not_fitted(FitStatus.NOT_CONVERGED, one, galaxy)
     values = {name: columns[name][row] for name in FitResult._fields}
     n_star = galaxy.stars.flux.shape[1]

@@ -27,7 +27,7 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
     Returns
     -------
     dict
-        And 'solved': whether the solution is finite and has converged.
+        And 'finite': whether the solution is.
     """
     one = Solved(np.arange(len(piece)), piece, piece.run(solve), np.zeros(len(piece)))
     models = choose_components(one, lines)
@@ -48,7 +48,7 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
     return columns | {
         "n_clipped": n_clipped,
         "gas_bic_gain": bic_gain,
-        "solved": _is_finite(solutions) & solutions.converged,
+        "finite": _is_finite(solutions),
     }
 
 
