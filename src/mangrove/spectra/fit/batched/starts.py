@@ -16,6 +16,7 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import BatchLayout, Lines, Solutions, Spectra
 from mangrove.spectra.fit.batched.descent import descend
+from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
 from mangrove.spectra.fit.batched.problem import (
     Problem,
     chosen,
@@ -28,7 +29,7 @@ from mangrove.spectra.fit.batched.problem import (
 from mangrove.spectra.fit.bounds import START_SIGMA_GAS
 from mangrove.spectra.fit.templates import MAIN
 
-#: Values of E(B-V) of which the best is the start.
+#: Values of E(B-V) of which the best is the start, in the polynomial where there is no dust curve.
 _START_EBV = (0.0, 0.25, 0.6, 1.1)
 #: Gas moves by no more than this, km/s, in nearly all galaxies: pixels so near to a line tell nothing about stars, unless
 #: less than this part of the pixels would be left.
@@ -134,18 +135,36 @@ def _star_columns(layout: BatchLayout, problem: Problem, place) -> jax.Array:
 def _best_ebv(layout: BatchLayout, problem: Problem, place) -> tuple[jax.Array, jax.Array]:
     """Place with the best of several values of E(B-V), and the weights of the stars there."""
     columns = _star_columns(layout, problem, place)
-    values = _START_EBV if layout.settings.continuum.attenuation else _START_EBV[:1]
-    dust = n_kinematic(layout)
 
     def tried(best, ebv):
         _, weights, chi2 = best
-        at = place.at[:, dust].set(ebv)
+        at = _with_dust(layout, problem, place, ebv)
         new = weighed(layout, problem, at, columns, weights > 0.0)
         return chosen(new.chi2 < chi2, (at, new.x, new.chi2), best), None
 
     nothing = jnp.zeros(columns.shape[:2]), jnp.full(len(place), jnp.inf)
-    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(values))
+    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(_START_EBV))
     return place, weights
+
+
+def _with_dust(layout: BatchLayout, problem: Problem, place, ebv) -> jax.Array:
+    """The place with this E(B-V), in the polynomial where there is no dust curve."""
+    dust, settings = n_kinematic(layout), layout.settings
+    if settings.continuum.attenuation:
+        return place.at[:, dust].set(ebv)
+    if settings.polynomial_degree == 0:
+        return place
+    legendre, curve = (
+        jnp.asarray(a)[problem.spectra.galaxy] for a in (problem.galaxies.legendre, problem.galaxies.curve)
+    )
+    n_wave = problem.spectra.n_wave[:, None]
+    inside = jnp.arange(curve.shape[1], dtype=n_wave.dtype)[None] < n_wave
+    attenuation = jnp.where(inside, jnp.exp(-ebv * curve), 0.0)
+    # The polynomial has a mean of 1; the level is that of the weights.
+    relative = attenuation * n_wave.astype(float) / jnp.sum(attenuation, axis=1, keepdims=True) - inside.astype(float)
+    products = jnp.einsum("ndw,new->nde", legendre, legendre)
+    right = jnp.einsum("ndw,nw->nd", legendre, relative)
+    return place.at[:, dust + 1 :].set(solve_factored(cholesky(products), right[..., None])[..., 0])
 
 
 def _scanned(layout: BatchLayout, problem: Problem, place, weights) -> jax.Array:
