@@ -1,0 +1,87 @@
+"""A run's artefacts as the explorer reads them: columns on demand, kept while they are used."""
+
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from mangrove import artefacts
+from mangrove.data_model import KINDS
+from mangrove.errors import ArtefactError
+
+Made = TypeVar("Made")
+
+
+class ExploredRun:
+    """The artefacts of one run, read by column or by rows; safe in several threads.
+
+    Nothing is read when it is made: a survey of a million baxels opens as fast as a demo.
+
+    Attributes
+    ----------
+    folder : Path
+        results/RUN.
+    """
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
+        self._kept: dict = {}
+        self._lock = threading.RLock()
+
+    def path(self, kind: str, **wildcards: str) -> Path:
+        """Where an artefact lies: ``path('fit', plateifu='7443-12703')``."""
+        return self.folder / KINDS[kind].path.format(**wildcards)
+
+    def has(self, kind: str, **wildcards: str) -> bool:
+        """Whether an artefact exists and holds results (not only the reason why there are none)."""
+        path = self.path(kind, **wildcards)
+        if not path.is_file():
+            return False
+        return self.kept(("ok", path), lambda: artefacts.read(path, kind, []).ok)
+
+    def attrs(self, kind: str, **wildcards: str) -> dict:
+        """Attributes of an artefact."""
+        path = self.path(kind, **wildcards)
+        return self.kept(("attrs", path), lambda: artefacts.read(path, kind, []).attrs)
+
+    def column(self, kind: str, name: str, **wildcards: str) -> np.ndarray:
+        """A whole dataset, read once and kept; read-only.
+
+        Raises
+        ------
+        ArtefactError
+            If the artefact is missing, damaged, of another version of mangrove, or lacks the dataset.
+        """
+        path = self.path(kind, **wildcards)
+        return self.kept(("column", path, name), lambda: _read_only(artefacts.read(path, kind, [name])[name]))
+
+    def rows(self, kind: str, name: str, rows, **wildcards: str) -> np.ndarray:
+        """Rows of a dataset, not kept: a slice, or ascending row numbers (which h5py reads one by one: a few hundred)."""
+        with artefacts.opened(self.path(kind, **wildcards), kind) as file:
+            if name not in file:
+                raise ArtefactError(f"{file.filename} lacks the dataset {name}.")
+            dataset = file[name]
+            return artefacts.read_text(dataset)[rows] if dataset.dtype.kind == "O" else dataset[rows]
+
+    def kept(self, key, make: Callable[[], Made]) -> Made:
+        """What ``make`` returns, made once for a key and kept for as long as the explorer runs."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = make()
+            return self._kept[key]
+
+    @cached_property
+    def galaxies(self) -> list[str]:
+        """plateifu of every galaxy, in the order of the sample sheet; of a run of line cubes alone, those of its cubes."""
+        kind = "labels" if self.path("labels").is_file() else "line_cube_set"
+        return self.column(kind, "plateifu").tolist() if self.path(kind).is_file() else []
+
+
+def _read_only(values: np.ndarray) -> np.ndarray:
+    values.flags.writeable = False
+    return values
