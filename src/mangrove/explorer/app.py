@@ -7,10 +7,11 @@ from mangrove.explorer.address import Address
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.panels import notice
 from mangrove.explorer.view import View
+from mangrove.explorer.views.anomalies import ANOMALIES
 from mangrove.explorer.views.home import HOME
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME,)
+VIEWS: tuple[View, ...] = (HOME, ANOMALIES)
 
 
 def create_app(folder) -> Dash:
