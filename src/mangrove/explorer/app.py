@@ -13,10 +13,11 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
+from mangrove.explorer.views.anomalies import ANOMALIES
 from mangrove.explorer.views.home import HOME
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME,)
+VIEWS: tuple[View, ...] = (HOME, ANOMALIES)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>
