@@ -93,7 +93,8 @@ class LatentSpaceResults:
         """
         if space not in SPACES:
             raise ArtefactError(f"no space '{space}'; neighbours are known in {', '.join(SPACES)}.")
-        stored, scores = self._read("neighbours", network), self._read("anomalies", network)
+        stored = self._read("neighbours", network)
+        scores = self._read("anomalies", network, ["score", "percentile"])
         if stored.attrs["model_hash"] != scores.attrs["model_hash"]:
             raise ArtefactError(
                 f"neighbours and anomalies of {self.folder} come from different trainings of '{network}'; finish the run "
@@ -171,7 +172,7 @@ class LatentSpaceResults:
         table.meta = {"groups": groups}
         return table
 
-    def _read(self, kind: str, network: str) -> Artefact:
+    def _read(self, kind: str, network: str, only: list[str] | None = None) -> Artefact:
         path = self.folder / KINDS[kind].path.format(network=network)
         known = sorted(found.parent.name for found in path.parents[1].glob(f"*/{path.name}"))
         if known and network not in known:
@@ -181,7 +182,7 @@ class LatentSpaceResults:
                 f"{path} does not exist: the run has no autoencoder, or has not finished. Finish it with snakemake; "
                 "autoencoder.enabled in its configuration must be true."
             )
-        return artefacts.read(path, kind)
+        return artefacts.read(path, kind, only)
 
     def _index(self, stored: Artefact, plateifu: str) -> int:
         names = stored["plateifu"].tolist()

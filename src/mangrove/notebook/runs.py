@@ -16,6 +16,7 @@ from mangrove.data_model import EXTRACT, FIT, LABELS, LINE_CUBE_SET
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed
 from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
+from mangrove.notebook.label_rows import LabelRows
 from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
@@ -24,8 +25,9 @@ from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 from mangrove.verification import check_chain
 
 _SPECTRA = ("wave", "flux", "ivar", "mask", "lsf")
-#: Datasets of 'labels' that are places in the file.
+#: Datasets of 'labels' that are places in the file, and those of a galaxy that its baxels are named with.
 _INDEX = ("galaxy", "baxel")
+_GALAXY = ("plateifu", "mangaid", "z")
 
 
 def open_run(folder) -> "Run":
@@ -64,43 +66,43 @@ class Run(LatentSpaceResults):
         super().__init__(folder)
         cubes, labels = folder / LINE_CUBE_SET.path, folder / LABELS.path
         self._cubes_only = cubes.is_file() and not labels.is_file()
-        named = artefacts.read(cubes, "line_cube_set", ["plateifu"]) if self._cubes_only else self._table
-        self.galaxies = named["plateifu"].tolist()
+        if self._cubes_only:
+            self.galaxies = artefacts.read(cubes, "line_cube_set", ["plateifu"])["plateifu"].tolist()
+        else:
+            self.galaxies = self._table.galaxies
 
     def __repr__(self) -> str:
-        size = "line cubes alone" if self._cubes_only else f"{self._table['galaxy'].size} baxels"
+        size = "line cubes alone" if self._cubes_only else f"{self._table.start[-1]} baxels"
         return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {size}>"
 
     @cached_property
-    def _table(self) -> artefacts.Artefact:
-        return artefacts.read(self.folder / LABELS.path, "labels")
+    def _table(self) -> LabelRows:
+        return LabelRows(self.folder / LABELS.path)
 
     def labels(self, plateifu: str | None = None) -> Table:
         """Labels, kinematics and positions, one row per baxel of one galaxy or of all; NaN where there is no value.
 
         Units are in the columns; the flags' bits are named in docs/labels.md. Lines are in :meth:`lines`.
         """
-        rows = self._rows(plateifu)
-        galaxy = self._table["galaxy"][rows]
-        table = Table({name: self._table[name][galaxy] for name in ("plateifu", "mangaid", "z")})
-        table["baxel"] = self._table["baxel"][rows]
-        for name, field in LABELS.fields.items():
-            if field.dims == ("row",) and name not in _INDEX:
-                table[name] = self._table[name][rows]
-                table[name].description = field.meaning
-                table[name].unit = _table_unit(name, field.unit)
+        columns = [name for name, field in LABELS.fields.items() if field.dims == ("row",) and name not in _INDEX]
+        found = self._read_labels([*_GALAXY, *_INDEX, *columns], plateifu)
+        table = Table({name: found[name][found["galaxy"]] for name in _GALAXY})
+        table["baxel"] = found["baxel"]
+        for name in columns:
+            field = LABELS.fields[name]
+            table[name] = found[name]
+            table[name].description = field.meaning
+            table[name].unit = _table_unit(name, field.unit)
         return table
 
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
-        rows = self._rows(plateifu)
-        coordinates = {"line": self._table["line"].tolist(), "line_wave": ("line", self._table["line_wave"])}
-        coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
-        coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
         names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
-        return xr.Dataset(
-            {name: (("row", "line"), self._table[name][rows], _about(LABELS, name)) for name in names}, coordinates
-        )
+        found = self._read_labels(["line", "line_wave", "plateifu", *_INDEX, *names], plateifu)
+        coordinates = {"line": found["line"].tolist(), "line_wave": ("line", found["line_wave"])}
+        coordinates |= {"plateifu": ("row", found["plateifu"][found["galaxy"]])}
+        coordinates |= {"baxel": ("row", found["baxel"])}
+        return xr.Dataset({name: (("row", "line"), found[name], _about(LABELS, name)) for name in names}, coordinates)
 
     def map(self, plateifu: str, name: str, line: str | None = None) -> xr.DataArray:
         """A quantity of the baxels over the spaxels of a galaxy, NaN where there is no baxel.
@@ -126,7 +128,7 @@ class Run(LatentSpaceResults):
             raise ArtefactError(f"'{name}' belongs to an emission line; name the line, as in line='Halpha_6565'.")
         if name not in known:
             raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
-        values = self._table[name][self._rows(plateifu)]
+        values = self._read_labels([name], plateifu)[name]
         if line is not None:
             values = values[:, self._line(line)]
         extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", ["bin_id"])
@@ -230,15 +232,8 @@ class Run(LatentSpaceResults):
         """
         return galaxies_alike(self.folder, self._known(plateifu), n)
 
-    @cached_property
-    def _starts(self) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(self._table["n_baxel_of_galaxy"])])
-
-    def _rows(self, plateifu: str | None) -> slice:
-        if plateifu is None:
-            return slice(None)
-        i = self.galaxies.index(self._known(plateifu))
-        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+    def _read_labels(self, names: list[str], plateifu: str | None) -> dict[str, np.ndarray]:
+        return self._table.read(names, None if plateifu is None else self._known(plateifu))
 
     def _known(self, plateifu: str) -> str:
         if plateifu not in self.galaxies:
@@ -249,14 +244,13 @@ class Run(LatentSpaceResults):
         return plateifu
 
     def _line(self, line: str) -> int:
-        names = self._table["line"].tolist()
+        names = self._table.read(["line"])["line"].tolist()
         if line not in names:
             raise ArtefactError(f"no line '{line}'; there are {', '.join(names)}.")
         return names.index(line)
 
     def _path(self, kind, plateifu: str) -> Path:
-        self._rows(plateifu)
-        return self.folder / kind.path.format(plateifu=plateifu)
+        return self.folder / kind.path.format(plateifu=self._known(plateifu))
 
     def _galaxy(self, plateifu: str) -> tuple[artefacts.Artefact, artefacts.Artefact]:
         extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", list(_SPECTRA))
