@@ -32,7 +32,9 @@ def figure_panel(
     """
     figure.update_layout(template=TEMPLATE)
     saves = [
-        html.Button(kind.upper(), **{"data-export": kind, "data-graph": id, "aria-label": f"save {title} as {kind.upper()}"})
+        html.Button(
+            kind.upper(), **{"data-export": kind, "data-graph": id, "aria-label": f"save {title} as {kind.upper()}"}
+        )
         for kind in ("png", "svg")
     ]
     return html.Figure(
