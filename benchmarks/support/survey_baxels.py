@@ -12,7 +12,7 @@ With the type t, the mass m = log M - 10.5 and the radius r in effective radii:
   it; an active nucleus draws it towards the Seyferts within half an effective radius, old stars towards the LINERs
 - rotation: 200 km/s (M / 10^10.5)^0.25 tanh(2 r), seen at the angle of the axis ratio
 
-Errors follow from the S/N, 60 exp(-0.8 r), and values are drawn by them.
+Errors follow from the S/N, 60 exp(-r), and values are drawn by them.
 """
 
 from typing import NamedTuple
@@ -64,7 +64,7 @@ def draw_baxels(galaxies: Galaxies, rng: np.random.Generator) -> BaxelBlock:
     own = galaxies.of(galaxy)
     place = _places(own, baxel)
     radius = place["radius_re"].astype(float)
-    snr = 60.0 * np.exp(-0.8 * radius) * rng.lognormal(0.0, 0.1, radius.size)
+    snr = 60.0 * np.exp(-radius) * rng.lognormal(0.0, 0.1, radius.size)
     failed = rng.random(radius.size) < _FAILED
     chi2 = np.where(rng.random(radius.size) < _POOR, 2.5, rng.normal(1.0, 0.08, radius.size))
     truth = _true_labels(own, radius, rng)

@@ -81,7 +81,7 @@ def _embedding(galaxies: Galaxies, value: np.ndarray, seed: int, rng: np.random.
     found = principal_components(value[is_train(galaxies)], _N_COMPONENT)
     bend = 3.0 * galaxies.kind
     across = 2.0 * (galaxies.log_mass - 10.5) + 0.2 * rng.standard_normal(bend.size)
-    height = 3.0 * galaxies.has_nucleus + 0.3 * rng.standard_normal(bend.size)
+    height = 3.0 * galaxies.has_nucleus + 0.1 * rng.standard_normal(bend.size)
     sheet = np.stack([6.0 * np.cos(bend) + height, across, 6.0 * np.sin(bend) + height], axis=1)
     n_seed = np.arange(_N_SEED)
     return {

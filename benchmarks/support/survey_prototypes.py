@@ -1,7 +1,8 @@
 """The nodes of a simulated survey's map of spectra: which baxels they hold, and spectra that look like these.
 
 Columns of the map go with age, rows with metallicity, both by their place in the distribution over the survey's baxels
-(normal, about 9.55 and -0.3 with a scatter of 0.27 and 0.23 dex), so that nodes in the middle hold most.
+(normal, about 9.51 and -0.3 with a scatter of 0.27 and 0.19 dex): columns and rows are evenly filled, and as old baxels
+are rich in metals, nodes along the diagonal hold most.
 """
 
 from typing import NamedTuple
@@ -15,7 +16,7 @@ from mangrove.models.emulator.continuum_features import Bins, bin_matrix
 
 #: Bins of the emulator that MaNGA covers.
 BINS = Bins.equal().within(3660.0, 7400.0)
-_AGE, _METALLICITY = (9.55, 0.27), (-0.30, 0.23)
+_AGE, _METALLICITY = (9.51, 0.27), (-0.30, 0.19)
 #: By how much populations differ from a node's age and metallicity, dex: weights fall with the square.
 _WIDTH = 0.15
 #: Emission lines of prototypes: rest wavelength in vacuum, Angstrom, and EW over that of Halpha.
