@@ -6,7 +6,8 @@ from itertools import zip_longest
 from dash import html
 from dash.development.base_component import Component
 
-_SYMBOLS = {r"\odot": "☉", r"\Sigma": "Σ", r"\sigma": "σ", r"\alpha": "α", r"\beta": "β", r"\mathrm": "", "-": "−"}
+_SYMBOLS = {r"\odot": "☉", r"\Sigma": "Σ", r"\sigma": "σ", r"\alpha": "α", r"\beta": "β", r"\gamma": "γ"}
+_SYMBOLS |= {r"\mathrm": "", "-": "−"}
 _TAGS = {"_": "sub", "^": "sup"}
 
 
