@@ -18,10 +18,11 @@ from mangrove.report.drawing import robust_limits
 from mangrove.report.line_names import line_title
 
 NODE, OWN, PREDICTED = CATEGORIES[0], CATEGORIES[5], CATEGORIES[0]
+#: In the order of drawing: the stars are seen where the model has gas.
 _PARTS = {
     "flux": ("data", UNKNOWN),
-    "model": ("stars + gas", OWN),
     "stars": ("stars", NODE),
+    "model": ("stars + gas", OWN),
     "gas": ("gas", CATEGORIES[2]),
 }
 _WAVE = "rest wavelength, vacuum (Å)"

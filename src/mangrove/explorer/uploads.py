@@ -30,17 +30,24 @@ def uploaded(contents: Any) -> bytes:
     _, comma, text = contents.partition(",") if isinstance(contents, str) else ("", "", "")
     if not comma:
         raise SpectrumError("no file arrived. Choose it again.")
+    # Before it is decoded, which takes memory: four letters for three bytes.
     if len(text) > 4 * (UPLOAD_BYTES // 3 + 1):
-        raise SpectrumError(
-            f"the file has more than {UPLOAD_BYTES >> 20} MiB. Cut out the spectrum, or use mangrove.api on your machine."
-        )
+        raise _too_large()
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise SpectrumError("the file did not arrive whole. Choose it again.") from None
     if not content:
         raise SpectrumError("the file is empty. Save or download it again.")
+    if len(content) > UPLOAD_BYTES:
+        raise _too_large()
     return content
+
+
+def _too_large() -> SpectrumError:
+    return SpectrumError(
+        f"the file has more than {UPLOAD_BYTES >> 20} MiB. Cut out the spectrum, or use mangrove.api on your machine."
+    )
 
 
 def shown_name(name: Any) -> str:

@@ -55,8 +55,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 ],
                 className="panel wide",
             ),
-            html.P(id=_PLACING, role="status"),
-            html.P(id=_BUSY, role="status"),
+            html.Div([html.Div(id=_PLACING), html.Div(id=_BUSY)], role="status"),
             *(html.Div(id=part, className="wide") for part in (_FIT, _MAP, _LABELS, _LINES, _NUMBERS)),
         ],
         className="panels",
@@ -97,6 +96,7 @@ def _number(id: str, title: str, empty: str) -> Component:
         maxLength=24,
         persistence=True,
         persistence_type="session",
+        style={"width": "9.5rem"},
     )
     return html.Div([html.Label(title, htmlFor=id), field])
 
