@@ -17,9 +17,10 @@ from mangrove.explorer.views.anomalies import ANOMALIES
 from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
 from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
+from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, YOUR_SPECTRUM)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>

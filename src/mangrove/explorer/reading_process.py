@@ -56,7 +56,9 @@ class ReadingProcess:
             self._end()
 
     def _reply(self, content: bytes) -> bytes | None:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self._end()
+        if self._process is None:
             self._process = _started()
         process = self._process
         late = threading.Timer(self._seconds, process.kill)

@@ -7,23 +7,16 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
-from flask import Flask
-
 from mangrove.errors import SpectrumError
+from mangrove.explorer.own_spectrum import Taken
+from mangrove.explorer.security import UPLOAD_BYTES
 from mangrove.notebook.spectrum_columns import SpectrumFile
+from mangrove.notebook.spectrum_fit import SpectrumFit
 
-#: Largest file, bytes; in base64 a third longer, and a request has a little more than the file.
-MAX_UPLOAD = 20 * 1000**2
-_MAX_REQUEST = MAX_UPLOAD * 4 // 3 + 100_000
 _SHOWN_NAME = 60
-
-
-def limit_requests(server: Flask) -> None:
-    """Refuse requests that are longer than the largest upload, before they are read."""
-    server.config["MAX_CONTENT_LENGTH"] = _MAX_REQUEST
 
 
 def uploaded(contents: Any) -> bytes:
@@ -37,14 +30,24 @@ def uploaded(contents: Any) -> bytes:
     _, comma, text = contents.partition(",") if isinstance(contents, str) else ("", "", "")
     if not comma:
         raise SpectrumError("no file arrived. Choose it again.")
-    if len(text) > 4 * (MAX_UPLOAD // 3 + 1):
-        raise SpectrumError(
-            f"the file has more than {MAX_UPLOAD // 1000**2} MB. Cut out the spectrum, or use mangrove.api on your machine."
-        )
+    # Before it is decoded, which takes memory: four letters for three bytes.
+    if len(text) > 4 * (UPLOAD_BYTES // 3 + 1):
+        raise _too_large()
     try:
-        return base64.b64decode(text, validate=True)
+        content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise SpectrumError("the file did not arrive whole. Choose it again.") from None
+    if not content:
+        raise SpectrumError("the file is empty. Save or download it again.")
+    if len(content) > UPLOAD_BYTES:
+        raise _too_large()
+    return content
+
+
+def _too_large() -> SpectrumError:
+    return SpectrumError(
+        f"the file has more than {UPLOAD_BYTES >> 20} MiB. Cut out the spectrum, or use mangrove.api on your machine."
+    )
 
 
 def shown_name(name: Any) -> str:
@@ -55,20 +58,32 @@ def shown_name(name: Any) -> str:
 
 @dataclass
 class Upload:
-    """A spectrum that somebody uploaded, and what was computed of it.
+    """A spectrum that somebody uploaded, what it was last taken to be, and its fit as that.
 
     Attributes
     ----------
     name : str
         Of the file, for messages.
     spectrum : SpectrumFile
-    results : dict
-        What views keep of it, by keys of their own.
+    asked : int
+        How often something was asked of it.
+    about : Taken, optional
+        What it is taken to be.
+    fit : SpectrumFit, optional
+        None as long as there is none.
     """
 
     name: str
     spectrum: SpectrumFile
-    results: dict = field(default_factory=dict)
+    asked: int = 0
+    about: Taken | None = None
+    fit: SpectrumFit | None = None
+
+    def ask(self, about: Taken) -> int:
+        """Take it to be something from now on; gives the number of the question."""
+        self.about, self.fit = about, None
+        self.asked += 1
+        return self.asked
 
 
 class UploadStore:

@@ -12,9 +12,10 @@ from astropy.utils.exceptions import AstropyWarning
 
 from mangrove.errors import SpectrumError
 from mangrove.files import fits_blocks
-from mangrove.files.fits_blocks import FitsError, TrailingError
+from mangrove.files.fits_blocks import FitsError, Layout, TrailingError
 from mangrove.files.spectral_axis import stated_medium
-from mangrove.notebook.spectrum_columns import KNOWN, Column, Columns, SpectrumFile, no_spectrum, spectrum_of
+from mangrove.files.units import flux_factor
+from mangrove.notebook.spectrum_columns import FLUX, KNOWN, Column, Columns, SpectrumFile, no_spectrum, spectrum_of
 
 _KINDS = {"BINTABLE": fits.BinTableHDU, "TABLE": fits.TableHDU}
 #: More HDUs than a spectrum with all its exposures has.
@@ -56,7 +57,18 @@ def read_fits(file: BinaryIO, size: int) -> SpectrumFile:
             raise no_spectrum(one.columns for one in tables)
         medium = stated_medium(found.header) or stated_medium(headers[0])
         places = [found.header, headers[0], *(one.columns.single_numbers for one in tables)]
-        return spectrum_of(found.columns, places, medium.air if medium else None)
+        columns = _with_flux_unit(found.columns, [found.header, headers[0]])
+        return spectrum_of(columns, places, medium.air if medium else None)
+
+
+def _with_flux_unit(columns: Columns, headers: list[fits.Header]) -> Columns:
+    """The unit of the flux where its column has none: SDSS writes it as BUNIT, which others use for images."""
+    name = columns.find(FLUX)
+    texts = (str(header.get("BUNIT", "")).strip() for header in headers)
+    unit = next((text for text in texts if text and flux_factor(text) is not None), "")
+    if columns.known[name].unit.strip() or not unit:
+        return columns
+    return columns._replace(known={**columns.known, name: columns.known[name]._replace(unit=unit)})
 
 
 def _contents(file: BinaryIO, size: int) -> tuple[list[fits.Header], list[_Table]]:
@@ -71,21 +83,25 @@ def _contents(file: BinaryIO, size: int) -> tuple[list[fits.Header], list[_Table
             headers.append(header)
             start = file.tell()
             if (kind := fits_blocks.text(header, "XTENSION")) in _KINDS:
-                tables.append(_table(_KINDS[kind], content, file, layout.size, header))
+                tables.append(_table(_KINDS[kind], content, file, layout, header))
             file.seek(start + layout.size + layout.padding)
     except TrailingError:
         pass
     return headers, tables
 
 
-def _table(kind, content: bytes, file: BinaryIO, size: int, header: fits.Header) -> _Table:
+def _table(kind, content: bytes, file: BinaryIO, layout: Layout, header: fits.Header) -> _Table:
     """A table whose values are read if a column has a name that is looked for."""
     names = [str(header.get(f"TTYPE{i + 1}", "")).strip() for i in range(int(fits_blocks.number(header, "TFIELDS")))]
     if KNOWN.isdisjoint(name.lower() for name in names):
         return _Table(header, Columns({}, tuple(names)))
-    if size > _MAX_TABLE:
-        raise SpectrumError(f"has a table of {size} bytes; at most {_MAX_TABLE} are read. Give the spectrum alone.")
-    hdu = kind.fromstring(content + file.read(size))
+    if layout.size > _MAX_TABLE:
+        raise SpectrumError(
+            f"has a table of {layout.size} bytes; at most {_MAX_TABLE} are read. Give the spectrum alone."
+        )
+    # Some programs leave out what fills the last block.
+    data = file.read(layout.size).ljust(layout.size + layout.padding, b"\0")
+    hdu = kind.fromstring(content + data)
     return _Table(header, Columns(dict(_columns(hdu)), tuple(names)))
 
 
