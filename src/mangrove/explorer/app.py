@@ -1,6 +1,7 @@
 """The explorer as a web application: navigation, one page per view, what happens when something fails."""
 
 import logging
+from functools import partial
 
 from dash import Dash, Input, Output, State, dcc, html, set_props
 from dash.dependencies import ClientsideFunction
@@ -18,6 +19,7 @@ from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
 from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
 from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
+from mangrove.explorer.warm import after_first_page
 
 #: In the order of the navigation.
 VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, YOUR_SPECTRUM)
@@ -32,7 +34,7 @@ _FRAME = """<!DOCTYPE html>
 _LOG = logging.getLogger(__name__)
 
 
-def create_app(folder, host: str = "127.0.0.1") -> Dash:
+def create_app(folder, host: str = "127.0.0.1", warm: bool = False) -> Dash:
     """The explorer of a run, to be served by any WSGI server (``app.server``).
 
     Parameters
@@ -41,6 +43,8 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         results/RUN.
     host : str
         The address that the server will listen on; on loopback it answers to this machine's names only.
+    warm : bool
+        Whether to make every view once in the background when the first page is out.
 
     Raises
     ------
@@ -64,6 +68,8 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         view.register(app, run)
     _register(app, run)
     protect(app, host)
+    if warm:
+        after_first_page(app.server, [partial(page_at, run, Address(f"/{view.name}")) for view in VIEWS])
     return app
 
 

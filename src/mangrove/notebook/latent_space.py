@@ -2,9 +2,9 @@
 nuclei."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from astropy.table import Table
 
 from mangrove import artefacts
@@ -14,6 +14,9 @@ from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
 from mangrove.near_names import closest
 from mangrove.survey.galaxy import AGN_FLAGS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Spaces in which galaxies have neighbours: latents, their mean over flips and turns, the map in three dimensions.
 SPACES = ("latent", "invariant", "umap")
@@ -34,7 +37,7 @@ class LatentSpaceResults:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
 
-    def latents(self, network: str) -> xr.Dataset:
+    def latents(self, network: str) -> "xr.Dataset":
         """Latents of every line cube over (plateifu, latent).
 
         Returns
@@ -43,6 +46,8 @@ class LatentSpaceResults:
             value, invariant (mean over the 8 flips and quarter turns), flux_scale, active; of the variational network,
             log_variance too.
         """
+        import xarray as xr  # slow to import, and the explorer does without it
+
         stored = self._read("latents", network)
         about = {name: ("plateifu", stored[name]) for name in _NAMES}
         about["split"] = ("plateifu", _words(stored, "split", Split))
