@@ -77,7 +77,9 @@ def clicks_on(folder: Path) -> list[Click]:
         Click(f"/galaxy/{name}", "baxel", lambda i: {"baxel": 3 + i}),
         Click("/emulator", "row", lambda i: {"row": 17 + 1000 * i}),
     ]
-    views = {view.name for view in VIEWS}
+    # Without a run like which it was written, it has neither a galaxy with spectra nor a model of the emulator.
+    lacking = {"galaxy", "emulator"} if not run.has("fit", plateifu=name) else set()
+    views = {view.name for view in VIEWS} - lacking
     return [c for c in clicks if c.page.split("/")[1] in views]
 
 

@@ -1,11 +1,12 @@
 """Clicks in a headless Chromium, timed from the change of the address until nothing on the page moves any more."""
 
 import shutil
+import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Error, sync_playwright
 
 _OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 _LAPTOP = {"width": 1366, "height": 768}
@@ -43,6 +44,8 @@ class Drawn(NamedTuple):
 def drawn_clicks(url: str, clicks: Sequence, n: int) -> Iterator[tuple]:
     """Visit the page of each click of an explorer, and click so many times; yields the click and what was measured.
 
+    Nothing, and a line on standard error, where Chromium does not start.
+
     Parameters
     ----------
     url : str
@@ -52,7 +55,11 @@ def drawn_clicks(url: str, clicks: Sequence, n: int) -> Iterator[tuple]:
     n : int
     """
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_OPTIONS)
+        try:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=_OPTIONS)
+        except Error as error:
+            print(f"Nothing is drawn, as Chromium does not start (install it): {error}", file=sys.stderr)
+            return
         page = browser.new_page(viewport=_LAPTOP)
         page.set_default_timeout(_PATIENCE)
         page.route(lambda address: not address.startswith(url), lambda route: route.abort())
