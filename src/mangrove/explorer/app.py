@@ -18,6 +18,13 @@ from mangrove.explorer.views.home import HOME
 #: In the order of the navigation.
 VIEWS: tuple[View, ...] = (HOME,)
 
+#: The frame of all pages: Dash's own, with a language.
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+  <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+  <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>
+"""
 _LOG = logging.getLogger(__name__)
 
 
@@ -44,6 +51,7 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         suppress_callback_exceptions=True,
         serve_locally=True,
         enable_mcp=False,
+        index_string=_FRAME,
         on_error=_tell,
     )
     # A function: what a run lacks may come while the explorer is open.
