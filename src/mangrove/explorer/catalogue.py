@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from mangrove.errors import MangroveError
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.export.source import recorded_config
-from mangrove.survey.sample import read_sheet
 from mangrove.survey.galaxy import Galaxy
+from mangrove.survey.sample import read_sheet
 
 
 def catalogue(run: ExploredRun) -> Mapping[str, Galaxy]:
