@@ -92,7 +92,11 @@ def catalogue_facts(run: ExploredRun, plateifu: str) -> list[tuple[str, str]]:
     row = catalogue(run).get(plateifu)
     if row is None:
         return []
-    known = [(words, shape.format(value)) for name, (words, shape) in _CATALOGUE.items() if _known(value := getattr(row, name))]
+    known = [
+        (words, shape.format(value))
+        for name, (words, shape) in _CATALOGUE.items()
+        if _known(value := getattr(row, name))
+    ]
     return [*known, ("Hubble type", row.morphology)] if row.morphology else known
 
 

@@ -89,7 +89,9 @@ def kinematic_maps(seen: SeenGalaxy) -> dict[str, ShownMap]:
     """
     rows = seen.rows
     gas = has_gas(rows)
-    shown = {name: np.where(gas, rows[name], np.nan) if name.endswith("gas") else rows[name] for name in KINEMATICS_TITLE}
+    shown = {
+        name: np.where(gas, rows[name], np.nan) if name.endswith("gas") else rows[name] for name in KINEMATICS_TITLE
+    }
     stars = shown["v_star"][np.isfinite(shown["v_star"])]
     middle = float(np.median(stars)) if stars.size else 0.0
     away = np.abs(np.concatenate([shown["v_star"], shown["v_gas"]]) - middle)
@@ -116,7 +118,9 @@ def bpt_map(seen: SeenGalaxy) -> ShownMap:
 def as_unit(unit: str) -> str:
     """A unit of the data model with its powers raised: 'km s-1' becomes 'km s<sup>−1</sup>'."""
     parts = [part.rpartition("-") for part in unit.split()]
-    raised = [f"{head}<sup>−{tail}</sup>" if head and tail.isdigit() else head + sep + tail for head, sep, tail in parts]
+    raised = [
+        f"{head}<sup>−{tail}</sup>" if head and tail.isdigit() else head + sep + tail for head, sep, tail in parts
+    ]
     return " ".join(raised).replace("1e<sup>−17</sup>", "10<sup>−17</sup>").replace("Angstrom", "Å")
 
 
@@ -138,7 +142,9 @@ def _rest() -> list[str]:
 def _of_codes(values: np.ndarray, title: str, codes) -> ShownMap:
     present = [code for code in codes if np.any(values == code)]
     colours = [CATEGORIES[k % len(CATEGORIES)] for k in range(len(present))]
-    return _categories(values, title, [(code, in_words(code), colour) for code, colour in zip(present, colours, strict=True)])
+    return _categories(
+        values, title, [(code, in_words(code), colour) for code, colour in zip(present, colours, strict=True)]
+    )
 
 
 def _categories(values: np.ndarray, title: str, kinds: list[tuple[int, str, str]]) -> ShownMap:
@@ -151,10 +157,14 @@ def _categories(values: np.ndarray, title: str, kinds: list[tuple[int, str, str]
     words = tuple(f"{name} ({int(np.sum(values == code))})" for code, name, _ in kinds)
     scale = steps or [[0, UNKNOWN], [1, UNKNOWN]]
     known = {code: name for code, name, _ in kinds}
-    return ShownMap(places, title, "", scale, (-0.5, n - 0.5), words, [known.get(code, "none") for code in values.tolist()])
+    return ShownMap(
+        places, title, "", scale, (-0.5, n - 0.5), words, [known.get(code, "none") for code in values.tolist()]
+    )
 
 
 def _of_flags(values: np.ndarray, title: str) -> ShownMap:
     kind = LABELS.fields["line_flag"].codes
-    shown = _categories((values != 0).astype(int), title, [(0, "no flag", CATEGORIES[0]), (1, "flagged", CATEGORIES[5])])
+    shown = _categories(
+        (values != 0).astype(int), title, [(0, "no flag", CATEGORIES[0]), (1, "flagged", CATEGORIES[5])]
+    )
     return shown._replace(texts=[kind(int(bits)).words.replace("_", " ") or "no flag" for bits in values])

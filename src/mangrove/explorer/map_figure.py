@@ -64,7 +64,12 @@ def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None) -> go.F
     rising = picture if frame.extent[1] > frame.extent[0] else picture[:, ::-1]
     step = abs(x[1] - x[0])
     image = go.Image(
-        z=np.clip(np.round(255 * rising), 0, 255).astype(np.uint8), x0=min(x), dx=step, y0=y[0], dy=y[1] - y[0], hoverinfo="skip"
+        z=np.clip(np.round(255 * rising), 0, 255).astype(np.uint8),
+        x0=min(x),
+        dx=step,
+        y0=y[0],
+        dy=y[1] - y[0],
+        hoverinfo="skip",
     )
     clicked = go.Heatmap(x=x, y=y, z=np.zeros(picture.shape[:2]), opacity=0, showscale=False, **_hover(bins, "baxel"))
     figure = go.Figure([image, outline_trace(bins, baxel), clicked])
@@ -148,7 +153,9 @@ def _heatmap(bins: Artefact, frame: SkyFrame, shown: ShownMap, bar: dict) -> go.
 
 
 def _hover(bins: Artefact, what: str, texts=None) -> dict:
-    template = f"baxel %{{customdata}}<br>{what}<extra></extra>" if what != "baxel" else "baxel %{customdata}<extra></extra>"
+    template = (
+        f"baxel %{{customdata}}<br>{what}<extra></extra>" if what != "baxel" else "baxel %{customdata}<extra></extra>"
+    )
     found = {"customdata": bins["bin_id"], "hovertemplate": template, "hoverongaps": False}
     if texts is not None:
         found["text"] = np.append(np.asarray(texts, dtype=object), "")[bins["bin_id"]]
@@ -196,6 +203,4 @@ def _lay_out(figure: go.Figure, frame: SkyFrame, height: int, dragmode: str = "z
     figure.update_yaxes(title=frame.ylabel, range=[bottom, top], autorange=False, **square)
     for k, axis in enumerate(figure.select_yaxes()):
         axis.update(scaleanchor=f"x{k + 1 if k else ''}", scaleratio=1)
-    figure.update_layout(
-        height=height, dragmode=dragmode, hovermode="closest", uirevision="map", plot_bgcolor=UNKNOWN
-    )
+    figure.update_layout(height=height, dragmode=dragmode, hovermode="closest", uirevision="map", plot_bgcolor=UNKNOWN)
