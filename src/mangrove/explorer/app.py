@@ -14,12 +14,13 @@ from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
 from mangrove.explorer.views.anomalies import ANOMALIES
+from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
 from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>

@@ -81,6 +81,13 @@ def _curves() -> list[go.Scatter]:
         ("Schawinski+ 2007", beyond, seyferts, "dot"),
     )
     return [
-        go.Scatter(x=at, y=y, mode="lines", name=name, line={"dash": dash, "width": 1.5, "color": CATEGORIES[3]}, hoverinfo="skip")
+        go.Scatter(
+            x=at,
+            y=y,
+            mode="lines",
+            name=name,
+            line={"dash": dash, "width": 1.5, "color": CATEGORIES[3]},
+            hoverinfo="skip",
+        )
         for name, at, y, dash in curves
     ]

@@ -32,7 +32,11 @@ def fingerprint_figure(found: xr.Dataset) -> go.Figure:
         z=np.where(some, radius, np.nan),
         customdata=counts,
         colorscale="Viridis",
-        colorbar={"title": {"text": "mean radius (R<sub>e</sub>)", "side": "right"}, "thickness": 14, "outlinewidth": 0},
+        colorbar={
+            "title": {"text": "mean radius (R<sub>e</sub>)", "side": "right"},
+            "thickness": 14,
+            "outlinewidth": 0,
+        },
         hovertemplate="node (%{x}, %{y}): %{customdata} baxels<br>mean radius %{z:.2f} R<sub>e</sub><extra></extra>",
         text=words,
         texttemplate="%{text}",

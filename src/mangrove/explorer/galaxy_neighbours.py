@@ -30,7 +30,9 @@ class KinOf(NamedTuple):
 
 def kin_of(run: ExploredRun, plateifu: str) -> list[KinOf]:
     """Neighbours of a galaxy by every measure that the run has."""
-    measures = [_by_network(run, network, plateifu) for network in NETWORK_TITLE if run.has("neighbours", network=network)]
+    measures = [
+        _by_network(run, network, plateifu) for network in NETWORK_TITLE if run.has("neighbours", network=network)
+    ]
     return [*measures, _on_map(run, plateifu)] if run.has("galaxy_map_assignments") else measures
 
 
