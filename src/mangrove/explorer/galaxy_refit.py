@@ -34,7 +34,7 @@ class RefitSettings(NamedTuple):
 
 
 def settings_of_run(arguments: Mapping[str, Any]) -> RefitSettings:
-    """Those of a baxel's own fit, from :meth:`mangrove.notebook.runs.Run.fit_arguments`."""
+    """Those of a run's own fit, from the attributes of an artefact 'fit' or :meth:`mangrove.notebook.runs.Run.fit_arguments`."""
     return RefitSettings(*(arguments[name] for name in RefitSettings._fields))
 
 

@@ -24,6 +24,7 @@ FLUX_AXIS = f"flux density (10<sup>−17</sup> {as_unit(EXTRACT.fields['flux'].u
 #: Colours of the stars, of the gas, and of their sum; of components of the gas.
 _STARS, _GAS, _MODEL = CATEGORIES[0], CATEGORIES[2], CATEGORIES[5]
 _COMPONENTS = (CATEGORIES[2], CATEGORIES[3], CATEGORIES[1])
+_DATA = "#8b929b"
 _MASKED = "rgba(230, 159, 0, 0.22)"
 _RESIDUAL_LIMIT = 6.0
 #: Least distance between the names of lines, in widths of the figure.
@@ -116,7 +117,7 @@ def spectrum_figure(
             1,
         )
 
-    curve(data, "data", "#8b929b")
+    curve(data, "data", _DATA)
     suffix = "" if other is None else " (run)"
     curve((parts.stars + parts.gas)[shown], f"stars + gas{suffix}", _MODEL)
     curve(parts.stars[shown], f"stars{suffix}", _STARS)
@@ -124,15 +125,15 @@ def spectrum_figure(
         curve(parts.gas[shown], "gas", _GAS)
         for colour, (name, values) in zip(_COMPONENTS, parts.components.items(), strict=False):
             curve(values[shown], f"gas: {name.replace('_', ' ')} component", colour, dash="dot")
-    curve(parts.residual[shown], "residual", "#8b929b" if other is None else _MODEL, 2, legend=False)
+    curve(parts.residual[shown], "residual", _DATA if other is None else _MODEL, 2, legend=False)
     if other is not None:
         new = np.interp(wave, other.wave, other.stars + other.gas), np.interp(wave, other.wave, other.stars)
         curve(new[0], "stars + gas (refit)", CATEGORIES[3], dash="dot")
         curve(new[1], "stars (refit)", CATEGORIES[4], dash="dot")
         curve(np.interp(wave, other.wave, other.residual), "residual (refit)", CATEGORIES[3], 2, "dot", False)
-    _shade(figure, wave, ~parts.used[shown])
-    _name(figure, wave, lines)
-    figure.add_hline(0.0, row=2, col=1, line={"color": _MODEL, "width": 1})
+    names, strokes = _names(wave, lines)
+    zero = {"type": "line", "xref": "x2 domain", "x0": 0, "x1": 1, "yref": "y2", "y0": 0, "y1": 0}
+    zero["line"] = {"color": _MODEL, "width": 1}
     figure.update_yaxes(title=FLUX_AXIS, title_font_size=11, range=with_zero(data), row=1, col=1)
     figure.update_yaxes(
         title="residual / error", title_font_size=11, range=[-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT], row=2, col=1
@@ -140,7 +141,10 @@ def spectrum_figure(
     figure.update_xaxes(title="rest wavelength, vacuum (Å)", row=2, col=1)
     if wave.size:
         figure.update_xaxes(range=[float(wave[0]), float(wave[-1])])
+    # All shapes at once: one by one takes a second.
     figure.update_layout(
+        shapes=[*_bands(wave, ~parts.used[shown]), *strokes, zero],
+        annotations=names,
         height=470,
         hovermode="x",
         margin={"t": 92},
@@ -206,50 +210,39 @@ _UNITS = dict.fromkeys(KINEMATICS_TITLE, "km s⁻¹")
 _UNITS |= {name: unit for name, (unit, *_) in LABEL.items()}
 
 
-def _shade(figure: go.Figure, wave: np.ndarray, masked: np.ndarray) -> None:
-    """Bands over the runs of pixels that did not count."""
+def _bands(wave: np.ndarray, masked: np.ndarray) -> list[dict]:
+    """Shapes over the runs of pixels that did not count."""
     if wave.size < 2:
-        return
+        return []
     step = np.diff(np.concatenate([[0], masked.astype(np.int8), [0]]))
     half = 0.5 * (wave[1] - wave[0])
-    bands = zip(np.flatnonzero(step == 1), np.flatnonzero(step == -1), strict=True)
-    shapes = [
-        {
-            "type": "rect",
-            "xref": "x",
-            "yref": "paper",
-            "x0": float(wave[first] - half),
-            "x1": float(wave[last - 1] + half),
-            "y0": 0,
-            "y1": 1,
-            "fillcolor": _MASKED,
-            "line": {"width": 0},
-            "layer": "below",
-        }
-        for first, last in bands
+    ends = zip(np.flatnonzero(step == 1), np.flatnonzero(step == -1), strict=True)
+    style = {"type": "rect", "yref": "paper", "y0": 0, "y1": 1, "line": {"width": 0}, "layer": "below"}
+    return [
+        style | {"fillcolor": _MASKED, "x0": float(wave[first] - half), "x1": float(wave[last - 1] + half)}
+        for first, last in ends
     ]
-    figure.update_layout(shapes=[*figure.layout.shapes, *shapes])
 
 
-def _name(figure: go.Figure, wave: np.ndarray, lines: Sequence[tuple[float, str]]) -> None:
-    """Names of lines above the figure, moved apart, each with a stroke to its wavelength."""
+def _names(wave: np.ndarray, lines: Sequence[tuple[float, str]]) -> tuple[list[dict], list[dict]]:
+    """Names of lines above the figure as annotations, moved apart, and a stroke from each to its wavelength."""
     if wave.size < 2:
-        return
+        return [], []
     low, high = float(wave[0]), float(wave[-1])
     inside = [(at, name) for at, name in lines if low <= at <= high]
-    places = spread([(at - low) / (high - low) for at, _ in inside], _NAMES_APART)
-    for (at, name), place in zip(inside, places, strict=True):
-        x = low + place * (high - low)
-        path = f"M {at} 0.985 L {at} 1.01 L {x} 1.035"
-        figure.add_shape(type="path", path=path, xref="x", yref="paper", line={"color": "#8b929b", "width": 1})
-        figure.add_annotation(
-            x=x,
-            y=1.04,
-            xref="x",
-            yref="paper",
-            text=name,
-            textangle=-90,
-            showarrow=False,
-            yanchor="bottom",
-            font={"size": 10, "color": INK},
-        )
+    places = low + spread([(at - low) / (high - low) for at, _ in inside], _NAMES_APART) * (high - low)
+    on_top = {"yref": "paper", "y": 1.04, "yanchor": "bottom", "showarrow": False, "textangle": -90}
+    names = [
+        on_top | {"x": float(x), "text": name, "font": {"size": 10, "color": INK}}
+        for (_, name), x in zip(inside, places, strict=True)
+    ]
+    strokes = [
+        {
+            "type": "path",
+            "yref": "paper",
+            "path": f"M {at} 0.985 L {at} 1.01 L {x} 1.035",
+            "line": {"color": _DATA, "width": 1},
+        }
+        for (at, _), x in zip(inside, places, strict=True)
+    ]
+    return names, strokes

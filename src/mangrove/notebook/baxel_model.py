@@ -60,8 +60,23 @@ def gas_components(fit: Artefact, baxel: int, galaxy: GalaxyFit, spectrum: Spect
 
 
 @lru_cache(maxsize=_KEPT)
-def _shared(path: Path, content_hash: str, z: float, templates: str, settings: FitSettings) -> GalaxyFit:
-    """What the fits of a galaxy share; the hash is that of the artefact 'extract', so that a new one is read."""
+def galaxy_lsf(path: Path, content_hash: str) -> np.ndarray:
+    """Line spread that the templates of a galaxy take, shape (n_wave,), kept for the galaxies that were read last.
+
+    Parameters
+    ----------
+    path : Path
+        Of the artefact 'extract'.
+    content_hash : str
+        Its content hash: that of a new one is read anew.
+    """
     found = artefacts.read(path, "extract", ["wave", "lsf"])
-    wave = found["wave"]
-    return GalaxyFit(z, templates_at(wave, shared_lsf(wave, found["lsf"]), z, templates, settings), fit_lines(), settings)
+    return shared_lsf(found["wave"], found["lsf"])
+
+
+@lru_cache(maxsize=_KEPT)
+def _shared(path: Path, content_hash: str, z: float, templates: str, settings: FitSettings) -> GalaxyFit:
+    """What the fits of a galaxy share."""
+    wave = artefacts.read(path, "extract", ["wave"])["wave"]
+    stars = templates_at(wave, galaxy_lsf(path, content_hash), z, templates, settings)
+    return GalaxyFit(z, stars, fit_lines(), settings)

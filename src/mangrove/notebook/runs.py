@@ -15,13 +15,12 @@ from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABELS, LINE_CUBE_SET
 from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed, fitted_range
-from mangrove.notebook.baxel_model import fitted_baxel, gas_components
+from mangrove.notebook.baxel_model import fitted_baxel, galaxy_lsf, gas_components
 from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
 from mangrove.notebook.label_rows import LabelRows
 from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.spectra.fit.galaxy import shared_lsf
 from mangrove.spectra.fit.stored_model import StoredFit, stored_model
 from mangrove.verification import check_chain
 
@@ -232,10 +231,12 @@ class Run(LatentSpaceResults):
         The same numbers come out, unless the stellar kinematics were guided by those of another baxel
         (``fit.stellar_kinematics`` other than 'free').
         """
-        extract, fit = self._galaxy(plateifu)
+        path, fit = self._path(EXTRACT, plateifu), artefacts.read(self._path(FIT, plateifu), "fit", ["status"])
         self._check_baxel(plateifu, baxel, len(fit["status"]))
-        arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
-        arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
+        extract = self._one_spectrum(path, baxel)
+        self._check_chain(plateifu, extract)
+        arguments = {name: extract[name] for name in _SPECTRA}
+        arguments["template_lsf"] = galaxy_lsf(path, extract.content_hash).copy()
         # How many galaxies one job fits is no part of a result.
         chosen = ({*Fit.model_fields} - {"chunk"}) | {*Preprocessing.model_fields}
         arguments |= {name: fit.attrs[name] for name in ("z", "seed", "pixel_scale", *sorted(chosen))}
@@ -286,11 +287,6 @@ class Run(LatentSpaceResults):
             data = {name: file[name][...] if name == "wave" else file[name][baxel] for name in _SPECTRA}
             attrs = artefacts.attributes(file)
         return artefacts.Artefact("extract", data, attrs, attrs["content_hash"])
-
-    def _galaxy(self, plateifu: str) -> tuple[artefacts.Artefact, artefacts.Artefact]:
-        extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", list(_SPECTRA))
-        self._check_chain(plateifu, extract)
-        return extract, artefacts.read(self._path(FIT, plateifu), "fit")
 
     def _check_chain(self, plateifu: str, extract: artefacts.Artefact) -> None:
         inputs = json.loads(self._table.attrs["inputs"])

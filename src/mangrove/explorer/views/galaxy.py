@@ -67,7 +67,7 @@ def _panels(run: ExploredRun, seen: SeenGalaxy, address: Address) -> list[Compon
             dcc.Store(id=_REFITTED, data=_refit_part(chosen, address)),
             html.Div(fits.spectrum_panels(run, seen, chosen.baxel), id=_SPECTRUM, className="wide panels"),
             *sky.further_panels(run, seen, chosen),
-            fits.refit_controls(run, seen, address, chosen.baxel),
+            fits.refit_controls(run, seen, address),
         ]
     panels.append(sky.neighbour_panel(run, seen.plateifu))
     return [*panels, html.Div(_code(run, seen, address), id=_CODE, className="wide")]
@@ -115,7 +115,7 @@ def _code(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Component:
         f'spectrum = run.spectrum("{name}", {chosen.baxel})  # data, stars, gas, model',
         "print(labels[spectrum.baxel], float(image.max()))",
     ]
-    settings = fits.settings_in_python(run, seen, address, chosen.baxel)
+    settings = fits.settings_in_python(run, seen, address)
     if settings:
         code.append(f'refit = fit_spectrum(**run.fit_arguments("{name}", {chosen.baxel}) | {settings})')
         code.append("print(refit.labels)")

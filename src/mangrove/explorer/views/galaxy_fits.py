@@ -62,10 +62,10 @@ def spectrum_panels(run: ExploredRun, seen: SeenGalaxy, baxel: int | None) -> li
     return [panel, _numbers(seen, baxel)]
 
 
-def refit_controls(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: int) -> Component:
+def refit_controls(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Component:
     """What can be chosen about a fit; what it finds is put into the ``galaxy-refit`` below."""
     try:
-        own = settings_of_run(run.results.fit_arguments(seen.plateifu, baxel))
+        own = settings_of_run(run.attrs("fit", plateifu=seen.plateifu))
     except MangroveError as error:
         return notice(f"Its fit cannot be repeated: {error}")
     chosen, known = chosen_settings(address, own), libraries(own)
@@ -134,10 +134,10 @@ def refit_result(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: in
     return [panel, _table("galaxy-refit-numbers", "Numbers of both fits", heads, compared)]
 
 
-def settings_in_python(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: int) -> str:
+def settings_in_python(run: ExploredRun, seen: SeenGalaxy, address: Address) -> str:
     """What an address asks of a fit, as a Python dict; empty where it asks for none or there is no fit."""
     try:
-        own = settings_of_run(run.results.fit_arguments(seen.plateifu, baxel))
+        own = settings_of_run(run.attrs("fit", plateifu=seen.plateifu))
     except MangroveError:
         return ""
     return repr(chosen_settings(address, own)._asdict() | {"engine": "batched"}) if is_asked(address) else ""
