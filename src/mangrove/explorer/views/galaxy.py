@@ -193,10 +193,19 @@ def _register_selection(app: Dash, run: ExploredRun) -> None:
     for id, key in controls:
 
         def choose(value: Any, path: str, search: str, key: str = key):
-            address = Address.parsed(path, search)
-            return no_update if address.view != GALAXY.name or value is None else moved(address, **{key: value})
+            at = _galaxy_at(run, path, search)
+            # A new page sends the values of its controls as well: what the address means already, it need not say.
+            if at is None or value is None or value == _control_values(run, *at).get(key):
+                return no_update
+            return moved(at[1], **{key: value})
 
         app.callback(_SEARCH, Input(id, "value"), *_WHERE, prevent_initial_call=True)(choose)
+
+
+def _control_values(run: ExploredRun, seen: SeenGalaxy, address: Address) -> dict[str, str | int]:
+    """What the controls show for an address, by their key in it."""
+    chosen = selection_of(seen, address)
+    return {"map": chosen.quantity, "line": chosen.line} | fits.control_values(run, seen, address)
 
 
 def _register_drawing(app: Dash, run: ExploredRun) -> None:
@@ -268,7 +277,9 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
         patch["data"][0]["x"], patch["data"][0]["y"] = list(point.x), list(point.y)
         return patch
 
-    @app.callback(Output(fits.REFIT, "children"), Input(_REFITTED, "data"), *_WHERE)
+    running = [(Output(fits.BUSY, "style"), {"visibility": "visible"}, fits.IDLE)]
+
+    @app.callback(Output(fits.REFIT, "children"), Input(_REFITTED, "data"), *_WHERE, running=running)
     def fit_again(_: Any, path: str, search: str):
         at = _galaxy_at(run, path, search)
         baxel = selection_of(*at).baxel if at else None

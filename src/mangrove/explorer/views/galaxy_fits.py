@@ -34,7 +34,9 @@ from mangrove.explorer.mathtext import as_components
 from mangrove.explorer.panels import figure_panel, notice
 from mangrove.explorer.placed_baxel import placed_baxel
 
-SPECTRUM, REFIT = "galaxy-spectrum", "galaxy-refit"
+SPECTRUM, REFIT, BUSY = "galaxy-spectrum", "galaxy-refit", "galaxy-refit-busy"
+#: Style of the word that a fit is under way while there is none.
+IDLE = {"visibility": "hidden"}
 LIBRARY, DUST, DEGREE = "galaxy-templates", "galaxy-dust", "galaxy-degree"
 #: What the pixels of a figure mean.
 _READING = (
@@ -97,7 +99,8 @@ def refit_controls(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Comp
                 "on a machine that takes half a minute."
             ),
             html.Div([part for pair in settings for part in pair], className="settings"),
-            dcc.Loading(html.Div(id=REFIT), delay_show=300, overlay_style={"visibility": "visible", "opacity": 0.4}),
+            html.P("fitting …", id=BUSY, role="status", style=IDLE),
+            html.Div(id=REFIT),
         ],
         className="panel wide",
     )
@@ -132,6 +135,17 @@ def refit_result(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: in
     compared += [("reduced χ²", *chi2, "", ""), ("status", *status, "", "")]
     heads = ("", "run", "refit", "unit", "flags of the refit")
     return [panel, _table("galaxy-refit-numbers", "Numbers of both fits", heads, compared)]
+
+
+def control_values(run: ExploredRun, seen: SeenGalaxy, address: Address) -> dict[str, str | int]:
+    """What the controls of a fit show for an address, by their key in it; empty where there is no fit."""
+    try:
+        own = settings_of_run(run.attrs("fit", plateifu=seen.plateifu))
+    except MangroveError:
+        return {}
+    chosen = chosen_settings(address, own)
+    named = next(name for name, library in libraries(own).items() if library == chosen.templates)
+    return {"templates": named, "dust": chosen.attenuation, "degree": chosen.polynomial_degree}
 
 
 def settings_in_python(run: ExploredRun, seen: SeenGalaxy, address: Address) -> str:

@@ -40,12 +40,14 @@ def head(run: ExploredRun, seen: SeenGalaxy) -> Component:
     """Name, catalogue, what became of the galaxy, and where else it is shown."""
     about = seen.about
     rows: list[tuple[str, str | Component]] = [("MaNGA-ID", str(about["mangaid"])), ("redshift", f"{about['z']:.5f}")]
-    rows += catalogue_facts(run, seen.plateifu)
+    outcome: list[tuple[str, str | Component]] = []
     if "galaxy_status" in about:
-        rows += [("status", _status_words(about)), ("spaxels", _spaxel_words(about["spaxel_count"]))]
+        outcome += [("status", _status_words(about)), ("spaxels", _spaxel_words(about["spaxel_count"]))]
     if seen.table is not None:
-        rows.append(("baxels", _baxel_words(seen)))
-    parts = [html.H2(seen.plateifu), facts(rows), *_public(run, seen)]
+        outcome.append(("baxels", _baxel_words(seen)))
+    known = catalogue_facts(run, seen.plateifu)
+    columns = [facts(part) for part in (rows + outcome, known[:3], known[3:]) if part]
+    parts = [html.H2(seen.plateifu), html.Div(columns, className="tables"), *_public(run, seen)]
     return html.Section(parts, className="panel wide")
 
 
