@@ -11,6 +11,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
+from mangrove.notebook.runs import Run
 
 Made = TypeVar("Made")
 
@@ -80,6 +81,17 @@ class ExploredRun:
             if key not in self._kept:
                 self._kept[key] = make()
             return self._kept[key]
+
+    @cached_property
+    def results(self) -> Run:
+        """The run as notebooks read it, for what belongs to one galaxy: its maps, spectra, fits, and those like it.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has neither labels nor line cubes.
+        """
+        return Run(self.folder)
 
     @cached_property
     def galaxies(self) -> list[str]:

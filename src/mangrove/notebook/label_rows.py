@@ -1,6 +1,7 @@
 """The table of labels of a run, read a column or a galaxy at a time: that of a survey takes gigabytes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,9 +50,7 @@ class LabelRows:
             If the file has been made anew since it was first read, for then its rows are others.
         """
         rows = slice(None) if plateifu is None else self._rows(plateifu)
-        with artefacts.opened(self.path, "labels") as file:
-            if file.attrs["content_hash"] != self._hash:
-                raise ArtefactError(f"{self.path} has been made anew since the run was opened; open the run again.")
+        with self._opened() as file:
             return {name: _read(file[name], rows if LABELS.fields[name].dims[0] == "row" else ...) for name in names}
 
     def about(self, plateifu: str) -> dict[str, Any]:
@@ -63,11 +62,26 @@ class LabelRows:
             As :meth:`read`.
         """
         names = [name for name, field in LABELS.fields.items() if field.dims[0] == "plateifu"]
-        return {name: values[self._place[plateifu]] for name, values in self.read(names).items()}
+        with self._opened() as file:
+            return {name: _one(file[name], self._place[plateifu]) for name in names}
+
+    @contextmanager
+    def _opened(self) -> Iterator[h5py.File]:
+        with artefacts.opened(self.path, "labels") as file:
+            if file.attrs["content_hash"] != self._hash:
+                raise ArtefactError(f"{self.path} has been made anew since the run was opened; open the run again.")
+            yield file
 
     def _rows(self, plateifu: str) -> slice:
         i = self._place[plateifu]
         return slice(int(self.start[i]), int(self.start[i + 1]))
+
+
+def _one(dataset: h5py.Dataset, i: int):
+    """A galaxy's value: plain where there is one, else an array."""
+    if dataset.dtype.kind == "O":
+        return str(dataset.asstr()[i])
+    return dataset[i].item() if dataset.ndim == 1 else dataset[i]
 
 
 def _read(dataset: h5py.Dataset, rows) -> np.ndarray:
