@@ -28,9 +28,10 @@ from mangrove.explorer.node_tables import mapped_galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, MOST_ROWS, map_panel, menu, moved, table
+from mangrove.explorer.views.map_parts import APART, MOST_ROWS, arrived, map_panel, menu, moved, table
 from mangrove.report.drawing import counted, in_words, plain
 
+_VIEW = "galaxy-map"
 _MAP, _MENU = "galaxy-map-nodes", "galaxy-map-show"
 _PRINTS, _FACTS, _BELOW = "galaxy-map-fingerprints", "galaxy-map-facts", "galaxy-map-below"
 _GALAXIES = "galaxy-map-galaxies"
@@ -73,7 +74,8 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "Map of galaxies",
                 "Nodes are (column, row) from 1. Click one to see its galaxies, or walk with the arrow keys. Frame: the node "
                 "shown; grey: nothing known. A prototype is a fingerprint: its small image is the map of spectra, column 1 "
-                "and row 1 at its lower left. Lasso or box: what the buttons below download.",
+                "and row 1 at its lower left. The buttons below download what is in a lasso or box, or the "
+                "node shown.",
                 buttons(_GALAXIES, "galaxies of the selected nodes"),
             ),
             figure_panel(
@@ -102,7 +104,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
         prevent_initial_call=True,
     )
     def show(search: str, path: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         node = _node(run, address)
         of_node = _prints_figure(run, node), _facts(run, node), _below(run, node)
         return _map_figure(run, address), _shown(run, address), *of_node
@@ -110,11 +112,11 @@ def _register(app: Dash, run: ExploredRun) -> None:
     @app.callback(_SEARCH, Input(_MAP, "clickData"), *_WHERE, prevent_initial_call=True)
     def click(clicked: Any, path: str, search: str):
         node = clicked_node(grid_of(run, "galaxy_map"), clicked)
-        return no_update if node is None else moved(Address.parsed(path, search), node=node)
+        return no_update if node is None else moved(arrived(_VIEW, path, search), node=node)
 
     @app.callback(_SEARCH, Input(_MENU, "value"), *_WHERE, prevent_initial_call=True)
     def choose(shown: str, path: str, search: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         return no_update if shown == _shown(run, address) else moved(address, show=shown)
 
     @app.callback(Output("url", "href", allow_duplicate=True), Input(_PRINTS, "clickData"), prevent_initial_call=True)
@@ -122,13 +124,14 @@ def _register(app: Dash, run: ExploredRun) -> None:
         node = clicked_node(grid_of(run, "fingerprints"), clicked)
         return no_update if node is None else link("spectral-map", node=node)
 
-    def selected(selection: Any):
-        return mapped_galaxy_table(run, selected_nodes(grid_of(run, "galaxy_map"), selection))
+    def selected(selection: Any, path: str, search: str):
+        within = selected_nodes(grid_of(run, "galaxy_map"), selection)
+        return mapped_galaxy_table(run, within or [_node(run, arrived(_VIEW, path, search))])
 
-    register_download(app, _GALAXIES, selected, State(_MAP, "selectedData"))
+    register_download(app, _GALAXIES, selected, State(_MAP, "selectedData"), *_WHERE)
 
 
-GALAXY_MAP = View("galaxy-map", "Galaxy map", _missing, _page, _register)
+GALAXY_MAP = View(_VIEW, "Galaxy map", _missing, _page, _register)
 
 
 def _map_figure(run: ExploredRun, address: Address) -> go.Figure:

@@ -1,11 +1,11 @@
 """What the pages of the two maps share: the map itself, tables of galaxies, and how a click becomes an address."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import plotly.graph_objects as go
-from dash import dcc, html, no_update
+from dash import dcc, html
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from mangrove.explorer.address import Address
 from mangrove.explorer.panels import figure_panel
@@ -42,7 +42,29 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | Component]], n_tex
     return html.Div(html.Table([head, html.Tbody(cells)]), className="scroll")
 
 
-def moved(address: Address, **query: str | int | None) -> Any:
-    """What is written to the browser's address: nothing where it is there already."""
+def arrived(view: str, path: str, search: str) -> Address:
+    """The address that a callback of a view is given.
+
+    Raises
+    ------
+    PreventUpdate
+        If it is that of another page: the view is about to vanish, and neither draws anything nor changes the address.
+    """
+    address = Address.parsed(path, search)
+    if address.view != view:
+        raise PreventUpdate
+    return address
+
+
+def moved(address: Address, **query: str | int | None) -> str:
+    """What is written to the browser's address.
+
+    Raises
+    ------
+    PreventUpdate
+        If that is there already.
+    """
     there = address.changed(**query)
-    return no_update if there == address else there.search
+    if there == address:
+        raise PreventUpdate
+    return there.search

@@ -27,11 +27,12 @@ from mangrove.explorer.spectral_map import (
     spectra_of,
 )
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, MOST_ROWS, map_panel, menu, moved, table
+from mangrove.explorer.views.map_parts import APART, MOST_ROWS, arrived, map_panel, menu, moved, table
 from mangrove.report.desom_spectra import COLOURED_BY, flux_axis
 from mangrove.report.drawing import counted, plain
 from mangrove.report.label_style import STYLE
 
+_VIEW = "spectral-map"
 _MAP, _MENU, _PIN = "spectral-map-nodes", "spectral-map-label", "spectral-map-pin"
 _SPECTRA, _COUNTS, _BELOW = "spectral-map-spectra", "spectral-map-counts", "spectral-map-below"
 _BAXELS, _GALAXIES = "spectral-map-baxels", "spectral-map-galaxies"
@@ -81,7 +82,8 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "Map of spectra",
                 "Nodes are (column, row) from 1. Click one to see what lies there, or walk with the arrow keys. Hatched: too "
                 "few baxels of its own with the label, those of neighbours added; grey: nothing known. Frame: the node "
-                "shown, and in blue the one beside it. Lasso or box: what the buttons below download.",
+                "shown, and in blue the one beside it. The buttons below download what is in a lasso "
+                "or box, or the node shown.",
                 buttons(_BAXELS, "baxels of the selected nodes"),
                 buttons(_GALAXIES, "their galaxies"),
             ),
@@ -112,37 +114,38 @@ def _register(app: Dash, run: ExploredRun) -> None:
         prevent_initial_call=True,
     )
     def show(search: str, path: str):
-        chosen = _Chosen(run, Address.parsed(path, search))
+        chosen = _Chosen(run, arrived(_VIEW, path, search))
         of_map = _map_figure(run, chosen), chosen.label, _pin_words(chosen)
         return *of_map, _spectra_figure(run, chosen), _counts(run, chosen), _below(run, chosen)
 
     @app.callback(_SEARCH, Input(_MAP, "clickData"), *_WHERE, prevent_initial_call=True)
     def click(clicked: Any, path: str, search: str):
         node = clicked_node(grid_of(run, "desom_map"), clicked)
-        return no_update if node is None else moved(Address.parsed(path, search), node=node)
+        return no_update if node is None else moved(arrived(_VIEW, path, search), node=node)
 
     @app.callback(_SEARCH, Input(_MENU, "value"), *_WHERE, prevent_initial_call=True)
     def colour(label: str, path: str, search: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         return no_update if label == _Chosen(run, address).label else moved(address, label=label)
 
     @app.callback(_SEARCH, Input(_PIN, "n_clicks"), *_WHERE, prevent_initial_call=True)
     def pin(clicks: int, path: str, search: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         chosen = _Chosen(run, address)
         if not clicks:
             return no_update
         return moved(address, **{"with": chosen.node if chosen.pinned is None else None})
 
-    def selected(selection: Any) -> list[int]:
-        return selected_nodes(grid_of(run, "desom_map"), selection)
+    def selected(selection: Any, path: str, search: str) -> list[int]:
+        within = selected_nodes(grid_of(run, "desom_map"), selection)
+        return within or [_Chosen(run, arrived(_VIEW, path, search)).node]
 
     lasso = State(_MAP, "selectedData")
-    register_download(app, _BAXELS, lambda selection: baxel_table(run, selected(selection)), lasso)
-    register_download(app, _GALAXIES, lambda selection: galaxy_table(run, selected(selection)), lasso)
+    register_download(app, _BAXELS, lambda *where: baxel_table(run, selected(*where)), lasso, *_WHERE)
+    register_download(app, _GALAXIES, lambda *where: galaxy_table(run, selected(*where)), lasso, *_WHERE)
 
 
-SPECTRAL_MAP = View("spectral-map", "Spectral map", _missing, _page, _register)
+SPECTRAL_MAP = View(_VIEW, "Spectral map", _missing, _page, _register)
 
 
 def _pin_words(chosen: _Chosen) -> str:
