@@ -1,6 +1,7 @@
 """The explorer as a web application: navigation, one page per view, what happens when something fails."""
 
 import logging
+from contextlib import suppress
 from functools import partial
 
 from dash import Dash, Input, Output, State, dcc, html, set_props
@@ -70,7 +71,7 @@ def create_app(folder, host: str = "127.0.0.1", warm: bool = False) -> Dash:
     _register(app, run)
     protect(app, host)
     if warm:
-        after_first_page(app.server, [partial(page_at, run, Address(f"/{view.name}")) for view in VIEWS])
+        after_first_page(app.server, partial(_visit_all, run))
     return app
 
 
@@ -84,6 +85,15 @@ def page_at(run: ExploredRun, address: Address) -> Component:
             except Exception as error:
                 return notice(_words(error))
     return notice(f"There is no page {address.path}. ", dcc.Link("To the first page", href="/"))
+
+
+def _visit_all(run: ExploredRun) -> None:
+    """Make every page once, and that of a galaxy: what they share is kept then, and the libraries are loaded."""
+    for view in VIEWS:
+        page_at(run, Address(f"/{view.name}"))
+    with suppress(MangroveError):
+        for name in run.galaxies[:1]:
+            page_at(run, Address(f"/{GALAXY.name}/{name}"))
 
 
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:
