@@ -97,9 +97,10 @@ def _visit_all(run: ExploredRun) -> None:
 
 
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:
-    """A view's page; above the first page, the way to the others."""
-    page = view.page(run, address)
-    return page if view.name else html.Div([cards(run, VIEWS), page])
+    """A view's page under its title, which readers of the screen hear; on the first page also the way to the others."""
+    title = html.H1(" ".join(filter(None, (view.title, address.name))), className="unseen")
+    to_others = [] if view.name else [cards(run, VIEWS)]
+    return html.Div([title, *to_others, view.page(run, address)])
 
 
 def _layout(run: ExploredRun) -> Component:
