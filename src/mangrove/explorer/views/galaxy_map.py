@@ -163,34 +163,33 @@ def _facts(run: ExploredRun, node: int) -> Component:
 def _below(run: ExploredRun, node: int) -> list[Component]:
     found = galaxies_of(run, node)
     name = grid_of(run, "galaxy_map").name(node)
-    galaxies = (
-        [_pictures(run, found, name), _galaxies(found, name)]
-        if found.plateifu.size
-        else [notice(f"No galaxy lies on node {name}.")]
-    )
-    return [*galaxies, _morphology(run, node), same_numbers(_python(run, node))]
+    if not found.plateifu.size:
+        return [notice(f"No galaxy lies on node {name}."), same_numbers(_python(run, node))]
+    parts = [*_pictures(run, found, name), _morphology(run, node), _galaxies(found, name)]
+    return [*parts, same_numbers(_python(run, node))]
 
 
-def _pictures(run: ExploredRun, found: MappedGalaxies, name: str) -> Component:
-    tiles = [_tile(plateifu, thumbnail(run, plateifu)) for plateifu in found.plateifu[:_PICTURES].tolist()]
-    return html.Section(
-        [
-            html.H3(f"Galaxies nearest to the prototype of node {name}"),
-            html.Div(tiles, style={"display": "flex", "flexWrap": "wrap", "gap": "0.6rem"}),
-            html.P("Pictures: g, r and i images of the cubes, turned as these; the nearest first."),
-        ],
-        className="panel",
-    )
+def _pictures(run: ExploredRun, found: MappedGalaxies, name: str) -> list[Component]:
+    """Pictures of the galaxies nearest to the prototype; nothing where none of them has one."""
+    pictures = {plateifu: thumbnail(run, plateifu) for plateifu in found.plateifu[:_PICTURES].tolist()}
+    if not any(pictures.values()):
+        return []
+    tiles = [_tile(plateifu, picture) for plateifu, picture in pictures.items()]
+    section = [
+        html.H3(f"Galaxies nearest to the prototype of node {name}"),
+        html.Div(tiles, style={"display": "flex", "flexWrap": "wrap", "gap": "0.6rem"}),
+        html.P("Pictures: g, r and i images of the cubes, turned as these; the nearest first."),
+    ]
+    return [html.Section(section, className="panel")]
 
 
 def _tile(plateifu: str, picture: str) -> Component:
-    size = {"width": _SIDE, "height": _SIDE}
-    if picture:
-        shown = html.Img(
-            src=picture, alt=f"picture of {plateifu}", style=size | {"objectFit": "contain", "background": "#000"}
-        )
-    else:
-        shown = html.Div("no picture", className="notice", style=size)
+    look = {"width": _SIDE, "height": _SIDE, "objectFit": "contain", "background": "#000", "display": "block"}
+    shown = (
+        html.Img(src=picture, alt=f"picture of {plateifu}", style=look)
+        if picture
+        else html.Div("no picture", style=look)
+    )
     words = {"display": "block", "width": _SIDE, "textAlign": "center", "fontSize": "0.85rem", "whiteSpace": "nowrap"}
     return dcc.Link([shown, html.Span(plateifu, style=words)], href=link("galaxy", plateifu))
 

@@ -270,5 +270,5 @@ with xr.open_dataset(run.folder / "desom/map.h5") as nodes:
     spectra = nodes[["prototype_flux", "template_flux", "template_scatter"]].isel(node=node).load()
 print(spectra)
 labels = run.node_labels().sel(label="{label}")
-print(labels.median.values)  # of every node
+print(labels["median"].values)  # of every node
 print(labels.isel(node=node)[["median", "n_own", "n_baxel", "histogram"]])"""
