@@ -20,6 +20,13 @@ from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
 #: In the order of the navigation.
 VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP)
 
+#: The frame of all pages: Dash's own, with a language.
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+  <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+  <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>
+"""
 _LOG = logging.getLogger(__name__)
 
 
@@ -46,6 +53,7 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         suppress_callback_exceptions=True,
         serve_locally=True,
         enable_mcp=False,
+        index_string=_FRAME,
         on_error=_tell,
     )
     # A function: what a run lacks may come while the explorer is open.
@@ -70,9 +78,10 @@ def page_at(run: ExploredRun, address: Address) -> Component:
 
 
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:
-    """A view's page; above the first page, the way to the others."""
-    page = view.page(run, address)
-    return page if view.name else html.Div([cards(run, VIEWS), page])
+    """A view's page under its title, which readers of the screen hear; on the first page also the way to the others."""
+    title = html.H1(" ".join(filter(None, (view.title, address.name))), className="unseen")
+    to_others = [] if view.name else [cards(run, VIEWS)]
+    return html.Div([title, *to_others, view.page(run, address)])
 
 
 def _layout(run: ExploredRun) -> Component:

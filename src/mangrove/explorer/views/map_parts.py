@@ -28,11 +28,7 @@ def menu(id: str, options: dict[str, str], chosen: str) -> Component:
 
 def map_panel(id: str, figure: go.Figure, places: NodePlaces, title: str, caption: str, *extra: Component) -> Component:
     """A map of nodes that is clicked, selected from with a lasso, and walked on with the arrow keys."""
-    panel = figure_panel(id, figure, title, caption, *extra)
-    keys = {"data-nodes": f"{places.rows},{places.columns}", "aria-label": f"{title}; arrow keys choose a node"}
-    # The graph takes the keys; its caption and buttons have their own.
-    panel.children[1] = html.Div(panel.children[1], tabIndex="0", role="application", **keys)
-    return panel
+    return figure_panel(id, figure, title, caption, *extra, nodes=(places.rows, places.columns))
 
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | Component]], n_text: int) -> Component:
