@@ -1,6 +1,7 @@
 """The explorer as a web application: navigation, one page per view, what happens when something fails."""
 
 import logging
+from functools import partial
 
 from dash import Dash, Input, Output, State, dcc, html, set_props
 from dash.dependencies import ClientsideFunction
@@ -13,12 +14,16 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
+from mangrove.explorer.views.anomalies import ANOMALIES
+from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
 from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
+from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
+from mangrove.explorer.warm import after_first_page
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY, YOUR_SPECTRUM)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>
@@ -30,7 +35,7 @@ _FRAME = """<!DOCTYPE html>
 _LOG = logging.getLogger(__name__)
 
 
-def create_app(folder, host: str = "127.0.0.1") -> Dash:
+def create_app(folder, host: str = "127.0.0.1", warm: bool = False) -> Dash:
     """The explorer of a run, to be served by any WSGI server (``app.server``).
 
     Parameters
@@ -39,6 +44,8 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         results/RUN.
     host : str
         The address that the server will listen on; on loopback it answers to this machine's names only.
+    warm : bool
+        Whether to make every view once in the background when the first page is out.
 
     Raises
     ------
@@ -62,6 +69,8 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         view.register(app, run)
     _register(app, run)
     protect(app, host)
+    if warm:
+        after_first_page(app.server, [partial(page_at, run, Address(f"/{view.name}")) for view in VIEWS])
     return app
 
 

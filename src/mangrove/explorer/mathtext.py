@@ -6,7 +6,17 @@ from itertools import zip_longest
 from dash import html
 from dash.development.base_component import Component
 
-_SYMBOLS = {r"\odot": "☉", r"\Sigma": "Σ", r"\sigma": "σ", r"\alpha": "α", r"\beta": "β", r"\mathrm": "", "-": "−"}
+_SYMBOLS = {
+    r"\odot": "☉",
+    r"\Sigma": "Σ",
+    r"\sigma": "σ",
+    r"\alpha": "α",
+    r"\beta": "β",
+    r"\gamma": "γ",
+    r"\delta": "δ",
+}
+# "eta" ends other names, which come first.
+_SYMBOLS |= {r"\epsilon": "ε", r"\zeta": "ζ", r"\theta": "θ", r"\eta": "η", r"\mathrm": "", "-": "−"}
 _TAGS = {"_": "sub", "^": "sup"}
 
 
