@@ -19,6 +19,7 @@ from mangrove.explorer.mathtext import as_components, as_html
 from mangrove.explorer.node_figure import clicked_node, mosaic_figure, nodes_figure, selected_nodes
 from mangrove.explorer.node_index import grid_of, node_rows, rows_by_node
 from mangrove.explorer.spectral_figures import pdf_figure, spectra_figure
+from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.report.label_style import STYLE
 
@@ -317,10 +318,18 @@ def test_mathematics_of_labels_becomes_html():
         "log Σ<sub>SFR</sub> [M<sub>☉</sub> yr<sup>−1</sup> kpc<sup>−2</sup>]"
     )
     assert as_html(STYLE["ebv_star"].axis) == "E(B−V) (mag)"
-    assert not any("$" in as_html(style.axis) or "\\" in as_html(style.axis) for style in STYLE.values())
     text, sub, more = as_components(r"log $M/L_r$ (dex)")
     assert (text, sub.children, more) == ("log M/L", "r", " (dex)")
+    assert not any("$" in as_html(style.axis) or "\\" in as_html(style.axis) for style in STYLE.values())
 
 
 def test_what_has_no_picture_has_none(run):
     assert thumbnail(run, "9000-1901") == "" and thumbnail(run, "../../etc/passwd") == ""
+
+
+def test_a_table_shows_text_as_text_and_links_within_the_explorer():
+    name = '<b onclick="x">{alert(1)}&'
+    page = text_table(["galaxy", "n"], [[Linked(name, "/galaxy/9000-1901"), "1"], [name, "2"]], 1)
+    shown = "&lt;b onclick=&quot;x&quot;&gt;&#123;alert(1)&#125;&amp;"
+    assert f'<td><dccLink href="/galaxy/9000-1901">{shown}</dccLink></td><td class="number">1</td>' in page.children
+    assert f"<td>{shown}</td>" in page.children and "{" not in page.children

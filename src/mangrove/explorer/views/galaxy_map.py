@@ -26,9 +26,11 @@ from mangrove.explorer.node_figure import CHOSEN, clicked_node, mosaic_figure, n
 from mangrove.explorer.node_index import grid_of, nodes_of
 from mangrove.explorer.node_tables import mapped_galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
+from mangrove.explorer.run_summary import MOST_ROWS
+from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, MOST_ROWS, arrived, map_panel, menu, moved, table
+from mangrove.explorer.views.map_parts import APART, arrived, menu, moved
 from mangrove.report.drawing import counted, in_words, plain
 
 _VIEW = "galaxy-map"
@@ -63,20 +65,20 @@ def _node(run: ExploredRun, address: Address) -> int:
 
 
 def _page(run: ExploredRun, address: Address) -> Component:
-    node = _node(run, address)
+    node, places = _node(run, address), grid_of(run, "galaxy_map")
     return html.Div(
         [
             html.Div(menu(_MENU, map_choices(run), _shown(run, address)), className="wide"),
-            map_panel(
+            figure_panel(
                 _MAP,
                 _map_figure(run, address),
-                grid_of(run, "galaxy_map"),
                 "Map of galaxies",
                 "Nodes are (column, row) from 1. Click one to see its galaxies, or walk with the arrow keys. Frame: the node "
                 "shown; grey: nothing known. A prototype is a fingerprint: its small image is the map of spectra, column 1 "
                 "and row 1 at its lower left. The buttons below download what is in a lasso or box, or the "
                 "node shown.",
                 buttons(_GALAXIES, "galaxies of the selected nodes"),
+                nodes=(places.rows, places.columns),
             ),
             figure_panel(
                 _PRINTS,
@@ -198,7 +200,7 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     columns = (values[:MOST_ROWS].tolist() for values in found)
     rows = [
         [
-            dcc.Link(plateifu, href=link("galaxy", plateifu)),
+            Linked(plateifu, link("galaxy", plateifu)),
             in_words(Split(split)),
             plain(distance, 3),
             plain(typicality, 2),
@@ -210,7 +212,9 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     if len(rows) < found.plateifu.size:
         shown += f"; the first {MOST_ROWS}"
     heads = ["galaxy", "split", "distance", "typicality", "baxels"]
-    return html.Section([html.H3(f"Galaxies of node {name}"), html.P(shown), table(heads, rows, 2)], className="panel")
+    return html.Section(
+        [html.H3(f"Galaxies of node {name}"), html.P(shown), text_table(heads, rows, 2)], className="panel"
+    )
 
 
 def _morphology(run: ExploredRun, node: int) -> Component:
