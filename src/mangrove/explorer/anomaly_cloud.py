@@ -27,7 +27,8 @@ _VECTORS = 3000
 _DATASETS = ["umap_3d", "umap_2d", "principal"]
 #: The same in two and in three dimensions, as :data:`AGN_CLASSES`.
 _SYMBOLS = ("circle-open", "square-open", "x", "diamond-open")
-_MARK = "#D55E00"
+#: Colour of the selected galaxy.
+MARK = CATEGORIES[5]
 _SCENE_GREY = "#8a8f96"
 
 
@@ -160,7 +161,7 @@ def _add_classes(drawn: _Drawn, scored: ScoredGalaxies, known: np.ndarray) -> No
 
 def _add_marks(drawn: _Drawn, marks: Marks, scored: ScoredGalaxies) -> None:
     """A large ring around the selected galaxy, and small ones around its neighbours."""
-    ring = {"symbol": "circle-open", "color": _MARK}
+    ring = {"symbol": "circle-open", "color": MARK}
     if marks.selected is None:
         return
     neighbours = np.asarray(marks.neighbours, int)
@@ -177,7 +178,10 @@ def _name_axes(figure: go.Figure, name: str, n_axis: int) -> None:
         return
     grey = {"color": _SCENE_GREY, "gridcolor": _SCENE_GREY, "showbackground": False, "zeroline": False}
     axes = {f"{letter}axis": grey | {"title": {"text": f"{name} {k}"}} for k, letter in enumerate("xyz", start=1)}
-    figure.update_layout(scene=axes | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 10, "b": 0})
+    figure.update_layout(
+        scene=axes | {"aspectmode": "cube", "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}},
+        margin={"l": 0, "r": 0, "t": 10, "b": 0},
+    )
 
 
 def _hover(scored: ScoredGalaxies, score: str) -> np.ndarray:

@@ -80,8 +80,13 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "network reconstructs its cube badly. Look at the causes other than the galaxy first."
             ),
             _controls(run, scored, choice, address),
-            html.Div(_map_panels(run, scored, choice), className="panels"),
-            html.Div(_galaxy_part(run, scored, choice), id="anomalies-alike"),
+            html.Div(
+                [
+                    *_map_panels(run, scored, choice),
+                    html.Section(_galaxy_part(run, scored, choice), id="anomalies-alike", className="panel"),
+                ],
+                className="panels",
+            ),
             html.H3("Galaxies"),
             _filters(scored, address),
             html.Div(_table_part(scored, choice, address), id="anomalies-table"),
@@ -246,7 +251,7 @@ def _map_panels(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice)
                 f"Drag to turn, scroll to come nearer; a click opens the galaxy.{note}",
             ),
         ]
-    caption = "Galaxies by score; what lies beyond the bulk is in the outer bars. Dashed: the selected galaxy."
+    caption = "Galaxies by score; the anomalous ones are on the right. Dashed: the selected galaxy."
     return [*panels, figure_panel("anomalies-scores", histogram, "Distribution of the score", caption)]
 
 
@@ -330,7 +335,7 @@ def _controls(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice, a
     titles = {"network": "network", "score": "score", "colour": "coloured by", "space": "neighbours by"}
     chosen = [_dropdown(name, titles[name], options[name], values[name]) for name in titles]
     search = _text("galaxy", "selected galaxy", values["galaxy"], "plateifu")
-    return html.Div([*chosen, search], className="controls")
+    return html.Div([*chosen, search], className="choices")
 
 
 def _filters(scored: ScoredGalaxies, address: Address) -> Component:
@@ -346,7 +351,7 @@ def _filters(scored: ScoredGalaxies, address: Address) -> Component:
             _dropdown("cause", "causes other than the galaxy", causes, rows.cause or "any"),
             _dropdown("agn", "active nucleus", known, rows.agn or "any"),
         ],
-        className="controls",
+        className="choices",
     )
 
 
