@@ -14,10 +14,11 @@ from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
 from mangrove.explorer.views.anomalies import ANOMALIES
+from mangrove.explorer.views.emulator import EMULATOR
 from mangrove.explorer.views.home import HOME
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, ANOMALIES)
+VIEWS: tuple[View, ...] = (HOME, ANOMALIES, EMULATOR)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from mangrove.codes import BptClass
 from mangrove.explorer.mathtext import as_html
-from mangrove.explorer.style import UNKNOWN
+from mangrove.explorer.style import TEMPLATE, UNKNOWN
 from mangrove.physics.bpt import KAUFFMANN_LIMIT, KEWLEY_LIMIT, bpt_class, kauffmann_2003, kewley_2001, schawinski_2007
 from mangrove.report.line_names import HALPHA, HBETA, NII, OIII
 
@@ -21,7 +21,7 @@ def bpt_frame(kind: str = "") -> go.Figure:
     kind : str
         What the ratios are of, where it is not fluxes ('EW').
     """
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": TEMPLATE})
     for name, x, y, dash in _curves():
         line = {"color": UNKNOWN, "width": 1.5, "dash": dash}
         figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, hoverinfo="name")

@@ -9,7 +9,7 @@ from mangrove.explorer.bpt_frame import bpt_frame
 from mangrove.explorer.continuum_table import Continuum, ShownRows, relative
 from mangrove.explorer.line_emulator import INTERVAL, PredictedLines
 from mangrove.explorer.mathtext import as_html
-from mangrove.explorer.style import CATEGORIES, INK, SEQUENTIAL, UNKNOWN
+from mangrove.explorer.style import CATEGORIES, INK, SEQUENTIAL, TEMPLATE, UNKNOWN
 from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_lines, bpt_ratios
 from mangrove.report.bpt_panel import BPT_NAMES
 from mangrove.report.drawing import robust_limits
@@ -56,7 +56,7 @@ def continuum_figure(edges: np.ndarray, flux_bins: np.ndarray, preset: Continuum
         Angstrom.
     flux_bins : ndarray, shape (n_bin,)
     """
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": TEMPLATE})
     dashed = {"color": UNKNOWN, "width": 2, "dash": "dot"}
     figure.add_scatter(**_stairs(edges, relative(preset.flux_bins)), mode="lines", line=dashed, name="preset")
     own = {"color": _PREDICTED, "width": 2.5}
@@ -76,7 +76,7 @@ def lines_figure(found: PredictedLines, preset: Continuum, is_preset: bool) -> g
     """
     names = [line_name(line) for line in found.line]
     place = np.arange(len(names))
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": TEMPLATE})
     arms = {"array": _asinh(found.high) - _asinh(found.median), "arrayminus": _asinh(found.median) - _asinh(found.low)}
     _add_widths(figure, place - 0.16, found.median, arms, "predicted, intrinsic", _PREDICTED, "square")
     _add_widths(figure, place, found.listed, {}, "predicted, as a survey lists it", _PREDICTED, "diamond-open")
@@ -86,7 +86,7 @@ def lines_figure(found: PredictedLines, preset: Continuum, is_preset: bool) -> g
     if not is_preset:
         figure.data[-1].opacity = 0.45
     figure.update_xaxes(tickvals=place, ticktext=names, tickangle=-35, range=[-0.6, len(names) - 0.4], showgrid=False)
-    figure.update_yaxes(title="equivalent width (Å)", **_ew_ticks("tickvals", "ticktext"))
+    figure.update_yaxes(title="equivalent width (Å)", **_ew_ticks())
     return figure.update_layout(height=_HEIGHT, uirevision="lines")
 
 
@@ -95,7 +95,7 @@ def map_figure(shown: ShownRows, colour: MapColour, row: int) -> go.Figure:
 
     ``customdata`` of every point is its row of the table.
     """
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": TEMPLATE})
     kind = go.Scattergl if len(shown.row) > _VECTORS else go.Scatter
     known = np.isfinite(colour.value)
     place = shown.place
@@ -114,17 +114,22 @@ def map_figure(shown: ShownRows, colour: MapColour, row: int) -> go.Figure:
     return figure.update_layout(height=420, dragmode="lasso", uirevision="map", showlegend=False)
 
 
-def bpt_figure(found: PredictedLines, shown: ShownRows, preset: Continuum) -> go.Figure:
+def bpt_figure(found: PredictedLines, draw: np.ndarray, shown: ShownRows, preset: Continuum) -> go.Figure:
     """Where the predicted lines lie in the BPT diagram, with draws that show their scatter, beside measured rows.
 
-    The model has the four lines (:func:`has_bpt`).
+    Parameters
+    ----------
+    found : PredictedLines
+        With the four lines of the diagram (:func:`has_bpt`).
+    draw : ndarray, shape (n, n_line)
+        Draws of the equivalent widths, Angstrom.
     """
     figure = bpt_frame("EW")
     measured = bpt_ratios(shown.ew, shown.ew_error, found.line, MIN_LINE_SNR)
     flat = go.Scattergl if len(shown.row) > _VECTORS else go.Scatter
     small = {"color": UNKNOWN, "size": 4, "opacity": 0.6}
     figure.add_trace(flat(x=measured[0], y=measured[1], mode="markers", marker=small, name="measured rows"))
-    draws = ew_ratios(found.draw, found.line)
+    draws = ew_ratios(draw, found.line)
     light = {"color": _PREDICTED, "size": 5, "opacity": 0.35}
     figure.add_scatter(x=draws[0], y=draws[1], mode="markers", marker=light, name="predictive draws", hoverinfo="skip")
     own = bpt_ratios(preset.ew[None], preset.ew_error[None], found.line, MIN_LINE_SNR)
@@ -187,13 +192,13 @@ def _add_widths(figure: go.Figure, place, ew, arms: dict, name: str, colour: str
 
 def _coloured(colour: MapColour, known: np.ndarray) -> dict:
     bar = {"title": {"text": colour.label, "side": "right"}, "thickness": 14, "outlinewidth": 0}
-    bar |= _ew_ticks("tickvals", "ticktext") if colour.is_ew else {}
+    bar |= _ew_ticks() if colour.is_ew else {}
     scale = {"colorscale": SEQUENTIAL, "cmin": colour.limits[0], "cmax": colour.limits[1], "colorbar": bar}
     return scale | {"color": colour.value[known], "line": {"width": 0.5, "color": UNKNOWN}}
 
 
-def _ew_ticks(values: str, text: str) -> dict[str, list]:
-    return {values: _asinh(_TICKS).tolist(), text: [f"{tick:g}" for tick in _TICKS]}
+def _ew_ticks() -> dict[str, list]:
+    return {"tickvals": _asinh(_TICKS).tolist(), "ticktext": [f"{tick:g}" for tick in _TICKS]}
 
 
 def _asinh(ew) -> np.ndarray:

@@ -28,8 +28,6 @@ class PredictedLines(NamedTuple):
         Median EW that a survey like the training one would list: to be compared with measurements.
     low, median, high : ndarray, shape (n_line,)
         Median and bounds of the central 68 % of the intrinsic EW of galaxies with this continuum.
-    draw : ndarray, shape (N_DRAW, n_line)
-        Draws of the intrinsic EW, lines correlated as in galaxies.
     flag : int
         Bits of :class:`mangrove.codes.PredictionFlag`.
     """
@@ -39,7 +37,6 @@ class PredictedLines(NamedTuple):
     low: np.ndarray
     median: np.ndarray
     high: np.ndarray
-    draw: np.ndarray
     flag: int
 
 
@@ -76,11 +73,21 @@ def predict(run: ExploredRun, flux_bins: np.ndarray, log_luminosity: float | Non
     ModelError
         If the model is damaged, or its bins are others.
     """
-    model, lines_of_one = run.kept("emulator", lambda: _loaded(run))
-    luminosity = np.float32(np.nan if log_luminosity is None else log_luminosity)
-    found = lines_of_one(np.asarray(flux_bins, np.float32), luminosity if model.uses_luminosity else None)
-    listed, low, median, high, draw, flag = (np.asarray(part) for part in found)
-    return PredictedLines(model.lines, listed, low, median, high, draw, int(flag))
+    model, summary, _ = run.kept("emulator", lambda: _loaded(run))
+    listed, quantiles, flag = (np.asarray(part) for part in summary(*_one(model, flux_bins, log_luminosity)))
+    return PredictedLines(model.lines, listed, *quantiles, int(flag))
+
+
+def draws(run: ExploredRun, flux_bins: np.ndarray, log_luminosity: float | None) -> np.ndarray:
+    """Draws of the intrinsic EW of galaxies with a continuum, lines correlated as in galaxies; see :func:`predict`.
+
+    Returns
+    -------
+    ndarray, shape (N_DRAW, n_line)
+        Angstrom; the same numbers for the same continuum.
+    """
+    model, _, sample = run.kept("emulator", lambda: _loaded(run))
+    return np.asarray(sample(*_one(model, flux_bins, log_luminosity)))
 
 
 def predicted_rows(run: ExploredRun) -> np.ndarray:
@@ -95,31 +102,41 @@ def flag_sentence(flag: int) -> str:
     return "; ".join(bit.meaning for bit in PredictionFlag(flag))
 
 
+def _one(model, flux_bins: np.ndarray, log_luminosity: float | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """One continuum as the model takes it, with a leading dim."""
+    luminosity = np.array([np.nan if log_luminosity is None else log_luminosity], np.float32)
+    return np.asarray(flux_bins, np.float32)[None], luminosity if model.uses_luminosity else None
+
+
 def _loaded(run: ExploredRun):
-    """The model, and its compiled summary of one continuum."""
+    """The model, and two compiled functions of one continuum: its summary, and draws."""
     import jax
     import jax.numpy as jnp
 
     from mangrove.models.emulator.emulator import load
 
     model = load(run.folder / "emulator" / "model")
+    tail = 0.5 - 0.5 * INTERVAL
+    levels = jnp.asarray(np.repeat([[tail], [0.5], [1.0 - tail]], len(model.lines), axis=1), jnp.float32)
 
     @jax.jit
-    def lines_of_one(flux_bins, log_luminosity):
+    def summary(flux_bins, log_luminosity):
         one = model(flux_bins, log_luminosity)
-        low, high = one.mixture.interval(INTERVAL)
-        many = jax.tree.map(lambda part: jnp.broadcast_to(part, (N_DRAW, *part.shape)), one)
-        # The same draws for every continuum, so that a slider moves them and nothing else does.
-        draw = model.sample(many, jax.random.key(0))
-        return one.ew, *map(jnp.sinh, (low, one.mixture.median(), high, draw)), one.flag
+        return one.ew[0], jnp.sinh(one.mixture.quantile(levels)), one.flag[0]
 
-    return model, lines_of_one
+    @jax.jit
+    def sample(flux_bins, log_luminosity):
+        one = model(flux_bins, log_luminosity)
+        many = jax.tree.map(lambda part: jnp.broadcast_to(part, (N_DRAW, *part.shape[1:])), one)
+        return jnp.sinh(model.sample(many, jax.random.key(0)))
+
+    return model, summary, sample
 
 
 def _predict_shown(run: ExploredRun) -> np.ndarray:
     from mangrove.models.emulator.emulator import predict_table
 
     shown = shown_rows(run)
-    model, _ = run.kept("emulator", lambda: _loaded(run))
+    model, *_ = run.kept("emulator", lambda: _loaded(run))
     luminosity = shown.log_luminosity if model.uses_luminosity else None
     return np.asarray(predict_table(model, shown.flux_bins, luminosity).ew)

@@ -2,7 +2,16 @@
 
 import re
 
-_SYMBOLS = {r"\odot": "☉", r"\Sigma": "Σ", r"\sigma": "σ", r"\alpha": "α", r"\beta": "β", r"\gamma": "γ", r"\mathrm": "", "-": "−"}
+_SYMBOLS = {
+    r"\odot": "☉",
+    r"\Sigma": "Σ",
+    r"\sigma": "σ",
+    r"\alpha": "α",
+    r"\beta": "β",
+    r"\gamma": "γ",
+    r"\mathrm": "",
+    "-": "−",
+}
 _TAGS = {"_": "sub", "^": "sup"}
 
 
