@@ -1,8 +1,5 @@
 """Anomalies: the galaxies on the map of an autoencoder's latents, and a table of how anomalous each is and why."""
 
-import shlex
-from typing import NamedTuple
-
 import numpy as np
 from astropy.table import Table
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -11,15 +8,15 @@ from dash.development.base_component import Component
 from mangrove.explorer import anomaly_cloud
 from mangrove.explorer.address import Address, link
 from mangrove.explorer.alike_galaxies import SPACE_TITLES, Alike, galaxies_alike
+from mangrove.explorer.anomaly_choice import AnomalyChoice, choice_of, code_of
 from mangrove.explorer.anomaly_rows import ACTIVE, CAUSES, RowChoice, chosen_rows, row_page
 from mangrove.explorer.anomaly_table import anomaly_table, galaxy_cells, number
 from mangrove.explorer.downloads import buttons, register_download
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
 from mangrove.explorer.score_histogram import histogram_figure
-from mangrove.explorer.scored_galaxies import ScoredGalaxies, networks, scored_galaxies
+from mangrove.explorer.scored_galaxies import ScoredGalaxies, networks
 from mangrove.explorer.view import View
-from mangrove.notebook.latent_space import SPACES
 from mangrove.report.autoencoder_sample import AGN_CLASSES, NETWORK_TITLE
 
 NAME = "anomalies"
@@ -27,31 +24,6 @@ NAME = "anomalies"
 _CONTROLS = ("network", "score", "colour", "space", "galaxy", "find", "cause", "agn")
 #: Those that change which rows there are: the table starts again from its first page.
 _FILTERS = ("network", "score", "find", "cause", "agn")
-
-
-class AnomalyChoice(NamedTuple):
-    """What an address shows of the anomalies: names of network, score, colour and space, and the selected galaxy."""
-
-    network: str
-    score: str
-    colour: str
-    space: str
-    selected: int | None
-
-
-def choice_of(run: ExploredRun, address: Address) -> tuple[ScoredGalaxies, AnomalyChoice]:
-    """The galaxies and choices of an address of this view; what it does not know it ignores."""
-    known = networks(run)
-    network = address.one_of("network", known, known[0])
-    scored = scored_galaxies(run, network)
-    colours = anomaly_cloud.colour_choices(scored)
-    return scored, AnomalyChoice(
-        network=network,
-        score=address.one_of("score", scored.scores, scored.scores[0]),
-        colour=address.one_of("colour", colours, "score"),
-        space=address.one_of("space", SPACES, "latent"),
-        selected=scored.index(address.query.get("galaxy", "")),
-    )
 
 
 def _missing(run: ExploredRun) -> str:
@@ -91,7 +63,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
             _filters(scored, address),
             html.Div(_table_part(scored, choice, address), id="anomalies-table"),
             buttons("anomalies-table-rows", "all these galaxies"),
-            html.Div(_code_part(run, choice, scored), id="anomalies-code"),
+            html.Div(same_numbers(*code_of(run, choice, scored)), id="anomalies-code"),
             dcc.Store(id="anomalies-drawn", data=_drawn_key(choice)),
         ]
     )
@@ -116,7 +88,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
         parts = (
             _galaxy_part(run, scored, choice),
             _table_part(scored, choice, address),
-            _code_part(run, choice, scored),
+            same_numbers(*code_of(run, choice, scored)),
             _score_options(scored),
         )
         values = _control_values(choice, address)
@@ -290,20 +262,6 @@ def _neighbour_table(scored: ScoredGalaxies, choice: AnomalyChoice, alike: Alike
 def _table_part(scored: ScoredGalaxies, choice: AnomalyChoice, address: Address) -> list[Component]:
     rows = RowChoice.of(address)
     return anomaly_table(scored, row_page(scored, rows, choice.score), rows, choice.score, address)
-
-
-def _code_part(run: ExploredRun, choice: AnomalyChoice, scored: ScoredGalaxies) -> Component:
-    lines = ["from mangrove.api import open_run", "", f"run = open_run({str(run.folder)!r})"]
-    lines += [f"galaxies = run.anomalies({choice.network!r}, {choice.score!r})"]
-    lines += [f'print(galaxies["plateifu", {choice.score!r}, "causes", "reason"][:20])']
-    lines += [f"places = run.embedding({choice.network!r})"]
-    folder = shlex.quote(str(run.folder))
-    commands = [f"mangrove anomalies {folder} --network {choice.network} --score {choice.score}"]
-    if choice.selected is not None and run.path("neighbours", network=choice.network).is_file():
-        name = str(scored.plateifu[choice.selected])
-        lines += [f"alike = run.neighbours({name!r}, {choice.network!r}, {choice.space!r})"]
-        commands += [f"mangrove neighbours {name} {folder} --network {choice.network} --space {choice.space}"]
-    return same_numbers("\n".join(lines), "\n".join(commands))
 
 
 def _control_values(choice: AnomalyChoice, address: Address) -> dict[str, str]:
