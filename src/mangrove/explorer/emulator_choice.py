@@ -1,6 +1,7 @@
 """What an address of the emulator's view says: the preset, the continuum that the sliders make, the colours of the maps."""
 
 import math
+import shlex
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ from mangrove.explorer.continuum_table import (
 )
 from mangrove.explorer.emulator_figures import MapColour, bin_colour, ew_colour, line_name
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.explorer.line_emulator import predicted_rows, uses_luminosity
+from mangrove.explorer.line_emulator import INTERVAL, predicted_rows, uses_luminosity
 
 #: The line by which presets go, and that colours the maps at first.
 FIRST_LINE = "Halpha_6565"
@@ -138,6 +139,32 @@ def map_colour(run: ExploredRun, choice: str) -> MapColour:
     k = lines_of(run).index(line)
     values = shown.ew[:, k] if of == "measured" else predicted_rows(run)[:, k]
     return ew_colour(values, shown.ew[:, k], f"{line_name(line)} EW (Å), {of}")
+
+
+def code_of(run: ExploredRun, asked: EmulatorInput) -> tuple[str, str]:
+    """Python lines and, for a preset, the command that give the same predictions."""
+    folder, row = str(run.folder), asked.preset.row
+    names = ["flux_bins", *(["log_luminosity"] if asked.log_luminosity is not None else [])]
+    lines = [
+        "import numpy as np",
+        "",
+        "from mangrove import artefacts",
+        "from mangrove.models.emulator.emulator import load",
+        "",
+    ]
+    lines += [f"folder = {folder!r}", 'model = load(f"{folder}/emulator/model")']
+    given = ["flux_bins"]
+    if asked.is_preset:
+        lines += [f'table = artefacts.read(f"{{folder}}/emulator/table.h5", "emulator_table", {names!r})']
+        given = [f'table["{name}"][{row}]' for name in names]
+    else:
+        lines += [f"flux_bins = np.array({[round(float(value), 6) for value in asked.flux_bins]})"]
+        given += [f"{asked.log_luminosity}"] if asked.log_luminosity is not None else []
+    lines += [f"prediction = model({', '.join(given)})", "listed = dict(zip(model.lines, np.asarray(prediction.ew)))"]
+    lines += [f"low, high = (np.sinh(bound) for bound in prediction.mixture.interval({INTERVAL}))", "print(listed)"]
+    where = shlex.quote(f"{folder}/emulator/model"), shlex.quote(f"{folder}/emulator/table.h5")
+    command = f"mangrove predict-lines {where[0]} {where[1]} lines.fits  # row {row}, from 0, of lines.fits"
+    return "\n".join(lines), command if asked.is_preset else ""
 
 
 def _fluxes(text: str, n_bin: int) -> np.ndarray | None:
