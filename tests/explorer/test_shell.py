@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
@@ -42,14 +41,10 @@ def client(empty_run):
 
 
 @pytest.fixture
-def port(empty_run):
+def port(empty_run, serving):
     """Port of an explorer that answers over the network, as users have it."""
-    server = bound(empty_run, "127.0.0.1", 0)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    yield server.effective_port
-    server.close()
-    thread.join(10)
+    with serving(empty_run) as url:
+        yield int(url.rpartition(":")[2])
 
 
 def words(component) -> str:

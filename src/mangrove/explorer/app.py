@@ -15,10 +15,12 @@ from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
 from mangrove.explorer.views.anomalies import ANOMALIES
 from mangrove.explorer.views.emulator import EMULATOR
+from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
+from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, ANOMALIES, EMULATOR)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, EMULATOR)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>
@@ -78,9 +80,10 @@ def page_at(run: ExploredRun, address: Address) -> Component:
 
 
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:
-    """A view's page; above the first page, the way to the others."""
-    page = view.page(run, address)
-    return page if view.name else html.Div([cards(run, VIEWS), page])
+    """A view's page under its title, which readers of the screen hear; on the first page also the way to the others."""
+    title = html.H1(" ".join(filter(None, (view.title, address.name))), className="unseen")
+    to_others = [] if view.name else [cards(run, VIEWS)]
+    return html.Div([title, *to_others, view.page(run, address)])
 
 
 def _layout(run: ExploredRun) -> Component:

@@ -1,6 +1,10 @@
 """Labels of the report's figures, which hold mathematics for Matplotlib, as the HTML that Plotly and pages show."""
 
 import re
+from itertools import zip_longest
+
+from dash import html
+from dash.development.base_component import Component
 
 _SYMBOLS = {
     r"\odot": "☉",
@@ -22,6 +26,13 @@ def as_html(label: str) -> str:
     Text outside of dollars stays as it is.
     """
     return "".join(_mathematics(part) if k % 2 else part for k, part in enumerate(label.split("$")))
+
+
+def as_components(label: str) -> list[str | Component]:
+    """The same as parts of a page."""
+    parts = re.split(r"<(su[bp])>(.*?)</su[bp]>", as_html(label))
+    raised = [{"sub": html.Sub, "sup": html.Sup}[tag](text) for tag, text in zip(parts[1::3], parts[2::3], strict=True)]
+    return [part for pair in zip_longest(parts[::3], raised) for part in pair if part]
 
 
 def _mathematics(text: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.report.node_maps import NodePlaces, places_of
+from mangrove.report.node_maps import NodePlaces
 
 
 class NodeRows(NamedTuple):
@@ -70,8 +70,9 @@ def nodes_of(run: ExploredRun, kind: str) -> Artefact:
 
 
 def grid_of(run: ExploredRun, kind: str) -> NodePlaces:
-    """The grid of a map, 'desom_map' or 'galaxy_map'."""
-    return places_of(nodes_of(run, kind))
+    """The grid of an artefact that has a map's nodes: 'desom_map', 'galaxy_map', 'fingerprints'."""
+    attrs = run.attrs(kind)
+    return NodePlaces(attrs["rows"], attrs["columns"], run.column(kind, "node_row"), run.column(kind, "node_column"))
 
 
 def node_at(places: NodePlaces, column: float, row: float) -> int | None:

@@ -67,7 +67,8 @@ def _graph(id: str, figure: go.Figure, title: str, nodes: tuple[int, int] | None
         return graph
     rows, columns = nodes
     keys = {"data-nodes": f"{rows},{columns}", "aria-label": f"{title}; arrow keys select a node"}
-    return html.Div(graph, tabIndex=0, role="group", **keys)
+    # The graph takes the keys; caption and buttons beside it have their own.
+    return html.Div(graph, tabIndex=0, role="application", **keys)
 
 
 def facts(rows: Sequence[tuple[str, str | Component]]) -> html.Dl:
