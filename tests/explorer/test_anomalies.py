@@ -118,11 +118,12 @@ def test_points_lie_where_the_map_says_and_have_their_scores(run, stored, folder
     points = figure.data[0]
     with h5py.File(folder / "autoencoder" / "ae" / "embedding.h5") as f:
         place = f[f"umap_{n_axis}d"][...]
-    assert sorted(points.customdata) == list(range(45))
+    rows = list(points.customdata)
+    assert sorted(rows) == list(range(45))
     for letter, values in zip("xyz", place.T, strict=False):
-        assert points[letter].tolist() == values[points.customdata].tolist()
-    assert points.marker.color.tolist() == stored["value"][points.customdata, 1].tolist()
-    assert [trace.customdata.tolist() for trace in figure.data[1:]] == [[8, 9], [4]]
+        assert points[letter].tolist() == values[rows].tolist()
+    assert points.marker.color.tolist() == stored["value"][rows, 1].tolist()
+    assert [list(trace.customdata) for trace in figure.data[1:]] == [[8, 9], [4]]
 
 
 def test_active_nuclei_have_a_mark_for_each_class(run, folder):

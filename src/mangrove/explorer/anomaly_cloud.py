@@ -122,7 +122,8 @@ class _Drawn(NamedTuple):
         axes = dict(zip("xyz", self.where[rows].T, strict=False))
         flat = go.Scattergl if len(self.where) > _VECTORS else go.Scatter
         kind = go.Scatter3d if len(axes) == 3 else flat
-        about = {"customdata": rows, "text": self.hover[rows], "hovertemplate": "%{text}<extra></extra>"}
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        about = {"customdata": rows.tolist(), "text": self.hover[rows], "hovertemplate": "%{text}<extra></extra>"}
         self.figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, **about, **more))
 
 

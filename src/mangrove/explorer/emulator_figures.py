@@ -104,7 +104,8 @@ def map_figure(shown: ShownRows, colour: MapColour, row: int) -> go.Figure:
     words = np.sinh(colour.value) if colour.is_ew else colour.value
     for rows, marker in ((~known, unknown), (known, _coloured(colour, known) | {"size": size})):
         text = [f"row {k}<br>{_word(value)}" for k, value in zip(shown.row[rows], words[rows], strict=True)]
-        about = {"text": text, "hovertemplate": "%{text}<extra></extra>", "customdata": shown.row[rows]}
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        about = {"text": text, "hovertemplate": "%{text}<extra></extra>", "customdata": shown.row[rows].tolist()}
         figure.add_trace(kind(x=place[rows, 0], y=place[rows, 1], mode="markers", marker=marker, **about))
     chosen = shown.row == row
     ring = {"symbol": "circle-open", "color": _MARK, "size": 17, "line": {"width": 3}}
