@@ -15,7 +15,7 @@ from mangrove.cli import app as cli
 from mangrove.codes import PredictionFlag
 from mangrove.explorer.address import Address
 from mangrove.explorer.app import page_at
-from mangrove.explorer.continuum_table import continuum, presets, relative, shown_rows
+from mangrove.explorer.continuum_table import continuum, presets, shown_rows
 from mangrove.explorer.emulator_choice import (
     code_of,
     input_of,
@@ -118,15 +118,17 @@ def test_presets_go_from_the_weakest_to_the_strongest(run, table):
 def test_sliders_stand_where_the_preset_is_and_their_moves_are_in_the_address(run, table):
     asked = input_of(run, at(row=5))
     stand = slider_values(run, asked)
-    assert stand == pytest.approx(relative(table["flux_bins"][5]), abs=6e-4)
+    assert stand == pytest.approx((table["flux_bins"][5] / table["flux_bins"][5].mean()), abs=6e-4)
     assert moved(run, at(row=5), stand) == at(row=5)
     there = moved(run, at(row=5), [stand[0], stand[1] + 0.2, None])
     found = input_of(run, there)
     assert not found.is_preset and found.preset.row == 5
-    expected = relative(table["flux_bins"][5]).astype(float)
+    expected = (table["flux_bins"][5] / table["flux_bins"][5].mean()).astype(float)
     expected[1] = stand[1] + 0.2
     assert found.flux_bins / table["flux_bins"][5].mean() == pytest.approx(expected, abs=1e-4)
     assert moved(run, there, slider_values(run, found)) == there
+    # A bin that is moved leaves the sliders of the others where they are.
+    assert slider_values(run, found)[::2] == stand[::2]
 
 
 def test_the_slider_of_the_luminosity_is_in_the_address(bright_run):
@@ -190,7 +192,9 @@ def test_figures_hold_the_numbers(run, table):
     assert np.sinh(np.array(median.y) + median.error_y.array) == pytest.approx(found.high)
     assert np.sinh(np.array(measured.y) - measured.error_y.arrayminus) == pytest.approx(table["ew"][5] - 0.2, rel=1e-5)
     stairs = continuum_figure(table["bin_edge"], asked.flux_bins, asked.preset).data[1]
-    assert np.reshape(stairs.y, (-1, 2)).mean(axis=1) == pytest.approx(relative(table["flux_bins"][5]))
+    assert np.reshape(stairs.y, (-1, 2)).mean(axis=1) == pytest.approx(
+        table["flux_bins"][5] / table["flux_bins"][5].mean()
+    )
     assert f"{found.listed[2]:.2f}" in text_of(number_table(found, asked))
 
 

@@ -130,14 +130,16 @@ def presets(run: ExploredRun, line: str) -> list[tuple[str, int]]:
     return [(name, int(shown.row[order[round(level * (order.size - 1))]])) for name, level in levels.items()]
 
 
-def relative(flux_bins: np.ndarray) -> np.ndarray:
-    """Fluxes over their mean, shape (..., n_bin)."""
-    return flux_bins / flux_bins.mean(axis=-1, keepdims=True)
+def mean_flux(flux_bins: np.ndarray) -> float:
+    """Mean flux of one continuum over its bins; 1 where it has none that is positive, as a scale needs."""
+    mean = float(flux_bins.mean())
+    return mean if np.isfinite(mean) and mean > 0 else 1.0
 
 
 def slider_range(run: ExploredRun) -> tuple[float, float]:
     """Least and largest relative flux that sliders reach: beyond those of the shown rows on both sides."""
-    shapes = relative(shown_rows(run).flux_bins)
+    flux_bins = shown_rows(run).flux_bins
+    shapes = flux_bins / flux_bins.mean(axis=1, keepdims=True)
     known = shapes[np.isfinite(shapes) & (shapes > 0)]
     if not known.size:
         return 0.1, 2.0

@@ -13,9 +13,9 @@ from mangrove.explorer.continuum_table import (
     continuum,
     lines_of,
     luminosity_range,
+    mean_flux,
     n_row,
     presets,
-    relative,
     shown_rows,
     slider_range,
 )
@@ -53,23 +53,22 @@ class EmulatorInput(NamedTuple):
 
     @property
     def shape(self) -> np.ndarray:
-        """Flux over its mean, shape (n_bin,)."""
-        return relative(self.flux_bins)
+        """Flux over the mean of the preset, shape (n_bin,): a bin that is moved leaves the others as they are."""
+        return self.flux_bins / mean_flux(self.preset.flux_bins)
 
 
 def input_of(run: ExploredRun, address: Address) -> EmulatorInput:
-    """The continuum of an address: ``row``, and ``flux`` (over its mean) and ``luminosity`` where sliders were moved.
+    """The continuum of an address: ``row``, and ``flux`` (over the preset's mean) and ``luminosity`` where sliders were moved.
 
     What is no number, or no row of the table, is ignored.
     """
     preset = continuum(run, address.whole("row", first_row(run), n_row(run)))
     shape = _fluxes(address.query.get("flux", ""), preset.flux_bins.size)
     luminosity = _luminosity(address) if uses_luminosity(run) else None
-    mean = preset.flux_bins.mean()
     moved = shape is not None or luminosity is not None
     if luminosity is None and uses_luminosity(run):
         luminosity = preset.log_luminosity
-    flux_bins = preset.flux_bins if shape is None else shape * (mean if np.isfinite(mean) and mean > 0 else 1.0)
+    flux_bins = preset.flux_bins if shape is None else shape * mean_flux(preset.flux_bins)
     return EmulatorInput(preset, flux_bins, luminosity, not moved)
 
 

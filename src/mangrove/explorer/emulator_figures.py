@@ -6,7 +6,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mangrove.explorer.bpt_frame import bpt_frame
-from mangrove.explorer.continuum_table import Continuum, ShownRows, relative
+from mangrove.explorer.continuum_table import Continuum, ShownRows, mean_flux
 from mangrove.explorer.line_emulator import INTERVAL, PredictedLines
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.style import CATEGORIES, INK, SEQUENTIAL, TEMPLATE, UNKNOWN
@@ -48,7 +48,7 @@ def line_name(line: str) -> str:
 
 
 def continuum_figure(edges: np.ndarray, flux_bins: np.ndarray, preset: Continuum) -> go.Figure:
-    """The continuum that the sliders make, over its mean, in front of that of the preset.
+    """The continuum that the sliders make in front of that of the preset, both over the mean of the preset.
 
     Parameters
     ----------
@@ -57,12 +57,13 @@ def continuum_figure(edges: np.ndarray, flux_bins: np.ndarray, preset: Continuum
     flux_bins : ndarray, shape (n_bin,)
     """
     figure = go.Figure(layout={"template": TEMPLATE})
+    scale = mean_flux(preset.flux_bins)
     dashed = {"color": UNKNOWN, "width": 2, "dash": "dot"}
-    figure.add_scatter(**_stairs(edges, relative(preset.flux_bins)), mode="lines", line=dashed, name="preset")
+    figure.add_scatter(**_stairs(edges, preset.flux_bins / scale), mode="lines", line=dashed, name="preset")
     own = {"color": _PREDICTED, "width": 2.5}
-    figure.add_scatter(**_stairs(edges, relative(flux_bins)), mode="lines", line=own, name="input of the emulator")
+    figure.add_scatter(**_stairs(edges, flux_bins / scale), mode="lines", line=own, name="input of the emulator")
     figure.update_xaxes(title="rest wavelength, vacuum (Å)", range=[edges[0], edges[-1]])
-    figure.update_yaxes(title="flux per Å over its mean", rangemode="tozero")
+    figure.update_yaxes(title="flux over the mean of the preset", rangemode="tozero")
     return figure.update_layout(height=_HEIGHT, uirevision="continuum")
 
 

@@ -64,7 +64,7 @@ def _sliders(run: ExploredRun, asked: EmulatorInput) -> Component:
     columns = [
         html.Div(
             [
-                dcc.Slider(low, high, 0.001, value=values[k], vertical=True, verticalHeight=110, **_slider(k)),
+                dcc.Slider(low, high, 0.01, value=values[k], vertical=True, verticalHeight=110, **_slider(k)),
                 html.Span(f"{edges[k]:.0f}", title=f"{edges[k]:.0f} to {edges[k + 1]:.0f} Å"),
             ],
             className="band",
@@ -72,7 +72,10 @@ def _sliders(run: ExploredRun, asked: EmulatorInput) -> Component:
         for k in range(len(edges) - 1)
     ]
     bands = html.Div(columns, className="bands", role="group", **{"aria-label": "flux of the bins over the mean"})
-    parts: list[Component] = [bands, html.Figcaption("Flux of each bin over the mean, by the bin's blue edge in Å.")]
+    parts: list[Component] = [
+        bands,
+        html.Figcaption("Flux of each bin over the mean of the preset, by the bin's blue edge in Å."),
+    ]
     if uses_luminosity(run):
         least, most = luminosity_range(run)
         unit = KINDS[KIND].fields["log_luminosity"].meaning
