@@ -16,6 +16,7 @@ from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
 from mangrove.explorer.views.anomalies import ANOMALIES
+from mangrove.explorer.views.emulator import EMULATOR
 from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
@@ -24,7 +25,7 @@ from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
 from mangrove.explorer.warm import after_first_page
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY, YOUR_SPECTRUM)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY, EMULATOR, YOUR_SPECTRUM)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>
