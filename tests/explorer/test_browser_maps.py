@@ -19,7 +19,7 @@ def click_node(page: Page, figure: str, column: int, row: int):
     page.mouse.click(*page.evaluate(_PLACE, [figure, column, row]))
 
 
-def lasso(page: Page, figure: str, column: int, row: int, reach: float = 0.5):
+def lasso(page: Page, figure: str, column: int, row: int, reach: float = 0.45):
     """Draw around all nodes that lie less than ``reach`` from one in column and row."""
     corners = [(column + reach * x, row + reach * y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
     places = [page.evaluate(_PLACE, [figure, *corner]) for corner in corners]

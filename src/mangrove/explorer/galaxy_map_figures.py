@@ -50,7 +50,7 @@ def morphology_figure(found: Morphology) -> go.Figure:
             hovertemplate="%{x}: %{y:.0%}<extra></extra>",
         )
     )
-    figure.update_yaxes(title="fraction of the galaxies with a type", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="part of the galaxies", range=[0, 1.02], tickformat=".0%")
     figure.update_xaxes(title="Hubble type", type="category")
     figure.update_layout(template=TEMPLATE, height=_BAR_HEIGHT, uirevision="morphology")
     return figure

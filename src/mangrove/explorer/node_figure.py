@@ -126,7 +126,8 @@ def selected_nodes(places: NodePlaces, selection: Any) -> list[int]:
 def _points(event: Any) -> list[tuple[float, float]]:
     """Places of an event's points; what the browser may send besides is left out."""
     points = event.get("points") if isinstance(event, dict) else None
-    places = [(point.get("x"), point.get("y")) for point in points or [] if isinstance(point, dict)]
+    known = points if isinstance(points, list) else []
+    places = [(point.get("x"), point.get("y")) for point in known if isinstance(point, dict)]
     return [place for place in places if all(isinstance(part, int | float) and np.isfinite(part) for part in place)]
 
 

@@ -26,9 +26,11 @@ from mangrove.explorer.node_figure import CHOSEN, clicked_node, mosaic_figure, n
 from mangrove.explorer.node_index import grid_of, nodes_of
 from mangrove.explorer.node_tables import mapped_galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
+from mangrove.explorer.run_summary import MOST_ROWS
+from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, MOST_ROWS, arrived, map_panel, menu, moved, table
+from mangrove.explorer.views.map_parts import APART, arrived, menu, moved
 from mangrove.report.drawing import counted, in_words, plain
 
 _VIEW = "galaxy-map"
@@ -63,20 +65,20 @@ def _node(run: ExploredRun, address: Address) -> int:
 
 
 def _page(run: ExploredRun, address: Address) -> Component:
-    node = _node(run, address)
+    node, places = _node(run, address), grid_of(run, "galaxy_map")
     return html.Div(
         [
             html.Div(menu(_MENU, map_choices(run), _shown(run, address)), className="wide"),
-            map_panel(
+            figure_panel(
                 _MAP,
                 _map_figure(run, address),
-                grid_of(run, "galaxy_map"),
                 "Map of galaxies",
                 "Nodes are (column, row) from 1. Click one to see its galaxies, or walk with the arrow keys. Frame: the node "
                 "shown; grey: nothing known. A prototype is a fingerprint: its small image is the map of spectra, column 1 "
                 "and row 1 at its lower left. The buttons below download what is in a lasso or box, or the "
                 "node shown.",
                 buttons(_GALAXIES, "galaxies of the selected nodes"),
+                nodes=(places.rows, places.columns),
             ),
             figure_panel(
                 _PRINTS,
@@ -163,34 +165,33 @@ def _facts(run: ExploredRun, node: int) -> Component:
 def _below(run: ExploredRun, node: int) -> list[Component]:
     found = galaxies_of(run, node)
     name = grid_of(run, "galaxy_map").name(node)
-    galaxies = (
-        [_pictures(run, found, name), _galaxies(found, name)]
-        if found.plateifu.size
-        else [notice(f"No galaxy lies on node {name}.")]
-    )
-    return [*galaxies, _morphology(run, node), same_numbers(_python(run, node))]
+    if not found.plateifu.size:
+        return [notice(f"No galaxy lies on node {name}."), same_numbers(_python(run, node))]
+    parts = [*_pictures(run, found, name), _morphology(run, node), _galaxies(found, name)]
+    return [*parts, same_numbers(_python(run, node))]
 
 
-def _pictures(run: ExploredRun, found: MappedGalaxies, name: str) -> Component:
-    tiles = [_tile(plateifu, thumbnail(run, plateifu)) for plateifu in found.plateifu[:_PICTURES].tolist()]
-    return html.Section(
-        [
-            html.H3(f"Galaxies nearest to the prototype of node {name}"),
-            html.Div(tiles, style={"display": "flex", "flexWrap": "wrap", "gap": "0.6rem"}),
-            html.P("Pictures: g, r and i images of the cubes, turned as these; the nearest first."),
-        ],
-        className="panel",
-    )
+def _pictures(run: ExploredRun, found: MappedGalaxies, name: str) -> list[Component]:
+    """Pictures of the galaxies nearest to the prototype; nothing where none of them has one."""
+    pictures = {plateifu: thumbnail(run, plateifu) for plateifu in found.plateifu[:_PICTURES].tolist()}
+    if not any(pictures.values()):
+        return []
+    tiles = [_tile(plateifu, picture) for plateifu, picture in pictures.items()]
+    section = [
+        html.H3(f"Galaxies nearest to the prototype of node {name}"),
+        html.Div(tiles, style={"display": "flex", "flexWrap": "wrap", "gap": "0.6rem"}),
+        html.P("Pictures: g, r and i images of the cubes, turned as these; the nearest first."),
+    ]
+    return [html.Section(section, className="panel")]
 
 
 def _tile(plateifu: str, picture: str) -> Component:
-    size = {"width": _SIDE, "height": _SIDE}
-    if picture:
-        shown = html.Img(
-            src=picture, alt=f"picture of {plateifu}", style=size | {"objectFit": "contain", "background": "#000"}
-        )
-    else:
-        shown = html.Div("no picture", className="notice", style=size)
+    look = {"width": _SIDE, "height": _SIDE, "objectFit": "contain", "background": "#000", "display": "block"}
+    shown = (
+        html.Img(src=picture, alt=f"picture of {plateifu}", style=look)
+        if picture
+        else html.Div("no picture", style=look)
+    )
     words = {"display": "block", "width": _SIDE, "textAlign": "center", "fontSize": "0.85rem", "whiteSpace": "nowrap"}
     return dcc.Link([shown, html.Span(plateifu, style=words)], href=link("galaxy", plateifu))
 
@@ -199,7 +200,7 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     columns = (values[:MOST_ROWS].tolist() for values in found)
     rows = [
         [
-            dcc.Link(plateifu, href=link("galaxy", plateifu)),
+            Linked(plateifu, link("galaxy", plateifu)),
             in_words(Split(split)),
             plain(distance, 3),
             plain(typicality, 2),
@@ -211,7 +212,9 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     if len(rows) < found.plateifu.size:
         shown += f"; the first {MOST_ROWS}"
     heads = ["galaxy", "split", "distance", "typicality", "baxels"]
-    return html.Section([html.H3(f"Galaxies of node {name}"), html.P(shown), table(heads, rows, 2)], className="panel")
+    return html.Section(
+        [html.H3(f"Galaxies of node {name}"), html.P(shown), text_table(heads, rows, 2)], className="panel"
+    )
 
 
 def _morphology(run: ExploredRun, node: int) -> Component:
