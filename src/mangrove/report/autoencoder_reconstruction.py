@@ -135,6 +135,8 @@ def _draw_block(figure: Figure, corner: tuple[float, float], block: Block, sort:
         # The lines of a galaxy have scales of their own, so the bar names the top and gives no number.
         bar = bar_beside(axes, flux, "flux", _BAR)
         bar.set_ticks(list(flux.get_clim()), labels=["0", "top"])
+        for label, side in zip(bar.ax.get_yticklabels(), ("bottom", "top"), strict=True):
+            label.set_va(side)
     bar_beside(panels[2, -1], shown, "standard errors", _BAR, extend=extend_of(residual, -top, top))
     for axes, words in zip(panels[:, 0], _ROWS, strict=True):
         axes.set_ylabel(words, fontsize=9)

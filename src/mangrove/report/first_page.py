@@ -74,7 +74,7 @@ def page(picture: Path, told: FirstPage) -> str:
         else "",
         f"<h3>Galaxies by status</h3>\n{_table(told.outcomes)}" if told.outcomes else "",
         f"<h3>Failures in the logs</h3>\n{_failures(told.failures)}",
-        f"<h3>Time of each step</h3>\n{_table(told.times, {'what': 'step', 'number': 'time', 'of_which': 'jobs'}, None)}",
+        f"<h3>Time of each step</h3>\n{_times(told.times)}",
     ]
     return "\n".join(filter(None, parts)) + "\n"
 
@@ -87,12 +87,18 @@ def _in_short(told: FirstPage) -> str:
     ] if told.outcomes else []  # fmt: skip
     failed = int(told.failures["count"].sum())
     words = f"{counted(failed, 'failure')} in the logs" if failed else "no failures in the logs"
-    return "; ".join([*galaxies, words, f"{told.times[0].number} of computing in {told.times[0].of_which}"]) + "."
+    text = "; ".join([*galaxies, words, f"{told.times[0].number} of computing in {told.times[0].of_which}"])
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _failures(failures: pd.DataFrame) -> str:
     """The failures as a table, or in words that there are none."""
     return _table(failures) if len(failures) else "<p>None: no log of this run holds a failure.</p>"
+
+
+def _times(times: Sequence[NumberRow]) -> str:
+    rows = [row._replace(what=row.what.removeprefix("time of ")) for row in times]
+    return _table(rows, {"what": "step", "number": "time", "of_which": "jobs"}, most=None)
 
 
 def _table(rows, names: dict[str, str] | None = None, most: int | None = _ROWS) -> str:
