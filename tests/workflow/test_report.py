@@ -5,7 +5,7 @@ import re
 from html import unescape
 
 import pytest
-from conftest import REGULAR, TOO_FAINT
+from conftest import REGULAR, ROOT, TOO_FAINT
 
 #: In this order; Snakemake sorts them by name.
 CATEGORIES = ["Survey", "Spectra", "Spectral map", "Galaxy map", "Anomalies", "Emulator", "Run health"]
@@ -60,6 +60,14 @@ def test_every_figure_and_table_has_a_caption(report):
         assert len(words) > 80, path
         assert "system-message" not in result["caption"] and "{{" not in words and "``" not in words, path
     assert REGULAR in report["results"][f"results/tiny/report/galaxies/{REGULAR}-maps.png"]["caption"]
+
+
+def test_every_caption_is_of_a_rule():
+    text = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "rules").glob("*.smk"))
+    words = set(re.findall(r'"(\w+)"', text))
+    families = {f"{family}_{word}" for family in re.findall(r'f"(\w+)_\{name\}"', text) for word in words}
+    captions = {path.stem for path in (ROOT / "workflow" / "report").glob("*.rst")} - {"workflow"}
+    assert captions - words - families == set()
 
 
 def test_labels_tell_results_apart_and_hide_none(report):
