@@ -2,7 +2,8 @@
 
     python benchmarks/explorer.py [--run results/benchmark-survey] [--galaxies N] [--baxels N] [--like results/demo]
 
-The survey is written where it does not lie yet (a minute, 4 GB). First visits are those of a fresh server; clicks change
+The survey is written where it does not lie yet (a minute, 4 GB). First visits are those of a server that has shown its
+first page for three seconds; clicks change
 the selection of a page that is open, each time to another one, and are timed without the drawing over HTTP, and with it
 in a headless Chromium. Ends with 1 where a limit is not kept.
 """
@@ -28,6 +29,8 @@ from mangrove.explorer.explored_run import ExploredRun
 MAX_OPENING, MAX_ANSWER = 3.0, 0.5
 #: Starts of the explorer; clicks of each sort.
 N_START, N_CLICK = 3, 7
+#: Seconds that a reader looks at the first page before the first click.
+READING = 3.0
 DEMO = ROOT / "results" / "demo"
 
 
@@ -97,6 +100,8 @@ def answers(folder: Path, clicks: list[Click]) -> Iterator[bool]:
     """The server's answers to first visits, and to clicks."""
     with Explorer(folder) as explorer:
         visitor, seen = Visitor(explorer), set()
+        visitor.visit("/")
+        time.sleep(READING)
         for click in clicks:
             first = visitor.visit(click.page)
             if click.page not in seen:

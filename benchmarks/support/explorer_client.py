@@ -20,7 +20,7 @@ from mangrove.explorer.address import Address
 #: How long the server may take to say where it is, and to end, seconds.
 _PATIENCE = 120
 _UPDATE = "/_dash-update-component"
-#: What every answer of Dash to a callback of these is about: the address, from which views take their selection.
+#: The component that holds the address.
 _URL = "url"
 
 
@@ -74,6 +74,9 @@ class Explorer:
 class Visitor:
     """A browser's part in the talk with an explorer, without the drawing.
 
+    Callbacks are called as Dash calls them: those whose input has changed, then those that take what these have written;
+    of new components also those that run at first. Callbacks that only write the address are what a click is here.
+
     Parameters
     ----------
     explorer : Explorer
@@ -81,19 +84,19 @@ class Visitor:
 
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
-        self._callbacks = [c for c in json.loads(explorer.get("/_dash-dependencies")) if not c["clientside_function"]]
+        known = [_Callback(one) for one in json.loads(explorer.get("/_dash-dependencies"))]
+        self._callbacks = [one for one in known if one.is_of_server and not one.writes(_URL)]
         self._address = Address("/")
-        self._page: dict[str, dict] = {}
+        frame = _parts(json.loads(explorer.get("/_dash-layout")))
+        self._frame = {part["props"]["id"]: part["props"] for part in frame if "id" in part["props"]}
+        self._page = dict(self._frame)
 
     def visit(self, address: str) -> float:
-        """Open a page; seconds that the server takes for it."""
+        """Open a page; seconds that the server takes for all of it."""
         path, _, search = address.partition("?")
         self._address = Address.parsed(path, search)
-        self._page = {}
-        answers: list[dict] = []
-        taken = seconds(lambda: answers.extend(self._answers("pathname")))
-        self._page = {part["props"]["id"]: part["props"] for part in _parts(answers) if "id" in part["props"]}
-        return taken
+        self._page = dict(self._frame)
+        return seconds(self._settle, {f"{_URL}.pathname"})
 
     def click(self, **query: str | int | None) -> float:
         """Select something in the page, which changes its address so; seconds that the server takes for all answers.
@@ -104,41 +107,72 @@ class Visitor:
             If nothing on the page answers.
         """
         self._address = self._address.changed(**query)
-        answers: list[dict] = []
-        taken = seconds(lambda: answers.extend(self._answers("search")))
-        if not answers:
+        if not self._called({f"{_URL}.search"}):
             raise RuntimeError(f"no part of the page {self._address.path} answers to {query}.")
-        return taken
+        return seconds(self._settle, {f"{_URL}.search"})
 
-    def _answers(self, changed: str) -> Iterator[dict]:
-        """Answers to the callbacks that a change of the address triggers, one after the other."""
-        for callback in self._callbacks:
-            if {"id": _URL, "property": changed} in callback["inputs"] and self._is_here(callback):
-                yield self._explorer.post(self._asked(callback, changed))
+    def _settle(self, changed: set[str]) -> None:
+        """Ask until nothing changes any more."""
+        while called := self._called(changed):
+            answers = [self._explorer.post(one.asked(self._values(), changed)) for one in called]
+            changed = {name for answer in answers for name in self._taken(answer)}
 
-    def _is_here(self, callback: Mapping) -> bool:
-        """Whether what a callback writes is on the page, as Dash asks before it calls."""
-        return all(output["id"] in {*self._page, "page", "problem"} for output in _outputs(callback["output"]))
+    def _called(self, changed: set[str]) -> list["_Callback"]:
+        """Callbacks of the page that take something changed; of a new component, changed as a whole, those that run first."""
+        return [one for one in self._callbacks if one.takes(changed) and one.is_on(self._page)]
 
-    def _asked(self, callback: Mapping, changed: str) -> dict[str, Any]:
-        outputs = _outputs(callback["output"])
-        return {
-            "output": callback["output"],
-            "outputs": outputs if callback["output"].startswith("..") else outputs[0],
-            "inputs": [self._with_value(one) for one in callback["inputs"]],
-            "state": [self._with_value(one) for one in callback["state"]],
-            "changedPropIds": [f"{_URL}.{changed}"],
-        }
+    def _taken(self, answer: Mapping[str, Mapping]) -> Iterator[str]:
+        """Names of what an answer changes, which is kept: 'id.property', and 'id' of a new component."""
+        for id, properties in answer.items():
+            self._page.setdefault(id, {}).update(properties)
+            yield from (f"{id}.{name}" for name in properties)
+        for part in _parts(list(answer.values())):
+            if "id" in part["props"]:
+                self._page[part["props"]["id"]] = part["props"]
+                yield part["props"]["id"]
 
-    def _with_value(self, one: Mapping) -> dict[str, Any]:
-        known = self._page | {_URL: {"pathname": self._address.path, "search": self._address.search}}
-        return {**one, "value": known.get(one["id"], {}).get(one["property"])}
+    def _values(self) -> dict[str, Mapping[str, Any]]:
+        return self._page | {_URL: {"pathname": self._address.path, "search": self._address.search}}
 
 
-def _outputs(text: str) -> list[dict[str, str]]:
-    """The outputs of a callback from the way Dash writes them: 'id.property', or '..one.property...other.property..'."""
-    names = text.strip(".").split("...") if text.startswith("..") else [text]
-    return [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in names]
+class _Callback:
+    """A callback as Dash describes it to the browser."""
+
+    def __init__(self, described: Mapping[str, Any]) -> None:
+        self._described = described
+        text = described["output"]
+        names = text.strip(".").split("...") if text.startswith("..") else [text]
+        self._outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in names]
+
+    @property
+    def is_of_server(self) -> bool:
+        """Whether the server answers it, and its components have plain names."""
+        ids = [one["id"] for one in [*self._outputs, *self._described["inputs"], *self._described["state"]]]
+        return not self._described["clientside_function"] and not any(id.startswith("{") for id in ids)
+
+    def writes(self, id: str) -> bool:
+        """Whether it changes a component."""
+        return any(output["id"] == id for output in self._outputs)
+
+    def takes(self, changed: set[str]) -> bool:
+        """Whether one of its inputs has changed, or is of a new component and it runs at first."""
+        inputs, first = self._described["inputs"], not self._described["prevent_initial_call"]
+        return any(f"{one['id']}.{one['property']}" in changed or (first and one["id"] in changed) for one in inputs)
+
+    def is_on(self, page: Mapping[str, Any]) -> bool:
+        """Whether what it writes is on a page, as Dash asks before it calls."""
+        return all(output["id"] in page for output in self._outputs)
+
+    def asked(self, values: Mapping[str, Mapping], changed: set[str]) -> dict[str, Any]:
+        """The body of the request."""
+        text, given = self._described["output"], {}
+        for sort in ("inputs", "state"):
+            given[sort] = [
+                {**one, "value": values.get(one["id"], {}).get(one["property"])} for one in self._described[sort]
+            ]
+        names = [f"{one['id']}.{one['property']}" for one in self._described["inputs"]]
+        outputs = self._outputs if text.startswith("..") else self._outputs[0]
+        return {"output": text, "outputs": outputs, **given, "changedPropIds": [n for n in names if n in changed]}
 
 
 def _parts(content) -> Iterator[dict]:

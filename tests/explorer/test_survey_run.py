@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from support.explorer_client import Explorer, Visitor
 from support.survey_artefacts import write_run
+from support.survey_writing import written
 
 import mangrove.explorer
 from mangrove import artefacts
@@ -154,3 +155,11 @@ def test_the_benchmark_gets_answers_over_http(survey_run):
             visitor.visit("/nowhere")
             visitor.click(node=1)
     assert explorer.memory > 0.1
+
+
+def test_a_run_that_is_there_is_not_written_again(survey_run):
+    before = bytes_of(survey_run)
+    assert written(survey_run, 12, 900, 1, None) is None
+    with pytest.raises(ValueError, match="has 12 galaxies and 900 baxels: delete it, or give another --run"):
+        written(survey_run, 13, 900, 1, None)
+    assert bytes_of(survey_run) == before

@@ -9,7 +9,7 @@ from mangrove import artefacts
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.scored_galaxies import ScoredGalaxies
-from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, UNKNOWN
+from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, TEMPLATE, UNKNOWN
 from mangrove.report.autoencoder_embedding import LatentPlaces, places_on_map
 from mangrove.report.autoencoder_sample import AGN_CLASSES, score_title
 from mangrove.report.drawing import counted, robust_limits
@@ -27,7 +27,8 @@ _VECTORS = 3000
 _DATASETS = ["umap_3d", "umap_2d", "principal"]
 #: The same in two and in three dimensions, as :data:`AGN_CLASSES`.
 _SYMBOLS = ("circle-open", "square-open", "x", "diamond-open")
-_MARK = "#D55E00"
+#: Colour of the selected galaxy.
+MARK = CATEGORIES[5]
 _SCENE_GREY = "#8a8f96"
 
 
@@ -97,7 +98,7 @@ def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, 
         ``customdata`` of every point is the index of its galaxy.
     """
     where = cloud.places.in_2d if n_axis == 2 else cloud.places.in_3d
-    figure = go.Figure()
+    figure = go.Figure(layout={"template": TEMPLATE})
     drawn = _Drawn(figure, where, _hover(scored, score))
     known = np.flatnonzero(np.isfinite(where).all(axis=1))
     if colour == "agn":
@@ -121,7 +122,8 @@ class _Drawn(NamedTuple):
         axes = dict(zip("xyz", self.where[rows].T, strict=False))
         flat = go.Scattergl if len(self.where) > _VECTORS else go.Scatter
         kind = go.Scatter3d if len(axes) == 3 else flat
-        about = {"customdata": rows, "text": self.hover[rows], "hovertemplate": "%{text}<extra></extra>"}
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        about = {"customdata": rows.tolist(), "text": self.hover[rows], "hovertemplate": "%{text}<extra></extra>"}
         self.figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, **about, **more))
 
 
@@ -160,7 +162,7 @@ def _add_classes(drawn: _Drawn, scored: ScoredGalaxies, known: np.ndarray) -> No
 
 def _add_marks(drawn: _Drawn, marks: Marks, scored: ScoredGalaxies) -> None:
     """A large ring around the selected galaxy, and small ones around its neighbours."""
-    ring = {"symbol": "circle-open", "color": _MARK}
+    ring = {"symbol": "circle-open", "color": MARK}
     if marks.selected is None:
         return
     neighbours = np.asarray(marks.neighbours, int)
@@ -177,7 +179,10 @@ def _name_axes(figure: go.Figure, name: str, n_axis: int) -> None:
         return
     grey = {"color": _SCENE_GREY, "gridcolor": _SCENE_GREY, "showbackground": False, "zeroline": False}
     axes = {f"{letter}axis": grey | {"title": {"text": f"{name} {k}"}} for k, letter in enumerate("xyz", start=1)}
-    figure.update_layout(scene=axes | {"aspectmode": "cube"}, margin={"l": 0, "r": 0, "t": 10, "b": 0})
+    figure.update_layout(
+        scene=axes | {"aspectmode": "cube", "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}},
+        margin={"l": 0, "r": 0, "t": 10, "b": 0},
+    )
 
 
 def _hover(scored: ScoredGalaxies, score: str) -> np.ndarray:

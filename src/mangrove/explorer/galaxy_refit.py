@@ -99,8 +99,8 @@ class _Preparation:
             new = [settings for settings in wanted if settings not in self._begun]
             self._begun.update(new)
         if new:
-            # No daemon: Python must not end in the middle of a compilation.
-            threading.Thread(target=_compile, args=(dict(arguments), new)).start()
+            # No daemon, as the server's threads are: Python must not end in the middle of a compilation.
+            threading.Thread(target=_compile, args=(dict(arguments), new), daemon=False).start()
 
 
 def _compile(arguments: dict[str, Any], wanted: list[RefitSettings]) -> None:
@@ -113,6 +113,10 @@ def _compile(arguments: dict[str, Any], wanted: list[RefitSettings]) -> None:
             refit(arguments, settings)
         except MangroveError as error:
             _LOG.info("no fit with %s: %s", settings, error)
+        except RuntimeError:
+            # The explorer ends: Python starts no more threads, on which fits rely.
+            if threading.main_thread().is_alive():
+                raise
 
 
 _PREPARATION = _Preparation()

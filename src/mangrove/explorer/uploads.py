@@ -32,7 +32,7 @@ def uploaded(contents: Any) -> bytes:
         raise SpectrumError("no file arrived. Choose it again.")
     # Before it is decoded, which takes memory: four letters for three bytes.
     if len(text) > 4 * (UPLOAD_BYTES // 3 + 1):
-        raise _too_large()
+        raise too_large()
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
@@ -40,11 +40,12 @@ def uploaded(contents: Any) -> bytes:
     if not content:
         raise SpectrumError("the file is empty. Save or download it again.")
     if len(content) > UPLOAD_BYTES:
-        raise _too_large()
+        raise too_large()
     return content
 
 
-def _too_large() -> SpectrumError:
+def too_large() -> SpectrumError:
+    """The error for a file above the limit."""
     return SpectrumError(
         f"the file has more than {UPLOAD_BYTES >> 20} MiB. Cut out the spectrum, or use mangrove.api on your machine."
     )

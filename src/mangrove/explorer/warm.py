@@ -5,13 +5,13 @@ first click.
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from flask import Flask, Response, request
 
 
-def after_first_page(server: Flask, makers: Iterable[Callable[[], object]]) -> None:
-    """Call ``makers`` one after the other, in a thread that does not keep the process alive, once a page was served."""
+def after_first_page(server: Flask, make: Callable[[], None]) -> None:
+    """Call ``make`` once, when a page was served, in a thread that does not keep the process alive."""
     begun = threading.Event()
 
     @server.after_request
@@ -19,10 +19,5 @@ def after_first_page(server: Flask, makers: Iterable[Callable[[], object]]) -> N
         # A page is what the server answers to a callback of the frame, which has been sent before.
         if request.method == "POST" and not begun.is_set():
             begun.set()
-            threading.Thread(target=_call, args=(list(makers),), name="warm", daemon=True).start()
+            threading.Thread(target=make, name="warm", daemon=True).start()
         return response
-
-
-def _call(makers: list[Callable[[], object]]) -> None:
-    for make in makers:
-        make()

@@ -39,7 +39,8 @@ from mangrove.spectra.labels.shown import is_shown, shown_values
 MAP_SNR = 2.0
 
 _UNBINNED_COLOURS = ("#f4f4f4", "#6b6b6b", "#9d9d9d", "#cfcfcf")
-_FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")
+#: Of the statuses of a fit, in their order: told apart with any colour vision ("muted" by Paul Tol, with black).
+_FIT_COLOURS = ("#44AA99", "#332288", "#000000", "#882255", "#CC6677", "#AA4499", "#88CCEE", "#DDCC77", "#999933")
 #: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
 _RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
 _SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6

@@ -1,9 +1,7 @@
-"""The first page of the report: some galaxies in pictures, and the run in numbers."""
+"""What the first page of the report shows: some galaxies in pictures, and the run in numbers."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -35,10 +33,6 @@ _COUNTED = {
     "training spectrum": ("candidate training spectra", "kept"),
     "line cube": ("galaxies for line cubes", "ok"),
 }
-_MARKS = (
-    "Dashed ellipse: effective radius. Disc: width (FWHM) of the point-spread function. "
-    "Velocities are relative to the median of the stars."
-)
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
@@ -95,14 +89,12 @@ def overview_figure(galaxies: Sequence[View]) -> Figure:
 
 
 def run_numbers(
-    timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.DataFrame | None, maps: Sequence[NumberRow] = ()
+    status: pd.DataFrame | None, quality: pd.DataFrame | None, maps: Sequence[NumberRow] = ()
 ) -> list[NumberRow]:
-    """The run in numbers: what was counted, how good the maps, the autoencoders and the emulator are, and the time of each step.
+    """The run in numbers: what was counted, how good the maps, the autoencoders and the emulator are.
 
     Parameters
     ----------
-    timings : DataFrame
-        Columns of :class:`mangrove.report.run.TimingRow`.
     status : DataFrame, optional
         Columns of :class:`mangrove.report.survey.StatusRow`; None for a run without galaxies.
     quality : DataFrame, optional
@@ -114,9 +106,20 @@ def run_numbers(
     rows += maps
     if quality is not None and "rho" in quality:
         rows.append(_emulator(quality))
+    return rows
+
+
+def step_times(timings: pd.DataFrame) -> list[NumberRow]:
+    """Time of all jobs and of each step, the longest first.
+
+    Parameters
+    ----------
+    timings : DataFrame
+        Columns of :class:`mangrove.report.run.TimingRow`, in the order wanted.
+    """
     jobs = counted(int(timings["n_job"].sum()), "job")
-    rows.append(NumberRow("time of all jobs", duration(timings["total_s"].sum()), jobs))
-    return rows + [_step(row) for row in timings.to_dict("records")]
+    whole = NumberRow("time of all jobs", duration(timings["total_s"].sum()), jobs)
+    return [whole, *(_step(row) for row in timings.to_dict("records"))]
 
 
 def map_numbers(spectra, galaxies) -> list[NumberRow]:
@@ -167,17 +170,6 @@ def autoencoder_numbers(anomalies: Sequence, neighbours: Sequence, agn: Sequence
             what = f"galaxies scored by the autoencoder {judged.attrs['network']}"
             rows.append(NumberRow(what, f"{n_scored:,}", ", ".join(words)))
     return rows
-
-
-def page(picture: Path, rows: Sequence[NumberRow]) -> str:
-    """The picture (PNG) and the numbers as a piece of HTML that needs no other file."""
-    data = base64.b64encode(picture.read_bytes()).decode("ascii")
-    table = pd.DataFrame(rows).rename(columns={"what": "", "of_which": "of which"})
-    numbers = table.to_html(index=False, border=0, justify="left")
-    return (
-        f'<img alt="some galaxies of the run" src="data:image/png;base64,{data}">\n'
-        f"<p><em>{_MARKS}</em></p>\n<h3>The run in numbers</h3>\n{numbers}\n"
-    )
 
 
 def duration(seconds: float) -> str:

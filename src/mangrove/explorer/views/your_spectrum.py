@@ -13,11 +13,13 @@ from mangrove.explorer.own_spectrum import AIR, FWHM, OF_FILE, POWER, VACUUM, fi
 from mangrove.explorer.panels import notice
 from mangrove.explorer.reading_process import ReadingProcess
 from mangrove.explorer.security import UPLOAD_BYTES
-from mangrove.explorer.uploads import Upload, UploadStore, shown_name, uploaded
+from mangrove.explorer.uploads import Upload, UploadStore, shown_name, too_large, uploaded
 from mangrove.explorer.view import View
 from mangrove.explorer.views.own_parts import file_facts, fit_part, labels_part, lines_part, numbers_part, place_part
 
-_FILE, _TOKEN, _ABOUT, _PROBLEM = (f"your-spectrum-{name}" for name in ("file", "token", "about", "problem"))
+_FILE, _SENT, _TOKEN, _ABOUT, _PROBLEM = (
+    f"your-spectrum-{name}" for name in ("file", "sent", "token", "about", "problem")
+)
 _Z, _EBV, _RESOLUTION, _KIND, _MEDIUM, _GO = (
     f"your-spectrum-{name}" for name in ("z", "ebv", "resolution", "kind", "medium", "go")
 )
@@ -28,6 +30,11 @@ _FIT, _MAP, _LABELS, _LINES, _NUMBERS = (
 _FITTING = "Fitting your spectrum… The first fit takes ten seconds or more, while its programs are compiled; later ones under a second."
 _LOOKING = "Looking for its node…"
 _GONE = "Your upload is no longer kept (for an hour, and only the latest ones): choose the file again."
+#: A file that the browser does not even read, bytes: it would fill its memory.
+_MOST_READ = 1 << 29
+#: What is too large for the server (letters of base64) is refused in the browser, whose request would get no answer to show.
+_CHECKED_SIZE = """(contents) => !contents ? [window.dash_clientside.no_update, window.dash_clientside.no_update] :
+    contents.length > %d ? [null, "%s"] : [contents, null]"""
 _KINDS = {POWER: "resolving power (λ/FWHM)", FWHM: "FWHM (Å)"}
 _MEDIA = {OF_FILE: "as the file says", VACUUM: "vacuum", AIR: "air"}
 
@@ -40,6 +47,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
             dcc.Store(id=_TOKEN, storage_type="session"),
             dcc.Store(id=_ASKED, storage_type="session"),
             dcc.Store(id=_FITTED),
+            dcc.Store(id=_SENT),
             html.Section(
                 [
                     html.H2("Your spectrum"),
@@ -48,7 +56,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
                         "and flux, and ivar or error for a fit (docs/desom.md). It stays in the memory of the machine where "
                         "the explorer runs, for an hour at most, and only this tab can ask for it."
                     ),
-                    dcc.Upload(drop, id=_FILE, max_size=UPLOAD_BYTES, style=_DROP),
+                    dcc.Upload(drop, id=_FILE, max_size=_MOST_READ, style=_DROP),
                     html.Div(id=_ABOUT),
                     _form(),
                     html.Div(id=_PROBLEM, role="alert"),
@@ -112,6 +120,14 @@ def _choice(id: str, title: str, names: dict[str, str], chosen: str) -> Componen
 def _register(app: Dash, run: ExploredRun) -> None:
     store, reading = UploadStore(), ReadingProcess()
 
+    app.clientside_callback(
+        _CHECKED_SIZE % (UPLOAD_BYTES // 3 * 4 + 200, str(too_large())),
+        Output(_SENT, "data"),
+        Output(_PROBLEM, "children", allow_duplicate=True),
+        Input(_FILE, "contents"),
+        prevent_initial_call=True,
+    )
+
     @app.callback(
         Output(_TOKEN, "data"),
         Output(_ASKED, "data", allow_duplicate=True),
@@ -119,7 +135,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
         Output(_Z, "value"),
         Output(_EBV, "value"),
         Output(_FILE, "contents"),
-        Input(_FILE, "contents"),
+        Input(_SENT, "data"),
         State(_FILE, "filename"),
         State(_TOKEN, "data"),
         running=[(Output(_BUSY, "children"), "Reading your spectrum…", "")],
@@ -185,7 +201,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
         Output(_FITTED, "data"),
         Output(_LINES, "children", allow_duplicate=True),
         Input(_ASKED, "data"),
-        running=[(Output(_BUSY, "children"), _FITTING, ""), (Output(_GO, "disabled"), True, False)],
+        running=[(Output(_BUSY, "children"), _FITTING, "")],
         prevent_initial_call=True,
     )
     def fit(data: Any):
