@@ -75,8 +75,8 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "Map of galaxies",
                 "Nodes are (column, row) from 1. Click one to see its galaxies, or walk with the arrow keys. Frame: the node "
                 "shown; grey: nothing known. A prototype is a fingerprint: its small image is the map of spectra, column 1 "
-                "and row 1 at its lower left. The buttons below download what is in a lasso or box, or the "
-                "node shown.",
+                "and row 1 at its lower left. The buttons below download what is in a lasso or box, which a "
+                "click or another colour ends, or else the node shown.",
                 buttons(_GALAXIES, "galaxies of the selected nodes"),
                 nodes=(places.rows, places.columns),
             ),

@@ -83,7 +83,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "Nodes are (column, row) from 1. Click one to see what lies there, or walk with the arrow keys. Hatched: too "
                 "few baxels of its own with the label, those of neighbours added; grey: nothing known. Frame: the node "
                 "shown, and in blue the one beside it. The buttons below download what is in a lasso "
-                "or box, or the node shown.",
+                "or box, which a click or another colour ends, or else the node shown.",
                 buttons(_BAXELS, "baxels of the selected nodes"),
                 buttons(_GALAXIES, "their galaxies"),
                 nodes=(places.rows, places.columns),
