@@ -302,7 +302,17 @@ def test_the_python_of_a_page_gives_its_numbers(run, address, capsys):
 def test_without_a_map_a_page_says_what_is_missing(tmp_path):
     run = ExploredRun(tmp_path)
     assert "desom.enabled: true" in words_of(page_at(run, Address.parsed("/spectral-map", "")))
-    assert "galaxy_map.enabled: true" in words_of(page_at(run, Address.parsed("/galaxy-map", "")))
+    assert "desom.enabled: true" in words_of(page_at(run, Address.parsed("/galaxy-map", "")))
+
+
+def test_a_map_without_its_assignments_names_what_is_missing(tmp_path):
+    write_maps(tmp_path)
+    (tmp_path / "desom" / "assignments.h5").unlink()
+    (tmp_path / "desom" / "fingerprints.h5").unlink()
+    run = ExploredRun(tmp_path)
+    spectra, galaxies = (words_of(page_at(run, Address.parsed(path, ""))) for path in ("/spectral-map", "/galaxy-map"))
+    assert "desom/assignments.h5 does not exist" in spectra
+    assert "desom/fingerprints.h5 does not exist" in galaxies
 
 
 def test_without_labels_nodes_show_how_many_baxels_they_have(tmp_path):

@@ -30,14 +30,13 @@ from mangrove.explorer.run_summary import MOST_ROWS
 from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, arrived, menu, moved
+from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
 from mangrove.report.drawing import counted, in_words, plain
 
 _VIEW = "galaxy-map"
 _MAP, _MENU = "galaxy-map-nodes", "galaxy-map-show"
 _PRINTS, _FACTS, _BELOW = "galaxy-map-fingerprints", "galaxy-map-facts", "galaxy-map-below"
 _GALAXIES = "galaxy-map-galaxies"
-_KINDS = ("galaxy_map", "galaxy_map_assignments", "fingerprints")
 _SEARCH = Output("url", "search", allow_duplicate=True)
 _WHERE = (State("url", "pathname"), State("url", "search"))
 #: Galaxies in pictures, and the side of one, pixels.
@@ -45,15 +44,10 @@ _PICTURES, _SIDE = 12, 96
 
 
 def _missing(run: ExploredRun) -> str:
-    lacks = next((kind for kind in _KINDS if not run.has(kind)), None)
-    if lacks is None:
+    reason = lacking(run, ("galaxy_map", "galaxy_map_assignments", "fingerprints"))
+    if not reason:
         return ""
-    path = run.path(lacks)
-    reason = run.attrs(lacks)["reason"] if path.is_file() else f"{path} does not exist"
-    return (
-        f"This run has no map of galaxies: {reason}. Where there is a map of spectra, snakemake makes one with "
-        "galaxy_map.enabled: true in the configuration."
-    )
+    return f"This run has no map of galaxies: {reason}. With desom.enabled: true in its configuration, snakemake makes one."
 
 
 def _shown(run: ExploredRun, address: Address) -> str:

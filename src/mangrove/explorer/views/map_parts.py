@@ -7,9 +7,19 @@ from dash.development.base_component import Component
 from dash.exceptions import PreventUpdate
 
 from mangrove.explorer.address import Address
+from mangrove.explorer.explored_run import ExploredRun
 
 #: Style of what stands below a caption.
 APART = {"marginTop": "0.6rem"}
+
+
+def lacking(run: ExploredRun, kinds: Sequence[str]) -> str:
+    """Why the first artefact of some kinds that the run lacks is not there; '' if it has them all."""
+    lacks = next((kind for kind in kinds if not run.has(kind)), None)
+    if lacks is None:
+        return ""
+    path = run.path(lacks)
+    return run.attrs(lacks)["reason"].rstrip(".") if path.is_file() else f"{path} does not exist"
 
 
 def menu(id: str, options: dict[str, str], chosen: str) -> Component:
