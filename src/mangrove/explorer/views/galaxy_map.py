@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from mangrove.artefacts import Artefact
 from mangrove.codes import Split
 from mangrove.explorer.address import Address, link
 from mangrove.explorer.downloads import buttons, register_download
@@ -146,14 +148,18 @@ def _facts(run: ExploredRun, node: int) -> Component:
     nodes = nodes_of(run, "galaxy_map")
     train, validation, test = by_split = nodes["n_galaxy"][node].tolist()
     of_split = f"{train:,} for training, {validation:,} for validation, {test:,} for test"
-    fits = counted(int(nodes["n_sersic"][node]), "Sérsic fit")
     return facts(
         [
             (f"galaxies of {grid_of(run, 'galaxy_map').name(node)}", f"{sum(by_split):,}: {of_split}"),
-            ("median Sérsic index n", f"{plain(nodes['sersic_n'][node], 2)} of {fits}"),
-            ("median axis ratio b/a", f"{plain(nodes['sersic_ba'][node], 2)} of {fits}"),
+            ("median Sérsic index n", _median(nodes, "sersic_n", node)),
+            ("median axis ratio b/a", _median(nodes, "sersic_ba", node)),
         ]
     )
+
+
+def _median(nodes: Artefact, name: str, node: int) -> str:
+    value, fits = nodes[name][node], counted(int(nodes["n_sersic"][node]), "Sérsic fit")
+    return f"{plain(value, 2)} of {fits}" if np.isfinite(value) else "unknown"
 
 
 def _below(run: ExploredRun, node: int) -> list[Component]:
