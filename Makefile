@@ -14,7 +14,7 @@ export MPLBACKEND := Agg
 # Large pages on Linux: a step of a network takes gigabytes anew, and small pages cost a third of its time.
 export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 
-.PHONY: help env demo real test validate lint format generate closures docs lock bench accept clean
+.PHONY: help env demo explore real test validate lint format generate closures docs lock bench accept clean
 
 help:                  ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -30,6 +30,9 @@ $(READY): envs/requirements.txt pyproject.toml
 demo: $(READY)         ## the whole workflow on the embedded simulated survey
 	$(SNAKEMAKE) --configfile configs/demo.yaml --report results/demo/report.html --report-after-run
 	@echo "The report of the demo is results/demo/report.html"
+
+explore: $(READY)      ## show RUN in the browser, the demo by default: make explore RUN=real-manga PORT=8051
+	$(BIN)/mangrove explore results/$(or $(RUN),demo) --port $(or $(PORT),8050)
 
 real: $(READY)         ## real input: a MUSE cube, eight MaNGA spectra, the emulator on DESI galaxies
 	REAL_DATA="$$($(BIN)/python tools/real_data.py "$(REAL_DATA)")" && export REAL_DATA && \

@@ -79,7 +79,7 @@ def quick_jax():
 
 @pytest.fixture(scope="session")
 def required() -> frozenset[str]:
-    """Needs whose absence is a failure: the names in MANGROVE_REQUIRE (real, cluster, browser)."""
+    """Needs whose absence is a failure: the names in MANGROVE_REQUIRE (real, cluster, demo)."""
     return frozenset(os.environ.get("MANGROVE_REQUIRE", "").split(","))
 
 

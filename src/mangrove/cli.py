@@ -9,6 +9,7 @@ import typer
 
 from mangrove import outputs, paths
 from mangrove.errors import MangroveError, OutputError, SampleError
+from mangrove.explore_command import explore
 from mangrove.runs import check_run, in_work_folder, load_config, run_folder, usable_config
 
 
@@ -188,7 +189,9 @@ def predict_lines(
 def assign(
     spectra: Annotated[
         list[Path],
-        typer.Argument(parser=_path, metavar="SPECTRUM...", help="files: FITS table, HDF5, or SDSS spec-*.fits"),
+        typer.Argument(
+            parser=_path, metavar="SPECTRUM...", help="files: FITS table (SDSS spec-*.fits too), HDF5 or CSV"
+        ),
     ],
     model: Annotated[Path, typer.Option(parser=_path, help="folder of a trained map of spectra: results/RUN/desom")],
     out: Annotated[
@@ -329,6 +332,9 @@ def digest(run: Annotated[str, typer.Argument(help="name of the run, or its fold
         print(f"{n:7d} {kind}: {status}" + (f" ({reason})" if reason else ""))
     for (rule, message, place), n in logs.failures(folder / "logs").most_common():
         print(f"{n:7d} FAILED {rule}: {message}  [{place}]")
+
+
+app.command()(explore)
 
 
 @app.command()

@@ -81,6 +81,8 @@ def test_all_resources_and_modules_travel(wheel):
     assert {f"mangrove/resources/{path.name}" for path in (ROOT / "resources").iterdir()} <= names
     sources = {f"mangrove/{path.relative_to(ROOT / 'src/mangrove')}" for path in (ROOT / "src/mangrove").rglob("*.py")}
     assert sources <= names
+    assets = ROOT / "src/mangrove/explorer/assets"
+    assert {f"mangrove/explorer/assets/{path.name}" for path in assets.iterdir()} <= names
     assert not [name for name in names if name.startswith(("tests", "benchmarks", "workflow", "rules"))]
 
 

@@ -1,20 +1,53 @@
-"""The explorer as a web application: navigation, one page per view, security headers."""
+"""The explorer as a web application: navigation, one page per view, what happens when something fails."""
 
-from dash import Dash, Input, Output, State, dcc, html
+import logging
+from contextlib import suppress
+from functools import partial
+
+from dash import Dash, Input, Output, State, dcc, html, set_props
+from dash.dependencies import ClientsideFunction
 from dash.development.base_component import Component
 
+from mangrove.errors import MangroveError
 from mangrove.explorer.address import Address
+from mangrove.explorer.contents import cards, navigation
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.panels import notice
+from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
+from mangrove.explorer.views.anomalies import ANOMALIES
+from mangrove.explorer.views.emulator import EMULATOR
+from mangrove.explorer.views.galaxy import GALAXY
+from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
+from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
+from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
+from mangrove.explorer.warm import after_first_page
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME,)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY, EMULATOR, YOUR_SPECTRUM)
+
+#: The frame of all pages: Dash's own, with a language.
+_FRAME = """<!DOCTYPE html>
+<html lang="en">
+  <head>{%metas%}<title>{%title%}</title>{%favicon%}{%css%}</head>
+  <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
+</html>
+"""
+_LOG = logging.getLogger(__name__)
 
 
-def create_app(folder) -> Dash:
+def create_app(folder, host: str = "127.0.0.1", warm: bool = False) -> Dash:
     """The explorer of a run, to be served by any WSGI server (``app.server``).
+
+    Parameters
+    ----------
+    folder : path-like
+        results/RUN.
+    host : str
+        The address that the server will listen on; on loopback it answers to this machine's names only.
+    warm : bool
+        Whether to make every view once in the background when the first page is out.
 
     Raises
     ------
@@ -28,33 +61,96 @@ def create_app(folder) -> Dash:
         update_title=None,
         suppress_callback_exceptions=True,
         serve_locally=True,
+        enable_mcp=False,
+        index_string=_FRAME,
+        on_error=_tell,
     )
-    app.layout = _layout(run)
+    # A function: what a run lacks may come while the explorer is open.
+    app.layout = lambda: _layout(run)
     for view in VIEWS:
         view.register(app, run)
-
-    @app.callback(Output("page", "children"), Input("url", "pathname"), State("url", "search"))
-    def show(path: str, search: str) -> Component:
-        return page_at(run, Address.parsed(path, search))
-
+    _register(app, run)
+    protect(app, host)
+    if warm:
+        after_first_page(app.server, partial(_visit_all, run))
     return app
 
 
 def page_at(run: ExploredRun, address: Address) -> Component:
-    """The page of an address; a sentence where there is no such page or the run lacks what it shows."""
+    """The page of an address; a sentence where there is no such page, the run lacks what it shows, or it fails."""
     for view in VIEWS:
         if view.name == address.view:
-            lacks = view.missing(run)
-            return notice(lacks) if lacks else view.page(run, address)
-    return notice(f"There is no page {address.path}.")
+            try:
+                lacks = view.missing(run)
+                return notice(lacks) if lacks else _titled(run, view, address)
+            except Exception as error:
+                return notice(_words(error))
+    return notice(f"There is no page {address.path}. ", dcc.Link("To the first page", href="/"))
+
+
+def _visit_all(run: ExploredRun) -> None:
+    """Make every page once, and that of a galaxy: what they share is kept then, and the libraries are loaded."""
+    for view in VIEWS:
+        page_at(run, Address(f"/{view.name}"))
+    with suppress(MangroveError):
+        for name in run.galaxies[:1]:
+            page_at(run, Address(f"/{GALAXY.name}/{name}"))
+
+
+def _titled(run: ExploredRun, view: View, address: Address) -> Component:
+    """A view's page under its title, which readers of the screen hear; on the first page also the way to the others."""
+    title = html.H1(" ".join(filter(None, (view.title, address.name))), className="unseen")
+    to_others = [] if view.name else [cards(run, VIEWS)]
+    return html.Div([title, *to_others, view.page(run, address)])
 
 
 def _layout(run: ExploredRun) -> Component:
-    links = [dcc.Link(view.title, href=f"/{view.name}", className="nav-link") for view in VIEWS]
+    skip = html.A("to the content", href="#page", className="skip")
+    theme = html.Button("light / dark", id="theme", **{"aria-label": "change between light and dark"})
+    head = [
+        html.P(dcc.Link(["mangrove: ", run.folder.name], href="/"), className="brand"),
+        navigation(run, VIEWS),
+        theme,
+    ]
     return html.Div(
         [
             dcc.Location(id="url", refresh="callback-nav"),
-            html.Header([html.H1(f"mangrove: {run.folder.name}"), html.Nav(links)]),
-            html.Main(id="page"),
+            dcc.Store(id="place"),
+            skip,
+            html.Header(head),
+            html.Div(id="problem", role="alert"),
+            html.Main(id="page", tabIndex="-1"),
         ]
+    )
+
+
+def _register(app: Dash, run: ExploredRun) -> None:
+    @app.callback(
+        Output("page", "children"), Output("problem", "children"), Input("url", "pathname"), State("url", "search")
+    )
+    def show(path: str, search: str) -> tuple[Component, None]:
+        return page_at(run, Address.parsed(path, search)), None
+
+    # Title of the window, and which link is that of this page (assets/explorer.js).
+    app.clientside_callback(
+        ClientsideFunction("mangrove", "arrived"),
+        Output("place", "data"),
+        Input("url", "pathname"),
+        Input("page", "children"),
+    )
+
+
+def _tell(error: Exception) -> None:
+    """Show above the page what went wrong in a callback, and leave the page as it is."""
+    set_props("problem", {"children": notice(_words(error))})
+
+
+def _words(error: Exception) -> str:
+    """What people are told: a domain error says it itself, of another one the log has the traceback."""
+    if isinstance(error, MangroveError):
+        return str(error)
+    _LOG.error("an error in the explorer", exc_info=error)
+    return (
+        f"Something went wrong in the explorer ({type(error).__name__}: {error}). The terminal where it runs shows where: "
+        "please report it with these lines."
     )

@@ -12,12 +12,20 @@ from mangrove.explorer.style import TEMPLATE
 _TOOLS = {
     "displaylogo": False,
     "responsive": True,
+    # A lasso is not pulled about: a click within it is one on the figure.
+    "editSelection": False,
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
 
 
 def figure_panel(
-    id: str, figure: go.Figure, title: str, caption: str, *extra: Component, wide: bool = False
+    id: str,
+    figure: go.Figure,
+    title: str,
+    caption: str,
+    *extra: Component,
+    wide: bool = False,
+    nodes: tuple[int, int] | None = None,
 ) -> html.Figure:
     """A figure with its title, how to read it, and buttons that save it as PNG and SVG.
 
@@ -29,21 +37,35 @@ def figure_panel(
         What stands below the caption: buttons for tables (:func:`mangrove.explorer.downloads.buttons`).
     wide : bool
         Whether it takes the whole width of the page.
+    nodes : (int, int), optional
+        Rows and columns of a map whose selected node is the address's ``node``: arrow keys then move to the next one.
     """
     figure.update_layout(template=TEMPLATE)
     saves = [
-        html.Button(kind.upper(), **{"data-export": kind, "data-graph": id, "aria-label": f"save {title} as {kind.upper()}"})
+        html.Button(
+            kind.upper(), **{"data-export": kind, "data-graph": id, "aria-label": f"save {title} as {kind.upper()}"}
+        )
         for kind in ("png", "svg")
     ]
     return html.Figure(
         [
             html.Div([html.H3(title), html.Div(saves, className="saves")], className="panel-head"),
-            dcc.Graph(id=id, figure=figure, config=_TOOLS),
+            _graph(id, figure, title, nodes),
             html.Figcaption(caption),
             *extra,
         ],
         className="panel wide" if wide else "panel",
     )
+
+
+def _graph(id: str, figure: go.Figure, title: str, nodes: tuple[int, int] | None) -> Component:
+    graph = dcc.Graph(id=id, figure=figure, config=_TOOLS)
+    if nodes is None:
+        return graph
+    rows, columns = nodes
+    keys = {"data-nodes": f"{rows},{columns}", "aria-label": f"{title}; arrow keys select a node"}
+    # The graph takes the keys; caption and buttons beside it have their own.
+    return html.Div(graph, tabIndex=0, role="application", **keys)
 
 
 def facts(rows: Sequence[tuple[str, str | Component]]) -> html.Dl:

@@ -35,9 +35,7 @@ def read_extracts(paths: Sequence, plateifu: Sequence[str]) -> dict[str, Artefac
 
 
 def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
-    """A galaxy in colour from its g, r and i images, in a square; the continuum, in grey, of cubes that bring none.
-
-    Spaxels without images and without a place on the sky, as those of simulated spectra, make no picture.
+    """A galaxy as :func:`picture_of` shows it, in a square.
 
     Parameters
     ----------
@@ -46,20 +44,36 @@ def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
     """
     axes.set(xticks=[], yticks=[], facecolor=BAD_COLOUR)
     axes.set_box_aspect(1)
-    if extract is None or not _has_picture(extract):
+    picture = None if extract is None else picture_of(extract)
+    if picture is None:
         note(axes, "no image")
         return
-    colours = colour_image(extract)
-    if colours is None:
-        grey = np.sqrt(np.clip(np.nan_to_num(extract["signal"]), 0, None))
-        axes.imshow(grey, origin="lower", cmap="gray", vmin=0, vmax=np.percentile(grey, _PERCENTILE))
-    else:
-        axes.imshow(colours, origin="lower")
-    inside = extract["spaxel_status"] != SpaxelStatus.OUTSIDE_FIELD
-    (left, right), (bottom, top) = (_edges(inside.any(axis=axis)) for axis in (0, 1))
+    axes.imshow(picture, origin="lower")
+    (left, right), (bottom, top) = field_of_view(extract)
     half = max(right - left, top - bottom) / 2
     x, y = (left + right) / 2, (bottom + top) / 2
     axes.set(xlim=(x - half, x + half), ylim=(y - half, y + half), facecolor="k")
+
+
+def picture_of(extract: Artefact) -> np.ndarray | None:
+    """A galaxy in colour from its g, r and i images, shape (ny, nx, 3); the continuum, in grey, of cubes that bring none.
+
+    Spaxels without images and without a place on the sky, as those of simulated spectra, make no picture: None.
+    """
+    if not _has_picture(extract):
+        return None
+    colours = colour_image(extract)
+    if colours is not None:
+        return colours
+    grey = np.sqrt(np.clip(np.nan_to_num(extract["signal"]), 0, None))
+    return np.repeat(np.clip(grey / np.percentile(grey, _PERCENTILE), 0, 1)[:, :, None], 3, axis=2)
+
+
+def field_of_view(extract: Artefact) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Edges of the part of a picture that was observed: left and right, bottom and top, spaxels, whose centres are whole."""
+    inside = extract["spaxel_status"] != SpaxelStatus.OUTSIDE_FIELD
+    across, up = (_edges(inside.any(axis=axis)) for axis in (0, 1))
+    return across, up
 
 
 def write_on_picture(axes: Axes, side: float, upper: str, lower: str = "") -> None:
