@@ -23,7 +23,7 @@ from mangrove.explorer.views import galaxy_fits as fits
 from mangrove.explorer.views import galaxy_sky as sky
 from mangrove.explorer.views.map_parts import moved
 from mangrove.near_names import closest
-from mangrove.notebook.runs import MAPPED_OF_LINES
+from mangrove.notebook.label_rows import MAPPED_OF_LINES
 
 _CHOICE, _SPECTRUM, _CODE = "galaxy-choice", "galaxy-baxel", "galaxy-code"
 _SHOWN, _MAPPED, _REFITTED = "galaxy-shown", "galaxy-mapped", "galaxy-refitted"

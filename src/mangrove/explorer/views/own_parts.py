@@ -1,5 +1,7 @@
 """The parts of the page of an uploaded spectrum, each of which appears when it is ready."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from astropy import units as u
 from dash import dcc, html
@@ -20,13 +22,15 @@ from mangrove.explorer.spectral_map import OCCUPATION, label_pdfs, node_colours,
 from mangrove.explorer.text_table import AxisLabel, text_table
 from mangrove.explorer.uploads import Upload
 from mangrove.notebook.spectrum_columns import SpectrumFile
-from mangrove.notebook.spectrum_fit import SpectrumFit
-from mangrove.notebook.spectrum_place import SpectrumPlace
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.report.desom_spectra import flux_axis
 from mangrove.report.drawing import plain
 from mangrove.report.label_style import STYLE
 from mangrove.report.line_names import line_title
+
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import SpectrumFit
+    from mangrove.notebook.spectrum_place import SpectrumPlace
 
 _FLUX = "flux density (10<sup>−17</sup> erg/s/cm²/Å)"
 _RELATIVE = "flux (unit of the file)"
@@ -63,7 +67,7 @@ def _power(spectrum: SpectrumFile) -> str:
     return f"{np.median(spectrum.wave[known] / spectrum.lsf[known]) / SIGMA_TO_FWHM:.0f} (median)"
 
 
-def fit_part(upload: Upload, fit: SpectrumFit) -> Component:
+def fit_part(upload: Upload, fit: "SpectrumFit") -> Component:
     """The fit in numbers, its figure, and its lines."""
     stated = upload.spectrum.flux_stated
     unit = _FLUX if stated else _RELATIVE
@@ -88,7 +92,7 @@ def fit_part(upload: Upload, fit: SpectrumFit) -> Component:
     )
 
 
-def _fit_facts(fit: SpectrumFit) -> list[tuple[str, Component | str]]:
+def _fit_facts(fit: "SpectrumFit") -> list[tuple[str, Component | str]]:
     status = FitStatus[fit.status.upper()]
     rows: list[tuple[str, Component | str]] = [("status", f"{status.word.replace('_', ' ')}: {status.meaning}")]
     rows += [(title, _with_error(fit[name], fit[f"{name}_err"], 1)) for name, title in _KINEMATICS.items()]
@@ -107,7 +111,7 @@ def _words(flags: tuple[str, ...]) -> str:
     return ", ".join(flags).replace("_", " ")
 
 
-def _value(fit: SpectrumFit, name: str) -> float:
+def _value(fit: "SpectrumFit", name: str) -> float:
     return float(fit[name].value)
 
 
@@ -115,7 +119,7 @@ def _with_error(value: u.Quantity, error: u.Quantity, digits: int) -> str:
     return f"{plain(float(value.value), digits)} ± {plain(float(error.value), digits)} {value.unit.to_string().replace(' / ', '/')}"
 
 
-def _lines_table(fit: SpectrumFit) -> Component:
+def _lines_table(fit: "SpectrumFit") -> Component:
     rows = [
         (
             AxisLabel(line_title(str(line["line"]))),
@@ -158,12 +162,12 @@ def place_part(run: ExploredRun, upload: Upload) -> Component:
     )
 
 
-def _index(place: SpectrumPlace, run: ExploredRun) -> int:
+def _index(place: "SpectrumPlace", run: ExploredRun) -> int:
     """The node as artefacts count."""
     return (place.node.row - 1) * run.attrs("desom_map")["columns"] + place.node.column - 1
 
 
-def _place_facts(run: ExploredRun, place: SpectrumPlace) -> list[tuple[str, Component | str]]:
+def _place_facts(run: ExploredRun, place: "SpectrumPlace") -> list[tuple[str, Component | str]]:
     node = f"({place.node.column}, {place.node.row})"
     second = f"({place.second_node.column}, {place.second_node.row})"
     snr = "unknown" if np.isnan(place.snr) else f"{place.snr:.0f}"
@@ -216,7 +220,7 @@ def labels_part(run: ExploredRun, upload: Upload) -> Component:
     )
 
 
-def lines_part(run: ExploredRun, upload: Upload, fit: SpectrumFit) -> Component:
+def lines_part(run: ExploredRun, upload: Upload, fit: "SpectrumFit") -> Component:
     """The emulator's lines beside those of the fit.
 
     Raises
