@@ -189,7 +189,9 @@ def predict_lines(
 def assign(
     spectra: Annotated[
         list[Path],
-        typer.Argument(parser=_path, metavar="SPECTRUM...", help="files: FITS table, HDF5, or SDSS spec-*.fits"),
+        typer.Argument(
+            parser=_path, metavar="SPECTRUM...", help="files: FITS table (SDSS spec-*.fits too), HDF5 or CSV"
+        ),
     ],
     model: Annotated[Path, typer.Option(parser=_path, help="folder of a trained map of spectra: results/RUN/desom")],
     out: Annotated[

@@ -167,3 +167,13 @@ def _errors_of(message, explorer_url: str) -> list[str]:
     if message.type != "error" or (place and not _of_the_explorer(place, explorer_url)):
         return []
     return [f"{place}: {message.text}"]
+
+
+@pytest.fixture(scope="session")
+def survey_run(tmp_path_factory) -> Path:
+    """A run of 12 galaxies and 900 baxels at artefact level, as the benchmarks write one of 10,000; it needs no demo."""
+    from support.survey_artefacts import write_run
+
+    folder = tmp_path_factory.mktemp("survey") / "survey"
+    write_run(folder, n_galaxy=12, n_baxel=900, seed=1)
+    return folder

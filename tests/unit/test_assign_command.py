@@ -109,6 +109,27 @@ def hdf5_table(path, spectrum):
         f["redshift"] = Z
 
 
+def csv(path, spectrum):
+    """Nanometres, errors, flux in W/m2/um: 1e-17 erg/s/cm2/Angstrom are 1e-16 of these."""
+    columns = [spectrum["wave"] / 10, 1e-16 * spectrum["flux"], 1e-16 * spectrum["ivar"] ** -0.5]
+    rows = np.column_stack([*columns, spectrum["mask"], spectrum["lsf"]])
+    header = f"# z = {Z}\nwave [nm], flux [W/m2/um], error [W/m2/um], mask, lsf [Angstrom]"
+    np.savetxt(path, rows, delimiter=",", header=header, comments="", fmt="%.17g")
+
+
+def blanks(path, spectrum):
+    """As numpy.savetxt writes columns, whose names are a comment."""
+    names = ("wave", "flux", "ivar", "mask", "lsf")
+    header = f"redshift: {Z}\n{' '.join(names)}"
+    np.savetxt(path, np.column_stack([spectrum[name] for name in names]), header=header, fmt="%.17g")
+
+
+def ecsv(path, spectrum):
+    table = Table({**spectrum, "wave": (spectrum["wave"] * u.AA).to(u.um)})
+    table.meta["Z"] = Z
+    table.write(path)
+
+
 WRITERS = {
     "table.fits": fits_table,
     "units.fits": other_units,
@@ -116,6 +137,9 @@ WRITERS = {
     "spec-1.fits": sdss,
     "plain.h5": hdf5,
     "table.hdf5": hdf5_table,
+    "table.csv": csv,
+    "columns.txt": blanks,
+    "table.ecsv": ecsv,
 }
 
 
@@ -226,7 +250,7 @@ def test_files_that_hold_no_spectrum_are_refused(tmp_path, folder):
     several = folder / f"extract/{GALAXIES[0][0]}.h5"
     for path, reason in (
         (tmp_path / "none.fits", "does not exist"),
-        (tmp_path / "text.txt", "must be a FITS table or HDF5"),
+        (tmp_path / "text.txt", "line 1 has numbers, but the columns have no names"),
         (tmp_path / "counts.fits", "holds no spectrum: .* there are wave, counts"),
         (tmp_path / "seconds.fits", "wave is in 's'; a unit of length"),
         (several, "one spectrum per file"),

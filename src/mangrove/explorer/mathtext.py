@@ -13,9 +13,10 @@ _SYMBOLS = {
     r"\alpha": "α",
     r"\beta": "β",
     r"\gamma": "γ",
-    r"\mathrm": "",
-    "-": "−",
+    r"\delta": "δ",
 }
+# "eta" ends other names, which come first.
+_SYMBOLS |= {r"\epsilon": "ε", r"\zeta": "ζ", r"\theta": "θ", r"\eta": "η", r"\mathrm": "", "-": "−"}
 _TAGS = {"_": "sub", "^": "sup"}
 
 

@@ -12,6 +12,8 @@ from mangrove.explorer.style import TEMPLATE
 _TOOLS = {
     "displaylogo": False,
     "responsive": True,
+    # A lasso is not pulled about: a click within it is one on the figure.
+    "editSelection": False,
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
 
