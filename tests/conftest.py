@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,21 @@ def pytest_configure():
     import jax
 
     jax.config.update("jax_enable_compilation_cache", False)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room_for_programs():
+    """Drop compiled programs once they take a quarter of the memory maps that Linux grants a process.
+
+    XLA needs some for each program; a process that runs out of them ends by a segmentation fault in the midst of compiling.
+    """
+    yield
+    maps, limit = Path("/proc/self/maps"), Path("/proc/sys/vm/max_map_count")
+    if "jax" in sys.modules and maps.is_file() and limit.is_file():
+        with maps.open() as lines:
+            taken = sum(1 for _ in lines)
+        if 4 * taken > int(limit.read_text()):
+            sys.modules["jax"].clear_caches()
 
 
 @pytest.fixture(name="Params", scope="session")
