@@ -41,6 +41,8 @@ def map_panels(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) 
     cloud = anomaly_cloud.cloud_of(run, choice.network)
     if cloud is None:
         panels.append(notice("The run has no map of these latents; the table below lists its galaxies."))
+        # What callbacks write to has to be on the page, or they write nothing.
+        panels += [dcc.Store(id=name) for name in ("anomalies-cloud", "anomalies-cloud-3d")]
     else:
         about = (
             "A point is a galaxy; galaxies near each other have similar line cubes. A click opens the galaxy. The large ring "

@@ -142,7 +142,9 @@ def map_parts(run: ExploredRun, address: Address) -> list[Component]:
     """The two maps of the inputs below the choices of their colours; a sentence in a run without a map."""
     if shown_rows(run).place is None:
         reason = run.attrs("emulator_embedding")["reason"] if run.path("emulator_embedding").is_file() else ""
-        hidden = [dcc.Store(id=f"emulator-map-{side}") for side in SIDES]
+        # What callbacks listen to has to be on the page, or they listen to nothing.
+        names = [f"emulator-map-{side}" for side in SIDES] + [f"emulator-{side}" for side in SIDES] + ["emulator-drawn"]
+        hidden = [dcc.Store(id=name) for name in names]
         return [notice(f"There is no map of the emulator's inputs{f': {reason}' if reason else ''}."), *hidden]
     menus = [
         html.Label(

@@ -172,7 +172,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
     )
     def colour_maps(search: str, path: str, drawn: list | None):
         address = address_of(search, path)
-        if address is None:
+        if address is None or shown_rows(run).place is None:
             return [no_update] * 5
         row = input_of(run, address).preset.row
         chosen = [choice.map_choice(run, address, side) for side in SIDES]
