@@ -198,8 +198,12 @@ def selected_table(run: ExploredRun, rows: list[int]) -> Table:
     shown = shown_rows(run)
     own = np.flatnonzero(np.isin(shown.row, rows))
     fields = KINDS[KIND].fields
-    made = Table({"row": shown.row[own], "umap": shown.place[own]})
-    made["flux_bins"] = measured(shown.flux_bins[own], fields["flux_bins"].unit)
+    made = Table({"row": shown.row[own], "umap_1": shown.place[own, 0], "umap_2": shown.place[own, 1]})
+    # As 'mangrove predict-lines' reads them.
+    for k in range(shown.flux_bins.shape[1]):
+        made[f"flux_{k + 1}"] = measured(shown.flux_bins[own, k], fields["flux_bins"].unit)
+    if shown.log_luminosity is not None:
+        made["log_luminosity"] = measured(shown.log_luminosity[own], fields["log_luminosity"].unit)
     for k, line in enumerate(lines_of(run)):
         for name, values in (("ew", shown.ew), ("ew_err", shown.ew_error), ("ew_predicted", predicted_rows(run))):
             made[f"{line}_{name}"] = measured(values[own, k], fields["ew"].unit)
