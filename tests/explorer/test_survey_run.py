@@ -2,6 +2,8 @@
 
 import ast
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -163,3 +165,10 @@ def test_a_run_that_is_there_is_not_written_again(survey_run):
     with pytest.raises(ValueError, match="has 12 galaxies and 900 baxels: delete it, or give another --run"):
         written(survey_run, 13, 900, 1, None)
     assert bytes_of(survey_run) == before
+
+
+def test_the_first_page_does_without_what_is_slow_to_import():
+    """A second of JAX, half of one for each of the others: whoever asks for a fit waits for them, not who opens the explorer."""
+    slow = "{'jax', 'flax', 'optax', 'scipy.optimize', 'scipy.stats', 'astropy.cosmology', 'xarray', 'sklearn', 'umap'}"
+    code = f"import sys, mangrove.explorer.server; print(sorted({slow} & set(sys.modules)))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"

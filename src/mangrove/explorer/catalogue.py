@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
+from mangrove.config import Config
 from mangrove.errors import MangroveError
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.export.source import recorded_config
 from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.sample import read_sheet
 
@@ -21,13 +21,19 @@ def survey_source(run: ExploredRun) -> str:
 
 def _read(run: ExploredRun) -> Mapping[str, Galaxy]:
     try:
-        return read_sheet(recorded_config(run.folder))
+        return read_sheet(_config(run))
     except (MangroveError, OSError):
         return {}
 
 
 def _source(run: ExploredRun) -> str:
     try:
-        return recorded_config(run.folder).survey.source
+        return _config(run).survey.source
     except MangroveError:
         return ""
+
+
+def _config(run: ExploredRun) -> Config:
+    from mangrove.export.source import recorded_config  # slow to import: the first page does without
+
+    return recorded_config(run.folder)

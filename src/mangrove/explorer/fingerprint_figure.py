@@ -1,13 +1,17 @@
 """The baxels of a galaxy on the map of spectra: a fingerprint coloured by radius."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import plotly.graph_objects as go
-import xarray as xr
 
 from mangrove.explorer.style import UNKNOWN
 
+if TYPE_CHECKING:
+    import xarray as xr
 
-def fingerprint_figure(found: xr.Dataset) -> go.Figure:
+
+def fingerprint_figure(found: "xr.Dataset") -> go.Figure:
     """Nodes with baxels of the galaxy, coloured by their mean radius, with their number; nodes without are left white.
 
     Parameters

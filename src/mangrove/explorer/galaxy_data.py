@@ -11,7 +11,7 @@ from mangrove.artefacts import Artefact
 from mangrove.errors import ArtefactError
 from mangrove.explorer.catalogue import catalogue
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.notebook.runs import MAPPED_OF_LINES
+from mangrove.notebook.label_rows import MAPPED_OF_LINES
 from mangrove.survey.target import MISSING
 
 _BINS = ["bin_id", "spaxel_status", "signal", "image", "band", "snr"]

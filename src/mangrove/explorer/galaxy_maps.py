@@ -10,7 +10,7 @@ from mangrove.data_model import LABEL, LABELS
 from mangrove.explorer.galaxy_data import SeenGalaxy
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.style import CATEGORIES, UNKNOWN
-from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
+from mangrove.notebook.label_rows import MAPPED, MAPPED_OF_LINES
 from mangrove.physics.lines import fit_lines
 from mangrove.report.bpt_panel import BPT_COLOURS, BPT_NAMES
 from mangrove.report.drawing import KINEMATICS_TITLE, in_words, robust_limits

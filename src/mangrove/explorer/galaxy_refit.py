@@ -5,13 +5,15 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mangrove.errors import MangroveError
 from mangrove.explorer.address import Address
 from mangrove.explorer.live_fit import fitted
-from mangrove.notebook.spectrum_fit import SpectrumFit
 from mangrove.ssp.loading import EMBEDDED
+
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import SpectrumFit
 
 #: Degrees of the polynomial that can be chosen, besides the run's: a program is compiled for each.
 DEGREES = (2, 4, 6, 8, 10, 12)
@@ -71,7 +73,7 @@ def libraries(own: RefitSettings) -> dict[str, str]:
     return found
 
 
-def refit(arguments: Mapping[str, Any], settings: RefitSettings) -> SpectrumFit:
+def refit(arguments: Mapping[str, Any], settings: RefitSettings) -> "SpectrumFit":
     """Fit a baxel with other settings by the batched engine.
 
     Parameters

@@ -1,11 +1,10 @@
 """The spectrum of a baxel with its fit as a figure, and its numbers in words."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import plotly.graph_objects as go
-import xarray as xr
 from plotly.subplots import make_subplots
 
 from mangrove.codes import LabelFlag, LineStatus
@@ -14,11 +13,15 @@ from mangrove.explorer.galaxy_data import SeenGalaxy
 from mangrove.explorer.galaxy_maps import as_unit, quantity_titles
 from mangrove.explorer.style import CATEGORIES, INK
 from mangrove.notebook.plots import with_zero
-from mangrove.notebook.spectrum_fit import SpectrumFit
 from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import KINEMATICS_TITLE
 from mangrove.report.galaxy_spectra import NAMED_SNR, spread
 from mangrove.report.single import with_error
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from mangrove.notebook.spectrum_fit import SpectrumFit
 
 FLUX_AXIS = f"flux density (10<sup>−17</sup> {as_unit(EXTRACT.fields['flux'].unit.removeprefix('1e-17 '))})"
 #: Colours of the stars, of the gas, and of their sum; of components of the gas.
@@ -64,7 +67,7 @@ class SpectrumParts(NamedTuple):
         return slice(int(index[0]), int(index[-1]) + 1) if index.size else slice(None)
 
 
-def stored_parts(spectrum: xr.Dataset) -> SpectrumParts:
+def stored_parts(spectrum: "xr.Dataset") -> SpectrumParts:
     """Those of a baxel, from :meth:`mangrove.notebook.runs.Run.spectrum`."""
     ivar = spectrum.ivar.values.astype(float)
     error = np.full(ivar.shape, np.nan)
@@ -77,7 +80,7 @@ def stored_parts(spectrum: xr.Dataset) -> SpectrumParts:
     )
 
 
-def refitted_parts(fit: SpectrumFit) -> SpectrumParts:
+def refitted_parts(fit: "SpectrumFit") -> SpectrumParts:
     """Those of a fit of :func:`mangrove.api.fit_spectrum`."""
     table = fit.spectrum
     columns = (np.asarray(table[name].value) for name in ("rest_wave", "flux", "error", "stars", "gas"))
@@ -186,7 +189,7 @@ def stored_label_rows(seen: SeenGalaxy, baxel: int) -> list[tuple[str, ...]]:
     return label_rows(*of_baxel)
 
 
-def refitted_label_rows(fit: SpectrumFit) -> list[tuple[str, ...]]:
+def refitted_label_rows(fit: "SpectrumFit") -> list[tuple[str, ...]]:
     """Those of a fit."""
     stored = fit.stored
     names = [name for name in (*KINEMATICS_TITLE, *LABEL) if name in stored]

@@ -1,14 +1,16 @@
 """Fits on request, one after the other: views share the cores and the compiled programs."""
 
 import threading
+from typing import TYPE_CHECKING
 
-from mangrove.notebook.spectrum_fit import SpectrumFit, fit_spectrum
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import SpectrumFit
 
 #: Two fits at once are no faster than one after the other, and would compile the same programs twice.
 _ONE_AT_A_TIME = threading.Lock()
 
 
-def fitted(**arguments) -> SpectrumFit:
+def fitted(**arguments) -> "SpectrumFit":
     """The fit of a spectrum, as soon as those before it are done.
 
     Parameters
@@ -21,5 +23,7 @@ def fitted(**arguments) -> SpectrumFit:
     SpectrumError, ConfigError, TemplateError
         As :func:`mangrove.api.fit_spectrum` does.
     """
+    from mangrove.notebook.spectrum_fit import fit_spectrum  # slow to import: the first page does without
+
     with _ONE_AT_A_TIME:
         return fit_spectrum(**arguments)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -12,10 +13,12 @@ from mangrove.explorer.own_lines import LinesBeside
 from mangrove.explorer.spectral_figures import pdf_figure
 from mangrove.explorer.spectral_map import LabelPdf, NodeSpectra
 from mangrove.explorer.style import CATEGORIES, UNKNOWN
-from mangrove.notebook.spectrum_fit import LabelValue, SpectrumFit
-from mangrove.notebook.spectrum_place import SpectrumPlace
 from mangrove.report.drawing import robust_limits
 from mangrove.report.line_names import line_title
+
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import LabelValue, SpectrumFit
+    from mangrove.notebook.spectrum_place import SpectrumPlace
 
 NODE, OWN, PREDICTED = CATEGORIES[0], CATEGORIES[5], CATEGORIES[0]
 #: In the order of drawing: the stars are seen where the model has gas.
@@ -33,7 +36,7 @@ _RESIDUALS = 6.0
 _EW_TICKS = np.array([-3, -1, 0, 1, 3, 10, 30, 100, 300, 1000, 3000])
 
 
-def fit_figure(fit: SpectrumFit, unit: str) -> go.Figure:
+def fit_figure(fit: "SpectrumFit", unit: str) -> go.Figure:
     """Data, model and components above, residuals over errors below; pixels that did not count are left out.
 
     Parameters
@@ -75,7 +78,7 @@ def fit_figure(fit: SpectrumFit, unit: str) -> go.Figure:
     return figure
 
 
-def seen_figure(place: SpectrumPlace, node: NodeSpectra, flux: str) -> go.Figure:
+def seen_figure(place: "SpectrumPlace", node: NodeSpectra, flux: str) -> go.Figure:
     """What the network saw of a spectrum, and the prototype of its node.
 
     Parameters
@@ -95,7 +98,7 @@ def seen_figure(place: SpectrumPlace, node: NodeSpectra, flux: str) -> go.Figure
     return figure
 
 
-def labels_figure(pdfs: list[LabelPdf], labels: Mapping[str, LabelValue], node: str) -> go.Figure:
+def labels_figure(pdfs: list[LabelPdf], labels: "Mapping[str, LabelValue]", node: str) -> go.Figure:
     """Distributions of the labels on a node, with the values of the fit and their errors where there are some.
 
     Parameters
@@ -142,7 +145,7 @@ def lines_figure(lines: LinesBeside) -> go.Figure:
         y=median,
         error_y=span | {"color": PREDICTED},
         mode="markers",
-        marker={"color": PREDICTED, "size": 9, "symbol": "line-ew-open"},
+        marker={"symbol": "line-ew", "size": 16, "line": {"width": 3, "color": PREDICTED}},
         name="predicted: 16, 50, 84 % of galaxies with this continuum",
         customdata=np.column_stack([lines.median, lines.low, lines.high]),
         hovertemplate="predicted %{customdata[0]:.2f} Å (%{customdata[1]:.2f} to %{customdata[2]:.2f})<extra></extra>",

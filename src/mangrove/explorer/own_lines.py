@@ -1,4 +1,7 @@
-"""The emulator's lines of a spectrum beside those that its fit measured."""
+"""The emulator's lines of a spectrum beside those that its fit measured.
+
+JAX is imported when they are asked for: it takes a second, and other views need none.
+"""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -8,14 +11,13 @@ from mangrove.codes import PredictionFlag
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.own_spectrum import Taken
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.notebook.inputs import observed_spectrum
 from mangrove.notebook.spectrum_columns import SpectrumFile
-from mangrove.notebook.spectrum_fit import SpectrumFit
 from mangrove.physics.wavelengths import velocity_to_redshift
 from mangrove.spectra.observed import corrected
 
 if TYPE_CHECKING:
     from mangrove.models.emulator.emulator import Emulator
+    from mangrove.notebook.spectrum_fit import SpectrumFit
 
 
 class LinesBeside(NamedTuple):
@@ -57,12 +59,12 @@ def emulator_of(run: ExploredRun) -> "Emulator":
     ModelError
         If it has none.
     """
-    from mangrove.models.emulator.emulator import load  # JAX: loaded by the first spectrum, not by the explorer
+    from mangrove.models.emulator.emulator import load
 
     return run.kept("emulator for spectra", lambda: load(run.folder / "emulator" / "model"))
 
 
-def lines_beside(run: ExploredRun, spectrum: SpectrumFile, about: Taken, fit: SpectrumFit) -> LinesBeside:
+def lines_beside(run: ExploredRun, spectrum: SpectrumFile, about: Taken, fit: "SpectrumFit") -> LinesBeside:
     """Predict the lines of a spectrum from its continuum, binned as that of the run's baxels.
 
     Raises
@@ -94,12 +96,13 @@ def lines_beside(run: ExploredRun, spectrum: SpectrumFile, about: Taken, fit: Sp
     )
 
 
-def flux_in_bins(model: "Emulator", spectrum: SpectrumFile, about: Taken, fit: SpectrumFit) -> np.ndarray:
+def flux_in_bins(model: "Emulator", spectrum: SpectrumFile, about: Taken, fit: "SpectrumFit") -> np.ndarray:
     """Mean flux of the continuum in the bins of a model, Galactic extinction and lines removed, shape (1, n_bin).
 
     Lines are hidden where the fit has the gas, as in the table that the run's emulator learned from.
     """
     from mangrove.models.emulator.rest_continuum import bin_continuum
+    from mangrove.notebook.inputs import observed_spectrum
 
     data = observed_spectrum(spectrum.wave, spectrum.flux, spectrum.ivar, about.lsf, spectrum.mask, about.air)
     width = fit.inputs.artefact.attrs["sky_half_width"]

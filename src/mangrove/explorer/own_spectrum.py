@@ -1,6 +1,6 @@
 """What is done with a spectrum that somebody brings: what it is taken to be, its fit, and its place on the map of spectra."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from astropy import units as u
@@ -10,10 +10,12 @@ from mangrove.errors import SpectrumError
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.live_fit import fitted
 from mangrove.notebook.spectrum_columns import SpectrumFile
-from mangrove.notebook.spectrum_fit import SpectrumFit
-from mangrove.notebook.spectrum_map import SpectrumMap, open_map
-from mangrove.notebook.spectrum_place import SpectrumPlace
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
+
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import SpectrumFit
+    from mangrove.notebook.spectrum_map import SpectrumMap
+    from mangrove.notebook.spectrum_place import SpectrumPlace
 
 #: How the resolution is given, whether wavelengths are in air, and for both that the file says it.
 OF_FILE, POWER, FWHM, AIR, VACUUM = "file", "power", "fwhm", "air", "vacuum"
@@ -80,7 +82,7 @@ def taken(spectrum: SpectrumFile, z=None, ebv=None, resolution=None, kind: str =
     )
 
 
-def fit_of(run: ExploredRun, spectrum: SpectrumFile, about: Taken) -> SpectrumFit:
+def fit_of(run: ExploredRun, spectrum: SpectrumFile, about: Taken) -> "SpectrumFit":
     """The fit of a spectrum with the settings of the run's fits, by the batched engine.
 
     Raises
@@ -116,7 +118,7 @@ def settings(run: ExploredRun) -> dict[str, Any]:
     return {"engine": "batched"} | found
 
 
-def map_of(run: ExploredRun) -> SpectrumMap:
+def map_of(run: ExploredRun) -> "SpectrumMap":
     """The run's map of spectra, opened once.
 
     Raises
@@ -124,10 +126,12 @@ def map_of(run: ExploredRun) -> SpectrumMap:
     ModelError, ArtefactError
         If it has none.
     """
+    from mangrove.notebook.spectrum_map import open_map  # slow to import: the first page does without
+
     return run.kept("map for spectra", lambda: open_map(run.folder / "desom"))
 
 
-def place_of(run: ExploredRun, spectrum: SpectrumFile, about: Taken) -> SpectrumPlace:
+def place_of(run: ExploredRun, spectrum: SpectrumFile, about: Taken) -> "SpectrumPlace":
     """The place of a spectrum on the run's map of spectra.
 
     Raises

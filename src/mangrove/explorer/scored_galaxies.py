@@ -8,7 +8,6 @@ from astropy.table import Table
 from mangrove.data_model import KINDS
 from mangrove.explorer.downloads import measured
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.physics.cosmology import COSMOLOGY
 from mangrove.report.autoencoder_sample import AGN_CLASSES, NETWORK_TITLE, causes
 
 
@@ -106,6 +105,8 @@ def field_masses(run: ExploredRun) -> dict[str, float]:
     The sum over its baxels of the surface density of stellar mass from the fits times their area on the sky; baxels
     without a density are left out, and galaxies without any are NaN.
     """
+    from mangrove.physics.cosmology import COSMOLOGY  # slow to import: the first page does without
+
     density, area = (run.column("labels", name) for name in ("log_mass_density", "area"))
     names, z, galaxy = (run.column("labels", name) for name in ("plateifu", "z", "galaxy"))
     known = np.isfinite(density) & np.isfinite(area)

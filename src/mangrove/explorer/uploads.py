@@ -8,13 +8,15 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mangrove.errors import SpectrumError
 from mangrove.explorer.own_spectrum import Taken
 from mangrove.explorer.security import UPLOAD_BYTES
 from mangrove.notebook.spectrum_columns import SpectrumFile
-from mangrove.notebook.spectrum_fit import SpectrumFit
+
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import SpectrumFit
 
 _SHOWN_NAME = 60
 
@@ -78,7 +80,7 @@ class Upload:
     spectrum: SpectrumFile
     asked: int = 0
     about: Taken | None = None
-    fit: SpectrumFit | None = None
+    fit: "SpectrumFit | None" = None
 
     def ask(self, about: Taken) -> int:
         """Take it to be something from now on; gives the number of the question."""

@@ -12,6 +12,12 @@ from mangrove import artefacts
 from mangrove.data_model import LABELS
 from mangrove.errors import ArtefactError
 
+#: Datasets of 'labels' that are places in the file.
+INDEX = ("galaxy", "baxel")
+#: What maps show: quantities of the baxels, and those of their emission lines.
+MAPPED = tuple(name for name, field in LABELS.fields.items() if field.dims == ("row",) and name not in INDEX)
+MAPPED_OF_LINES = tuple(name for name, field in LABELS.fields.items() if field.dims == ("row", "line"))
+
 
 class LabelRows:
     """The artefact 'labels' of a run, of which nothing is read but names and counts until it is asked for.

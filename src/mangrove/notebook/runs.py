@@ -17,7 +17,7 @@ from mangrove.errors import ArtefactError
 from mangrove.notebook.as_observed import as_observed, fitted_range
 from mangrove.notebook.baxel_model import fitted_baxel, galaxy_lsf, gas_components
 from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
-from mangrove.notebook.label_rows import LabelRows
+from mangrove.notebook.label_rows import INDEX, MAPPED, MAPPED_OF_LINES, LabelRows
 from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
@@ -27,12 +27,8 @@ from mangrove.verification import check_chain
 _SPECTRA = ("wave", "flux", "ivar", "mask", "lsf")
 #: What the model of a baxel is made from.
 _STORED = (*StoredFit._fields, "component", "status")
-#: Datasets of 'labels' that are places in the file, and those of a galaxy that its baxels are named with.
-_INDEX = ("galaxy", "baxel")
+#: Datasets of 'labels' of a galaxy that its baxels are named with.
 _GALAXY = ("plateifu", "mangaid", "z")
-#: What :meth:`Run.map` shows: quantities of the baxels, and those of their emission lines.
-MAPPED = tuple(name for name, field in LABELS.fields.items() if field.dims == ("row",) and name not in _INDEX)
-MAPPED_OF_LINES = tuple(name for name, field in LABELS.fields.items() if field.dims == ("row", "line"))
 
 
 def open_run(folder) -> "Run":
@@ -89,7 +85,7 @@ class Run(LatentSpaceResults):
 
         Units are in the columns; the flags' bits are named in docs/labels.md. Lines are in :meth:`lines`.
         """
-        found = self._read_labels([*_GALAXY, *_INDEX, *MAPPED], plateifu)
+        found = self._read_labels([*_GALAXY, *INDEX, *MAPPED], plateifu)
         table = Table({name: found[name][found["galaxy"]] for name in _GALAXY})
         table["baxel"] = found["baxel"]
         for name in MAPPED:
@@ -101,7 +97,7 @@ class Run(LatentSpaceResults):
 
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
-        found = self._read_labels(["line", "line_wave", "plateifu", *_INDEX, *MAPPED_OF_LINES], plateifu)
+        found = self._read_labels(["line", "line_wave", "plateifu", *INDEX, *MAPPED_OF_LINES], plateifu)
         coordinates = {"line": found["line"].tolist(), "line_wave": ("line", found["line_wave"])}
         coordinates |= {"plateifu": ("row", found["plateifu"][found["galaxy"]])}
         coordinates |= {"baxel": ("row", found["baxel"])}

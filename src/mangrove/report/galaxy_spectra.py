@@ -1,7 +1,7 @@
 """Spectra of a galaxy's baxels with their models and residuals."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,9 +13,10 @@ from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, in_words, note, signed
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.line_names import tex
-from mangrove.spectra.fit.model import Model
-from mangrove.spectra.fit.spectrum import Spectrum
-from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
+
+if TYPE_CHECKING:
+    from mangrove.spectra.fit.model import Model
+    from mangrove.spectra.fit.spectrum import Spectrum
 
 #: Smallest S/N of a line that is named.
 NAMED_SNR = 3.0
@@ -31,8 +32,8 @@ _RESIDUAL_LIMIT = 6.0
 class _Panel(NamedTuple):
     """What one baxel's two axes show."""
 
-    spectrum: Spectrum
-    model: Model | None
+    spectrum: "Spectrum"
+    model: "Model | None"
     title: str
     labels: list[tuple[float, str]]
 
@@ -75,6 +76,9 @@ def draw_spectra(axes, extract: Artefact, fit: Artefact, chosen: Sequence[int]) 
     extract, fit : Artefact
     chosen : sequence of int, length n
     """
+    # Slow to import, and the explorer, which takes other functions from here, does without.
+    from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
+
     galaxy, spectra = fitted_spectra(extract, fit)
     for (upper, lower), i in zip(axes, chosen, strict=True):
         model = stored_model(fit, i, galaxy, spectra[i])

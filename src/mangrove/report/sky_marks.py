@@ -8,7 +8,6 @@ from matplotlib.patches import Circle, Polygon
 from matplotlib.patheffects import withStroke
 
 from mangrove.artefacts import Artefact
-from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report.sky import SkyFrame, sky_offsets
 
 #: Longest bar, in widths of the map.
@@ -34,6 +33,8 @@ def draw_marks(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
         axes.add_patch(Circle(centre, fwhm / 2.0, fc="0.45", ec="w", lw=0.8, zorder=5))
     kpc = bar_length(extract.attrs["z"], abs(right - left))
     if kpc:
+        from mangrove.physics.cosmology import kpc_per_arcsec  # slow to import: the explorer does without
+
         length = kpc / kpc_per_arcsec(extract.attrs["z"])
         ends = [right - inwards * (inset + length), right - inwards * inset]
         axes.plot(ends, [bottom + inset] * 2, "k-", lw=2.2, solid_capstyle="butt", path_effects=_HALO, zorder=5)
@@ -72,6 +73,8 @@ def bar_length(z: float, width: float) -> float:
     """Length of a bar on a map of a width in arcsec: 1, 2 or 5 times a power of ten, kpc; 0 where there is no distance."""
     if not z > 0:
         return 0.0
+    from mangrove.physics.cosmology import kpc_per_arcsec
+
     longest = _LONGEST_BAR * width * kpc_per_arcsec(z)
     power = 10.0 ** np.floor(np.log10(longest))
     return float(power * max(step for step in (1.0, 2.0, 5.0) if step * power <= longest))

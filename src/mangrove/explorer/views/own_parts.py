@@ -1,5 +1,7 @@
 """The parts of the page of an uploaded spectrum, each of which appears when it is ready."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from astropy import units as u
 from dash import dcc, html
@@ -20,13 +22,15 @@ from mangrove.explorer.spectral_map import OCCUPATION, label_pdfs, node_colours,
 from mangrove.explorer.text_table import AxisLabel, text_table
 from mangrove.explorer.uploads import Upload
 from mangrove.notebook.spectrum_columns import SpectrumFile
-from mangrove.notebook.spectrum_fit import SpectrumFit
-from mangrove.notebook.spectrum_place import SpectrumPlace
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.report.desom_spectra import flux_axis
 from mangrove.report.drawing import plain
 from mangrove.report.label_style import STYLE
 from mangrove.report.line_names import line_title
+
+if TYPE_CHECKING:
+    from mangrove.notebook.spectrum_fit import SpectrumFit
+    from mangrove.notebook.spectrum_place import SpectrumPlace
 
 _FLUX = "flux density (10<sup>−17</sup> erg/s/cm²/Å)"
 _RELATIVE = "flux (unit of the file)"
@@ -36,7 +40,7 @@ _KINEMATICS = {
     "v_gas": "velocity of the gas",
     "sigma_gas": "dispersion of the gas",
 }
-_LINE_HEADS = ("line", "wavelength (Å)", "flux", "error", "EW (Å)", "error", "status")
+_LINE_HEADS = ("line", "wavelength (Å)", "flux", "error", "EW (Å)", "error (Å)", "status")
 _LABEL_HEADS = ("label", "your fit", "error", "16 %", "median", "84 %", "flags of the fit")
 
 
@@ -51,7 +55,7 @@ def file_facts(name: str, spectrum: SpectrumFile) -> Component:
         ("redshift", z),
         ("errors", "none: it can be placed on the map but not fitted" if spectrum.ivar is None else "yes"),
         ("resolving power", _power(spectrum)),
-        ("flux", "in its unit" if spectrum.flux_stated else "without a unit: taken as 1e-17 erg/s/cm²/Å"),
+        ("flux", "its unit is stated" if spectrum.flux_stated else "without a unit: taken as 1e-17 erg/s/cm²/Å"),
     ]
     return facts(rows)
 
@@ -63,9 +67,11 @@ def _power(spectrum: SpectrumFile) -> str:
     return f"{np.median(spectrum.wave[known] / spectrum.lsf[known]) / SIGMA_TO_FWHM:.0f} (median)"
 
 
-def fit_part(upload: Upload, fit: SpectrumFit) -> Component:
+def fit_part(upload: Upload, fit: "SpectrumFit") -> Component:
     """The fit in numbers, its figure, and its lines."""
-    unit = _FLUX if upload.spectrum.flux_stated else _RELATIVE
+    stated = upload.spectrum.flux_stated
+    unit = _FLUX if stated else _RELATIVE
+    lines_unit = "1e-17 erg/s/cm²" if stated else "the unit of the file times Å"
     return html.Div(
         [
             figure_panel(
@@ -77,18 +83,21 @@ def fit_part(upload: Upload, fit: SpectrumFit) -> Component:
                 wide=True,
             ),
             html.Section([html.H3("The fit in numbers"), facts(_fit_facts(fit))], className="panel"),
-            html.Section([html.H3("Emission lines"), _lines_table(fit)], className="panel"),
+            html.Section(
+                [html.H3("Emission lines"), html.P(f"Flux in {lines_unit}; wavelengths in vacuum."), _lines_table(fit)],
+                className="panel",
+            ),
         ],
         className="panels",
     )
 
 
-def _fit_facts(fit: SpectrumFit) -> list[tuple[str, Component | str]]:
+def _fit_facts(fit: "SpectrumFit") -> list[tuple[str, Component | str]]:
     status = FitStatus[fit.status.upper()]
     rows: list[tuple[str, Component | str]] = [("status", f"{status.word.replace('_', ' ')}: {status.meaning}")]
     rows += [(title, _with_error(fit[name], fit[f"{name}_err"], 1)) for name, title in _KINEMATICS.items()]
     for name, label in fit.labels.items():
-        flags = f" ({', '.join(label.flags)})" if label.flags else ""
+        flags = f" ({_words(label.flags)})" if label.flags else ""
         text = f"{plain(float(label.value.value), 3)} ± {plain(float(label.error.value), 3)}{flags}"
         rows.append((STYLE[name].title, html.Span([f"{text}, ", *as_components(STYLE[name].axis)])))
     rows += [
@@ -98,15 +107,19 @@ def _fit_facts(fit: SpectrumFit) -> list[tuple[str, Component | str]]:
     return rows
 
 
-def _value(fit: SpectrumFit, name: str) -> float:
+def _words(flags: tuple[str, ...]) -> str:
+    return ", ".join(flags).replace("_", " ")
+
+
+def _value(fit: "SpectrumFit", name: str) -> float:
     return float(fit[name].value)
 
 
 def _with_error(value: u.Quantity, error: u.Quantity, digits: int) -> str:
-    return f"{plain(float(value.value), digits)} ± {plain(float(error.value), digits)} {value.unit}"
+    return f"{plain(float(value.value), digits)} ± {plain(float(error.value), digits)} {value.unit.to_string().replace(' / ', '/')}"
 
 
-def _lines_table(fit: SpectrumFit) -> Component:
+def _lines_table(fit: "SpectrumFit") -> Component:
     rows = [
         (
             AxisLabel(line_title(str(line["line"]))),
@@ -149,12 +162,12 @@ def place_part(run: ExploredRun, upload: Upload) -> Component:
     )
 
 
-def _index(place: SpectrumPlace, run: ExploredRun) -> int:
+def _index(place: "SpectrumPlace", run: ExploredRun) -> int:
     """The node as artefacts count."""
     return (place.node.row - 1) * run.attrs("desom_map")["columns"] + place.node.column - 1
 
 
-def _place_facts(run: ExploredRun, place: SpectrumPlace) -> list[tuple[str, Component | str]]:
+def _place_facts(run: ExploredRun, place: "SpectrumPlace") -> list[tuple[str, Component | str]]:
     node = f"({place.node.column}, {place.node.row})"
     second = f"({place.second_node.column}, {place.second_node.row})"
     snr = "unknown" if np.isnan(place.snr) else f"{place.snr:.0f}"
@@ -188,8 +201,9 @@ def labels_part(run: ExploredRun, upload: Upload) -> Component:
         label = own.get(pdf.name)
         mine = ("–", "–") if label is None else (plain(float(x.value), 3) for x in (label.value, label.error))
         of_node = (plain(value, 3) for value in (pdf.low, pdf.median, pdf.high))
-        flags = ", ".join(label.flags) if label else ""
-        rows.append((AxisLabel(STYLE[pdf.name].axis), *mine, *of_node, flags))
+        flags = _words(label.flags) if label else ""
+        name_of = AxisLabel(f"{STYLE[pdf.name].title}, {STYLE[pdf.name].axis}")
+        rows.append((name_of, *mine, *of_node, flags))
     return html.Div(
         [
             figure_panel(
@@ -206,7 +220,7 @@ def labels_part(run: ExploredRun, upload: Upload) -> Component:
     )
 
 
-def lines_part(run: ExploredRun, upload: Upload, fit: SpectrumFit) -> Component:
+def lines_part(run: ExploredRun, upload: Upload, fit: "SpectrumFit") -> Component:
     """The emulator's lines beside those of the fit.
 
     Raises
