@@ -87,8 +87,7 @@ class Visitor:
         known = [_Callback(one) for one in json.loads(explorer.get("/_dash-dependencies"))]
         self._callbacks = [one for one in known if one.is_of_server and not one.writes(_URL)]
         self._address = Address("/")
-        frame = _parts(json.loads(explorer.get("/_dash-layout")))
-        self._frame = {part["props"]["id"]: part["props"] for part in frame if "id" in part["props"]}
+        self._frame = dict(_named(json.loads(explorer.get("/_dash-layout"))))
         self._page = dict(self._frame)
 
     def visit(self, address: str) -> float:
@@ -126,10 +125,9 @@ class Visitor:
         for id, properties in answer.items():
             self._page.setdefault(id, {}).update(properties)
             yield from (f"{id}.{name}" for name in properties)
-        for part in _parts(list(answer.values())):
-            if "id" in part["props"]:
-                self._page[part["props"]["id"]] = part["props"]
-                yield part["props"]["id"]
+        for id, properties in _named(list(answer.values())):
+            self._page[id] = properties
+            yield id
 
     def _values(self) -> dict[str, Mapping[str, Any]]:
         return self._page | {_URL: {"pathname": self._address.path, "search": self._address.search}}
@@ -155,9 +153,11 @@ class _Callback:
         return any(output["id"] == id for output in self._outputs)
 
     def takes(self, changed: set[str]) -> bool:
-        """Whether one of its inputs has changed, or is of a new component and it runs at first."""
+        """Whether one of its inputs has changed, or it runs at first and one of its components is new."""
         inputs, first = self._described["inputs"], not self._described["prevent_initial_call"]
-        return any(f"{one['id']}.{one['property']}" in changed or (first and one["id"] in changed) for one in inputs)
+        if any(f"{one['id']}.{one['property']}" in changed for one in inputs):
+            return True
+        return first and any(one["id"] in changed for one in [*inputs, *self._outputs])
 
     def is_on(self, page: Mapping[str, Any]) -> bool:
         """Whether what it writes is on a page, as Dash asks before it calls."""
@@ -175,12 +175,12 @@ class _Callback:
         return {"output": text, "outputs": outputs, **given, "changedPropIds": [n for n in names if n in changed]}
 
 
-def _parts(content) -> Iterator[dict]:
-    """All components within what a callback has answered."""
+def _named(content) -> Iterator[tuple[str, dict]]:
+    """Names and properties of the components within what a callback has answered; those that go by a pattern are left out."""
     if isinstance(content, dict):
-        if "props" in content and "namespace" in content:
-            yield content
+        if "namespace" in content and isinstance(name := content["props"].get("id"), str):
+            yield name, content["props"]
         content = list(content.values())
     if isinstance(content, list):
         for one in content:
-            yield from _parts(one)
+            yield from _named(one)

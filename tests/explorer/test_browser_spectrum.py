@@ -36,7 +36,7 @@ def test_a_spectrum_of_sdss_gets_its_fit_its_node_and_its_lines(page, explored, 
     fit = fit_spectrum(**arrays, ebv=0.02, **settings(explored))
     shown = page.inner_text("#your-spectrum-fit-part").replace("\N{MINUS SIGN}", "-")
     for name in ("v_star", "sigma_star"):
-        assert f"{fit[name].value:.1f} ± {fit[name + '_err'].value:.1f} km / s" in shown
+        assert f"{fit[name].value:.1f} ± {fit[name + '_err'].value:.1f} km/s" in shown
     age = fit.labels["log_age_lw"]
     assert f"{age.value.value:.3f} ± {age.error.value:.3f}" in shown
     place = open_map(demo_run / "desom").place(**arrays, ebv=0.02)

@@ -4,14 +4,16 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
-from mangrove.notebook.runs import Run
+
+if TYPE_CHECKING:
+    from mangrove.notebook.runs import Run
 
 _Made = TypeVar("_Made")
 
@@ -83,7 +85,7 @@ class ExploredRun:
             return self._kept[key]
 
     @cached_property
-    def results(self) -> Run:
+    def results(self) -> "Run":
         """The run as notebooks read it, for what belongs to one galaxy: its maps, spectra, fits, and those like it.
 
         Raises
@@ -91,6 +93,8 @@ class ExploredRun:
         ArtefactError
             If the run has neither labels nor line cubes.
         """
+        from mangrove.notebook.runs import Run  # slow to import: the first page does without
+
         return Run(self.folder)
 
     @cached_property

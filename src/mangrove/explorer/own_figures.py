@@ -142,7 +142,7 @@ def lines_figure(lines: LinesBeside) -> go.Figure:
         y=median,
         error_y=span | {"color": PREDICTED},
         mode="markers",
-        marker={"color": PREDICTED, "size": 9, "symbol": "line-ew-open"},
+        marker={"symbol": "line-ew", "size": 16, "line": {"width": 3, "color": PREDICTED}},
         name="predicted: 16, 50, 84 % of galaxies with this continuum",
         customdata=np.column_stack([lines.median, lines.low, lines.high]),
         hovertemplate="predicted %{customdata[0]:.2f} Å (%{customdata[1]:.2f} to %{customdata[2]:.2f})<extra></extra>",

@@ -72,7 +72,7 @@ class SpectrumFile(NamedTuple):
     flux_stated: bool
 
 
-class Column(NamedTuple):
+class LazyColumn(NamedTuple):
     """A column that is read when it is needed, once its size is known to be harmless.
 
     Attributes
@@ -92,7 +92,7 @@ class Column(NamedTuple):
 class Columns(NamedTuple):
     """A table: the columns of :data:`KNOWN` names, in lower case, and the names of all, for messages."""
 
-    known: Mapping[str, Column]
+    known: Mapping[str, LazyColumn]
     names: tuple[str, ...]
 
     def find(self, names: tuple[str, ...]) -> str | None:

@@ -15,7 +15,7 @@ from mangrove.files import fits_blocks
 from mangrove.files.fits_blocks import FitsError, Layout, TrailingError
 from mangrove.files.spectral_axis import stated_medium
 from mangrove.files.units import flux_factor
-from mangrove.notebook.spectrum_columns import FLUX, KNOWN, Column, Columns, SpectrumFile, no_spectrum, spectrum_of
+from mangrove.notebook.spectrum_columns import FLUX, KNOWN, Columns, LazyColumn, SpectrumFile, no_spectrum, spectrum_of
 
 _KINDS = {"BINTABLE": fits.BinTableHDU, "TABLE": fits.TableHDU}
 #: More HDUs than a spectrum with all its exposures has.
@@ -105,14 +105,14 @@ def _table(kind, content: bytes, file: BinaryIO, layout: Layout, header: fits.He
     return _Table(header, Columns(dict(_columns(hdu)), tuple(names)))
 
 
-def _columns(hdu) -> Iterator[tuple[str, Column]]:
+def _columns(hdu) -> Iterator[tuple[str, LazyColumn]]:
     rows = int(hdu.header["NAXIS2"])
     for column in hdu.columns:
         if (name := column.name.lower()) in KNOWN:
             form = _NUMBERS.fullmatch(str(column.format).strip())
             repeat = int(form["repeat"] or 1) if form else 1
             read = partial(_values, hdu, column) if form else partial(_refuse, column)
-            yield name, Column((rows,) if repeat == 1 else (rows, repeat), column.unit or "", read)
+            yield name, LazyColumn((rows,) if repeat == 1 else (rows, repeat), column.unit or "", read)
 
 
 def _refuse(column) -> np.ndarray:

@@ -13,8 +13,8 @@ from mangrove.notebook.spectrum_columns import (
     MAX_PIXELS,
     REDSHIFT,
     REDSHIFT_WARNING,
-    Column,
     Columns,
+    LazyColumn,
     SpectrumFile,
     no_spectrum,
     spectrum_of,
@@ -52,7 +52,7 @@ def read_hdf5(file: BinaryIO) -> SpectrumFile:
 
 def _tables(group: h5py.Group, seen: list[int], depth: int) -> Iterator[tuple[h5py.Group | h5py.Dataset, Columns]]:
     """Columns of a group's datasets together, of each of them that is a table, and of the groups within."""
-    plain: dict[str, Column] = {}
+    plain: dict[str, LazyColumn] = {}
     names: list[str] = []
     for name in group:
         seen[0] += 1
@@ -72,14 +72,14 @@ def _tables(group: h5py.Group, seen: list[int], depth: int) -> Iterator[tuple[h5
             elif item.dtype.kind in "fiub":
                 names.append(name)
                 if name.lower() in KNOWN:
-                    plain[name.lower()] = Column(item.shape, _unit(item), partial(_read, item, ()))
+                    plain[name.lower()] = LazyColumn(item.shape, _unit(item), partial(_read, item, ()))
     yield group, Columns(plain, tuple(names))
 
 
 def _members(table: h5py.Dataset) -> Columns:
     fields = {key.lower(): key for key in table.dtype.names if key.lower() in KNOWN}
     known = {
-        name: Column(table.shape + table.dtype[key].shape, "", partial(_read, table, key))
+        name: LazyColumn(table.shape + table.dtype[key].shape, "", partial(_read, table, key))
         for name, key in fields.items()
     }
     return Columns(known, tuple(table.dtype.names))

@@ -22,8 +22,8 @@ from mangrove.notebook.spectrum_columns import (
     REDSHIFT_WARNING,
     WAVE,
     WDISP,
-    Column,
     Columns,
+    LazyColumn,
     SpectrumFile,
     no_spectrum,
     spectrum_of,
@@ -87,7 +87,7 @@ def _spectrum(lines: list[str]) -> SpectrumFile:
         raise SpectrumError(f"has {len(rows)} pixels; at most {MAX_PIXELS} are read. Cut out what is to be used.")
     wanted = [i for i, name in enumerate(names) if name in KNOWN - {*REDSHIFT, *REDSHIFT_WARNING}]
     columns = Columns(
-        {names[i]: Column((len(rows),), units.get(names[i], ""), np.empty(0)) for i in wanted}, tuple(names)
+        {names[i]: LazyColumn((len(rows),), units.get(names[i], ""), np.empty(0)) for i in wanted}, tuple(names)
     )
     if not columns.is_spectrum:
         raise no_spectrum([columns])

@@ -12,7 +12,7 @@ from mangrove import artefacts
 from mangrove.report import galaxy_panels as panels
 from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, note
 from mangrove.report.galaxy import EXTRACT_DATASETS, flux_title
-from mangrove.report.galaxy_panels import View, view
+from mangrove.report.galaxy_panels import GalaxyView, view
 from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.single import is_single
 from mangrove.report.sky import label_grid
@@ -58,13 +58,13 @@ def chosen(n_spaxel: Sequence[int], n_baxel: Sequence[int]) -> list[int]:
     return sorted(best)
 
 
-def view_of(extract, fit) -> View:
+def view_of(extract, fit) -> GalaxyView:
     """A galaxy ready to be drawn, from the paths of its artefacts; its labels are derived again."""
     data = artefacts.read(extract, "extract", EXTRACT_DATASETS)
     return view(data, artefacts.read(fit, "fit"), galaxy_labels(fit).columns)
 
 
-def overview_figure(galaxies: Sequence[View]) -> Figure:
+def overview_figure(galaxies: Sequence[GalaxyView]) -> Figure:
     """A row of maps per galaxy: image, stellar velocity, Halpha, age; for a single spectrum, itself and its fit."""
     if not galaxies:
         figure = new_figure(8, 3)
@@ -180,7 +180,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def _maps(figure: Figure, bottom: float, seen: View) -> None:
+def _maps(figure: Figure, bottom: float, seen: GalaxyView) -> None:
     axes = [axes_at(figure, Place(_LEFT + k * _STEP, bottom, _SIDE, _SIDE)) for k in range(4)]
     panels.image_map(axes[0], seen.frame, seen.extract)
     panels.velocity_map(axes[1], seen, "star")

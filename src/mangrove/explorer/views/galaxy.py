@@ -195,6 +195,8 @@ def _register_selection(app: Dash, run: ExploredRun) -> None:
         def choose(value: Any, path: str, search: str, key: str = key):
             at = _galaxy_at(run, path, search)
             # A new page sends the values of its controls as well: what the address means already, it need not say.
+            if at is not None and key == "degree":
+                value = fits.degree_at(run, at[0], value)
             if at is None or value is None or value == _control_values(run, *at).get(key):
                 return no_update
             return moved(at[1], **{key: value})

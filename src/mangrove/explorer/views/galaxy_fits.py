@@ -1,6 +1,7 @@
 """The page of a galaxy: the spectrum of a baxel with its stored fit, and a fit with other settings beside it."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dash import dcc, html
 from dash.development.base_component import Component
@@ -81,12 +82,13 @@ def refit_controls(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Comp
         ),
         (
             html.Label("degree of the polynomial", htmlFor=DEGREE),
+            # By place in the list: a slider steps by equal amounts.
             dcc.Slider(
-                min=degrees[0],
-                max=degrees[-1],
-                step=None,
-                marks={degree: str(degree) for degree in degrees},
-                value=chosen.polynomial_degree,
+                min=0,
+                max=len(degrees) - 1,
+                step=1,
+                marks={place: str(degree) for place, degree in enumerate(degrees)},
+                value=degrees.index(chosen.polynomial_degree),
                 id=DEGREE,
             ),
         ),
@@ -135,6 +137,12 @@ def refit_result(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: in
     compared += [("reduced χ²", *chi2, "", ""), ("status", *status, "", "")]
     heads = ("", "run", "refit", "unit", "flags of the refit")
     return [panel, _table("galaxy-refit-numbers", "Numbers of both fits", heads, compared)]
+
+
+def degree_at(run: ExploredRun, seen: SeenGalaxy, place: Any) -> int | None:
+    """The degree at a place of the slider; None of anything else that a browser may send."""
+    degrees = degrees_with(settings_of_run(run.attrs("fit", plateifu=seen.plateifu)))
+    return degrees[place] if isinstance(place, int) and 0 <= place < len(degrees) else None
 
 
 def control_values(run: ExploredRun, seen: SeenGalaxy, address: Address) -> dict[str, str | int]:

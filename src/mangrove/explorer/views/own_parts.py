@@ -36,7 +36,7 @@ _KINEMATICS = {
     "v_gas": "velocity of the gas",
     "sigma_gas": "dispersion of the gas",
 }
-_LINE_HEADS = ("line", "wavelength (Å)", "flux", "error", "EW (Å)", "error", "status")
+_LINE_HEADS = ("line", "wavelength (Å)", "flux", "error", "EW (Å)", "error (Å)", "status")
 _LABEL_HEADS = ("label", "your fit", "error", "16 %", "median", "84 %", "flags of the fit")
 
 
@@ -51,7 +51,7 @@ def file_facts(name: str, spectrum: SpectrumFile) -> Component:
         ("redshift", z),
         ("errors", "none: it can be placed on the map but not fitted" if spectrum.ivar is None else "yes"),
         ("resolving power", _power(spectrum)),
-        ("flux", "in its unit" if spectrum.flux_stated else "without a unit: taken as 1e-17 erg/s/cm²/Å"),
+        ("flux", "its unit is stated" if spectrum.flux_stated else "without a unit: taken as 1e-17 erg/s/cm²/Å"),
     ]
     return facts(rows)
 
@@ -65,7 +65,9 @@ def _power(spectrum: SpectrumFile) -> str:
 
 def fit_part(upload: Upload, fit: SpectrumFit) -> Component:
     """The fit in numbers, its figure, and its lines."""
-    unit = _FLUX if upload.spectrum.flux_stated else _RELATIVE
+    stated = upload.spectrum.flux_stated
+    unit = _FLUX if stated else _RELATIVE
+    lines_unit = "1e-17 erg/s/cm²" if stated else "the unit of the file times Å"
     return html.Div(
         [
             figure_panel(
@@ -77,7 +79,10 @@ def fit_part(upload: Upload, fit: SpectrumFit) -> Component:
                 wide=True,
             ),
             html.Section([html.H3("The fit in numbers"), facts(_fit_facts(fit))], className="panel"),
-            html.Section([html.H3("Emission lines"), _lines_table(fit)], className="panel"),
+            html.Section(
+                [html.H3("Emission lines"), html.P(f"Flux in {lines_unit}; wavelengths in vacuum."), _lines_table(fit)],
+                className="panel",
+            ),
         ],
         className="panels",
     )
@@ -88,7 +93,7 @@ def _fit_facts(fit: SpectrumFit) -> list[tuple[str, Component | str]]:
     rows: list[tuple[str, Component | str]] = [("status", f"{status.word.replace('_', ' ')}: {status.meaning}")]
     rows += [(title, _with_error(fit[name], fit[f"{name}_err"], 1)) for name, title in _KINEMATICS.items()]
     for name, label in fit.labels.items():
-        flags = f" ({', '.join(label.flags)})" if label.flags else ""
+        flags = f" ({_words(label.flags)})" if label.flags else ""
         text = f"{plain(float(label.value.value), 3)} ± {plain(float(label.error.value), 3)}{flags}"
         rows.append((STYLE[name].title, html.Span([f"{text}, ", *as_components(STYLE[name].axis)])))
     rows += [
@@ -98,12 +103,16 @@ def _fit_facts(fit: SpectrumFit) -> list[tuple[str, Component | str]]:
     return rows
 
 
+def _words(flags: tuple[str, ...]) -> str:
+    return ", ".join(flags).replace("_", " ")
+
+
 def _value(fit: SpectrumFit, name: str) -> float:
     return float(fit[name].value)
 
 
 def _with_error(value: u.Quantity, error: u.Quantity, digits: int) -> str:
-    return f"{plain(float(value.value), digits)} ± {plain(float(error.value), digits)} {value.unit}"
+    return f"{plain(float(value.value), digits)} ± {plain(float(error.value), digits)} {value.unit.to_string().replace(' / ', '/')}"
 
 
 def _lines_table(fit: SpectrumFit) -> Component:
@@ -188,8 +197,9 @@ def labels_part(run: ExploredRun, upload: Upload) -> Component:
         label = own.get(pdf.name)
         mine = ("–", "–") if label is None else (plain(float(x.value), 3) for x in (label.value, label.error))
         of_node = (plain(value, 3) for value in (pdf.low, pdf.median, pdf.high))
-        flags = ", ".join(label.flags) if label else ""
-        rows.append((AxisLabel(STYLE[pdf.name].axis), *mine, *of_node, flags))
+        flags = _words(label.flags) if label else ""
+        name_of = AxisLabel(f"{STYLE[pdf.name].title}, {STYLE[pdf.name].axis}")
+        rows.append((name_of, *mine, *of_node, flags))
     return html.Div(
         [
             figure_panel(

@@ -106,7 +106,7 @@ def _number(id: str, title: str, empty: str) -> Component:
         persistence_type="session",
         style={"width": "9.5rem"},
     )
-    return html.Div([html.Label(title, htmlFor=id), field])
+    return html.Div([html.Label(title, htmlFor=id), field], style={"display": "flex", "flexDirection": "column"})
 
 
 def _choice(id: str, title: str, names: dict[str, str], chosen: str) -> Component:
