@@ -21,10 +21,11 @@ from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degre
 from mangrove.explorer.galaxy_selection import selection_of
 from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows, stored_parts
 from mangrove.explorer.line_cube_maps import line_images
-from mangrove.explorer.map_figure import clicked_baxel, map_figure, outline, selected_baxels, spaxel_axes
+from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, selected_baxels, spaxel_axes
 from mangrove.explorer.placed_baxel import placed_baxel
 from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
+from mangrove.report.galaxy_pictures import picture_of
 from mangrove.report.sky import sky_frame
 
 NAME, FAINT = "9001-1902", "9004-1901"
@@ -267,3 +268,11 @@ def test_units_have_their_powers_raised():
     assert as_unit("1e-17 erg s-1 cm-2 spaxel-1") == (
         "10<sup>−17</sup> erg s<sup>−1</sup> cm<sup>−2</sup> spaxel<sup>−1</sup>"
     )
+
+
+def test_the_picture_has_its_colours_and_lies_as_the_maps(seen):
+    picture = picture_of(seen.bins)
+    image, _, spaxels = image_figure(seen.bins, picture, None).data[:3]
+    column = int(np.argmin(np.abs(np.asarray(spaxels.x) - image.x0)))
+    np.testing.assert_array_equal(np.asarray(image.z)[3, 0], picture[3, column])
+    assert image.y0 == pytest.approx(spaxels.y[0]) and image.dx > 0
