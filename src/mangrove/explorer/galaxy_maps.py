@@ -132,7 +132,6 @@ _SHORT = {
     **{name: style.title for name, style in STYLE.items()},
     **{name: as_html(title) for name, title in KINEMATICS_TITLE.items()},
 }
-_KINEMATIC_WORDS = {"<sub>*</sub>": "*", "<sub>gas</sub>": " gas"}
 
 
 def _rest() -> list[str]:
