@@ -192,9 +192,7 @@ def texts(component) -> str:
 def test_parts_say_what_they_show(explored, upload, fit):
     numbers = texts(fit_part(upload, fit))
     for name in ("v_star", "sigma_star"):
-        assert f"{fit[name].value:.1f} ± {fit[f'{name}_err'].value:.1f} km/s" in numbers.replace(
-            "\N{MINUS SIGN}", "-"
-        )
+        assert f"{fit[name].value:.1f} ± {fit[f'{name}_err'].value:.1f} km/s" in numbers.replace("\N{MINUS SIGN}", "-")
     place = place_of(explored, upload.spectrum, upload.about)
     said = texts(place_part(explored, upload))
     assert f"({place.node.column}, {place.node.row})" in said and f"{100 * place.typicality:.0f} %" in said
