@@ -87,6 +87,7 @@ def write_labels(path, mapped: MappedSurvey, flags=None, missing=(), names=None)
     rows = np.concatenate([np.flatnonzero(mapped.galaxy == g) for g in left])
     given = {"plateifu": (names_of(n_galaxy) if names is None else np.array(names))[left], "baxel": mapped.baxel[rows]}
     given["galaxy"] = np.array([left.index(g) for g in mapped.galaxy[rows]])
+    given["n_baxel_of_galaxy"] = np.bincount(given["galaxy"], minlength=len(left))
     for name in LABEL:
         given |= {name: mapped.age[rows], f"{name}_flag": np.zeros(rows.size, np.uint32)}
     given["log_age_lw_flag"] = (np.zeros(mapped.galaxy.size) if flags is None else flags)[rows].astype(np.uint32)

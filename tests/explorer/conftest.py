@@ -1,16 +1,18 @@
 """A finished demo, the explorer that serves it, and a Chromium that looks at it."""
 
 import os
+import re
 import shutil
 import threading
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from waitress.server import create_server
+from waitress.wasyncore import close_all
 
-from mangrove.explorer.app import create_app
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.server import bound
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Where the screenshots of the views go, for people to look at.
@@ -44,15 +46,31 @@ def explored(demo_run) -> ExploredRun:
     return ExploredRun(demo_run)
 
 
-@pytest.fixture(scope="session")
-def explorer_url(demo_run):
-    """Address of an explorer of the demo, 'http://127.0.0.1:PORT', served while the tests run."""
-    server = create_server(create_app(demo_run).server, host="127.0.0.1", port=0, threads=8)
+@contextmanager
+def serving(folder: Path):
+    """Address of an explorer of a run, 'http://127.0.0.1:PORT', that answers for as long as the block lasts."""
+    server = bound(folder, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    yield f"http://127.0.0.1:{server.effective_port}"
-    server.close()
-    thread.join(10)
+    try:
+        yield f"http://127.0.0.1:{server.effective_port}"
+    finally:
+        # In its own thread, which waits for what it would close; connections that browsers keep open end as well.
+        server.trigger.pull_trigger(lambda: close_all(server._map))
+        thread.join(10)
+
+
+@pytest.fixture(name="serving", scope="session")
+def serving_function():
+    """The function :func:`serving`."""
+    return serving
+
+
+@pytest.fixture(scope="session")
+def explorer_url(demo_run):
+    """Address of an explorer of the demo."""
+    with serving(demo_run) as url:
+        yield url
 
 
 # Not for the whole session: an event loop runs while Playwright does, and other tests may start one of their own.
@@ -71,22 +89,30 @@ def browser(demo_run, absent):
         browser.close()
 
 
-@pytest.fixture
-def page(browser, explorer_url):
-    """An empty page of a laptop's size, for addresses of the explorer ('/spectral-map').
-
-    At the end of the test no error may stand in its console. Nothing outside the explorer is fetched, and that a fetch
-    failed is no error.
-    """
+@pytest.fixture(scope="module")
+def browser_context(browser, explorer_url):
+    """What the pages of a module share: scripts that are fetched once. Nothing outside the explorer is fetched."""
     context = browser.new_context(viewport=LAPTOP, base_url=explorer_url, accept_downloads=True)
     context.set_default_timeout(PATIENCE)
-    context.route(lambda url: not _of_the_explorer(url, explorer_url), lambda route: route.abort())
+    context.route(
+        re.compile(rf"^https?://(?!{re.escape(urlsplit(explorer_url).netloc)}/)"), lambda route: route.abort()
+    )
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def page(browser_context, explorer_url):
+    """An empty page of a laptop's size, for addresses of the explorer ('/spectral-map').
+
+    At the end of the test no error may stand in its console; that a fetch outside the explorer failed is none.
+    """
     errors = []
-    page = context.new_page()
+    page = browser_context.new_page()
     page.on("pageerror", lambda error: errors.append(f"uncaught: {error}"))
     page.on("console", lambda message: errors.extend(_errors_of(message, explorer_url)))
     yield page
-    context.close()
+    page.close()
     assert not errors
 
 
@@ -141,3 +167,13 @@ def _errors_of(message, explorer_url: str) -> list[str]:
     if message.type != "error" or (place and not _of_the_explorer(place, explorer_url)):
         return []
     return [f"{place}: {message.text}"]
+
+
+@pytest.fixture(scope="session")
+def survey_run(tmp_path_factory) -> Path:
+    """A run of 12 galaxies and 900 baxels at artefact level, as the benchmarks write one of 10,000; it needs no demo."""
+    from support.survey_artefacts import write_run
+
+    folder = tmp_path_factory.mktemp("survey") / "survey"
+    write_run(folder, n_galaxy=12, n_baxel=900, seed=1)
+    return folder

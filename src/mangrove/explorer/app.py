@@ -1,6 +1,8 @@
 """The explorer as a web application: navigation, one page per view, what happens when something fails."""
 
 import logging
+from contextlib import suppress
+from functools import partial
 
 from dash import Dash, Input, Output, State, dcc, html, set_props
 from dash.dependencies import ClientsideFunction
@@ -13,13 +15,17 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
+from mangrove.explorer.views.anomalies import ANOMALIES
+from mangrove.explorer.views.emulator import EMULATOR
+from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
 from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
 from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
+from mangrove.explorer.warm import after_first_page
 
 #: In the order of the navigation.
-VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, YOUR_SPECTRUM)
+VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY, EMULATOR, YOUR_SPECTRUM)
 
 #: The frame of all pages: Dash's own, with a language.
 _FRAME = """<!DOCTYPE html>
@@ -31,7 +37,7 @@ _FRAME = """<!DOCTYPE html>
 _LOG = logging.getLogger(__name__)
 
 
-def create_app(folder, host: str = "127.0.0.1") -> Dash:
+def create_app(folder, host: str = "127.0.0.1", warm: bool = False) -> Dash:
     """The explorer of a run, to be served by any WSGI server (``app.server``).
 
     Parameters
@@ -40,6 +46,8 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         results/RUN.
     host : str
         The address that the server will listen on; on loopback it answers to this machine's names only.
+    warm : bool
+        Whether to make every view once in the background when the first page is out.
 
     Raises
     ------
@@ -63,6 +71,8 @@ def create_app(folder, host: str = "127.0.0.1") -> Dash:
         view.register(app, run)
     _register(app, run)
     protect(app, host)
+    if warm:
+        after_first_page(app.server, partial(_visit_all, run))
     return app
 
 
@@ -78,10 +88,20 @@ def page_at(run: ExploredRun, address: Address) -> Component:
     return notice(f"There is no page {address.path}. ", dcc.Link("To the first page", href="/"))
 
 
+def _visit_all(run: ExploredRun) -> None:
+    """Make every page once, and that of a galaxy: what they share is kept then, and the libraries are loaded."""
+    for view in VIEWS:
+        page_at(run, Address(f"/{view.name}"))
+    with suppress(MangroveError):
+        for name in run.galaxies[:1]:
+            page_at(run, Address(f"/{GALAXY.name}/{name}"))
+
+
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:
-    """A view's page; above the first page, the way to the others."""
-    page = view.page(run, address)
-    return page if view.name else html.Div([cards(run, VIEWS), page])
+    """A view's page under its title, which readers of the screen hear; on the first page also the way to the others."""
+    title = html.H1(" ".join(filter(None, (view.title, address.name))), className="unseen")
+    to_others = [] if view.name else [cards(run, VIEWS)]
+    return html.Div([title, *to_others, view.page(run, address)])
 
 
 def _layout(run: ExploredRun) -> Component:

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -12,7 +12,10 @@ from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
 
-Made = TypeVar("Made")
+if TYPE_CHECKING:
+    from mangrove.notebook.runs import Run
+
+_Made = TypeVar("_Made")
 
 
 class ExploredRun:
@@ -31,7 +34,8 @@ class ExploredRun:
         if not self.folder.is_dir():
             raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
         self._kept: dict = {}
-        self._lock = threading.RLock()
+        self._locks: dict = {}
+        self._lock = threading.Lock()
 
     def path(self, kind: str, **wildcards: str) -> Path:
         """Where an artefact lies: ``path('fit', plateifu='7443-12703')``."""
@@ -66,14 +70,32 @@ class ExploredRun:
             if name not in file:
                 raise ArtefactError(f"{file.filename} lacks the dataset {name}.")
             dataset = file[name]
-            return artefacts.read_text(dataset)[rows] if dataset.dtype.kind == "O" else dataset[rows]
+            return np.asarray(dataset.asstr()[rows], str)[()] if dataset.dtype.kind == "O" else dataset[rows]
 
-    def kept(self, key, make: Callable[[], Made]) -> Made:
-        """What ``make`` returns, made once for a key and kept for as long as the explorer runs."""
+    def kept(self, key, make: Callable[[], _Made]) -> _Made:
+        """What ``make`` returns, made once for a key and kept for as long as the explorer runs.
+
+        Others who ask for the same wait; those who ask for something else do not.
+        """
         with self._lock:
+            own = self._locks.setdefault(key, threading.RLock())
+        with own:
             if key not in self._kept:
                 self._kept[key] = make()
             return self._kept[key]
+
+    @cached_property
+    def results(self) -> "Run":
+        """The run as notebooks read it, for what belongs to one galaxy: its maps, spectra, fits, and those like it.
+
+        Raises
+        ------
+        ArtefactError
+            If the run has neither labels nor line cubes.
+        """
+        from mangrove.notebook.runs import Run  # slow to import: the first page does without
+
+        return Run(self.folder)
 
     @cached_property
     def galaxies(self) -> list[str]:

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mangrove.explorer.galaxy_map import Morphology
-from mangrove.explorer.style import CATEGORIES
+from mangrove.explorer.style import CATEGORIES, TEMPLATE
 
 _HEIGHT, _BAR_HEIGHT = 360, 260
 
@@ -30,13 +30,14 @@ def fingerprints_figure(prototype: np.ndarray, mean: np.ndarray) -> go.Figure:
             hovertemplate="node (%{x}, %{y}) of the map of spectra<br>normalised weight %{z:.2f}<extra></extra>",
         )
         figure.add_trace(cells, row=1, col=k)
-        ticks = {"showgrid": False, "constrain": "domain", "row": 1, "col": k}
-        figure.update_xaxes(title="column", scaleanchor=f"y{k}" if k > 1 else "y", **ticks)
-        figure.update_yaxes(title="row" if k == 1 else None, **ticks)
+        common = {"showgrid": False, "constrain": "domain", "row": 1, "col": k}
+        square = {"scaleanchor": f"y{k}" if k > 1 else "y", "range": [0.5, columns + 0.5]}
+        figure.update_xaxes(title="column", **square, **common)
+        figure.update_yaxes(title="row" if k == 1 else None, range=[0.5, rows + 0.5], **common)
     top = float(np.nanmax(np.stack([prototype, mean]))) or 1.0
     bar = {"title": {"text": "normalised weight", "side": "right"}, "thickness": 14, "outlinewidth": 0}
     scale = {"cmin": 0, "cmax": top, "colorscale": "Viridis", "colorbar": bar}
-    figure.update_layout(height=_HEIGHT, coloraxis=scale, uirevision="fingerprints", margin_t=40)
+    figure.update_layout(template=TEMPLATE, height=_HEIGHT, coloraxis=scale, uirevision="fingerprints", margin_t=40)
     return figure
 
 
@@ -50,7 +51,7 @@ def morphology_figure(found: Morphology) -> go.Figure:
             hovertemplate="%{x}: %{y:.0%}<extra></extra>",
         )
     )
-    figure.update_yaxes(title="fraction of the galaxies with a type", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="part of the galaxies", range=[0, 1.02], tickformat=".0%")
     figure.update_xaxes(title="Hubble type", type="category")
-    figure.update_layout(height=_BAR_HEIGHT, uirevision="morphology")
+    figure.update_layout(template=TEMPLATE, height=_BAR_HEIGHT, uirevision="morphology")
     return figure

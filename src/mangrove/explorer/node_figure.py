@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from mangrove.explorer.node_index import node_at
-from mangrove.explorer.style import CATEGORIES, UNKNOWN
+from mangrove.explorer.style import CATEGORIES, TEMPLATE, UNKNOWN
 from mangrove.report.drawing import robust_limits
 from mangrove.report.node_maps import NodePlaces
 
@@ -126,7 +126,8 @@ def selected_nodes(places: NodePlaces, selection: Any) -> list[int]:
 def _points(event: Any) -> list[tuple[float, float]]:
     """Places of an event's points; what the browser may send besides is left out."""
     points = event.get("points") if isinstance(event, dict) else None
-    places = [(point.get("x"), point.get("y")) for point in points or [] if isinstance(point, dict)]
+    known = points if isinstance(points, list) else []
+    places = [(point.get("x"), point.get("y")) for point in known if isinstance(point, dict)]
     return [place for place in places if all(isinstance(part, int | float) and np.isfinite(part) for part in place)]
 
 
@@ -182,7 +183,7 @@ def _figure(places: NodePlaces, traces: list, outlined: Mapping[int, str]) -> go
     )
     figure.update_yaxes(title="row", range=[0.5, places.rows + 0.5], dtick=-(-places.rows // _MOST_TICKS), **ticks)
     # The same revision for every colour: a lasso stays when another is chosen.
-    figure.update_layout(height=_HEIGHT, dragmode="lasso", hovermode="closest", uirevision="nodes")
+    figure.update_layout(template=TEMPLATE, height=_HEIGHT, dragmode="lasso", hovermode="closest", uirevision="nodes")
     for node, colour in outlined.items():
         _outline(figure, places, node, colour)
     return figure

@@ -1,22 +1,21 @@
 """The emulator's lines of a spectrum beside those that its fit measured."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mangrove.codes import PredictionFlag
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.own_spectrum import Taken
-from mangrove.models.emulator.baxel_table import line_widths
-from mangrove.models.emulator.continuum_features import luminosity_of
 from mangrove.models.emulator.emission_lines import LINES
-from mangrove.models.emulator.emulator import Emulator, load
-from mangrove.models.emulator.rest_continuum import bin_continuum
 from mangrove.notebook.inputs import observed_spectrum
 from mangrove.notebook.spectrum_columns import SpectrumFile
 from mangrove.notebook.spectrum_fit import SpectrumFit
 from mangrove.physics.wavelengths import velocity_to_redshift
 from mangrove.spectra.observed import corrected
+
+if TYPE_CHECKING:
+    from mangrove.models.emulator.emulator import Emulator
 
 
 class LinesBeside(NamedTuple):
@@ -50,7 +49,7 @@ class LinesBeside(NamedTuple):
     flags: tuple[PredictionFlag, ...]
 
 
-def emulator_of(run: ExploredRun) -> Emulator:
+def emulator_of(run: ExploredRun) -> "Emulator":
     """The run's emulator, loaded once.
 
     Raises
@@ -58,6 +57,8 @@ def emulator_of(run: ExploredRun) -> Emulator:
     ModelError
         If it has none.
     """
+    from mangrove.models.emulator.emulator import load  # JAX: loaded by the first spectrum, not by the explorer
+
     return run.kept("emulator for spectra", lambda: load(run.folder / "emulator" / "model"))
 
 
@@ -69,6 +70,9 @@ def lines_beside(run: ExploredRun, spectrum: SpectrumFile, about: Taken, fit: Sp
     ModelError
         If the run has no emulator.
     """
+    from mangrove.models.emulator.baxel_table import line_widths
+    from mangrove.models.emulator.continuum_features import luminosity_of
+
     model = emulator_of(run)
     flux = flux_in_bins(model, spectrum, about, fit)
     luminosity = luminosity_of(flux, np.full(1, about.z, np.float32)) if model.uses_luminosity else None
@@ -90,11 +94,13 @@ def lines_beside(run: ExploredRun, spectrum: SpectrumFile, about: Taken, fit: Sp
     )
 
 
-def flux_in_bins(model: Emulator, spectrum: SpectrumFile, about: Taken, fit: SpectrumFit) -> np.ndarray:
+def flux_in_bins(model: "Emulator", spectrum: SpectrumFile, about: Taken, fit: SpectrumFit) -> np.ndarray:
     """Mean flux of the continuum in the bins of a model, Galactic extinction and lines removed, shape (1, n_bin).
 
     Lines are hidden where the fit has the gas, as in the table that the run's emulator learned from.
     """
+    from mangrove.models.emulator.rest_continuum import bin_continuum
+
     data = observed_spectrum(spectrum.wave, spectrum.flux, spectrum.ivar, about.lsf, spectrum.mask, about.air)
     width = fit.inputs.artefact.attrs["sky_half_width"]
     flux, _, good = corrected(data.wave, data.flux, data.ivar, data.mask, fit.inputs.transmission, width)

@@ -12,6 +12,8 @@ from mangrove.explorer.style import TEMPLATE
 _TOOLS = {
     "displaylogo": False,
     "responsive": True,
+    # A lasso is not pulled about: a click within it is one on the figure.
+    "editSelection": False,
     "toImageButtonOptions": {"format": "png", "scale": 2},
 }
 
@@ -37,11 +39,6 @@ def figure_panel(
         Whether it takes the whole width of the page.
     nodes : (int, int), optional
         Rows and columns of a map whose selected node is the address's ``node``: arrow keys then move to the next one.
-
-    Notes
-    -----
-    Traces of kind ``Scattergl`` stay empty: they compile programs from text, which the content policy does not allow
-    (:mod:`mangrove.explorer.security`). ``Scatter`` shows 10,000 points, ``Scatter3d`` more.
     """
     figure.update_layout(template=TEMPLATE)
     saves = [
@@ -67,7 +64,8 @@ def _graph(id: str, figure: go.Figure, title: str, nodes: tuple[int, int] | None
         return graph
     rows, columns = nodes
     keys = {"data-nodes": f"{rows},{columns}", "aria-label": f"{title}; arrow keys select a node"}
-    return html.Div(graph, tabIndex=0, role="group", **keys)
+    # The graph takes the keys; caption and buttons beside it have their own.
+    return html.Div(graph, tabIndex=0, role="application", **keys)
 
 
 def facts(rows: Sequence[tuple[str, str | Component]]) -> html.Dl:

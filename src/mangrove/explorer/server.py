@@ -57,7 +57,7 @@ def bound(folder: Path, host: str, port: int):
     ArtefactError, MangroveError
         As :func:`serve`.
     """
-    app = create_app(folder, host)
+    app = create_app(folder, host, warm=True)
     try:
         return create_server(app.server, host=host, port=port, threads=_THREADS, max_request_body_size=BODY_BYTES)
     except OSError as error:

@@ -8,6 +8,7 @@ from plotly.subplots import make_subplots
 
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.spectral_map import LabelPdf, NodeSpectra
+from mangrove.explorer.style import TEMPLATE
 from mangrove.report.label_style import STYLE
 
 _SPECTRA_HEIGHT, _PDF_ROW_HEIGHT = 470, 205
@@ -29,9 +30,9 @@ def spectra_figure(spectra: Mapping[str, NodeSpectra], colours: Mapping[str, str
     flux : str
         Label of the axes of flux.
     """
-    figure = make_subplots(
-        2, 1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=("prototype", "template and scatter")
-    )
+    some = any(np.isfinite(node.template).any() for node in spectra.values())
+    titles = ("prototype", "template and scatter" if some else "no template: no training spectrum")
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles)
     for name, node in spectra.items():
         common = {"x": node.wave, "mode": "lines", "legendgroup": name, "name": name}
         line = {"color": colours[name], "width": 1.2}
@@ -42,7 +43,9 @@ def spectra_figure(spectra: Mapping[str, NodeSpectra], colours: Mapping[str, str
         values = np.concatenate([getattr(node, parts) for node in spectra.values()])
         figure.update_yaxes(range=_flux_range(values), title=flux.replace(" at ", "<br>at "), row=row, col=1)
     figure.update_xaxes(title="rest wavelength, vacuum (Å)", row=2, col=1)
-    figure.update_layout(height=_SPECTRA_HEIGHT, hovermode="x unified", uirevision="spectra", legend_y=1.1)
+    figure.update_layout(
+        template=TEMPLATE, height=_SPECTRA_HEIGHT, hovermode="x unified", uirevision="spectra", legend_y=1.1
+    )
     return figure
 
 
@@ -69,7 +72,9 @@ def pdf_figure(pdfs: Mapping[str, list[LabelPdf]], colours: Mapping[str, str]) -
     figure.update_xaxes(title_standoff=4)
     figure.update_yaxes(showticklabels=False, rangemode="tozero", showgrid=False)
     figure.update_annotations(font_size=13)
-    figure.update_layout(height=_PDF_ROW_HEIGHT * rows + 60, barmode="overlay", uirevision="pdfs", legend_y=1.08)
+    figure.update_layout(
+        template=TEMPLATE, height=_PDF_ROW_HEIGHT * rows + 60, barmode="overlay", uirevision="pdfs", legend_y=1.08
+    )
     return figure
 
 

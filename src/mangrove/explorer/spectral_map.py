@@ -209,7 +209,8 @@ def _median_in_words(labels: Artefact, node: int, k: int, axis: str) -> str:
     if not np.isfinite(median):
         return "no baxel with this label"
     with_neighbours = f", {pooled:,} with its neighbours'" if labels["pool_radius"][node, k] else ""
-    return f"{axis}: {plain(median, 2)} ± {plain(error, 2)}<br>{counted(own, 'baxel')} of its own{with_neighbours}"
+    value = f"{plain(median, 2)} ± {plain(error, 2)}" if np.isfinite(error) else plain(median, 2)
+    return f"{axis}: {value}<br>{counted(own, 'baxel')} of its own{with_neighbours}"
 
 
 def _pdf(labels: Artefact, node: int, name: str) -> LabelPdf:

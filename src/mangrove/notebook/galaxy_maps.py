@@ -31,15 +31,18 @@ def read_fingerprint(folder: Path, plateifu: str) -> xr.Dataset:
     ArtefactError
         If the run has no fingerprints, or the galaxy is not in the sample of its maps.
     """
-    found = _ok(artefacts.read(folder / FINGERPRINTS.path, "fingerprints"))
+    path, fields = folder / FINGERPRINTS.path, FINGERPRINTS.fields
+    found = _ok(artefacts.read(path, "fingerprints", ["plateifu"]))
     galaxy = _index(found, plateifu)
     rows, columns = found.attrs["rows"], found.attrs["columns"]
-    fields = FINGERPRINTS.fields
+    # Of its row alone: those of a survey take hundreds of megabytes.
+    with artefacts.opened(path, "fingerprints") as file:
+        of_galaxy = {name: file[name][galaxy] for name in (*_VARIABLES, *_NUMBERS)}
     values = {
-        name: (("row", "column"), found[name][galaxy].reshape(rows, columns), {"long_name": fields[name].meaning})
+        name: (("row", "column"), of_galaxy[name].reshape(rows, columns), {"long_name": fields[name].meaning})
         for name in _VARIABLES
     }
-    numbers = {name: found[name][galaxy].item() for name in _NUMBERS}
+    numbers = {name: of_galaxy[name].item() for name in _NUMBERS}
     coordinates = {"row": np.arange(1, rows + 1), "column": np.arange(1, columns + 1)}
     return xr.Dataset(values, coordinates, {"plateifu": plateifu, **numbers})
 
@@ -66,15 +69,20 @@ def galaxies_alike(folder: Path, plateifu: str, n: int) -> Table:
     ArtefactError
         If the run has no map of galaxies, or the galaxy is not in its sample or has no node.
     """
-    assigned = _ok(artefacts.read(folder / GALAXY_MAP_ASSIGNMENTS.path, "galaxy_map_assignments"))
+    columns_of_nodes = ["plateifu", "mangaid", "node"]
+    assigned = _ok(artefacts.read(folder / GALAXY_MAP_ASSIGNMENTS.path, "galaxy_map_assignments", columns_of_nodes))
     galaxy = _index(assigned, plateifu)
     node, columns = assigned["node"], assigned.attrs["columns"]
     if node[galaxy] < 0:
         raise ArtefactError(f"{plateifu} has no fingerprint to compare, so no node.")
-    counts = artefacts.read(folder / FINGERPRINTS.path, "fingerprints", ["counts"])["counts"]
     others = np.flatnonzero((node >= 0) & (np.arange(node.size) != galaxy))
     steps = node_steps(node[others], node[galaxy], columns)
-    shared = np.array([overlap(counts[galaxy], counts[k]) for k in others])
+    # Fingerprints are read of those that may be among the nearest alone.
+    near = steps <= np.sort(steps)[:n].max(initial=-1)
+    others, steps = others[near], steps[near]
+    with artefacts.opened(folder / FINGERPRINTS.path, "fingerprints") as file:
+        own, counts = file["counts"][galaxy], file["counts"][others]
+    shared = np.array([overlap(own, of_other) for of_other in counts])
     nearest = np.lexsort((-shared, steps))[:n]
     row, column = divmod(node[others[nearest]], columns)
     found = {name: assigned[name][others[nearest]] for name in ("plateifu", "mangaid")}

@@ -2,9 +2,9 @@
 nuclei."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 from astropy.table import Table
 
 from mangrove import artefacts
@@ -14,6 +14,9 @@ from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
 from mangrove.near_names import closest
 from mangrove.survey.galaxy import AGN_FLAGS
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 #: Spaces in which galaxies have neighbours: latents, their mean over flips and turns, the map in three dimensions.
 SPACES = ("latent", "invariant", "umap")
@@ -34,7 +37,7 @@ class LatentSpaceResults:
     def __init__(self, folder: Path):
         self.folder = Path(folder)
 
-    def latents(self, network: str) -> xr.Dataset:
+    def latents(self, network: str) -> "xr.Dataset":
         """Latents of every line cube over (plateifu, latent).
 
         Returns
@@ -43,6 +46,8 @@ class LatentSpaceResults:
             value, invariant (mean over the 8 flips and quarter turns), flux_scale, active; of the variational network,
             log_variance too.
         """
+        import xarray as xr  # slow to import, and the explorer does without it
+
         stored = self._read("latents", network)
         about = {name: ("plateifu", stored[name]) for name in _NAMES}
         about["split"] = ("plateifu", _words(stored, "split", Split))
@@ -93,7 +98,8 @@ class LatentSpaceResults:
         """
         if space not in SPACES:
             raise ArtefactError(f"no space '{space}'; neighbours are known in {', '.join(SPACES)}.")
-        stored, scores = self._read("neighbours", network), self._read("anomalies", network)
+        stored = self._read("neighbours", network)
+        scores = self._read("anomalies", network, ["score", "percentile"])
         if stored.attrs["model_hash"] != scores.attrs["model_hash"]:
             raise ArtefactError(
                 f"neighbours and anomalies of {self.folder} come from different trainings of '{network}'; finish the run "
@@ -171,7 +177,7 @@ class LatentSpaceResults:
         table.meta = {"groups": groups}
         return table
 
-    def _read(self, kind: str, network: str) -> Artefact:
+    def _read(self, kind: str, network: str, only: list[str] | None = None) -> Artefact:
         path = self.folder / KINDS[kind].path.format(network=network)
         known = sorted(found.parent.name for found in path.parents[1].glob(f"*/{path.name}"))
         if known and network not in known:
@@ -181,7 +187,7 @@ class LatentSpaceResults:
                 f"{path} does not exist: the run has no autoencoder, or has not finished. Finish it with snakemake; "
                 "autoencoder.enabled in its configuration must be true."
             )
-        return artefacts.read(path, kind)
+        return artefacts.read(path, kind, only)
 
     def _index(self, stored: Artefact, plateifu: str) -> int:
         names = stored["plateifu"].tolist()

@@ -34,7 +34,7 @@ def draw_fit(fit):
     lower.plot(wave, residual, color="0.35", lw=0.6)
     lower.axhline(0.0, color=_COLOURS["model"], lw=0.8)
     if used.any():
-        upper.set(xlim=(wave[used][0], wave[used][-1]), ylim=_with_zero(shown["flux"]))
+        upper.set(xlim=(wave[used][0], wave[used][-1]), ylim=with_zero(shown["flux"]))
     lower.set(ylim=(-6.0, 6.0), ylabel="residual\n/ error", xlabel="rest wavelength, vacuum (Å)")
     upper.set_ylabel(f"flux density\n({spectrum['flux'].unit.to_string('latex_inline')})")
     upper.set_title(_title(fit), loc="left", fontsize=11)
@@ -42,7 +42,7 @@ def draw_fit(fit):
     return figure
 
 
-def _with_zero(flux) -> tuple[float, float]:
+def with_zero(flux) -> tuple[float, float]:
     """Limits with zero and the continuum in sight; the strongest lines may leave the panel."""
     low, high = robust_limits(flux, 0.5, 99.5)
     return min(low, 0.0), 1.25 * high if high > 0 else 1.0

@@ -14,18 +14,25 @@ from mangrove.codes import FitStatus
 from mangrove.config import Fit, Preprocessing
 from mangrove.data_model import EXTRACT, FIT, LABELS, LINE_CUBE_SET
 from mangrove.errors import ArtefactError
-from mangrove.notebook.as_observed import as_observed
+from mangrove.notebook.as_observed import as_observed, fitted_range
+from mangrove.notebook.baxel_model import fitted_baxel, galaxy_lsf, gas_components
 from mangrove.notebook.galaxy_maps import galaxies_alike, read_fingerprint
+from mangrove.notebook.label_rows import LabelRows
 from mangrove.notebook.latent_space import LatentSpaceResults
 from mangrove.notebook.map_results import assignments_table, node_labels_dataset
 from mangrove.physics.galactic_extinction import galactic_transmission
-from mangrove.spectra.fit.galaxy import shared_lsf
-from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
+from mangrove.spectra.fit.stored_model import StoredFit, stored_model
 from mangrove.verification import check_chain
 
 _SPECTRA = ("wave", "flux", "ivar", "mask", "lsf")
-#: Datasets of 'labels' that are places in the file.
+#: What the model of a baxel is made from.
+_STORED = (*StoredFit._fields, "component", "status")
+#: Datasets of 'labels' that are places in the file, and those of a galaxy that its baxels are named with.
 _INDEX = ("galaxy", "baxel")
+_GALAXY = ("plateifu", "mangaid", "z")
+#: What :meth:`Run.map` shows: quantities of the baxels, and those of their emission lines.
+MAPPED = tuple(name for name, field in LABELS.fields.items() if field.dims == ("row",) and name not in _INDEX)
+MAPPED_OF_LINES = tuple(name for name, field in LABELS.fields.items() if field.dims == ("row", "line"))
 
 
 def open_run(folder) -> "Run":
@@ -64,43 +71,56 @@ class Run(LatentSpaceResults):
         super().__init__(folder)
         cubes, labels = folder / LINE_CUBE_SET.path, folder / LABELS.path
         self._cubes_only = cubes.is_file() and not labels.is_file()
-        named = artefacts.read(cubes, "line_cube_set", ["plateifu"]) if self._cubes_only else self._table
-        self.galaxies = named["plateifu"].tolist()
+        if self._cubes_only:
+            self.galaxies = artefacts.read(cubes, "line_cube_set", ["plateifu"])["plateifu"].tolist()
+        else:
+            self.galaxies = self._table.galaxies
 
     def __repr__(self) -> str:
-        size = "line cubes alone" if self._cubes_only else f"{self._table['galaxy'].size} baxels"
+        size = "line cubes alone" if self._cubes_only else f"{self._table.start[-1]} baxels"
         return f"<Run {self.folder}: {len(self.galaxies)} galaxies, {size}>"
 
     @cached_property
-    def _table(self) -> artefacts.Artefact:
-        return artefacts.read(self.folder / LABELS.path, "labels")
+    def _table(self) -> LabelRows:
+        return LabelRows(self.folder / LABELS.path)
 
     def labels(self, plateifu: str | None = None) -> Table:
         """Labels, kinematics and positions, one row per baxel of one galaxy or of all; NaN where there is no value.
 
         Units are in the columns; the flags' bits are named in docs/labels.md. Lines are in :meth:`lines`.
         """
-        rows = self._rows(plateifu)
-        galaxy = self._table["galaxy"][rows]
-        table = Table({name: self._table[name][galaxy] for name in ("plateifu", "mangaid", "z")})
-        table["baxel"] = self._table["baxel"][rows]
-        for name, field in LABELS.fields.items():
-            if field.dims == ("row",) and name not in _INDEX:
-                table[name] = self._table[name][rows]
-                table[name].description = field.meaning
-                table[name].unit = _table_unit(name, field.unit)
+        found = self._read_labels([*_GALAXY, *_INDEX, *MAPPED], plateifu)
+        table = Table({name: found[name][found["galaxy"]] for name in _GALAXY})
+        table["baxel"] = found["baxel"]
+        for name in MAPPED:
+            field = LABELS.fields[name]
+            table[name] = found[name]
+            table[name].description = field.meaning
+            table[name].unit = _table_unit(name, field.unit)
         return table
 
     def lines(self, plateifu: str | None = None) -> xr.Dataset:
         """Emission lines over (row, line), one row per baxel of one galaxy or of all: ``.sel(line="Halpha_6565")``."""
-        rows = self._rows(plateifu)
-        coordinates = {"line": self._table["line"].tolist(), "line_wave": ("line", self._table["line_wave"])}
-        coordinates |= {"plateifu": ("row", self._table["plateifu"][self._table["galaxy"][rows]])}
-        coordinates |= {"baxel": ("row", self._table["baxel"][rows])}
-        names = [name for name, field in LABELS.fields.items() if field.dims == ("row", "line")]
-        return xr.Dataset(
-            {name: (("row", "line"), self._table[name][rows], _about(LABELS, name)) for name in names}, coordinates
-        )
+        found = self._read_labels(["line", "line_wave", "plateifu", *_INDEX, *MAPPED_OF_LINES], plateifu)
+        coordinates = {"line": found["line"].tolist(), "line_wave": ("line", found["line_wave"])}
+        coordinates |= {"plateifu": ("row", found["plateifu"][found["galaxy"]])}
+        coordinates |= {"baxel": ("row", found["baxel"])}
+        variables = {name: (("row", "line"), found[name], _about(LABELS, name)) for name in MAPPED_OF_LINES}
+        return xr.Dataset(variables, coordinates)
+
+    def about(self, plateifu: str) -> dict:
+        """What the table of labels says of a galaxy as a whole: mangaid, z, galaxy_status, galaxy_reason, spaxel_count, ..."""
+        return self._table.about(self._known(plateifu))
+
+    def check_bins(self, plateifu: str) -> None:
+        """Refuse a galaxy whose labels were not made from its bins as they are now.
+
+        Raises
+        ------
+        ArtefactError
+            The text has the command that mends it.
+        """
+        self._check_chain(plateifu, artefacts.read(self._path(EXTRACT, plateifu), "extract", []))
 
     def map(self, plateifu: str, name: str, line: str | None = None) -> xr.DataArray:
         """A quantity of the baxels over the spaxels of a galaxy, NaN where there is no baxel.
@@ -120,13 +140,12 @@ class Run(LatentSpaceResults):
         ArtefactError
             If the run has no such galaxy or quantity, or its labels were not made from its bins as they are now.
         """
-        wanted = ("row",) if line is None else ("row", "line")
-        known = [key for key, field in LABELS.fields.items() if field.dims == wanted and key not in _INDEX]
-        if line is None and name in LABELS.fields and LABELS.fields[name].dims == ("row", "line"):
+        known = MAPPED if line is None else MAPPED_OF_LINES
+        if line is None and name in MAPPED_OF_LINES:
             raise ArtefactError(f"'{name}' belongs to an emission line; name the line, as in line='Halpha_6565'.")
         if name not in known:
             raise ArtefactError(f"no map of '{name}'{_of_line(line)}; there are {', '.join(known)}.")
-        values = self._table[name][self._rows(plateifu)]
+        values = self._read_labels([name], plateifu)[name]
         if line is not None:
             values = values[:, self._line(line)]
         extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", ["bin_id"])
@@ -177,21 +196,31 @@ class Run(LatentSpaceResults):
         Dataset
             flux, ivar, mask, lsf as in the artefact 'extract'; stars, gas and model (their sum), which are NaN outside
             the fitted range and where there is no fit; used (pixels that counted); transmission of the Milky Way's dust,
-            which the model contains and the numbers of the fit do not.
+            which the model contains and the numbers of the fit do not; component_gas, the gas by its components over
+            (component, wave), NaN for those that the baxel's model does not have.
         """
-        extract, fit = self._galaxy(plateifu)
+        path, fit = self._path(EXTRACT, plateifu), artefacts.read(self._path(FIT, plateifu), "fit", list(_STORED))
         self._check_baxel(plateifu, baxel, len(fit["status"]))
-        galaxy, spectra = fitted_spectra(extract, fit)
-        ready, wave = spectra[baxel], extract["wave"]
-        found = {name: ("wave", extract[name][baxel], _about(EXTRACT, name)) for name in _SPECTRA if name != "wave"}
+        extract = self._one_spectrum(path, baxel)
+        self._check_chain(plateifu, extract)
+        wave = extract["wave"]
         transmission = galactic_transmission(wave, fit.attrs["ebv_galactic"] * fit.attrs["ebv_scale"])
+        galaxy, ready = fitted_baxel(path, extract, fit, baxel, transmission)
         model = stored_model(fit, baxel, galaxy, ready)
+        found = {name: ("wave", extract[name], _about(EXTRACT, name)) for name in _SPECTRA if name != "wave"}
+        flux_unit = {"units": EXTRACT.fields["flux"].unit}
         for name, values in as_observed(wave, galaxy.z, transmission, ready, model).items():
-            found[name] = ("wave", values, {} if name == "used" else {"units": EXTRACT.fields["flux"].unit})
+            found[name] = ("wave", values, {} if name == "used" else flux_unit)
         found["transmission"] = ("wave", transmission)
+        parts = np.full((fit["component"].size, wave.size), np.nan)
+        if model is not None:
+            inside = fitted_range(wave, galaxy.z, ready)
+            parts[:, inside] = gas_components(fit, baxel, galaxy, ready, model) * transmission[inside]
+        found["component_gas"] = (("component", "wave"), parts, flux_unit)
         coordinates = {
             "wave": ("wave", wave, _about(EXTRACT, "wave")),
             "rest_wave": ("wave", wave / (1.0 + galaxy.z), {"units": "Angstrom"}),
+            "component": fit["component"].tolist(),
         }
         status = FitStatus(fit["status"][baxel]).word
         return xr.Dataset(found, coordinates, {"plateifu": plateifu, "baxel": baxel, "z": galaxy.z, "status": status})
@@ -202,10 +231,12 @@ class Run(LatentSpaceResults):
         The same numbers come out, unless the stellar kinematics were guided by those of another baxel
         (``fit.stellar_kinematics`` other than 'free').
         """
-        extract, fit = self._galaxy(plateifu)
+        path, fit = self._path(EXTRACT, plateifu), artefacts.read(self._path(FIT, plateifu), "fit", ["status"])
         self._check_baxel(plateifu, baxel, len(fit["status"]))
-        arguments = {name: extract[name][baxel] if name != "wave" else extract[name] for name in _SPECTRA}
-        arguments["template_lsf"] = shared_lsf(extract["wave"], extract["lsf"])
+        extract = self._one_spectrum(path, baxel)
+        self._check_chain(plateifu, extract)
+        arguments = {name: extract[name] for name in _SPECTRA}
+        arguments["template_lsf"] = galaxy_lsf(path, extract.content_hash).copy()
         # How many galaxies one job fits is no part of a result.
         chosen = ({*Fit.model_fields} - {"chunk"}) | {*Preprocessing.model_fields}
         arguments |= {name: fit.attrs[name] for name in ("z", "seed", "pixel_scale", *sorted(chosen))}
@@ -230,15 +261,8 @@ class Run(LatentSpaceResults):
         """
         return galaxies_alike(self.folder, self._known(plateifu), n)
 
-    @cached_property
-    def _starts(self) -> np.ndarray:
-        return np.concatenate([[0], np.cumsum(self._table["n_baxel_of_galaxy"])])
-
-    def _rows(self, plateifu: str | None) -> slice:
-        if plateifu is None:
-            return slice(None)
-        i = self.galaxies.index(self._known(plateifu))
-        return slice(int(self._starts[i]), int(self._starts[i + 1]))
+    def _read_labels(self, names: list[str], plateifu: str | None) -> dict[str, np.ndarray]:
+        return self._table.read(names, None if plateifu is None else self._known(plateifu))
 
     def _known(self, plateifu: str) -> str:
         if plateifu not in self.galaxies:
@@ -249,19 +273,20 @@ class Run(LatentSpaceResults):
         return plateifu
 
     def _line(self, line: str) -> int:
-        names = self._table["line"].tolist()
+        names = self._table.read(["line"])["line"].tolist()
         if line not in names:
             raise ArtefactError(f"no line '{line}'; there are {', '.join(names)}.")
         return names.index(line)
 
     def _path(self, kind, plateifu: str) -> Path:
-        self._rows(plateifu)
-        return self.folder / kind.path.format(plateifu=plateifu)
+        return self.folder / kind.path.format(plateifu=self._known(plateifu))
 
-    def _galaxy(self, plateifu: str) -> tuple[artefacts.Artefact, artefacts.Artefact]:
-        extract = artefacts.read(self._path(EXTRACT, plateifu), "extract", list(_SPECTRA))
-        self._check_chain(plateifu, extract)
-        return extract, artefacts.read(self._path(FIT, plateifu), "fit")
+    def _one_spectrum(self, path: Path, baxel: int) -> artefacts.Artefact:
+        """The artefact 'extract' with the spectrum of one baxel alone: those of a galaxy take a hundred megabytes."""
+        with artefacts.opened(path, "extract") as file:
+            data = {name: file[name][...] if name == "wave" else file[name][baxel] for name in _SPECTRA}
+            attrs = artefacts.attributes(file)
+        return artefacts.Artefact("extract", data, attrs, attrs["content_hash"])
 
     def _check_chain(self, plateifu: str, extract: artefacts.Artefact) -> None:
         inputs = json.loads(self._table.attrs["inputs"])

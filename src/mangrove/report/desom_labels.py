@@ -20,13 +20,12 @@ from mangrove.report.drawing import (
 from mangrove.report.label_style import MIN_RANGE, STYLE, bpt_limits
 from mangrove.report.node_maps import NodePlaces, draw_nodes, hatch_nodes, places_of
 from mangrove.report.one_to_one import draw_one_to_one
-from mangrove.validation.comparison import robust_width
 
 #: Labels of the figures that have several panels for each.
 MAIN = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_ssfr", "d_bpt")
 _N_COLUMN = 4
 #: Room for colour bars between the maps.
-_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=0.85)
+_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=1.0)
 
 
 def label_limits(name: str, values) -> tuple[float, float]:
@@ -137,6 +136,8 @@ def column(artefact: Artefact, name: str) -> int:
 
 def offset_in_words(difference) -> str:
     """Median and robust scatter of differences, shape (n,), of which there is at least one."""
+    from mangrove.validation.comparison import robust_width  # imports scipy.stats, which the explorer does without
+
     return f"bias {signed(float(np.median(difference)), 3)}, scatter {robust_width(difference):.3f}"
 
 

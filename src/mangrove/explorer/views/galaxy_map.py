@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from mangrove.artefacts import Artefact
 from mangrove.codes import Split
 from mangrove.explorer.address import Address, link
 from mangrove.explorer.downloads import buttons, register_download
@@ -26,15 +28,17 @@ from mangrove.explorer.node_figure import CHOSEN, clicked_node, mosaic_figure, n
 from mangrove.explorer.node_index import grid_of, nodes_of
 from mangrove.explorer.node_tables import mapped_galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
+from mangrove.explorer.run_summary import MOST_ROWS
+from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, MOST_ROWS, map_panel, menu, moved, table
+from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
 from mangrove.report.drawing import counted, in_words, plain
 
+_VIEW = "galaxy-map"
 _MAP, _MENU = "galaxy-map-nodes", "galaxy-map-show"
 _PRINTS, _FACTS, _BELOW = "galaxy-map-fingerprints", "galaxy-map-facts", "galaxy-map-below"
 _GALAXIES = "galaxy-map-galaxies"
-_KINDS = ("galaxy_map", "galaxy_map_assignments", "fingerprints")
 _SEARCH = Output("url", "search", allow_duplicate=True)
 _WHERE = (State("url", "pathname"), State("url", "search"))
 #: Galaxies in pictures, and the side of one, pixels.
@@ -42,15 +46,10 @@ _PICTURES, _SIDE = 12, 96
 
 
 def _missing(run: ExploredRun) -> str:
-    lacks = next((kind for kind in _KINDS if not run.has(kind)), None)
-    if lacks is None:
+    reason = lacking(run, ("galaxy_map", "galaxy_map_assignments", "fingerprints"))
+    if not reason:
         return ""
-    path = run.path(lacks)
-    reason = run.attrs(lacks)["reason"] if path.is_file() else f"{path} does not exist"
-    return (
-        f"This run has no map of galaxies: {reason}. Where there is a map of spectra, snakemake makes one with "
-        "galaxy_map.enabled: true in the configuration."
-    )
+    return f"This run has no map of galaxies: {reason}. With desom.enabled: true in its configuration, snakemake makes one."
 
 
 def _shown(run: ExploredRun, address: Address) -> str:
@@ -62,19 +61,20 @@ def _node(run: ExploredRun, address: Address) -> int:
 
 
 def _page(run: ExploredRun, address: Address) -> Component:
-    node = _node(run, address)
+    node, places = _node(run, address), grid_of(run, "galaxy_map")
     return html.Div(
         [
             html.Div(menu(_MENU, map_choices(run), _shown(run, address)), className="wide"),
-            map_panel(
+            figure_panel(
                 _MAP,
                 _map_figure(run, address),
-                grid_of(run, "galaxy_map"),
                 "Map of galaxies",
                 "Nodes are (column, row) from 1. Click one to see its galaxies, or walk with the arrow keys. Frame: the node "
                 "shown; grey: nothing known. A prototype is a fingerprint: its small image is the map of spectra, column 1 "
-                "and row 1 at its lower left. Lasso or box: what the buttons below download.",
+                "and row 1 at its lower left. The buttons below download what is in a lasso or box, which a "
+                "click or another colour ends, or else the node shown.",
                 buttons(_GALAXIES, "galaxies of the selected nodes"),
+                nodes=(places.rows, places.columns),
             ),
             figure_panel(
                 _PRINTS,
@@ -102,7 +102,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
         prevent_initial_call=True,
     )
     def show(search: str, path: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         node = _node(run, address)
         of_node = _prints_figure(run, node), _facts(run, node), _below(run, node)
         return _map_figure(run, address), _shown(run, address), *of_node
@@ -110,11 +110,11 @@ def _register(app: Dash, run: ExploredRun) -> None:
     @app.callback(_SEARCH, Input(_MAP, "clickData"), *_WHERE, prevent_initial_call=True)
     def click(clicked: Any, path: str, search: str):
         node = clicked_node(grid_of(run, "galaxy_map"), clicked)
-        return no_update if node is None else moved(Address.parsed(path, search), node=node)
+        return no_update if node is None else moved(arrived(_VIEW, path, search), node=node)
 
     @app.callback(_SEARCH, Input(_MENU, "value"), *_WHERE, prevent_initial_call=True)
     def choose(shown: str, path: str, search: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         return no_update if shown == _shown(run, address) else moved(address, show=shown)
 
     @app.callback(Output("url", "href", allow_duplicate=True), Input(_PRINTS, "clickData"), prevent_initial_call=True)
@@ -122,13 +122,14 @@ def _register(app: Dash, run: ExploredRun) -> None:
         node = clicked_node(grid_of(run, "fingerprints"), clicked)
         return no_update if node is None else link("spectral-map", node=node)
 
-    def selected(selection: Any):
-        return mapped_galaxy_table(run, selected_nodes(grid_of(run, "galaxy_map"), selection))
+    def selected(selection: Any, path: str, search: str):
+        within = selected_nodes(grid_of(run, "galaxy_map"), selection)
+        return mapped_galaxy_table(run, within or [_node(run, arrived(_VIEW, path, search))])
 
-    register_download(app, _GALAXIES, selected, State(_MAP, "selectedData"))
+    register_download(app, _GALAXIES, selected, State(_MAP, "selectedData"), *_WHERE)
 
 
-GALAXY_MAP = View("galaxy-map", "Galaxy map", _missing, _page, _register)
+GALAXY_MAP = View(_VIEW, "Galaxy map", _missing, _page, _register)
 
 
 def _map_figure(run: ExploredRun, address: Address) -> go.Figure:
@@ -147,47 +148,50 @@ def _facts(run: ExploredRun, node: int) -> Component:
     nodes = nodes_of(run, "galaxy_map")
     train, validation, test = by_split = nodes["n_galaxy"][node].tolist()
     of_split = f"{train:,} for training, {validation:,} for validation, {test:,} for test"
-    fits = counted(int(nodes["n_sersic"][node]), "Sérsic fit")
     return facts(
         [
             (f"galaxies of {grid_of(run, 'galaxy_map').name(node)}", f"{sum(by_split):,}: {of_split}"),
-            ("median Sérsic index n", f"{plain(nodes['sersic_n'][node], 2)} of {fits}"),
-            ("median axis ratio b/a", f"{plain(nodes['sersic_ba'][node], 2)} of {fits}"),
+            ("median Sérsic index n", _median(nodes, "sersic_n", node)),
+            ("median axis ratio b/a", _median(nodes, "sersic_ba", node)),
         ]
     )
+
+
+def _median(nodes: Artefact, name: str, node: int) -> str:
+    value, fits = nodes[name][node], counted(int(nodes["n_sersic"][node]), "Sérsic fit")
+    return f"{plain(value, 2)} of {fits}" if np.isfinite(value) else "unknown"
 
 
 def _below(run: ExploredRun, node: int) -> list[Component]:
     found = galaxies_of(run, node)
     name = grid_of(run, "galaxy_map").name(node)
-    galaxies = (
-        [_pictures(run, found, name), _galaxies(found, name)]
-        if found.plateifu.size
-        else [notice(f"No galaxy lies on node {name}.")]
-    )
-    return [*galaxies, _morphology(run, node), same_numbers(_python(run, node))]
+    if not found.plateifu.size:
+        return [notice(f"No galaxy lies on node {name}."), same_numbers(_python(run, node))]
+    parts = [*_pictures(run, found, name), _morphology(run, node), _galaxies(found, name)]
+    return [*parts, same_numbers(_python(run, node))]
 
 
-def _pictures(run: ExploredRun, found: MappedGalaxies, name: str) -> Component:
-    tiles = [_tile(plateifu, thumbnail(run, plateifu)) for plateifu in found.plateifu[:_PICTURES].tolist()]
-    return html.Section(
-        [
-            html.H3(f"Galaxies nearest to the prototype of node {name}"),
-            html.Div(tiles, style={"display": "flex", "flexWrap": "wrap", "gap": "0.6rem"}),
-            html.P("Pictures: g, r and i images of the cubes, turned as these; the nearest first."),
-        ],
-        className="panel",
-    )
+def _pictures(run: ExploredRun, found: MappedGalaxies, name: str) -> list[Component]:
+    """Pictures of the galaxies nearest to the prototype; nothing where none of them has one."""
+    pictures = {plateifu: thumbnail(run, plateifu) for plateifu in found.plateifu[:_PICTURES].tolist()}
+    if not any(pictures.values()):
+        return []
+    tiles = [_tile(plateifu, picture) for plateifu, picture in pictures.items()]
+    section = [
+        html.H3(f"Galaxies nearest to the prototype of node {name}"),
+        html.Div(tiles, style={"display": "flex", "flexWrap": "wrap", "gap": "0.6rem"}),
+        html.P("Pictures: g, r and i images of the cubes, turned as these; the nearest first."),
+    ]
+    return [html.Section(section, className="panel")]
 
 
 def _tile(plateifu: str, picture: str) -> Component:
-    size = {"width": _SIDE, "height": _SIDE}
-    if picture:
-        shown = html.Img(
-            src=picture, alt=f"picture of {plateifu}", style=size | {"objectFit": "contain", "background": "#000"}
-        )
-    else:
-        shown = html.Div("no picture", className="notice", style=size)
+    look = {"width": _SIDE, "height": _SIDE, "objectFit": "contain", "background": "#000", "display": "block"}
+    shown = (
+        html.Img(src=picture, alt=f"picture of {plateifu}", style=look)
+        if picture
+        else html.Div("no picture", style=look)
+    )
     words = {"display": "block", "width": _SIDE, "textAlign": "center", "fontSize": "0.85rem", "whiteSpace": "nowrap"}
     return dcc.Link([shown, html.Span(plateifu, style=words)], href=link("galaxy", plateifu))
 
@@ -196,7 +200,7 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     columns = (values[:MOST_ROWS].tolist() for values in found)
     rows = [
         [
-            dcc.Link(plateifu, href=link("galaxy", plateifu)),
+            Linked(plateifu, link("galaxy", plateifu)),
             in_words(Split(split)),
             plain(distance, 3),
             plain(typicality, 2),
@@ -208,7 +212,9 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     if len(rows) < found.plateifu.size:
         shown += f"; the first {MOST_ROWS}"
     heads = ["galaxy", "split", "distance", "typicality", "baxels"]
-    return html.Section([html.H3(f"Galaxies of node {name}"), html.P(shown), table(heads, rows, 2)], className="panel")
+    return html.Section(
+        [html.H3(f"Galaxies of node {name}"), html.P(shown), text_table(heads, rows, 2)], className="panel"
+    )
 
 
 def _morphology(run: ExploredRun, node: int) -> Component:

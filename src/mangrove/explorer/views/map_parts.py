@@ -1,20 +1,25 @@
-"""What the pages of the two maps share: the map itself, tables of galaxies, and how a click becomes an address."""
+"""What the pages of the two maps share: the menu of colours, and how a click becomes an address."""
 
 from collections.abc import Sequence
-from typing import Any
 
-import plotly.graph_objects as go
-from dash import dcc, html, no_update
+from dash import dcc, html
 from dash.development.base_component import Component
+from dash.exceptions import PreventUpdate
 
 from mangrove.explorer.address import Address
-from mangrove.explorer.panels import figure_panel
-from mangrove.report.node_maps import NodePlaces
+from mangrove.explorer.explored_run import ExploredRun
 
-#: Rows of a table on a page.
-MOST_ROWS = 200
 #: Style of what stands below a caption.
 APART = {"marginTop": "0.6rem"}
+
+
+def lacking(run: ExploredRun, kinds: Sequence[str]) -> str:
+    """Why the first artefact of some kinds that the run lacks is not there; '' if it has them all."""
+    lacks = next((kind for kind in kinds if not run.has(kind)), None)
+    if lacks is None:
+        return ""
+    path = run.path(lacks)
+    return run.attrs(lacks)["reason"].rstrip(".") if path.is_file() else f"{path} does not exist"
 
 
 def menu(id: str, options: dict[str, str], chosen: str) -> Component:
@@ -26,17 +31,11 @@ def menu(id: str, options: dict[str, str], chosen: str) -> Component:
     )
 
 
-def map_panel(id: str, figure: go.Figure, places: NodePlaces, title: str, caption: str, *extra: Component) -> Component:
-    """A map of nodes that is clicked, selected from with a lasso, and walked on with the arrow keys."""
-    panel = figure_panel(id, figure, title, caption, *extra)
-    keys = {"data-nodes": f"{places.rows},{places.columns}", "aria-label": f"{title}; arrow keys choose a node"}
-    # The graph takes the keys; its caption and buttons have their own.
-    panel.children[1] = html.Div(panel.children[1], tabIndex="0", role="application", **keys)
-    return panel
-
-
 def table(heads: Sequence[str], rows: Sequence[Sequence[str | Component]], n_text: int) -> Component:
-    """A table that scrolls; all but the first ``n_text`` columns are numbers, the first is not broken."""
+    """A table that scrolls; all but the first ``n_text`` columns are numbers, the first is not broken.
+
+    For some ten rows: Dash draws each cell by itself; :func:`mangrove.explorer.text_table.text_table` is for hundreds.
+    """
 
     def style(k: int) -> dict[str, str]:
         return {"whiteSpace": "nowrap" if k == 0 else "normal", "textAlign": "left" if k < n_text else "right"}
@@ -46,7 +45,29 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str | Component]], n_tex
     return html.Div(html.Table([head, html.Tbody(cells)]), className="scroll")
 
 
-def moved(address: Address, **query: str | int | None) -> Any:
-    """What is written to the browser's address: nothing where it is there already."""
+def arrived(view: str, path: str, search: str) -> Address:
+    """The address that a callback of a view is given.
+
+    Raises
+    ------
+    PreventUpdate
+        If it is that of another page: the view is about to vanish, and neither draws anything nor changes the address.
+    """
+    address = Address.parsed(path, search)
+    if address.view != view:
+        raise PreventUpdate
+    return address
+
+
+def moved(address: Address, **query: str | int | None) -> str:
+    """What is written to the browser's address.
+
+    Raises
+    ------
+    PreventUpdate
+        If that is there already.
+    """
     there = address.changed(**query)
-    return no_update if there == address else there.search
+    if there == address:
+        raise PreventUpdate
+    return there.search

@@ -17,8 +17,8 @@ from mangrove.explorer.own_lines import lines_beside
 from mangrove.explorer.own_spectrum import place_of, settings
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
 from mangrove.explorer.spectral_map import OCCUPATION, label_pdfs, node_colours, spectra_of
+from mangrove.explorer.text_table import AxisLabel, text_table
 from mangrove.explorer.uploads import Upload
-from mangrove.explorer.views.map_parts import table
 from mangrove.notebook.spectrum_columns import SpectrumFile
 from mangrove.notebook.spectrum_fit import SpectrumFit
 from mangrove.notebook.spectrum_place import SpectrumPlace
@@ -118,14 +118,14 @@ def _with_error(value: u.Quantity, error: u.Quantity, digits: int) -> str:
 def _lines_table(fit: SpectrumFit) -> Component:
     rows = [
         (
-            html.Span(as_components(line_title(str(line["line"])))),
+            AxisLabel(line_title(str(line["line"]))),
             f"{line['wave'].value:.1f}",
             *(plain(float(line[name].value), 2) for name in ("flux", "flux_err", "ew", "ew_err")),
             str(line["status"]).replace("_", " "),
         )
         for line in fit.lines
     ]
-    return table(_LINE_HEADS, rows, 1)
+    return text_table(_LINE_HEADS, rows, 1)
 
 
 def place_part(run: ExploredRun, upload: Upload) -> Component:
@@ -198,8 +198,8 @@ def labels_part(run: ExploredRun, upload: Upload) -> Component:
         mine = ("–", "–") if label is None else (plain(float(x.value), 3) for x in (label.value, label.error))
         of_node = (plain(value, 3) for value in (pdf.low, pdf.median, pdf.high))
         flags = _words(label.flags) if label else ""
-        name_of = [f"{STYLE[pdf.name].title}, ", *as_components(STYLE[pdf.name].axis)]
-        rows.append((html.Span(name_of), *mine, *of_node, flags))
+        name_of = AxisLabel(f"{STYLE[pdf.name].title}, {STYLE[pdf.name].axis}")
+        rows.append((name_of, *mine, *of_node, flags))
     return html.Div(
         [
             figure_panel(
@@ -210,7 +210,7 @@ def labels_part(run: ExploredRun, upload: Upload) -> Component:
                 "16 and 84 %. Dotted: the value of your fit with its error, once it is there.",
                 wide=True,
             ),
-            html.Section([html.H3("The same in numbers"), table(_LABEL_HEADS, rows, 1)], className="panel wide"),
+            html.Section([html.H3("The same in numbers"), text_table(_LABEL_HEADS, rows, 1)], className="panel wide"),
         ],
         className="panels",
     )

@@ -3,17 +3,17 @@
 from typing import Any
 
 import plotly.graph_objects as go
-from dash import Dash, Input, Output, State, dcc, html, no_update
+from dash import Dash, Input, Output, State, html, no_update
 from dash.development.base_component import Component
 
 from mangrove.explorer.address import Address, link
 from mangrove.explorer.downloads import buttons, register_download
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.explorer.mathtext import as_components
 from mangrove.explorer.node_figure import CHOSEN, PINNED, clicked_node, nodes_figure, selected_nodes
 from mangrove.explorer.node_index import grid_of, nodes_of
 from mangrove.explorer.node_tables import baxel_table, galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
+from mangrove.explorer.run_summary import MOST_ROWS
 from mangrove.explorer.spectral_figures import pdf_figure, spectra_figure
 from mangrove.explorer.spectral_map import (
     OCCUPATION,
@@ -26,12 +26,14 @@ from mangrove.explorer.spectral_map import (
     node_colours,
     spectra_of,
 )
+from mangrove.explorer.text_table import AxisLabel, Linked, text_table
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, MOST_ROWS, map_panel, menu, moved, table
+from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
 from mangrove.report.desom_spectra import COLOURED_BY, flux_axis
 from mangrove.report.drawing import counted, plain
 from mangrove.report.label_style import STYLE
 
+_VIEW = "spectral-map"
 _MAP, _MENU, _PIN = "spectral-map-nodes", "spectral-map-label", "spectral-map-pin"
 _SPECTRA, _COUNTS, _BELOW = "spectral-map-spectra", "spectral-map-counts", "spectral-map-below"
 _BAXELS, _GALAXIES = "spectral-map-baxels", "spectral-map-galaxies"
@@ -56,17 +58,16 @@ class _Chosen:
 
 
 def _missing(run: ExploredRun) -> str:
-    if all(run.has(kind) for kind in ("desom_map", "desom_assignments")):
+    reason = lacking(run, ("desom_map", "desom_assignments"))
+    if not reason:
         return ""
-    path = run.path("desom_map")
-    reason = run.attrs("desom_map")["reason"] if path.is_file() else f"{path} does not exist"
     return (
         f"This run has no map of spectra: {reason}. With desom.enabled: true in its configuration, snakemake makes one."
     )
 
 
 def _page(run: ExploredRun, address: Address) -> Component:
-    chosen = _Chosen(run, address)
+    chosen, places = _Chosen(run, address), grid_of(run, "desom_map")
     return html.Div(
         [
             html.Div(
@@ -74,16 +75,17 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 className="wide",
                 style={"display": "flex", "gap": "1rem", "flexWrap": "wrap", "alignItems": "center"},
             ),
-            map_panel(
+            figure_panel(
                 _MAP,
                 _map_figure(run, chosen),
-                grid_of(run, "desom_map"),
                 "Map of spectra",
                 "Nodes are (column, row) from 1. Click one to see what lies there, or walk with the arrow keys. Hatched: too "
                 "few baxels of its own with the label, those of neighbours added; grey: nothing known. Frame: the node "
-                "shown, and in blue the one beside it. Lasso or box: what the buttons below download.",
+                "shown, and in blue the one beside it. The buttons below download what is in a lasso "
+                "or box, which a click or another colour ends, or else the node shown.",
                 buttons(_BAXELS, "baxels of the selected nodes"),
                 buttons(_GALAXIES, "their galaxies"),
+                nodes=(places.rows, places.columns),
             ),
             figure_panel(
                 _SPECTRA,
@@ -112,37 +114,38 @@ def _register(app: Dash, run: ExploredRun) -> None:
         prevent_initial_call=True,
     )
     def show(search: str, path: str):
-        chosen = _Chosen(run, Address.parsed(path, search))
+        chosen = _Chosen(run, arrived(_VIEW, path, search))
         of_map = _map_figure(run, chosen), chosen.label, _pin_words(chosen)
         return *of_map, _spectra_figure(run, chosen), _counts(run, chosen), _below(run, chosen)
 
     @app.callback(_SEARCH, Input(_MAP, "clickData"), *_WHERE, prevent_initial_call=True)
     def click(clicked: Any, path: str, search: str):
         node = clicked_node(grid_of(run, "desom_map"), clicked)
-        return no_update if node is None else moved(Address.parsed(path, search), node=node)
+        return no_update if node is None else moved(arrived(_VIEW, path, search), node=node)
 
     @app.callback(_SEARCH, Input(_MENU, "value"), *_WHERE, prevent_initial_call=True)
     def colour(label: str, path: str, search: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         return no_update if label == _Chosen(run, address).label else moved(address, label=label)
 
     @app.callback(_SEARCH, Input(_PIN, "n_clicks"), *_WHERE, prevent_initial_call=True)
     def pin(clicks: int, path: str, search: str):
-        address = Address.parsed(path, search)
+        address = arrived(_VIEW, path, search)
         chosen = _Chosen(run, address)
         if not clicks:
             return no_update
         return moved(address, **{"with": chosen.node if chosen.pinned is None else None})
 
-    def selected(selection: Any) -> list[int]:
-        return selected_nodes(grid_of(run, "desom_map"), selection)
+    def selected(selection: Any, path: str, search: str) -> list[int]:
+        within = selected_nodes(grid_of(run, "desom_map"), selection)
+        return within or [_Chosen(run, arrived(_VIEW, path, search)).node]
 
     lasso = State(_MAP, "selectedData")
-    register_download(app, _BAXELS, lambda selection: baxel_table(run, selected(selection)), lasso)
-    register_download(app, _GALAXIES, lambda selection: galaxy_table(run, selected(selection)), lasso)
+    register_download(app, _BAXELS, lambda *where: baxel_table(run, selected(*where)), lasso, *_WHERE)
+    register_download(app, _GALAXIES, lambda *where: galaxy_table(run, selected(*where)), lasso, *_WHERE)
 
 
-SPECTRAL_MAP = View("spectral-map", "Spectral map", _missing, _page, _register)
+SPECTRAL_MAP = View(_VIEW, "Spectral map", _missing, _page, _register)
 
 
 def _pin_words(chosen: _Chosen) -> str:
@@ -213,15 +216,15 @@ def _labels(run: ExploredRun, chosen: _Chosen) -> Component:
 
 def _label_table(name: str, pdfs: list[LabelPdf]) -> Component:
     heads = [f"labels of {name}", "quantity", "median", "16 %", "84 %", "own baxels", "with neighbours'", "galaxies"]
-    return table(heads, [_label_row(pdf) for pdf in pdfs], 2)
+    return text_table(heads, [_label_row(pdf) for pdf in pdfs], 2)
 
 
-def _label_row(pdf: LabelPdf) -> list[str | Component]:
+def _label_row(pdf: LabelPdf) -> list[str | AxisLabel]:
     pooled = f"{pdf.n_pooled:,}" if pdf.pool_radius else "\N{EN DASH}"
     numbers = [plain(value, 3) for value in (pdf.median, pdf.low, pdf.high)]
     return [
         STYLE[pdf.name].title,
-        html.Span(as_components(STYLE[pdf.name].axis)),
+        AxisLabel(STYLE[pdf.name].axis),
         *numbers,
         f"{pdf.n_own:,}",
         pooled,
@@ -236,8 +239,8 @@ def _galaxies(run: ExploredRun, node: int) -> Component:
         return notice(f"No galaxy has a baxel on node {name}.")
     rows = [
         [
-            dcc.Link(plateifu, href=link("galaxy", plateifu)),
-            dcc.Link(str(nearest), href=link("galaxy", plateifu, baxel=int(nearest))),
+            Linked(plateifu, link("galaxy", plateifu)),
+            Linked(str(nearest), link("galaxy", plateifu, baxel=nearest)),
             f"{n_here:,}",
             f"{n_baxel:,}",
         ]
@@ -251,7 +254,9 @@ def _galaxies(run: ExploredRun, node: int) -> Component:
         f"; the first {MOST_ROWS}" if len(rows) < found.plateifu.size else ""
     )
     heads = ["galaxy", "baxel nearest to the prototype", "baxels on the node", "on the whole map"]
-    return html.Section([html.H3(f"Galaxies of node {name}"), html.P(shown), table(heads, rows, 2)], className="panel")
+    return html.Section(
+        [html.H3(f"Galaxies of node {name}"), html.P(shown), text_table(heads, rows, 2)], className="panel"
+    )
 
 
 def _python(run: ExploredRun, chosen: _Chosen) -> str:
@@ -267,5 +272,5 @@ with xr.open_dataset(run.folder / "desom/map.h5") as nodes:
     spectra = nodes[["prototype_flux", "template_flux", "template_scatter"]].isel(node=node).load()
 print(spectra)
 labels = run.node_labels().sel(label="{label}")
-print(labels.median.values)  # of every node
+print(labels["median"].values)  # of every node
 print(labels.isel(node=node)[["median", "n_own", "n_baxel", "histogram"]])"""

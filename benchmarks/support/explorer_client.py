@@ -1,0 +1,186 @@
+"""The explorer in a process of its own, asked over HTTP what a browser would ask."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from support.checkout import ROOT
+from support.results import seconds
+
+from mangrove.explorer.address import Address
+
+#: How long the server may take to say where it is, and to end, seconds.
+_PATIENCE = 120
+_UPDATE = "/_dash-update-component"
+#: The component that holds the address.
+_URL = "url"
+
+
+class Explorer:
+    """A running explorer of a run; ``with`` ends it.
+
+    Attributes
+    ----------
+    url : str
+        'http://127.0.0.1:PORT'.
+    started : float
+        When its process was started, :func:`time.perf_counter`.
+    memory : float or None
+        Peak of its memory, GB, once it has ended.
+    """
+
+    def __init__(self, run: Path) -> None:
+        command = [sys.executable, "-m", "mangrove", "explore", str(run), "--port", "0"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        self.memory: float | None = None
+        self.started = time.perf_counter()
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+        found = re.search(r"http://[\w.:\[\]]+", self._process.stdout.readline())
+        if found is None:
+            raise RuntimeError(f"the explorer of {run} did not start; '{' '.join(command)}' shows why.")
+        self.url = found[0]
+
+    def __enter__(self) -> "Explorer":
+        return self
+
+    def __exit__(self, *error) -> None:
+        self._process.send_signal(signal.SIGINT)
+        _, _, used = os.wait4(self._process.pid, 0)
+        self._process.returncode = 0
+        self.memory = used.ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+
+    def get(self, path: str) -> bytes:
+        """What is at a path of the server."""
+        with urllib.request.urlopen(self.url + path, timeout=_PATIENCE) as answer:
+            return answer.read()
+
+    def post(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The server's answer to a callback; empty where it leaves all as it is."""
+        request = urllib.request.Request(
+            self.url + _UPDATE, json.dumps(body).encode(), {"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:
+            return json.loads(answer.read() or b"{}").get("response", {})
+
+
+class Visitor:
+    """A browser's part in the talk with an explorer, without the drawing.
+
+    Callbacks are called as Dash calls them: those whose input has changed, then those that take what these have written;
+    of new components also those that run at first. Callbacks that only write the address are what a click is here.
+
+    Parameters
+    ----------
+    explorer : Explorer
+    """
+
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+        known = [_Callback(one) for one in json.loads(explorer.get("/_dash-dependencies"))]
+        self._callbacks = [one for one in known if one.is_of_server and not one.writes(_URL)]
+        self._address = Address("/")
+        self._frame = dict(_named(json.loads(explorer.get("/_dash-layout"))))
+        self._page = dict(self._frame)
+
+    def visit(self, address: str) -> float:
+        """Open a page; seconds that the server takes for all of it."""
+        path, _, search = address.partition("?")
+        self._address = Address.parsed(path, search)
+        self._page = dict(self._frame)
+        return seconds(self._settle, {f"{_URL}.pathname"})
+
+    def click(self, **query: str | int | None) -> float:
+        """Select something in the page, which changes its address so; seconds that the server takes for all answers.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing on the page answers.
+        """
+        self._address = self._address.changed(**query)
+        if not self._called({f"{_URL}.search"}):
+            raise RuntimeError(f"no part of the page {self._address.path} answers to {query}.")
+        return seconds(self._settle, {f"{_URL}.search"})
+
+    def _settle(self, changed: set[str]) -> None:
+        """Ask until nothing changes any more."""
+        while called := self._called(changed):
+            answers = [self._explorer.post(one.asked(self._values(), changed)) for one in called]
+            changed = {name for answer in answers for name in self._taken(answer)}
+
+    def _called(self, changed: set[str]) -> list["_Callback"]:
+        """Callbacks of the page that take something changed; of a new component, changed as a whole, those that run first."""
+        return [one for one in self._callbacks if one.takes(changed) and one.is_on(self._page)]
+
+    def _taken(self, answer: Mapping[str, Mapping]) -> Iterator[str]:
+        """Names of what an answer changes, which is kept: 'id.property', and 'id' of a new component."""
+        for id, properties in answer.items():
+            self._page.setdefault(id, {}).update(properties)
+            yield from (f"{id}.{name}" for name in properties)
+        for id, properties in _named(list(answer.values())):
+            self._page[id] = properties
+            yield id
+
+    def _values(self) -> dict[str, Mapping[str, Any]]:
+        return self._page | {_URL: {"pathname": self._address.path, "search": self._address.search}}
+
+
+class _Callback:
+    """A callback as Dash describes it to the browser."""
+
+    def __init__(self, described: Mapping[str, Any]) -> None:
+        self._described = described
+        text = described["output"]
+        names = text.strip(".").split("...") if text.startswith("..") else [text]
+        self._outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in names]
+
+    @property
+    def is_of_server(self) -> bool:
+        """Whether the server answers it, and its components have plain names."""
+        ids = [one["id"] for one in [*self._outputs, *self._described["inputs"], *self._described["state"]]]
+        return not self._described["clientside_function"] and not any(id.startswith("{") for id in ids)
+
+    def writes(self, id: str) -> bool:
+        """Whether it changes a component."""
+        return any(output["id"] == id for output in self._outputs)
+
+    def takes(self, changed: set[str]) -> bool:
+        """Whether one of its inputs has changed, or it runs at first and one of its components is new."""
+        inputs, first = self._described["inputs"], not self._described["prevent_initial_call"]
+        if any(f"{one['id']}.{one['property']}" in changed for one in inputs):
+            return True
+        return first and any(one["id"] in changed for one in [*inputs, *self._outputs])
+
+    def is_on(self, page: Mapping[str, Any]) -> bool:
+        """Whether what it writes is on a page, as Dash asks before it calls."""
+        return all(output["id"] in page for output in self._outputs)
+
+    def asked(self, values: Mapping[str, Mapping], changed: set[str]) -> dict[str, Any]:
+        """The body of the request."""
+        text, given = self._described["output"], {}
+        for sort in ("inputs", "state"):
+            given[sort] = [
+                {**one, "value": values.get(one["id"], {}).get(one["property"])} for one in self._described[sort]
+            ]
+        names = [f"{one['id']}.{one['property']}" for one in self._described["inputs"]]
+        outputs = self._outputs if text.startswith("..") else self._outputs[0]
+        return {"output": text, "outputs": outputs, **given, "changedPropIds": [n for n in names if n in changed]}
+
+
+def _named(content) -> Iterator[tuple[str, dict]]:
+    """Names and properties of the components within what a callback has answered; those that go by a pattern are left out."""
+    if isinstance(content, dict):
+        if "namespace" in content and isinstance(name := content["props"].get("id"), str):
+            yield name, content["props"]
+        content = list(content.values())
+    if isinstance(content, list):
+        for one in content:
+            yield from _named(one)

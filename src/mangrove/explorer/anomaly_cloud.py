@@ -1,0 +1,201 @@
+"""The galaxies on the map of an autoencoder's latents, in two and in three dimensions, coloured by what is chosen."""
+
+from typing import NamedTuple
+
+import numpy as np
+import plotly.graph_objects as go
+
+from mangrove import artefacts
+from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.mathtext import as_html
+from mangrove.explorer.scored_galaxies import ScoredGalaxies
+from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, TEMPLATE, UNKNOWN
+from mangrove.report.autoencoder_embedding import LatentPlaces, places_on_map
+from mangrove.report.autoencoder_sample import AGN_CLASSES, score_title
+from mangrove.report.drawing import counted, robust_limits
+
+#: What the galaxies can be coloured by, as addresses name it, and how people are told.
+COLOURS = {
+    "score": "anomaly score",
+    "percentile": "percentile of the score",
+    "agn": "class of active nucleus",
+    "z": "redshift",
+    "mass": "stellar mass",
+}
+#: Most points that are drawn as vectors; more are drawn as pixels, which is quick.
+_VECTORS = 3000
+_DATASETS = ["umap_3d", "umap_2d", "principal"]
+#: The same in two and in three dimensions, as :data:`AGN_CLASSES`.
+_SYMBOLS = ("circle-open", "square-open", "x", "diamond-open")
+#: Colour of the selected galaxy.
+MARK = CATEGORIES[5]
+_SCENE_GREY = "#8a8f96"
+
+
+class Cloud(NamedTuple):
+    """Places of a network's galaxies, and how people are told what they are.
+
+    Attributes
+    ----------
+    places : LatentPlaces
+    note : str
+        What is said about the map: components instead of UMAP, galaxies without a place; empty if nothing.
+    """
+
+    places: LatentPlaces
+    note: str
+
+
+class Marks(NamedTuple):
+    """Galaxies that stand out: the selected one (None for none) and its neighbours, indices."""
+
+    selected: int | None
+    neighbours: np.ndarray
+
+
+def cloud_of(run: ExploredRun, network: str) -> Cloud | None:
+    """The map of a network's latents, read once; None where the run has none.
+
+    Raises
+    ------
+    ArtefactError
+        If the artefact is damaged or of another version of mangrove.
+    """
+    return run.kept(("cloud", network), lambda: _read(run, network))
+
+
+def colour_choices(scored: ScoredGalaxies) -> list[str]:
+    """Which of :data:`COLOURS` the run knows."""
+    lacking = {"agn": scored.agn, "z": scored.z, "mass": scored.log_mass}
+    return [name for name in COLOURS if name not in lacking or lacking[name] is not None]
+
+
+def colour_values(scored: ScoredGalaxies, colour: str, score: str) -> tuple[np.ndarray, str]:
+    """Values of a colour other than 'agn', shape (n,), and the label of their scale."""
+    choices = {
+        "score": (scored.score(score), as_html(score_title(score))),
+        "percentile": (scored.percentile_of(score), f"percentile of the score '{_spaced(score)}'"),
+        "z": (scored.z, "redshift z"),
+        "mass": (scored.log_mass, "log M<sub>*</sub> in the field [M☉]"),
+    }
+    return choices[colour]
+
+
+def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, marks: Marks, n_axis: int) -> go.Figure:
+    """The galaxies on the map.
+
+    Parameters
+    ----------
+    colour : str
+        One of :func:`colour_choices`.
+    score : str
+        One of ``scored.scores``.
+    n_axis : {2, 3}
+
+    Returns
+    -------
+    Figure
+        ``customdata`` of every point is the index of its galaxy.
+    """
+    where = cloud.places.in_2d if n_axis == 2 else cloud.places.in_3d
+    figure = go.Figure(layout={"template": TEMPLATE})
+    drawn = _Drawn(figure, where, _hover(scored, score))
+    known = np.flatnonzero(np.isfinite(where).all(axis=1))
+    if colour == "agn":
+        _add_classes(drawn, scored, known)
+    else:
+        _add_values(drawn, *colour_values(scored, colour, score), known)
+    _add_marks(drawn, marks, scored)
+    _name_axes(figure, cloud.places.name, n_axis)
+    figure.update_layout(height=430, uirevision=scored.network, showlegend=colour == "agn")
+    return figure
+
+
+class _Drawn(NamedTuple):
+    """A figure, places of all galaxies in it, and what stands beside them under the pointer."""
+
+    figure: go.Figure
+    where: np.ndarray
+    hover: np.ndarray
+
+    def add(self, rows: np.ndarray, marker: dict, name: str = "", **more) -> None:
+        axes = dict(zip("xyz", self.where[rows].T, strict=False))
+        flat = go.Scattergl if len(self.where) > _VECTORS else go.Scatter
+        kind = go.Scatter3d if len(axes) == 3 else flat
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        about = {"customdata": rows.tolist(), "text": self.hover[rows], "hovertemplate": "%{text}<extra></extra>"}
+        self.figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, **about, **more))
+
+
+def _read(run: ExploredRun, network: str) -> Cloud | None:
+    if not run.path("latent_embedding", network=network).is_file():
+        return None
+    embedded = artefacts.read(run.path("latent_embedding", network=network), "latent_embedding", _DATASETS)
+    places = places_on_map(embedded)
+    without = int(np.sum(~places.known))
+    notes = [] if places.name == "UMAP" else ["Too few galaxies for UMAP: principal components of the latents instead."]
+    notes += [f"{counted(without, 'galaxy has', 'galaxies have')} no latents and no place."] if without else []
+    return Cloud(places, " ".join(notes)) if places.known.any() else None
+
+
+def _add_values(drawn: _Drawn, values: np.ndarray, label: str, known: np.ndarray) -> None:
+    """Points by value, the largest on top; grey where the value is not known."""
+    finite = np.isfinite(values[known])
+    if not finite.all():
+        drawn.add(known[~finite], {"color": UNKNOWN, "size": _size(drawn), "symbol": "circle-open"}, "unknown")
+    rows = known[finite][np.argsort(values[known[finite]], kind="stable")]
+    low, high = robust_limits(values, 2, 98) if rows.size else (0.0, 1.0)
+    bar = {"title": {"text": label, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    marker = {"color": values[rows], "colorscale": SEQUENTIAL, "cmin": low, "cmax": high, "colorbar": bar}
+    marker |= {"size": _size(drawn), "line": {"width": 0.5, "color": _SCENE_GREY}}
+    drawn.add(rows, marker, "galaxies")
+
+
+def _add_classes(drawn: _Drawn, scored: ScoredGalaxies, known: np.ndarray) -> None:
+    """All galaxies in grey, and the active ones with a hollow mark for each of their classes, of sizes that differ."""
+    drawn.add(known, {"color": UNKNOWN, "size": 0.8 * _size(drawn), "opacity": 0.7}, "no known AGN")
+    for k, (kind, symbol) in enumerate(zip(AGN_CLASSES.values(), _SYMBOLS, strict=True)):
+        rows = known[scored.agn[known, k]]
+        marker = {"color": CATEGORIES[k], "symbol": symbol, "size": kind.size + 3, "line": {"width": 2}}
+        drawn.add(rows, marker, f"{kind.word} ({rows.size})")
+
+
+def _add_marks(drawn: _Drawn, marks: Marks, scored: ScoredGalaxies) -> None:
+    """A large ring around the selected galaxy, and small ones around its neighbours."""
+    ring = {"symbol": "circle-open", "color": MARK}
+    if marks.selected is None:
+        return
+    neighbours = np.asarray(marks.neighbours, int)
+    drawn.add(neighbours, ring | {"size": 11, "line": {"width": 1.5}}, "its neighbours", showlegend=False)
+    selected = np.array([marks.selected])
+    drawn.add(selected, ring | {"size": 17, "line": {"width": 3}}, scored.plateifu[selected[0]], showlegend=False)
+
+
+def _name_axes(figure: go.Figure, name: str, n_axis: int) -> None:
+    if n_axis == 2:
+        figure.update_xaxes(title=f"{name} 1")
+        figure.update_yaxes(title=f"{name} 2")
+        figure.update_layout(dragmode="lasso", clickmode="event+select")
+        return
+    grey = {"color": _SCENE_GREY, "gridcolor": _SCENE_GREY, "showbackground": False, "zeroline": False}
+    axes = {f"{letter}axis": grey | {"title": {"text": f"{name} {k}"}} for k, letter in enumerate("xyz", start=1)}
+    figure.update_layout(
+        scene=axes | {"aspectmode": "cube", "camera": {"eye": {"x": 1.5, "y": 1.5, "z": 0.9}}},
+        margin={"l": 0, "r": 0, "t": 10, "b": 0},
+    )
+
+
+def _hover(scored: ScoredGalaxies, score: str) -> np.ndarray:
+    lines = zip(
+        scored.plateifu.tolist(), scored.score(score).tolist(), scored.percentile_of(score).tolist(), strict=True
+    )
+    return np.array([f"{name}<br>score {value:.3g}, percentile {rank:.1f}" for name, value, rank in lines], dtype=str)
+
+
+def _size(drawn: _Drawn) -> float:
+    """Size of a point, in pixels, for so many."""
+    return float(np.clip(400.0 / np.sqrt(max(len(drawn.where), 1)), 4.0, 10.0))
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,206 @@
+"""Maps of a galaxy on the sky as figures that are clicked: square spaxels, north up, unknown grey."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from mangrove.artefacts import Artefact
+from mangrove.explorer.galaxy_maps import ShownMap
+from mangrove.explorer.style import UNKNOWN
+from mangrove.report.sky import SkyFrame, on_spaxels, sky_frame
+from mangrove.report.sky_marks import effective_ellipse
+
+#: Place of the trace that outlines the chosen baxel, in a figure of one map; in each of several it follows its map.
+OUTLINE = 1
+_HEIGHT = 400
+_SMALL = 330
+
+
+def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tuple | None = None) -> go.Figure:
+    """A quantity of the baxels on their spaxels.
+
+    Parameters
+    ----------
+    bins : Artefact
+        'extract' with bin_id and spaxel_status.
+    baxel : int or None
+        That which is outlined.
+    centres : tuple of ndarray, optional
+        x and y of the baxels, spaxels from 0: a lasso then selects baxels.
+    """
+    frame = sky_frame(bins)
+    figure = go.Figure([_heatmap(bins, frame, shown, _bar(shown)), outline_trace(bins, baxel)])
+    _add_ellipse(figure, bins)
+    if centres is not None:
+        figure.add_trace(_selectable(frame, bins, *centres))
+    _lay_out(figure, frame, _HEIGHT, dragmode="lasso" if centres is not None else "zoom")
+    return figure
+
+
+def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None) -> go.Figure:
+    """Several maps side by side, each with its colour bar."""
+    frame, n = sky_frame(bins), len(shown)
+    gap = 0.075
+    figure = make_subplots(1, n, subplot_titles=[one.title for one in shown.values()], horizontal_spacing=gap)
+    width = (1.0 - (n - 1) * gap) / n
+    for k, one in enumerate(shown.values()):
+        place = {"x": k * (width + gap) + width + 0.003, "xanchor": "left", "len": 0.9, "thickness": 9}
+        figure.add_trace(_heatmap(bins, frame, one, _bar(one) | place), 1, k + 1)
+        figure.add_trace(outline_trace(bins, baxel), 1, k + 1)
+    _lay_out(figure, frame, _SMALL)
+    figure.update_yaxes(title="", showticklabels=False)
+    figure.update_yaxes(title=frame.ylabel, showticklabels=True, col=1)
+    figure.update_layout(margin={"t": 40, "r": 70})
+    return figure
+
+
+def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None) -> go.Figure:
+    """A picture of the galaxy, shape (ny, nx, 3) from 0 to 1, with the axes of the maps."""
+    frame = sky_frame(bins)
+    x, y = spaxel_axes(bins, frame)
+    rising = picture if frame.extent[1] > frame.extent[0] else picture[:, ::-1]
+    step = abs(x[1] - x[0])
+    image = go.Image(
+        z=np.clip(np.round(255 * rising), 0, 255).astype(np.uint8),
+        x0=min(x),
+        dx=step,
+        y0=y[0],
+        dy=y[1] - y[0],
+        hoverinfo="skip",
+    )
+    clicked = go.Heatmap(x=x, y=y, z=np.zeros(picture.shape[:2]), opacity=0, showscale=False, **_hover(bins, "baxel"))
+    figure = go.Figure([image, outline_trace(bins, baxel), clicked])
+    _add_ellipse(figure, bins)
+    _lay_out(figure, frame, _HEIGHT)
+    return figure
+
+
+def outline_trace(bins: Artefact, baxel: int | None) -> go.Scatter:
+    """The edge of a baxel; empty for None."""
+    x, y = outline(bins, baxel)
+    line = {"color": "#ff3df2", "width": 2.5}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
+
+
+def outline(bins: Artefact, baxel: int | None) -> tuple[list, list]:
+    """Edges of the spaxels of a baxel towards others, arcsec: pairs of ends with None between them."""
+    left, right, bottom, top = sky_frame(bins).extent
+    inside = np.pad(bins["bin_id"] == (-2 if baxel is None else baxel), 1)
+    ny, nx = bins["bin_id"].shape
+    x, y = np.linspace(left, right, nx + 1), np.linspace(bottom, top, ny + 1)
+    # Between columns: from the lower to the upper edge of a row; between rows likewise.
+    row, column = np.nonzero(inside[1:-1, 1:] != inside[1:-1, :-1])
+    upright = [(x[c], x[c], y[r], y[r + 1]) for r, c in zip(row, column, strict=True)]
+    row, column = np.nonzero(inside[1:, 1:-1] != inside[:-1, 1:-1])
+    level = [(x[c], x[c + 1], y[r], y[r]) for r, c in zip(row, column, strict=True)]
+    xs = [part for a, b, _, _ in (*upright, *level) for part in (a, b, None)]
+    ys = [part for _, _, a, b in (*upright, *level) for part in (a, b, None)]
+    return xs, ys
+
+
+def clicked_baxel(bins: Artefact, click: Any) -> int | None:
+    """The baxel under a click on a map, from Dash's ``clickData``; None beside the baxels."""
+    point = first_point(click)
+    if point is None:
+        return None
+    x, y = spaxel_axes(bins, sky_frame(bins))
+    column, row = int(np.argmin(np.abs(x - point[0]))), int(np.argmin(np.abs(y - point[1])))
+    found = int(bins["bin_id"][row, column])
+    return found if found >= 0 else None
+
+
+def first_point(event: Any) -> tuple[float, float] | None:
+    """x and y of the first point of an event; None of anything else that a browser may send."""
+    points = event.get("points") if isinstance(event, dict) else None
+    if not (isinstance(points, list) and points and isinstance(points[0], dict)):
+        return None
+    place = points[0].get("x"), points[0].get("y")
+    return place if all(isinstance(part, int | float) and np.isfinite(part) for part in place) else None
+
+
+def selected_baxels(selection: Any, n_baxel: int) -> list[int]:
+    """The baxels in a lasso or a box, ascending, from Dash's ``selectedData``."""
+    points = selection.get("points") if isinstance(selection, dict) else None
+    found = {point.get("customdata") for point in points or [] if isinstance(point, dict)}
+    return sorted(baxel for baxel in found if isinstance(baxel, int) and 0 <= baxel < n_baxel)
+
+
+def spaxel_axes(bins: Artefact, frame: SkyFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Centres of columns and rows on the axes of the maps, arcsec, shapes (nx,) and (ny,)."""
+    left, right, bottom, top = frame.extent
+    ny, nx = bins["bin_id"].shape
+    x, y = np.linspace(left, right, nx + 1), np.linspace(bottom, top, ny + 1)
+    return 0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1])
+
+
+def _heatmap(bins: Artefact, frame: SkyFrame, shown: ShownMap, bar: dict) -> go.Heatmap:
+    x, y = spaxel_axes(bins, frame)
+    low, high = shown.limits
+    return go.Heatmap(
+        x=x,
+        y=y,
+        z=on_spaxels(bins, shown.values).astype(np.float32),
+        zmin=low,
+        zmax=high,
+        colorscale=shown.colours,
+        colorbar=bar,
+        showscale=bool(np.isfinite(shown.values).any()),
+        **_hover(bins, f"%{{z:.4g}} {shown.unit}" if shown.texts is None else "%{text}", shown.texts),
+    )
+
+
+def _hover(bins: Artefact, what: str, texts=None) -> dict:
+    template = (
+        f"baxel %{{customdata}}<br>{what}<extra></extra>" if what != "baxel" else "baxel %{customdata}<extra></extra>"
+    )
+    found = {"customdata": bins["bin_id"], "hovertemplate": template, "hoverongaps": False}
+    if texts is not None:
+        found["text"] = np.append(np.asarray(texts, dtype=object), "")[bins["bin_id"]]
+    return found
+
+
+def _bar(shown: ShownMap) -> dict:
+    bar: dict = {"title": {"text": shown.unit, "side": "right"}, "thickness": 14, "outlinewidth": 0}
+    if shown.words:
+        bar |= {"tickvals": list(range(len(shown.words))), "ticktext": list(shown.words)}
+    return bar
+
+
+def _selectable(frame: SkyFrame, bins: Artefact, column: np.ndarray, row: np.ndarray) -> go.Scatter:
+    """Centres of the baxels, unseen until a lasso selects them: spaxels of a map cannot be selected."""
+    left, right, bottom, top = frame.extent
+    ny, nx = bins["bin_id"].shape
+    return go.Scatter(
+        x=left + (column + 0.5) * (right - left) / nx,
+        y=bottom + (row + 0.5) * (top - bottom) / ny,
+        customdata=np.arange(column.size),
+        mode="markers",
+        hoverinfo="skip",
+        showlegend=False,
+        marker={"size": 7, "color": "white", "line": {"color": "black", "width": 1.5}, "opacity": 0},
+        selected={"marker": {"opacity": 1}},
+        unselected={"marker": {"opacity": 0}},
+    )
+
+
+def _add_ellipse(figure: go.Figure, bins: Artefact) -> None:
+    """The effective radius, dashed."""
+    ellipse = effective_ellipse(bins)
+    if ellipse is None:
+        return
+    x, y = np.append(ellipse, ellipse[:1], axis=0).T
+    for line in ({"color": "white", "width": 2.5}, {"color": "black", "width": 1.2, "dash": "dash"}):
+        figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False))
+
+
+def _lay_out(figure: go.Figure, frame: SkyFrame, height: int, dragmode: str = "zoom") -> None:
+    left, right, bottom, top = frame.shown
+    square = {"showgrid": False, "constrain": "domain", "zeroline": False, "nticks": 6}
+    figure.update_xaxes(title=frame.xlabel, range=[left, right], **square)
+    figure.update_yaxes(title=frame.ylabel, range=[bottom, top], autorange=False, **square)
+    for k, axis in enumerate(figure.select_yaxes()):
+        axis.update(scaleanchor=f"x{k + 1 if k else ''}", scaleratio=1)
+    figure.update_layout(height=height, dragmode=dragmode, hovermode="closest", uirevision="map", plot_bgcolor=UNKNOWN)

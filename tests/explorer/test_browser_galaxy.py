@@ -1,0 +1,107 @@
+"""The page of a galaxy in a browser: a spaxel's spectrum, a fit with other settings, the way to another galaxy."""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from playwright.sync_api import expect
+
+from mangrove.api import open_run
+
+GALAXY = "9001-1902"
+
+
+@pytest.fixture(scope="module")
+def run(demo_run):
+    return open_run(demo_run)
+
+
+def query_of(page) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(page.url).query)
+
+
+def cells_of(page, table: str) -> dict[str, list[str]]:
+    """Rows of a table by their first cell."""
+    rows = page.locator(f"#{table} tbody tr").all()
+    texts = [row.locator("td").all_inner_texts() for row in rows]
+    return {row[0]: row[1:] for row in texts}
+
+
+def click_map(page, graph: str, x: float, y: float) -> None:
+    """Click a place of a map, arcsec."""
+    place = page.evaluate(
+        """([id, x, y]) => {
+            const plot = document.querySelector(`#${id} .js-plotly-plot`), box = plot.getBoundingClientRect();
+            const {xaxis, yaxis} = plot._fullLayout;
+            return [box.x + xaxis._offset + xaxis.l2p(x), box.y + yaxis._offset + yaxis.l2p(y)];
+        }""",
+        [graph, x, y],
+    )
+    page.mouse.move(*place)
+    page.mouse.click(*place)
+
+
+def test_a_click_on_a_spaxel_shows_the_spectrum_of_its_baxel(visit, settled, run, screenshot):
+    page = visit(f"/galaxy/{GALAXY}?baxel=0")
+    assert "Spectrum of baxel 0" in page.inner_text("#galaxy-baxel")
+    page.locator("#galaxy-map").scroll_into_view_if_needed()
+    # Where the first spaxel of the largest other baxel lies on the map.
+    labels = run.labels(GALAXY)
+    wanted = int(np.argmax(labels["n_spaxel"] * (labels["baxel"] > 0)))
+    x, y = page.evaluate(
+        """wanted => {
+            const {x, y, customdata} = document.querySelector("#galaxy-map .js-plotly-plot")._fullData[0];
+            for (let i = 0; i < y.length; i++)
+                for (let j = 0; j < x.length; j++) if (customdata[i][j] === wanted) return [x[j], y[i]];
+        }""",
+        wanted,
+    )
+    click_map(page, "galaxy-map", x, y)
+    expect(page.locator("#galaxy-baxel")).to_contain_text(f"Spectrum of baxel {wanted}:")
+    settled()
+    assert query_of(page)["baxel"] == [str(wanted)]
+    shown = cells_of(page, "galaxy-labels")["stellar velocity V*"][0].replace("\N{MINUS SIGN}", "-")
+    assert float(shown.split(" ± ")[0]) == pytest.approx(labels["v_star"][wanted], abs=0.6)
+    screenshot("galaxy", full_page=True)
+    page.go_back()
+    expect(page.locator("#galaxy-baxel")).to_contain_text("Spectrum of baxel 0:")
+
+
+@pytest.mark.slow
+def test_another_degree_fits_the_spectrum_again(visit, settled, screenshot):
+    page = visit(f"/galaxy/{GALAXY}?baxel=1")
+    assert "degree" not in query_of(page)
+    handle = page.locator("#galaxy-degree [role=slider]")
+    handle.scroll_into_view_if_needed()
+    handle.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_selector("#galaxy-refit-numbers", timeout=120_000)
+    settled()
+    assert query_of(page)["degree"] == ["6"]
+    old, new = cells_of(page, "galaxy-refit-numbers")["reduced χ²"][:2]
+    assert old != new and float(new) == pytest.approx(float(old), rel=0.2)
+    screenshot("galaxy-refit", full_page=True)
+
+
+def test_a_neighbour_opens_its_page(visit, settled):
+    page = visit(f"/galaxy/{GALAXY}")
+    kin = page.locator(".kin").first
+    name = re.match(r"[\d-]+", kin.inner_text())[0]
+    kin.click()
+    expect(page.locator("#page h2")).to_have_text(name)
+    settled()
+    assert urlsplit(page.url).path == f"/galaxy/{name}"
+
+
+def test_the_chooser_finds_a_galaxy_and_a_wrong_name_the_nearest(visit, settled):
+    page = visit("/galaxy/9001-1903")
+    assert GALAXY in page.inner_text("#page .notice")
+    page.locator("#page .notice a", has_text=GALAXY).click()
+    expect(page.locator("#page h2")).to_have_text(GALAXY)
+    settled()
+    page.locator("#galaxy-choice").click()
+    page.keyboard.type("9005-1905")
+    page.get_by_text("9005-1901", exact=True).click()
+    expect(page.locator("#page h2")).to_have_text("9005-1901")
+    settled()

@@ -1,0 +1,165 @@
+"""The simulated run of the explorer's benchmark: whole artefacts that agree with one another, and what asks them."""
+
+import ast
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.explorer_client import Explorer, Visitor
+from support.survey_artefacts import write_run
+from support.survey_writing import written
+
+import mangrove.explorer
+from mangrove import artefacts
+from mangrove.api import open_run
+from mangrove.codes import Split, TrainingCut
+from mangrove.data_model import KINDS
+from mangrove.notebook.spectrum_map import open_map
+from mangrove.physics.bpt import bpt_class, bpt_ratios
+from mangrove.verification import artefact_files, verify_run
+
+#: What the explorer reads where it is, but the simulated run leaves out: at the size of the benchmark it has 27 GB.
+LEFT_OUT = {"training_spectra"}
+#: What only galaxies have that are copied from a run of cubes.
+COPIED = {"extract", "fit", "line_cube"}
+
+
+def read(run: Path, kind: str, **wildcards: str) -> artefacts.Artefact:
+    return artefacts.read(run / KINDS[kind].path.format(**wildcards), kind)
+
+
+def kinds_in(run: Path) -> set[str]:
+    """The kinds of all artefacts of a run."""
+    found = set()
+    for path in artefact_files(run):
+        with artefacts.opened(path) as file:
+            found.add(str(file.attrs["kind"]))
+    return found
+
+
+def kinds_that_the_explorer_reads() -> set[str]:
+    """Names of kinds that stand as text in the explorer's modules."""
+    folder = Path(mangrove.explorer.__file__).parent
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in folder.rglob("*.py")]
+    texts = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    return {kind for kind in KINDS if kind in texts}
+
+
+def bytes_of(run: Path) -> dict[Path, str]:
+    files = sorted(path for path in run.rglob("*") if path.is_file())
+    return {path.relative_to(run): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_every_artefact_is_whole(survey_run):
+    assert verify_run(survey_run).problems == []
+    for path in artefact_files(survey_run):
+        with artefacts.opened(path) as file:
+            kind = str(file.attrs["kind"])
+            lacking = {name for name, field in KINDS[kind].fields.items() if not field.optional} - set(file)
+        assert not lacking, (kind, lacking)
+        assert artefacts.read(path, kind).ok, kind
+
+
+def test_all_that_the_explorer_reads_is_there(survey_run):
+    assert kinds_that_the_explorer_reads() - LEFT_OUT - COPIED <= kinds_in(survey_run)
+
+
+def test_the_same_arguments_give_the_same_bytes(survey_run, tmp_path):
+    write_run(tmp_path / "again", n_galaxy=12, n_baxel=900, seed=1)
+    assert bytes_of(tmp_path / "again") == bytes_of(survey_run)
+
+
+def test_rows_lie_galaxy_by_galaxy_and_are_as_many_as_asked_for(survey_run):
+    labels, assigned = read(survey_run, "labels"), read(survey_run, "desom_assignments")
+    assert labels["n_baxel_of_galaxy"].sum() == len(labels["galaxy"]) == 900
+    expected = np.repeat(np.arange(12), labels["n_baxel_of_galaxy"])
+    for table in (labels, assigned):
+        np.testing.assert_array_equal(table["galaxy"], expected)
+        np.testing.assert_array_equal(table["baxel"][expected == 3], np.arange((expected == 3).sum()))
+    assert read(survey_run, "emulator_table")["plateifu"].tolist() == labels["plateifu"][expected].tolist()
+
+
+def test_classes_follow_from_the_lines(survey_run):
+    labels = read(survey_run, "labels")
+    ratios = bpt_ratios(labels["line_flux"], labels["line_flux_err"], labels["line"], 2.0)
+    np.testing.assert_array_equal(labels["bpt_class"], bpt_class(*ratios))
+
+
+def test_old_and_young_baxels_lie_on_different_sides_of_the_map(survey_run):
+    labels, assigned = read(survey_run, "labels"), read(survey_run, "desom_assignments")
+    placed = assigned["node"] >= 0
+    column = assigned["node"][placed] % assigned.attrs["columns"]
+    assert np.corrcoef(column, labels["log_age_lw"][placed])[0, 1] > 0.9
+    assert (np.isfinite(labels["log_age_lw"]) == placed).all()
+
+
+def test_nodes_count_the_baxels_that_are_on_them(survey_run):
+    assigned, nodes = read(survey_run, "desom_assignments"), read(survey_run, "desom_map")
+    learnt = (assigned["cut"] == TrainingCut.KEPT) & (assigned["split"] == Split.TRAIN) & (assigned["node"] >= 0)
+    on_node = np.bincount(assigned["node"][learnt], minlength=225)
+    np.testing.assert_array_equal(nodes["n_baxel"][:, Split.TRAIN], on_node)
+    labels = read(survey_run, "node_labels")
+    np.testing.assert_array_equal(labels["n_own"][:, labels["label"].tolist().index("log_age_lw")] <= on_node, True)
+    counts = read(survey_run, "fingerprints")["counts"]
+    np.testing.assert_array_equal(
+        counts.sum(axis=0), np.bincount(assigned["node"][assigned["node"] >= 0], minlength=225)
+    )
+
+
+def test_neighbours_are_the_nearest_by_latents(survey_run):
+    for network in ("ae", "vae"):
+        value = read(survey_run, "latents", network=network)["value"].astype(float)
+        distance = np.linalg.norm(value[:, None] - value, axis=2) + np.diag(np.full(len(value), np.inf))
+        nearest = read(survey_run, "neighbours", network=network)["latent_neighbour"][:, 0]
+        np.testing.assert_array_equal(nearest, distance.argmin(axis=1))
+
+
+def test_a_spectrum_like_a_prototype_comes_to_its_node(survey_run):
+    nodes, placed_on = read(survey_run, "desom_map"), open_map(survey_run / "desom")
+    for node in (0, 112, 224):
+        flux = nodes["prototype_flux"][node]
+        place = placed_on.place(1.02 * nodes["wave"], flux, np.ones(flux.size), 0.02)
+        assert np.abs(np.subtract(place.node, (node // 15 + 1, node % 15 + 1))).max() <= 1, node
+
+
+def test_notebooks_read_it(survey_run):
+    run = open_run(survey_run)
+    assert len(run.assignments()) == 900
+    assert run.node_labels().sizes["node"] == 225
+
+
+def test_galaxies_of_a_real_run_are_kept(demo_run, tmp_path):
+    write_run(tmp_path / "like", n_galaxy=12, n_baxel=900, seed=1, like=demo_run)
+    assert verify_run(tmp_path / "like").problems == []
+    assert kinds_in(tmp_path / "like") >= COPIED
+    labels, original = read(tmp_path / "like", "labels"), read(demo_run, "labels")
+    n = labels["n_baxel_of_galaxy"][0]
+    assert labels["plateifu"][0] == original["plateifu"][0] and len(labels["galaxy"]) == 900
+    np.testing.assert_array_equal(labels["log_age_lw"][:n], original["log_age_lw"][original["galaxy"] == 0])
+    assert (tmp_path / "like" / "emulator" / "model" / "model.json").is_file()
+
+
+def test_too_few_baxels_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="10 baxels are too few for 12 galaxies"):
+        write_run(tmp_path / "few", n_galaxy=12, n_baxel=10, seed=1)
+
+
+def test_the_benchmark_gets_answers_over_http(survey_run):
+    name = read(survey_run, "line_cube_set")["plateifu"][2]
+    with Explorer(survey_run) as explorer:
+        visitor = Visitor(explorer)
+        for page, query in (("/spectral-map", {"node": 7}), ("/anomalies", {"galaxy": name})):
+            assert visitor.visit(page) > 0 and visitor.click(**query) > 0
+        with pytest.raises(RuntimeError, match="no part of the page /nowhere answers"):
+            visitor.visit("/nowhere")
+            visitor.click(node=1)
+    assert explorer.memory > 0.1
+
+
+def test_a_run_that_is_there_is_not_written_again(survey_run):
+    before = bytes_of(survey_run)
+    assert written(survey_run, 12, 900, 1, None) is None
+    with pytest.raises(ValueError, match="has 12 galaxies and 900 baxels: delete it, or give another --run"):
+        written(survey_run, 13, 900, 1, None)
+    assert bytes_of(survey_run) == before
