@@ -39,14 +39,18 @@ rule autoencoder_truth:
         scores=figure(
             f"{REPORT}/autoencoder/truth_{{network}}_scores.csv",
             "autoencoder_truth_scores",
+            "Anomalies",
             "Truth",
-            table="planted anomalies ({network})",
+            "planted anomalies",
+            network="{network}",
         ),
         measures=figure(
             f"{REPORT}/autoencoder/truth_{{network}}_measures.csv",
             "autoencoder_truth_measures",
+            "Anomalies",
             "Truth",
-            table="reconstruction and latents against truth ({network})",
+            "reconstruction and latents against truth",
+            network="{network}",
         ),
     log:
         f"{LOGS}/autoencoder_truth/{{network}}.log",
@@ -75,9 +79,10 @@ rule autoencoder_truth_figures:
         strength=figure(
             f"{REPORT}/autoencoder/{{network}}/truth.png",
             "autoencoder_truth",
+            "Anomalies",
             "Truth",
+            "planted anomalies by strength",
             network="{network}",
-            figure="planted anomalies by strength",
         ),
     log:
         f"{LOGS}/autoencoder_truth_figures/{{network}}.log",

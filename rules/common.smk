@@ -104,6 +104,19 @@ TRUTHS = (
 )
 
 
+# Categories of the report and their subcategories, in the order of the report. Snakemake sorts them by name, which is
+# why the names begin with numbers there.
+CATEGORIES = {
+    "Survey": ["All galaxies", "Single galaxies"],
+    "Spectra": ["Single galaxies", "Fits", "Training spectra", "Truth"],
+    "Spectral map": ["Nodes", "Labels", "Quality", "Truth"],
+    "Galaxy map": ["Nodes", "Quality"],
+    "Anomalies": ["Anomalous galaxies", "Galaxies alike", "Networks", "Truth"],
+    "Emulator": ["Predictions", "Quality", "Training", "Truth"],
+    "Run health": ["First page", "Cost and failures"],
+}
+
+
 @cache
 def code(name):
     """Hash of what the script of a rule runs (see mangrove.codehash)."""
@@ -323,13 +336,23 @@ def cube_input(path):
     return path if SIMULATED else ancient(path)
 
 
-def figure(path, caption, category, **labels):
-    """An output that the report shows."""
+def figure(path, caption, category, subcategory, result, galaxy=None, network=None):
+    """An output that the report shows, a figure or a table, in a subcategory of CATEGORIES.
+
+    Where all results of a subcategory are there for each of two networks, the report has a switch for these: they are
+    the last label. A label that says whether a result is a figure or a table would become such a switch as well, and
+    hide one half of the results.
+    """
+    number = list(CATEGORIES).index(category) + 1
+    part = CATEGORIES[category].index(subcategory) + 1
+    kind = " (table)" if path.endswith(".csv") else ""
+    labels = {"galaxy": galaxy, "result": f"{result}{kind}", "network": network}
     return report(
         path,
         caption=f"../workflow/report/{caption}.rst",
-        category=category,
-        labels=labels,
+        category=f"{number}. {category}",
+        subcategory=f"{number}.{part} {subcategory}",
+        labels={name: value for name, value in labels.items() if value is not None},
     )
 
 

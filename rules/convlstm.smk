@@ -247,33 +247,42 @@ rule autoencoder_figures:
                 f"{REPORT}/autoencoder/{{network}}/{name}.png",
                 f"autoencoder_{name}",
                 "Anomalies",
+                part,
+                title,
                 network="{network}",
-                figure=title,
             )
-            for name, title in {
-                "reconstruction": "line cubes and their reconstructions",
-                "scores": "anomaly scores",
-                "brightness": "scores against brightness",
-                "galaxies": "anomalous active nuclei",
-                "neighbours": "nearest neighbours",
-                "embedding": "map of the latents (UMAP)",
-                "components": "components and neighbours of the latents",
-                "training": "training",
+            for name, (part, title) in {
+                "galaxies": (
+                    "Anomalous galaxies",
+                    "active nuclei and others in pictures",
+                ),
+                "scores": ("Anomalous galaxies", "anomaly scores"),
+                "brightness": ("Anomalous galaxies", "scores against brightness"),
+                "embedding": ("Galaxies alike", "map of the latents (UMAP)"),
+                "neighbours": ("Galaxies alike", "nearest neighbours"),
+                "components": (
+                    "Galaxies alike",
+                    "order of the latents and of their map",
+                ),
+                "reconstruction": ("Networks", "line cubes and their reconstructions"),
+                "training": ("Networks", "training"),
             }.items()
         },
         anomalous=figure(
             f"{REPORT}/autoencoder/{{network}}/anomalous.csv",
             "autoencoder_anomalous",
             "Anomalies",
+            "Anomalous galaxies",
+            "most anomalous galaxies",
             network="{network}",
-            table="most anomalous galaxies",
         ),
         active=figure(
             f"{REPORT}/autoencoder/{{network}}/active.csv",
             "autoencoder_active",
             "Anomalies",
+            "Anomalous galaxies",
+            "active nuclei",
             network="{network}",
-            table="active nuclei",
         ),
     log:
         f"{LOGS}/autoencoder_figures/{{network}}.log",
@@ -303,8 +312,10 @@ rule planted_anomalies:
         table=figure(
             f"{REPORT}/autoencoder/planted_{{network}}.csv",
             "planted_anomalies",
+            "Anomalies",
             "Truth",
-            table="planted anomalies ({network})",
+            "planted anomalies",
+            network="{network}",
         ),
     log:
         f"{LOGS}/planted_anomalies/{{network}}.log",

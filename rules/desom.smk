@@ -152,14 +152,16 @@ rule desom_quality:
         table=figure(
             f"{REPORT}/desom/quality.csv",
             "desom_quality",
-            "Map of spectra",
-            table="labels of held-out galaxies",
+            "Spectral map",
+            "Labels",
+            "labels of test galaxies",
         ),
         map=figure(
             f"{REPORT}/desom/map.csv",
             "desom_map",
-            "Map of spectra",
-            table="quality of the map",
+            "Spectral map",
+            "Quality",
+            "quality of the map",
         ),
     log:
         f"{LOGS}/desom_quality.log",
@@ -320,22 +322,23 @@ rule desom_figures:
             name: figure(
                 f"{REPORT}/desom/{name}.png",
                 f"desom_{name}",
-                "Map of spectra",
-                figure=title,
+                "Spectral map",
+                part,
+                title,
             )
-            for name, title in {
-                "prototypes": "decoded prototypes",
-                "templates": "co-added templates",
-                "occupation": "occupation",
-                "labels": "labels on the map",
-                "train_test": "labels of training and test galaxies",
-                "pairs": "two pairs of nodes",
-                "samples": "spectra and their nodes",
-                "calibration": "calibration of the distributions",
-                "reconstruction": "reconstruction",
-                "template_labels": "fits of the templates",
-                "fingerprint": "fingerprint of a galaxy",
-                "training": "training",
+            for name, (part, title) in {
+                "prototypes": ("Nodes", "decoded prototypes"),
+                "templates": ("Nodes", "co-added templates"),
+                "occupation": ("Nodes", "occupation"),
+                "pairs": ("Nodes", "two pairs of nodes"),
+                "samples": ("Nodes", "spectra and their nodes"),
+                "fingerprint": ("Nodes", "fingerprint of a galaxy"),
+                "labels": ("Labels", "labels on the map"),
+                "train_test": ("Labels", "labels of training and test galaxies"),
+                "calibration": ("Labels", "calibration of the distributions"),
+                "template_labels": ("Labels", "fits of the templates"),
+                "reconstruction": ("Quality", "reconstruction"),
+                "training": ("Quality", "training"),
             }.items()
         },
     log:
@@ -373,23 +376,25 @@ rule galaxy_map_figures:
             name: figure(
                 f"{REPORT}/galaxy_map/{name}.png",
                 f"galaxy_map_{name}",
-                "Map of galaxies",
-                figure=title,
+                "Galaxy map",
+                part,
+                title,
             )
-            for name, title in {
-                "images": "images of the galaxies on the map",
-                "prototypes": "decoded fingerprints",
-                "occupation": "occupation",
-                "catalogue": "morphology, Sersic fits, patches",
-                "nodes": "galaxies of three nodes",
-                "training": "training",
+            for name, (part, title) in {
+                "images": ("Nodes", "images of the galaxies on the map"),
+                "prototypes": ("Nodes", "decoded fingerprints"),
+                "catalogue": ("Nodes", "morphology, Sersic fits, patches"),
+                "nodes": ("Nodes", "galaxies of three nodes"),
+                "occupation": ("Quality", "occupation and repeat observations"),
+                "training": ("Quality", "training"),
             }.items()
         },
         repeats=figure(
             f"{REPORT}/galaxy_map/repeats.csv",
             "galaxy_map_repeats",
-            "Map of galaxies",
-            table="repeat observations",
+            "Galaxy map",
+            "Quality",
+            "repeat observations",
         ),
     log:
         f"{LOGS}/galaxy_map_figures.log",
@@ -426,8 +431,9 @@ rule desom_truth:
         table=figure(
             f"{REPORT}/desom/truth.csv",
             "desom_truth",
+            "Spectral map",
             "Truth",
-            table="labels of the map of spectra",
+            "labels of the map of spectra",
         ),
     log:
         f"{LOGS}/desom_truth.log",

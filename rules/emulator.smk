@@ -100,13 +100,15 @@ rule emulator_quality:
             f"{REPORT}/emulator/quality.csv",
             "emulator_quality",
             "Emulator",
-            table="quality by line",
+            "Quality",
+            "quality by line",
         ),
         baselines=figure(
             f"{REPORT}/emulator/baselines.csv",
             "emulator_baselines",
             "Emulator",
-            table="baselines",
+            "Quality",
+            "simpler methods on the same rows",
         ),
     log:
         f"{LOGS}/emulator_quality.log",
@@ -137,7 +139,8 @@ rule emulator_learning_curve:
             f"{REPORT}/emulator/learning.csv",
             "emulator_learning",
             "Emulator",
-            table="learning curve",
+            "Training",
+            "learning curve",
         ),
     log:
         f"{LOGS}/emulator_learning_curve.log",
@@ -200,16 +203,17 @@ rule emulator_figures:
                 f"{REPORT}/emulator/{name}.png",
                 f"emulator_{name}",
                 "Emulator",
-                figure=title,
+                part,
+                title,
             )
-            for name, title in {
-                "predicted": "predicted against observed",
-                "histograms": "distributions of the lines",
-                "bpt": "BPT diagram",
-                "calibration": "calibration and bias",
-                "spectrum": "an example",
-                "learning": "training",
-                "umap": "UMAP of the inputs",
+            for name, (part, title) in {
+                "predicted": ("Predictions", "predicted against observed"),
+                "histograms": ("Predictions", "distributions of the lines"),
+                "bpt": ("Predictions", "BPT diagram"),
+                "spectrum": ("Predictions", "one spectrum and its lines"),
+                "umap": ("Predictions", "lines on the map of the inputs (UMAP)"),
+                "calibration": ("Quality", "calibration and bias"),
+                "learning": ("Training", "training"),
             }.items()
         },
     log:
@@ -242,8 +246,9 @@ rule emulator_truth:
         table=figure(
             f"{REPORT}/emulator/truth.csv",
             "emulator_truth",
+            "Emulator",
             "Truth",
-            table="lines of the emulator",
+            "lines of the emulator",
         ),
     log:
         f"{LOGS}/emulator_truth.log",

@@ -9,44 +9,50 @@ rule galaxy_figures:
         summary=figure(
             f"{REPORT}/galaxies/{{plateifu}}-galaxy.png",
             "summary",
-            "Galaxies",
+            "Survey",
+            "Single galaxies",
+            "all on one page",
             galaxy="{plateifu}",
-            figure="one-page summary",
         ),
         maps=figure(
             f"{REPORT}/galaxies/{{plateifu}}-maps.png",
             "maps",
-            "Galaxies",
+            "Survey",
+            "Single galaxies",
+            "maps and kinematics",
             galaxy="{plateifu}",
-            figure="maps",
         ),
         lines=figure(
             f"{REPORT}/galaxies/{{plateifu}}-lines.png",
             "lines",
-            "Galaxies",
+            "Survey",
+            "Single galaxies",
+            "emission lines",
             galaxy="{plateifu}",
-            figure="lines",
         ),
         spectra=figure(
             f"{REPORT}/galaxies/{{plateifu}}-spectra.png",
             "spectra",
-            "Galaxies",
+            "Spectra",
+            "Single galaxies",
+            "spectra and their fits",
             galaxy="{plateifu}",
-            figure="spectra",
         ),
         labels=figure(
             f"{REPORT}/galaxies/{{plateifu}}-labels.png",
             "label_maps",
-            "Galaxies",
+            "Survey",
+            "Single galaxies",
+            "labels of the fits",
             galaxy="{plateifu}",
-            figure="labels",
         ),
         profiles=figure(
             f"{REPORT}/galaxies/{{plateifu}}-profiles.png",
             "label_profiles",
-            "Galaxies",
+            "Survey",
+            "Single galaxies",
+            "radial profiles of the labels",
             galaxy="{plateifu}",
-            figure="radial profiles of the labels",
         ),
     log:
         f"{LOGS}/galaxy_figures/{{plateifu}}.log",
@@ -73,23 +79,43 @@ rule survey_figures:
         line_cube_set=LINE_CUBE_SET,
     output:
         status=figure(
-            f"{REPORT}/status.csv", "status", "Survey", table="counts per status"
+            f"{REPORT}/status.csv",
+            "status",
+            "Survey",
+            "All galaxies",
+            "what became of every galaxy, spaxel, baxel, line",
         ),
         label_flags=figure(
-            f"{REPORT}/label-flags.csv", "flags", "Survey", table="flags of the labels"
+            f"{REPORT}/label-flags.csv",
+            "flags",
+            "Spectra",
+            "Fits",
+            "flags of the labels",
         ),
         flags=figure(
-            f"{REPORT}/flags.png", "flags", "Survey", figure="failures and flags"
+            f"{REPORT}/flags.png", "flags", "Spectra", "Fits", "failures and flags"
         ),
         planes=figure(
-            f"{REPORT}/planes.png", "planes", "Survey", figure="age, metallicity, M/L"
+            f"{REPORT}/planes.png",
+            "planes",
+            "Survey",
+            "All galaxies",
+            "age, metallicity, mass-to-light ratio",
         ),
-        bpt=figure(f"{REPORT}/bpt.png", "bpt", "Survey", figure="BPT diagram"),
+        bpt=figure(f"{REPORT}/bpt.png", "bpt", "Survey", "All galaxies", "BPT diagram"),
         quality=figure(
-            f"{REPORT}/quality.png", "quality", "Survey", figure="quality of the fits"
+            f"{REPORT}/quality.png",
+            "quality",
+            "Spectra",
+            "Fits",
+            "quality of the fits",
         ),
         training=figure(
-            f"{REPORT}/training.png", "training", "Survey", figure="training spectra"
+            f"{REPORT}/training.png",
+            "training",
+            "Spectra",
+            "Training spectra",
+            "training spectra",
         ),
     log:
         f"{LOGS}/survey_figures.log",
@@ -119,14 +145,16 @@ rule recovery:
         table=figure(
             f"{REPORT}/recovery.csv",
             "recovery",
+            "Spectra",
             "Truth",
-            table="recovery of the truth",
+            "kinematics and lines against the truth",
         ),
         figure=figure(
             f"{REPORT}/recovery.png",
             "recovery",
+            "Spectra",
             "Truth",
-            figure="recovery of the truth",
+            "kinematics and lines against the truth",
         ),
     log:
         f"{LOGS}/recovery.log",
@@ -154,14 +182,16 @@ rule label_recovery:
         table=figure(
             f"{REPORT}/label-recovery.csv",
             "label_recovery",
+            "Spectra",
             "Truth",
-            table="recovery of the labels",
+            "labels against the truth",
         ),
         figure=figure(
             f"{REPORT}/label-recovery.png",
             "label_recovery",
+            "Spectra",
             "Truth",
-            figure="recovery of the labels",
+            "labels against the truth",
         ),
     log:
         f"{LOGS}/label_recovery.log",
@@ -185,8 +215,9 @@ rule known_populations:
         table=figure(
             f"{REPORT}/known-populations.csv",
             "known_populations",
+            "Spectra",
             "Truth",
-            table="labels of spectra of known populations",
+            "labels of spectra of known populations",
         ),
     log:
         f"{LOGS}/known_populations.log",
@@ -260,13 +291,18 @@ rule digest:
         FINAL,
     output:
         timings=figure(
-            f"{REPORT}/timings.csv", "timings", "Run", table="time and memory per rule"
+            f"{REPORT}/timings.csv",
+            "timings",
+            "Run health",
+            "Cost and failures",
+            "time and memory per rule",
         ),
         failures=figure(
             f"{REPORT}/failures.csv",
             "failures",
-            "Run",
-            table="unique failures in the logs",
+            "Run health",
+            "Cost and failures",
+            "failures in the logs",
         ),
     log:
         f"{LOGS}/digest.log",
@@ -290,6 +326,7 @@ rule overview:
         extracts=expand(EXTRACT, plateifu=EXAMPLES),
         fits=expand(FIT, plateifu=EXAMPLES),
         status=rules.survey_figures.output.status if WITH_BAXELS else [],
+        labels=rules.labels.output.labels if WITH_BAXELS else [],
         quality=rules.emulator_quality.output.table if CONFIG.emulator.enabled else [],
         map_quality=rules.desom_quality.output.quality if MAPS else [],
         galaxy_map=rules.galaxy_map_assign.output.map if MAPS else [],
@@ -297,14 +334,23 @@ rule overview:
         neighbours=expand(rules.neighbours.output.neighbours, network=NETWORKS),
         agn=expand(rules.agn.output.agn, network=NETWORKS),
         timings=rules.digest.output.timings,
+        failures=rules.digest.output.failures,
     output:
         # The report opens on it: workflow/report/workflow.rst.
         page=f"{REPORT}/overview.html",
         picture=figure(
-            f"{REPORT}/overview.png", "overview", "Run", figure="some of the galaxies"
+            f"{REPORT}/overview.png",
+            "overview",
+            "Run health",
+            "First page",
+            "some of the galaxies",
         ),
         numbers=figure(
-            f"{REPORT}/overview.csv", "overview", "Run", table="the run in numbers"
+            f"{REPORT}/overview.csv",
+            "overview",
+            "Run health",
+            "First page",
+            "the run in numbers",
         ),
     log:
         f"{LOGS}/overview.log",

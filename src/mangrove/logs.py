@@ -16,6 +16,10 @@ from tqdm import tqdm
 from mangrove.errors import MangroveError
 
 _T = TypeVar("_T")
+_TRACEBACK = "Traceback (most recent call last):"
+#: Where a record of a log begins, and how it begins for a galaxy that a job leaves out to go on with others.
+_RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ )", re.MULTILINE)
+_LEFT_OUT = re.compile(r".*: (\S+) cannot be (?:read|fitted)\n")
 logger = logging.getLogger(__name__)
 
 
@@ -87,6 +91,8 @@ def progress(results: Iterable[_T], total: int, what: str, unit: str) -> Iterato
 def failures(folder: Path) -> Counter:
     """Unique failures in the log files under a folder, with their counts.
 
+    A job that many galaxies share, as the fit of a chunk of them, counts once for each galaxy that failed in it.
+
     Returns
     -------
     Counter of tuple
@@ -95,17 +101,24 @@ def failures(folder: Path) -> Counter:
     """
     alike: dict[tuple, list[str]] = {}
     for path in sorted(folder.rglob("*.log")):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        start = text.rfind("Traceback (most recent call last):")
-        if start < 0:
-            continue
-        lines = text[start:].rstrip().splitlines()
-        last = next((line for line in lines[1:] if line and not line.startswith((" ", "\t"))), lines[-1])
-        places = re.findall(r'File ".*?([^/"]+)", line (\d+), in (\S+)', text[start:])
-        place = f"{places[-1][0]}:{places[-1][1]} {places[-1][2]}" if places else ""
         rule = path.relative_to(folder).parts[0].removesuffix(".log")
-        alike.setdefault((rule, _without_own(last, path.stem), place), []).append(last)
+        for name, traceback in _tracebacks(path.read_text(encoding="utf-8", errors="replace"), path.stem):
+            lines = traceback.rstrip().splitlines()
+            last = next((line for line in lines[1:] if line and not line.startswith((" ", "\t"))), lines[-1])
+            places = re.findall(r'File ".*?([^/"]+)", line (\d+), in (\S+)', traceback)
+            place = f"{places[-1][0]}:{places[-1][1]} {places[-1][2]}" if places else ""
+            alike.setdefault((rule, _without_own(last, name), place), []).append(last)
     return Counter({(rule, first_of(texts), place): len(texts) for (rule, _, place), texts in alike.items()})
+
+
+def _tracebacks(text: str, job: str) -> Iterator[tuple[str, str]]:
+    """Names of what failed in a job, and the tracebacks: of each galaxy that was left out, or of the job itself."""
+    records = re.split(_RECORD, text)
+    galaxies = [(found[1], record) for record in records if _TRACEBACK in record and (found := _LEFT_OUT.match(record))]
+    for name, record in galaxies or [(job, text)]:
+        start = record.rfind(_TRACEBACK)
+        if start >= 0:
+            yield name, record[start:]
 
 
 def first_of(texts: list[str]) -> str:

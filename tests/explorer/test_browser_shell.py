@@ -21,11 +21,13 @@ def _page(run, address):
     figure = go.Figure(go.Heatmap(z=[[0, 1], [2, 3]], texttemplate="%{z}", colorbar={"title": "counts"}))
     figure.update_xaxes(title="column")
     cloud = go.Figure(go.Scatter3d(x=[0, 1], y=[0, 1], z=[0, 1], mode="markers"))
+    many = go.Figure(go.Scattergl(x=[0, 1], y=[0, 1], mode="markers"))
     return html.Div(
         [
             html.H2("Specimen"),
             figure_panel("specimen-map", figure, "A map", "Its caption.", nodes=(ROWS, COLUMNS)),
             figure_panel("specimen-cloud", cloud, "A cloud", "In three dimensions."),
+            figure_panel("specimen-many", many, "Many points", "On the graphics card."),
             html.Div(id="specimen-node"),
             html.Button("fail", id="specimen-fail"),
             html.Div(id="specimen-failed"),
@@ -159,6 +161,12 @@ def test_figures_leave_as_png_and_svg(visit, tmp_path, graph):
     assert "fill: rgb(255, 255, 255)" in ground.attrib["style"], "saved on the dark of the page"
     # The words of a scene are part of its picture.
     assert graph == "specimen-cloud" or ink in files["svg"].read_text(encoding="utf-8")
+
+
+def test_clouds_of_many_points_are_drawn(visit):
+    """What the content policy stops, they say of the browser."""
+    page = visit("/specimen")
+    assert page.locator("#specimen-many canvas").count() and not page.get_by_text("WebGL is not supported").count()
 
 
 def test_what_fails_is_told_above_the_page_until_the_next_one(visit, settled):

@@ -1,13 +1,19 @@
 """The maps of spectra and of galaxies: what is shown of them, against the artefacts."""
 
+import base64
+import io
+
 import h5py
 import numpy as np
 import pytest
 from astropy import units as u
 from dash import Dash
 from mapped_survey import COLUMNS, N_NODE
+from matplotlib.image import imread
 from small_maps import GALAXY_NODE, N_GALAXY, write_maps
 
+from mangrove import artefacts
+from mangrove.codes import SpaxelStatus
 from mangrove.data_model import LABEL
 from mangrove.errors import OutputError
 from mangrove.explorer import galaxy_map, node_tables, spectral_map
@@ -21,6 +27,7 @@ from mangrove.explorer.node_index import grid_of, node_rows, rows_by_node
 from mangrove.explorer.spectral_figures import pdf_figure, spectra_figure
 from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
+from mangrove.report.galaxy_panels import colour_image
 from mangrove.report.label_style import STYLE
 
 
@@ -271,7 +278,8 @@ def test_a_page_takes_what_it_knows_of_an_address(run, path, search):
 
 
 def test_a_node_without_anything_says_so(run):
-    assert "No galaxy lies on node (3, 1)." in words_of(page_at(run, Address.parsed("/galaxy-map", "?node=2")))
+    empty = words_of(page_at(run, Address.parsed("/galaxy-map", "?node=2")))
+    assert "No galaxy lies on node (3, 1)." in empty and "median Sérsic index n unknown" in empty
     page = page_at(run, Address.parsed("/galaxy-map", "?node=0"))
     assert "No galaxy of this node has a Hubble type" in words_of(page)
 
@@ -295,7 +303,17 @@ def test_the_python_of_a_page_gives_its_numbers(run, address, capsys):
 def test_without_a_map_a_page_says_what_is_missing(tmp_path):
     run = ExploredRun(tmp_path)
     assert "desom.enabled: true" in words_of(page_at(run, Address.parsed("/spectral-map", "")))
-    assert "galaxy_map.enabled: true" in words_of(page_at(run, Address.parsed("/galaxy-map", "")))
+    assert "desom.enabled: true" in words_of(page_at(run, Address.parsed("/galaxy-map", "")))
+
+
+def test_a_map_without_its_assignments_names_what_is_missing(tmp_path):
+    write_maps(tmp_path)
+    (tmp_path / "desom" / "assignments.h5").unlink()
+    (tmp_path / "desom" / "fingerprints.h5").unlink()
+    run = ExploredRun(tmp_path)
+    spectra, galaxies = (words_of(page_at(run, Address.parsed(path, ""))) for path in ("/spectral-map", "/galaxy-map"))
+    assert "desom/assignments.h5 does not exist" in spectra
+    assert "desom/fingerprints.h5 does not exist" in galaxies
 
 
 def test_without_labels_nodes_show_how_many_baxels_they_have(tmp_path):
@@ -333,3 +351,15 @@ def test_a_table_shows_text_as_text_and_links_within_the_explorer():
     shown = "&lt;b onclick=&quot;x&quot;&gt;&#123;alert(1)&#125;&amp;"
     assert f'<td><dccLink href="/galaxy/9000-1901">{shown}</dccLink></td><td class="number">1</td>' in page.children
     assert f"<td>{shown}</td>" in page.children and "{" not in page.children
+
+
+def test_a_thumbnail_is_the_picture_of_the_field_with_row_one_at_the_bottom(explored):
+    name = explored.galaxies[0]
+    kind, _, text = thumbnail(explored, name).partition(",")
+    assert kind == "data:image/png;base64"
+    shown = imread(io.BytesIO(base64.b64decode(text)))[::-1, :, :3]
+    extract = artefacts.read(explored.path("extract", plateifu=name), "extract", ["image", "band", "spaxel_status"])
+    inside = extract["spaxel_status"] != SpaxelStatus.OUTSIDE_FIELD
+    rows, columns = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    field = colour_image(extract)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    np.testing.assert_allclose(shown, field / 255.0, atol=0.01)

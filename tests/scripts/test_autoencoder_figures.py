@@ -71,7 +71,7 @@ def test_every_output_of_the_rule_is_written_and_has_a_caption(bare, script, Par
     assert all(Path(outputs[name]).read_bytes()[:4] == b"\x89PNG" for name in names)
     rules = (ROOT / "rules" / "convlstm.smk").read_text(encoding="utf-8")
     rule = rules[rules.index("rule autoencoder_figures:") :]
-    assert names == set(re.findall(r'^ +"(\w+)": "', rule, re.MULTILINE))
+    assert names == set(re.findall(r'^ +"(\w+)": \(', rule, re.MULTILINE))
     for name in names | TABLES:
         assert (ROOT / "workflow" / "report" / f"autoencoder_{name}.rst").read_text(encoding="utf-8").strip()
 

@@ -61,7 +61,7 @@ def test_every_figure_of_the_rule_is_written_and_has_a_caption(paths, script, Pa
     assert all(Path(path).read_bytes()[:4] == b"\x89PNG" for path in outputs.values())
     rules = (WORKFLOW.parent / "rules" / "desom.smk").read_text(encoding="utf-8")
     rule = rules[rules.index("rule desom_figures:") : rules.index("rule galaxy_map_figures:")]
-    assert set(outputs) == set(re.findall(r'"(\w+)": "', rule))
+    assert set(outputs) == set(re.findall(r'"(\w+)": \(', rule))
     for name in outputs:
         assert (WORKFLOW / "report" / f"desom_{name}.rst").read_text(encoding="utf-8").strip()
 

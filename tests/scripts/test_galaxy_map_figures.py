@@ -154,6 +154,20 @@ def test_a_run_without_a_map_says_why(script, inputs, tmp_path):
     assert all((tmp_path / f"{name}.png").stat().st_size > 1000 for name in NAMES)
 
 
+def test_nodes_without_a_galaxy_have_no_colour(inputs):
+    """Zero is no low value: dark cells would look like galaxies, and hide their crosses."""
+    nodes, assigned = (
+        artefacts.read(inputs.map, "galaxy_map"),
+        artefacts.read(inputs.assignments, "galaxy_map_assignments"),
+    )
+    train, others = galaxy_map.occupation_figure(nodes, assigned).axes[:2]
+    wanted = NodePlaces(2, 3, nodes["node_row"], nodes["node_column"]).laid_out(nodes["n_galaxy"][:, Split.TRAIN])
+    drawn = np.ma.filled(train.collections[0].get_array().astype(float), np.nan).reshape(2, 3)
+    np.testing.assert_array_equal(drawn, np.where(wanted > 0, wanted, np.nan))
+    assert train.lines[0].get_xdata().size == np.sum(wanted == 0) > 0
+    assert "no value" in [text.get_text() for text in others.texts]
+
+
 def test_a_fingerprint_lies_in_the_cell_of_its_node_the_right_way_up():
     places = NodePlaces(2, 3, np.array([0, 0, 0, 1, 1, 1]), np.array([0, 1, 2, 0, 1, 2]))
     prints = np.zeros((6, 12))

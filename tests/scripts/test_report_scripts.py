@@ -3,8 +3,10 @@
 import base64
 import csv
 import json
+import re
 import struct
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from mangrove.codes import BptClass, LabelFlag
 from mangrove.config_files import validate
 from mangrove.data_model import LABEL, PLACE
 from mangrove.physics.lines import fit_lines, window_lines
+from mangrove.report import first_page as first_page_module
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
 from mangrove.report import survey as survey_tables
@@ -563,9 +566,12 @@ def first_page(survey, script, Params, tmp_path, names, **tables):
         "rule,n_job,total_s,median_s,max_s,cpu_total_s,peak_memory_MB\nfit,3,250,80,95.5,240,300\nlabels,1,2.04,2.04,2.04,2,90\n"
     )
     inputs = {f"{kind}s": [str(survey / kind / f"{name}.h5") for name in names] for kind in ("extract", "fit")}
-    none = ("status", "quality", "map_quality", "galaxy_map", "anomalies", "neighbours", "agn")
+    none = ("status", "labels", "quality", "map_quality", "galaxy_map", "anomalies", "neighbours", "agn")
     inputs |= {key: [] for key in none}
-    inputs |= {"timings": str(tmp_path / "timings.csv")} | tables
+    failures = tmp_path / "failures.csv"
+    if not failures.exists():
+        failures.write_text("rule,message,place,count\n")
+    inputs |= {"timings": str(tmp_path / "timings.csv"), "failures": str(failures)} | tables
     outputs = {name: str(tmp_path / f"overview.{name}") for name in ("picture", "numbers", "page")}
     script("overview").main(Params(inputs), Params(outputs), Params(), str(tmp_path / "log"))
     return {key: Path(path) for key, path in outputs.items()}
@@ -578,6 +584,7 @@ def test_numbers_of_the_first_page_are_those_of_the_artefacts(survey, script, Pa
     pd.DataFrame(rows).to_csv(tmp_path / "status.csv", index=False)
     (tmp_path / "quality.csv").write_text("line,n,rho,holds\nHalpha,40,0.9,too few\nHbeta,38,0.8,too few\n")
     tables = {name: str(tmp_path / f"{name}.csv") for name in ("status", "quality")}
+    tables |= {"labels": str(survey / "labels.h5")}
     made = first_page(survey, script, Params, tmp_path, NAMES, **tables)
     found = {row["what"]: (row["number"], row["of_which"]) for row in read_csv(made["numbers"])}
     extracts = [artefacts.read(survey / f"extract/{name}.h5", "extract", ["bin_id"]) for name in NAMES]
@@ -592,8 +599,53 @@ def test_numbers_of_the_first_page_are_those_of_the_artefacts(survey, script, Pa
     assert found["time of labels"] == ("2.0 s", "1 job")
     page = made["page"].read_text()
     assert f"data:image/png;base64,{base64.b64encode(made['picture'].read_bytes()).decode()}" in page
-    assert all(f"<td>{word}</td>" in page for what, pair in found.items() for word in (what, *pair))
+    cells = [word for what, pair in found.items() for word in (what.removeprefix("time of "), *pair)]
+    assert all(f"<td>{word}</td>" in page for word in cells)
     assert "src=" not in page.replace('src="data:', "")
+
+
+def test_first_page_tells_what_became_of_the_galaxies_and_of_the_jobs(survey, script, Params, tmp_path):
+    long = "CubeError: " + "the cube is torn " * 9
+    rows = f"fit,{long}(and 6 more like it),fit.py:7 read,7\nlabels,KeyError: <x>,,1\n"
+    (tmp_path / "failures.csv").write_text(f"rule,message,place,count\n{rows}")
+    made = first_page(survey, script, Params, tmp_path, NAMES, labels=str(survey / "labels.h5"))
+    page = made["page"].read_text()
+    assert "<p>3 galaxies, 2 of them ok; 8 failures in the logs; 4.2 min of computing in 4 jobs.</p>" in page
+    outcomes, failures, _ = tables_of(page)
+    assert outcomes == [
+        ["ok", None, "2", "regular, single"],
+        ["too faint", "no spaxel reaches a signal to noise of 2", "1", "faint"],
+    ]
+    assert failures == [
+        ["fit", f"{long}(and 6 more like it)", "fit.py:7 read", "7"],
+        ["labels", "KeyError: <x>", None, "1"],
+    ]
+
+
+def tables_of(page):
+    """Texts of the cells of each table of a page, row by row."""
+    tables = map(ElementTree.fromstring, re.findall("<table.*?</table>", page, re.DOTALL))
+    return [[[cell.text for cell in row] for row in table.find("tbody")] for table in tables]
+
+
+def test_first_page_says_so_where_nothing_failed(survey, script, Params, tmp_path):
+    page = first_page(survey, script, Params, tmp_path, [])["page"].read_text()
+    assert "<p>No failures in the logs; 4.2 min of computing in 4 jobs.</p>" in page
+    assert "<p>None: no log of this run holds a failure.</p>" in page
+    assert "Galaxies by status" not in page
+
+
+def test_first_page_names_a_few_galaxies_of_each_status():
+    """Of thousands of galaxies with reasons of their own, the page stays a page."""
+    reasons = [f"{n} spaxels are good" for n in range(30)]
+    columns = {
+        "plateifu": np.array([f"9{n:03}-1901" for n in range(930)]),
+        "galaxy_status": np.array(["ok"] * 900 + ["too_faint"] * 30),
+        "galaxy_reason": np.array([""] * 900 + reasons),
+    }
+    rows = first_page_module.outcome_rows(columns)
+    assert rows[0] == ("ok", "", 900, "9000-1901, 9001-1901, 9002-1901, 9003-1901, 9004-1901 and 895 more")
+    assert len(rows) == 31 and {row.reason for row in rows[1:]} == {*reasons}
 
 
 def test_first_page_of_a_run_without_galaxies(survey, script, Params, tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from small_extract import write_extract
 
-from mangrove import artefacts
+from mangrove import artefacts, logs
 from mangrove.codes import FitStatus
 from mangrove.config import Fit, Preprocessing
 from mangrove.errors import ArtefactError, SpectrumError
@@ -206,6 +206,20 @@ def test_a_galaxy_that_the_engine_refuses_stops_no_other(folder):
         run(folder, fitter=fitter)
     assert fitter.groups == [NAMES, *([name] for name in NAMES)]
     assert run(folder) == ["2-1901"]
+
+
+@pytest.mark.parametrize("n_process", [1, 2])
+def test_failures_of_a_chunk_count_its_galaxies(folder, n_process):
+    """The job that fails is one; what its log says of it is of each galaxy, and the others are no failures."""
+    (folder / "extract/1-1901.h5").write_bytes(b"torn")
+    log = folder / "logs/fit/chunk-0.log"
+    log.parent.mkdir(parents=True)
+    with pytest.raises(SystemExit, match="3 of 4 galaxies could not be fitted"), logs.rule_log(str(log)):
+        chunk.fit_chunk(tasks(folder), Fitter(bad=["2-1901", "2-1902"]), n_process)
+    found = {text.replace(str(folder), ""): n for (rule, text, _), n in logs.failures(folder / "logs").items()}
+    (torn,) = (text for text in found if "1-1901.h5" in text)
+    refused = "mangrove.errors.SpectrumError: no emission line lies in the range (and 1 more like it)"
+    assert found == {refused: 2, torn: 1}
 
 
 def test_no_more_galaxies_are_fitted_together_than_fill_batches_or_memory(folder, monkeypatch):

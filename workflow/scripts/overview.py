@@ -6,7 +6,7 @@ import pandas as pd
 
 from mangrove import artefacts
 from mangrove.logs import rule_log
-from mangrove.report import overview
+from mangrove.report import first_page, overview
 from mangrove.report.drawing import save_png
 from mangrove.validation.tables import write_rows
 
@@ -14,9 +14,9 @@ from mangrove.validation.tables import write_rows
 def main(inputs, outputs, params, log=None, threads=1):
     """Write ``outputs.picture`` from some of ``inputs.extracts`` and ``inputs.fits``, ``outputs.numbers`` (CSV), ``outputs.page``.
 
-    The numbers are of ``inputs.timings``, and of ``inputs.status``, ``inputs.quality`` (of the emulator),
-    ``inputs.map_quality``, ``inputs.galaxy_map``, and of the autoencoders (lists, one for each) ``inputs.anomalies``,
-    ``inputs.neighbours`` and ``inputs.agn``, where the run has them.
+    Besides, it tells of ``inputs.timings`` and ``inputs.failures``, and of ``inputs.labels``, ``inputs.status``,
+    ``inputs.quality`` (of the emulator), ``inputs.map_quality``, ``inputs.galaxy_map``, and of the autoencoders (lists,
+    one for each) ``inputs.anomalies``, ``inputs.neighbours`` and ``inputs.agn``, where the run has them.
     """
     with rule_log(log):
         sizes = [artefacts.read(path, "extract", ["bin_id", "snr"]).data for path in inputs.extracts]
@@ -26,9 +26,13 @@ def main(inputs, outputs, params, log=None, threads=1):
         status, quality = (pd.read_csv(table) if table else None for table in (inputs.status, inputs.quality))
         maps = overview.map_numbers(inputs.map_quality, inputs.galaxy_map) if inputs.map_quality else []
         maps += overview.autoencoder_numbers(inputs.anomalies, inputs.neighbours, inputs.agn)
-        rows = overview.run_numbers(pd.read_csv(inputs.timings), status, quality, maps)
-        write_rows(outputs.numbers, rows, overview.NumberRow._fields)
-        Path(outputs.page).write_text(overview.page(Path(outputs.picture), rows), encoding="utf-8")
+        numbers = overview.run_numbers(status, quality, maps)
+        times = overview.step_times(pd.read_csv(inputs.timings))
+        write_rows(outputs.numbers, numbers + times, overview.NumberRow._fields)
+        table = artefacts.read(inputs.labels, "labels", first_page.OUTCOME_DATASETS) if inputs.labels else None
+        outcomes = None if table is None else first_page.outcome_rows(table)
+        told = first_page.FirstPage(numbers, outcomes, pd.read_csv(inputs.failures), times)
+        Path(outputs.page).write_text(first_page.page(Path(outputs.picture), told), encoding="utf-8")
 
 
 if "snakemake" in globals():

@@ -15,7 +15,7 @@ from mangrove.errors import ArtefactError
 if TYPE_CHECKING:
     from mangrove.notebook.runs import Run
 
-Made = TypeVar("Made")
+_Made = TypeVar("_Made")
 
 
 class ExploredRun:
@@ -72,7 +72,7 @@ class ExploredRun:
             dataset = file[name]
             return np.asarray(dataset.asstr()[rows], str)[()] if dataset.dtype.kind == "O" else dataset[rows]
 
-    def kept(self, key, make: Callable[[], Made]) -> Made:
+    def kept(self, key, make: Callable[[], _Made]) -> _Made:
         """What ``make`` returns, made once for a key and kept for as long as the explorer runs.
 
         Others who ask for the same wait; those who ask for something else do not.

@@ -30,9 +30,10 @@ def fingerprints_figure(prototype: np.ndarray, mean: np.ndarray) -> go.Figure:
             hovertemplate="node (%{x}, %{y}) of the map of spectra<br>normalised weight %{z:.2f}<extra></extra>",
         )
         figure.add_trace(cells, row=1, col=k)
-        ticks = {"showgrid": False, "constrain": "domain", "row": 1, "col": k}
-        figure.update_xaxes(title="column", scaleanchor=f"y{k}" if k > 1 else "y", **ticks)
-        figure.update_yaxes(title="row" if k == 1 else None, **ticks)
+        common = {"showgrid": False, "constrain": "domain", "row": 1, "col": k}
+        square = {"scaleanchor": f"y{k}" if k > 1 else "y", "range": [0.5, columns + 0.5]}
+        figure.update_xaxes(title="column", **square, **common)
+        figure.update_yaxes(title="row" if k == 1 else None, range=[0.5, rows + 0.5], **common)
     top = float(np.nanmax(np.stack([prototype, mean]))) or 1.0
     bar = {"title": {"text": "normalised weight", "side": "right"}, "thickness": 14, "outlinewidth": 0}
     scale = {"cmin": 0, "cmax": top, "colorscale": "Viridis", "colorbar": bar}

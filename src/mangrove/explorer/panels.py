@@ -39,11 +39,6 @@ def figure_panel(
         Whether it takes the whole width of the page.
     nodes : (int, int), optional
         Rows and columns of a map whose selected node is the address's ``node``: arrow keys then move to the next one.
-
-    Notes
-    -----
-    Traces of kind ``Scattergl`` stay empty: they compile programs from text, which the content policy does not allow
-    (:mod:`mangrove.explorer.security`). ``Scatter`` shows 10,000 points, ``Scatter3d`` more.
     """
     figure.update_layout(template=TEMPLATE)
     saves = [

@@ -63,10 +63,13 @@ def _name(netloc: str) -> str:
 
 
 def _content_policy(script_hashes) -> str:
-    """Everything from this server; styles stand in elements (Dash, plotly), scripts in the page only with their hash."""
+    """Everything from this server; styles stand in elements (Dash, plotly), scripts in the page only with their hash.
+
+    Clouds of many points (``Scattergl``) compile what they draw with, which is 'unsafe-eval': without it they stay empty.
+    """
     rules = {
         "default-src": "'self'",
-        "script-src": " ".join(["'self'", *script_hashes]),
+        "script-src": " ".join(["'self'", "'unsafe-eval'", *script_hashes]),
         "style-src": "'self' 'unsafe-inline'",
         "img-src": f"'self' data: blob: {PICTURES}",
         "font-src": "'self' data:",

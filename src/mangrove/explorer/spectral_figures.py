@@ -30,9 +30,9 @@ def spectra_figure(spectra: Mapping[str, NodeSpectra], colours: Mapping[str, str
     flux : str
         Label of the axes of flux.
     """
-    figure = make_subplots(
-        2, 1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=("prototype", "template and scatter")
-    )
+    some = any(np.isfinite(node.template).any() for node in spectra.values())
+    titles = ("prototype", "template and scatter" if some else "no template: no training spectrum")
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.09, subplot_titles=titles)
     for name, node in spectra.items():
         common = {"x": node.wave, "mode": "lines", "legendgroup": name, "name": name}
         line = {"color": colours[name], "width": 1.2}

@@ -30,6 +30,8 @@ N_EACH, N_LINE = 2, 6
 #: Inches: side of a picture, gap between pictures; room left and right of a block, above it, height of the spectra.
 _SIDE, _GAP, _LEFT, _RIGHT, _ABOVE, _SPECTRUM, _BELOW = 1.12, 0.07, 0.75, 0.85, 0.75, 0.8, 0.42
 _TOP = 0.95
+#: Width of a colour bar, in that of a picture.
+_BAR = 0.07
 #: Smallest top of the scale of the residuals, in standard errors.
 _LEAST_TOP = 3.0
 #: Round text on pictures and on the grey beside them.
@@ -100,7 +102,8 @@ def reconstruction_figure(judged: Artefact, cubes: Mapping[int, GalaxyCube]) -> 
             block = _of_lines(Block(k, cubes[k], kept), [names.index(name) for name in lines])
             corner = column * width, (n_row - row - 1) * height
             _draw_block(figure, corner, block, ("typical" if galaxies is sorts[0] else "anomalous"), judged)
-    words = f"flux of each line with its continuum,\nfrom 0 to the number in the corner ({FLUX_UNIT} spaxel$^{{-1}}$)"
+    words = "flux of each line with its continuum,\nfrom 0 to the top, the number in the corner"
+    words += f" ({FLUX_UNIT} spaxel$^{{-1}}$)"
     figure.suptitle(f"{run_title(judged)}\n{words}", fontsize=12, y=1 - 0.1 / figure.get_figheight(), va="top")
     return figure
 
@@ -121,14 +124,20 @@ def _draw_block(figure: Figure, corner: tuple[float, float], block: Block, sort:
     for i, name in enumerate(cube.line):
         high = robust_limits(pictures[0][i], high=99.5)[1]
         for axes, image in zip(panels[:2, i], pictures, strict=True):
-            _picture(axes, image[i], "viridis", (0.0, high if high > 0 else 1.0))
+            flux = _picture(axes, image[i], "viridis", (0.0, high if high > 0 else 1.0))
         if np.isfinite(pictures[0][i]).any():
             place = {"transform": panels[0, i].transAxes, "va": "top", "fontsize": 7}
             panels[0, i].text(0.04, 0.96, _top_words(high), **place, color="k", path_effects=_HALO)
         shown = _picture(panels[2, i], residual[i], "RdBu_r", (-top, top))
         panels[0, i].set_title(line_title(name), fontsize=9)
         _spectrum(panels[3, i], mean_spectrum(cube, cube.flux)[i], mean_spectrum(cube, block.reconstruction)[i])
-    bar_beside(panels[2, -1], shown, "standard errors", 0.07, extend=extend_of(residual, -top, top))
+    for axes in panels[:2, -1]:
+        # The lines of a galaxy have scales of their own, so the bar names the top and gives no number.
+        bar = bar_beside(axes, flux, "flux", _BAR)
+        bar.set_ticks(list(flux.get_clim()), labels=["0", "top"])
+        for label, side in zip(bar.ax.get_yticklabels(), ("bottom", "top"), strict=True):
+            label.set_va(side)
+    bar_beside(panels[2, -1], shown, "standard errors", _BAR, extend=extend_of(residual, -top, top))
     for axes, words in zip(panels[:, 0], _ROWS, strict=True):
         axes.set_ylabel(words, fontsize=9)
     left, bottom = corner

@@ -129,7 +129,7 @@ def _scale_scores(axis: Axis, score: np.ndarray) -> None:
         plain_log_ticks(axis)
     else:
         _set_scale(axis, "asinh", linear_width=bulk or 1.0)
-        axis.set_major_locator(FixedLocator(_ticks_about_zero(bulk, float(np.abs(score).max()))))
+        axis.set_major_locator(FixedLocator(_ticks_about_zero(0.5 * bulk, float(np.abs(score).max()))))
         axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}")))
         axis.set_minor_locator(NullLocator())
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MultipleLocator
 
 from mangrove.codes import BptClass
 from mangrove.physics.bpt import KEWLEY_LIMIT, bpt_class, kauffmann_2003, kewley_2001, schawinski_2007
@@ -48,6 +49,8 @@ def bpt_axes(axes: Axes, x=(), y=(), kind: str = "") -> None:
     )
     axes.plot(beyond, line, "k:", lw=1.2, label="Schawinski+ 2007", zorder=1)
     axes.set(xlim=limits[0], ylim=limits[1])
+    # In a small panel, the numbers at closer ticks would touch.
+    axes.xaxis.set_major_locator(MultipleLocator(0.5))
     axes.set_xlabel(f"log {kind}({NII} / {HALPHA})")
     axes.set_ylabel(f"log {kind}({OIII} / {HBETA})")
 

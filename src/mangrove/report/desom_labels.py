@@ -25,7 +25,7 @@ from mangrove.report.one_to_one import draw_one_to_one
 MAIN = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_ssfr", "d_bpt")
 _N_COLUMN = 4
 #: Room for colour bars between the maps.
-_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=0.85)
+_GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=1.0)
 
 
 def label_limits(name: str, values) -> tuple[float, float]:

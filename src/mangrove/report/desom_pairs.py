@@ -46,7 +46,9 @@ def pairs_figure(spectra: Artefact, node_labels: Artefact) -> Figure:
     for k, (words, pair) in enumerate((("far apart", found.far), ("near each other", found.near))):
         _templates(figure.add_subplot(grid[2 * k, :]), spectra, places, pair, words)
         for j, name in enumerate(names):
-            _distributions(figure.add_subplot(grid[2 * k + 1, j]), node_labels, name, pair)
+            axes = figure.add_subplot(grid[2 * k + 1, j])
+            _distributions(axes, node_labels, name, pair)
+            axes.set_ylabel("" if j else "density of the baxels,\neach panel to its own scale", fontsize=9)
     return figure
 
 

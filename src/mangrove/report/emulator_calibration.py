@@ -11,7 +11,7 @@ from mangrove.report.emulator import ASINH, panel_row
 from mangrove.report.line_names import line_title
 from mangrove.validation.emulator_quality import MAX_BIAS, Evaluation, QualityRow, bias_by_decile
 
-_BIAS = "median of predicted $-$ observed"
+_BIAS = f"median of predicted\n$-$ observed {ASINH}"
 
 
 def calibration_figure(result: Evaluation, rows: Sequence[QualityRow], ordered_by: str) -> Figure:
@@ -25,7 +25,7 @@ def calibration_figure(result: Evaluation, rows: Sequence[QualityRow], ordered_b
     figure, panels = panel_row(len(result.lines) + 2, 3.6, 2.7)
     for i, (axes, row) in enumerate(zip(panels, rows, strict=False)):
         pit = result.pit[:, i][np.isfinite(result.pit[:, i])]
-        axes.set(xlim=(0, 1), xlabel="PIT", ylabel="density")
+        axes.set(xlim=(0, 1), xlabel="quantile of the prediction (PIT)", ylabel="density")
         axes.set_title(f"{line_title(row.line)}: {100 * row.coverage:.1f} % in the 68 % interval", fontsize=10)
         if not pit.size:
             note(axes, "not measured")

@@ -129,8 +129,10 @@ def occupation_figure(nodes: Artefact, assigned: Artefact) -> Figure:
         (panels[1], nodes["n_galaxy"][:, [Split.VALIDATION, Split.TEST]].sum(axis=1), "for validation and test"),
     ):
         title = f"{counted(int(count.sum()), 'galaxy', 'galaxies')} {words}"
-        shown = draw_nodes(axes, places, count, title, "galaxies", (0, max(int(count.max()), 1)))
-        shown.colorbar.locator = MaxNLocator(5, integer=True)
+        known = np.where(count, count, np.nan)
+        shown = draw_nodes(axes, places, known, title, "galaxies", (0, max(int(count.max()), 1)))
+        if shown.colorbar:
+            shown.colorbar.locator = MaxNLocator(5, integer=True)
         write_in_nodes(axes, places, [str(n) if n else "" for n in count], shown)
     cross_out(panels[0], places, train == 0)
     _repeat_panel(panels[2], assigned)
@@ -158,7 +160,7 @@ def _repeat_panel(axes: Axes, assigned: Artefact) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_title(
-        f"same or adjacent node: {n_near} of {n_pair} repeats,\n{by_chance:.0%} of the pairs of different galaxies",
+        f"same or adjacent node: {n_near} of {n_pair} repeats,\n{100 * by_chance:.0f} % of the pairs of different galaxies",
         fontsize=11,
     )
     legend_above(axes)
@@ -188,8 +190,8 @@ def catalogue_figure(nodes: Artefact, assigned: Artefact, prints: Artefact) -> F
         draw_nodes(axes, places, fraction, title, "fraction of the galaxies with a type", (0.0, top))
     n, ba, patches, spread = panels[len(drawn) : n_panel]
     fits = f"median by node, {counted(int(nodes['n_sersic'].sum()), 'galaxy', 'galaxies')}"
-    draw_nodes(n, places, nodes["sersic_n"], f"Sérsic index: {fits}", "n", cmap="plasma")
-    draw_nodes(ba, places, nodes["sersic_ba"], f"axis ratio: {fits}", "b/a", cmap="cividis")
+    draw_nodes(n, places, nodes["sersic_n"], f"Sérsic index: {fits}", "Sérsic index n", cmap="plasma")
+    draw_nodes(ba, places, nodes["sersic_ba"], f"axis ratio: {fits}", "axis ratio b/a", cmap="cividis")
     for axes, name, least, title in (
         (patches, "n_patch", 1.0, "separate patches of the fingerprint"),
         (spread, "patch_spread", 0.0, "spread of these patches (nodes)"),

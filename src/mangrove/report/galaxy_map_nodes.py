@@ -5,19 +5,22 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BLUE, GREEN, RED, Gaps, Place, axes_at, counted, panel_grid
+from mangrove.report.drawing import BLUE, GREEN, RED, Gaps, Place, axes_at, bar_beside, counted, panel_grid
 from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, write_on_picture
 from mangrove.report.node_maps import NodePlaces, node_axes, places_of
 
 #: Nodes in the figure, and galaxies of each.
 N_NODE, N_GALAXY = 3, 12
 _COLOURS = (BLUE, RED, GREEN)
+#: Width of a colour bar, in that of a fingerprint.
+_BAR = 0.07
 #: Sides of a picture and of the small map beside it, inches; where that map begins, from the left and from the lower panel.
 _SIDE, _MAP_SIDE, _MAP_PLACE = 1.25, 1.35, (0.45, 0.5)
-_GAPS = Gaps(left=2.3, right=0.15, bottom=0.15, top=0.75, columns=0.05, rows=0.05)
+_GAPS = Gaps(left=2.3, right=0.8, bottom=0.15, top=0.75, columns=0.05, rows=0.05)
 
 
 def chosen_nodes(count: np.ndarray, places: NodePlaces) -> list[int]:
@@ -67,22 +70,26 @@ def nodes_figure(nodes: Artefact, assigned: Artefact, prints: Artefact, extracts
             name = str(prints["plateifu"][galaxy])
             galaxy_picture(upper, extracts.get(name))
             write_on_picture(upper, _SIDE, name)
-            draw_print(lower, prints["normalised"][galaxy], shape)
+            shown = draw_print(lower, prints["normalised"][galaxy], shape)
         for axes in panels[2 * k : 2 * k + 2, len(own) :].ravel():
             axes.set_visible(False)
+        bar = bar_beside(panels[2 * k + 1, len(own) - 1], shown, "normalised weight", _BAR)
+        bar.set_label("normalised weight", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
         _describe(figure, panels[2 * k + 1, 0], places, chosen[k], count[chosen[k]], _COLOURS[k])
     figure.suptitle(
-        f"galaxies nearest to the prototypes of {counted(len(chosen), 'node')}, and their fingerprints (0 to 1)\n{SOURCE}",
+        f"galaxies nearest to the prototypes of {counted(len(chosen), 'node')}, and their fingerprints\n{SOURCE}",
         fontsize=11,
     )
     return figure
 
 
-def draw_print(axes: Axes, normalised: np.ndarray, shape: tuple[int, int]) -> None:
+def draw_print(axes: Axes, normalised: np.ndarray, shape: tuple[int, int]) -> AxesImage:
     """A fingerprint, shape (rows times columns,) from 0 to 1, column 1 and row 1 at the lower left, without numbers."""
-    axes.imshow(normalised.reshape(shape), origin="lower", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
     axes.set(xticks=[], yticks=[])
     axes.set_box_aspect(1)
+    image = normalised.reshape(shape)
+    return axes.imshow(image, origin="lower", vmin=0, vmax=1, interpolation="nearest", aspect="auto")
 
 
 def _describe(figure: Figure, first: Axes, places: NodePlaces, node: int, count: int, colour: str) -> None:
@@ -91,7 +98,8 @@ def _describe(figure: Figure, first: Axes, places: NodePlaces, node: int, count:
     bottom = first.get_position().y0 * figure.get_size_inches()[1] + up
     axes = axes_at(figure, Place(left, bottom, _MAP_SIDE, _MAP_SIDE * places.rows / places.columns))
     node_axes(axes, places)
-    axes.set(xlabel="", ylabel="")
+    axes.set_xlabel("column", fontsize=7, labelpad=1)
+    axes.set_ylabel("row", fontsize=7, labelpad=1)
     axes.tick_params(labelsize=7)
     corner = places.column[node] + 0.5, places.row[node] + 0.5
     axes.add_patch(Rectangle(corner, 1, 1, facecolor=colour))

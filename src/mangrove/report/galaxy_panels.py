@@ -39,7 +39,8 @@ from mangrove.spectra.labels.shown import is_shown, shown_values
 MAP_SNR = 2.0
 
 _UNBINNED_COLOURS = ("#f4f4f4", "#6b6b6b", "#9d9d9d", "#cfcfcf")
-_FIT_COLOURS = ("#4c9f70", "#3b528b", "#000000", "#d7301f", "#fd8d3c", "#9e4fb0", "#80cdf0", "#f7d13d", "#c51b7d")
+#: Of the statuses of a fit, in their order: told apart with any colour vision ("muted" by Paul Tol, with black).
+_FIT_COLOURS = ("#44AA99", "#332288", "#000000", "#882255", "#CC6677", "#AA4499", "#88CCEE", "#DDCC77", "#999933")
 #: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
 _RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
 _SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6
@@ -47,7 +48,7 @@ _SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6
 _MIN_HALF_V = 10.0
 
 
-class View(NamedTuple):
+class GalaxyView(NamedTuple):
     """A galaxy as its figures show it.
 
     Attributes
@@ -64,9 +65,9 @@ class View(NamedTuple):
     frame: SkyFrame
 
 
-def view(extract: Artefact, fit: Artefact, labels: Mapping) -> View:
+def view(extract: Artefact, fit: Artefact, labels: Mapping) -> GalaxyView:
     """A galaxy with baxels and the place of its spaxels."""
-    return View(extract, fit, labels, sky_frame(extract))
+    return GalaxyView(extract, fit, labels, sky_frame(extract))
 
 
 def radii(columns: Mapping) -> tuple[np.ndarray, str]:
@@ -82,7 +83,7 @@ def radii(columns: Mapping) -> tuple[np.ndarray, str]:
     return columns["radius"], "radius (arcsec)"
 
 
-def value_map(axes: Axes, seen: View, values, title: str, unit: str, cmap: str = "viridis", limits=None) -> None:
+def value_map(axes: Axes, seen: GalaxyView, values, title: str, unit: str, cmap: str = "viridis", limits=None) -> None:
     """A map of values of the baxels, shape (n_baxel,), with the marks of the galaxy."""
     draw_map(axes, seen.frame, on_spaxels(seen.extract, values), title, unit, cmap, limits)
     draw_marks(axes, seen.frame, seen.extract)
@@ -122,19 +123,19 @@ def colour_image(extract: Artefact) -> np.ndarray | None:
     return make_lupton_rgb(*scaled, minimum=0.0, stretch=_STRETCH, Q=_SOFTENING)
 
 
-def snr_map(axes: Axes, seen: View) -> None:
+def snr_map(axes: Axes, seen: GalaxyView) -> None:
     """S/N that the baxels reached, and their borders."""
     snr = seen.extract["snr"]
     value_map(axes, seen, snr, f"S/N of {counted(len(snr), 'baxel')}", "S/N per pixel")
     draw_borders(axes, seen.frame, seen.extract["bin_id"])
 
 
-def chi2_map(axes: Axes, seen: View) -> None:
+def chi2_map(axes: Axes, seen: GalaxyView) -> None:
     """Reduced chi2 of the fits."""
     value_map(axes, seen, seen.fit["chi2_reduced"], "reduced χ²", "χ² per degree of freedom", "cividis")
 
 
-def velocity_map(axes: Axes, seen: View, what: str) -> None:
+def velocity_map(axes: Axes, seen: GalaxyView, what: str) -> None:
     """Velocity of 'star' or 'gas' about the median of the stars; both share one scale."""
     kinematics, middle = shown_kinematics(seen.fit)
     _, half = robust_limits(np.abs(np.concatenate([kinematics["v_star"], kinematics["v_gas"]])), high=97.0)
@@ -143,7 +144,7 @@ def velocity_map(axes: Axes, seen: View, what: str) -> None:
     value_map(axes, seen, kinematics[name], KINEMATICS_TITLE[name], less, "RdBu_r", (-half, half))
 
 
-def dispersion_map(axes: Axes, seen: View, what: str) -> None:
+def dispersion_map(axes: Axes, seen: GalaxyView, what: str) -> None:
     """Velocity dispersion of 'star' or 'gas'."""
     name = f"sigma_{what}"
     value_map(axes, seen, shown_kinematics(seen.fit)[0][name], KINEMATICS_TITLE[name], KMS, "magma")
@@ -161,7 +162,7 @@ def shown_kinematics(fit: Artefact) -> tuple[dict[str, np.ndarray], float]:
     return shown | {name: np.where(has_gas(fit.data), values, np.nan) for name, values in gas.items()}, middle
 
 
-def flux_map(axes: Axes, seen: View, names: Sequence[str], title: str) -> None:
+def flux_map(axes: Axes, seen: GalaxyView, names: Sequence[str], title: str) -> None:
     """Logarithm of the flux of lines added up, where it has S/N above :data:`MAP_SNR`."""
     column = [fit_lines().index(name) for name in names]
     flux = seen.fit["line_flux"][:, column].sum(axis=1)
@@ -170,7 +171,7 @@ def flux_map(axes: Axes, seen: View, names: Sequence[str], title: str) -> None:
     value_map(axes, seen, values, title, f"log flux [{FLUX_UNIT} spaxel$^{{-1}}$]")
 
 
-def ew_map(axes: Axes, seen: View) -> None:
+def ew_map(axes: Axes, seen: GalaxyView) -> None:
     """Logarithm of the equivalent width of Halpha, where the line has S/N above :data:`MAP_SNR`."""
     k = fit_lines().index("Halpha_6565")
     flux, error, ew = (seen.fit[name][:, k] for name in ("line_flux", "line_flux_err", "line_ew"))
@@ -178,7 +179,7 @@ def ew_map(axes: Axes, seen: View) -> None:
     value_map(axes, seen, values, f"EW({HALPHA}), rest frame", "log EW [Å]", "plasma")
 
 
-def label_map(axes: Axes, seen: View, name: str) -> None:
+def label_map(axes: Axes, seen: GalaxyView, name: str) -> None:
     """A label within the published limits."""
     values, style = shown_values(seen.labels, name), STYLE[name]
     limits = bpt_limits(values) if name == "d_bpt" else shown_limits(seen.labels, name)
@@ -198,7 +199,7 @@ def class_map(axes: Axes, frame: SkyFrame, extract: Artefact, labels: Mapping, g
     legend_below(axes, [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c]) for c in names], gap)
 
 
-def status_map(axes: Axes, seen: View) -> None:
+def status_map(axes: Axes, seen: GalaxyView) -> None:
     """What became of each spaxel: unbinned ones by spaxel status, others by the status of their fit."""
     first_spaxel = len(FitStatus)
     fitted = on_spaxels(seen.extract, seen.fit["status"])
@@ -212,7 +213,7 @@ def status_map(axes: Axes, seen: View) -> None:
     legend_below(axes, handles, 0.03)
 
 
-def bpt_diagram(axes: Axes, seen: View) -> None:
+def bpt_diagram(axes: Axes, seen: GalaxyView) -> None:
     """The BPT diagram of the baxels, by radius."""
     x, y = bpt_ratios(seen.fit["line_flux"], seen.fit["line_flux_err"], seen.fit["line"], MIN_LINE_SNR)
     use = np.isfinite(x)

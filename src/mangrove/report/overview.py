@@ -1,9 +1,7 @@
-"""The first page of the report: some galaxies in pictures, and the run in numbers."""
+"""What the first page of the report shows: some galaxies in pictures, and the run in numbers."""
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +12,7 @@ from mangrove import artefacts
 from mangrove.report import galaxy_panels as panels
 from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, note
 from mangrove.report.galaxy import EXTRACT_DATASETS, flux_title
-from mangrove.report.galaxy_panels import View, view
+from mangrove.report.galaxy_panels import GalaxyView, view
 from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.single import is_single
 from mangrove.report.sky import label_grid
@@ -35,10 +33,6 @@ _COUNTED = {
     "training spectrum": ("candidate training spectra", "kept"),
     "line cube": ("galaxies for line cubes", "ok"),
 }
-_MARKS = (
-    "Dashed ellipse: effective radius. Disc: width (FWHM) of the point-spread function. "
-    "Velocities are relative to the median of the stars."
-)
 _MINUTE, _HOUR = 60.0, 3600.0
 
 
@@ -64,13 +58,13 @@ def chosen(n_spaxel: Sequence[int], n_baxel: Sequence[int]) -> list[int]:
     return sorted(best)
 
 
-def view_of(extract, fit) -> View:
+def view_of(extract, fit) -> GalaxyView:
     """A galaxy ready to be drawn, from the paths of its artefacts; its labels are derived again."""
     data = artefacts.read(extract, "extract", EXTRACT_DATASETS)
     return view(data, artefacts.read(fit, "fit"), galaxy_labels(fit).columns)
 
 
-def overview_figure(galaxies: Sequence[View]) -> Figure:
+def overview_figure(galaxies: Sequence[GalaxyView]) -> Figure:
     """A row of maps per galaxy: image, stellar velocity, Halpha, age; for a single spectrum, itself and its fit."""
     if not galaxies:
         figure = new_figure(8, 3)
@@ -95,14 +89,12 @@ def overview_figure(galaxies: Sequence[View]) -> Figure:
 
 
 def run_numbers(
-    timings: pd.DataFrame, status: pd.DataFrame | None, quality: pd.DataFrame | None, maps: Sequence[NumberRow] = ()
+    status: pd.DataFrame | None, quality: pd.DataFrame | None, maps: Sequence[NumberRow] = ()
 ) -> list[NumberRow]:
-    """The run in numbers: what was counted, how good the maps, the autoencoders and the emulator are, and the time of each step.
+    """The run in numbers: what was counted, how good the maps, the autoencoders and the emulator are.
 
     Parameters
     ----------
-    timings : DataFrame
-        Columns of :class:`mangrove.report.run.TimingRow`.
     status : DataFrame, optional
         Columns of :class:`mangrove.report.survey.StatusRow`; None for a run without galaxies.
     quality : DataFrame, optional
@@ -114,9 +106,20 @@ def run_numbers(
     rows += maps
     if quality is not None and "rho" in quality:
         rows.append(_emulator(quality))
+    return rows
+
+
+def step_times(timings: pd.DataFrame) -> list[NumberRow]:
+    """Time of all jobs and of each step, the longest first.
+
+    Parameters
+    ----------
+    timings : DataFrame
+        Columns of :class:`mangrove.report.run.TimingRow`, in the order wanted.
+    """
     jobs = counted(int(timings["n_job"].sum()), "job")
-    rows.append(NumberRow("time of all jobs", duration(timings["total_s"].sum()), jobs))
-    return rows + [_step(row) for row in timings.to_dict("records")]
+    whole = NumberRow("time of all jobs", duration(timings["total_s"].sum()), jobs)
+    return [whole, *(_step(row) for row in timings.to_dict("records"))]
 
 
 def map_numbers(spectra, galaxies) -> list[NumberRow]:
@@ -169,17 +172,6 @@ def autoencoder_numbers(anomalies: Sequence, neighbours: Sequence, agn: Sequence
     return rows
 
 
-def page(picture: Path, rows: Sequence[NumberRow]) -> str:
-    """The picture (PNG) and the numbers as a piece of HTML that needs no other file."""
-    data = base64.b64encode(picture.read_bytes()).decode("ascii")
-    table = pd.DataFrame(rows).rename(columns={"what": "", "of_which": "of which"})
-    numbers = table.to_html(index=False, border=0, justify="left")
-    return (
-        f'<img alt="some galaxies of the run" src="data:image/png;base64,{data}">\n'
-        f"<p><em>{_MARKS}</em></p>\n<h3>The run in numbers</h3>\n{numbers}\n"
-    )
-
-
 def duration(seconds: float) -> str:
     """A time in s, min or h, in two or three digits."""
     for unit, size in (("h", _HOUR), ("min", _MINUTE)):
@@ -188,7 +180,7 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
 
 
-def _maps(figure: Figure, bottom: float, seen: View) -> None:
+def _maps(figure: Figure, bottom: float, seen: GalaxyView) -> None:
     axes = [axes_at(figure, Place(_LEFT + k * _STEP, bottom, _SIDE, _SIDE)) for k in range(4)]
     panels.image_map(axes[0], seen.frame, seen.extract)
     panels.velocity_map(axes[1], seen, "star")

@@ -65,7 +65,7 @@ def summary_figure(extract: Artefact, fit: Artefact, labels: Mapping) -> Figure:
     return figure
 
 
-def _single_page(seen: panels.View) -> Figure:
+def _single_page(seen: panels.GalaxyView) -> Figure:
     """A single spectrum on one page: kinematics, the BPT diagram, labels, and the spectrum with its fit."""
     height = _TOP + _TABLE + _NAMES + _SPECTRUM + 0.6
     figure, bottom = Figure(figsize=(_WIDTH, height), dpi=DPI), height - _TOP - _TABLE

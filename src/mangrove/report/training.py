@@ -42,6 +42,9 @@ def training_figure(path: str) -> Figure:
     if len(flux):
         legend_above(upper)
         legend_above(middle)
+        # Lines as thin as the spectra have no colour that can be told.
+        for handle in middle.get_legend().legend_handles:
+            handle.set_linewidth(2.0)
     count_bars(figure.add_subplot(grid[2, 0]), TrainingCut, cut, "baxels by cut", "baxels")
     count_bars(figure.add_subplot(grid[2, 1]), Split, split, "training spectra by split", "spectra")
     return figure

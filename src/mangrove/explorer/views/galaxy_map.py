@@ -2,10 +2,12 @@
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
+from mangrove.artefacts import Artefact
 from mangrove.codes import Split
 from mangrove.explorer.address import Address, link
 from mangrove.explorer.downloads import buttons, register_download
@@ -30,14 +32,13 @@ from mangrove.explorer.run_summary import MOST_ROWS
 from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, arrived, menu, moved
+from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
 from mangrove.report.drawing import counted, in_words, plain
 
 _VIEW = "galaxy-map"
 _MAP, _MENU = "galaxy-map-nodes", "galaxy-map-show"
 _PRINTS, _FACTS, _BELOW = "galaxy-map-fingerprints", "galaxy-map-facts", "galaxy-map-below"
 _GALAXIES = "galaxy-map-galaxies"
-_KINDS = ("galaxy_map", "galaxy_map_assignments", "fingerprints")
 _SEARCH = Output("url", "search", allow_duplicate=True)
 _WHERE = (State("url", "pathname"), State("url", "search"))
 #: Galaxies in pictures, and the side of one, pixels.
@@ -45,15 +46,10 @@ _PICTURES, _SIDE = 12, 96
 
 
 def _missing(run: ExploredRun) -> str:
-    lacks = next((kind for kind in _KINDS if not run.has(kind)), None)
-    if lacks is None:
+    reason = lacking(run, ("galaxy_map", "galaxy_map_assignments", "fingerprints"))
+    if not reason:
         return ""
-    path = run.path(lacks)
-    reason = run.attrs(lacks)["reason"] if path.is_file() else f"{path} does not exist"
-    return (
-        f"This run has no map of galaxies: {reason}. Where there is a map of spectra, snakemake makes one with "
-        "galaxy_map.enabled: true in the configuration."
-    )
+    return f"This run has no map of galaxies: {reason}. With desom.enabled: true in its configuration, snakemake makes one."
 
 
 def _shown(run: ExploredRun, address: Address) -> str:
@@ -75,8 +71,8 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "Map of galaxies",
                 "Nodes are (column, row) from 1. Click one to see its galaxies, or walk with the arrow keys. Frame: the node "
                 "shown; grey: nothing known. A prototype is a fingerprint: its small image is the map of spectra, column 1 "
-                "and row 1 at its lower left. The buttons below download what is in a lasso or box, or the "
-                "node shown.",
+                "and row 1 at its lower left. The buttons below download what is in a lasso or box, which a "
+                "click or another colour ends, or else the node shown.",
                 buttons(_GALAXIES, "galaxies of the selected nodes"),
                 nodes=(places.rows, places.columns),
             ),
@@ -152,14 +148,18 @@ def _facts(run: ExploredRun, node: int) -> Component:
     nodes = nodes_of(run, "galaxy_map")
     train, validation, test = by_split = nodes["n_galaxy"][node].tolist()
     of_split = f"{train:,} for training, {validation:,} for validation, {test:,} for test"
-    fits = counted(int(nodes["n_sersic"][node]), "Sérsic fit")
     return facts(
         [
             (f"galaxies of {grid_of(run, 'galaxy_map').name(node)}", f"{sum(by_split):,}: {of_split}"),
-            ("median Sérsic index n", f"{plain(nodes['sersic_n'][node], 2)} of {fits}"),
-            ("median axis ratio b/a", f"{plain(nodes['sersic_ba'][node], 2)} of {fits}"),
+            ("median Sérsic index n", _median(nodes, "sersic_n", node)),
+            ("median axis ratio b/a", _median(nodes, "sersic_ba", node)),
         ]
     )
+
+
+def _median(nodes: Artefact, name: str, node: int) -> str:
+    value, fits = nodes[name][node], counted(int(nodes["n_sersic"][node]), "Sérsic fit")
+    return f"{plain(value, 2)} of {fits}" if np.isfinite(value) else "unknown"
 
 
 def _below(run: ExploredRun, node: int) -> list[Component]:

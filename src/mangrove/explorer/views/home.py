@@ -63,7 +63,8 @@ def _total_row(total: Total) -> Component:
 
 
 def _share(share: Share) -> Component:
-    return html.Span(f"{share.count:,} {share.status}", title=share.meaning)
+    words = share.status.replace("_", " ")
+    return html.Span(f"{share.count:,} {words}", title=share.meaning)
 
 
 def _galaxies(run: ExploredRun, address: Address) -> Component:
@@ -83,7 +84,7 @@ def _galaxy_row(plateifu: str, mangaid: str, z: float, status: str, reason: str,
         dcc.Link(plateifu, href=link("galaxy", plateifu)),
         mangaid,
         f"{z:.4f}" if math.isfinite(z) else "unknown",
-        f"{status}: {reason}" if reason else status,
+        ": ".join(filter(None, (status.replace("_", " "), reason))),
     ]
     return html.Tr([*map(html.Td, cells), html.Td(f"{n_baxel:,}", className="number")])
 

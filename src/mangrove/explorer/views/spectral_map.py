@@ -28,7 +28,7 @@ from mangrove.explorer.spectral_map import (
 )
 from mangrove.explorer.text_table import AxisLabel, Linked, text_table
 from mangrove.explorer.view import View
-from mangrove.explorer.views.map_parts import APART, arrived, menu, moved
+from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
 from mangrove.report.desom_spectra import COLOURED_BY, flux_axis
 from mangrove.report.drawing import counted, plain
 from mangrove.report.label_style import STYLE
@@ -58,10 +58,9 @@ class _Chosen:
 
 
 def _missing(run: ExploredRun) -> str:
-    if all(run.has(kind) for kind in ("desom_map", "desom_assignments")):
+    reason = lacking(run, ("desom_map", "desom_assignments"))
+    if not reason:
         return ""
-    path = run.path("desom_map")
-    reason = run.attrs("desom_map")["reason"] if path.is_file() else f"{path} does not exist"
     return (
         f"This run has no map of spectra: {reason}. With desom.enabled: true in its configuration, snakemake makes one."
     )
@@ -83,7 +82,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 "Nodes are (column, row) from 1. Click one to see what lies there, or walk with the arrow keys. Hatched: too "
                 "few baxels of its own with the label, those of neighbours added; grey: nothing known. Frame: the node "
                 "shown, and in blue the one beside it. The buttons below download what is in a lasso "
-                "or box, or the node shown.",
+                "or box, which a click or another colour ends, or else the node shown.",
                 buttons(_BAXELS, "baxels of the selected nodes"),
                 buttons(_GALAXIES, "their galaxies"),
                 nodes=(places.rows, places.columns),
