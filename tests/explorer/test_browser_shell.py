@@ -5,10 +5,13 @@ from xml.etree import ElementTree
 
 import plotly.graph_objects as go
 import pytest
+from astropy.table import Table
 from dash import Input, Output, State, html
 
+from mangrove.errors import ArtefactError
 from mangrove.explorer import app as shell
 from mangrove.explorer.address import Address
+from mangrove.explorer.downloads import buttons, measured, register_download
 from mangrove.explorer.panels import figure_panel
 from mangrove.explorer.style import INK
 from mangrove.explorer.view import View
@@ -29,6 +32,7 @@ def _page(run, address):
             figure_panel("specimen-cloud", cloud, "A cloud", "In three dimensions."),
             figure_panel("specimen-many", many, "Many points", "On the graphics card."),
             html.Div(id="specimen-node"),
+            buttons("specimen-table", "node"),
             html.Button("fail", id="specimen-fail"),
             html.Div(id="specimen-failed"),
         ]
@@ -39,6 +43,14 @@ def _register(app, run):
     @app.callback(Output("specimen-node", "children"), Input("url", "search"), State("url", "pathname"))
     def show(search, path):
         return f"node {Address.parsed(path, search).whole('node', -1, ROWS * COLUMNS)}"
+
+    def table_of(words):
+        node = int(words.removeprefix("node "))
+        if node == 11:
+            raise ArtefactError("the artefact of node 11 is damaged.")
+        return Table({"node": [node], "v_star": measured([2.5], "km s-1")}) if node >= 0 else None
+
+    register_download(app, "specimen-table", table_of, State("specimen-node", "children"))
 
     @app.callback(Output("specimen-failed", "children"), Input("specimen-fail", "n_clicks"), prevent_initial_call=True)
     def fail(_):
@@ -161,6 +173,27 @@ def test_figures_leave_as_png_and_svg(visit, tmp_path, graph):
     assert "fill: rgb(255, 255, 255)" in ground.attrib["style"], "saved on the dark of the page"
     # The words of a scene are part of its picture.
     assert graph == "specimen-cloud" or ink in files["svg"].read_text(encoding="utf-8")
+
+
+def test_tables_leave_as_csv_and_fits(visit, settled):
+    page = visit("/specimen?node=5")
+    files = {}
+    for kind in ("csv", "fits"):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"node as {kind.upper()}").click()
+        assert download.value.suggested_filename == f"specimen-table.{kind}"
+        files[kind] = download.value.path()
+    assert files["csv"].read_text(encoding="utf-8") == "node,v_star [km / s]\n5,2.5\n"
+    table = Table.read(files["fits"], format="fits")
+    assert (table["node"][0], table["v_star"][0], str(table["v_star"].unit)) == (5, 2.5, "km / s")
+    page.get_by_text("specimen-table.fits: 1 row", exact=True).wait_for()
+
+
+@pytest.mark.parametrize(("search", "said"), [("", "Nothing is selected"), ("?node=11", "node 11 is damaged")])
+def test_without_a_table_it_is_said_why(visit, search, said):
+    page = visit(f"/specimen{search}")
+    page.get_by_role("button", name="node as CSV").click()
+    page.locator("#specimen-table-said").get_by_text(said).wait_for()
 
 
 def test_clouds_of_many_points_are_drawn(visit):

@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from mangrove.errors import MangroveError
 from mangrove.export.columns import fits_unit
+from mangrove.report.drawing import counted
 
 _NOTHING = "Nothing is selected: draw around points with the lasso or the box of the figure first."
 
@@ -66,7 +67,7 @@ def register_download(app: Dash, id: str, table_of: Callable[..., Table | None],
         if table is None or len(table) == 0:
             return no_update, _NOTHING
         content = fits_bytes(table) if kind == "fits" else csv_text(table).encode()
-        said = f"{id}.{kind}: {len(table):,} rows"
+        said = f"{id}.{kind}: {counted(len(table), 'row')}"
         return dcc.send_bytes(lambda buffer: buffer.write(content), f"{id}.{kind}"), said
 
 
