@@ -16,8 +16,10 @@ from mangrove.explorer import anomaly_cloud
 from mangrove.explorer.address import Address
 from mangrove.explorer.alike_galaxies import galaxies_alike
 from mangrove.explorer.anomaly_choice import choice_of, code_of
+from mangrove.explorer.anomaly_parts import placed_table
 from mangrove.explorer.anomaly_rows import PAGE, RowChoice, chosen_rows, row_page
 from mangrove.explorer.app import page_at
+from mangrove.explorer.downloads import csv_text, fits_bytes
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.score_histogram import counts, score_edges
 from mangrove.explorer.scored_galaxies import field_masses, networks, scored_galaxies
@@ -204,6 +206,15 @@ def test_the_table_for_downloads_has_the_numbers_and_units(run, stored):
     assert "erg" in str(table["published"].unit) and table["relative"].unit is None
 
 
+def test_a_selection_has_the_places_on_the_map(run, folder):
+    scored, choice = choice_of(run, Address("/anomalies"))
+    table = placed_table(run, scored, choice, np.array([3, 44, 10**6]))
+    with h5py.File(folder / "autoencoder" / "ae" / "embedding.h5") as f:
+        assert table["umap_3d_3"].tolist() == f["umap_3d"][...][[3, 44], 2].tolist()
+        assert table["umap_2d_1"].tolist() == f["umap_2d"][...][[3, 44], 0].tolist()
+    assert len(csv_text(table).splitlines()) == 3 and fits_bytes(table)
+
+
 def test_masses_are_the_sums_over_the_baxels(explored, demo_run):
     found = field_masses(explored)
     with h5py.File(demo_run / "spectra" / "labels.h5") as f:
@@ -215,7 +226,7 @@ def test_masses_are_the_sums_over_the_baxels(explored, demo_run):
             assert found[names[k]] == pytest.approx(np.log10(mass), abs=1e-6) if mass else np.isnan(found[names[k]])
 
 
-def test_the_lines_that_give_the_same_numbers_run(explored, capsys):
+def test_the_lines_and_commands_give_the_same_numbers(explored):
     address = Address("/anomalies", {"score": "published", "galaxy": explored.galaxies[1]})
     scored, choice = choice_of(explored, address)
     python, commands = code_of(explored, choice, scored)
@@ -225,9 +236,7 @@ def test_the_lines_that_give_the_same_numbers_run(explored, capsys):
     assert names["galaxies"]["plateifu"].tolist() == scored.plateifu[rows_of(explored, score="published")].tolist()
     near = galaxies_alike(explored, "ae", "latent", choice.selected)
     assert names["alike"]["plateifu"].tolist() == scored.plateifu[near.galaxy].tolist()
-    capsys.readouterr()
-    printed = []
-    for command in commands.splitlines():
-        assert CliRunner().invoke(cli, shlex.split(command)[1:]).exit_code == 0
-        printed.append(command)
-    assert [command.split()[1] for command in printed] == ["anomalies", "neighbours"]
+    first = scored.plateifu[rows_of(explored, score="published")[0]]
+    for command, name in zip(commands.splitlines(), (first, scored.plateifu[near.galaxy[0]]), strict=True):
+        done = CliRunner().invoke(cli, shlex.split(command)[1:])
+        assert done.exit_code == 0 and name in done.output

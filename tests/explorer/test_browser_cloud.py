@@ -4,10 +4,12 @@ import re
 
 import h5py
 import numpy as np
+import pytest
+from astropy.table import Table
 
 
-def point_of(page, graph: str, trace: int, index: int) -> tuple[float, float]:
-    """Where a point of a figure lies on the screen, CSS pixels."""
+def point_of(page, graph: str, trace: int, index: int) -> tuple[float, float, int]:
+    """Where a point of a figure lies on the screen, CSS pixels, and its customdata."""
     place = page.evaluate(
         """([id, trace, index]) => {
             const graph = document.querySelector(`#${id} .js-plotly-plot`), layout = graph._fullLayout;
@@ -18,11 +20,11 @@ def point_of(page, graph: str, trace: int, index: int) -> tuple[float, float]:
         }""",
         [graph, trace, index],
     )
-    return place[0], place[1], place[2]
+    return tuple(place)
 
 
 def click_point(page, graph: str, trace: int, index: int) -> int:
-    """Click a point of a figure; returns its customdata."""
+    """Click a point of a figure; returns its customdata, unless another lies on top."""
     page.locator(f"#{graph}").scroll_into_view_if_needed()
     x, y, data = point_of(page, graph, trace, index)
     page.mouse.move(x, y)
@@ -131,12 +133,40 @@ def test_while_a_slider_is_held_the_prediction_follows(visit, settled):
     settled()
 
 
-def test_a_point_of_the_map_opens_its_continuum(visit, settled):
+def test_a_point_of_the_map_opens_its_continuum(visit, settled, demo_run):
     page = visit("/emulator?row=17")
     page.wait_for_selector("#emulator-map-left .points path")
     settled()
-    row = click_point(page, "emulator-map-left", 1, 300)
-    page.wait_for_url(re.compile(f"row={row}"))
+    click_point(page, "emulator-map-left", 1, 300)
+    # Points overlap: the one on top is chosen.
+    page.wait_for_url(re.compile("row=(?!17$)"))
+    row = int(re.search(r"row=(\d+)", page.url)[1])
     settled()
     assert f"row {row}" in page.locator("#emulator-verdict").text_content()
     assert page.locator("#emulator-row").input_value() == str(row)
+    with h5py.File(demo_run / "emulator" / "table.h5") as f:
+        lines, ew = f["line"].asstr()[...].tolist(), f["ew"][row]
+    measured = page.locator("#emulator-numbers tbody tr").nth(lines.index("Halpha_6565")).locator("td").last
+    assert float(measured.text_content().split()[0]) == pytest.approx(ew[lines.index("Halpha_6565")], abs=0.006)
+
+
+def test_a_lasso_around_galaxies_downloads_their_table(visit, settled, demo_run):
+    page = visit("/anomalies")
+    page.locator("#anomalies-cloud").scroll_into_view_if_needed()
+    box = page.locator("#anomalies-cloud .nsewdrag").bounding_box()
+    left, top = box["x"] + 3, box["y"] + 3
+    right, bottom = left + box["width"] - 6, top + box["height"] - 6
+    page.mouse.move(left, top)
+    page.mouse.down()
+    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 5)):
+        page.mouse.move(x, y, steps=5)
+    page.mouse.up()
+    settled()
+    with page.expect_download() as download:
+        page.locator("#anomalies-selection-csv").click()
+    table = Table.read(download.value.path(), format="ascii.csv")
+    with h5py.File(demo_run / "autoencoder" / "ae" / "anomalies.h5") as f:
+        names, value = f["plateifu"].asstr()[...].tolist(), f["value"][:, 0]
+    assert sorted(table["plateifu"]) == sorted(names)
+    own = [names.index(name) for name in table["plateifu"]]
+    assert table["relative"].tolist() == pytest.approx(value[own].tolist(), rel=1e-5)

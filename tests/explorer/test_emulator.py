@@ -16,6 +16,7 @@ from mangrove.codes import PredictionFlag
 from mangrove.explorer.address import Address
 from mangrove.explorer.app import page_at
 from mangrove.explorer.continuum_table import continuum, presets, shown_rows
+from mangrove.explorer.downloads import csv_text, fits_bytes
 from mangrove.explorer.emulator_choice import (
     code_of,
     input_of,
@@ -30,6 +31,7 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.line_emulator import N_DRAW, draws, predict, predicted_rows
 from mangrove.explorer.views.emulator import EMULATOR
 from mangrove.models.emulator.emulator import load
+from mangrove.models.emulator.prediction_files import predict_file
 
 
 @pytest.fixture(scope="module")
@@ -227,11 +229,18 @@ def test_every_choice_of_colour_can_be_drawn(run):
         assert "$" not in option["label"] and "\\" not in option["label"]
 
 
-def test_a_selection_is_a_table_with_units(run, table):
+@pytest.mark.parametrize("luminosity", [False, True])
+def test_a_selection_leaves_as_a_table_from_which_lines_can_be_predicted(run, bright_run, tmp_path, luminosity):
+    run = bright_run if luminosity else run
     made = selected_table(run, [5, 8, 10**7])
     assert sorted(made["row"].tolist()) == [5, 8]
-    assert made["Hbeta_4863_ew"].tolist() == table["ew"][made["row"], 0].tolist()
-    assert str(made["Hbeta_4863_ew_predicted"].unit) == "Angstrom" and "erg" in str(made["flux_bins"].unit)
+    with h5py.File(run.folder / "emulator" / "table.h5") as f:
+        assert made["Hbeta_4863_ew"].tolist() == [f["ew"][row, 0] for row in made["row"]]
+    assert str(made["Hbeta_4863_ew_predicted"].unit) == "Angstrom" and "erg" in str(made["flux_1"].unit)
+    assert len(csv_text(made).splitlines()) == 3
+    (tmp_path / "selection.fits").write_bytes(fits_bytes(made))
+    lines = predict_file(run.folder / "emulator" / "model", tmp_path / "selection.fits", tmp_path / "lines.fits")
+    assert lines["Hbeta_4863_ew"].tolist() == pytest.approx(made["Hbeta_4863_ew_predicted"].tolist(), rel=1e-4)
 
 
 def test_without_a_map_of_the_inputs_the_rest_is_there(tmp_path):

@@ -41,6 +41,8 @@ def map_panels(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) 
     cloud = anomaly_cloud.cloud_of(run, choice.network)
     if cloud is None:
         panels.append(notice("The run has no map of these latents; the table below lists its galaxies."))
+        # What callbacks write to has to be on the page, or they write nothing.
+        panels += [dcc.Store(id=name) for name in ("anomalies-cloud", "anomalies-cloud-3d")]
     else:
         about = (
             "A point is a galaxy; galaxies near each other have similar line cubes. A click opens the galaxy. The large ring "
@@ -147,7 +149,9 @@ def placed_table(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice
     cloud = anomaly_cloud.cloud_of(run, choice.network)
     if cloud is not None:
         kind = "umap" if cloud.places.name == "UMAP" else "component"
-        made[f"{kind}_2d"], made[f"{kind}_3d"] = cloud.places.in_2d[rows], cloud.places.in_3d[rows]
+        for n_axis, places in ((2, cloud.places.in_2d), (3, cloud.places.in_3d)):
+            for k in range(n_axis):
+                made[f"{kind}_{n_axis}d_{k + 1}"] = places[rows, k]
     made.meta["NETWORK"] = choice.network
     return made
 

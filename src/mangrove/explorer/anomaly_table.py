@@ -39,7 +39,7 @@ def anomaly_table(
     first = page.page * PAGE
     said = f"{first + 1:,} to {first + len(page.rows):,} of {counted(page.n_found, 'galaxy', 'galaxies')}"
     return [
-        html.Div(html.Table([html.Thead(head), html.Tbody(rows)]), style={"overflowX": "auto"}),
+        html.Div(html.Table([*_caption(scored), html.Thead(head), html.Tbody(rows)]), style={"overflowX": "auto"}),
         html.Nav([*_steps(page, address), html.Span(said, role="status")], className="saves", **{"aria-label": "rows"}),
     ]
 
@@ -63,6 +63,13 @@ def galaxy_cells(scored: ScoredGalaxies, galaxy: int, score: str) -> dict[str, s
 def number(value: float) -> str:
     """A score for readers."""
     return f"{value:{SCORE_FORMAT}}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else _UNKNOWN
+
+
+def _caption(scored: ScoredGalaxies) -> list[Component]:
+    words = (
+        "M* is the stellar mass of all baxels together, from their fits (H0 = 70 km/s/Mpc): the part within the field."
+    )
+    return [] if scored.log_mass is None else [html.Caption(words)]
 
 
 def _lacks(scored: ScoredGalaxies, column: str) -> bool:

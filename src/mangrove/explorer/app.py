@@ -89,12 +89,15 @@ def page_at(run: ExploredRun, address: Address) -> Component:
 
 
 def _visit_all(run: ExploredRun) -> None:
-    """Make every page once, and that of a galaxy: what they share is kept then, and the libraries are loaded."""
+    """Make every page once, that of a galaxy, and what views prepare: it is kept then, and the libraries are loaded."""
     for view in VIEWS:
         page_at(run, Address(f"/{view.name}"))
     with suppress(MangroveError):
         for name in run.galaxies[:1]:
             page_at(run, Address(f"/{GALAXY.name}/{name}"))
+        for view in VIEWS:
+            if not view.missing(run):
+                view.prepare(run)
 
 
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:

@@ -87,7 +87,7 @@ def lines_figure(found: PredictedLines, preset: Continuum, is_preset: bool) -> g
     if not is_preset:
         figure.data[-1].opacity = 0.45
     figure.update_xaxes(tickvals=place, ticktext=names, tickangle=-35, range=[-0.6, len(names) - 0.4], showgrid=False)
-    figure.update_yaxes(title="equivalent width (Å)", **_ew_ticks())
+    figure.update_yaxes(title="equivalent width (Å)", rangemode="tozero", **_ew_ticks())
     return figure.update_layout(height=_HEIGHT, uirevision="lines")
 
 

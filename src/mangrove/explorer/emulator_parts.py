@@ -142,7 +142,9 @@ def map_parts(run: ExploredRun, address: Address) -> list[Component]:
     """The two maps of the inputs below the choices of their colours; a sentence in a run without a map."""
     if shown_rows(run).place is None:
         reason = run.attrs("emulator_embedding")["reason"] if run.path("emulator_embedding").is_file() else ""
-        hidden = [dcc.Store(id=f"emulator-map-{side}") for side in SIDES]
+        # What callbacks listen to has to be on the page, or they listen to nothing.
+        names = [f"emulator-map-{side}" for side in SIDES] + [f"emulator-{side}" for side in SIDES] + ["emulator-drawn"]
+        hidden = [dcc.Store(id=name) for name in names]
         return [notice(f"There is no map of the emulator's inputs{f': {reason}' if reason else ''}."), *hidden]
     menus = [
         html.Label(
@@ -196,8 +198,12 @@ def selected_table(run: ExploredRun, rows: list[int]) -> Table:
     shown = shown_rows(run)
     own = np.flatnonzero(np.isin(shown.row, rows))
     fields = KINDS[KIND].fields
-    made = Table({"row": shown.row[own], "umap": shown.place[own]})
-    made["flux_bins"] = measured(shown.flux_bins[own], fields["flux_bins"].unit)
+    made = Table({"row": shown.row[own], "umap_1": shown.place[own, 0], "umap_2": shown.place[own, 1]})
+    # As 'mangrove predict-lines' reads them.
+    for k in range(shown.flux_bins.shape[1]):
+        made[f"flux_{k + 1}"] = measured(shown.flux_bins[own, k], fields["flux_bins"].unit)
+    if shown.log_luminosity is not None:
+        made["log_luminosity"] = measured(shown.log_luminosity[own], fields["log_luminosity"].unit)
     for k, line in enumerate(lines_of(run)):
         for name, values in (("ew", shown.ew), ("ew_err", shown.ew_error), ("ew_predicted", predicted_rows(run))):
             made[f"{line}_{name}"] = measured(values[own, k], fields["ew"].unit)

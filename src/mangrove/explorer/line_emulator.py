@@ -15,7 +15,7 @@ from mangrove.explorer.explored_run import ExploredRun
 #: Content of the central interval that is shown.
 INTERVAL = 0.68
 #: Draws from the distribution of the lines, which show how their ratios scatter.
-N_DRAW = 200
+N_DRAW = 100
 
 
 class PredictedLines(NamedTuple):

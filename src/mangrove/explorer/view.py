@@ -27,6 +27,9 @@ class View:
     register : callable
         ``register(app, run)``: adds the view's callbacks. They take the address from ``Input('url', 'search')`` and
         select by writing it to ``Output('url', 'search')``, so that every selection has an address.
+    prepare : callable
+        ``prepare(run)``: loads what callbacks of the view need beyond its page; called in the background, of a run that
+        has what the view shows.
     """
 
     name: str
@@ -34,3 +37,4 @@ class View:
     missing: Callable[[ExploredRun], str]
     page: Callable[[ExploredRun, Address], Component]
     register: Callable[[Dash, ExploredRun], None]
+    prepare: Callable[[ExploredRun], None] = lambda run: None

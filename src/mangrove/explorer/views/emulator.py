@@ -1,5 +1,7 @@
 """The emulator: a continuum made with sliders, and the emission lines that galaxies with such a continuum have."""
 
+import threading
+
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
 
@@ -22,7 +24,7 @@ from mangrove.explorer.emulator_parts import (
     verdict,
 )
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.explorer.line_emulator import draws, predict, why_none
+from mangrove.explorer.line_emulator import draws, predict, predicted_rows, why_none
 from mangrove.explorer.panels import same_numbers
 from mangrove.explorer.view import View
 
@@ -170,7 +172,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
     )
     def colour_maps(search: str, path: str, drawn: list | None):
         address = address_of(search, path)
-        if address is None:
+        if address is None or shown_rows(run).place is None:
             return [no_update] * 5
         row = input_of(run, address).preset.row
         chosen = [choice.map_choice(run, address, side) for side in SIDES]
@@ -223,4 +225,17 @@ def _live_parts(run: ExploredRun, asked: EmulatorInput, address: Address) -> lis
     ]
 
 
-EMULATOR = View(NAME, "Emulator", why_none, _page, _register)
+def _prepare(run: ExploredRun) -> None:
+    """Load and compile the network, and predict the rows of the maps."""
+
+    def load() -> None:
+        asked = input_of(run, Address(f"/{NAME}"))
+        predict(run, asked.flux_bins, asked.log_luminosity)
+        predicted_rows(run)
+        draws(run, asked.flux_bins, asked.log_luminosity)
+
+    # No daemon: a process that ends while it compiles may crash.
+    threading.Thread(target=load, daemon=False).start()
+
+
+EMULATOR = View(NAME, "Emulator", why_none, _page, _register, _prepare)
