@@ -77,8 +77,9 @@ def explorer_url(demo_run):
 @pytest.fixture(scope="module")
 def browser(demo_run, absent):
     """A headless Chromium: Debian's, or the one that Playwright has installed."""
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error, expect, sync_playwright
 
+    expect.set_options(timeout=PATIENCE)
     options = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
     with sync_playwright() as playwright:
         try:
