@@ -8,6 +8,7 @@ from mangrove.errors import ArtefactError
 from mangrove.explorer.alike_galaxies import galaxies_alike
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.report.autoencoder_sample import NETWORK_TITLE
+from mangrove.report.drawing import counted
 
 #: Neighbours of each kind that a page shows.
 MOST = 8
@@ -55,4 +56,7 @@ def _on_map(run: ExploredRun, plateifu: str) -> KinOf:
     except ArtefactError as error:
         return KinOf(title, [], str(error))
     rows = zip(table["plateifu"], table["steps"], table["overlap"], strict=True)
-    return KinOf(title, [Kin(str(name), f"{steps} steps, {100 * shared:.0f} % shared") for name, steps, shared in rows])
+    return KinOf(
+        title,
+        [Kin(str(name), f"{counted(int(steps), 'step')}, {100 * shared:.0f} % shared") for name, steps, shared in rows],
+    )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from mangrove.notebook.spectrum_fit import SpectrumFit
 
-FLUX_AXIS = f"flux density (10<sup>−17</sup> {as_unit(EXTRACT.fields['flux'].unit.removeprefix('1e-17 '))})"
+FLUX_AXIS = f"flux density<br>(10<sup>−17</sup> {as_unit(EXTRACT.fields['flux'].unit.removeprefix('1e-17 '))})"
 #: Colours of the stars, of the gas, and of their sum; of components of the gas.
 _STARS, _GAS, _MODEL = CATEGORIES[0], CATEGORIES[2], CATEGORIES[5]
 _COMPONENTS = (CATEGORIES[2], CATEGORIES[3], CATEGORIES[1])
@@ -139,7 +139,7 @@ def spectrum_figure(
     zero["line"] = {"color": _MODEL, "width": 1}
     figure.update_yaxes(title=FLUX_AXIS, title_font_size=11, range=with_zero(data), row=1, col=1)
     figure.update_yaxes(
-        title="residual / error", title_font_size=11, range=[-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT], row=2, col=1
+        title="residual<br>/ error", title_font_size=11, range=[-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT], row=2, col=1
     )
     figure.update_xaxes(title="rest wavelength, vacuum (Å)", row=2, col=1)
     if wave.size:
@@ -148,7 +148,7 @@ def spectrum_figure(
     figure.update_layout(
         shapes=[*_bands(wave, ~parts.used[shown]), *strokes, zero],
         annotations=names,
-        height=470,
+        height=520,
         hovermode="x",
         margin={"t": 92},
         legend={"orientation": "h", "x": 1.0, "xanchor": "right", "y": 1.18, "yanchor": "bottom"},

@@ -58,13 +58,13 @@ def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None
 
 
 def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None) -> go.Figure:
-    """A picture of the galaxy, shape (ny, nx, 3) from 0 to 1, with the axes of the maps."""
+    """A picture of the galaxy (:func:`mangrove.report.galaxy_pictures.picture_of`) with the axes of the maps."""
     frame = sky_frame(bins)
     x, y = spaxel_axes(bins, frame)
     rising = picture if frame.extent[1] > frame.extent[0] else picture[:, ::-1]
     step = abs(x[1] - x[0])
     image = go.Image(
-        z=np.clip(np.round(255 * rising), 0, 255).astype(np.uint8),
+        z=_bytes_of(rising),
         x0=min(x),
         dx=step,
         y0=y[0],
@@ -150,6 +150,13 @@ def _heatmap(bins: Artefact, frame: SkyFrame, shown: ShownMap, bar: dict) -> go.
         showscale=bool(np.isfinite(shown.values).any()),
         **_hover(bins, f"%{{z:.4g}} {shown.unit}" if shown.texts is None else "%{text}", shown.texts),
     )
+
+
+def _bytes_of(picture: np.ndarray) -> np.ndarray:
+    """Colours from 0 to 255; those of a picture of floats run from 0 to 1."""
+    if picture.dtype == np.uint8:
+        return picture
+    return np.clip(np.round(255 * picture), 0, 255).astype(np.uint8)
 
 
 def _hover(bins: Artefact, what: str, texts=None) -> dict:

@@ -90,6 +90,7 @@ def refit_controls(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Comp
                 marks={place: str(degree) for place, degree in enumerate(degrees)},
                 value=degrees.index(chosen.polynomial_degree),
                 id=DEGREE,
+                allow_direct_input=False,
             ),
         ),
     ]
