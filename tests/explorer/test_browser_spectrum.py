@@ -15,7 +15,7 @@ SPECTRA = Path(ppxf.__file__).parent / "spectra"
 NGC3522, NGC3073 = SPECTRA / "NGC3522_SDSS_DR18.fits", SPECTRA / "NGC3073_SDSS_DR18.fits"
 pytestmark = pytest.mark.usefixtures("quick_jax")
 #: The first fit is compiled, on a busy machine.
-FIRST_FIT = 150_000
+FIRST_FIT = 240_000
 
 
 def bring(page, path, ebv="0.02"):

@@ -139,7 +139,8 @@ def test_its_place_is_that_of_the_api(explored, spectrum, about):
     assert (found.node, found.typicality, found.flags) == (own.node, own.typicality, own.flags)
 
 
-def test_lines_are_predicted_from_the_continuum_that_the_workflow_would_see(explored, demo_run):
+@pytest.mark.slow
+def test_lines_are_predicted_from_the_continuum_that_the_workflow_would_see(explored):
     """Of a baxel of the run as an upload, the bins are those of the emulator's table."""
     name = explored.galaxies[1]
     extract = artefacts.read(explored.path("extract", plateifu=name), "extract")

@@ -20,6 +20,8 @@ from mangrove.notebook.spectrum_columns import FLUX, KNOWN, Columns, LazyColumn,
 _KINDS = {"BINTABLE": fits.BinTableHDU, "TABLE": fits.TableHDU}
 #: More HDUs than a spectrum with all its exposures has.
 _MAX_HDUS = 1000
+#: Columns of a table (FITS Standard 4.0, section 7.3.1).
+_MAX_FIELDS = 999
 #: Largest table that is read, bytes: a million pixels in some thirty columns.
 _MAX_TABLE = 1 << 28
 #: Formats of numbers: in binary tables with how many there are per row, in tables of text.
@@ -92,7 +94,10 @@ def _contents(file: BinaryIO, size: int) -> tuple[list[fits.Header], list[_Table
 
 def _table(kind, content: bytes, file: BinaryIO, layout: Layout, header: fits.Header) -> _Table:
     """A table whose values are read if a column has a name that is looked for."""
-    names = [str(header.get(f"TTYPE{i + 1}", "")).strip() for i in range(int(fits_blocks.number(header, "TFIELDS")))]
+    n = fits_blocks.number(header, "TFIELDS")
+    if not 0 <= n <= _MAX_FIELDS:
+        raise FitsError(f"the header card TFIELDS is {n:g}; a table has at most {_MAX_FIELDS} columns")
+    names = [str(header.get(f"TTYPE{i + 1}", "")).strip() for i in range(int(n))]
     if KNOWN.isdisjoint(name.lower() for name in names):
         return _Table(header, Columns({}, tuple(names)))
     if layout.size > _MAX_TABLE:
