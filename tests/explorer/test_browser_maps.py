@@ -16,7 +16,11 @@ _PLACE = """([id, x, y]) => {
 
 
 def click_node(page: Page, figure: str, column: int, row: int):
-    page.mouse.click(*page.evaluate(_PLACE, [figure, column, row]))
+    """Click as a hand does: Plotly clicks on what the pointer has come to rest on."""
+    place = page.evaluate(_PLACE, [figure, column, row])
+    page.mouse.move(*place, steps=3)
+    page.wait_for_timeout(300)
+    page.mouse.click(*place)
 
 
 def lasso(page: Page, figure: str, column: int, row: int, reach: float = 0.45):
