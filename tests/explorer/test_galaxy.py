@@ -1,6 +1,7 @@
 """The page of a galaxy without a browser: its numbers against the artefacts and the run as notebooks read it."""
 
 import json
+import shlex
 import shutil
 
 import h5py
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
+from mangrove import cli
 from mangrove.api import open_run
 from mangrove.codes import BptClass, LabelFlag
 from mangrove.explorer.address import Address
+from mangrove.explorer.bpt_figure import bpt_figure
 from mangrove.explorer.catalogue import catalogue, survey_source
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.fingerprint_figure import fingerprint_figure
@@ -23,7 +26,7 @@ from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows
 from mangrove.explorer.line_cube_maps import line_images
 from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, selected_baxels, spaxel_axes
 from mangrove.explorer.placed_baxel import placed_baxel
-from mangrove.explorer.views.galaxy import GALAXY
+from mangrove.explorer.views.galaxy import GALAXY, _code
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
 from mangrove.report.galaxy_pictures import picture_of
 from mangrove.report.sky import sky_frame
@@ -118,6 +121,10 @@ def test_a_lasso_gives_baxels(seen):
     }
     assert selected_baxels(points, seen.n_baxel) == [1, 3]
     assert selected_baxels(None, 5) == []
+    # What the browser has in hand, in which Dash looks up a point: a list, not a packed array.
+    for figure in (map_figure(seen.bins, bpt_map(seen), 0, (seen.rows["x"], seen.rows["y"])), bpt_figure(seen, 0)):
+        sent = json.loads(json.dumps(figure, cls=PlotlyJSONEncoder))["data"]
+        assert any(isinstance(trace.get("customdata"), list) for trace in sent if trace.get("mode") == "markers")
 
 
 def test_kinematics_share_a_scale_about_the_stars(seen, run):
@@ -255,13 +262,37 @@ def test_line_cubes_alone_give_images_of_the_lines(demo_run, tmp_path):
     assert "galaxy-lines" in page_of(run, f"/galaxy/{NAME}")
 
 
-def test_the_lines_of_code_run(explored, capsys, tmp_path, monkeypatch):
-    from mangrove.explorer.views.galaxy import _code
+def code_of(run: ExploredRun, name: str, **query: str) -> list[str]:
+    """The Python lines and the commands that a page shows."""
+    shown = _code(run, seen_galaxy(run, name), Address(f"/galaxy/{name}", query))
+    return [block.children[1].children.children for block in shown.children[1:]]
 
-    shown = _code(explored, seen_galaxy(explored, NAME), Address(f"/galaxy/{NAME}", {"baxel": "2"}))
-    text = shown.children[1].children[1].children.children
-    exec(text, {})
-    assert "baxel" in text and capsys.readouterr().out
+
+def test_the_lines_of_code_run(explored, capsys):
+    python, commands = code_of(explored, NAME, baxel="2")
+    exec(python, {})
+    assert "baxel" in python and capsys.readouterr().out
+    for command in commands.splitlines():
+        program, *arguments = shlex.split(command)
+        assert program == "mangrove"
+        with pytest.raises(SystemExit, match="^0$"):
+            cli.app(arguments)
+        assert f"nearest to {NAME}" in capsys.readouterr().out
+    assert len(commands.splitlines()) == 2
+    exec(code_of(explored, FAINT)[0], {})
+
+
+def test_the_lines_of_code_give_the_images_of_line_cubes(demo_run, tmp_path, capsys):
+    # A name that would end a quoted text.
+    spectra = tmp_path / "it's" / "spectra"
+    spectra.mkdir(parents=True)
+    shutil.copy(demo_run / "spectra/line_cube_set.h5", spectra)
+    run = ExploredRun(spectra.parent)
+    (python,) = code_of(run, NAME)
+    exec(python, {})
+    printed = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    for line, image in line_images(run, NAME).items():
+        assert float(printed[line]) == pytest.approx(np.nansum(image), rel=1e-5)
 
 
 def test_units_have_their_powers_raised():

@@ -33,7 +33,8 @@ def bpt_figure(seen: SeenGalaxy, baxel: int | None) -> go.Figure:
     points = go.Scatter(
         x=x[shown],
         y=y[shown],
-        customdata=shown,
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        customdata=shown.tolist(),
         text=names,
         mode="markers",
         name="baxels",

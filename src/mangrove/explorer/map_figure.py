@@ -183,7 +183,8 @@ def _selectable(frame: SkyFrame, bins: Artefact, column: np.ndarray, row: np.nda
     return go.Scatter(
         x=left + (column + 0.5) * (right - left) / nx,
         y=bottom + (row + 0.5) * (top - bottom) / ny,
-        customdata=np.arange(column.size),
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        customdata=list(range(column.size)),
         mode="markers",
         hoverinfo="skip",
         showlegend=False,
