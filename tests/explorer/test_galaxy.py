@@ -58,14 +58,14 @@ def test_every_map_has_the_numbers_of_the_run(seen, run):
         ("line_flux", "OIII_5008"),
         ("line_ew", "Halpha_6565"),
     ):
-        figure = map_figure(seen.bins, shown_map(seen, name, line or "Halpha_6565"), None)
+        figure = map_figure(seen.bins, shown_map(seen, name, line or "Halpha_6565"), None, seen.centres)
         expected = run.map(NAME, name, line)
         np.testing.assert_allclose(figure.data[0].z, expected.values, rtol=1e-6)
 
 
 def test_codes_and_flags_are_named(seen, run):
     classes, codes = bpt_map(seen), run.map(NAME, "bpt_class").values
-    figure = map_figure(seen.bins, classes, None)
+    figure = map_figure(seen.bins, classes, None, seen.centres)
     named = codes[np.isfinite(codes) & (codes != BptClass.NONE)]
     assert np.isfinite(figure.data[0].z).sum() == named.size
     assert len(classes.words) == np.unique(named).size
@@ -122,7 +122,7 @@ def test_a_lasso_gives_baxels(seen):
     assert selected_baxels(points, seen.n_baxel) == [1, 3]
     assert selected_baxels(None, 5) == []
     # What the browser has in hand, in which Dash looks up a point: a list, not a packed array.
-    for figure in (map_figure(seen.bins, bpt_map(seen), 0, (seen.rows["x"], seen.rows["y"])), bpt_figure(seen, 0)):
+    for figure in (map_figure(seen.bins, bpt_map(seen), 0, seen.centres), bpt_figure(seen, 0)):
         sent = json.loads(json.dumps(figure, cls=PlotlyJSONEncoder))["data"]
         assert any(isinstance(trace.get("customdata"), list) for trace in sent if trace.get("mode") == "markers")
 
@@ -275,7 +275,7 @@ def test_the_lines_of_code_run(explored, capsys):
     for command in commands.splitlines():
         program, *arguments = shlex.split(command)
         assert program == "mangrove"
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             cli.app(arguments)
         assert f"nearest to {NAME}" in capsys.readouterr().out
     assert len(commands.splitlines()) == 2

@@ -9,7 +9,7 @@ from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from mangrove.explorer.address import Address, link
-from mangrove.explorer.bpt_figure import chosen_point
+from mangrove.explorer.bpt_figure import RING, chosen_point
 from mangrove.explorer.downloads import register_download
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.galaxy_data import SeenGalaxy, line_cube_index, seen_galaxy
@@ -165,10 +165,10 @@ def _register(app: Dash, run: ExploredRun) -> None:
     _register_choices(app, run)
     _register_selection(app, run)
     _register_drawing(app, run)
-    for id, figure in ((sky.MAP_BAXELS, sky.MAP), (sky.BPT_BAXELS, sky.BPT)):
+    for figure in sky.WITH_LASSO:
         register_download(
             app,
-            id,
+            sky.baxels_of(figure),
             lambda selection, path: _selected_table(run, selection, path),
             State(figure, "selectedData"),
             State("url", "pathname"),
@@ -283,7 +283,7 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
             return no_update, no_update
         seen, chosen = at[0], selection_of(*at)
         shown = shown_map(seen, chosen.quantity, chosen.line)
-        figure = map_figure(seen.bins, shown, chosen.baxel, (seen.rows["x"], seen.rows["y"]))
+        figure = map_figure(seen.bins, shown, chosen.baxel, seen.centres)
         return figure, chosen.quantity not in MAPPED_OF_LINES
 
     for id, n_map in ((sky.IMAGE, 1), (sky.MAP, 1), (sky.KINEMATICS, 4), (sky.BPT_MAP, 1)):
@@ -307,7 +307,7 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
         if at is None:
             return no_update
         point, patch = chosen_point(at[0], selection_of(*at).baxel), Patch()
-        patch["data"][0]["x"], patch["data"][0]["y"] = list(point.x), list(point.y)
+        patch["data"][RING]["x"], patch["data"][RING]["y"] = list(point.x), list(point.y)
         return patch
 
     running = [(Output(fits.BUSY, "style"), {"visibility": "visible"}, fits.IDLE)]
