@@ -3,6 +3,7 @@
 import json
 import shlex
 import shutil
+import threading
 
 import h5py
 import numpy as np
@@ -12,6 +13,7 @@ from plotly.utils import PlotlyJSONEncoder
 from mangrove import cli
 from mangrove.api import open_run
 from mangrove.codes import BptClass, LabelFlag
+from mangrove.explorer import galaxy_refit
 from mangrove.explorer.address import Address
 from mangrove.explorer.bpt_figure import bpt_figure
 from mangrove.explorer.catalogue import catalogue, survey_source
@@ -22,11 +24,12 @@ from mangrove.explorer.galaxy_maps import as_unit, bpt_map, kinematic_maps, quan
 from mangrove.explorer.galaxy_neighbours import kin_of
 from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degrees_with, is_asked, libraries
 from mangrove.explorer.galaxy_selection import selection_of
-from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows, stored_parts
+from mangrove.explorer.galaxy_spectrum import detected_lines, spectrum_figure, stored_label_rows, stored_parts
 from mangrove.explorer.line_cube_maps import line_images
 from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, selected_baxels, spaxel_axes
 from mangrove.explorer.placed_baxel import placed_baxel
 from mangrove.explorer.views.galaxy import GALAXY, _code
+from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
 from mangrove.report.galaxy_pictures import picture_of
 from mangrove.report.sky import sky_frame
@@ -127,6 +130,59 @@ def test_a_lasso_gives_baxels(seen):
         assert any(isinstance(trace.get("customdata"), list) for trace in sent if trace.get("mode") == "markers")
 
 
+def test_a_galaxy_is_read_once_until_its_files_change(demo_run, tmp_path):
+    spectra = tmp_path / "again" / "spectra"
+    for part in ("labels.h5", f"extract/{NAME}.h5", f"fit/{NAME}.h5"):
+        (spectra / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(demo_run / "spectra" / part, spectra / part)
+    run = ExploredRun(spectra.parent)
+    first = seen_galaxy(run, NAME)
+    assert seen_galaxy(run, NAME) is first and first.has_maps
+    (spectra / "extract" / f"{NAME}.h5").unlink()
+    assert not seen_galaxy(run, NAME).has_maps
+
+
+def test_lines_are_found_by_name(seen):
+    baxel = int(np.argmax((seen.rows["line_flux"] > 3 * seen.rows["line_flux_err"]).sum(axis=1)))
+    turned = seen._replace(
+        lines={
+            name: values[::-1] if name == "line" else values[:, ::-1] if values.ndim == 2 else values
+            for name, values in seen.lines.items()
+        }
+    )
+    assert detected_lines(seen, baxel) == detected_lines(turned, baxel)[::-1] != []
+
+
+def test_what_is_not_known_is_not_a_number(explored, seen):
+    about = dict(seen.about) | {"z": np.nan}
+    assert "nan" not in json.dumps(head(explored, seen._replace(about=about)), cls=PlotlyJSONEncoder)
+
+
+def test_a_fit_does_not_wait_for_other_programs(monkeypatch):
+    own = RefitSettings("mastar", "calzetti", 8)
+    going, ended = threading.Event(), threading.Event()
+
+    def compiled(arguments, settings):
+        going.set()
+        assert ended.wait(20)
+
+    monkeypatch.setattr(galaxy_refit, "_compile", compiled)
+    monkeypatch.setattr(galaxy_refit, "fitted", lambda **arguments: arguments)
+    monkeypatch.setattr(galaxy_refit, "_PREPARATION", galaxy_refit._Preparation())
+    galaxy_refit._PREPARATION.begin({}, [own])
+    assert going.wait(20)
+    other = own._replace(polynomial_degree=2)
+    assert galaxy_refit.refit({}, other)["polynomial_degree"] == 2
+    # The one that is being compiled is waited for, as that is sooner ready than another.
+    waiting = threading.Thread(target=galaxy_refit.refit, args=({}, own))
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    ended.set()
+    waiting.join(20)
+    assert not waiting.is_alive()
+
+
 def test_kinematics_share_a_scale_about_the_stars(seen, run):
     shown, labels = kinematic_maps(seen), run.labels(NAME)
     np.testing.assert_array_equal(shown["v_star"].values, labels["v_star"])
@@ -170,6 +226,7 @@ def test_labels_stand_with_errors_and_flags(seen, run):
         for bit in LabelFlag
         if labels["log_ssfr_flag"][4] & bit
     )
+    assert rows["light-weighted age"][2] == "log age [yr]"
 
 
 def test_the_node_of_a_baxel(explored, run):

@@ -86,7 +86,8 @@ def seen_galaxy(run: ExploredRun, plateifu: str) -> SeenGalaxy:
         If the table of labels or of line cubes is damaged, or the run has no such galaxy.
     """
     read = run.kept("seen galaxies", lambda: lru_cache(_MOST_KEPT)(lambda name, _: _read_galaxy(run, name)))
-    files = (run.path("labels"), run.path("line_cube_set"), run.path("extract", plateifu=plateifu))
+    of_galaxy = (run.path(kind, plateifu=plateifu) for kind in ("extract", "fit"))
+    files = (run.path("labels"), run.path("line_cube_set"), *of_galaxy)
     return read(plateifu, tuple(_version(path) for path in files))
 
 
