@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from astropy.table import Table
 from playwright.sync_api import expect
 
 from mangrove.api import fit_spectrum, open_run
@@ -69,6 +70,61 @@ def test_a_click_on_a_spaxel_shows_the_spectrum_of_its_baxel(visit, settled, run
     screenshot("galaxy", full_page=True)
     page.go_back()
     expect(page.locator("#galaxy-baxel")).to_contain_text("Spectrum of baxel 0:")
+
+
+def drag_around(page, graph: str) -> None:
+    """Draw a lasso along the edges of a figure's first panel."""
+    page.locator(f"#{graph}").scroll_into_view_if_needed()
+    left, top, width, height = page.evaluate(
+        """id => {
+            const plot = document.querySelector(`#${id} .js-plotly-plot`), box = plot.getBoundingClientRect();
+            const {xaxis, yaxis} = plot._fullLayout;
+            return [box.x + xaxis._offset, box.y + yaxis._offset, xaxis._length, yaxis._length];
+        }""",
+        graph,
+    )
+    corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
+    places = [(left + x * width, top + y * height) for x, y in corners]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=8)
+    page.mouse.up()
+
+
+@pytest.mark.parametrize("graph", ["galaxy-map", "galaxy-kinematics", "galaxy-bpt-map", "galaxy-bpt"])
+def test_a_lasso_downloads_the_labels_of_its_baxels(visit, settled, run, graph):
+    page = visit(f"/galaxy/{GALAXY}?baxel=0")
+    drag_around(page, graph)
+    # The baxels of a figure that has all of them may lie outside of its axes.
+    with page.expect_download() as download:
+        page.locator(f"#{graph}-baxels-csv").click()
+    table = Table.read(download.value.path(), format="ascii.csv")
+    labels = run.labels(GALAXY)
+    assert 0.5 * np.sum(labels["bpt_class"] != 0) < len(table) <= len(labels)
+    (name,) = (name for name in table.colnames if name.startswith("v_star ["))
+    np.testing.assert_allclose(table[name], labels["v_star"][table["baxel"]], rtol=1e-5)
+    settled()
+
+
+def test_a_click_on_the_bpt_diagram_shows_the_spectrum(visit, settled):
+    page = visit(f"/galaxy/{GALAXY}?baxel=0")
+    page.locator("#galaxy-bpt").scroll_into_view_if_needed()
+    baxel, x, y = page.evaluate(
+        """() => {
+            const points = document.querySelector("#galaxy-bpt .js-plotly-plot")._fullData
+                .find(trace => trace.name === "baxels");
+            const at = Array.from(points.x).findIndex((x, k) => points.customdata[k] !== 0);
+            return [points.customdata[at], points.x[at], points.y[at]];
+        }"""
+    )
+    click_map(page, "galaxy-bpt", x, y)
+    page.wait_for_function("before => location.search !== before", arg="?baxel=0")
+    chosen = query_of(page)["baxel"][0]
+    expect(page.locator("#galaxy-baxel")).to_contain_text(f"Spectrum of baxel {chosen}:")
+    settled()
+    ring = page.evaluate("() => document.querySelector('#galaxy-bpt .js-plotly-plot')._fullData[0].x[0]")
+    assert (chosen, ring) == (str(baxel), pytest.approx(x))
 
 
 @pytest.mark.slow

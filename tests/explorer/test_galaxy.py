@@ -1,16 +1,21 @@
 """The page of a galaxy without a browser: its numbers against the artefacts and the run as notebooks read it."""
 
 import json
+import shlex
 import shutil
+import threading
 
 import h5py
 import numpy as np
 import pytest
 from plotly.utils import PlotlyJSONEncoder
 
+from mangrove import cli
 from mangrove.api import open_run
 from mangrove.codes import BptClass, LabelFlag
+from mangrove.explorer import galaxy_refit
 from mangrove.explorer.address import Address
+from mangrove.explorer.bpt_figure import bpt_figure
 from mangrove.explorer.catalogue import catalogue, survey_source
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.fingerprint_figure import fingerprint_figure
@@ -19,11 +24,12 @@ from mangrove.explorer.galaxy_maps import as_unit, bpt_map, kinematic_maps, quan
 from mangrove.explorer.galaxy_neighbours import kin_of
 from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degrees_with, is_asked, libraries
 from mangrove.explorer.galaxy_selection import selection_of
-from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows, stored_parts
+from mangrove.explorer.galaxy_spectrum import detected_lines, spectrum_figure, stored_label_rows, stored_parts
 from mangrove.explorer.line_cube_maps import line_images
 from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, selected_baxels, spaxel_axes
 from mangrove.explorer.placed_baxel import placed_baxel
-from mangrove.explorer.views.galaxy import GALAXY
+from mangrove.explorer.views.galaxy import GALAXY, _code
+from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
 from mangrove.report.galaxy_pictures import picture_of
 from mangrove.report.sky import sky_frame
@@ -55,14 +61,14 @@ def test_every_map_has_the_numbers_of_the_run(seen, run):
         ("line_flux", "OIII_5008"),
         ("line_ew", "Halpha_6565"),
     ):
-        figure = map_figure(seen.bins, shown_map(seen, name, line or "Halpha_6565"), None)
+        figure = map_figure(seen.bins, shown_map(seen, name, line or "Halpha_6565"), None, seen.centres)
         expected = run.map(NAME, name, line)
         np.testing.assert_allclose(figure.data[0].z, expected.values, rtol=1e-6)
 
 
 def test_codes_and_flags_are_named(seen, run):
     classes, codes = bpt_map(seen), run.map(NAME, "bpt_class").values
-    figure = map_figure(seen.bins, classes, None)
+    figure = map_figure(seen.bins, classes, None, seen.centres)
     named = codes[np.isfinite(codes) & (codes != BptClass.NONE)]
     assert np.isfinite(figure.data[0].z).sum() == named.size
     assert len(classes.words) == np.unique(named).size
@@ -118,6 +124,63 @@ def test_a_lasso_gives_baxels(seen):
     }
     assert selected_baxels(points, seen.n_baxel) == [1, 3]
     assert selected_baxels(None, 5) == []
+    # What the browser has in hand, in which Dash looks up a point: a list, not a packed array.
+    for figure in (map_figure(seen.bins, bpt_map(seen), 0, seen.centres), bpt_figure(seen, 0)):
+        sent = json.loads(json.dumps(figure, cls=PlotlyJSONEncoder))["data"]
+        assert any(isinstance(trace.get("customdata"), list) for trace in sent if trace.get("mode") == "markers")
+
+
+def test_a_galaxy_is_read_once_until_its_files_change(demo_run, tmp_path):
+    spectra = tmp_path / "again" / "spectra"
+    for part in ("labels.h5", f"extract/{NAME}.h5", f"fit/{NAME}.h5"):
+        (spectra / part).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(demo_run / "spectra" / part, spectra / part)
+    run = ExploredRun(spectra.parent)
+    first = seen_galaxy(run, NAME)
+    assert seen_galaxy(run, NAME) is first and first.has_maps
+    (spectra / "extract" / f"{NAME}.h5").unlink()
+    assert not seen_galaxy(run, NAME).has_maps
+
+
+def test_lines_are_found_by_name(seen):
+    baxel = int(np.argmax((seen.rows["line_flux"] > 3 * seen.rows["line_flux_err"]).sum(axis=1)))
+    turned = seen._replace(
+        lines={
+            name: values[::-1] if name == "line" else values[:, ::-1] if values.ndim == 2 else values
+            for name, values in seen.lines.items()
+        }
+    )
+    assert detected_lines(seen, baxel) == detected_lines(turned, baxel)[::-1] != []
+
+
+def test_what_is_not_known_is_not_a_number(explored, seen):
+    about = dict(seen.about) | {"z": np.nan}
+    assert "nan" not in json.dumps(head(explored, seen._replace(about=about)), cls=PlotlyJSONEncoder)
+
+
+def test_a_fit_does_not_wait_for_other_programs(monkeypatch):
+    own = RefitSettings("mastar", "calzetti", 8)
+    going, ended = threading.Event(), threading.Event()
+
+    def compiled(arguments, settings):
+        going.set()
+        assert ended.wait(20)
+
+    monkeypatch.setattr(galaxy_refit, "_compile", compiled)
+    monkeypatch.setattr(galaxy_refit, "fitted", lambda **arguments: arguments)
+    monkeypatch.setattr(galaxy_refit, "_PREPARATION", galaxy_refit._Preparation())
+    galaxy_refit._PREPARATION.begin({}, [own])
+    assert going.wait(20)
+    other = own._replace(polynomial_degree=2)
+    assert galaxy_refit.refit({}, other)["polynomial_degree"] == 2
+    # The one that is being compiled is waited for, as that is sooner ready than another.
+    waiting = threading.Thread(target=galaxy_refit.refit, args=({}, own))
+    waiting.start()
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    ended.set()
+    waiting.join(20)
+    assert not waiting.is_alive()
 
 
 def test_kinematics_share_a_scale_about_the_stars(seen, run):
@@ -163,6 +226,7 @@ def test_labels_stand_with_errors_and_flags(seen, run):
         for bit in LabelFlag
         if labels["log_ssfr_flag"][4] & bit
     )
+    assert rows["light-weighted age"][2] == "log age [yr]"
 
 
 def test_the_node_of_a_baxel(explored, run):
@@ -255,13 +319,37 @@ def test_line_cubes_alone_give_images_of_the_lines(demo_run, tmp_path):
     assert "galaxy-lines" in page_of(run, f"/galaxy/{NAME}")
 
 
-def test_the_lines_of_code_run(explored, capsys, tmp_path, monkeypatch):
-    from mangrove.explorer.views.galaxy import _code
+def code_of(run: ExploredRun, name: str, **query: str) -> list[str]:
+    """The Python lines and the commands that a page shows."""
+    shown = _code(run, seen_galaxy(run, name), Address(f"/galaxy/{name}", query))
+    return [block.children[1].children.children for block in shown.children[1:]]
 
-    shown = _code(explored, seen_galaxy(explored, NAME), Address(f"/galaxy/{NAME}", {"baxel": "2"}))
-    text = shown.children[1].children[1].children.children
-    exec(text, {})
-    assert "baxel" in text and capsys.readouterr().out
+
+def test_the_lines_of_code_run(explored, capsys):
+    python, commands = code_of(explored, NAME, baxel="2")
+    exec(python, {})
+    assert "baxel" in python and capsys.readouterr().out
+    for command in commands.splitlines():
+        program, *arguments = shlex.split(command)
+        assert program == "mangrove"
+        with pytest.raises(SystemExit, match=r"^0$"):
+            cli.app(arguments)
+        assert f"nearest to {NAME}" in capsys.readouterr().out
+    assert len(commands.splitlines()) == 2
+    exec(code_of(explored, FAINT)[0], {})
+
+
+def test_the_lines_of_code_give_the_images_of_line_cubes(demo_run, tmp_path, capsys):
+    # A name that would end a quoted text.
+    spectra = tmp_path / "it's" / "spectra"
+    spectra.mkdir(parents=True)
+    shutil.copy(demo_run / "spectra/line_cube_set.h5", spectra)
+    run = ExploredRun(spectra.parent)
+    (python,) = code_of(run, NAME)
+    exec(python, {})
+    printed = dict(line.split() for line in capsys.readouterr().out.splitlines())
+    for line, image in line_images(run, NAME).items():
+        assert float(printed[line]) == pytest.approx(np.nansum(image), rel=1e-5)
 
 
 def test_units_have_their_powers_raised():

@@ -1,6 +1,8 @@
 """One galaxy of a run as its page shows it: what is known of it as a whole, the labels of its baxels, its bins."""
 
 from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +16,8 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.notebook.label_rows import MAPPED_OF_LINES
 from mangrove.survey.target import MISSING
 
+#: Galaxies that are kept in memory.
+_MOST_KEPT = 8
 _BINS = ["bin_id", "spaxel_status", "signal", "image", "band", "snr"]
 #: Columns of the sample sheet that the page shows: what they are, and how they are written.
 _CATALOGUE = {
@@ -62,6 +66,11 @@ class SeenGalaxy(NamedTuple):
         return self.bins is not None and self.n_baxel > 0 and self.bins["bin_id"].size > 1
 
     @property
+    def centres(self) -> tuple[np.ndarray, np.ndarray]:
+        """Column and row of the middle of each baxel, spaxels from 0, shape (n_baxel,)."""
+        return self.rows["x"], self.rows["y"]
+
+    @property
     def rows(self) -> dict[str, np.ndarray]:
         """Columns and lines of the baxels by name, as figures of the report take them, shape (n_baxel, ...)."""
         columns = {} if self.table is None else {name: np.asarray(self.table[name]) for name in self.table.colnames}
@@ -69,13 +78,29 @@ class SeenGalaxy(NamedTuple):
 
 
 def seen_galaxy(run: ExploredRun, plateifu: str) -> SeenGalaxy:
-    """Read a galaxy of the run.
+    """A galaxy of the run, of which the last few are kept: each part of a page asks for it.
 
     Raises
     ------
     ArtefactError
         If the table of labels or of line cubes is damaged, or the run has no such galaxy.
     """
+    read = run.kept("seen galaxies", lambda: lru_cache(_MOST_KEPT)(lambda name, _: _read_galaxy(run, name)))
+    of_galaxy = (run.path(kind, plateifu=plateifu) for kind in ("extract", "fit"))
+    files = (run.path("labels"), run.path("line_cube_set"), *of_galaxy)
+    return read(plateifu, tuple(_version(path) for path in files))
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """What changes when a file is written again; None without it."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
+def _read_galaxy(run: ExploredRun, plateifu: str) -> SeenGalaxy:
     if not run.path("labels").is_file():
         return SeenGalaxy(plateifu, _of_line_cube(run, plateifu), None, {}, None, "The run has line cubes alone.")
     results = run.results

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,8 +20,8 @@ ATTENUATIONS = {"calzetti": "Calzetti et al. (2000) curve", "polynomial": "shape
 #: Where the documentation has people put libraries, below the folder that the explorer runs in.
 _LIBRARIES = Path("data/templates")
 _SUFFIXES = frozenset({"", ".h5", ".hdf5", ".npz"})
-#: Between compilations that nobody waits for, s.
-_PAUSE = 0.2
+#: They are not hurried: fits that people wait for need the cores.
+_ONE_PROGRAM_AT_A_TIME = threading.Lock()
 
 _LOG = logging.getLogger(__name__)
 
@@ -86,15 +85,23 @@ def refit(arguments: Mapping[str, Any], settings: RefitSettings) -> "SpectrumFit
     SpectrumError, ConfigError, TemplateError
         As :func:`mangrove.api.fit_spectrum` does.
     """
-    return fitted(**dict(arguments) | settings._asdict() | {"engine": "batched"})
+    # Its program may be half compiled already: sooner ready than one begun anew.
+    _PREPARATION.wait_for(settings)
+    return fitted(**_with(arguments, settings))
+
+
+def _with(arguments: Mapping[str, Any], settings: RefitSettings) -> dict[str, Any]:
+    return dict(arguments) | settings._asdict() | {"engine": "batched"}
 
 
 class _Preparation:
-    """A thread that compiles programs before they are asked for, one at a time."""
+    """A thread that compiles programs before they are asked for, one at a time; fits with others do not wait for it."""
 
     def __init__(self) -> None:
         self._begun: set[RefitSettings] = set()
         self._lock = threading.Lock()
+        self._compiled: RefitSettings | None = None
+        self._at_rest = threading.Condition()
 
     def begin(self, arguments: Mapping[str, Any], wanted: list[RefitSettings]) -> None:
         with self._lock:
@@ -102,23 +109,42 @@ class _Preparation:
             self._begun.update(new)
         if new:
             # No daemon, as the server's threads are: Python must not end in the middle of a compilation.
-            threading.Thread(target=_compile, args=(dict(arguments), new), daemon=False).start()
+            threading.Thread(target=self._compile_all, args=(dict(arguments), new), daemon=False).start()
+
+    def wait_for(self, settings: RefitSettings) -> None:
+        """Return when a program is not being compiled."""
+        with self._at_rest:
+            self._at_rest.wait_for(lambda: self._compiled != settings)
+
+    def _compile_all(self, arguments: dict[str, Any], wanted: list[RefitSettings]) -> None:
+        for settings in wanted:
+            with _ONE_PROGRAM_AT_A_TIME:
+                if not threading.main_thread().is_alive():
+                    return
+                self._now(settings)
+                try:
+                    _compile(arguments, settings)
+                finally:
+                    self._now(None)
+
+    def _now(self, settings: RefitSettings | None) -> None:
+        with self._at_rest:
+            self._compiled = settings
+            self._at_rest.notify_all()
 
 
-def _compile(arguments: dict[str, Any], wanted: list[RefitSettings]) -> None:
-    for settings in wanted:
-        # So that a fit that somebody waits for gets its turn.
-        time.sleep(_PAUSE)
-        if not threading.main_thread().is_alive():
-            return
-        try:
-            refit(arguments, settings)
-        except MangroveError as error:
-            _LOG.info("no fit with %s: %s", settings, error)
-        except RuntimeError:
-            # The explorer ends: Python starts no more threads, on which fits rely.
-            if threading.main_thread().is_alive():
-                raise
+def _compile(arguments: dict[str, Any], settings: RefitSettings) -> None:
+    """Fit once, outside of the queue of the fits that people wait for."""
+    from mangrove.notebook.spectrum_fit import fit_spectrum  # slow to import: the first page does without
+
+    try:
+        fit_spectrum(**_with(arguments, settings))
+    except MangroveError as error:
+        _LOG.info("no fit with %s: %s", settings, error)
+    except RuntimeError:
+        # The explorer ends: Python starts no more threads, on which fits rely.
+        if threading.main_thread().is_alive():
+            raise
 
 
 _PREPARATION = _Preparation()

@@ -14,8 +14,9 @@ from mangrove.explorer.galaxy_maps import as_unit, quantity_titles
 from mangrove.explorer.style import CATEGORIES, INK
 from mangrove.notebook.plots import with_zero
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import KINEMATICS_TITLE
+from mangrove.report.drawing import KINEMATICS_TITLE, KMS
 from mangrove.report.galaxy_spectra import NAMED_SNR, spread
+from mangrove.report.label_style import STYLE
 from mangrove.report.single import with_error
 
 if TYPE_CHECKING:
@@ -87,10 +88,13 @@ def refitted_parts(fit: "SpectrumFit") -> SpectrumParts:
     return SpectrumParts(*columns, np.asarray(table["used"]), {})
 
 
-def detected_lines(flux: np.ndarray, error: np.ndarray) -> list[tuple[float, str]]:
-    """Rest wavelength (Angstrom, vacuum) and label of the lines above the S/N from which they are named."""
-    lines = fit_lines()
-    return [(float(lines.wave[k]), lines.label[k]) for k in np.flatnonzero(flux > NAMED_SNR * error)]
+def detected_lines(seen: SeenGalaxy, baxel: int) -> list[tuple[float, str]]:
+    """Rest wavelength (Angstrom, vacuum) and label of a baxel's lines above the S/N from which they are named."""
+    rows, lines = seen.rows, fit_lines()
+    detected = rows["line_flux"][baxel] > NAMED_SNR * rows["line_flux_err"][baxel]
+    # By name: a run may have been written with another list of lines.
+    places = [lines.index(name) for name in rows["line"][detected].tolist()]
+    return [(float(lines.wave[k]), lines.label[k]) for k in places]
 
 
 def spectrum_figure(
@@ -160,7 +164,7 @@ def spectrum_figure(
 def label_rows(
     values: Mapping[str, float], errors: Mapping[str, float], flags: Mapping[str, int]
 ) -> list[tuple[str, ...]]:
-    """Kinematics and labels of one spectrum: quantity, value with error, unit, what is to be known of it.
+    """Kinematics and labels of one spectrum: quantity, value with error, symbol and unit, what is to be known of it.
 
     Parameters
     ----------
@@ -209,8 +213,8 @@ def line_rows(seen: SeenGalaxy, baxel: int) -> list[tuple[str, ...]]:
 
 
 _TITLES = quantity_titles()
-_UNITS = dict.fromkeys(KINEMATICS_TITLE, "km s⁻¹")
-_UNITS |= {name: unit for name, (unit, *_) in LABEL.items()}
+_UNITS = dict.fromkeys(KINEMATICS_TITLE, KMS)
+_UNITS |= {name: STYLE[name].axis if name in STYLE else as_unit(unit) for name, (unit, *_) in LABEL.items()}
 
 
 def _bands(wave: np.ndarray, masked: np.ndarray) -> list[dict]:

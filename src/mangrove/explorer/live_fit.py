@@ -1,4 +1,7 @@
-"""Fits on request, one after the other: views share the cores and the compiled programs."""
+"""Fits on request, one after the other: views share the cores and the compiled programs.
+
+Programs that are compiled beforehand (:mod:`mangrove.explorer.galaxy_refit`) do not stand in this queue.
+"""
 
 import threading
 from typing import TYPE_CHECKING

@@ -1,4 +1,7 @@
-"""Maps of a galaxy on the sky as figures that are clicked: square spaxels, north up, unknown grey."""
+"""Maps of a galaxy on the sky as figures that are clicked: square spaxels, as the cube lies, unknown grey.
+
+The axes say where east and north are: those of a cube in the usual orientation run left and up.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,7 +22,7 @@ _HEIGHT = 400
 _SMALL = 330
 
 
-def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tuple | None = None) -> go.Figure:
+def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tuple) -> go.Figure:
     """A quantity of the baxels on their spaxels.
 
     Parameters
@@ -28,20 +31,19 @@ def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tupl
         'extract' with bin_id and spaxel_status.
     baxel : int or None
         That which is outlined.
-    centres : tuple of ndarray, optional
-        x and y of the baxels, spaxels from 0: a lasso then selects baxels.
+    centres : tuple of ndarray
+        x and y of the baxels, spaxels from 0, shape (n_baxel,): a lasso selects baxels by them.
     """
     frame = sky_frame(bins)
     figure = go.Figure([_heatmap(bins, frame, shown, _bar(shown)), outline_trace(bins, baxel)])
     _add_ellipse(figure, bins)
-    if centres is not None:
-        figure.add_trace(_selectable(frame, bins, *centres))
-    _lay_out(figure, frame, _HEIGHT, dragmode="lasso" if centres is not None else "zoom")
+    figure.add_trace(_selectable(frame, bins, *centres))
+    _lay_out(figure, frame, _HEIGHT, dragmode="lasso")
     return figure
 
 
-def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None) -> go.Figure:
-    """Several maps side by side, each with its colour bar."""
+def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None, centres: tuple) -> go.Figure:
+    """Several maps side by side, each with its colour bar, of which a lasso selects baxels as of :func:`map_figure`."""
     frame, n = sky_frame(bins), len(shown)
     gap = 0.075
     figure = make_subplots(1, n, subplot_titles=[one.title for one in shown.values()], horizontal_spacing=gap)
@@ -50,7 +52,9 @@ def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None
         place = {"x": k * (width + gap) + width + 0.003, "xanchor": "left", "len": 0.9, "thickness": 9}
         figure.add_trace(_heatmap(bins, frame, one, _bar(one) | place), 1, k + 1)
         figure.add_trace(outline_trace(bins, baxel), 1, k + 1)
-    _lay_out(figure, frame, _SMALL)
+    for k in range(n):
+        figure.add_trace(_selectable(frame, bins, *centres), 1, k + 1)
+    _lay_out(figure, frame, _SMALL, dragmode="lasso")
     figure.update_yaxes(title="", showticklabels=False)
     figure.update_yaxes(title=frame.ylabel, showticklabels=True, col=1)
     figure.update_layout(margin={"t": 40, "r": 70})
@@ -183,7 +187,8 @@ def _selectable(frame: SkyFrame, bins: Artefact, column: np.ndarray, row: np.nda
     return go.Scatter(
         x=left + (column + 0.5) * (right - left) / nx,
         y=bottom + (row + 0.5) * (top - bottom) / ny,
-        customdata=np.arange(column.size),
+        # A list: of an array that Plotly packs, the events of a figure hold no element.
+        customdata=list(range(column.size)),
         mode="markers",
         hoverinfo="skip",
         showlegend=False,

@@ -1,5 +1,6 @@
 """View 4: one galaxy, and the fit of each of its spectra."""
 
+import shlex
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,10 @@ from dash import Dash, Input, Output, Patch, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from mangrove.explorer.address import Address, link
-from mangrove.explorer.bpt_figure import chosen_point
+from mangrove.explorer.bpt_figure import RING, chosen_point
 from mangrove.explorer.downloads import register_download
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.explorer.galaxy_data import SeenGalaxy, seen_galaxy
+from mangrove.explorer.galaxy_data import SeenGalaxy, line_cube_index, seen_galaxy
 from mangrove.explorer.galaxy_maps import shown_map
 from mangrove.explorer.galaxy_selection import GalaxySelection, selection_of
 from mangrove.explorer.map_figure import OUTLINE, clicked_baxel, map_figure, outline, selected_baxels
@@ -24,6 +25,7 @@ from mangrove.explorer.views import galaxy_sky as sky
 from mangrove.explorer.views.map_parts import moved
 from mangrove.near_names import closest
 from mangrove.notebook.label_rows import MAPPED_OF_LINES
+from mangrove.report.autoencoder_sample import NETWORK_TITLE
 
 _CHOICE, _SPECTRUM, _CODE = "galaxy-choice", "galaxy-baxel", "galaxy-code"
 _SHOWN, _MAPPED, _REFITTED = "galaxy-shown", "galaxy-mapped", "galaxy-refitted"
@@ -102,14 +104,12 @@ def _code(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Component:
     chosen = selection_of(seen, address)
     name = seen.plateifu
     if chosen.baxel is None:
-        return same_numbers(
-            f'from mangrove.api import open_run\n\nrun = open_run("{run.folder}")\nprint("{name}" in run.galaxies)'
-        )
+        return same_numbers(_code_without_baxels(run, name), _command(run, name))
     line = f', line="{chosen.line}"' if chosen.quantity in MAPPED_OF_LINES else ""
     code = [
         "from mangrove.api import fit_spectrum, open_run",
         "",
-        f'run = open_run("{run.folder}")',
+        f"run = open_run({str(run.folder)!r})",
         f'labels, lines = run.labels("{name}"), run.lines("{name}")',
         f'image = run.map("{name}", "{chosen.quantity}"{line})',
         f'spectrum = run.spectrum("{name}", {chosen.baxel})  # data, stars, gas, model',
@@ -119,8 +119,39 @@ def _code(run: ExploredRun, seen: SeenGalaxy, address: Address) -> Component:
     if settings:
         code.append(f'refit = fit_spectrum(**run.fit_arguments("{name}", {chosen.baxel}) | {settings})')
         code.append("print(refit.labels)")
-    command = f"mangrove neighbours {run.folder} {name}" if run.has("neighbours", network="ae") else ""
-    return same_numbers("\n".join(code), command)
+    return same_numbers("\n".join(code), _command(run, name))
+
+
+def _code_without_baxels(run: ExploredRun, name: str) -> str:
+    """Lines for the images of a line cube, or for what became of a galaxy of which there is no spectrum either."""
+    if line_cube_index(run, name) is None:
+        return f"from mangrove.api import open_run\n\nprint(open_run({str(run.folder)!r}).about({name!r}))"
+    return "\n".join(
+        [
+            "import h5py",
+            "import numpy as np",
+            "",
+            f"with h5py.File({str(run.path('line_cube_set'))!r}) as file:",
+            '    lines = file["line"].asstr()[:].tolist()',
+            f'    galaxy = file["plateifu"].asstr()[:].tolist().index({name!r})',
+            '    wave, flux, valid = (file[part][galaxy] for part in ("window_wave", "flux", "valid"))',
+            "step = np.gradient(wave, axis=1)[..., None, None]  # Angstrom",
+            "images = np.where(valid.any(axis=1), np.sum(flux * step * (valid > 0), axis=1), np.nan)",
+            "for line, image in zip(lines, images):  # 1e-17 erg s-1 cm-2 spaxel-1",
+            "    print(line, np.nansum(image))",
+        ]
+    )
+
+
+def _command(run: ExploredRun, name: str) -> str:
+    """Those that print the galaxies alike, by each network that knows this one."""
+    known = [
+        network
+        for network in NETWORK_TITLE
+        if run.has("neighbours", network=network) and name in run.column("neighbours", "plateifu", network=network)
+    ]
+    folder = shlex.quote(str(run.folder))
+    return "\n".join(f"mangrove neighbours {name} {folder} --network {network}" for network in known)
 
 
 def _galaxy_at(run: ExploredRun, path: str, search: str) -> tuple[SeenGalaxy, Address] | None:
@@ -134,10 +165,10 @@ def _register(app: Dash, run: ExploredRun) -> None:
     _register_choices(app, run)
     _register_selection(app, run)
     _register_drawing(app, run)
-    for id, figure in ((sky.MAP_BAXELS, sky.MAP), (sky.BPT_BAXELS, sky.BPT)):
+    for figure in sky.WITH_LASSO:
         register_download(
             app,
-            id,
+            sky.baxels_of(figure),
             lambda selection, path: _selected_table(run, selection, path),
             State(figure, "selectedData"),
             State("url", "pathname"),
@@ -252,7 +283,7 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
             return no_update, no_update
         seen, chosen = at[0], selection_of(*at)
         shown = shown_map(seen, chosen.quantity, chosen.line)
-        figure = map_figure(seen.bins, shown, chosen.baxel, (seen.rows["x"], seen.rows["y"]))
+        figure = map_figure(seen.bins, shown, chosen.baxel, seen.centres)
         return figure, chosen.quantity not in MAPPED_OF_LINES
 
     for id, n_map in ((sky.IMAGE, 1), (sky.MAP, 1), (sky.KINEMATICS, 4), (sky.BPT_MAP, 1)):
@@ -276,7 +307,7 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
         if at is None:
             return no_update
         point, patch = chosen_point(at[0], selection_of(*at).baxel), Patch()
-        patch["data"][0]["x"], patch["data"][0]["y"] = list(point.x), list(point.y)
+        patch["data"][RING]["x"], patch["data"][RING]["y"] = list(point.x), list(point.y)
         return patch
 
     running = [(Output(fits.BUSY, "style"), {"visibility": "visible"}, fits.IDLE)]

@@ -34,11 +34,14 @@ from mangrove.explorer.galaxy_spectrum import (
 from mangrove.explorer.mathtext import as_components
 from mangrove.explorer.panels import figure_panel, notice
 from mangrove.explorer.placed_baxel import placed_baxel
+from mangrove.report.drawing import plain
 
 SPECTRUM, REFIT, BUSY = "galaxy-spectrum", "galaxy-refit", "galaxy-refit-busy"
 #: Style of the word that a fit is under way while there is none.
 IDLE = {"visibility": "hidden"}
 LIBRARY, DUST, DEGREE = "galaxy-templates", "galaxy-dust", "galaxy-degree"
+#: Heads the column that says what a number stands for.
+_AS = "quantity and unit"
 #: What the pixels of a figure mean.
 _READING = (
     "As observed, with the dust of the Milky Way. Shaded: pixels that did not count (masked, night sky, outliers). Names: "
@@ -55,9 +58,9 @@ def spectrum_panels(run: ExploredRun, seen: SeenGalaxy, baxel: int | None) -> li
     except MangroveError as error:
         return [notice(f"Its spectrum with the fit cannot be shown: {error}"), _numbers(seen, baxel)]
     rows = seen.rows
-    lines = detected_lines(rows["line_flux"][baxel], rows["line_flux_err"][baxel])
+    lines = detected_lines(seen, baxel)
     model = GasModel(rows["gas_model"][baxel]).meaning
-    title = f"Spectrum of baxel {baxel}: S/N {rows['snr'][baxel]:.1f}, status of the fit {found.attrs['status'].replace('_', ' ')}"
+    title = f"Spectrum of baxel {baxel}: S/N {plain(rows['snr'][baxel], 1)}, status of the fit {found.attrs['status'].replace('_', ' ')}"
     caption = f"{_READING} Gas: {model}."
     panel = figure_panel(
         SPECTRUM, spectrum_figure(stored_parts(found), lines), title, caption, *_place(run, seen, baxel), wide=True
@@ -122,7 +125,7 @@ def refit_result(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: in
     except MangroveError as error:
         return [notice(f"There is no such fit: {error}")]
     rows = seen.rows
-    lines = detected_lines(rows["line_flux"][baxel], rows["line_flux_err"][baxel])
+    lines = detected_lines(seen, baxel)
     figure = spectrum_figure(stored_parts(stored), lines, refitted_parts(fit))
     panel = figure_panel(
         "galaxy-refit-figure",
@@ -131,12 +134,12 @@ def refit_result(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: in
         _READING,
         wide=True,
     )
-    chi2 = (f"{rows['chi2_reduced'][baxel]:.3f}", f"{fit['chi2_reduced'].value:.3f}")
+    chi2 = (plain(rows["chi2_reduced"][baxel], 3), plain(fit["chi2_reduced"].value, 3))
     status = (stored.attrs["status"].replace("_", " "), fit.status.replace("_", " "))
     pairs = zip(stored_label_rows(seen, baxel), refitted_label_rows(fit), strict=True)
     compared = [(old[0], old[1], new[1], old[2], new[3]) for old, new in pairs]
     compared += [("reduced χ²", *chi2, "", ""), ("status", *status, "", "")]
-    heads = ("", "run", "refit", "unit", "flags of the refit")
+    heads = ("", "run", "refit", _AS, "flags of the refit")
     return [panel, _table("galaxy-refit-numbers", "Numbers of both fits", heads, compared)]
 
 
@@ -173,7 +176,7 @@ def _words(settings: RefitSettings) -> str:
 
 def _numbers(seen: SeenGalaxy, baxel: int) -> Component:
     tables = [
-        _table("galaxy-labels", "Labels", ("", "value ± error", "unit", "flags"), stored_label_rows(seen, baxel)),
+        _table("galaxy-labels", "Labels", ("", "value ± error", _AS, "flags"), stored_label_rows(seen, baxel)),
         _table(
             "galaxy-line-table",
             "Emission lines",
@@ -188,7 +191,7 @@ def _table(id: str, title: str, heads: Sequence[str], rows: Sequence[Sequence[st
     """A table with its title; all but the first and the last two columns are numbers."""
     cells = [html.Tr([html.Td(as_components(part)) for part in row]) for row in rows]
     head = html.Thead(html.Tr([html.Th(name, scope="col") for name in heads]))
-    return html.Div([html.H4(title), html.Div(html.Table([head, html.Tbody(cells)], id=id), className="scroll")])
+    return html.Div([html.H4(title), html.Div(html.Table([head, html.Tbody(cells)], id=id), className="scroll whole")])
 
 
 def _place(run: ExploredRun, seen: SeenGalaxy, baxel: int) -> list[Component]:

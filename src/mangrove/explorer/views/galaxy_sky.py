@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+import numpy as np
 from dash import dcc, html
 from dash.development.base_component import Component
 
@@ -30,16 +31,25 @@ from mangrove.survey.target import PLATEIFU
 
 IMAGE, MAP, KINEMATICS, BPT_MAP, BPT = (f"galaxy-{name}" for name in ("image", "map", "kinematics", "bpt-map", "bpt"))
 FINGERPRINT, QUANTITY, LINE = "galaxy-fingerprint", "galaxy-quantity", "galaxy-line"
-MAP_BAXELS, BPT_BAXELS = "galaxy-map-baxels", "galaxy-bpt-baxels"
+#: Figures of which baxels are selected, for a table.
+WITH_LASSO = (MAP, KINEMATICS, BPT_MAP, BPT)
 #: The public pages of MaNGA, and the archive of its images.
 _MARVIN = "https://dr17.sdss.org/marvin/galaxy/{plateifu}/"
 _IMAGES = "https://data.sdss.org/{folder}/{plate}/images/{ifu}.png"
 
 
+def baxels_of(figure: str) -> str:
+    """Id of the download of the baxels that are selected in a figure."""
+    return f"{figure}-baxels"
+
+
 def head(run: ExploredRun, seen: SeenGalaxy) -> Component:
     """Name, catalogue, what became of the galaxy, and where else it is shown."""
     about = seen.about
-    rows: list[tuple[str, str | Component]] = [("MaNGA-ID", str(about["mangaid"])), ("redshift", f"{about['z']:.5f}")]
+    rows: list[tuple[str, str | Component]] = [
+        ("MaNGA-ID", str(about["mangaid"])),
+        ("redshift", f"{about['z']:.5f}" if np.isfinite(about["z"]) else "unknown"),
+    ]
     outcome: list[tuple[str, str | Component]] = []
     if "galaxy_status" in about:
         outcome += [("status", _status_words(about)), ("spaxels", _spaxel_words(about["spaxel_count"]))]
@@ -61,20 +71,20 @@ def sky_panels(seen: SeenGalaxy, chosen: GalaxySelection) -> list[Component]:
                 IMAGE,
                 image_figure(seen.bins, picture, chosen.baxel),
                 "Image",
-                "From the g, r and i images of the cube (the continuum in grey where it has none). Dashed: effective radius. "
-                "A click shows the spectrum of a baxel.",
+                "From the g, r and i images of the cube (the continuum in grey where it has none), as the cube lies: the axes of "
+                "this and of the maps say where north and east are. Dashed: effective radius. A click shows the spectrum of a baxel.",
             )
         )
     shown = shown_map(seen, chosen.quantity, chosen.line)
     panels.append(
         figure_panel(
             MAP,
-            map_figure(seen.bins, shown, chosen.baxel, (seen.rows["x"], seen.rows["y"])),
+            map_figure(seen.bins, shown, chosen.baxel, seen.centres),
             "Map",
             "A click shows the spectrum of a baxel, outlined here. Grey: unknown. Colours hold the 2nd to the 98th percentile; "
             "flagged values are shown. Lasso or box: baxels for the buttons below.",
             _choosers(seen, chosen),
-            buttons(MAP_BAXELS, "selected baxels"),
+            _buttons(MAP),
         )
     )
     return panels
@@ -87,17 +97,20 @@ def further_panels(run: ExploredRun, seen: SeenGalaxy, chosen: GalaxySelection) 
         panels += [
             figure_panel(
                 KINEMATICS,
-                maps_figure(seen.bins, kinematic_maps(seen), chosen.baxel),
+                maps_figure(seen.bins, kinematic_maps(seen), chosen.baxel, seen.centres),
                 "Kinematics of stars and gas",
                 "Velocities from the catalogue's redshift; white is the median of the stars. Grey: unknown, or no line of the "
-                "gas above its noise.",
+                "gas above its noise. Lasso or box: baxels for the buttons below.",
+                _buttons(KINEMATICS),
                 wide=True,
             ),
             figure_panel(
                 BPT_MAP,
-                map_figure(seen.bins, bpt_map(seen), chosen.baxel),
+                map_figure(seen.bins, bpt_map(seen), chosen.baxel, seen.centres),
                 "BPT classes on the sky",
-                "Class of each baxel with all four lines above S/N 2, and their numbers. Grey: no class.",
+                "Class of each baxel with all four lines above S/N 2, and their numbers. Grey: no class. Lasso or box: baxels for "
+                "the buttons below.",
+                _buttons(BPT_MAP),
             ),
         ]
     if seen.n_baxel:
@@ -108,10 +121,14 @@ def further_panels(run: ExploredRun, seen: SeenGalaxy, chosen: GalaxySelection) 
                 "BPT diagram",
                 f"{n_shown(seen)} of {counted(seen.n_baxel, 'baxel')} have all four lines above S/N 2, coloured by radius. "
                 "A click shows the spectrum; a lasso chooses baxels for the buttons below.",
-                buttons(BPT_BAXELS, "selected baxels"),
+                _buttons(BPT),
             )
         )
     return panels + _fingerprint(run, seen)
+
+
+def _buttons(figure: str) -> Component:
+    return buttons(baxels_of(figure), "selected baxels")
 
 
 def line_cube_panels(run: ExploredRun, seen: SeenGalaxy) -> list[Component]:
