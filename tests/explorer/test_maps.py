@@ -191,6 +191,15 @@ def test_the_table_of_baxels_has_their_places_and_labels_with_units(run, read):
     assert set(table["split"]) <= {"train", "validation", "test"} and set(table["cut"]) <= {"kept", "low_snr"}
 
 
+def test_the_table_of_baxels_keeps_no_column_of_labels_in_memory(run, monkeypatch):
+    asked = []
+    column = run.column
+    monkeypatch.setattr(run, "column", lambda kind, name: asked.append((kind, name)) or column(kind, name))
+    assert len(node_tables.baxel_table(run, [2, 13]))
+    assert {name for kind, name in asked if kind == "labels"} == {"n_baxel_of_galaxy", "plateifu"}
+    assert len(node_tables.baxel_table(run, [])) == 0
+
+
 def test_a_table_too_large_for_a_browser_is_refused_with_the_reason(run, monkeypatch):
     monkeypatch.setattr(node_tables, "MOST_ROWS", 5)
     with pytest.raises(OutputError, match="select fewer nodes"):
