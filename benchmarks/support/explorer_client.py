@@ -74,41 +74,55 @@ class Explorer:
 class Visitor:
     """A browser's part in the talk with an explorer, without the drawing.
 
-    Callbacks are called as Dash calls them: those whose input has changed, then those that take what these have written;
-    of new components also those that run at first. Callbacks that only write the address are what a click is here.
+    Callbacks are called as Dash calls them: those whose input has changed, then those that take what these have written,
+    the address among it; of new components also those that run at first. A browser asks several at once, here they
+    are asked one after the other. Those of components that go by a pattern (the sliders of the emulator) are left out.
 
     Parameters
     ----------
     explorer : Explorer
+
+    Attributes
+    ----------
+    address : Address
+        What the browser's address is now.
     """
 
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
         known = [_Callback(one) for one in json.loads(explorer.get("/_dash-dependencies"))]
-        self._callbacks = [one for one in known if one.is_of_server and not one.writes(_URL)]
-        self._address = Address("/")
+        self._callbacks = [one for one in known if one.is_of_server]
+        self.address = Address("/")
         self._frame = dict(_named(json.loads(explorer.get("/_dash-layout"))))
         self._page = dict(self._frame)
 
     def visit(self, address: str) -> float:
         """Open a page; seconds that the server takes for all of it."""
         path, _, search = address.partition("?")
-        self._address = Address.parsed(path, search)
+        self.address = Address.parsed(path, search)
         self._page = dict(self._frame)
         return seconds(self._settle, {f"{_URL}.pathname"})
 
-    def click(self, **query: str | int | None) -> float:
-        """Select something in the page, which changes its address so; seconds that the server takes for all answers.
+    def click(self, component: str, name: str, value: Any) -> float:
+        """Click or choose something, which sets a property of a component; seconds that the server takes for all answers.
 
         Raises
         ------
         RuntimeError
             If nothing on the page answers.
         """
-        self._address = self._address.changed(**query)
-        if not self._called({f"{_URL}.search"}):
-            raise RuntimeError(f"no part of the page {self._address.path} answers to {query}.")
-        return seconds(self._settle, {f"{_URL}.search"})
+        self.put(component, name, value)
+        if not self._called({f"{component}.{name}"}):
+            raise RuntimeError(f"no part of the page {self.address.path} answers to {component}.{name}.")
+        return seconds(self._settle, {f"{component}.{name}"})
+
+    def put(self, component: str, name: str, value: Any) -> None:
+        """Set a property that callbacks read when something else is clicked, as a lasso does."""
+        self._page[component] = self._page.get(component, {}) | {name: value}
+
+    def shown(self, component: str, name: str) -> Any:
+        """A property of a component of the page; None where there is none."""
+        return self._page.get(component, {}).get(name)
 
     def _settle(self, changed: set[str]) -> None:
         """Ask until nothing changes any more."""
@@ -124,13 +138,15 @@ class Visitor:
         """Names of what an answer changes, which is kept: 'id.property', and 'id' of a new component."""
         for id, properties in answer.items():
             self._page.setdefault(id, {}).update(properties)
+            if id == _URL and "search" in properties:
+                self.address = Address.parsed(self.address.path, properties["search"])
             yield from (f"{id}.{name}" for name in properties)
         for id, properties in _named(list(answer.values())):
             self._page[id] = properties
             yield id
 
     def _values(self) -> dict[str, Mapping[str, Any]]:
-        return self._page | {_URL: {"pathname": self._address.path, "search": self._address.search}}
+        return self._page | {_URL: {"pathname": self.address.path, "search": self.address.search}}
 
 
 class _Callback:
@@ -147,10 +163,6 @@ class _Callback:
         """Whether the server answers it, and its components have plain names."""
         ids = [one["id"] for one in [*self._outputs, *self._described["inputs"], *self._described["state"]]]
         return not self._described["clientside_function"] and not any(id.startswith("{") for id in ids)
-
-    def writes(self, id: str) -> bool:
-        """Whether it changes a component."""
-        return any(output["id"] == id for output in self._outputs)
 
     def takes(self, changed: set[str]) -> bool:
         """Whether one of its inputs has changed, or it runs at first and one of its components is new."""

@@ -208,11 +208,22 @@ def test_the_table_for_downloads_has_the_numbers_and_units(run, stored):
 
 def test_a_selection_has_the_places_on_the_map(run, folder):
     scored, choice = choice_of(run, Address("/anomalies"))
-    table = placed_table(run, scored, choice, np.array([3, 44, 10**6]))
+    table = placed_table(run, scored, choice, np.array([3, 44]))
     with h5py.File(folder / "autoencoder" / "ae" / "embedding.h5") as f:
         assert table["umap_3d_3"].tolist() == f["umap_3d"][...][[3, 44], 2].tolist()
         assert table["umap_2d_1"].tolist() == f["umap_2d"][...][[3, 44], 0].tolist()
     assert len(csv_text(table).splitlines()) == 3 and fits_bytes(table)
+
+
+def test_a_galaxy_without_a_score_has_an_unknown_one_under_the_pointer(run):
+    scored, choice = choice_of(run, Address("/anomalies"))
+    value, percentile = scored.value.copy(), scored.percentile.copy()
+    value[3] = percentile[3] = np.nan
+    cloud, marks = anomaly_cloud.cloud_of(run, "ae"), anomaly_cloud.Marks(None, np.empty(0, int))
+    unknown = scored._replace(value=value, percentile=percentile)
+    figure = anomaly_cloud.cloud_figure(cloud, unknown, "score", choice.score, marks, 2)
+    said = [text for trace in figure.data for text in trace.text]
+    assert f"{scored.plateifu[3]}<br>score unknown" in said and not any("nan" in text for text in said)
 
 
 def test_masses_are_the_sums_over_the_baxels(explored, demo_run):

@@ -185,6 +185,20 @@ def test_a_row_without_flux_has_no_prediction_and_is_shown_as_unknown(run):
     assert "no prediction" in text_of(verdict(found, asked, at(row=39)))
 
 
+def test_sliders_work_from_a_row_without_flux(run):
+    stand = slider_values(run, input_of(run, at(row=39)))
+    there = moved(run, at(row=39), [*stand[:-1], stand[-1] + 0.3])
+    found = input_of(run, there)
+    assert not found.is_preset and slider_values(run, found) == pytest.approx([*stand[:-1], stand[-1] + 0.3])
+    assert np.isfinite(predict(run, found.flux_bins, None).listed).all()
+
+
+def test_the_lines_of_an_unknown_luminosity_are_python(bright_run, capsys):
+    asked = input_of(bright_run, at(row=5, flux="0.9,1,1.1"))
+    exec(code_of(bright_run, asked._replace(log_luminosity=float("nan")))[0], {})
+    assert "nan" in capsys.readouterr().out
+
+
 def test_figures_hold_the_numbers(run, table):
     asked = input_of(run, at(row=5))
     found = predict(run, asked.flux_bins, None)

@@ -191,6 +191,15 @@ def test_the_table_of_baxels_has_their_places_and_labels_with_units(run, read):
     assert set(table["split"]) <= {"train", "validation", "test"} and set(table["cut"]) <= {"kept", "low_snr"}
 
 
+def test_the_table_of_baxels_keeps_no_column_of_labels_in_memory(run, monkeypatch):
+    asked = []
+    column = run.column
+    monkeypatch.setattr(run, "column", lambda kind, name: asked.append((kind, name)) or column(kind, name))
+    assert len(node_tables.baxel_table(run, [2, 13]))
+    assert {name for kind, name in asked if kind == "labels"} == {"n_baxel_of_galaxy", "plateifu"}
+    assert len(node_tables.baxel_table(run, [])) == 0
+
+
 def test_a_table_too_large_for_a_browser_is_refused_with_the_reason(run, monkeypatch):
     monkeypatch.setattr(node_tables, "MOST_ROWS", 5)
     with pytest.raises(OutputError, match="select fewer nodes"):
@@ -265,6 +274,14 @@ def test_figures_of_a_node_hold_its_numbers(run, read):
     assert prints.data[1].z[3][2] == galaxy_map.fingerprints_of_nodes(run)[1, 3, 2]
 
 
+def test_the_prototype_of_a_node_without_galaxies_stands_alone(run):
+    prototype, nothing = galaxy_map.fingerprints_of_nodes(run)[2], galaxy_map.mean_fingerprint(run, 2)
+    figure = fingerprints_figure(prototype, nothing)
+    (cells,) = figure.data
+    np.testing.assert_array_equal(cells.z, prototype)
+    assert [note.text for note in figure.layout.annotations] == ["prototype"]
+
+
 @pytest.mark.parametrize("path", ["/spectral-map", "/galaxy-map"])
 @pytest.mark.parametrize(
     "search",
@@ -298,6 +315,15 @@ def test_the_python_of_a_page_gives_its_numbers(run, address, capsys):
     else:
         assert found["here"].plateifu.size == node_rows(run, "galaxy_map_assignments").of(found["node"]).size
     assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", ["/spectral-map", "/galaxy-map"])
+def test_the_python_of_a_page_runs_for_a_folder_with_a_quote(tmp_path, path):
+    folder = tmp_path / 'a "run"'
+    write_maps(folder)
+    page = page_at(ExploredRun(folder), Address.parsed(path, ""))
+    (code,) = [part.children for part in parts_of(page) if type(part).__name__ == "Code"]
+    exec(code, {})
 
 
 def test_without_a_map_a_page_says_what_is_missing(tmp_path):

@@ -149,13 +149,23 @@ def test_too_few_baxels_are_refused(tmp_path):
 
 def test_the_benchmark_gets_answers_over_http(survey_run):
     name = read(survey_run, "line_cube_set")["plateifu"][2]
+    node = {"points": [{"x": 3, "y": 1}]}
     with Explorer(survey_run) as explorer:
         visitor = Visitor(explorer)
-        for page, query in (("/spectral-map", {"node": 7}), ("/anomalies", {"galaxy": name})):
-            assert visitor.visit(page) > 0 and visitor.click(**query) > 0
-        with pytest.raises(RuntimeError, match="no part of the page /nowhere answers"):
+        assert visitor.visit("/spectral-map") > 0 and visitor.click("spectral-map-nodes", "clickData", node) > 0
+        assert visitor.address.query == {"node": "2"} and "(3, 1)" in str(
+            visitor.shown("spectral-map-counts", "children")
+        )
+        visitor.click("spectral-map-baxels-csv", "n_clicks", 1)
+        rows = np.sum(read(survey_run, "desom_assignments")["node"] == 2)
+        assert f": {rows} row" in visitor.shown("spectral-map-baxels-said", "children")
+        assert visitor.visit("/anomalies") > 0 and visitor.click("anomalies-galaxy", "value", name) > 0
+        assert visitor.address.query == {"galaxy": name} and name in str(visitor.shown("anomalies-alike", "children"))
+        with pytest.raises(
+            RuntimeError, match=r"no part of the page /nowhere answers to spectral-map-nodes\.clickData"
+        ):
             visitor.visit("/nowhere")
-            visitor.click(node=1)
+            visitor.click("spectral-map-nodes", "clickData", node)
     assert explorer.memory > 0.1
 
 

@@ -12,7 +12,7 @@ from mangrove.explorer.scored_galaxies import ScoredGalaxies
 from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, TEMPLATE, UNKNOWN
 from mangrove.report.autoencoder_embedding import LatentPlaces, places_on_map
 from mangrove.report.autoencoder_sample import AGN_CLASSES, score_title
-from mangrove.report.drawing import counted, robust_limits
+from mangrove.report.drawing import counted, plain, robust_limits
 
 #: What the galaxies can be coloured by, as addresses name it, and how people are told.
 COLOURS = {
@@ -189,7 +189,11 @@ def _hover(scored: ScoredGalaxies, score: str) -> np.ndarray:
     lines = zip(
         scored.plateifu.tolist(), scored.score(score).tolist(), scored.percentile_of(score).tolist(), strict=True
     )
-    return np.array([f"{name}<br>score {value:.3g}, percentile {rank:.1f}" for name, value, rank in lines], dtype=str)
+    return np.array([f"{name}<br>{_scored_words(value, rank)}" for name, value, rank in lines], dtype=str)
+
+
+def _scored_words(value: float, rank: float) -> str:
+    return f"score {value:.3g}, percentile {plain(rank, 1)}" if np.isfinite(value) else "score unknown"
 
 
 def _size(drawn: _Drawn) -> float:

@@ -144,7 +144,6 @@ def score_options(scored: ScoredGalaxies) -> list[dict[str, str]]:
 
 def placed_table(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice, rows: np.ndarray) -> Table:
     """The table of some galaxies with their places on the map."""
-    rows = rows[rows < scored.plateifu.size]
     made = scored.table(rows)
     cloud = anomaly_cloud.cloud_of(run, choice.network)
     if cloud is not None:

@@ -92,7 +92,8 @@ def slider_values(run: ExploredRun, asked: EmulatorInput) -> list[float]:
 def moved(run: ExploredRun, address: Address, values: list[float | None]) -> Address:
     """The address after sliders were moved to ``values``; the same where they stand as it says.
 
-    What no slider has moved keeps its value, also one that sliders cannot reach.
+    What no slider has moved keeps its value, also one that sliders cannot reach; a flux that no continuum has (not
+    positive, unknown), with which nothing can be predicted, becomes what its slider shows.
     """
     asked = input_of(run, address)
     stand = slider_values(run, asked)
@@ -104,7 +105,8 @@ def moved(run: ExploredRun, address: Address, values: list[float | None]) -> Add
     n_bin = asked.flux_bins.size
     query = {}
     if any(changes[:n_bin]):
-        shape = [values[k] if changes[k] else value for k, value in enumerate(asked.shape.tolist())]
+        kept = [value if _can_be_written(value) else stand[k] for k, value in enumerate(asked.shape.tolist())]
+        shape = [values[k] if changes[k] else value for k, value in enumerate(kept)]
         query["flux"] = ",".join(f"{value:.{_DIGITS}f}" for value in shape)
     if any(changes[n_bin:]):
         query["luminosity"] = f"{values[n_bin]:.3f}"
@@ -157,13 +159,22 @@ def code_of(run: ExploredRun, asked: EmulatorInput) -> tuple[str, str]:
         lines += [f'table = artefacts.read(f"{{folder}}/emulator/table.h5", "emulator_table", {names!r})']
         given = [f'table["{name}"][{row}]' for name in names]
     else:
-        lines += [f"flux_bins = np.array({[round(float(value), 6) for value in asked.flux_bins]})"]
-        given += [f"{asked.log_luminosity}"] if asked.log_luminosity is not None else []
+        lines += [f"flux_bins = np.array([{', '.join(map(_in_python, asked.flux_bins))}])"]
+        given += [_in_python(asked.log_luminosity)] if asked.log_luminosity is not None else []
     lines += [f"prediction = model({', '.join(given)})", "listed = dict(zip(model.lines, np.asarray(prediction.ew)))"]
     lines += [f"low, high = (np.sinh(bound) for bound in prediction.mixture.interval({INTERVAL}))", "print(listed)"]
     where = shlex.quote(f"{folder}/emulator/model"), shlex.quote(f"{folder}/emulator/table.h5")
     command = f"mangrove predict-lines {where[0]} {where[1]} lines.fits  # row {row}, from 0, of lines.fits"
     return "\n".join(lines), command if asked.is_preset else ""
+
+
+def _in_python(value: float) -> str:
+    return f"{value:.8g}" if math.isfinite(value) else 'float("nan")'
+
+
+def _can_be_written(flux: float) -> bool:
+    """Whether a relative flux is one in an address, with the digits that it has there."""
+    return 10.0**-_DIGITS <= flux < _MOST_FLUX
 
 
 def _fluxes(text: str, n_bin: int) -> np.ndarray | None:

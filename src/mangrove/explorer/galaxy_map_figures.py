@@ -11,17 +11,17 @@ _HEIGHT, _BAR_HEIGHT = 360, 260
 
 
 def fingerprints_figure(prototype: np.ndarray, mean: np.ndarray) -> go.Figure:
-    """Two fingerprints on the nodes of the map of spectra, which are (column, row) from 1, row 1 at the bottom.
+    """Fingerprints on the nodes of the map of spectra, which are (column, row) from 1, row 1 at the bottom.
 
     Parameters
     ----------
     prototype, mean : ndarray, shape (rows, columns)
-        The decoded prototype, and the mean of the node's galaxies; NaN without any.
+        The decoded prototype, and the mean of the node's galaxies; NaN without any: then the prototype stands alone.
     """
-    titles = ("prototype", "mean of the galaxies" if np.isfinite(mean).any() else "no galaxy")
-    figure = make_subplots(1, 2, subplot_titles=titles, horizontal_spacing=0.1)
+    shown = {"prototype": prototype} | ({"mean of the galaxies": mean} if np.isfinite(mean).any() else {})
+    figure = make_subplots(1, len(shown), subplot_titles=list(shown), horizontal_spacing=0.1)
     rows, columns = prototype.shape
-    for k, values in enumerate((prototype, mean), start=1):
+    for k, values in enumerate(shown.values(), start=1):
         cells = go.Heatmap(
             x=np.arange(1, columns + 1),
             y=np.arange(1, rows + 1),
@@ -34,7 +34,7 @@ def fingerprints_figure(prototype: np.ndarray, mean: np.ndarray) -> go.Figure:
         square = {"scaleanchor": f"y{k}" if k > 1 else "y", "range": [0.5, columns + 0.5]}
         figure.update_xaxes(title="column", **square, **common)
         figure.update_yaxes(title="row" if k == 1 else None, range=[0.5, rows + 0.5], **common)
-    top = float(np.nanmax(np.stack([prototype, mean]))) or 1.0
+    top = float(np.nanmax(np.stack(list(shown.values())))) or 1.0
     bar = {"title": {"text": "normalised weight", "side": "right"}, "thickness": 14, "outlinewidth": 0}
     scale = {"cmin": 0, "cmax": top, "colorscale": "Viridis", "colorbar": bar}
     figure.update_layout(template=TEMPLATE, height=_HEIGHT, coloraxis=scale, uirevision="fingerprints", margin_t=40)

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import plotly.graph_objects as go
 
+from mangrove.explorer.figure_events import places_of
 from mangrove.explorer.node_index import node_at
 from mangrove.explorer.style import CATEGORIES, TEMPLATE, UNKNOWN
 from mangrove.report.drawing import robust_limits
@@ -113,22 +114,14 @@ def mosaic_figure(places: NodePlaces, images: np.ndarray, unit: str, outlined: M
 
 def clicked_node(places: NodePlaces, click: Any) -> int | None:
     """The node that was clicked in a figure of nodes, from Dash's ``clickData``; None if that is not one of the map."""
-    points = _points(click)
+    points = places_of(click)
     return node_at(places, *points[0]) if points else None
 
 
 def selected_nodes(places: NodePlaces, selection: Any) -> list[int]:
     """The nodes in a lasso or a box, ascending, from Dash's ``selectedData``; empty without."""
-    found = {node_at(places, *point) for point in _points(selection)}
+    found = {node_at(places, *point) for point in places_of(selection)}
     return sorted(node for node in found if node is not None)
-
-
-def _points(event: Any) -> list[tuple[float, float]]:
-    """Places of an event's points; what the browser may send besides is left out."""
-    points = event.get("points") if isinstance(event, dict) else None
-    known = points if isinstance(points, list) else []
-    places = [(point.get("x"), point.get("y")) for point in known if isinstance(point, dict)]
-    return [place for place in places if all(isinstance(part, int | float) and np.isfinite(part) for part in place)]
 
 
 def _axes_of(places: NodePlaces) -> dict[str, np.ndarray]:

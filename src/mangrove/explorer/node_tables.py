@@ -15,8 +15,8 @@ from mangrove.explorer.spectral_map import galaxies_on
 from mangrove.export.columns import error_unit
 from mangrove.report.node_maps import NodePlaces
 
-#: Most rows of a table: more is a matter for Python, not for a browser.
-MOST_ROWS = 100_000
+#: Most rows of a table, a second's work and some 12 MB as CSV: more is a matter for Python, not for a browser.
+MOST_ROWS = 20_000
 _OF_BAXEL = ("distance", "second_node", "second_distance", "typicality", "radius_re", "snr")
 _OF_GALAXY = ("distance", "second_node", "second_distance", "typicality")
 
@@ -40,9 +40,9 @@ def baxel_table(run: ExploredRun, nodes: Sequence[int]) -> Table:
     table["baxel"] = baxel
     _add_places(table, grid_of(run, "desom_map"), run.column("desom_assignments", "node")[rows])
     for name in _OF_BAXEL:
-        table[name] = run.column("desom_assignments", name)[rows]
+        table[name] = _some(run, "desom_assignments", name, rows)
     for name, codes in (("split", Split), ("cut", TrainingCut)):
-        table[name] = _words(codes, run.column("desom_assignments", name)[rows])
+        table[name] = _words(codes, _some(run, "desom_assignments", name, rows))
     if run.has("labels"):
         _add_labels(table, run, _label_rows(run, galaxy, baxel))
     return table
@@ -89,9 +89,20 @@ def _add_places(table: Table, places: NodePlaces, node: np.ndarray) -> None:
 
 def _add_labels(table: Table, run: ExploredRun, rows: np.ndarray) -> None:
     for name, (unit, _) in LABEL.items():
-        table[name] = measured(run.column("labels", name)[rows], unit)
-        table[f"{name}_err"] = measured(run.column("labels", f"{name}_err")[rows], error_unit(unit))
-        table[f"{name}_flag"] = run.column("labels", f"{name}_flag")[rows]
+        table[name] = measured(_some(run, "labels", name, rows), unit)
+        table[f"{name}_err"] = measured(_some(run, "labels", f"{name}_err", rows), error_unit(unit))
+        table[f"{name}_flag"] = _some(run, "labels", f"{name}_flag", rows)
+
+
+def _some(run: ExploredRun, kind: str, name: str, rows: np.ndarray) -> np.ndarray:
+    """Rows of a dataset, shape (n,): all from the first to the last are read at once, and none are kept.
+
+    A column of a survey takes milliseconds; some forty of them kept would take hundreds of megabytes.
+    """
+    if not rows.size:
+        return run.rows(kind, name, slice(0, 0))
+    first = int(rows.min())
+    return run.rows(kind, name, slice(first, int(rows.max()) + 1))[rows - first]
 
 
 def _label_rows(run: ExploredRun, galaxy: np.ndarray, baxel: np.ndarray) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Anomalies: the galaxies on the map of an autoencoder's latents, and a table of how anomalous each is and why."""
 
+from typing import Any
+
 import numpy as np
 from astropy.table import Table
 from dash import Dash, Input, Output, State, ctx, dcc, html, no_update
@@ -21,6 +23,7 @@ from mangrove.explorer.anomaly_parts import (
 from mangrove.explorer.anomaly_rows import RowChoice, chosen_rows
 from mangrove.explorer.downloads import buttons, register_download
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.figure_events import rows_of
 from mangrove.explorer.panels import same_numbers
 from mangrove.explorer.scored_galaxies import networks
 from mangrove.explorer.view import View
@@ -131,7 +134,7 @@ def _register(app: Dash, run: ExploredRun) -> None:
         *chosen, search, path = values
         address = Address.parsed(path, search)
         name = str(ctx.triggered_id).removeprefix("anomalies-")
-        if address.view != NAME or name not in _CONTROLS:
+        if address.view != NAME or name not in _CONTROLS or not networks(run):
             return no_update
         value = dict(zip(_CONTROLS, chosen, strict=True))[name] or ""
         if value == control_values(choice_of(run, address)[1], address)[name]:
@@ -146,18 +149,22 @@ def _register(app: Dash, run: ExploredRun) -> None:
         State("url", "search"),
         prevent_initial_call=True,
     )
-    def open_galaxy(flat: dict, solid: dict, search: str):
-        rows = _galaxies_of(solid if ctx.triggered_id == "anomalies-cloud-3d" else flat)
-        scored, _ = choice_of(run, Address.parsed(f"/{NAME}", search))
-        if not rows.size or rows[0] >= scored.plateifu.size:
+    def open_galaxy(flat: Any, solid: Any, search: str):
+        if not networks(run):
             return no_update
-        return link("galaxy", str(scored.plateifu[rows[0]]))
+        scored, _ = choice_of(run, Address.parsed(f"/{NAME}", search))
+        clicked = rows_of(solid if ctx.triggered_id == "anomalies-cloud-3d" else flat, scored.plateifu.size)
+        return link("galaxy", str(scored.plateifu[clicked[0]])) if clicked else no_update
 
-    def selection(selected: dict, search: str) -> Table:
+    def selection(selected: Any, search: str) -> Table | None:
+        if not networks(run):
+            return None
         scored, choice = choice_of(run, Address.parsed(f"/{NAME}", search))
-        return placed_table(run, scored, choice, _galaxies_of(selected))
+        return placed_table(run, scored, choice, np.array(rows_of(selected, scored.plateifu.size), int))
 
-    def found(search: str) -> Table:
+    def found(search: str) -> Table | None:
+        if not networks(run):
+            return None
         address = Address.parsed(f"/{NAME}", search)
         scored, choice = choice_of(run, address)
         return placed_table(run, scored, choice, chosen_rows(scored, RowChoice.of(address), choice.score))
@@ -166,12 +173,6 @@ def _register(app: Dash, run: ExploredRun) -> None:
         app, "anomalies-selection", selection, State("anomalies-cloud", "selectedData"), State("url", "search")
     )
     register_download(app, "anomalies-table-rows", found, State("url", "search"))
-
-
-def _galaxies_of(points: dict | None) -> np.ndarray:
-    """Indices of the galaxies of clicked or selected points, each once; what the browser sends is not trusted."""
-    found = [point.get("customdata") for point in (points or {}).get("points", [])]
-    return np.unique([k for k in found if isinstance(k, int) and k >= 0]).astype(int)
 
 
 def _drawn_key(choice: AnomalyChoice) -> list:

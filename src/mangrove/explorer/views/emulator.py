@@ -1,6 +1,7 @@
 """The emulator: a continuum made with sliders, and the emission lines that galaxies with such a continuum have."""
 
 import threading
+from typing import Any
 
 from dash import ALL, Dash, Input, Output, State, ctx, html, no_update
 from dash.development.base_component import Component
@@ -24,6 +25,7 @@ from mangrove.explorer.emulator_parts import (
     verdict,
 )
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.figure_events import is_row, rows_of
 from mangrove.explorer.line_emulator import draws, predict, predicted_rows, why_none
 from mangrove.explorer.panels import same_numbers
 from mangrove.explorer.view import View
@@ -149,14 +151,16 @@ def _register(app: Dash, run: ExploredRun) -> None:
         State("url", "pathname"),
         prevent_initial_call=True,
     )
-    def start_from(preset: int, row: int, left: dict, right: dict, search: str, path: str):
+    def start_from(preset: int, row: int, left: Any, right: Any, search: str, path: str):
         address = address_of(search, path)
+        if address is None:
+            return no_update
         clicked = {"emulator-map-left": left, "emulator-map-right": right}
         chosen = {"emulator-preset": [preset], "emulator-row": [row]} | {
-            name: _rows_of(points)[:1] for name, points in clicked.items()
+            name: rows_of(points, n_row(run))[:1] for name, points in clicked.items()
         }
-        found = [k for k in chosen.get(ctx.triggered_id, []) if isinstance(k, int) and 0 <= k < n_row(run)]
-        if address is None or not found or found[0] == input_of(run, address).preset.row:
+        found = [k for k in chosen.get(ctx.triggered_id, []) if is_row(k, n_row(run))]
+        if not found or found[0] == input_of(run, address).preset.row:
             return no_update
         return address.changed(row=found[0], flux=None, luminosity=None).search
 
@@ -202,15 +206,9 @@ def _register(app: Dash, run: ExploredRun) -> None:
         register_download(
             app,
             f"emulator-selection-{side}",
-            lambda selected: selected_table(run, _rows_of(selected)),
+            lambda selected: None if why_none(run) else selected_table(run, rows_of(selected, n_row(run))),
             State(f"emulator-map-{side}", "selectedData"),
         )
-
-
-def _rows_of(points: dict | None) -> list[int]:
-    """Rows of the table of clicked or selected points; what the browser sends is not trusted."""
-    found = [point.get("customdata") for point in (points or {}).get("points", [])]
-    return sorted({k for k in found if isinstance(k, int)})
 
 
 def _live_parts(run: ExploredRun, asked: EmulatorInput, address: Address) -> list:

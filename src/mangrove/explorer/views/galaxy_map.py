@@ -233,15 +233,15 @@ def _python(run: ExploredRun, node: int) -> str:
     found = galaxies_of(run, node).plateifu
     like = (
         f"""
-print(run.galaxies_like("{found[0]}"))
-print(run.fingerprint("{found[0]}"))"""
+print(run.galaxies_like({str(found[0])!r}))
+print(run.fingerprint({str(found[0])!r}))"""
         if found.size
         else ""
     )
     return f"""import xarray as xr
 from mangrove.api import open_run
 
-run, node = open_run("{run.folder}"), {node}
+run, node = open_run({str(run.folder)!r}), {node}
 with xr.open_dataset(run.folder / "galaxy_map/map.h5") as nodes:
     names = ["prototype_fingerprint", "n_galaxy", "morphology_fraction", "sersic_n", "sersic_ba"]
     print(nodes[names].isel(node=node).load())

@@ -31,20 +31,6 @@ def menu(id: str, options: dict[str, str], chosen: str) -> Component:
     )
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str | Component]], n_text: int) -> Component:
-    """A table that scrolls; all but the first ``n_text`` columns are numbers, the first is not broken.
-
-    For some ten rows: Dash draws each cell by itself; :func:`mangrove.explorer.text_table.text_table` is for hundreds.
-    """
-
-    def style(k: int) -> dict[str, str]:
-        return {"whiteSpace": "nowrap" if k == 0 else "normal", "textAlign": "left" if k < n_text else "right"}
-
-    cells = [html.Tr([html.Td(value, style=style(k)) for k, value in enumerate(row)]) for row in rows]
-    head = html.Thead(html.Tr([html.Th(name, scope="col", style=style(k)) for k, name in enumerate(heads)]))
-    return html.Div(html.Table([head, html.Tbody(cells)]), className="scroll")
-
-
 def arrived(view: str, path: str, search: str) -> Address:
     """The address that a callback of a view is given.
 

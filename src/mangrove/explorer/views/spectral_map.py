@@ -264,7 +264,7 @@ def _python(run: ExploredRun, chosen: _Chosen) -> str:
     return f"""import xarray as xr
 from mangrove.api import open_run
 
-run, node = open_run("{run.folder}"), {chosen.node}
+run, node = open_run({str(run.folder)!r}), {chosen.node}
 baxels = run.assignments()
 here = baxels[baxels["node"] == node]
 print(len(here), "baxels of", len(set(here["plateifu"])), "galaxies")
