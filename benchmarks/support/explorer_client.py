@@ -111,8 +111,9 @@ class Visitor:
         RuntimeError
             If nothing on the page answers.
         """
+        here = component in self._page
         self.put(component, name, value)
-        if not self._called({f"{component}.{name}"}):
+        if not here or not self._called({f"{component}.{name}"}):
             raise RuntimeError(f"no part of the page {self.address.path} answers to {component}.{name}.")
         return seconds(self._settle, {f"{component}.{name}"})
 
