@@ -13,7 +13,7 @@ from mangrove.data_model import KINDS
 from mangrove.survey.galaxy import AGN_FLAGS
 
 #: Artefacts of one galaxy.
-_OF_GALAXY = ("extract", "fit", "line_cube")
+_OF_GALAXY = ("extract", "fit", "line_cube", "truth")
 _EMULATOR = Path("emulator", "model")
 
 

@@ -24,7 +24,7 @@ from mangrove.verification import artefact_files, verify_run
 #: What the explorer reads where it is, but the simulated run leaves out: at the size of the benchmark it has 27 GB.
 LEFT_OUT = {"training_spectra"}
 #: What only galaxies have that are copied from a run of cubes.
-COPIED = {"extract", "fit", "line_cube"}
+COPIED = {"extract", "fit", "line_cube", "truth"}
 
 
 def read(run: Path, kind: str, **wildcards: str) -> artefacts.Artefact:
@@ -182,3 +182,9 @@ def test_the_first_page_does_without_what_is_slow_to_import():
     slow = "{'jax', 'flax', 'optax', 'scipy.optimize', 'scipy.stats', 'astropy.cosmology', 'xarray', 'sklearn', 'umap'}"
     code = f"import sys, mangrove.explorer.server; print(sorted({slow} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
+
+
+def test_no_figure_meets_a_library_that_is_half_loaded():
+    """plotly takes pandas from the loaded modules, also while another thread loads it: it must be there from the start on."""
+    code = "import sys, mangrove.explorer.app; print(hasattr(sys.modules.get('pandas'), 'Series'))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "True"

@@ -7,6 +7,9 @@ first click.
 import threading
 from collections.abc import Callable
 
+# Figures look whether pandas is among the loaded modules, and fail where another thread is just loading it (with xarray,
+# for a view): it is there before the first figure.
+import pandas  # noqa: F401
 from flask import Flask, Response, request
 
 
