@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 from mangrove.explorer.server import bound
 
 #: Window of the browser, pixels, and how long a page has to draw itself, ms.
-WINDOW, PATIENCE = {"width": 1366, "height": 900}, 20_000
+WINDOW, PATIENCE = {"width": 1366, "height": 900}, 60_000
 
 
 def main(run: Path, target: Path) -> None:
@@ -55,9 +55,9 @@ def take(address: str, picture: Path) -> None:
     with sync_playwright() as tool, tool.chromium.launch(executable_path=browser, args=arguments) as chromium:
         page = chromium.new_page(viewport=WINDOW)
         page.goto(address, wait_until="networkidle", timeout=PATIENCE)
-        page.wait_for_selector(".js-plotly-plot .plot-container", timeout=PATIENCE)
+        page.wait_for_selector(".js-plotly-plot .main-svg", timeout=PATIENCE)
         page.wait_for_load_state("networkidle", timeout=PATIENCE)
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(2000)
         page.screenshot(path=picture)
 
 

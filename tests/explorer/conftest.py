@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from browser_window import LAPTOP, PATIENCE
 from waitress.wasyncore import close_all
 
 from mangrove.explorer.explored_run import ExploredRun
@@ -17,10 +18,6 @@ from mangrove.explorer.server import bound
 ROOT = Path(__file__).resolve().parents[2]
 #: Where the screenshots of the views go, for people to look at.
 SCREENSHOTS = ROOT / "results" / "explorer"
-#: A laptop's screen, in CSS pixels.
-LAPTOP = {"width": 1366, "height": 768}
-#: How long a page may take, on a busy machine of two cores, before its test fails, ms.
-PATIENCE = 30_000
 
 
 def pytest_collection_modifyitems(items):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import ppxf
 import pytest
-from conftest import LAPTOP, PATIENCE
+from browser_window import LAPTOP, PATIENCE
 
 from mangrove.api import fit_spectrum, open_map, read_spectrum
 from mangrove.explorer.own_spectrum import settings

@@ -7,8 +7,9 @@ MANGROVE_FUZZ_CASES sets the number of cases of each test (300); the cases are t
 
 import gzip
 import os
-import resource
 import time
+import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,8 +31,8 @@ fuzzed = settings(
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )
-#: Seconds that a case may take on a busy machine, and memory of this process above what it had, bytes.
-PATIENCE, MEMORY = 10.0, 1 << 30
+#: Seconds that a case may take on a busy machine; memory that it may take, and the whole process that reads HDF5, bytes.
+PATIENCE, MEMORY, MEMORY_OF_READER = 10.0, 1 << 28, 1 << 30
 SEEDS = all_kinds()
 SEEDS["packed fits"] = gzip.compress(SEEDS["fits"], mtime=0)
 #: Cards that say how large things are and what they mean.
@@ -58,18 +59,30 @@ def checked(reading: ReadingProcess, content: bytes) -> SpectrumFile | None:
 
     HDF5 is read by the process that reads uploads, because damaged files may end its library.
     """
-    begin, memory = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    begin = time.monotonic()
+    tracemalloc.start()
     try:
         found = reading.read(content) if b"\x89HDF" in content else parse_spectrum(content)
         said = "the file"
     except SpectrumError as error:
         found, said = None, str(error)
+    finally:
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < MEMORY
+    assert most_memory(reading) < MEMORY_OF_READER
     assert said.startswith("the file") and len(said) < 2000
     assert time.monotonic() - begin < PATIENCE + 5
-    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - memory) * 1024 < MEMORY
     if found is not None:
         assert_sane(found)
     return found
+
+
+def most_memory(reading: ReadingProcess) -> int:
+    """The most memory that the process of readings has had, bytes; 0 where it has ended, or the system does not say."""
+    status = Path(f"/proc/{reading._process.pid}/status") if reading._process is not None else None
+    lines = status.read_text().splitlines() if status is not None and status.is_file() else []
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 def assert_sane(found: SpectrumFile) -> None:
@@ -113,6 +126,15 @@ def damaged(draw, kinds):
             case "repeat":
                 content[at:at] = content[at : at + draw(st.integers(1, 3000))]
     return bytes(content)
+
+
+def test_the_memory_of_the_reader_is_seen(reading):
+    """A bound that no number can break would hold always."""
+    reading.read(SEEDS["hdf5"])
+    before = most_memory(reading)
+    n = 900_000
+    reading.read(hdf5_bytes({"wave": np.linspace(4000, 7000, n), "flux": np.ones(n)}))
+    assert before > 1 << 24 and most_memory(reading) - before > 16 * n
 
 
 @fuzzed

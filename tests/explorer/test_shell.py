@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -166,6 +167,26 @@ def test_a_domain_error_speaks_for_itself(empty_run, monkeypatch, caplog):
     monkeypatch.setattr(shell, "VIEWS", (raising(ArtefactError("labels.h5 is damaged; remake it.")),))
     page = shell.page_at(ExploredRun(empty_run), Address.parsed("/bad", ""))
     assert words(page) == "labels.h5 is damaged; remake it." and not caplog.records
+
+
+def test_damaged_artefacts_take_away_their_views_and_no_others(survey_run, tmp_path):
+    """A broken file of each kind that the run has: cut off, or of a form that no reader expects."""
+    folder = shutil.copytree(survey_run, tmp_path / "survey")
+    whole = ExploredRun(survey_run)
+    for path in (folder / "emulator" / "model" / "model.json", folder / "desom" / "map.h5"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"{" if path.suffix == ".json" else path.read_bytes()[:1000])
+    client = shell.create_app(folder).server.test_client()
+    got = client.get("/_dash-layout")
+    assert got.status_code == 200
+    assert "/spectral-map" not in got.text and "/galaxy" in got.text
+    run = ExploredRun(folder)
+    home = words(shell.page_at(run, Address.parsed("/", "")))
+    assert "map.h5 is not a readable HDF5 file" in home and f"{len(whole.galaxies)} found" in home
+    assert "map.h5 is not a readable" in words(shell.page_at(run, Address.parsed("/spectral-map", "")))
+    (folder / "spectra" / "labels.h5").write_bytes(b"nothing")
+    home = words(shell.page_at(ExploredRun(folder), Address.parsed("/", "")))
+    assert "labels.h5 is not a readable HDF5 file" in home and "Where to look" in home
 
 
 def test_any_other_error_is_shown_and_its_traceback_logged(empty_run, monkeypatch, caplog):

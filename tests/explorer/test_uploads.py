@@ -1,17 +1,21 @@
 """Uploads: what the bytes of a file become, what is refused with which message, and who may see what was uploaded."""
 
 import base64
+import gc
 import gzip
 import io
 import os
 import signal
+import time
 import tracemalloc
+import weakref
 
 import h5py
 import numpy as np
 import pytest
 from astropy import units as u
 from astropy.io import fits
+from astropy.table import QTable
 from spectrum_bytes import FLUX, IVAR, WAVE, Z, all_kinds, csv_bytes, fits_bytes, hdf5_bytes, plain_columns
 
 from mangrove.api import read_spectrum
@@ -298,7 +302,7 @@ def test_what_the_browser_sends_is_decoded_and_limited():
 
 def test_names_of_files_are_text_only():
     assert shown_name("spec.fits\n\x1b[31m") == "spec.fits[31m"
-    assert len(shown_name("x" * 10_000)) == 60
+    assert len(shown_name("x" * 10_000)) == 255, "no file system has longer ones"
     assert shown_name(None) == shown_name({"a": 1}) == shown_name("\n") == "the file"
 
 
@@ -317,3 +321,31 @@ def test_uploads_are_kept_for_who_has_the_token_and_for_a_while():
     assert store.of(tokens[1]) is None and store.of(tokens[2])
     now[0] = 10.5
     assert store.of(tokens[2]) is None and store.of(tokens[3]) is None
+
+
+def test_an_upload_is_forgotten_in_time_though_nobody_asks():
+    store = UploadStore(seconds=0.2)
+    kept = []
+    for name in ("first", "second"):
+        upload = Upload(name, parse_spectrum(KINDS["csv"]))
+        store.keep(upload)
+        kept.append(weakref.ref(upload))
+        del upload
+    assert all(upload() is not None for upload in kept)
+    give_up = time.monotonic() + 10
+    while any(upload() is not None for upload in kept) and time.monotonic() < give_up:
+        time.sleep(0.05)
+        gc.collect()
+    assert [upload() for upload in kept] == [None, None]
+
+
+def test_uploads_and_their_fits_take_bounded_memory():
+    spectrum = parse_spectrum(KINDS["csv"])
+    size = Upload("one", spectrum).nbytes
+    assert size == sum(part.nbytes for part in spectrum if isinstance(part, np.ndarray)) > 0
+    store = UploadStore(nbytes=2 * size)
+    tokens = [store.keep(Upload(str(k), spectrum)) for k in range(3)]
+    assert [store.of(token) is not None for token in tokens] == [False, True, True]
+    # As a fit does that comes later: what matters is the memory of its arrays.
+    store.of(tokens[2]).fit = {"spectrum": QTable({"flux": np.ones(size)}), "stored": {"v_star": np.ones(1)}}
+    assert store.of(tokens[1]) is None and store.of(tokens[2]).nbytes == size + 8 * size + 8, "the latest stays"

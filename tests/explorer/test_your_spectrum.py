@@ -1,5 +1,6 @@
 """A spectrum of one's own on the demo: what it is taken to be, its fit, place and lines, and how the page shows them."""
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,8 @@ from mangrove.api import open_map, read_spectrum
 from mangrove.errors import MangroveError, SpectrumError
 from mangrove.explorer.address import Address
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.explorer.own_figures import fit_figure, labels_figure
+from mangrove.explorer.line_emulator import emulator_of
+from mangrove.explorer.own_figures import fit_figure, labels_figure, lines_figure
 from mangrove.explorer.own_lines import lines_beside
 from mangrove.explorer.own_spectrum import AIR, FWHM, MAX_FITTED, POWER, VACUUM, fit_of, place_of, settings, taken
 from mangrove.explorer.spectral_map import label_pdfs
@@ -219,6 +221,26 @@ def test_the_lines_of_python_give_the_same_numbers(explored, upload, fit, capsys
     place = place_of(explored, upload.spectrum, upload.about)
     assert f"row={place.node.row}, column={place.node.column}" in printed and str(place.typicality) in printed
     assert str(fit["v_star"]) in printed and str(fit["sigma_star_err"]) in printed
+
+
+def test_a_name_of_a_file_is_one_word_of_the_command(explored, upload):
+    upload.name = "x'; touch harm; '.fits"
+    command = numbers_part(explored, upload).children[2].children[1].children.children
+    assert shlex.split(command)[:5] == ["mangrove", "assign", upload.name, "--model", str(explored.folder / "desom")]
+
+
+def test_an_error_that_is_not_known_is_called_unknown(explored, fit, spectrum, about):
+    lines = lines_beside(explored, spectrum, about, fit)
+    assert emulator_of(explored) is emulator_of(explored)
+    drawn = lines_figure(lines._replace(error=np.full_like(lines.error, np.nan)))
+    measured = next(trace for trace in drawn.data if trace.name == "measured by your fit")
+    assert [row[1] for row in measured.customdata] == ["unknown"] * len(lines.names)
+    node = place_of(explored, spectrum, about).node
+    pdfs = label_pdfs(explored, (node.row - 1) * explored.attrs("desom_map")["columns"] + node.column - 1)
+    label = fit.labels["log_age_lw"]
+    only = {"log_age_lw": label._replace(error=label.error * np.nan)}
+    (mark,) = (trace for trace in labels_figure(pdfs, only, "node").data if trace.name == "your fit")
+    assert "± unknown" in mark.hovertemplate and "nan" not in mark.hovertemplate
 
 
 def test_the_page_takes_any_address(explored):

@@ -1,6 +1,5 @@
 """The explorer as a web application: navigation, one page per view, what happens when something fails."""
 
-import logging
 from contextlib import suppress
 from functools import partial
 
@@ -12,6 +11,7 @@ from mangrove.errors import MangroveError
 from mangrove.explorer.address import Address
 from mangrove.explorer.contents import cards, navigation
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.failures import lacks, words_of
 from mangrove.explorer.panels import notice
 from mangrove.explorer.security import protect
 from mangrove.explorer.view import View
@@ -34,7 +34,6 @@ _FRAME = """<!DOCTYPE html>
   <body>{%app_entry%}<footer>{%config%}{%scripts%}{%renderer%}</footer></body>
 </html>
 """
-_LOG = logging.getLogger(__name__)
 
 
 def create_app(folder, host: str = "127.0.0.1", warm: bool = False) -> Dash:
@@ -81,10 +80,10 @@ def page_at(run: ExploredRun, address: Address) -> Component:
     for view in VIEWS:
         if view.name == address.view:
             try:
-                lacks = view.missing(run)
-                return notice(lacks) if lacks else _titled(run, view, address)
+                why_not = lacks(view, run)
+                return notice(why_not) if why_not else _titled(run, view, address)
             except Exception as error:
-                return notice(_words(error))
+                return notice(words_of(error))
     return notice(f"There is no page {address.path}. ", dcc.Link("To the first page", href="/"))
 
 
@@ -95,16 +94,27 @@ def _visit_all(run: ExploredRun) -> None:
     with suppress(MangroveError):
         for name in run.galaxies[:1]:
             page_at(run, Address(f"/{GALAXY.name}/{name}"))
-        for view in VIEWS:
-            if not view.missing(run):
+    for view in VIEWS:
+        # What is damaged, its own page says.
+        with suppress(MangroveError):
+            if not lacks(view, run):
                 view.prepare(run)
 
 
 def _titled(run: ExploredRun, view: View, address: Address) -> Component:
     """A view's page under its title, which readers of the screen hear; on the first page also the way to the others."""
     title = html.H1(" ".join(filter(None, (view.title, address.name))), className="unseen")
-    to_others = [] if view.name else [cards(run, VIEWS)]
-    return html.Div([title, *to_others, view.page(run, address)])
+    if view.name:
+        return html.Div([title, view.page(run, address)])
+    return html.Div([title, cards(run, VIEWS), _page_or_words(run, view, address)])
+
+
+def _page_or_words(run: ExploredRun, view: View, address: Address) -> Component:
+    """The page, or what went wrong with it: what stands beside it is still of use."""
+    try:
+        return view.page(run, address)
+    except Exception as error:
+        return notice(words_of(error))
 
 
 def _layout(run: ExploredRun) -> Component:
@@ -145,15 +155,4 @@ def _register(app: Dash, run: ExploredRun) -> None:
 
 def _tell(error: Exception) -> None:
     """Show above the page what went wrong in a callback, and leave the page as it is."""
-    set_props("problem", {"children": notice(_words(error))})
-
-
-def _words(error: Exception) -> str:
-    """What people are told: a domain error says it itself, of another one the log has the traceback."""
-    if isinstance(error, MangroveError):
-        return str(error)
-    _LOG.error("an error in the explorer", exc_info=error)
-    return (
-        f"Something went wrong in the explorer ({type(error).__name__}: {error}). The terminal where it runs shows where: "
-        "please report it with these lines."
-    )
+    set_props("problem", {"children": notice(words_of(error))})

@@ -6,6 +6,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.failures import lacks
 from mangrove.explorer.view import View
 
 #: What each view shows, by its name.
@@ -21,9 +22,7 @@ _SHOWS = {
 
 def navigation(run: ExploredRun, views: Sequence[View]) -> html.Nav:
     """Links to the views that the run has results for."""
-    links = [
-        dcc.Link(view.title, href=f"/{view.name}", className="nav-link") for view in views if not view.missing(run)
-    ]
+    links = [dcc.Link(view.title, href=f"/{view.name}", className="nav-link") for view in views if not lacks(view, run)]
     return html.Nav(links, **{"aria-label": "views"})
 
 
@@ -32,14 +31,14 @@ def cards(run: ExploredRun, views: Sequence[View]) -> html.Section:
     return html.Section(
         [
             html.H3("Where to look"),
-            html.Ul([_card(view, view.missing(run)) for view in views if view.name], className="cards"),
+            html.Ul([_card(view, lacks(view, run)) for view in views if view.name], className="cards"),
         ],
         className="wide",
     )
 
 
-def _card(view: View, lacks: str) -> Component:
+def _card(view: View, why_not: str) -> Component:
     shows = html.P(_SHOWS.get(view.name, ""))
-    if lacks:
-        return html.Li([html.H4(view.title), shows, html.P(lacks, className="lacks")], className="card absent")
+    if why_not:
+        return html.Li([html.H4(view.title), shows, html.P(why_not, className="lacks")], className="card absent")
     return html.Li([html.H4(dcc.Link(view.title, href=f"/{view.name}")), shows], className="card")

@@ -4,13 +4,16 @@ JAX is imported when the first prediction is asked for: it takes a second, and o
 """
 
 import json
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from mangrove.codes import PredictionFlag
 from mangrove.explorer.continuum_table import shown_rows
 from mangrove.explorer.explored_run import ExploredRun
+
+if TYPE_CHECKING:
+    from mangrove.models.emulator.emulator import Emulator
 
 #: Content of the central interval that is shown.
 INTERVAL = 0.68
@@ -56,6 +59,17 @@ def uses_luminosity(run: ExploredRun) -> bool:
     """Whether the run's emulator takes a luminosity beside the colours."""
     path = run.folder / "emulator" / "model" / "model.json"
     return run.kept("emulator_uses_luminosity", lambda: bool(json.loads(path.read_text("utf-8"))["uses_luminosity"]))
+
+
+def emulator_of(run: ExploredRun) -> "Emulator":
+    """The run's emulator, loaded once.
+
+    Raises
+    ------
+    ModelError
+        If it has none.
+    """
+    return run.kept("emulator", lambda: _loaded(run))[0]
 
 
 def predict(run: ExploredRun, flux_bins: np.ndarray, log_luminosity: float | None) -> PredictedLines:
@@ -137,6 +151,6 @@ def _predict_shown(run: ExploredRun) -> np.ndarray:
     from mangrove.models.emulator.emulator import predict_table
 
     shown = shown_rows(run)
-    model, *_ = run.kept("emulator", lambda: _loaded(run))
+    model = emulator_of(run)
     luminosity = shown.log_luminosity if model.uses_luminosity else None
     return np.asarray(predict_table(model, shown.flux_bins, luminosity).ew)

@@ -13,7 +13,7 @@ from mangrove.explorer.own_lines import LinesBeside
 from mangrove.explorer.spectral_figures import pdf_figure
 from mangrove.explorer.spectral_map import LabelPdf, NodeSpectra
 from mangrove.explorer.style import CATEGORIES, UNKNOWN
-from mangrove.report.drawing import robust_limits
+from mangrove.notebook.plots import with_zero
 from mangrove.report.line_names import line_title
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def fit_figure(fit: "SpectrumFit", unit: str) -> go.Figure:
         col=1,
     )
     figure.add_hline(0.0, line={"color": OWN, "width": 1}, row=2, col=1)
-    figure.update_yaxes(title=unit, range=_with_zero(values["flux"][shown]), row=1, col=1)
+    figure.update_yaxes(title=unit, range=with_zero(values["flux"][shown]), row=1, col=1)
     figure.update_yaxes(title="residual<br>/ error", range=(-_RESIDUALS, _RESIDUALS), row=2, col=1)
     figure.update_xaxes(title=_WAVE, row=2, col=1)
     figure.update_layout(height=470, hovermode="x unified", legend_y=1.02)
@@ -93,7 +93,7 @@ def seen_figure(place: "SpectrumPlace", node: NodeSpectra, flux: str) -> go.Figu
         x=node.wave, y=node.prototype, mode="lines", name="prototype", line={"color": NODE, "width": 1.2}
     )
     figure.update_xaxes(title=_WAVE)
-    figure.update_yaxes(title=flux, range=_with_zero(seen))
+    figure.update_yaxes(title=flux, range=with_zero(seen))
     figure.update_layout(height=470, hovermode="x unified")
     return figure
 
@@ -127,7 +127,7 @@ def labels_figure(pdfs: list[LabelPdf], labels: "Mapping[str, LabelValue]", node
             showlegend=not named,
             xaxis=bars.xaxis,
             yaxis=bars.yaxis,
-            hovertemplate=f"your fit: {value:.3g} ± {error:.2g}<extra></extra>",
+            hovertemplate=f"your fit: {value:.3g} ± {_known(error, '.2g')}<extra></extra>",
         )
         named = True
     return figure
@@ -168,8 +168,8 @@ def lines_figure(lines: LinesBeside) -> go.Figure:
         mode="markers",
         marker={"color": OWN, "size": 8},
         name="measured by your fit",
-        customdata=np.column_stack([lines.measured, lines.error]),
-        hovertemplate="measured %{customdata[0]:.2f} ± %{customdata[1]:.2f} Å<extra></extra>",
+        customdata=[(ew, _known(error, ".2f")) for ew, error in zip(lines.measured.tolist(), lines.error, strict=True)],
+        hovertemplate="measured %{customdata[0]:.2f} ± %{customdata[1]} Å<extra></extra>",
     )
     figure.update_xaxes(tickvals=place, ticktext=names, showgrid=False)
     figure.update_yaxes(title="equivalent width (Å)", tickvals=np.arcsinh(_EW_TICKS), ticktext=_EW_TICKS.astype(str))
@@ -177,12 +177,10 @@ def lines_figure(lines: LinesBeside) -> go.Figure:
     return figure
 
 
+def _known(value: float, digits: str) -> str:
+    return format(value, digits) if np.isfinite(value) else "unknown"
+
+
 def _averaged(values: np.ndarray, n: int) -> np.ndarray:
     """Means over groups of n pixels; the last, smaller group is left out."""
     return values if n == 1 else values[: values.size // n * n].reshape(-1, n).mean(axis=1)
-
-
-def _with_zero(flux: np.ndarray) -> tuple[float, float]:
-    """Limits with zero and the continuum in sight; the strongest lines may leave the panel."""
-    low, high = robust_limits(flux, 0.5, 99.5)
-    return min(low, 0.0), 1.25 * high if high > 0 else 1.0

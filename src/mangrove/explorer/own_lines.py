@@ -9,6 +9,7 @@ import numpy as np
 
 from mangrove.codes import PredictionFlag
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.line_emulator import emulator_of
 from mangrove.explorer.own_spectrum import Taken
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.notebook.spectrum_columns import SpectrumFile
@@ -49,19 +50,6 @@ class LinesBeside(NamedTuple):
     edges: np.ndarray
     flux_bins: np.ndarray
     flags: tuple[PredictionFlag, ...]
-
-
-def emulator_of(run: ExploredRun) -> "Emulator":
-    """The run's emulator, loaded once.
-
-    Raises
-    ------
-    ModelError
-        If it has none.
-    """
-    from mangrove.models.emulator.emulator import load
-
-    return run.kept("emulator for spectra", lambda: load(run.folder / "emulator" / "model"))
 
 
 def lines_beside(run: ExploredRun, spectrum: SpectrumFile, about: Taken, fit: "SpectrumFit") -> LinesBeside:

@@ -18,6 +18,8 @@ _MAX_REPLY = 1 << 27
 class ReadingProcess:
     """A process that reads one upload at a time; another takes its place if it ends.
 
+    Others wait for as long as one is read: a fraction of a second, or all the seconds allowed for a damaged one.
+
     Parameters
     ----------
     seconds : float

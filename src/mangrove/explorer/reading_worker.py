@@ -1,7 +1,8 @@
-"""The process that reads uploads: bytes come in, arrays go out, and nothing else is open to it.
+"""The process that reads uploads: bytes come in, arrays go out; it writes no files, and its memory is limited.
 
 It is a process of its own because damaged HDF5 can end the C library that reads it, or keep it busy for ever; then this
-process ends and the explorer does not. Run by :mod:`mangrove.explorer.reading_process`.
+process ends and the explorer does not. What it may read is not limited: that no upload leads it to other files is up to
+the readers (:mod:`mangrove.notebook.spectrum_file`), which refuse HDF5 that points to them. Run by :mod:`mangrove.explorer.reading_process`.
 """
 
 import io
@@ -75,7 +76,7 @@ def answer(content: bytes) -> bytes:
 
 
 def _limited() -> None:
-    """No more memory than an upload needs, no files, no core dumps."""
+    """No more memory than an upload needs, no writing of files, no core dumps."""
     for limit, value in (
         (resource.RLIMIT_AS, _MAX_MEMORY),
         (resource.RLIMIT_FSIZE, 0),

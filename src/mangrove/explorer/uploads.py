@@ -2,13 +2,17 @@
 
 import base64
 import binascii
+import dataclasses
 import secrets
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from astropy.table import Table
 
 from mangrove.errors import SpectrumError
 from mangrove.explorer.own_spectrum import Taken
@@ -18,7 +22,8 @@ from mangrove.notebook.spectrum_columns import SpectrumFile
 if TYPE_CHECKING:
     from mangrove.notebook.spectrum_fit import SpectrumFit
 
-_SHOWN_NAME = 60
+#: What file systems allow: a name that is cut would not be found by the lines of Python that people copy.
+_SHOWN_NAME = 255
 
 
 def uploaded(contents: Any) -> bytes:
@@ -54,7 +59,7 @@ def too_large() -> SpectrumError:
 
 
 def shown_name(name: Any) -> str:
-    """The name of a file for messages, in which it is only text: printable and short."""
+    """The name of a file for messages, in which it is only text: printable, and not without end."""
     text = "".join(c for c in name if c.isprintable()) if isinstance(name, str) else ""
     return text[:_SHOWN_NAME] or "the file"
 
@@ -88,6 +93,11 @@ class Upload:
         self.asked += 1
         return self.asked
 
+    @property
+    def nbytes(self) -> int:
+        """Memory of its arrays and those of its fit, bytes."""
+        return _nbytes(self.spectrum) + _nbytes(self.fit)
+
 
 class UploadStore:
     """Uploads by a random token that only the page has from which they came; the oldest go.
@@ -101,12 +111,21 @@ class UploadStore:
         How many are kept.
     seconds : float
         For how long.
+    nbytes : int
+        How much memory their arrays may take; the latest stays however large it is.
     clock : callable
         Seconds, never going back.
     """
 
-    def __init__(self, most: int = 32, seconds: float = 3600.0, clock: Callable[[], float] = time.monotonic):
-        self._most, self._seconds, self._clock = most, seconds, clock
+    def __init__(
+        self,
+        most: int = 32,
+        seconds: float = 3600.0,
+        nbytes: int = 1 << 28,
+        clock: Callable[[], float] = time.monotonic,
+    ):
+        self._most, self._seconds, self._nbytes, self._clock = most, seconds, nbytes, clock
+        self._timer: threading.Timer | None = None
         self._kept: OrderedDict[str, tuple[float, Upload]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -116,6 +135,7 @@ class UploadStore:
         with self._lock:
             self._kept[token] = self._clock(), upload
             self._forget()
+            self._watch()
         return token
 
     def drop(self, token: Any) -> None:
@@ -130,7 +150,42 @@ class UploadStore:
             return self._kept.get(token if isinstance(token, str) else "", (0.0, None))[1]
 
     def _forget(self) -> None:
-        while self._kept and (
-            len(self._kept) > self._most or self._clock() - next(iter(self._kept.values()))[0] > self._seconds
-        ):
+        while self._kept and (self._clock() - self._oldest() >= self._seconds or self._too_many()):
             self._kept.popitem(last=False)
+
+    def _oldest(self) -> float:
+        """When the oldest upload came."""
+        return next(iter(self._kept.values()))[0]
+
+    def _too_many(self) -> bool:
+        # Fits come after their uploads, so that the sum is made anew every time.
+        size = sum(upload.nbytes for _, upload in self._kept.values())
+        return len(self._kept) > self._most or (len(self._kept) > 1 and size > self._nbytes)
+
+    def _watch(self) -> None:
+        """Forget the oldest upload when its time is over, although nobody may ask for any by then."""
+        if self._kept and self._timer is None:
+            self._timer = threading.Timer(max(self._oldest() + self._seconds - self._clock(), 0.0), self._ring)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _ring(self) -> None:
+        with self._lock:
+            self._timer = None
+            self._forget()
+            self._watch()
+
+
+def _nbytes(part: Any) -> int:
+    """Memory of the arrays in a table, mapping, tuple or dataclass, bytes."""
+    if isinstance(part, np.ndarray):
+        return part.nbytes
+    if isinstance(part, Table):
+        return sum(_nbytes(part[name]) for name in part.colnames)
+    if isinstance(part, Mapping):
+        return sum(map(_nbytes, part.values()))
+    if isinstance(part, tuple | list):
+        return sum(map(_nbytes, part))
+    if dataclasses.is_dataclass(part):
+        return sum(_nbytes(getattr(part, field.name)) for field in dataclasses.fields(part))
+    return 0

@@ -1,5 +1,6 @@
 """The parts of the page of an uploaded spectrum, each of which appears when it is ready."""
 
+import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,7 +147,10 @@ def place_part(run: ExploredRun, upload: Upload) -> Component:
         [
             figure_panel(
                 "your-spectrum-node",
-                nodes_figure(places, node_colours(run, OCCUPATION), {node: CHOSEN}),
+                # Its nodes can be selected on the map of spectra itself; here a lasso would lead to nothing.
+                nodes_figure(places, node_colours(run, OCCUPATION), {node: CHOSEN}).update_layout(
+                    dragmode="zoom", modebar={"remove": ["lasso2d", "select2d"]}
+                ),
                 "Its node on the map of spectra",
                 "Frame: the node whose prototype is nearest. Colour: how many of the run's baxels each node has.",
                 facts(_place_facts(run, place)),
@@ -276,9 +280,8 @@ fit = fit_spectrum(*arrays, lsf=about.lsf, mask=read.mask, ebv={ebv!r}, air=abou
 print(fit["v_star"], fit["v_star_err"], fit["sigma_star"], fit["sigma_star_err"], fit.labels["log_age_lw"])
 lines = lines_beside(ExploredRun({str(run.folder)!r}), read, about, fit)
 print(lines.names, lines.listed, lines.measured)"""
-    command = (
-        f"mangrove assign '{name}' --model {run.folder / 'desom'} --z {about.z!r} --{'air' if about.air else 'vacuum'}"
-    )
+    file, model = (shlex.quote(str(path)) for path in (name, run.folder / "desom"))
+    command = f"mangrove assign {file} --model {model} --z {about.z!r} --{'air' if about.air else 'vacuum'}"
     command += "" if about.ebv is None else f" --ebv {about.ebv!r}"
     return same_numbers(python, command)
 

@@ -54,7 +54,7 @@ def _page(run: ExploredRun, address: Address) -> Component:
                     html.P(
                         f"A FITS table (SDSS spec-*.fits too), HDF5 or CSV, at most {UPLOAD_BYTES >> 20} MiB, with columns wave "
                         "and flux, and ivar or error for a fit (docs/desom.md). It stays in the memory of the machine where "
-                        "the explorer runs, for an hour at most, and only this tab can ask for it."
+                        "the explorer runs, for an hour at most, and only this tab, or a duplicate of it, can ask for it."
                     ),
                     dcc.Upload(drop, id=_FILE, max_size=_MOST_READ, style=_DROP),
                     html.Div(id=_ABOUT),
