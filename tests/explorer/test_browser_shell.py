@@ -125,6 +125,19 @@ def test_arrow_keys_select_nodes_of_a_map_and_stop_at_its_edge(visit, settled):
     page.get_by_text("node 11").wait_for()
 
 
+@pytest.mark.parametrize("view", ["spectral-map", "galaxy-map"])
+def test_arrow_keys_go_on_from_the_node_shown(visit, view):
+    """As a map opens, its address names no node; nonsense in its place changes nothing."""
+    for address in (f"/{view}", f"/{view}?node=x"):
+        page = visit(address)
+        shown = page.evaluate("document.querySelector('[data-nodes] .js-plotly-plot').layout.meta.node")
+        columns = int(page.locator("[data-nodes]").get_attribute("data-nodes").split(",")[1])
+        step, key = (1, "ArrowRight") if shown % columns < columns - 1 else (-1, "ArrowLeft")
+        page.locator("[data-nodes]").focus()
+        page.keyboard.press(key)
+        page.wait_for_url(f"**/{view}?node={shown + step}")
+
+
 def test_the_theme_follows_the_system_until_it_is_chosen(visit, settled):
     page = visit("/")
     page.emulate_media(color_scheme="light")

@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from dash import Input, Output
+from dash import Input, Output, html
 
 from mangrove.errors import ArtefactError, MangroveError
 from mangrove.explorer import app as shell
@@ -116,11 +117,28 @@ def test_the_first_page_leads_to_every_galaxy_and_follows_its_address(explored):
     assert "2 found" in words(page) and "707 ok" in words(page)
 
 
-def test_the_code_of_the_first_page_gives_its_numbers(explored, capsys):
-    from mangrove.explorer.views import home
+def code_of(page) -> list[str]:
+    """The lines of Python and the command of a page, as a reader copies them."""
+    (shown,) = [part for part in page._traverse() if isinstance(part, html.Details)]
+    return [part.children for part in shown._traverse() if isinstance(part, html.Code)]
 
-    exec(home._PYTHON.format(folder=explored.folder))
+
+def test_the_code_of_the_first_page_gives_its_numbers(explored, capsys):
+    python, command = code_of(shell.page_at(explored, Address("/")))
+    exec(python)
     assert capsys.readouterr().out == f"{len(explored.galaxies)} galaxies, 722 baxels\n"
+    assert command == f"mangrove digest {explored.folder}"
+
+
+def test_the_code_of_a_run_of_line_cubes_alone_runs_whatever_the_folder_is_called(survey_run, tmp_path, capsys):
+    folder = tmp_path / 'it\'s "mine" {0}'
+    (folder / "spectra").mkdir(parents=True)
+    shutil.copy(survey_run / "spectra" / "line_cube_set.h5", folder / "spectra")
+    run = ExploredRun(folder)
+    python, command = code_of(shell.page_at(run, Address("/")))
+    exec(python)
+    assert capsys.readouterr().out == f"{len(run.galaxies)} line cubes\n"
+    assert shlex.split(command) == ["mangrove", "digest", str(folder)]
 
 
 def test_an_empty_run_says_what_it_lacks(empty_run):
@@ -179,7 +197,7 @@ def test_damaged_artefacts_take_away_their_views_and_no_others(survey_run, tmp_p
     client = shell.create_app(folder).server.test_client()
     got = client.get("/_dash-layout")
     assert got.status_code == 200
-    assert "/spectral-map" not in got.text and "/galaxy" in got.text
+    assert "Spectral map" not in got.text and "Emulator" not in got.text and "Galaxy map" in got.text
     run = ExploredRun(folder)
     home = words(shell.page_at(run, Address.parsed("/", "")))
     assert "map.h5 is not a readable HDF5 file" in home and f"{len(whole.galaxies)} found" in home

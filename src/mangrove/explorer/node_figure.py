@@ -177,6 +177,8 @@ def _figure(places: NodePlaces, traces: list, outlined: Mapping[int, str]) -> go
     figure.update_yaxes(title="row", range=[0.5, places.rows + 0.5], dtick=-(-places.rows // _MOST_TICKS), **ticks)
     # The same revision for every colour: a lasso stays when another is chosen.
     figure.update_layout(template=TEMPLATE, height=_HEIGHT, dragmode="lasso", hovermode="closest", uirevision="nodes")
+    # Where arrow keys go on from (assets/explorer.js) when the address names no node.
+    figure.update_layout(meta={"node": next((node for node, colour in outlined.items() if colour == CHOSEN), None)})
     for node, colour in outlined.items():
         _outline(figure, places, node, colour)
     return figure

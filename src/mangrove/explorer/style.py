@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 
 #: Okabe & Ito (2008, Color Universal Design): told apart by readers of all colour vision.
 CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
-SEQUENTIAL, DIVERGING = "Viridis", "RdBu"
+SEQUENTIAL = "Viridis"
 #: What a value that is not known is drawn in.
 UNKNOWN = "#9a9a9a"
 INK = "#33373d"

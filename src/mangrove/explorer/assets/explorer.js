@@ -57,6 +57,7 @@
   });
 
   // Arrow keys on a map of nodes ([data-nodes="rows,columns"]): the next node, row 0 at the bottom, into the address.
+  // Without a node in the address, from the one that the figure shows (layout.meta.node).
   const STEP = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [1, 0], ArrowDown: [-1, 0] };
   document.addEventListener("keydown", (event) => {
     const map = event.target.closest("[data-nodes]");
@@ -64,8 +65,10 @@
     event.preventDefault();
     const [rows, columns] = map.dataset.nodes.split(",").map(Number);
     const query = new URLSearchParams(location.search);
-    const node = Number.parseInt(query.get("node"), 10);
-    const known = node >= 0 && node < rows * columns;
+    const shown = map.querySelector(".js-plotly-plot")?.layout?.meta?.node;
+    const isNode = (node) => node >= 0 && node < rows * columns;
+    const node = [Number.parseInt(query.get("node"), 10), shown ?? NaN].find(isNode);
+    const known = node !== undefined;
     const row = known ? Math.floor(node / columns) + STEP[event.key][0] : 0;
     const column = known ? (node % columns) + STEP[event.key][1] : 0;
     if (row < 0 || row >= rows || column < 0 || column >= columns) return;

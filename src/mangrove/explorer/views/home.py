@@ -1,6 +1,7 @@
 """The first page: the run in numbers, and its galaxies."""
 
 import math
+import shlex
 
 from dash import Dash, Input, Output, State, dcc, html
 from dash.development.base_component import Component
@@ -28,16 +29,28 @@ def _page(run: ExploredRun, address: Address) -> Component:
                 ],
                 className="panel wide",
             ),
-            same_numbers(_PYTHON.format(folder=run.folder), f"mangrove digest {run.folder}"),
+            same_numbers(_python(run), f"mangrove digest {shlex.quote(str(run.folder))}"),
         ],
         className="panels",
     )
 
 
-_PYTHON = """from mangrove.artefacts import read
+_OF_SPECTRA = """from mangrove.artefacts import read
 
-labels = read("{folder}/spectra/labels.h5", "labels", ["plateifu", "z", "galaxy_status", "n_baxel_of_galaxy"])
+labels = read({path!r}, "labels", ["plateifu", "z", "galaxy_status", "n_baxel_of_galaxy"])
 print(len(labels["plateifu"]), "galaxies,", labels["n_baxel_of_galaxy"].sum(), "baxels")"""
+_OF_LINE_CUBES = """from mangrove.artefacts import read
+
+cubes = read({path!r}, "line_cube_set", ["plateifu", "z"])
+print(len(cubes["plateifu"]), "line cubes")"""
+
+
+def _python(run: ExploredRun) -> str:
+    """Lines that read what the run lists its galaxies in; '' if it has none."""
+    for kind, lines in (("labels", _OF_SPECTRA), ("line_cube_set", _OF_LINE_CUBES)):
+        if run.path(kind).is_file():
+            return lines.format(path=str(run.path(kind)))
+    return ""
 
 
 def _numbers(run: ExploredRun) -> Component:
