@@ -1,5 +1,7 @@
 """A run read by column and by rows, by several readers at once, and views that are made before they are asked for."""
 
+import os
+import shutil
 import threading
 
 import h5py
@@ -62,6 +64,24 @@ def test_what_fails_is_tried_again(run):
     with pytest.raises(ArtefactError, match="damaged"):
         run.kept("key", fail)
     assert run.kept("key", lambda: 3) == 3
+
+
+def test_an_artefact_made_anew_is_not_mixed_with_what_was_read(survey_run, tmp_path):
+    labels = tmp_path / "spectra" / "labels.h5"
+    labels.parent.mkdir()
+    run = ExploredRun(tmp_path)
+    assert run.galaxies == []
+    shutil.copy(survey_run / "spectra" / "labels.h5", labels)
+    assert run.galaxies == ExploredRun(survey_run).galaxies != []
+    os.utime(labels, ns=(1, 1))
+    for read in (
+        lambda: run.column("labels", "z"),
+        lambda: run.rows("labels", "z", slice(0, 1)),
+        lambda: run.attrs("labels"),
+        lambda: run.has("labels"),
+    ):
+        with pytest.raises(ArtefactError, match=r"labels\.h5 was made anew .* Start the explorer again"):
+            read()
 
 
 def test_views_are_made_once_after_the_first_page(run):

@@ -35,6 +35,7 @@ class ExploredRun:
             raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
         self._kept: dict = {}
         self._locks: dict = {}
+        self._stamps: dict[Path, tuple[int, int]] = {}
         self._lock = threading.Lock()
 
     def path(self, kind: str, **wildcards: str) -> Path:
@@ -46,11 +47,12 @@ class ExploredRun:
         path = self.path(kind, **wildcards)
         if not path.is_file():
             return False
+        self._check_unchanged(path)
         return self.kept(("ok", path), lambda: artefacts.read(path, kind, []).ok)
 
     def attrs(self, kind: str, **wildcards: str) -> dict:
         """Attributes of an artefact."""
-        path = self.path(kind, **wildcards)
+        path = self._unchanged(kind, **wildcards)
         return self.kept(("attrs", path), lambda: artefacts.read(path, kind, []).attrs)
 
     def column(self, kind: str, name: str, **wildcards: str) -> np.ndarray:
@@ -59,14 +61,15 @@ class ExploredRun:
         Raises
         ------
         ArtefactError
-            If the artefact is missing, damaged, of another version of mangrove, or lacks the dataset.
+            If the artefact is missing, damaged, of another version of mangrove, made anew since it was first read, or
+            lacks the dataset.
         """
-        path = self.path(kind, **wildcards)
+        path = self._unchanged(kind, **wildcards)
         return self.kept(("column", path, name), lambda: _read_only(artefacts.read(path, kind, [name])[name]))
 
     def rows(self, kind: str, name: str, rows, **wildcards: str) -> np.ndarray:
         """Rows of a dataset, not kept: a slice, or ascending row numbers (which h5py reads one by one: a few hundred)."""
-        with artefacts.opened(self.path(kind, **wildcards), kind) as file:
+        with artefacts.opened(self._unchanged(kind, **wildcards), kind) as file:
             if name not in file:
                 raise ArtefactError(f"{file.filename} lacks the dataset {name}.")
             dataset = file[name]
@@ -97,11 +100,28 @@ class ExploredRun:
 
         return Run(self.folder)
 
-    @cached_property
+    @property
     def galaxies(self) -> list[str]:
         """plateifu of every galaxy, in the order of the sample sheet; of a run of line cubes alone, those of its cubes."""
         kind = "labels" if self.path("labels").is_file() else "line_cube_set"
-        return self.column(kind, "plateifu").tolist() if self.path(kind).is_file() else []
+        if not self.path(kind).is_file():
+            return []
+        return self.kept(("galaxies", kind), lambda: self.column(kind, "plateifu").tolist())
+
+    def _unchanged(self, kind: str, **wildcards: str) -> Path:
+        path = self.path(kind, **wildcards)
+        if path.is_file():
+            self._check_unchanged(path)
+        return path
+
+    def _check_unchanged(self, path: Path) -> None:
+        """Refuse a file that replaced one already read: what is kept of the two would be mixed."""
+        stat = path.stat()
+        stamp = stat.st_mtime_ns, stat.st_size
+        with self._lock:
+            first = self._stamps.setdefault(path, stamp)
+        if first != stamp:
+            raise ArtefactError(f"{path} was made anew after the explorer had read it. Start the explorer again.")
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:
