@@ -20,8 +20,6 @@ ATTENUATIONS = {"calzetti": "Calzetti et al. (2000) curve", "polynomial": "shape
 #: Where the documentation has people put libraries, below the folder that the explorer runs in.
 _LIBRARIES = Path("data/templates")
 _SUFFIXES = frozenset({"", ".h5", ".hdf5", ".npz"})
-#: They are not hurried: fits that people wait for need the cores.
-_ONE_PROGRAM_AT_A_TIME = threading.Lock()
 
 _LOG = logging.getLogger(__name__)
 
@@ -100,6 +98,8 @@ class _Preparation:
     def __init__(self) -> None:
         self._begun: set[RefitSettings] = set()
         self._lock = threading.Lock()
+        # Nobody waits for them, and fits that people wait for need the cores.
+        self._one_at_a_time = threading.Lock()
         self._compiled: RefitSettings | None = None
         self._at_rest = threading.Condition()
 
@@ -118,7 +118,7 @@ class _Preparation:
 
     def _compile_all(self, arguments: dict[str, Any], wanted: list[RefitSettings]) -> None:
         for settings in wanted:
-            with _ONE_PROGRAM_AT_A_TIME:
+            with self._one_at_a_time:
                 if not threading.main_thread().is_alive():
                     return
                 self._now(settings)
