@@ -46,12 +46,6 @@ nitpick_ignore_regex = [
 autosummary_generate = True
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
-# Of types that a module imports for annotations alone autodoc knows the name only, and mangrove.api has these too.
-autodoc_type_aliases = {
-    "SpectrumFit": "mangrove.notebook.spectrum_fit.SpectrumFit",
-    "SpectrumMap": "mangrove.notebook.spectrum_map.SpectrumMap",
-    "SpectrumPlace": "mangrove.notebook.spectrum_place.SpectrumPlace",
-}
 autodoc_default_options = {"members": True}
 numpydoc_show_class_members = False
 toc_object_entries = False
