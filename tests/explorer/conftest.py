@@ -89,8 +89,13 @@ def browser(demo_run, absent):
 
 @pytest.fixture(scope="module")
 def browser_context(browser, explorer_url):
-    """What the pages of a module share: scripts that are fetched once. Nothing outside the explorer is fetched."""
-    context = browser.new_context(viewport=LAPTOP, base_url=explorer_url, accept_downloads=True)
+    """What the pages of a module share: scripts that are fetched once. Nothing outside the explorer is fetched.
+
+    They scroll at once: a figure that is measured must not move any more.
+    """
+    context = browser.new_context(
+        viewport=LAPTOP, base_url=explorer_url, accept_downloads=True, reduced_motion="reduce"
+    )
     context.set_default_timeout(PATIENCE)
     context.route(
         re.compile(rf"^https?://(?!{re.escape(urlsplit(explorer_url).netloc)}/)"), lambda route: route.abort()

@@ -70,7 +70,7 @@ def test_garbage_gets_a_message_and_the_next_file_is_taken(page):
 
 def test_two_people_see_their_own_spectra(page, browser, explorer_url):
     """Each in a browser of their own; one knows the other's address, which says nothing of the upload."""
-    context = browser.new_context(viewport=LAPTOP, base_url=explorer_url)
+    context = browser.new_context(viewport=LAPTOP, base_url=explorer_url, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE)
     other = context.new_page()
     bring(page, NGC3522)
