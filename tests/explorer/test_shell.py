@@ -8,6 +8,7 @@ import logging
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -387,9 +388,15 @@ def test_the_address_is_printed_and_a_warning_where_others_are_let_in(empty_run,
     assert ("Warning" in printed) == warns
 
 
+def interruptible() -> None:
+    """Let Ctrl+C end a program whatever started it: shells have programs in the background ignore it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def test_the_command_serves_until_it_is_interrupted(demo_run):
     command = [sys.executable, "-m", "mangrove", "explore", str(demo_run), "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, **pipes, preexec_fn=interruptible) as process:
         try:
             line = process.stdout.readline()
             port = int(re.search(r"http://127\.0\.0\.1:(\d+) ", line)[1])
@@ -399,9 +406,10 @@ def test_the_command_serves_until_it_is_interrupted(demo_run):
             got = connection.getresponse()
             assert got.status == 200 and b"mangrove: " in got.read() and time.monotonic() - begun < 10
             connection.close()
+            process.send_signal(signal.SIGINT)
+            assert process.wait(60) == 0 and "Traceback" not in process.stderr.read()
         finally:
-            process.send_signal(2)
-        assert process.wait(20) == 0 and "Traceback" not in process.stderr.read()
+            process.kill()
 
 
 def test_a_run_that_is_not_there_is_an_error_of_the_command():
