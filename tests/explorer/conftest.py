@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from browser_window import LAPTOP, PATIENCE
+from browser_window import COUNT_CALLBACKS, LAPTOP, PATIENCE, settle
 from waitress.wasyncore import close_all
 
 from mangrove.explorer.explored_run import ExploredRun
@@ -97,6 +97,7 @@ def browser_context(browser, explorer_url):
         viewport=LAPTOP, base_url=explorer_url, accept_downloads=True, reduced_motion="reduce"
     )
     context.set_default_timeout(PATIENCE)
+    context.add_init_script(f"({COUNT_CALLBACKS})()")
     context.route(
         re.compile(rf"^https?://(?!{re.escape(urlsplit(explorer_url).netloc)}/)"), lambda route: route.abort()
     )
@@ -148,16 +149,6 @@ def screenshot(page):
             page.screenshot(path=SCREENSHOTS / f"{name}-{scheme}.png", full_page=full_page)
 
     return save
-
-
-def settle(page):
-    """Wait until the page is there, no callback runs, and every figure is drawn."""
-    page.wait_for_selector("#page > *")
-    page.wait_for_load_state("networkidle")
-    page.wait_for_function(
-        """() => document.title !== "Updating..." && !document.querySelector("[data-dash-is-loading='true']") &&
-        [...document.querySelectorAll(".dash-graph")].every(graph => graph.querySelector(".main-svg"))"""
-    )
 
 
 def _of_the_explorer(url: str, explorer_url: str) -> bool:

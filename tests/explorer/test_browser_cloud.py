@@ -6,6 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from astropy.table import Table
+from browser_window import draw_around
 
 
 def point_of(page, graph: str, trace: int, index: int) -> tuple[float, float, int]:
@@ -150,18 +151,14 @@ def test_a_point_of_the_map_opens_its_continuum(visit, settled, demo_run):
     assert float(measured.text_content().split()[0]) == pytest.approx(ew[lines.index("Halpha_6565")], abs=0.006)
 
 
-def test_a_lasso_around_galaxies_downloads_their_table(visit, settled, demo_run):
+def test_a_lasso_around_galaxies_downloads_their_table(visit, demo_run):
     page = visit("/anomalies")
     page.locator("#anomalies-cloud").scroll_into_view_if_needed()
     box = page.locator("#anomalies-cloud .nsewdrag").bounding_box()
     left, top = box["x"] + 3, box["y"] + 3
     right, bottom = left + box["width"] - 6, top + box["height"] - 6
-    page.mouse.move(left, top)
-    page.mouse.down()
-    for x, y in ((right, top), (right, bottom), (left, bottom), (left, top + 5)):
-        page.mouse.move(x, y, steps=5)
-    page.mouse.up()
-    settled()
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 5)]
+    draw_around(page, page.locator("#anomalies-cloud"), corners)
     with page.expect_download() as download:
         page.locator("#anomalies-selection-csv").click()
     table = Table.read(download.value.path(), format="ascii.csv")

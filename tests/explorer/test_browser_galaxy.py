@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from astropy.table import Table
+from browser_window import draw_around
 from playwright.sync_api import expect
 
 from mangrove.api import fit_spectrum, open_run
@@ -92,13 +93,7 @@ def drag_around(page, graph: str) -> None:
     )
     corners = [(0.02, 0.02), (0.98, 0.02), (0.98, 0.98), (0.02, 0.98), (0.02, 0.05)]
     places = [(left + x * width, top + y * height) for x, y in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=8)
-    page.mouse.up()
-    # The outline of what is selected.
-    page.wait_for_selector(f"#{graph} .selectionlayer path")
+    draw_around(page, page.locator(f"#{graph}"), places)
 
 
 def test_a_lasso_downloads_the_labels_of_its_baxels(visit, settled, run):

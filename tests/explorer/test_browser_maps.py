@@ -5,6 +5,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import h5py
 import numpy as np
+from browser_window import draw_around
 from playwright.sync_api import Page, expect
 
 #: Where the centre of a node of a figure lies in the window, pixels; x and y are (column, row) from 1.
@@ -27,12 +28,7 @@ def lasso(page: Page, figure: str, column: int, row: int, reach: float = 0.45):
     """Draw around all nodes that lie less than ``reach`` from one in column and row."""
     corners = [(column + reach * x, row + reach * y) for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1), (-1, -1))]
     places = [page.evaluate(_PLACE, [figure, *corner]) for corner in corners]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=4)
-    page.mouse.up()
-    expect(page.locator(f"#{figure} .selectionlayer path").first).to_be_attached()
+    draw_around(page, page.locator(f"#{figure}"), places)
 
 
 def query(page: Page) -> dict[str, str]:
@@ -68,6 +64,28 @@ def test_a_node_is_followed_to_a_galaxy_and_back(visit, settled, screenshot, dem
     page.go_back()
     row, column = divmod(most, columns)
     expect(page.get_by_role("heading", name=f"Galaxies of node ({column + 1}, {row + 1})")).to_be_visible()
+
+
+def test_who_goes_back_twice_at_once_sees_the_node_of_the_address(visit, settled):
+    page = visit("/spectral-map?node=0")
+    page.locator("[data-nodes]").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**node=1")
+    settled()
+    page.get_by_role("link", name="Galaxy map").click()
+    page.wait_for_url("**/galaxy-map")
+    settled()
+    held = []
+    page.route("**/_dash-update-component", lambda route: held.append(route))
+    page.go_back()
+    page.wait_for_function("window.awaited > 0")
+    page.go_back()
+    page.wait_for_url("**node=0")
+    page.unroute("**/_dash-update-component")
+    for answer in held:
+        answer.continue_()
+    settled()
+    expect(page.get_by_role("heading", name="Galaxies of node (1, 1)", exact=True)).to_be_visible()
 
 
 def test_colours_keys_and_a_comparison_are_in_the_address(visit, settled):

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 from dash import Dash, Input, Output, State, dcc, html, set_props
 from dash.dependencies import ClientsideFunction
@@ -129,6 +130,7 @@ def _layout(run: ExploredRun) -> Component:
         [
             dcc.Location(id="url", refresh="callback-nav"),
             dcc.Store(id="place"),
+            dcc.Store(id="again"),
             skip,
             html.Header(head),
             html.Div(id="problem", role="alert"),
@@ -139,17 +141,24 @@ def _layout(run: ExploredRun) -> Component:
 
 def _register(app: Dash, run: ExploredRun) -> None:
     @app.callback(
-        Output("page", "children"), Output("problem", "children"), Input("url", "pathname"), State("url", "search")
+        Output("page", "children"),
+        Output("problem", "children"),
+        Input("url", "pathname"),
+        State("url", "search"),
+        Input("again", "data"),
     )
-    def show(path: str, search: str) -> tuple[Component, None]:
-        return page_at(run, Address.parsed(path, search)), None
+    def show(path: str, search: str, again: Any) -> tuple[Component, None]:
+        # What it was made for: the address may have gone on since it was asked for (assets/explorer.js).
+        return html.Div(page_at(run, Address.parsed(path, search)), **{"data-made-for": [path, search]}), None
 
-    # Title of the window, and which link is that of this page (assets/explorer.js).
+    # Title of the window, which link is that of this page, and whether it is still that of the address
+    # (assets/explorer.js).
     app.clientside_callback(
         ClientsideFunction("mangrove", "arrived"),
         Output("place", "data"),
         Input("url", "pathname"),
         Input("page", "children"),
+        State("url", "search"),
     )
 
 

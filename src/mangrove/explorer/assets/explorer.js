@@ -80,7 +80,11 @@
   // On arrival at a page: the title of the window, and which link of the navigation is that of this page.
   const run = document.title;
   let last = null;
-  const arrived = (path) => {
+  const arrived = (path, page, search) => {
+    // Who goes back twice at once has left the address that the page was asked for before it comes.
+    const madeFor = page?.props?.["data-made-for"];
+    if (madeFor && [path, search].some((part, k) => (part ?? "") !== (madeFor[k] ?? "")))
+      window.dash_clientside.set_props("again", { data: [path, search] });
     const view = (path || "/").split("/")[1] || "";
     let title = "";
     for (const link of document.querySelectorAll(".nav-link")) {
