@@ -49,7 +49,7 @@ real: $(READY)         ## real input: a MUSE cube, eight MaNGA spectra, the emul
 	else echo "Run 'desi' left out: there is no $$table (set REAL_DATA to the folder that holds desi/)"; fi
 
 test: $(READY)         ## all tests
-	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup --max-worker-restart 0
+	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
 validate: $(READY)     ## the tests of truth in full (an hour)
 	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_known_populations.py tests/scripts/test_truth.py tests/real/test_known_populations.py tests/real/test_emulator.py \

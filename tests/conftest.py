@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "workflow" / "scripts"
+TESTS = Path(__file__).resolve().parent
+SCRIPTS = TESTS.parent / "workflow" / "scripts"
 
 # Types and ranks of JAX arrays never change silently, in any test and in what tests start. JAX reads this when it is
 # imported, which most tests do without.
@@ -30,6 +31,18 @@ def pytest_configure():
     import jax
 
     jax.config.update("jax_enable_compilation_cache", False)
+
+
+def pytest_collection_modifyitems(items):
+    """One worker of pytest-xdist runs a module, so that its fixtures are made and its programs compiled once.
+
+    Groups of several modules come first: they take longest, and what remains in the end should be short.
+    """
+    grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+    others = [item for item in items if not item.get_closest_marker("xdist_group")]
+    for item in others:
+        item.add_marker(pytest.mark.xdist_group(item.path.relative_to(TESTS).as_posix()))
+    items[:] = grouped + others
 
 
 @pytest.fixture(scope="module", autouse=True)
