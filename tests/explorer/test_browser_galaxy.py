@@ -98,7 +98,14 @@ def drag_around(page, graph: str) -> None:
 
 def test_a_lasso_downloads_the_labels_of_its_baxels(visit, settled, run):
     page, labels = visit(f"/galaxy/{GALAXY}?baxel=0"), run.labels(GALAXY)
-    for graph in ("galaxy-map", "galaxy-kinematics", "galaxy-bpt-map", "galaxy-bpt"):
+    for graph in (
+        "galaxy-image",
+        "galaxy-map",
+        "galaxy-kinematics",
+        "galaxy-bpt-map",
+        "galaxy-bpt",
+        "galaxy-fingerprint",
+    ):
         drag_around(page, graph)
         with page.expect_download() as download:
             page.locator(f"#{graph}-baxels-csv").click()

@@ -18,6 +18,7 @@ from mangrove.explorer.address import Address
 from mangrove.explorer.bpt_figure import bpt_figure
 from mangrove.explorer.catalogue import catalogue, survey_source
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.figure_events import rows_of
 from mangrove.explorer.fingerprint_figure import fingerprint_figure
 from mangrove.explorer.galaxy_data import seen_galaxy
 from mangrove.explorer.galaxy_maps import as_unit, bpt_map, kinematic_maps, quantity_titles, shown_map
@@ -26,8 +27,10 @@ from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degre
 from mangrove.explorer.galaxy_selection import selection_of
 from mangrove.explorer.galaxy_spectrum import detected_lines, spectrum_figure, stored_label_rows, stored_parts
 from mangrove.explorer.line_cube_maps import line_images
-from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, selected_baxels, spaxel_axes
-from mangrove.explorer.placed_baxel import placed_baxel
+from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, spaxel_axes
+from mangrove.explorer.node_figure import selected_nodes
+from mangrove.explorer.node_index import grid_of
+from mangrove.explorer.placed_baxel import baxels_on, placed_baxel
 from mangrove.explorer.views.galaxy import GALAXY, _code
 from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
@@ -122,8 +125,8 @@ def test_a_lasso_gives_baxels(seen):
             {"customdata": "a"},
         ]
     }
-    assert selected_baxels(points, seen.n_baxel) == [1, 3]
-    assert selected_baxels(None, 5) == []
+    assert rows_of(points, seen.n_baxel) == [1, 3]
+    assert rows_of(None, 5) == []
     # What the browser has in hand, in which Dash looks up a point: a list, not a packed array.
     for figure in (map_figure(seen.bins, bpt_map(seen), 0, seen.centres), bpt_figure(seen, 0)):
         sent = json.loads(json.dumps(figure, cls=PlotlyJSONEncoder))["data"]
@@ -243,6 +246,19 @@ def test_fingerprint_is_coloured_by_radius(run):
     np.testing.assert_allclose(z[np.isfinite(z)], found.mean_radius.values[np.isfinite(z)])
 
 
+def test_a_lasso_on_a_fingerprint_takes_the_baxels_of_its_nodes(explored, run):
+    places = run.assignments(NAME)
+    nodes = sorted({int(node) for node in places["node"] if node >= 0})[:2]
+    columns = explored.attrs("desom_map")["columns"]
+    points = [{"x": node % columns + 1, "y": node // columns + 1} for node in nodes]
+    assert selected_nodes(grid_of(explored, "desom_map"), {"points": points}) == nodes
+    expected = sorted(places["baxel"][np.isin(places["node"], nodes)].tolist())
+    assert baxels_on(explored, NAME, nodes) == expected and expected
+    drawn = fingerprint_figure(run.fingerprint(NAME)).data[2]
+    shown = {(int(row["column"]), int(row["row"])) for row in places if row["node"] >= 0}
+    assert set(zip(drawn.x.tolist(), drawn.y.tolist(), strict=True)) == shown
+
+
 def test_galaxies_alike_are_those_of_the_run(explored, run):
     measures = kin_of(explored, NAME)
     assert len(measures) == 3
@@ -360,7 +376,7 @@ def test_units_have_their_powers_raised():
 
 def test_the_picture_has_its_colours_and_lies_as_the_maps(seen):
     picture = picture_of(seen.bins)
-    image, _, spaxels = image_figure(seen.bins, picture, None).data[:3]
+    image, _, spaxels = image_figure(seen.bins, picture, None, seen.centres).data[:3]
     column = int(np.argmin(np.abs(np.asarray(spaxels.x) - image.x0)))
     np.testing.assert_array_equal(np.asarray(image.z)[3, 0], picture[3, column])
     assert image.y0 == pytest.approx(spaxels.y[0]) and image.dx > 0

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import plotly.graph_objects as go
 
+from mangrove.explorer.selectable import selectable_points
 from mangrove.explorer.style import UNKNOWN
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 def fingerprint_figure(found: "xr.Dataset") -> go.Figure:
     """Nodes with baxels of the galaxy, coloured by their mean radius, with their number; nodes without are left white.
+
+    A lasso selects nodes.
 
     Parameters
     ----------
@@ -49,9 +52,10 @@ def fingerprint_figure(found: "xr.Dataset") -> go.Figure:
         hoverongaps=False,
         showscale=bool(np.isfinite(radius[some]).any()),
     )
-    figure = go.Figure([unknown, known])
+    row, column = np.nonzero(some)
+    figure = go.Figure([unknown, known, selectable_points(column + 1, row + 1)])
     ticks = {"showgrid": False, "constrain": "domain"}
     figure.update_xaxes(title="column", range=[0.5, counts.shape[1] + 0.5], scaleanchor="y", **ticks)
     figure.update_yaxes(title="row", range=[0.5, counts.shape[0] + 0.5], **ticks)
-    figure.update_layout(height=400, hovermode="closest")
+    figure.update_layout(height=400, hovermode="closest", dragmode="lasso")
     return figure

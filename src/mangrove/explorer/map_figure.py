@@ -11,7 +11,9 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mangrove.artefacts import Artefact
+from mangrove.explorer.figure_events import places_of
 from mangrove.explorer.galaxy_maps import ShownMap
+from mangrove.explorer.selectable import selectable_points
 from mangrove.explorer.style import UNKNOWN
 from mangrove.report.sky import SkyFrame, on_spaxels, sky_frame
 from mangrove.report.sky_marks import effective_ellipse
@@ -38,7 +40,7 @@ def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tupl
     figure = go.Figure([_heatmap(bins, frame, shown, _bar(shown)), outline_trace(bins, baxel)])
     _add_ellipse(figure, bins)
     figure.add_trace(_selectable(frame, bins, *centres))
-    _lay_out(figure, frame, _HEIGHT, dragmode="lasso")
+    _lay_out(figure, frame, _HEIGHT)
     return figure
 
 
@@ -54,15 +56,15 @@ def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None
         figure.add_trace(outline_trace(bins, baxel), 1, k + 1)
     for k in range(n):
         figure.add_trace(_selectable(frame, bins, *centres), 1, k + 1)
-    _lay_out(figure, frame, _SMALL, dragmode="lasso")
+    _lay_out(figure, frame, _SMALL)
     figure.update_yaxes(title="", showticklabels=False)
     figure.update_yaxes(title=frame.ylabel, showticklabels=True, col=1)
     figure.update_layout(margin={"t": 40, "r": 70})
     return figure
 
 
-def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None) -> go.Figure:
-    """A picture of the galaxy (:func:`mangrove.report.galaxy_pictures.picture_of`) with the axes of the maps."""
+def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None, centres: tuple) -> go.Figure:
+    """A picture of the galaxy (:func:`mangrove.report.galaxy_pictures.picture_of`) with the axes and the lasso of the maps."""
     frame = sky_frame(bins)
     x, y = spaxel_axes(bins, frame)
     rising = picture if frame.extent[1] > frame.extent[0] else picture[:, ::-1]
@@ -78,6 +80,7 @@ def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None) -> go.F
     clicked = go.Heatmap(x=x, y=y, z=np.zeros(picture.shape[:2]), opacity=0, showscale=False, **_hover(bins, "baxel"))
     figure = go.Figure([image, outline_trace(bins, baxel), clicked])
     _add_ellipse(figure, bins)
+    figure.add_trace(_selectable(frame, bins, *centres))
     _lay_out(figure, frame, _HEIGHT)
     return figure
 
@@ -107,29 +110,13 @@ def outline(bins: Artefact, baxel: int | None) -> tuple[list, list]:
 
 def clicked_baxel(bins: Artefact, click: Any) -> int | None:
     """The baxel under a click on a map, from Dash's ``clickData``; None beside the baxels."""
-    point = first_point(click)
-    if point is None:
+    points = places_of(click)
+    if not points:
         return None
     x, y = spaxel_axes(bins, sky_frame(bins))
-    column, row = int(np.argmin(np.abs(x - point[0]))), int(np.argmin(np.abs(y - point[1])))
+    column, row = int(np.argmin(np.abs(x - points[0][0]))), int(np.argmin(np.abs(y - points[0][1])))
     found = int(bins["bin_id"][row, column])
     return found if found >= 0 else None
-
-
-def first_point(event: Any) -> tuple[float, float] | None:
-    """x and y of the first point of an event; None of anything else that a browser may send."""
-    points = event.get("points") if isinstance(event, dict) else None
-    if not (isinstance(points, list) and points and isinstance(points[0], dict)):
-        return None
-    place = points[0].get("x"), points[0].get("y")
-    return place if all(isinstance(part, int | float) and np.isfinite(part) for part in place) else None
-
-
-def selected_baxels(selection: Any, n_baxel: int) -> list[int]:
-    """The baxels in a lasso or a box, ascending, from Dash's ``selectedData``."""
-    points = selection.get("points") if isinstance(selection, dict) else None
-    found = {point.get("customdata") for point in points or [] if isinstance(point, dict)}
-    return sorted(baxel for baxel in found if isinstance(baxel, int) and 0 <= baxel < n_baxel)
 
 
 def spaxel_axes(bins: Artefact, frame: SkyFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -181,20 +168,13 @@ def _bar(shown: ShownMap) -> dict:
 
 
 def _selectable(frame: SkyFrame, bins: Artefact, column: np.ndarray, row: np.ndarray) -> go.Scatter:
-    """Centres of the baxels, unseen until a lasso selects them: spaxels of a map cannot be selected."""
+    """Centres of the baxels, which a lasso selects."""
     left, right, bottom, top = frame.extent
     ny, nx = bins["bin_id"].shape
-    return go.Scatter(
-        x=left + (column + 0.5) * (right - left) / nx,
-        y=bottom + (row + 0.5) * (top - bottom) / ny,
-        # A list: of an array that Plotly packs, the events of a figure hold no element.
-        customdata=list(range(column.size)),
-        mode="markers",
-        hoverinfo="skip",
-        showlegend=False,
-        marker={"size": 7, "color": "white", "line": {"color": "black", "width": 1.5}, "opacity": 0},
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0}},
+    return selectable_points(
+        left + (column + 0.5) * (right - left) / nx,
+        bottom + (row + 0.5) * (top - bottom) / ny,
+        list(range(column.size)),
     )
 
 
@@ -208,11 +188,11 @@ def _add_ellipse(figure: go.Figure, bins: Artefact) -> None:
         figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False))
 
 
-def _lay_out(figure: go.Figure, frame: SkyFrame, height: int, dragmode: str = "zoom") -> None:
+def _lay_out(figure: go.Figure, frame: SkyFrame, height: int) -> None:
     left, right, bottom, top = frame.shown
     square = {"showgrid": False, "constrain": "domain", "zeroline": False, "nticks": 6}
     figure.update_xaxes(title=frame.xlabel, range=[left, right], **square)
     figure.update_yaxes(title=frame.ylabel, range=[bottom, top], autorange=False, **square)
     for k, axis in enumerate(figure.select_yaxes()):
         axis.update(scaleanchor=f"x{k + 1 if k else ''}", scaleratio=1)
-    figure.update_layout(height=height, dragmode=dragmode, hovermode="closest", uirevision="map", plot_bgcolor=UNKNOWN)
+    figure.update_layout(height=height, dragmode="lasso", hovermode="closest", uirevision="map", plot_bgcolor=UNKNOWN)

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from mangrove.explorer.figure_events import places_of
 from mangrove.explorer.node_index import node_at
+from mangrove.explorer.selectable import selectable_points
 from mangrove.explorer.style import CATEGORIES, TEMPLATE, UNKNOWN
 from mangrove.report.drawing import robust_limits
 from mangrove.report.node_maps import NodePlaces
@@ -154,18 +155,7 @@ def _hatches(places: NodePlaces, chosen: np.ndarray) -> go.Scatter:
 
 
 def _figure(places: NodePlaces, traces: list, outlined: Mapping[int, str]) -> go.Figure:
-    # Cells cannot be selected; points at their centres, unseen until they are, can.
-    centres = go.Scatter(
-        x=places.column + 1,
-        y=places.row + 1,
-        mode="markers",
-        hoverinfo="skip",
-        showlegend=False,
-        marker={"symbol": "circle", "size": 9, "color": "white", "line": {"color": "black", "width": 2}, "opacity": 0},
-        selected={"marker": {"opacity": 1}},
-        unselected={"marker": {"opacity": 0}},
-    )
-    figure = go.Figure([*traces, centres])
+    figure = go.Figure([*traces, selectable_points(places.column + 1, places.row + 1)])
     ticks = {"tickmode": "linear", "tick0": 1, "showgrid": False, "constrain": "domain"}
     figure.update_xaxes(
         title="column",

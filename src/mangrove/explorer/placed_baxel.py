@@ -1,5 +1,6 @@
 """Where a baxel of a galaxy lies on the map of spectra."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,18 +22,31 @@ class PlacedBaxel(NamedTuple):
 
 def placed_baxel(run: ExploredRun, plateifu: str, baxel: int) -> PlacedBaxel | None:
     """The place of a baxel; None where the run has no map of spectra, or the baxel no node."""
-    if not run.has(_KIND):
+    rows = _rows_of(run, plateifu)
+    if not rows.size:
         return None
-    galaxy = np.flatnonzero(run.column(_KIND, "plateifu") == plateifu)
-    if not galaxy.size:
-        return None
-    rows = _rows_by_galaxy(run).of(int(galaxy[0]))
     own = rows[run.column(_KIND, "baxel")[rows] == baxel]
     node = int(run.column(_KIND, "node")[own[0]]) if own.size else -1
     if node < 0:
         return None
     row, column = divmod(node, run.attrs(_KIND)["columns"])
     return PlacedBaxel(node, column + 1, row + 1, float(run.column(_KIND, "typicality")[own[0]]))
+
+
+def baxels_on(run: ExploredRun, plateifu: str, nodes: Sequence[int]) -> list[int]:
+    """The baxels of a galaxy that lie on some nodes, ascending; empty where the run has no map of spectra."""
+    rows = _rows_of(run, plateifu)
+    if not rows.size:
+        return []
+    return sorted(run.column(_KIND, "baxel")[rows[np.isin(run.column(_KIND, "node")[rows], nodes)]].tolist())
+
+
+def _rows_of(run: ExploredRun, plateifu: str) -> np.ndarray:
+    """Rows of the assignments that are a galaxy's."""
+    if not run.has(_KIND):
+        return np.zeros(0, int)
+    galaxy = np.flatnonzero(run.column(_KIND, "plateifu") == plateifu)
+    return _rows_by_galaxy(run).of(int(galaxy[0])) if galaxy.size else np.zeros(0, int)
 
 
 def _rows_by_galaxy(run: ExploredRun) -> NodeRows:

@@ -1,6 +1,7 @@
 """View 4: one galaxy, and the fit of each of its spectra."""
 
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,15 @@ from mangrove.explorer.address import Address, link
 from mangrove.explorer.bpt_figure import RING, chosen_point
 from mangrove.explorer.downloads import register_download
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.figure_events import rows_of
 from mangrove.explorer.galaxy_data import SeenGalaxy, line_cube_index, seen_galaxy
 from mangrove.explorer.galaxy_maps import shown_map
 from mangrove.explorer.galaxy_selection import GalaxySelection, selection_of
-from mangrove.explorer.map_figure import OUTLINE, clicked_baxel, map_figure, outline, selected_baxels
-from mangrove.explorer.node_figure import clicked_node
+from mangrove.explorer.map_figure import OUTLINE, clicked_baxel, map_figure, outline
+from mangrove.explorer.node_figure import clicked_node, selected_nodes
 from mangrove.explorer.node_index import grid_of
 from mangrove.explorer.panels import notice, same_numbers
+from mangrove.explorer.placed_baxel import baxels_on
 from mangrove.explorer.view import View
 from mangrove.explorer.views import galaxy_fits as fits
 from mangrove.explorer.views import galaxy_sky as sky
@@ -169,10 +172,17 @@ def _register(app: Dash, run: ExploredRun) -> None:
         register_download(
             app,
             sky.baxels_of(figure),
-            lambda selection, path: _selected_table(run, selection, path),
+            lambda selection, path: _table_of(run, path, lambda seen: rows_of(selection, seen.n_baxel)),
             State(figure, "selectedData"),
             State("url", "pathname"),
         )
+
+    def on_nodes(selection: Any, path: str) -> Table | None:
+        nodes = selected_nodes(grid_of(run, "desom_map"), selection)
+        return _table_of(run, path, lambda seen: baxels_on(run, seen.plateifu, nodes))
+
+    selected = State(sky.FINGERPRINT, "selectedData")
+    register_download(app, sky.baxels_of(sky.FINGERPRINT), on_nodes, selected, State("url", "pathname"))
 
 
 def _register_choices(app: Dash, run: ExploredRun) -> None:
@@ -211,7 +221,7 @@ def _register_selection(app: Dash, run: ExploredRun) -> None:
     @app.callback(_SEARCH, Input(sky.BPT, "clickData"), *_WHERE, prevent_initial_call=True)
     def on_diagram(click: Any, path: str, search: str):
         at = _galaxy_at(run, path, search)
-        chosen = selected_baxels(click, at[0].n_baxel) if at else []
+        chosen = rows_of(click, at[0].n_baxel) if at else []
         return moved(at[1], baxel=chosen[0]) if chosen else no_update
 
     controls = (
@@ -319,12 +329,12 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
         return no_update if baxel is None else fits.refit_result(run, *at, baxel)
 
 
-def _selected_table(run: ExploredRun, selection: Any, path: str) -> Table | None:
-    """Labels of the baxels in a lasso."""
+def _table_of(run: ExploredRun, path: str, chosen: Callable[[SeenGalaxy], list[int]]) -> Table | None:
+    """Labels of some baxels of the galaxy of a page."""
     at = _galaxy_at(run, path, "")
     if at is None or at[0].table is None:
         return None
-    return at[0].table[np.array(selected_baxels(selection, at[0].n_baxel), int)]
+    return at[0].table[np.array(chosen(at[0]), int)]
 
 
 GALAXY = View("galaxy", "Galaxy", _missing, _page, _register)

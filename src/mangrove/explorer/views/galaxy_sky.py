@@ -31,8 +31,8 @@ from mangrove.survey.target import PLATEIFU
 
 IMAGE, MAP, KINEMATICS, BPT_MAP, BPT = (f"galaxy-{name}" for name in ("image", "map", "kinematics", "bpt-map", "bpt"))
 FINGERPRINT, QUANTITY, LINE = "galaxy-fingerprint", "galaxy-quantity", "galaxy-line"
-#: Figures of which baxels are selected, for a table.
-WITH_LASSO = (MAP, KINEMATICS, BPT_MAP, BPT)
+#: Figures of which baxels are selected, for a table; of a fingerprint, nodes are.
+WITH_LASSO = (IMAGE, MAP, KINEMATICS, BPT_MAP, BPT)
 #: The public pages of MaNGA, and the archive of its images.
 _MARVIN = "https://dr17.sdss.org/marvin/galaxy/{plateifu}/"
 _IMAGES = "https://data.sdss.org/{folder}/{plate}/images/{ifu}.png"
@@ -69,10 +69,12 @@ def sky_panels(seen: SeenGalaxy, chosen: GalaxySelection) -> list[Component]:
         panels.append(
             figure_panel(
                 IMAGE,
-                image_figure(seen.bins, picture, chosen.baxel),
+                image_figure(seen.bins, picture, chosen.baxel, seen.centres),
                 "Image",
                 "From the g, r and i images of the cube (the continuum in grey where it has none), as the cube lies: the axes of "
-                "this and of the maps say where north and east are. Dashed: effective radius. A click shows the spectrum of a baxel.",
+                "this and of the maps say where north and east are. Dashed: effective radius. A click shows the spectrum of a baxel. Lasso or "
+                "box: baxels for the buttons below.",
+                _buttons(IMAGE),
             )
         )
     shown = shown_map(seen, chosen.quantity, chosen.line)
@@ -200,7 +202,9 @@ def _fingerprint(run: ExploredRun, seen: SeenGalaxy) -> list[Component]:
             fingerprint_figure(found),
             "Fingerprint on the map of spectra",
             f"Nodes of its {counted(found.attrs['n_baxel'], 'baxel')}, their number, and their mean radius as colour: centre "
-            f"and outskirts apart show a gradient. {counted(found.attrs['n_patch'], 'patch', 'patches')}. A click opens the node.",
+            f"and outskirts apart show a gradient. {counted(found.attrs['n_patch'], 'patch', 'patches')}. A click opens the node. "
+            "Lasso or box: nodes, whose baxels the buttons below download.",
+            buttons(baxels_of(FINGERPRINT), "baxels of these nodes"),
         )
     ]
 
