@@ -8,7 +8,8 @@ from ppxf_solutions import as_batch, solved
 
 from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.batched.measure import measured
+from mangrove.spectra.fit.batched.batch import double_precision
+from mangrove.spectra.fit.batched.measure import measurements as measurements_of
 from mangrove.spectra.fit.ppxf import line_errors, measurements
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
@@ -37,6 +38,13 @@ CASES = {
 }
 
 
+def measured(batch, solutions):
+    """The columns of the batched engine for solutions of a batch."""
+    with double_precision():
+        columns = measurements_of(batch.layout, *batch[1:], solutions)
+        return {name: np.asarray(values) for name, values in columns.items()}
+
+
 def with_broad_line(spectrum, is_broad):
     """The spectrum, with a broad Hbeta of a fifth of the stellar continuum if asked for."""
     velocity = C_KMS * np.log(spectrum.wave / LINES.wave[LINES.index("Hbeta_4863")])
@@ -62,8 +70,9 @@ def compared(further=({}, {}, {}), guides=None, components=(0,), snr=60.0, which
         batch.spectra.lsf[i] = spectrum.lsf_sigma[-1]
         batch.spectra.lsf[i, : spectrum.wave.size] = spectrum.lsf_sigma
         fits.append(solved(galaxies[g], spectrum, guide, extra))
-    columns = measured(batch, as_batch(batch, fits), [3, 0, 1], [0.0, 12.0, 0.0])
-    gains = zip(fits, [3, 0, 1], [0.0, 12.0, 0.0], strict=True)
+    told = {"n_clipped": np.array([3, 0, 1]), "gas_bic_gain": np.array([0.0, 12.0, 0.0])}
+    columns = measured(batch, as_batch(batch, fits)) | told
+    gains = zip(fits, *told.values(), strict=True)
     return [measurements.collect(fit, n, gain) for fit, n, gain in gains], columns
 
 
@@ -135,7 +144,7 @@ def known():
 @pytest.fixture(scope="module")
 def many_draws(known):
     batch, _, solutions = known
-    return measured(batch, solutions, np.zeros(3), np.zeros(3))
+    return measured(batch, solutions)
 
 
 def test_draws_scatter_as_those_of_the_reference(known, many_draws):
@@ -163,7 +172,7 @@ def test_draws_scatter_as_those_of_the_reference(known, many_draws):
 
 def test_a_result_does_not_depend_on_its_companions(known, many_draws):
     batch, _, solutions = known
-    others = measured(*rows(batch, solutions, (2, 2, 0)), np.zeros(3), np.zeros(3))
+    others = measured(*rows(batch, solutions, (2, 2, 0)))
     for name, values in others.items():
         expected = many_draws[name][[2, 2, 0]]
         size = np.nanmax(np.abs(expected), initial=0.0) if expected.dtype.kind == "f" else 0.0
@@ -178,7 +187,7 @@ def test_fits_without_stars_or_lines_say_so(known):
     gas[1] = 0.0
     kinematics[2, 0] = np.nan
     given = solutions._replace(weights=weights, gas=gas, kinematics=kinematics)
-    columns = measured(batch, given, np.zeros(3), np.zeros(3))
+    columns = measured(batch, given)
     expected = [FitStatus.NO_STELLAR_CONTINUUM, FitStatus.OK, FitStatus.NOT_CONVERGED]
     assert columns["status"].tolist() == expected
     assert np.isnan(columns["line_ew"][0]).all() and np.isinf(columns["v_star_err"][0])

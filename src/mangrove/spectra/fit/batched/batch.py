@@ -43,6 +43,17 @@ class BatchLayout(NamedTuple):
         """Of the gas, in order."""
         return tuple(sorted(set(self.gas_component)))
 
+    @property
+    def gas_place(self) -> np.ndarray:
+        """Place of each template of the gas among :attr:`components`, shape (n_gas,)."""
+        return np.searchsorted(self.components, self.gas_component)
+
+    @property
+    def polynomial_hold(self) -> float:
+        """Inverse variance of the prior of a coefficient of the polynomial about zero; 0 without a prior."""
+        size = self.settings.continuum.calibration_error
+        return size**-2.0 if size > 0 else 0.0
+
 
 class Galaxies(NamedTuple):
     """What the spectra of a galaxy share, arrays over the galaxies of a batch.

@@ -87,8 +87,8 @@ def is_fixed(fit: FittedBatch) -> jax.Array:
 
 def hold(layout: BatchLayout, n_column: int) -> np.ndarray:
     """What the prior of the polynomial adds to the squared lengths of the columns, shape (n_column,)."""
-    size, held = layout.settings.continuum.calibration_error, np.zeros(n_column)
-    held[1 : 1 + layout.settings.polynomial_degree] = size**-2.0 if size > 0 else 0.0
+    held = np.zeros(n_column)
+    held[1 : 1 + layout.settings.polynomial_degree] = layout.polynomial_hold
     return held
 
 

@@ -87,11 +87,6 @@ def places(layout: BatchLayout, n_star: int) -> LinePlaces:
     return LinePlaces(*(slice(end - size, end) for end, size in zip(ends, sizes, strict=True)))
 
 
-def component_of(layout: BatchLayout) -> np.ndarray:
-    """Place of each template of the gas among the components of the layout, shape (n_gas,)."""
-    return np.searchsorted(layout.components, layout.gas_component)
-
-
 def fitted(
     layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectra: Spectra, solutions: Solutions
 ) -> FittedBatch:
@@ -122,7 +117,7 @@ def fitted(
 
 
 def _present(layout: BatchLayout, solutions: Solutions) -> jax.Array:
-    lit = [jnp.any(solutions.gas[:, component_of(layout) == k] > 0, axis=-1) for k in range(len(layout.components))]
+    lit = [jnp.any(solutions.gas[:, layout.gas_place == k] > 0, axis=-1) for k in range(len(layout.components))]
     always = np.array(layout.components) == MAIN
     return jnp.stack(lit, axis=-1) | always[None]
 

@@ -10,7 +10,7 @@ from mangrove.codes import LineStatus
 from mangrove.physics.lines import EW_HALF_WIDTH
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import BatchLayout
-from mangrove.spectra.fit.batched.fitted import FittedBatch, component_of
+from mangrove.spectra.fit.batched.fitted import FittedBatch
 from mangrove.spectra.fit.line_coverage import LINE_MARGIN, MIN_COVERED
 
 _TINY = 1e-300
@@ -64,7 +64,7 @@ def pixels_at_lines(layout: BatchLayout, wave, z, step, kinematics) -> jax.Array
     z, step : array, shape (n,)
         Redshift of the galaxy, and the step in ln(wavelength).
     """
-    velocity = kinematics[:, 1:, 0][:, component_of(layout)]
+    velocity = kinematics[:, 1:, 0][:, layout.gas_place]
     at_rest = jnp.asarray(wave)[np.array(layout.gas_line)][None]
     return at_rest * jnp.exp(velocity / C_KMS) * ((1.0 + z) * step)[:, None]
 
@@ -77,7 +77,7 @@ def line_fluxes(layout: BatchLayout, fit: FittedBatch, covariance) -> LineFluxes
     covariance : array, shape (n, n_gas, n_gas)
         Of the weights of the lines.
     """
-    free, component = np.array(layout.gas_line), component_of(layout)
+    free, component = np.array(layout.gas_line), layout.gas_place
     pixel = pixels_at_lines(layout, fit.lines.wave, fit.galaxy.z, fit.step, fit.solution.kinematics)
     known = fit.present[:, component] & fit.spectra.use[:, free]
     n, shape = known.shape[0], (layout.settings.n_component, fit.lines.wave.shape[0])

@@ -10,7 +10,7 @@ from mangrove.codes import FitStatus, GasModel, LineStatus
 from mangrove.physics.constants import LN10
 from mangrove.physics.dust import calzetti
 from mangrove.physics.photometry import MIN_R_COVERAGE, r_curve
-from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Solutions, double_precision
+from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Solutions
 from mangrove.spectra.fit.batched.covariances import Covariances, covariances, is_fixed
 from mangrove.spectra.fit.batched.dispersion import lsf_correction
 from mangrove.spectra.fit.batched.draws import DrawnCompositions, draw_compositions, drawn_continua, polynomial
@@ -26,31 +26,22 @@ from mangrove.spectra.fit.shape import PIVOT
 _DEPTH = float(0.4 * LN10 * calzetti(PIVOT))
 
 
-def measured(batch: Batch, solutions: Solutions, n_clipped, bic_gain) -> dict[str, np.ndarray]:
+@partial(jax.jit, static_argnums=0)
+def measurements(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
     """The results of solutions.
 
     Parameters
     ----------
-    batch : Batch
+    spectra : Spectra
         Pixels that were left out as outliers are not good.
-    n_clipped, bic_gain : array_like, shape (n,)
-        How many they are; by how much the components of the gas lower the information criterion of a single one.
 
     Returns
     -------
     dict
-        Arrays over the spectra, one for each field of :class:`mangrove.spectra.fit.results.FitResult`. Where a solution is not
-        finite the status is NOT_CONVERGED, and the numbers mean nothing.
+        Arrays over the spectra, one for each field of :class:`mangrove.spectra.fit.results.FitResult` but those that only the
+        way to the solution knows (n_clipped, gas_bic_gain). Where a solution is not finite the status is NOT_CONVERGED, and
+        the numbers mean nothing.
     """
-    with double_precision():
-        columns = measurements(batch.layout, *batch[1:], solutions)
-        columns = {name: np.asarray(values) for name, values in columns.items()}
-    return columns | {"n_clipped": np.asarray(n_clipped), "gas_bic_gain": np.asarray(bic_gain, float)}
-
-
-@partial(jax.jit, static_argnums=0)
-def measurements(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
-    """The same as :func:`measured` on the device, without what it is told."""
     fit = fitted(layout, galaxies, lines, spectra, solutions)
     how_well = quality(layout, fit)
     factor = how_well.factor

@@ -90,7 +90,7 @@ def gas_columns(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra, trans
     transforms : array, shape (n, n_gas, n_freq)
         Of :func:`gas_transforms`.
     """
-    return on_data(layout, transforms * _gas_kernels(layout, galaxies, spectra, kinematics)[:, _component(layout)])
+    return on_data(layout, transforms * _gas_kernels(layout, galaxies, spectra, kinematics)[:, layout.gas_place])
 
 
 def shape(galaxies: Galaxies, spectra: Spectra, theta) -> jax.Array:
@@ -162,11 +162,6 @@ def _frequency(layout: BatchLayout) -> np.ndarray:
     return 2.0 * np.pi * np.fft.rfftfreq(layout.n_fft)
 
 
-def _component(layout: BatchLayout) -> np.ndarray:
-    """Place of each template of the gas among the components of the layout."""
-    return np.searchsorted(layout.components, layout.gas_component)
-
-
 def _first(kinematics):
     """Velocity and variance of the stars."""
     return kinematics[:, 0, 0], kinematics[:, 0, 1] ** 2
@@ -188,7 +183,7 @@ def _derivatives(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra) -> j
 
 def _of_components(layout: BatchLayout, transforms, gas) -> jax.Array:
     """Transform of the lines of each component times weights, shape (n, n_component, n_freq)."""
-    component = _component(layout)
+    component = layout.gas_place
     member = np.arange(len(layout.components))[:, None] == component
     return _weighed("nkg,ngf->nkf", jnp.where(member[None], gas[:, None], 0.0), transforms)
 

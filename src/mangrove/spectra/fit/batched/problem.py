@@ -134,7 +134,7 @@ def weighed(layout: BatchLayout, problem: Problem, place, columns, passive) -> W
     x, passive = (values[:, 0] for values in nonnegative(products, right[:, None], 0, passive[:, None]))
     residual = problem.data - jnp.einsum("ni,niw->nw", x, columns)
     rough = jnp.einsum("ni,nij,nj->n", x[:, :n_star], smooth, x[:, :n_star])
-    penalty = jnp.sum(_hold(layout) * theta[:, 1:] ** 2, axis=1)
+    penalty = layout.polynomial_hold * jnp.sum(theta[:, 1:] ** 2, axis=1)
     return Weighed(columns, products, right, x, passive, jnp.sum(residual**2, axis=1) + rough + penalty)
 
 
@@ -173,7 +173,7 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
     # The model is linear about the place, and what has limits counts from them.
     target = problem.data + jnp.einsum("ni,niw->nw", sign * shift, both[:, last])
     onto = jnp.einsum("niw,nw->ni", both, target)
-    hold, coefficients = _hold(layout), place[:, n_bounded:]
+    hold, coefficients = layout.polynomial_hold, place[:, n_bounded:]
     right = jnp.concatenate(
         [onto[:, free] - hold * coefficients, jnp.einsum("niw,nw->ni", best.columns, target), onto[:, last]], axis=1
     )
@@ -183,7 +183,7 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
         products, right[:, None], n_free, jnp.concatenate([best.passive, passive], axis=1)[:, None]
     )
     y, positive = y[:, 0], positive[:, 0]
-    reached = jnp.sum(target**2, axis=1) - jnp.sum(right * y, axis=1) + jnp.sum(hold * coefficients**2, axis=1)
+    reached = jnp.sum(target**2, axis=1) - jnp.sum(right * y, axis=1) + hold * jnp.sum(coefficients**2, axis=1)
     # What changes nothing, as the velocity of gas without lines, stays where it is.
     matters = jnp.diagonal(own, axis1=1, axis2=2)[:, last] > 0.0
     moved = jnp.where(matters, origin + sign * y[:, -n_bounded:] - bounded, 0.0)
@@ -220,12 +220,6 @@ def _limits(layout: BatchLayout, spectra: Spectra) -> tuple[jax.Array, jax.Array
         squared = jnp.stack([stars[:, 0], stars[:, 1] ** 2], axis=1)
         both.append(jnp.concatenate([squared, jnp.broadcast_to(same[None], (n, same.size))], axis=1))
     return both[0], both[1]
-
-
-def _hold(layout: BatchLayout) -> jax.Array:
-    """Inverse variances of the prior of the polynomial's coefficients about zero, shape (1, degree)."""
-    size = layout.settings.continuum.calibration_error
-    return jnp.full((1, layout.settings.polynomial_degree), size**-2.0 if size > 0 else 0.0)
 
 
 def _longest(layout: BatchLayout) -> jax.Array:
