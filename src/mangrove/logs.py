@@ -31,9 +31,7 @@ def rule_log(path: str | None):
     """
     handler = logging.FileHandler(path, mode="w", encoding="utf-8") if path else logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    root = _listening(handler)
     logging.captureWarnings(True)
     try:
         yield
@@ -48,14 +46,22 @@ def rule_log(path: str | None):
         handler.close()
 
 
+def _listening(handler: logging.Handler) -> logging.Logger:
+    """The root logger with a handler for what is of use."""
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    # It tells of each kind of device that this machine does not have.
+    logging.getLogger("jax").setLevel(logging.WARNING)
+    return root
+
+
 @contextmanager
 def kept_records() -> Iterator[list[logging.LogRecord]]:
     """Context of a process that has no log of its own: what it would log, for another process to log."""
     records: list[logging.LogRecord] = []
     handler = _Keeping(records)
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
+    root = _listening(handler)
     try:
         yield records
     finally:
