@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 from mangrove.data_model import KINDS, SCHEMA_VERSION, Field, Kind
 from mangrove.data_model_attributes import OUTCOME, PROVENANCE
 from mangrove.errors import ArtefactError
+from mangrove.whole_files import whole_file
 
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable. "
 _HASH_BLOCK_BYTES = 1 << 26
@@ -121,19 +121,12 @@ def writer(path, kind: str, dims: Mapping[str, int], prov: Provenance, attrs, on
     ArtefactError
         If attributes are missing, unknown, or of another type than declared.
     """
-    declared, path = _declared(kind), Path(path)
+    declared = _declared(kind)
     attrs = _checked_attributes(kind, declared, attrs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with h5py.File(part, "w", libver=("earliest", "v110")) as f:
-            _create(f, declared, dims, only)
-            yield f
-            _write_attrs(f, kind, prov, attrs)
-        _sync(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as f:
+        _create(f, declared, dims, only)
+        yield f
+        _write_attrs(f, kind, prov, attrs)
 
 
 def read(path, kind: str, only: list[str] | None = None) -> Artefact:
@@ -355,8 +348,3 @@ def _blocks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:
 
 def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
     return bytes(dataset.attrs.get("NAME", b"")).startswith(_BARE_DIMENSION[:30])
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as f:
-        os.fsync(f.fileno())
