@@ -160,7 +160,7 @@ def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
     try:
         f = h5py.File(path, "r")
     except OSError as error:
-        raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}") from error
+        raise _unreadable(path, error) from error
     with f:
         found, version = f.attrs.get("kind"), f.attrs.get("schema_version")
         if found is None or version != SCHEMA_VERSION or kind not in (None, found):
@@ -202,16 +202,45 @@ def read_text(dataset: h5py.Dataset) -> np.ndarray:
 
 
 def input_hash(path) -> str:
-    """Hash that stands for an input file: the recorded content hash of an artefact, else sha256 of the bytes."""
-    if str(path).endswith(".h5"):
-        try:
-            with h5py.File(path, "r") as f:
-                if "content_hash" in f.attrs:
-                    return str(f.attrs["content_hash"])
-        except OSError as error:
-            raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}") from error
-    with Path(path).open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+    """Hash that stands for an input file: the content hash of an artefact, else sha256 of the bytes.
+
+    Of an artefact it is computed anew: nothing is made from content that changed after it was written, be it by a hand
+    or by a disk.
+
+    Raises
+    ------
+    ArtefactError
+        If an artefact is damaged, or was altered after it was written.
+    """
+    recorded = recorded_hash(path)
+    if recorded is None:
+        with Path(path).open("rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    try:
+        with h5py.File(path, "r") as f:
+            found = content_hash(f)
+    except (OSError, KeyError) as error:
+        raise _unreadable(path, error) from error
+    if found != recorded:
+        raise ArtefactError(f"{path}: content differs from its recorded hash. Delete it. {_REMAKE}")
+    return recorded
+
+
+def recorded_hash(path) -> str | None:
+    """The content hash that an artefact has recorded; None of another file.
+
+    Raises
+    ------
+    ArtefactError
+        If the artefact cannot be read.
+    """
+    if not str(path).endswith(".h5"):
+        return None
+    try:
+        with h5py.File(path, "r") as f:
+            return str(f.attrs["content_hash"]) if "content_hash" in f.attrs else None
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def content_hash(f: h5py.File) -> str:
@@ -244,6 +273,10 @@ _REMAKE = (
     "Remake it with the workflow (snakemake --cores 8 --configfile configs/YOUR.yaml), or with the mangrove command that "
     "wrote it."
 )
+
+
+def _unreadable(path, error: Exception) -> ArtefactError:
+    return ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}")
 
 
 def _place(path: str, output: Path) -> str:

@@ -3,9 +3,9 @@
 Started in a checkout, with the compiled ``faulty_writes.c`` in LD_PRELOAD, as ``step_server.py JOBS``: a file as
 ``list_jobs.py`` writes it. Reads a request from each line of standard input and answers with a line:
 
-    {"job": 3, "nth": 7, "error": 28, "lasting": false, "seconds": 60}   ->   {"exit": 1, "writes": 7}
+    {"job": 3, "nth": 7, "error": 28, "lasting": false, "seconds": 60, "log": "step.log"}   ->   {"exit": 1, "writes": 7}
 
-``exit`` is as of ``subprocess``; null where the step had not ended in time. ``writes`` is null of a killed step.
+Writes below the checkout count. ``exit`` is as of ``subprocess``; null where the step had not ended in time. ``writes`` is null of a killed step.
 """
 
 import ctypes
@@ -38,13 +38,11 @@ def script(name: str):
 
 
 def run(job: dict, request: dict, told: int) -> None:
-    """The step, in this process: its messages go to the log ``step.log``, its number of writes to a pipe."""
-    # What is left of another step's log is never of interest.
-    messages = os.open("step.log", os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
+    """The step, in this process: its messages go to a file, its number of writes to a pipe."""
+    messages = os.open(request["log"], os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     os.dup2(messages, 1)
     os.dup2(messages, 2)
-    folder = str(Path("results").resolve())
-    SHIM.fault_arm(folder.encode(), request["nth"], request["error"], int(request["lasting"]))
+    SHIM.fault_arm(f"{Path.cwd()}/".encode(), request["nth"], request["error"], int(request["lasting"]))
     try:
         script(job["script"]).main(*(Named(job[of]) for of in ("inputs", "outputs", "params")), job["log"], 1)
     finally:

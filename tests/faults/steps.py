@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from list_jobs import paths
-from mini_run import CONFIG, TIMED, MiniRun, demand_equal
+from mini_run import CONFIG, TIMED, MiniRun
 
 from mangrove import artefacts
 
@@ -28,12 +28,18 @@ class Fault(NamedTuple):
     lasting: bool = False
 
     @property
+    def kind(self) -> str:
+        """What happens."""
+        what = errno.errorcode[self.error] if self.error else "SIGKILL"
+        return f"{what}{' from then on' if self.lasting else ''}"
+
+    @property
     def name(self) -> str:
         """For messages."""
-        what = errno.errorcode[self.error] if self.error else "SIGKILL"
-        return f"{what} at write {self.nth}{' and all later ones' if self.lasting else ''}"
+        return f"write {self.nth}: {self.kind}"
 
 
+NO_FAULT = Fault()
 #: Kinds of faults: a disk that is full once and stays full, one that fails once, a kill.
 KINDS = (Fault(0, errno.ENOSPC, True), Fault(0, errno.ENOSPC), Fault(0, errno.EIO), Fault(0, 0))
 
@@ -57,6 +63,8 @@ class Steps:
 
     def __init__(self, mini: MiniRun, server: subprocess.Popen, jobs: list[dict]):
         self._mini, self._server, self.jobs = mini, server, jobs
+        # Beside the checkout, where writes are not counted.
+        self._log = mini.folder.with_name(f"{mini.folder.name}-step.log")
 
     def named(self, rule: str) -> int:
         """Index of the first job of a rule."""
@@ -70,18 +78,27 @@ class Steps:
         """Files that a job makes."""
         return [self._mini.folder / path for path in paths(self.jobs[job]["outputs"])]
 
-    def ask(self, job: int, fault: Fault = Fault()) -> dict:
+    def inputs(self, job: int) -> list[Path]:
+        """Files that a job reads."""
+        return [self._mini.folder / path for path in paths(self.jobs[job]["inputs"])]
+
+    @staticmethod
+    def lasting(path: Path) -> bool:
+        """Whether two runs have a file alike."""
+        return path.name not in TIMED
+
+    def ask(self, job: int, fault: Fault = NO_FAULT, remove: bool = True) -> dict:
         """Run a job as the workflow does, its outputs removed before; the answer of ``step_server.py``."""
-        for path in self.outputs(job):
+        for path in self.outputs(job) if remove else ():
             path.unlink(missing_ok=True)
-        request = {"job": job, "seconds": PATIENCE, **fault._asdict()}
+        request = {"job": job, "seconds": PATIENCE, "log": str(self._log), **fault._asdict()}
         self._server.stdin.write(json.dumps(request) + "\n")
         self._server.stdin.flush()
         return json.loads(self._server.stdout.readline())
 
     def messages(self) -> str:
         """What the last job said."""
-        return (self._mini.folder / "step.log").read_text(encoding="utf-8", errors="replace")
+        return self._log.read_text(encoding="utf-8", errors="replace")
 
     @contextmanager
     def kept(self, job: int) -> Iterator[dict[Path, bytes]]:
@@ -112,13 +129,15 @@ class Steps:
             assert told["exit"] is not None, f"hangs: {place}"
             made = {path for path in whole if path.exists()}
             assert told["exit"] != 0 or made == {*whole}, f"ends well, without its outputs: {place}"
-            partial = [str(p) for p in made if p.name not in TIMED and p.read_bytes() != whole[p]]
+            partial = [str(p) for p in made if self.lasting(p) and p.read_bytes() != whole[p]]
             assert not partial, f"partial {partial}: {place}"
             assert {*self._files()} <= {*others, *whole}, f"files with new names: {place}"
             artefacts.sweep(self._mini.run)
             again = self.ask(job)
             assert again["exit"] == 0, f"not healed by a rerun: {place}\n{self.messages()[-2000:]}"
-            demand_equal(*({str(p): made[p] for p in whole if p.name not in TIMED} for made in (_contents(whole), whole)))
+            demand_equal(
+                *({str(p): made[p] for p in whole if p.name not in TIMED} for made in (_contents(whole), whole))
+            )
             left = sorted({*self._files()} ^ {*others, *whole})
             assert not left, f"left behind: {place}"
         changed = [str(p) for p, stat in others.items() if p.stat().st_mtime_ns != stat.st_mtime_ns]
@@ -130,10 +149,6 @@ class Steps:
         files = [path for path in self._mini.run.rglob("*") if path.is_file() and "logs" not in path.parts]
         hidden = ("checkpoints", "checkpoints.done")
         return [p for p in files if not any(part in hidden or part.endswith(".part") for part in p.parts)]
-
-
-def _contents(files) -> dict[Path, bytes]:
-    return {path: path.read_bytes() for path in files}
 
 
 @contextmanager

@@ -4,10 +4,12 @@ import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 
 from threadpoolctl import threadpool_limits
 
+from mangrove.errors import WorkerError
 from mangrove.logs import progress
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
@@ -43,10 +45,21 @@ def fit_all(
     ----------
     guides : sequence of Guide or None, optional
         Stellar kinematics of each spectrum where they are known.
+
+    Raises
+    ------
+    WorkerError
+        If one of the processes is killed.
     """
     tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
-    with _map(galaxy, min(n_process, len(tasks))) as mapped:
-        return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
+    try:
+        with _map(galaxy, min(n_process, len(tasks))) as mapped:
+            return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
+    except BrokenProcessPool as error:
+        raise WorkerError(
+            "a process that fits spectra was killed, most often because memory ran out. Run again with fewer jobs at a time "
+            "(snakemake --resources mem_mb=...; see 'Killed' in docs/troubleshooting.md); galaxies that are fitted stay so."
+        ) from error
 
 
 class _map:
