@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mangrove import artefacts
 from mangrove.models.emulator.emulator import predict_table
 from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
 from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, scarce_lines, train_emulator, trainable
