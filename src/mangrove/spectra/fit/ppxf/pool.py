@@ -4,12 +4,10 @@ import multiprocessing
 import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 
 from threadpoolctl import threadpool_limits
 
-from mangrove.errors import WorkerError
 from mangrove.logs import progress
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
@@ -17,6 +15,7 @@ from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.two_steps import GuidedFits, Request, fit_baxels, guided
+from mangrove.spectra.fit.workers import demand_workers_alive
 
 
 def fit_galaxy(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_process: int) -> GuidedFits:
@@ -52,14 +51,8 @@ def fit_all(
         If one of the processes is killed.
     """
     tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
-    try:
-        with _map(galaxy, min(n_process, len(tasks))) as mapped:
-            return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
-    except BrokenProcessPool as error:
-        raise WorkerError(
-            "a process that fits spectra was killed, most often because memory ran out. Run again with fewer jobs at a time "
-            "(snakemake --resources mem_mb=...; see 'Killed' in docs/troubleshooting.md); galaxies that are fitted stay so."
-        ) from error
+    with demand_workers_alive(), _map(galaxy, min(n_process, len(tasks))) as mapped:
+        return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
 
 
 class _map:
