@@ -125,8 +125,14 @@ def writer(path, kind: str, dims: Mapping[str, int], prov: Provenance, attrs, on
     attrs = _checked_attributes(kind, declared, attrs)
     with whole_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as f:
         _create(f, declared, dims, only)
+        # Where the last use of a dataset ends, HDF5 writes what it held back, and an error of the disk goes unseen: all
+        # stay in use until they are written in a way that raises.
+        datasets = list(f.values())
         yield f
         _write_attrs(f, kind, prov, attrs)
+        for dataset in datasets:
+            dataset.flush()
+        f.flush()
 
 
 def read(path, kind: str, only: list[str] | None = None) -> Artefact:
