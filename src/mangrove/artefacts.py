@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import uuid
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ import numpy as np
 from mangrove.data_model import KINDS, SCHEMA_VERSION, Field, Kind
 from mangrove.data_model_attributes import OUTCOME, PROVENANCE
 from mangrove.errors import ArtefactError
+from mangrove.whole_files import whole_file
 
 _BARE_DIMENSION = b"This is a netCDF dimension but not a netCDF variable. "
 _HASH_BLOCK_BYTES = 1 << 26
@@ -121,19 +121,18 @@ def writer(path, kind: str, dims: Mapping[str, int], prov: Provenance, attrs, on
     ArtefactError
         If attributes are missing, unknown, or of another type than declared.
     """
-    declared, path = _declared(kind), Path(path)
+    declared = _declared(kind)
     attrs = _checked_attributes(kind, declared, attrs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        with h5py.File(part, "w", libver=("earliest", "v110")) as f:
-            _create(f, declared, dims, only)
-            yield f
-            _write_attrs(f, kind, prov, attrs)
-        _sync(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as f:
+        _create(f, declared, dims, only)
+        # Where the last use of a dataset ends, HDF5 writes what it held back, and an error of the disk goes unseen: all
+        # stay in use until they are written in a way that raises.
+        datasets = list(f.values())
+        yield f
+        _write_attrs(f, kind, prov, attrs)
+        for dataset in datasets:
+            dataset.flush()
+        f.flush()
 
 
 def read(path, kind: str, only: list[str] | None = None) -> Artefact:
@@ -167,7 +166,7 @@ def opened(path, kind: str | None = None) -> Iterator[h5py.File]:
     try:
         f = h5py.File(path, "r")
     except OSError as error:
-        raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}") from error
+        raise _unreadable(path, error) from error
     with f:
         found, version = f.attrs.get("kind"), f.attrs.get("schema_version")
         if found is None or version != SCHEMA_VERSION or kind not in (None, found):
@@ -209,16 +208,45 @@ def read_text(dataset: h5py.Dataset) -> np.ndarray:
 
 
 def input_hash(path) -> str:
-    """Hash that stands for an input file: the recorded content hash of an artefact, else sha256 of the bytes."""
-    if str(path).endswith(".h5"):
-        try:
-            with h5py.File(path, "r") as f:
-                if "content_hash" in f.attrs:
-                    return str(f.attrs["content_hash"])
-        except OSError as error:
-            raise ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}") from error
-    with Path(path).open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
+    """Hash that stands for an input file: the content hash of an artefact, else sha256 of the bytes.
+
+    Of an artefact it is computed anew: nothing is made from content that changed after it was written, be it by a hand
+    or by a disk.
+
+    Raises
+    ------
+    ArtefactError
+        If an artefact is damaged, or was altered after it was written.
+    """
+    recorded = recorded_hash(path)
+    if recorded is None:
+        with Path(path).open("rb") as f:
+            return hashlib.file_digest(f, "sha256").hexdigest()
+    try:
+        with h5py.File(path, "r") as f:
+            found = content_hash(f)
+    except (OSError, KeyError) as error:
+        raise _unreadable(path, error) from error
+    if found != recorded:
+        raise ArtefactError(f"{path}: content differs from its recorded hash. Delete it. {_REMAKE}")
+    return recorded
+
+
+def recorded_hash(path) -> str | None:
+    """The content hash that an artefact has recorded; None of another file.
+
+    Raises
+    ------
+    ArtefactError
+        If the artefact cannot be read.
+    """
+    if not str(path).endswith(".h5"):
+        return None
+    try:
+        with h5py.File(path, "r") as f:
+            return str(f.attrs["content_hash"]) if "content_hash" in f.attrs else None
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
 def content_hash(f: h5py.File) -> str:
@@ -251,6 +279,10 @@ _REMAKE = (
     "Remake it with the workflow (snakemake --cores 8 --configfile configs/YOUR.yaml), or with the mangrove command that "
     "wrote it."
 )
+
+
+def _unreadable(path, error: Exception) -> ArtefactError:
+    return ArtefactError(f"{path} is not a readable HDF5 file ({error}). Delete it. {_REMAKE}")
 
 
 def _place(path: str, output: Path) -> str:
@@ -355,8 +387,3 @@ def _blocks(dataset: h5py.Dataset) -> Iterator[np.ndarray]:
 
 def _is_bare_dimension(dataset: h5py.Dataset) -> bool:
     return bytes(dataset.attrs.get("NAME", b"")).startswith(_BARE_DIMENSION[:30])
-
-
-def _sync(path: Path) -> None:
-    with path.open("rb") as f:
-        os.fsync(f.fileno())

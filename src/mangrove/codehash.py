@@ -24,6 +24,7 @@ LEAVES = frozenset(
             "data_model_line_cube_truth",
             "logs",
             "errors",
+            "whole_files",
         ),
         *("config", "config_maps", "config_autoencoders", "config_values", "config_files", "moved_keys"),
         # What training tells people; nothing is computed from it.

@@ -51,3 +51,7 @@ class ModelError(MangroveError):
 
 class OutputError(MangroveError):
     """A file would be replaced that is not the command's own, or cannot be written."""
+
+
+class WorkerError(MangroveError):
+    """A process that computes for another was ended from outside."""

@@ -195,9 +195,12 @@ def _check(path: Path) -> list[str]:
 
 
 def _current_hash(source: Path) -> str:
-    """Hash of an input as it is now; empty, and so never the recorded one, if it cannot be read."""
+    """Hash of an input as it is now; empty, and so never the recorded one, if it cannot be read.
+
+    That of an artefact is the recorded one: whether it is right is said of the artefact itself.
+    """
     try:
-        return artefacts.input_hash(source)
+        return artefacts.recorded_hash(source) or artefacts.input_hash(source)
     except (ArtefactError, OSError):
         return ""
 

@@ -1,9 +1,5 @@
-"""A run from end to end: the code that runs, interruptions, equal bytes, verification."""
+"""A run from end to end: the code that runs, verification. Interruptions are in tests/faults."""
 
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import h5py
@@ -49,36 +45,6 @@ def test_a_galaxy_that_is_too_faint_gives_empty_artefacts(finished):
     assert (extract.attrs["status"], extract["flux"].shape[0]) == ("too_faint", 0)
     assert artefacts.read(finished.run / f"spectra/fit/{TOO_FAINT}.h5", "fit")["status"].size == 0
     assert artefacts.read(finished.run / f"spectra/extract/{REGULAR}.h5", "extract").ok
-
-
-def test_a_killed_run_completes_to_the_same_bytes(finished, fresh):
-    """Kill -9 while fits run; the lock is named and lifted; the rest runs, and equals an uninterrupted run."""
-    process = subprocess.Popen(fresh.command(), **fresh.process(), start_new_session=True)
-    wait_for(fresh.run / "logs/fit", process)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.communicate()
-    doctor = fresh.mangrove("doctor")
-    assert doctor.returncode == 1
-    assert "snakemake --unlock" in doctor.stdout
-    locked = fresh.snakemake(check=False)
-    assert locked.returncode != 0
-    assert "--unlock" in locked.stdout
-    fresh.snakemake("--unlock")
-    assert "no lock" in fresh.mangrove("doctor").stdout
-    fresh.snakemake()
-    assert fresh.planned().rules == {}
-    assert not list(fresh.run.rglob("*.part"))
-    expected = finished.artefacts()
-    made = fresh.artefacts()
-    assert sorted(made) == sorted(expected)
-    assert [name for name in expected if made[name] != expected[name]] == []
-
-
-def wait_for(folder, process) -> None:
-    """Wait until a log appears in a folder, while the process runs."""
-    while not list(folder.glob("*.log")):
-        assert process.poll() is None, process.communicate()[0]
-        time.sleep(0.05)
 
 
 def test_spectra_are_not_placed_on_a_map_that_two_galaxies_cannot_train(finished):

@@ -9,6 +9,7 @@ from mangrove.logs import rule_log
 from mangrove.report import first_page, overview
 from mangrove.report.drawing import save_png
 from mangrove.validation.tables import write_rows
+from mangrove.whole_files import write_whole_text
 
 
 def main(inputs, outputs, params, log=None, threads=1):
@@ -32,7 +33,7 @@ def main(inputs, outputs, params, log=None, threads=1):
         table = artefacts.read(inputs.labels, "labels", first_page.OUTCOME_DATASETS) if inputs.labels else None
         outcomes = None if table is None else first_page.outcome_rows(table)
         told = first_page.FirstPage(numbers, outcomes, pd.read_csv(inputs.failures), times)
-        Path(outputs.page).write_text(first_page.page(Path(outputs.picture), told), encoding="utf-8")
+        write_whole_text(outputs.page, first_page.page(Path(outputs.picture), told))
 
 
 if "snakemake" in globals():

@@ -1,17 +1,17 @@
 """Versions, machine, date and configuration of the run."""
 
 import json
-from pathlib import Path
 
 from mangrove.logs import rule_log
 from mangrove.report.run import provenance_record
+from mangrove.whole_files import write_whole_text
 
 
 def main(inputs, outputs, params, log=None, threads=1):
     """Write ``outputs.provenance`` (JSON)."""
     with rule_log(log):
         record = provenance_record(params["config"])
-        Path(outputs.provenance).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+        write_whole_text(outputs.provenance, json.dumps(record, indent=2) + "\n")
 
 
 if "snakemake" in globals():

@@ -3,7 +3,6 @@
 import gzip
 import io
 import os
-import uuid
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +14,7 @@ from astropy.table import QTable
 
 from mangrove.codes import Bits, Code
 from mangrove.export.columns import Column, fits_unit, is_logarithm
+from mangrove.whole_files import whole_file
 
 #: Card that announces CONTINUE cards.
 LONG_TEXTS = ("LONGSTRN", "OGIP 1.0", "long texts continue in CONTINUE cards")
@@ -24,26 +24,18 @@ _GZIP_LEVEL = 6
 
 def write_fits(path: Path, hdus: fits.HDUList) -> None:
     """Write HDUs with CHECKSUM and DATASUM, packed if the name ends in .gz; the file gets its name when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
-    try:
-        # What astropy does to headers and tables while writing must be done before the sums.
-        hdus.update_extend()
-        _settle(hdus)
-        for hdu in hdus:
-            hdu.add_checksum(when="sum of this HDU")
-        with part.open("wb") as file:
-            if path.suffix == ".gz":
-                # No name and no time within: equal data, equal bytes.
-                with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
-                    hdus.writeto(packed)
-            else:
-                hdus.writeto(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    # What astropy does to headers and tables while writing must be done before the sums.
+    hdus.update_extend()
+    _settle(hdus)
+    for hdu in hdus:
+        hdu.add_checksum(when="sum of this HDU")
+    with whole_file(path) as part, part.open("wb") as file:
+        if path.suffix == ".gz":
+            # No name and no time within: equal data, equal bytes.
+            with gzip.GzipFile("", "wb", _GZIP_LEVEL, file, mtime=0) as packed:
+                hdus.writeto(packed)
+        else:
+            hdus.writeto(file)
 
 
 def table_hdu(name: str, columns: list[Column], values: Mapping, n_row: int) -> fits.BinTableHDU:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mangrove.codes import Code
+from mangrove.whole_files import whole_file
 
 #: Dots per inch of every figure.
 DPI = 110
@@ -122,7 +123,8 @@ def save_png(figure: Figure, path) -> None:
     ``Figure.savefig`` lays a figure out and draws it twice, as its layout may depend on the first time; that of
     :func:`new_figure` does not.
     """
-    FigureCanvasAgg(figure).print_png(path)
+    with whole_file(path) as part:
+        FigureCanvasAgg(figure).print_png(part)
 
 
 def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, float]:

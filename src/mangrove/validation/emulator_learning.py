@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from mangrove import artefacts
 from mangrove.models.emulator.emulator import predict_table
 from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
 from mangrove.models.emulator.training import MIN_MEASURED, EmulatorSettings, scarce_lines, train_emulator, trainable
@@ -49,7 +50,7 @@ def run_learning_curve(table_path, params: Mapping[str, Any], place: Path) -> Le
     if reason:
         return LearningCurve([], reason)
     settings = EmulatorSettings.from_params(params, stored.table)
-    work = work_folder(place, {"table": stored.content_hash, "params": dict(params)})
+    work = work_folder(place, {"table": artefacts.input_hash(table_path), "params": dict(params)})
     points = learning_curve(table, stored.split, settings, work, params["learning_curve"])
     return LearningCurve(points, "" if points else "every fraction leaves too few rows to learn from")
 

@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import pandas as pd
 
+from mangrove.whole_files import whole_file
+
 log = logging.getLogger(__name__)
 
 _Row = TypeVar("_Row")
@@ -23,7 +25,8 @@ def write_rows(path, rows: Sequence, empty: Sequence[str], float_format: str = "
     float_format : str
     """
     frame = pd.DataFrame(rows) if rows else pd.DataFrame(columns=list(empty))
-    frame.to_csv(path, index=False, float_format=float_format)
+    with whole_file(path) as part:
+        frame.to_csv(part, index=False, float_format=float_format)
 
 
 def log_beyond_limits(rows: Sequence[_Row], name: Callable[[_Row], str]) -> None:

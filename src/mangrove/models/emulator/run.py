@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mangrove import artefacts
 from mangrove.models.emulator.line_table import read_stored
 from mangrove.models.emulator.training import EmulatorSettings, train_emulator, trainable
 from mangrove.models.training.resumable import train_or_give_reason
@@ -31,7 +32,7 @@ def train_run(table_path, params: Mapping[str, Any], folder: Path, metrics: Path
         If the training fails.
     """
     stored = read_stored(table_path)
-    made_from = {"table": stored.content_hash, "params": dict(params)}
+    made_from = {"table": artefacts.input_hash(table_path), "params": dict(params)}
     table, reason = trainable(stored.table, stored.split)
 
     def train(work: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from flax import nnx
 
 from mangrove.errors import ModelError
+from mangrove.whole_files import sync
 
 #: Raised when the layout or the meaning of a folder changes: since 2 lines have the names of the line list.
 FORMAT = 2
@@ -48,6 +49,8 @@ def save(folder: Path, kind: str, description: Mapping[str, Any], arrays: Mappin
         content = {"kind": kind, "format": FORMAT, **description, "arrays": {_ARRAYS: _file_hash(part / _ARRAYS)}}
         content["sha256"] = _text_hash(content)
         (part / _JSON).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        for name in (_ARRAYS, _JSON):
+            sync(part / name)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mangrove.models.training import model_folder
+from mangrove.whole_files import whole_file, write_whole_text
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +37,7 @@ def train_or_give_reason(
     if reason:
         log.warning("nothing trained: %s", reason)
         model_folder.save_empty(folder, reason, {"made_from": dict(made_from)})
-        metrics.write_text("", encoding="utf-8")
+        write_whole_text(metrics, "")
         return
     work = work_folder(folder.parent / "checkpoints", made_from)
     train(work)
@@ -59,7 +60,8 @@ def publish(work: Path, folder: Path, metrics: Path) -> None:
 
     A kill at any point loses nothing: until the checkpoints are removed as a whole, what is missing is made from them again.
     """
-    shutil.copyfile(work / "metrics.jsonl", metrics)
+    with whole_file(metrics) as part:
+        shutil.copyfile(work / "metrics.jsonl", part)
     shutil.rmtree(folder, ignore_errors=True)
     (work / "model").rename(folder)
     remove(work.parent)

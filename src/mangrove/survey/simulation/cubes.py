@@ -9,7 +9,7 @@ from astropy.io import fits
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.survey.releases import release as find_release
 from mangrove.survey.releases import split_plateifu
-from mangrove.survey.simulation.fits_writing import CHECKSUM_NOTE, as_table, atomic
+from mangrove.survey.simulation.fits_writing import CHECKSUM_NOTE, as_table
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy, ifu_position, random_generator
 from mangrove.survey.simulation.instrument import (
     SPAXEL,
@@ -19,6 +19,7 @@ from mangrove.survey.simulation.instrument import (
     noise_correlation,
     spaxel_offsets,
 )
+from mangrove.whole_files import whole_file
 
 _FLUX_UNIT = "1E-17 erg/s/cm^2/Ang/spaxel"
 _IVAR_UNIT = "1/(1E-17 erg/s/cm^2/Ang/spaxel)^2"
@@ -74,7 +75,7 @@ class SimulatedCube(NamedTuple):
 def write_logcube(path, cube: SimulatedCube) -> None:
     """Write a LOGCUBE with the HDUs, headers and units of its release; equal cubes give equal bytes."""
     hdus = _cube_hdus(cube)
-    with atomic(path) as part, part.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
+    with whole_file(path) as part, part.open("wb") as raw, gzip.GzipFile("", "wb", 1, raw, mtime=0) as packed:
         for hdu in hdus:
             hdu.add_checksum(when=CHECKSUM_NOTE)
         fits.HDUList(hdus).writeto(packed)

@@ -5,8 +5,9 @@ from astropy.io import fits
 
 from mangrove.survey.releases import release as find_release
 from mangrove.survey.releases import split_plateifu
-from mangrove.survey.simulation.fits_writing import CHECKSUM_NOTE, as_table, atomic
+from mangrove.survey.simulation.fits_writing import CHECKSUM_NOTE, as_table
 from mangrove.survey.simulation.galaxies import SimulatedGalaxy, ifu_position
+from mangrove.whole_files import whole_file
 
 _MISSING = -9999.0
 
@@ -26,7 +27,7 @@ def write_drpall(path, galaxies: list[SimulatedGalaxy], release: str) -> None:
     hdus[0].header["VERSDRP3"] = version
     for hdu in hdus:
         hdu.add_checksum(when=CHECKSUM_NOTE)
-    with atomic(path) as part:
+    with whole_file(path) as part:
         fits.HDUList(hdus).writeto(part)
 
 

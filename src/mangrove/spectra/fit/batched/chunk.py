@@ -18,6 +18,7 @@ from mangrove.spectra.fit.batched.devices import most_spectra
 from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_aside
 from mangrove.spectra.fit.two_steps import GuidedFits
+from mangrove.spectra.fit.workers import demand_workers_alive
 
 #: Galaxies are fitted together until they fill so many batches of the largest size (one where processes share them, so that
 #: none waits long for another), or take so much memory, bytes.
@@ -116,10 +117,11 @@ def _fitted(
 
     # Arrays go to the processes themselves (no files of theirs), and no group waits but those that are read ahead.
     shared = Parallel(n_process, return_as="generator", pre_dispatch=n_process, batch_size=1, max_nbytes=None)
-    for outcomes, records in shared(calls()):
-        for record in records:
-            logging.getLogger(record.name).handle(record)
-        yield sent.popleft(), outcomes
+    with demand_workers_alive():
+        for outcomes, records in shared(calls()):
+            for record in records:
+                logging.getLogger(record.name).handle(record)
+            yield sent.popleft(), outcomes
 
 
 def _told(group: Sequence[_Read], fit: Fitter) -> tuple[list[GuidedFits | Exception], list[logging.LogRecord]]:

@@ -15,6 +15,7 @@ from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.two_steps import GuidedFits, Request, fit_baxels, guided
+from mangrove.spectra.fit.workers import demand_workers_alive
 
 
 def fit_galaxy(galaxy: GalaxyFit, spectra: Sequence[Spectrum], snr, x, y, n_process: int) -> GuidedFits:
@@ -43,9 +44,14 @@ def fit_all(
     ----------
     guides : sequence of Guide or None, optional
         Stellar kinematics of each spectrum where they are known.
+
+    Raises
+    ------
+    WorkerError
+        If one of the processes is killed.
     """
     tasks = list(zip(spectra, guides or [None] * len(spectra), strict=True))
-    with _map(galaxy, min(n_process, len(tasks))) as mapped:
+    with demand_workers_alive(), _map(galaxy, min(n_process, len(tasks))) as mapped:
         return list(progress(mapped(tasks), len(tasks), "spectra fitted", "fit"))
 
 

@@ -1,0 +1,169 @@
+"""Single steps of the finished mini run, run again with writes that fail."""
+
+import errno
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from list_jobs import paths
+from mini_run import CONFIG, TIMED, MiniRun
+
+from mangrove import artefacts
+
+HERE = Path(__file__).parent
+#: Seconds after which a step hangs.
+PATIENCE = 240.0
+
+
+class Fault(NamedTuple):
+    """What happens to the n-th write of a step (none for 0), and whether to all later ones too."""
+
+    nth: int = 0
+    error: int = 0
+    lasting: bool = False
+
+    @property
+    def kind(self) -> str:
+        """What happens."""
+        what = errno.errorcode[self.error] if self.error else "SIGKILL"
+        return f"{what}{' from then on' if self.lasting else ''}"
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"write {self.nth}: {self.kind}"
+
+
+NO_FAULT = Fault()
+#: Kinds of faults: a disk that is full once and stays full, one that fails once, a kill.
+KINDS = (Fault(0, errno.ENOSPC, True), Fault(0, errno.ENOSPC), Fault(0, errno.EIO), Fault(0, 0))
+
+
+def compiled_shim(folder: Path) -> Path:
+    """Compile ``faulty_writes.c``."""
+    library = folder / "faulty_writes.so"
+    source = HERE / "faulty_writes.c"
+    subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-Wall", "-o", library, source, "-ldl"], check=True)
+    return library
+
+
+class Steps:
+    """The steps of a finished mini run, each of which can be run again.
+
+    Attributes
+    ----------
+    jobs : list of dict
+        As ``list_jobs.py`` writes them, in the order of the run.
+    """
+
+    def __init__(self, mini: MiniRun, server: subprocess.Popen, jobs: list[dict]):
+        self._mini, self._server, self.jobs = mini, server, jobs
+        # Beside the checkout, where writes are not counted.
+        self._log = mini.folder.with_name(f"{mini.folder.name}-step.log")
+
+    def named(self, rule: str) -> int:
+        """Index of the first job of a rule."""
+        return next(i for i, job in enumerate(self.jobs) if job["rule"] == rule)
+
+    def label(self, job: int) -> str:
+        """Rule and wildcards, for messages."""
+        return f"{self.jobs[job]['rule']} {self.jobs[job]['of']}".strip()
+
+    def outputs(self, job: int) -> list[Path]:
+        """Files that a job makes."""
+        return [self._mini.folder / path for path in paths(self.jobs[job]["outputs"])]
+
+    def inputs(self, job: int) -> list[Path]:
+        """Files that a job reads."""
+        return [self._mini.folder / path for path in paths(self.jobs[job]["inputs"])]
+
+    @staticmethod
+    def lasting(path: Path) -> bool:
+        """Whether two runs have a file alike."""
+        return path.name not in TIMED
+
+    def ask(self, job: int, fault: Fault = NO_FAULT, remove: bool = True) -> dict:
+        """Run a job as the workflow does, its outputs removed before; the answer of ``step_server.py``."""
+        for path in self.outputs(job) if remove else ():
+            path.unlink(missing_ok=True)
+        request = {"job": job, "seconds": PATIENCE, "log": str(self._log), **fault._asdict()}
+        self._server.stdin.write(json.dumps(request) + "\n")
+        self._server.stdin.flush()
+        return json.loads(self._server.stdout.readline())
+
+    def messages(self) -> str:
+        """What the last job said."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @contextmanager
+    def kept(self, job: int) -> Iterator[dict[Path, bytes]]:
+        """Contents of a job's outputs, which are there again after the block, with their times."""
+        aside = self._mini.folder / "aside"
+        aside.mkdir()
+        kept = {path: aside / str(i) for i, path in enumerate(self.outputs(job))}
+        for path, copy in kept.items():
+            shutil.copy2(path, copy, follow_symlinks=False)
+        try:
+            yield {path: path.read_bytes() for path in kept}
+        finally:
+            for path, copy in kept.items():
+                path.unlink(missing_ok=True)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(copy, path, follow_symlinks=False)
+            shutil.rmtree(aside)
+
+    def survive(self, job: int, fault: Fault) -> dict:
+        """A fault in a job: nothing partial bears a final name, nothing else is touched, and a rerun heals it.
+
+        Returns the answer to the run with the fault.
+        """
+        others = {path: path.stat() for path in self._files() if path not in self.outputs(job)}
+        with self.kept(job) as whole:
+            told = self.ask(job, fault)
+            place = f"{self.label(job)}, {fault.name}: exit {told['exit']}\n{self.messages()[-2000:]}"
+            assert told["exit"] is not None, f"hangs: {place}"
+            made = {path for path in whole if path.exists()}
+            assert told["exit"] != 0 or made == {*whole}, f"ends well, without its outputs: {place}"
+            partial = [str(p) for p in made if self.lasting(p) and p.read_bytes() != whole[p]]
+            assert not partial, f"partial {partial}: {place}"
+            assert {*self._files()} <= {*others, *whole}, f"files with new names: {place}"
+            artefacts.sweep(self._mini.run)
+            again = self.ask(job)
+            assert again["exit"] == 0, f"not healed by a rerun: {place}\n{self.messages()[-2000:]}"
+            other = [str(p) for p in whole if self.lasting(p) and p.read_bytes() != whole[p]]
+            assert not other, f"made otherwise by the rerun {other}: {place}"
+            left = sorted({*self._files()} ^ {*others, *whole})
+            assert not left, f"left behind: {place}"
+        changed = [str(p) for p, stat in others.items() if p.stat().st_mtime_ns != stat.st_mtime_ns]
+        assert not changed, f"changed {changed}: {place}"
+        return told
+
+    def _files(self) -> list[Path]:
+        """Files of the run but logs, parts of files, and checkpoints of trainings that go on."""
+        files = [path for path in self._mini.run.rglob("*") if path.is_file() and "logs" not in path.parts]
+        hidden = ("checkpoints", "checkpoints.done")
+        return [p for p in files if not any(part in hidden or part.endswith(".part") for part in p.parts)]
+
+
+@contextmanager
+def serving(mini: MiniRun, shim: Path) -> Iterator[Steps]:
+    """The steps of a finished mini run."""
+    options = mini.process() | {"stderr": None}
+    options["env"] |= {"PYTHONPATH": str(mini.folder / "src"), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    # Arguments of main are the workflow's, whatever has run: a fresh plan of all jobs.
+    listed = subprocess.run([sys.executable, HERE / "list_jobs.py", CONFIG], **options | {"stderr": subprocess.PIPE})
+    assert listed.returncode == 0, listed.stderr
+    mini.write("jobs.json", listed.stdout)
+    options["env"] |= {"LD_PRELOAD": str(shim)}
+    command = [sys.executable, HERE / "step_server.py", "jobs.json"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, **options)
+    try:
+        yield Steps(mini, server, json.loads(listed.stdout))
+    finally:
+        server.stdin.close()
+        server.wait(30)

@@ -1,0 +1,122 @@
+"""A bit flipped in an artefact is found, and nothing is made from it; no file of a run is a pickle."""
+
+import ast
+import io
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from mini_run import MiniRun
+
+from mangrove import artefacts
+from mangrove.verification import verify_run
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Steps that train, or gather what is trained on, with the artefact that they read.
+LEARNING = {
+    "training_spectra": "spectra/extract/9002-1901.h5",
+    "line_cube_set": "spectra/line_cube/9002-1901.h5",
+    "desom_train": "spectra/training_spectra.h5",
+    "autoencoder_train": "spectra/line_cube_set.h5",
+    "fingerprints": "desom/assignments.h5",
+}
+#: Modules whose files run code when they are read.
+UNSAFE = {"pickle", "cPickle", "_pickle", "cloudpickle", "dill", "marshal", "shelve"}
+UNSAFE_CALLS = re.compile(r"\b(read_pickle|to_pickle|joblib\.(load|dump)|allow_pickle\s*=\s*True)\b")
+
+
+def flip_a_bit(path: Path) -> None:
+    """Flip the lowest bit of a byte in the midst of the numbers that an artefact stores, its time stamps as they were."""
+    with h5py.File(path) as f:
+        place, size = max((stored_at(f[name]) for name in f if is_stored(f[name])), key=lambda found: found[1])
+    content = bytearray(path.read_bytes())
+    content[place + size // 2] ^= 1
+    path.write_bytes(content)
+
+
+def is_stored(dataset: h5py.Dataset) -> bool:
+    """Whether a dataset has numbers in the file; the bare axes of netCDF have none."""
+    return dataset.dtype.kind in "iuf" and dataset.id.get_storage_size() > 0
+
+
+def stored_at(dataset: h5py.Dataset) -> tuple[int, int]:
+    """Where the first piece of a dataset lies, and its size, bytes."""
+    if dataset.chunks is None:
+        return dataset.id.get_offset(), dataset.id.get_storage_size()
+    chunk = dataset.id.get_chunk_info(0)
+    return chunk.byte_offset, chunk.size
+
+
+def test_verify_finds_a_flipped_bit_in_an_artefact_of_every_kind(mini, tmp_path):
+    kinds = {}
+    for path in sorted(mini.run.rglob("*.h5")):
+        with h5py.File(path) as f:
+            if any(is_stored(dataset) for dataset in f.values()):
+                kinds.setdefault(str(f.attrs["kind"]), path)
+    assert len(kinds) >= 20
+    for kind, path in kinds.items():
+        shutil.copy(path, tmp_path / f"{kind}.h5")
+    assert not verify_run(tmp_path).problems
+    for kind in kinds:
+        flip_a_bit(tmp_path / f"{kind}.h5")
+    problems = verify_run(tmp_path).problems
+    missed = [kind for kind in kinds if not any(text.startswith(f"{tmp_path / kind}.h5: ") for text in problems)]
+    assert not missed and len(problems) == len(kinds)
+
+
+@pytest.mark.parametrize("rule", LEARNING)
+def test_nothing_is_trained_on_a_flipped_bit(mini, steps, rule):
+    job = steps.named(rule)
+    with mini.restored(f"results/mini/{LEARNING[rule]}") as path, steps.kept(job):
+        flip_a_bit(path)
+        told = steps.ask(job)
+        assert told["exit"] == 1
+        assert f"{LEARNING[rule]}" in steps.messages() and "Delete it" in steps.messages()
+        assert not [path for path in steps.outputs(job) if path.exists()]
+
+
+def test_an_altered_artefact_has_no_hash_to_be_recorded(mini, tmp_path):
+    path = tmp_path / "assignments.h5"
+    shutil.copy(mini.run / "desom/assignments.h5", path)
+    with h5py.File(path) as f:
+        recorded = f.attrs["content_hash"]
+    assert artefacts.input_hash(path) == recorded
+    flip_a_bit(path)
+    with pytest.raises(artefacts.ArtefactError, match="differs from its recorded hash"):
+        artefacts.input_hash(path)
+
+
+def test_a_run_holds_no_pickle(mini: MiniRun):
+    products = mini.products()
+    assert any(name.endswith(".npz") for name in products)
+    for name, content in products.items():
+        assert not re.match(rb"\x80[\x00-\x05]", content), name
+        if name.endswith(".npz"):
+            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+                assert [arrays[one].dtype.hasobject for one in arrays.files].count(True) == 0, name
+
+
+@pytest.mark.parametrize("folder", ["src", "workflow", "rules", "tools"])
+def test_no_source_reads_or_writes_pickles(folder):
+    files = [path for end in ("py", "smk") for path in (ROOT / folder).rglob(f"*.{end}")]
+    assert files
+    for path in files:
+        text = path.read_text(encoding="utf-8")
+        assert not UNSAFE_CALLS.search(text), path
+        assert not UNSAFE & imported(text, path), path
+
+
+def imported(text: str, path: Path) -> set[str]:
+    """Top names of the modules that a file imports, whether it is Python or a file of rules."""
+    if path.suffix == ".smk":
+        return set(re.findall(r"^\s*(?:import|from)\s+(\w+)", text, re.MULTILINE))
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module.split(".")[0])
+    return found

@@ -1,0 +1,51 @@
+"""Every write a fault: whichever write of a step fails or is the last one, no file is half there, and a rerun heals.
+
+MANGROVE_FAULTS sets how many writes of every step fail, a seeded choice, or 'all' of them; without it, a few of some
+steps do. Each fault is of one of four kinds in turn: no space from then on, no space once, an error of the disk, SIGKILL.
+"""
+
+import os
+import random
+from collections import Counter
+
+from steps import KINDS, Steps
+
+#: Writes that fail in the tests of every day, by step: HDF5; checkpoints and models; figures and tables.
+SOME = {"line_cube": 5, "agn": 2, "desom_train": 2, "survey_figures": 1}
+FAULTS = os.environ.get("MANGROVE_FAULTS", "")
+
+
+def test_no_write_that_fails_leaves_a_partial_result(steps):
+    outcomes, problems = Counter(), []
+    for job in chosen_jobs(steps):
+        with steps.kept(job):
+            told = steps.ask(job)
+        assert told["exit"] == 0, steps.messages()
+        for i, nth in enumerate(chosen_writes(steps.jobs[job]["rule"], told["writes"])):
+            fault = KINDS[i % len(KINDS)]._replace(nth=nth)
+            try:
+                outcomes[fault.kind, outcome(steps.survive(job, fault)["exit"])] += 1
+            except AssertionError as problem:
+                problems.append(str(problem))
+    for (kind, how), n in sorted(outcomes.items()):
+        print(f"{n} times {kind}: the step {how}")
+    assert not problems, "\n\n".join(problems)
+    assert sum(outcomes.values()) >= sum(SOME.values())
+
+
+def chosen_jobs(steps: Steps) -> list[int]:
+    """Jobs whose writes fail."""
+    return list(range(len(steps.jobs))) if FAULTS else [steps.named(rule) for rule in SOME]
+
+
+def chosen_writes(rule: str, n_write: int) -> list[int]:
+    """Which of a step's writes fail, counted from 1."""
+    n = n_write if FAULTS == "all" else int(FAULTS or SOME[rule])
+    return sorted(random.Random(f"writes of {rule}").sample(range(1, n_write + 1), min(n, n_write)))
+
+
+def outcome(status: int) -> str:
+    """What became of a step."""
+    if status < 0:
+        return f"died by signal {-status}"
+    return "failed" if status else "did without"
