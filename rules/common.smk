@@ -24,6 +24,7 @@ from mangrove.errors import MangroveError
 from mangrove.gpu import has_gpu
 from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
+from mangrove.spectra.fit.batched.kept import forget_others
 from mangrove.spectra.fit.batched.membership import chunks
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
@@ -167,6 +168,15 @@ def hash_files_once():
         return known[key]
 
     _IOFile.checksum = checksum
+
+
+def mend_slurm_arrays():
+    """Where Snakemake has its plugin for Slurm, let it submit arrays that can be relied on."""
+    if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
+        sys.path.insert(0, f"{workflow.basedir}/workflow")
+        import slurm_arrays
+
+        slurm_arrays.mend(plugin)
 
 
 def bind_values_to_keys():
@@ -363,6 +373,11 @@ def forget_other_chunks():
         for path in Path(folder, "fit").glob("*" if CHUNKS else "chunk-*"):
             if path.stem not in current:
                 path.unlink()
+
+
+def forget_finished_fits():
+    """Delete fits that no chunk waits for any more, and the empty folder that chunks leave; while no job runs."""
+    forget_others(Path(FIT).parent, GALAXIES)
 
 
 def planned_cost():
