@@ -26,6 +26,7 @@ from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
 from mangrove.spectra.fit.batched.kept import forget_others
 from mangrove.spectra.fit.batched.membership import chunks
+from mangrove.spectra.fit.batched.memory import job_memory
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
@@ -303,6 +304,26 @@ def library_hash(templates):
         return libraries.content_hash(templates)
     except MangroveError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+
+
+@cache
+def n_template():
+    """Number of templates of the library that fits use."""
+    n_metallicity, n_age = libraries.load_library(CONFIG.fit.templates).flux.shape[:2]
+    return n_metallicity * n_age
+
+
+@signed
+def chunk_memory(wildcards, threads, attempt):
+    """Memory of a job that fits a chunk, MB; more for each time that it has failed."""
+    on_gpu = fits_on_gpu()
+    return attempt * job_memory(n_template(), 1 if on_gpu else threads, on_gpu)
+
+
+def fits_on_gpu():
+    """Whether fits run where a GPU is: a profile says what nodes have, otherwise this computer is asked."""
+    given = workflow.resource_settings.overwrite_resources.get("fit_batched", {})
+    return bool(given["gpu"].value if "gpu" in given else FIT_GPU)
 
 
 def every_galaxy(pattern, system=None):
