@@ -26,9 +26,9 @@ def mend(plugin: ModuleType) -> None:
 
 
 def submit_alike(executor, jobs: Sequence) -> None:
-    """Submit jobs of one rule, those that ask for the same in arrays."""
+    """Submit jobs of one rule in the order of their outputs, those that ask for the same in arrays."""
     alike: dict[str, list] = {}
-    for job in jobs:
+    for job in sorted(jobs, key=lambda job: [*map(str, job.output)]):
         alike.setdefault(repr((job.threads, sorted(asked(job).items()))), []).append(job)
     for group in alike.values():
         for start in range(0, len(group), executor.max_array_size):
