@@ -43,14 +43,21 @@ onstart:
     # Here, and not while planning, the folder is locked: no other run writes into it.
     artefacts.sweep(RESULTS)
     forget_other_chunks()
+    forget_finished_fits()
     if len(GALAXIES) >= planning.LARGE:
         print(planned_cost())
 
 
+onsuccess:
+    forget_finished_fits()
+
+
 onerror:
+    forget_finished_fits()
     print(failure_digest())
 
 
 look_for_stale_results()
 bind_values_to_keys()
 hash_files_once()
+mend_slurm_arrays()

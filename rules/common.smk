@@ -24,7 +24,9 @@ from mangrove.errors import MangroveError
 from mangrove.gpu import has_gpu
 from mangrove.models.convlstm.line_names import demand_known_lines
 from mangrove.ssp import loading as libraries
+from mangrove.spectra.fit.batched.kept import forget_others
 from mangrove.spectra.fit.batched.membership import chunks
+from mangrove.spectra.fit.batched.memory import job_memory
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.survey import plan as planning
 from mangrove.survey import releases
@@ -169,6 +171,15 @@ def hash_files_once():
     _IOFile.checksum = checksum
 
 
+def mend_slurm_arrays():
+    """Where Snakemake has its plugin for Slurm, let it submit arrays that can be relied on."""
+    if plugin := sys.modules.get("snakemake_executor_plugin_slurm"):
+        sys.path.insert(0, f"{workflow.basedir}/workflow")
+        import slurm_arrays
+
+        slurm_arrays.mend(plugin)
+
+
 def bind_values_to_keys():
     """Give every rule that has a code hash one more param, which binds the values of the others to their keys.
 
@@ -295,6 +306,26 @@ def library_hash(templates):
         sys.exit(f"{type(error).__name__}: {error}")
 
 
+@cache
+def n_template():
+    """Number of templates of the library that fits use."""
+    n_metallicity, n_age = libraries.load_library(CONFIG.fit.templates).flux.shape[:2]
+    return n_metallicity * n_age
+
+
+@signed
+def chunk_memory(wildcards, threads, attempt):
+    """Memory of a job that fits a chunk, MB; more for each time that it has failed."""
+    on_gpu = fits_on_gpu()
+    return attempt * job_memory(n_template(), 1 if on_gpu else threads, on_gpu)
+
+
+def fits_on_gpu():
+    """Whether fits run where a GPU is: a profile says what nodes have, otherwise this computer is asked."""
+    given = workflow.resource_settings.overwrite_resources.get("fit_batched", {})
+    return bool(given["gpu"].value if "gpu" in given else FIT_GPU)
+
+
 def every_galaxy(pattern, system=None):
     """Paths of a per-galaxy output for all galaxies, or those of a system's sample, in the order of the sheet."""
     return [
@@ -363,6 +394,11 @@ def forget_other_chunks():
         for path in Path(folder, "fit").glob("*" if CHUNKS else "chunk-*"):
             if path.stem not in current:
                 path.unlink()
+
+
+def forget_finished_fits():
+    """Delete fits that no chunk waits for any more, and the empty folder that chunks leave; while no job runs."""
+    forget_others(Path(FIT).parent, GALAXIES)
 
 
 def planned_cost():

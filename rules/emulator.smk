@@ -178,6 +178,7 @@ rule emulator_embedding:
     threads: 1
     resources:
         mem_mb=4000,
+        gpu=1,
     params:
         **LUMINOSITY,
         seed=CONFIG.seed,
@@ -226,6 +227,7 @@ rule emulator_figures:
     threads: 1
     resources:
         mem_mb=4000,
+        gpu=1,
     params:
         seed=CONFIG.seed,
         keep_best=CONFIG.emulator.keep_best,

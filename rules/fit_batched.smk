@@ -20,7 +20,7 @@ for chunk, members in CHUNKS.items():
             "../envs/mangrove.yaml"
         threads: CHUNK_THREADS
         resources:
-            mem_mb=6000,
+            mem_mb=chunk_memory,
             gpu=FIT_GPU,
         params:
             # Stands for the values of the galaxies, which would fill pages where Snakemake tells why it runs a job.

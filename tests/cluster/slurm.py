@@ -13,6 +13,7 @@ from pathlib import Path
 
 # Slurm's commands inside a job forget SLURM_CONF (the plugin drops every SLURM_ variable): the default place it is.
 CONF = Path("/etc/slurm/slurm.conf")
+GPUS = CONF.with_name("gres.conf")
 MARK = "# Written by the tests of mangrove; may be deleted."
 PROGRAMS = ["munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol", "squeue", "scancel", "setpriv"]
 TEXT = """\
@@ -38,7 +39,13 @@ SlurmdParameters=config_overrides
 # Schedule often; no waiting between a job's end and the next one's start.
 SchedulerParameters=sched_interval=2,batch_sched_delay=0
 ReturnToService=2
-NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000
+# A job that takes more memory than it asked for is killed, without cgroups: its processes are counted every second.
+JobAcctGatherType=jobacct_gather/linux
+JobAcctGatherFrequency=task=1
+JobAcctGatherParams=OverMemoryKill
+# A GPU in name.
+GresTypes=gpu
+NodeName={host} NodeAddr=127.0.0.1 CPUs=2 RealMemory=8000 Gres=gpu:1
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -80,6 +87,11 @@ def program(name: str) -> str | None:
     return shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
 
 
+def node_name() -> str:
+    """What Slurm calls this machine."""
+    return socket.gethostname().split(".")[0]
+
+
 def free_ports(n: int) -> list[int]:
     """Ports of loopback that nobody listens on."""
     with ExitStack() as stack:
@@ -109,6 +121,18 @@ class Slurm:
         done = subprocess.run(["sinfo", "--noheader", "--format=%T"], capture_output=True, text=True, timeout=30)
         return done.stdout.strip() == "idle"
 
+    def state(self, job_id: str) -> str:
+        """State of a job, or of a task of an array ('12_3')."""
+        return self.job(job_id)["JobState"]
+
+    def drain(self) -> None:
+        """Let the node start no more jobs."""
+        self.ask("scontrol", "update", f"NodeName={node_name()}", "State=DRAIN", "Reason=test")
+
+    def resume(self) -> None:
+        """Let the node start jobs again."""
+        self.ask("scontrol", "update", f"NodeName={node_name()}", "State=RESUME")
+
     def logs(self) -> str:
         """Last lines of the daemons' logs."""
         return "\n".join(f"{log.name}:\n{log.read_text()[-1500:]}" for log in sorted(self.folder.glob("*.log")))
@@ -128,6 +152,7 @@ def one_node_slurm() -> Iterator[Slurm]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         write_conf(folder)
         stack.callback(CONF.unlink)
+        stack.callback(GPUS.unlink)
         own = [f"--{kind}-file={folder}/munge.{kind}" for kind in ("key", "pid", "log", "seed")]
         stack.enter_context(daemon(folder, "munged", "--foreground", f"--socket={folder}/munge.socket", *own))
         wait_for((folder / "munge.socket").exists, slurm)
@@ -145,9 +170,10 @@ def write_conf(folder: Path) -> None:
     key = folder / "munge.key"
     key.touch(0o600)
     key.write_bytes(os.urandom(128))
-    host = socket.gethostname().split(".")[0]
+    host = node_name()
     CONF.parent.mkdir(exist_ok=True)
     CONF.write_text(TEXT.format(mark=MARK, host=host, ports=free_ports(2), folder=folder), encoding="utf-8")
+    GPUS.write_text(f"{MARK}\nName=gpu File=/dev/null\n", encoding="utf-8")
 
 
 @contextmanager

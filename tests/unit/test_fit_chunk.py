@@ -13,7 +13,7 @@ from mangrove.codes import FitStatus
 from mangrove.config import Fit, Preprocessing
 from mangrove.errors import ArtefactError, SpectrumError
 from mangrove.spectra.fit.batched import chunk
-from mangrove.spectra.fit.batched.kept import is_current, put_in_place, set_aside, tasks_of
+from mangrove.spectra.fit.batched.kept import forget_others, is_current, put_in_place, set_aside, tasks_of
 from mangrove.spectra.fit.batched.membership import chunks
 from mangrove.spectra.fit.results import no_fit
 from mangrove.spectra.fit.two_steps import GuidedFits
@@ -278,3 +278,17 @@ def test_fits_are_put_in_place_all_or_none(folder):
     with pytest.raises(ArtefactError, match="finished fits of 1-1902 have gone"):
         put_in_place(all_tasks)
     assert not files(folder)
+
+
+def test_only_finished_fits_of_the_runs_galaxies_are_kept(folder):
+    run(folder)
+    for task in tasks(folder):
+        assert set_aside(task)
+    finished = folder / "fit/.finished"
+    forget_others(folder / "fit", NAMES[1:])
+    assert sorted(path.name for path in finished.iterdir()) == NAMES[1:]
+    assert run(folder) == NAMES[:1]
+    assert finished.is_dir()
+    forget_others(folder / "fit", NAMES)
+    assert not finished.exists() and len(files(folder)) == 4
+    forget_others(folder / "fit", NAMES)

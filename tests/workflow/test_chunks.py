@@ -25,6 +25,7 @@ def chunks(tmp_path_factory):
 
 def test_a_finished_run_has_nothing_to_do(chunks):
     assert chunks.planned() == {}
+    assert not (chunks.fits / ".finished").exists()
 
 
 def test_a_galaxy_more_costs_one_fit(chunks):
@@ -130,7 +131,7 @@ def test_a_killed_job_keeps_the_galaxies_that_it_has_finished(chunks):
     assert 2 <= len(done) < 6
     chunks.run("--unlock")
     assert set(chunks.fitted(*other)) == {row[0] for row in chunks.rows()} - done
-    assert chunks.planned(*other) == {} and not [*finished.iterdir()]
+    assert chunks.planned(*other) == {} and not finished.exists()
     chunks.run()
     assert chunks.content() == before
 

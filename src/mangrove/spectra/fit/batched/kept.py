@@ -6,7 +6,8 @@ its own beside the outputs until the whole chunk is done; a job that is killed o
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +85,29 @@ def put_in_place(tasks: Sequence[GalaxyTask]) -> None:
         raise ArtefactError(f"the finished fits of {', '.join(missing)} have gone from {FOLDER}; run again")
     for task in tasks:
         os.replace(task.finished, task.fit)
+
+
+def forget_others(fits: Path, names: Collection[str]) -> None:
+    """Delete finished fits of galaxies that the run no longer has, and their folder where it is left empty.
+
+    Only while no job runs: one that is about to write there would miss the folder.
+
+    Parameters
+    ----------
+    fits : Path
+        Folder of the artefacts 'fit'.
+    names : collection of str
+        Galaxies of the run.
+    """
+    folder = fits / FOLDER
+    if not folder.is_dir():
+        return
+    left = [path for path in folder.iterdir() if path.name in names]
+    if not left:
+        shutil.rmtree(folder)
+        return
+    for path in {*folder.iterdir()} - {*left}:
+        path.unlink()
 
 
 def is_current(path: Path, task: GalaxyTask) -> bool:
