@@ -3,30 +3,28 @@
     python benchmarks/survey.py [--galaxies 100 1000 10000] [--folder FOLDER]
 
 The artefacts of each galaxy (extract, fit, line cube) are written directly and recorded as made; all else is run:
-'mangrove plan', Snakemake's plan, the run (merges, both maps, autoencoders, anomalies, emulator, figures), a run with
+'mangrove plan', Snakemake's plan, the run (merges, both maps, an autoencoder, anomalies, figures), a run with
 nothing to do, one galaxy more with its merges, the report, the explorer. Networks are tiny and see each spectrum or cube
 a fixed number of times at most. JSON lines give time, memory and disk of each step, and the power of the number of
 galaxies with which they grow between the two largest surveys; ends with 1 where one grows faster than it may.
 """
 
 import argparse
+import multiprocessing
+import os
 import re
-import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from support.checkout import copy_workflow, environment
-from support.explorer_client import Explorer
+from support.checkout import copy_workflow
+from support.explorer_client import Explorer, Visitor
 from support.results import print_result, seconds
-from support.sheets import galaxies
-from support.survey_originals import as_galaxies, originals, write_galaxies
 from support.survey_steps import FLOOR, Cost, commanded, disk, job_costs, slope
-
-from mangrove.survey.sample import write_sheet
 
 CONFIG, SHEET, RUN = Path("configs/survey.yaml"), Path("samples/survey.tsv"), Path("results/survey")
 #: Settings of tiny networks; line cubes are those of support/survey_originals.py.
@@ -36,7 +34,6 @@ survey: {source: sdss, base: archive}
 extract: {window_pixels: 4}
 line_cube: {size: 8}
 report: {examples: 2}
-training_spectra: {n_wave: 512}
 desom:
   {rows: 4, columns: 4, latent: 8, filters: [4, 4, 4, 4], batch_size: 64, iterations: 60, cooling_iterations: 50,
    pretraining: 20, temperature_start: 4.0, min_baxels: 5, n_bootstrap: 20}
@@ -45,10 +42,10 @@ galaxy_map:
    temperature_start: 3.0}
 augmentation: {copies: 1, max_shift: 2}
 autoencoder:
-  {lines: [OIII_5008, Halpha_6565, NII_6585], latent: 4, input_filters: [2], filters: [2, 2], dense: 4, slice_code: 2,
+  {networks: [ae], lines: [OIII_5008, Halpha_6565, NII_6585], latent: 4, input_filters: [2], filters: [2, 2], dense: 4, slice_code: 2,
    epochs: 1, keep_best: false, rematerialise: false}
 embedding: {umap_neighbours: 5, n_neighbour: 5, n_seed: 2}
-emulator: {members: 1, hidden: [8], n_component: 1, epochs: 1, keep_best: false, learning_curve: []}
+emulator: {enabled: false}
 """
 PER_GALAXY = ("download", "extract", "fit", "line_cube")
 MERGES = ("labels", "training_spectra", "line_cube_set")
@@ -64,11 +61,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--galaxies", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--folder", type=Path, help="where the surveys are left; by default they are deleted")
-    parser.add_argument("--record", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.record:
-        record_galaxies()
-        return 0
     values: dict[tuple[str, str], dict[int, float]] = defaultdict(dict)
     with tempfile.TemporaryDirectory(prefix="mangrove-survey-") as temporary:
         for n in sorted(options.galaxies):
@@ -101,12 +94,9 @@ def measured(folder: Path, n: int) -> Iterator[tuple[str, float, str]]:
     copy_workflow(folder)
     (folder / CONFIG).parent.mkdir()
     (folder / CONFIG).write_text(SETTINGS, encoding="utf-8")
-    known = originals(folder / "originals")
-    rows = as_galaxies(galaxies(n + 1), known)
-    write_sheet(folder / SHEET, rows[:n])
-    yield "galaxies written", seconds(write_galaxies, folder / RUN, rows[:n], known), "s on the clock"
+    yield "galaxies written", apart(write, folder, n, 0), "s on the clock"
     yield "galaxies", disk(folder / RUN), "GB on disk"
-    yield "jobs recorded", seconds(recorded, folder), "s on the clock"
+    yield "jobs recorded", seconds(apart, record_galaxies, folder), "s on the clock"
     yield from of("mangrove plan", commanded(["mangrove", "plan", "--config", str(CONFIG)], folder)[0])
     yield from of("plan of the run", snakemake(folder, Counter(), "--dry-run"))
     yield from of("run", snakemake(folder, Counter()))
@@ -115,10 +105,10 @@ def measured(folder: Path, n: int) -> Iterator[tuple[str, float, str]]:
     yield "run", disk(folder / RUN), "GB on disk"
     yield "Snakemake's records", disk(folder / ".snakemake"), "GB on disk"
     yield from of("run with nothing to do", snakemake(folder, Counter()))
-    write_sheet(folder / SHEET, rows)
+    apart(write, folder, n + 1, n + 1)
     yield from of("plan of one galaxy more", snakemake(folder, Counter(PER_GALAXY), "--dry-run"))
-    write_galaxies(folder / RUN, rows, known, first=n)
-    recorded(folder)
+    apart(write, folder, n + 1, n)
+    apart(record_galaxies, folder)
     yield from of("merges with one galaxy more", snakemake(folder, Counter(), "--until", *MERGES))
     page = "--report", str(RUN / "report.html")
     yield from of("report", commanded(["snakemake", "--configfile", str(CONFIG), *page], folder)[0])
@@ -159,31 +149,46 @@ def jobs_of_galaxies(text: str) -> Counter:
     return counts
 
 
-def recorded(folder: Path) -> None:
-    """Record the jobs of all galaxies as done, in a process of its own."""
-    command, own = [sys.executable, str(Path(__file__).absolute()), "--record"], {"PYTHONPATH": "src"}
-    subprocess.run(command, cwd=folder, env=environment() | own, check=True)
+def apart(function, *arguments):
+    """Call a function in a process of its own: the memory of this one would count as that of the commands it starts."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(function, arguments)
 
 
-def record_galaxies() -> None:
-    """The same in this process, which keeps Snakemake's graph; cubes that are not there become empty files."""
+def write(folder: Path, n: int, first: int) -> float:
+    """Write the sample sheet of so many galaxies, and the artefacts of all from the first on; seconds of the latter."""
+    from support.sheets import galaxies
+    from support.survey_originals import as_galaxies, originals, write_galaxies
+
+    from mangrove.survey.sample import write_sheet
+
+    known = originals(folder / "originals")
+    rows = as_galaxies(galaxies(n), known)
+    write_sheet(folder / SHEET, rows)
+    return seconds(write_galaxies, folder / RUN, rows, known, first)
+
+
+def record_galaxies(folder: Path) -> None:
+    """Record the jobs of all galaxies as done; cubes that are not there become empty files."""
     from support.snakemake_records import record
 
-    def write(jobs: list) -> None:
+    def touch(jobs: list) -> None:
         for path in (Path(path) for job in jobs for path in job.output if not Path(path).exists()):
             if path.suffix == ".h5":
                 raise RuntimeError(f"{path} is not written")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.touch()
 
-    record(CONFIG, write, lambda rule: rule in PER_GALAXY or rule.startswith("fit_batched_"))
+    os.chdir(folder)
+    os.environ |= {"PYTHONPATH": "src"}
+    record(CONFIG, touch, lambda rule: rule in PER_GALAXY or rule.startswith("fit_batched_"))
 
 
 def explored(run: Path) -> Iterator[tuple[str, float, str]]:
-    """Until the explorer's first page is there, and its memory."""
+    """From the start of the explorer until its first page is there, and its memory."""
     with Explorer(run) as explorer:
-        explorer.get("/")
-        opened = seconds(explorer.get, "/_dash-layout")
+        Visitor(explorer).visit("/")
+        opened = time.perf_counter() - explorer.started
     yield "explorer opens", opened, "s on the clock"
     yield "explorer opens", explorer.memory, "GB"
 

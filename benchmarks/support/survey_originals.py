@@ -43,18 +43,14 @@ class Original(NamedTuple):
 
 
 def originals(folder: Path) -> list[Original]:
-    """Simulate and fit the originals; their artefacts lie in a folder afterwards."""
-    extracts = simulated_extracts(N_ORIGINAL, N_BAXEL, SNR)
-    paths = write_extracts(folder / "extract", extracts)
-    params = FitSettings()._asdict() | {"templates": "mastar", "ebv_scale": 1.0, "seed": 1, "engine": "batched"}
-    for name, attribute in (("z", "z"), ("ebv", "ebv_galactic")):
-        params[name] = {path.stem: one.attrs[attribute] for path, one in zip(paths, extracts, strict=True)}
-    fit_chunk(tasks_of(paths, [folder / "fit" / path.name for path in paths], params))
+    """The originals, simulated and fitted if their artefacts are not in a folder yet."""
+    if not (folder / "line_cube").is_dir():
+        _make(folder)
     found = []
-    for path, extract in zip(paths, extracts, strict=True):
+    for path in sorted((folder / "extract").iterdir()):
+        about = artefacts.read(path, "extract", []).attrs
         of = {kind: folder / kind / path.name for kind in KINDS_OF_GALAXY}
-        _write_line_cube(of["line_cube"], extract)
-        found.append(Original(extract.attrs["z"], extract.attrs["ebv_galactic"], of))
+        found.append(Original(about["z"], about["ebv_galactic"], of))
     return found
 
 
@@ -89,6 +85,17 @@ def write_galaxies(run: Path, rows: Sequence[Galaxy], known: Sequence[Original],
                 file.attrs["plateifu"], file.attrs["mangaid"] = rows[i].plateifu, rows[i].mangaid
                 file.attrs["content_hash"] = hashlib.sha256(f"{kind} {i}".encode()).hexdigest()
                 change(file, np.random.default_rng(i))
+
+
+def _make(folder: Path) -> None:
+    extracts = simulated_extracts(N_ORIGINAL, N_BAXEL, SNR)
+    paths = write_extracts(folder / "extract", extracts)
+    params = FitSettings()._asdict() | {"templates": "mastar", "ebv_scale": 1.0, "seed": 1, "engine": "batched"}
+    for name, attribute in (("z", "z"), ("ebv", "ebv_galactic")):
+        params[name] = {path.stem: one.attrs[attribute] for path, one in zip(paths, extracts, strict=True)}
+    fit_chunk(tasks_of(paths, [folder / "fit" / path.name for path in paths], params))
+    for path, extract in zip(paths, extracts, strict=True):
+        _write_line_cube(folder / "line_cube" / path.name, extract)
 
 
 def _leave(file: h5py.File, rng: np.random.Generator) -> None:
