@@ -8,7 +8,6 @@ lines, with the limits where there are some. A wrong plan or an exceeded limit e
 """
 
 import argparse
-import asyncio
 import gzip
 import io
 import os
@@ -26,12 +25,14 @@ from astropy.io import fits
 from PIL import Image
 from support.checkout import copy_workflow, environment
 from support.results import print_result
+from support.sheets import galaxies
+from support.snakemake_records import record
 
 from mangrove import artefacts
 from mangrove.config import Fit
 from mangrove.data_model import KINDS
 from mangrove.spectra.fit.batched.membership import chunks
-from mangrove.survey.sample import Galaxy, write_sheet
+from mangrove.survey.sample import write_sheet
 
 CONFIG = Path("configs/bench.yaml")
 SHEET = Path("samples/bench.tsv")
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("--record", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.record:
-        record_metadata()
+        record(CONFIG, write_outputs)
         return
     with tempfile.TemporaryDirectory(prefix="mangrove-dag-") as folder:
         os.chdir(folder)
@@ -80,24 +81,6 @@ def make_workflow(n: int, engine: str) -> None:
     text = f"run: bench\nsurvey: {{source: sdss, base: archive}}\nfit: {{engine: {engine}}}\n"
     CONFIG.write_text(text, encoding="utf-8")
     write_sheet(SHEET, galaxies(n))
-
-
-def galaxies(n: int, first_z: float = 0.05) -> list[Galaxy]:
-    """So many galaxies of the sky, all different."""
-    return [
-        Galaxy(
-            plateifu=f"{7000 + i // 100}-{12700 + i % 100}",
-            mangaid=f"1-{100_000 + i}",
-            z=0.01 + 1e-5 * i if i else first_z,
-            ebv=0.03,
-            ra=0.036 * i,
-            dec=30.0 - 0.003 * i,
-            r_e=5.0,
-            pa=0.018 * i,
-            ba=0.7,
-        )
-        for i in range(n)
-    ]
 
 
 def measure(metric: str, n: int, expected: Counter, *arguments: str, limits: dict[str, float] | None = None) -> None:
@@ -132,44 +115,12 @@ def planned(text: str) -> Counter:
     return Counter({rule: counts[rule] for rule in ("download", *PER_GALAXY) if counts[rule]})
 
 
-def record_metadata() -> None:
-    """Write small outputs of all jobs, and through Snakemake's own interface the metadata of their making."""
-    from snakemake.api import SnakemakeApi
-    from snakemake.settings.types import (
-        ConfigSettings,
-        DAGSettings,
-        ExecutionSettings,
-        OutputSettings,
-        Quietness,
-        ResourceSettings,
-    )
-
-    with SnakemakeApi(OutputSettings(quiet={Quietness.ALL})) as api:
-        workflow_api = api.workflow(
-            resource_settings=ResourceSettings(cores=1),
-            config_settings=ConfigSettings(configfiles=[CONFIG]),
-            snakefile=Path("Snakefile"),
-        )
-        workflow_api.dag(DAGSettings(max_checksum_file_size=checksum_limit()))
-        # Snakemake keeps the graph to itself; these are the steps of its own 'execute'.
-        workflow = workflow_api._workflow
-        workflow.execution_settings = ExecutionSettings()
-        workflow._prepare_dag(forceall=False, ignore_incomplete=True, lock_warn_only=True)
-        workflow._build_dag()
-        jobs = [job for level in workflow.dag.toposorted() for job in level]
-        placeholders = Placeholders()
-        for job in jobs:
-            for path in job.output:
-                placeholders.write(Path(path))
-        workflow.iocache.clear()
-        for job in jobs:
-            workflow.persistence.started(job)
-            asyncio.run(workflow.persistence.finished(job))
-
-
-def checksum_limit() -> int:
-    """The profile's size up to which inputs are compared by content."""
-    return int(re.search(r"^max-checksum-file-size: (\d+)", Path("profiles/default/config.yaml").read_text(), re.M)[1])
+def write_outputs(jobs: list) -> None:
+    """Write small outputs of all jobs."""
+    placeholders = Placeholders()
+    for job in jobs:
+        for path in job.output:
+            placeholders.write(Path(path))
 
 
 class Placeholders:

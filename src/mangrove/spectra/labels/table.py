@@ -1,13 +1,11 @@
 """The table of all baxels: labels of one galaxy from its artefacts, and galaxies put together."""
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from mangrove import artefacts
 from mangrove.data_model import LABEL, LABELS
-from mangrove.errors import ArtefactError
 from mangrove.physics.cosmology import universe_age
 from mangrove.spectra.labels.galaxy_labels import (
     balmer_lines,
@@ -108,29 +106,3 @@ def merge(galaxies: list[GalaxyLabels]) -> dict[str, np.ndarray]:
     shared = {name: galaxies[0].columns[name] for name in ("line", "line_wave")}
     per_baxel = [name for name in galaxies[0].columns if name not in shared]
     return data | shared | {name: np.concatenate([g.columns[name] for g in galaxies]) for name in per_baxel}
-
-
-def shared_templates(galaxies: list[GalaxyLabels]) -> str:
-    """The library of stellar populations that all fits used, as the configuration names it.
-
-    Raises
-    ------
-    ArtefactError
-        If two fits used different ones.
-    """
-    first = galaxies[0].about
-    for about in (galaxy.about for galaxy in galaxies):
-        if about["templates"] != first["templates"]:
-            raise ArtefactError(
-                f"the fits of {first['plateifu']} and {about['plateifu']} used different template libraries, "
-                f"'{first['templates']}' and '{about['templates']}' (fit.templates), and their labels do not belong in "
-                "one table. To fit all galaxies again, delete the files in spectra/fit, and run again."
-            )
-    return first["templates"]
-
-
-def outcome(data: Mapping) -> dict[str, str]:
-    """Status and reason of a merged table."""
-    if data["galaxy"].size:
-        return {"status": "ok", "reason": ""}
-    return {"status": "empty", "reason": "no galaxy has a baxel"}

@@ -109,10 +109,11 @@ def mean_lsf(paths: Sequence, found: Candidates, cut: np.ndarray, grid: np.ndarr
         a line spread.
     """
     total, count = np.zeros(grid.size), np.zeros(grid.size, int)
-    kept = cut == TrainingCut.KEPT
-    for g in np.unique(found.galaxy[kept]):
-        extract = artefacts.read(paths[g], "extract", ["wave", "lsf"])
-        for sigma in extract["lsf"][found.baxel[kept & (found.galaxy == g)]]:
+    kept = np.flatnonzero(cut == TrainingCut.KEPT)
+    # Candidates lie galaxy by galaxy: a search for those of each would take as long as all have together.
+    for members in np.split(kept, np.flatnonzero(np.diff(found.galaxy[kept])) + 1) if kept.size else []:
+        extract = artefacts.read(paths[found.galaxy[members[0]]], "extract", ["wave", "lsf"])
+        for sigma in extract["lsf"][found.baxel[members]]:
             spread = rest_frame.rest_lsf(extract["wave"], sigma, extract.attrs["z"], grid)
             known = np.isfinite(spread)
             total[known] += spread[known]
