@@ -57,14 +57,14 @@ def test_a_killed_run_completes_to_the_same_bytes(finished, fresh):
     wait_for(fresh.run / "logs/fit", process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    doctor = fresh.mangrove("doctor")
+    doctor = fresh.mangrove("doctor", "locks")
     assert doctor.returncode == 1
     assert "snakemake --unlock" in doctor.stdout
     locked = fresh.snakemake(check=False)
     assert locked.returncode != 0
     assert "--unlock" in locked.stdout
     fresh.snakemake("--unlock")
-    assert "no lock" in fresh.mangrove("doctor").stdout
+    assert "no lock" in fresh.mangrove("doctor", "locks").stdout
     fresh.snakemake()
     assert fresh.planned().rules == {}
     assert not list(fresh.run.rglob("*.part"))
