@@ -10,7 +10,7 @@ import typer
 from mangrove import outputs, paths
 from mangrove.errors import MangroveError, OutputError, SampleError
 from mangrove.explore_command import explore
-from mangrove.runs import check_run, in_work_folder, load_config, run_folder, usable_config
+from mangrove.runs import in_work_folder, load_config, run_folder
 
 
 def _path(text: str | Path) -> Path:
@@ -339,29 +339,25 @@ app.command()(explore)
 
 @app.command()
 def doctor(
+    checks: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[CHECK]...",
+            help="environment, devices, config, disk, templates, archive, locks, leftovers, artefacts; default: all",
+        ),
+    ] = None,
     config: Annotated[
-        list[Path] | None, typer.Option("--config", parser=_path, help="configuration of the run, repeatable")
+        list[Path] | None,
+        typer.Option(
+            "--config", parser=_path, help="configuration of a run, repeatable; default: all runs with results here"
+        ),
     ] = None,
 ):
-    """Say what keeps Snakemake from starting here, and how to fix it."""
-    from mangrove.verification import locked_runs
+    """Say what is wrong with the installation, this folder and its runs, and how to mend it; exit status 1 if something is."""
+    from mangrove.doctor.command import examine
 
-    runs = locked_runs(Path())
-    if config:
-        check_run(config)
-    if runs is None:
-        print("no lock; nothing to fix")
-        return
-    files = config or usable_config(runs)
-    what = f" by run {', '.join(runs)}" if runs else ""
-    # Snakemake removes its lock only with a configuration that it would start with.
-    command = f"snakemake --unlock --configfile {' '.join(map(str, files))}" if files else "rm -r .snakemake/locks"
-    print(
-        f"Snakemake's folder is locked{what}. If no Snakemake is running here (check with 'ps'), one that was killed left "
-        f"the lock behind. Remove it with\n  {command}\n"
-        "and start again; incomplete files will be remade. Any configuration whose sample sheet exists will do."
-    )
-    raise typer.Exit(1)
+    if not examine(config or [], checks or []):
+        raise typer.Exit(1)
 
 
 @app.command(hidden=True)

@@ -37,9 +37,10 @@ def address(value: str) -> str:
     Raises
     ------
     ValueError
-        As :func:`local`, and for addresses of another kind.
+        As :func:`local`, and for addresses of another kind or without a host.
     """
     if value.startswith(_SERVER):
+        _demand_host(value)
         return value
     if value.startswith("file://"):
         return Path(_of_file_address(value)).as_uri()
@@ -52,6 +53,16 @@ def below(base: str, path: str) -> str:
     """Address of ``path`` below ``base``; of ``path`` alone if that is absolute, begins with ``~`` or is an address."""
     path = address(path)
     return path if "://" in path or Path(path).is_absolute() else f"{base.rstrip('/')}/{path}"
+
+
+def _demand_host(value: str) -> None:
+    try:
+        parts = urlsplit(value)
+        there = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of brackets and ports
+        there = False
+    if not there:
+        raise ValueError("must name a server: https://HOST/ or https://HOST:PORT/")
 
 
 def _of_file_address(value: str) -> str:

@@ -6,14 +6,14 @@ MANGROVE_FUZZ_CASES sets the number of cases of each test (300); the cases are t
 """
 
 import gzip
-import os
 import time
 import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, example, given, settings
+from fuzzing import VALUES, damaged, fuzzed, with_card
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from spectrum_bytes import all_kinds, csv_bytes, fits_bytes, hdf5_bytes
 
@@ -23,14 +23,6 @@ from mangrove.notebook.inputs import observed_spectrum
 from mangrove.notebook.spectrum_columns import SpectrumFile
 from mangrove.notebook.spectrum_file import parse_spectrum
 
-CASES = int(os.environ.get("MANGROVE_FUZZ_CASES", "300"))
-fuzzed = settings(
-    max_examples=CASES,
-    derandomize=True,
-    database=None,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
 #: Seconds that a case may take on a busy machine; memory that it may take, and the whole process that reads HDF5, bytes.
 PATIENCE, MEMORY, MEMORY_OF_READER = 10.0, 1 << 28, 1 << 30
 SEEDS = all_kinds()
@@ -39,11 +31,6 @@ SEEDS["packed fits"] = gzip.compress(SEEDS["fits"], mtime=0)
 CARDS = [
     *("SIMPLE", "BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS", "XTENSION", "EXTEND"),
     *("TTYPE1", "TFORM1", "TFORM2", "TFORM3", "TUNIT1", "TSCAL1", "TZERO2", "TNULL1", "TDIM2", "THEAP", "Z", "ZIMAGE"),
-]
-VALUES = [
-    *("0", "-1", "1", "2", "999", "1000000", "99999999999", "9223372036854775807", "1E400", "NaN", "T", "F"),
-    *("'1D      '", "'PD(9)   '", "'QD(99)  '", "'999999D '", "'5A      '", "'300D    '", "'1M      '", "'nm      '"),
-    *("'(9,9,9,9)'", "'flux    '", "'wave    '", "'erg/s   '", "'TABLE   '", "'BINTABLE'", "'10**(99999999) m'", ""),
 ]
 
 
@@ -105,27 +92,9 @@ def _ones(found: SpectrumFile):
     return ones * found.flux.unit**-2 if hasattr(found.flux, "unit") else ones
 
 
-@st.composite
-def damaged(draw, kinds):
-    """The bytes of a good file, changed in a few places: mostly near the beginning, where its structure is."""
-    content = bytearray(SEEDS[draw(st.sampled_from(kinds))])
-    for _ in range(draw(st.integers(1, 6))):
-        reach = len(content) if draw(st.integers(0, 3)) == 0 else min(len(content), 6000)
-        at = draw(st.integers(0, max(reach - 1, 0)))
-        match draw(st.sampled_from(["flip", "set", "cut", "drop", "insert", "repeat"])):
-            case "flip" if content:
-                content[at] ^= 1 << draw(st.integers(0, 7))
-            case "set" if content:
-                content[at] = draw(st.sampled_from([0, 255, 127, 128, 32, 48, 57, 10]))
-            case "cut":
-                del content[at:]
-            case "drop":
-                del content[at : at + draw(st.integers(1, 600))]
-            case "insert":
-                content[at:at] = draw(st.binary(min_size=1, max_size=80))
-            case "repeat":
-                content[at:at] = content[at : at + draw(st.integers(1, 3000))]
-    return bytes(content)
+def damaged_seeds(*kinds: str):
+    """Good files of some kinds, damaged."""
+    return damaged([SEEDS[kind] for kind in kinds])
 
 
 def test_the_memory_of_the_reader_is_seen(reading):
@@ -137,25 +106,25 @@ def test_the_memory_of_the_reader_is_seen(reading):
     assert before > 1 << 24 and most_memory(reading) - before > 16 * n
 
 
-@fuzzed
-@given(content=damaged(["fits", "packed fits"]))
+@fuzzed(300)
+@given(content=damaged_seeds("fits", "packed fits"))
 def test_damaged_fits(reading, content):
     checked(reading, content)
 
 
-@fuzzed
-@given(content=damaged(["csv"]))
+@fuzzed(300)
+@given(content=damaged_seeds("csv"))
 def test_damaged_text(reading, content):
     checked(reading, content)
 
 
-@fuzzed
-@given(content=damaged(["hdf5", "packed hdf5"]))
+@fuzzed(300)
+@given(content=damaged_seeds("hdf5", "packed hdf5"))
 def test_damaged_hdf5(reading, content):
     checked(reading, content)
 
 
-@fuzzed
+@fuzzed(300)
 @given(
     content=st.binary(max_size=3000),
     kind=st.sampled_from([b"", b"SIMPLE  =", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b", b"wave,flux\n"]),
@@ -164,7 +133,7 @@ def test_anything(reading, content, kind):
     checked(reading, kind + content)
 
 
-@fuzzed
+@fuzzed(300)
 @given(changes=st.lists(st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES)), min_size=1, max_size=4))
 @example(changes=[("NAXIS1", "0"), ("NAXIS2", "9223372036854775807")])
 @example(changes=[("TFIELDS", "99999999999")])
@@ -173,13 +142,7 @@ def test_cards_of_other_meaning(reading, changes):
     """Cards that are there get another value, others are put before END."""
     content = SEEDS["fits"]
     for key, value in changes:
-        card = f"{key:8s}= {value:>20s}".ljust(80).encode()[:80]
-        starts = [i for i in range(0, len(content) - 80, 80) if content[i : i + 8] == key.ljust(8).encode()]
-        if starts:
-            content = content[: starts[-1]] + card + content[starts[-1] + 80 :]
-        else:
-            end = content.rindex(b"END" + b" " * 77)
-            content = content[:end] + card + b"END".ljust(80) + content[end + 160 :]
+        content = with_card(content, key, value)
     checked(reading, content)
 
 
@@ -228,7 +191,7 @@ def written(kind, columns, units, z, air) -> bytes:
     return csv_bytes(columns, tuple(comments), units)
 
 
-@fuzzed
+@fuzzed(300)
 @given(case=spectra())
 def test_what_is_read_is_what_was_written(reading, case):
     truth, content = case
@@ -240,7 +203,7 @@ def test_what_is_read_is_what_was_written(reading, case):
     assert found.z == truth["z"] or found.z == pytest.approx(truth["z"], rel=1e-12)
 
 
-@fuzzed
+@fuzzed(300)
 @given(
     case=spectra(),
     where=st.integers(0, 59),
@@ -260,7 +223,7 @@ def test_wavelengths_without_order_are_refused(reading, case, where, kind, bad):
     assert checked(reading, content) is None
 
 
-@fuzzed
+@fuzzed(300)
 @given(
     values=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=8, max_size=8),
     errors=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=8, max_size=8),

@@ -274,7 +274,7 @@ def test_doctor_prints_the_command_that_lifts_the_lock(checkout, locked, argumen
     for name in ("a.yaml", "b.yaml"):
         (checkout / name).write_text("run: x\nsample: {sheet: samples/demo.tsv}\n")
     lock(checkout, *locked)
-    done = invoke("doctor", *arguments)
+    done = invoke("doctor", "locks", *arguments)
     assert done.exit_code == 1
     assert said in done.output and f"  snakemake --unlock {command}" in done.output
 
@@ -282,20 +282,22 @@ def test_doctor_prints_the_command_that_lifts_the_lock(checkout, locked, argumen
 def test_doctor_takes_the_configuration_of_the_locked_run(checkout):
     (checkout / "configs/a.yaml").write_text("run: a\nsample: {sheet: samples/demo.tsv}\n")
     lock(checkout, "results/a/x.h5")
-    assert "--unlock --configfile configs/a.yaml\n" in invoke("doctor").output
+    assert "--unlock --configfile configs/a.yaml\n" in invoke("doctor", "locks").output
 
 
 def test_doctor_prints_no_command_that_fails(checkout):
     """Snakemake would not start with any configuration here, not even to lift the lock."""
     (checkout / "samples/demo.tsv").unlink()
     lock(checkout, "results/demo/a.h5")
-    assert "\n  rm -r .snakemake/locks\n" in invoke("doctor").output
-    assert "nope.yaml does not exist" in message("doctor", "--config", "nope.yaml")
+    assert "\n  rm -r .snakemake/locks\n" in invoke("doctor", "locks").output
 
 
 def test_doctor_checks_a_configuration(checkout):
-    assert "no lock; nothing to fix" in invoke("doctor", "--config", "configs/demo.yaml").output
-    assert "samples/dr17.tsv of run 'dr17' does not exist" in message("doctor", "--config", "configs/dr17.yaml")
+    done = invoke("doctor", "config", "locks", "--config", "configs/demo.yaml")
+    assert done.exit_code == 0 and "no lock" in done.output and "nothing to fix" in done.output
+    done = invoke("doctor", "config", "--config", "configs/dr17.yaml")
+    assert done.exit_code == 1 and "samples/dr17.tsv of run 'dr17' does not exist" in done.output
+    assert "nope.yaml does not exist" in invoke("doctor", "config", "--config", "nope.yaml").output
 
 
 def test_files_are_generated_in_a_checkout_only(here):

@@ -37,6 +37,14 @@ def value(folder, key, text):
     return getattr(getattr(load([folder / "x.yaml"]), section), name)
 
 
+@pytest.mark.parametrize("key", ADDRESSES)
+@pytest.mark.parametrize("text", ["https://", "https://[::1", "http://host:99999/", "https:///sas", "http://host:x/"])
+def test_an_address_names_a_server(home, key, text):
+    with pytest.raises(ConfigError, match=r"must name a server"):
+        value(home, key, text)
+    assert value(home, key, "http://[::1]:8000/sas") == "http://[::1]:8000/sas"
+
+
 @pytest.mark.parametrize("key", LOCAL + ADDRESSES)
 def test_home_and_variables_are_expanded_in_every_key(home, key):
     assert value(home, key, "~/a b/c") == f"{home}/home/a b/c"

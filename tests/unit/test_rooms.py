@@ -20,6 +20,7 @@ HEIGHT = {
     "export": 8,
     "notebook": 9,
     "explorer": 10,
+    "doctor": 11,
 }
 ABOVE_ALL = {"api", "cli", "__main__", "runs", "generate", "explore_command"}
 MODULES = sorted(p.relative_to(PACKAGE) for p in PACKAGE.rglob("*.py"))

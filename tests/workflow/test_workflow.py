@@ -199,13 +199,13 @@ def test_the_command_of_the_doctor_works_in_a_fresh_clone(fresh):
     """Without a sample sheet of the default run, the command without a configuration does not."""
     fresh.write(".snakemake/locks/0.output.lock", "results/demo/a.h5\n")
     try:
-        doctor = fresh.mangrove("doctor").stdout
+        doctor = fresh.mangrove("doctor", "locks").stdout
         command = next(line for line in doctor.splitlines() if "--unlock" in line).split()
         assert command == ["snakemake", "--unlock", "--configfile", "configs/demo.yaml"]
         bare = subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], **fresh.process(), timeout=300)
         assert bare.returncode != 0 and "samples/dr17.tsv" in bare.stdout
         done = subprocess.run([sys.executable, "-m", *command], **fresh.process(), timeout=300)
         assert done.returncode == 0, done.stdout
-        assert "no lock" in fresh.mangrove("doctor").stdout
+        assert "no lock" in fresh.mangrove("doctor", "locks").stdout
     finally:
         shutil.rmtree(fresh.folder / ".snakemake/locks", ignore_errors=True)
