@@ -33,10 +33,10 @@ def test_a_run_killed_at_any_moment_ends_as_an_undisturbed_one(mini, tmp_path):
         output = process.communicate()[0]
         assert process.returncode == -signal.SIGKILL, f"over before it was killed:\n{output[-2000:]}"
         if i == 0:
-            doctor = killed.mangrove("doctor")
+            doctor = killed.mangrove("doctor", "locks")
             assert doctor.returncode == 1 and "snakemake --unlock" in doctor.stdout
         killed.snakemake("--unlock")
-    assert "no lock" in killed.mangrove("doctor").stdout
+    assert "no lock" in killed.mangrove("doctor", "locks").stdout
     killed.snakemake()
     assert killed.planned().rules == {}
     demand_equal(killed.products(), mini.products())
