@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from small_chunks import make_chunks
-from workflow.conftest import REGULAR, TOO_FAINT, Workspace
+from workflow.conftest import PATIENCE, REGULAR, TOO_FAINT, Workspace
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
@@ -29,7 +29,7 @@ COMMAND += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-sta
 
 def snakemake(workspace: Workspace, *targets: str) -> tuple[int, str]:
     """Exit status and output of snakemake with the profile for clusters."""
-    done = subprocess.run([*COMMAND, *targets], **workspace.process(), timeout=240)
+    done = subprocess.run([*COMMAND, *targets], **workspace.process(), timeout=PATIENCE)
     return done.returncode, done.stdout
 
 
@@ -92,13 +92,13 @@ def test_a_failed_chunk_of_fits_keeps_what_it_has_finished(slurm, workspace):
     command += [f"results/chunks/spectra/fit/{names[0]}.h5"]
     with workspace.restored(f"results/chunks/spectra/extract/{names[0]}.h5") as extract:
         extract.write_bytes(b"no HDF5")
-        done = subprocess.run(command, **workspace.process(), timeout=240)
+        done = subprocess.run(command, **workspace.process(), timeout=PATIENCE)
     number = re.search(r"with SLURM jobid (\d+) \(log: \S+/rule_fit_batched_all/", done.stdout)[1]
     job = slurm.job(number)
     asked = job["JobState"], job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]
     assert asked == ("FAILED", "1000M", "00:05:00", "1")
     assert f"1 of 6 galaxies could not be fitted (the others are kept): {names[0]}: " in done.stdout
     assert chunks.told() == sorted(names[1:])
-    done = subprocess.run(command, **workspace.process(), timeout=240)
+    done = subprocess.run(command, **workspace.process(), timeout=PATIENCE)
     assert done.returncode == 0, done.stdout
     assert chunks.told() == sorted(names) and set(chunks.content()) == set(names)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import CONFIG, ROOT, rules_of
+from conftest import CONFIG, PATIENCE, ROOT, rules_of
 
 from mangrove.staleness import ask_workflow
 
@@ -202,9 +202,9 @@ def test_the_command_of_the_doctor_works_in_a_fresh_clone(fresh):
         doctor = fresh.mangrove("doctor", "locks").stdout
         command = next(line for line in doctor.splitlines() if "--unlock" in line).split()
         assert command == ["snakemake", "--unlock", "--configfile", "configs/demo.yaml"]
-        bare = subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], **fresh.process(), timeout=300)
+        bare = subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], **fresh.process(), timeout=PATIENCE)
         assert bare.returncode != 0 and "samples/dr17.tsv" in bare.stdout
-        done = subprocess.run([sys.executable, "-m", *command], **fresh.process(), timeout=300)
+        done = subprocess.run([sys.executable, "-m", *command], **fresh.process(), timeout=PATIENCE)
         assert done.returncode == 0, done.stdout
         assert "no lock" in fresh.mangrove("doctor", "locks").stdout
     finally:
