@@ -137,7 +137,7 @@ class Steps:
             assert again["exit"] == 0, f"not healed by a rerun: {place}\n{self.messages()[-2000:]}"
             other = [str(p) for p in whole if self.lasting(p) and p.read_bytes() != whole[p]]
             assert not other, f"made otherwise by the rerun {other}: {place}"
-            left = sorted({*self._files()} ^ {*others, *whole})
+            left = {*self._files()} - {*whole} ^ {*others}
             assert not left, f"left behind: {place}"
         changed = [str(p) for p, stat in others.items() if p.stat().st_mtime_ns != stat.st_mtime_ns]
         assert not changed, f"changed {changed}: {place}"
