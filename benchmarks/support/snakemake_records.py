@@ -18,7 +18,7 @@ def record(config: Path, write: Callable[[list], None], is_recorded: Callable[[s
     write : callable
         Gets all the jobs, in an order in which they could run, and writes what outputs are not there.
     is_recorded : callable, optional
-        Says by the name of its rule whether a job that would run is recorded as done; all jobs by default.
+        Says by the name of its rule whether a job is recorded as done; all jobs by default.
     """
     from snakemake.api import SnakemakeApi
     from snakemake.settings.types import (
@@ -44,7 +44,7 @@ def record(config: Path, write: Callable[[list], None], is_recorded: Callable[[s
         workflow._build_dag()
         jobs = [job for level in workflow.dag.toposorted() for job in level]
         if is_recorded is not None:
-            jobs = [job for job in jobs if workflow.dag.needrun(job) and is_recorded(job.rule.name)]
+            jobs = [job for job in jobs if is_recorded(job.rule.name)]
         write(jobs)
         workflow.iocache.clear()
         for job in jobs:

@@ -29,6 +29,8 @@ class Cost(NamedTuple):
 def commanded(command: Sequence[str], folder: Path) -> tuple[Cost, str]:
     """Cost and output of a command of the workflow in a folder, 'python -m' before it.
 
+    Linux counts the memory of the process that starts a command as the command's, so that one must be small.
+
     Raises
     ------
     RuntimeError

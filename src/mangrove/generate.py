@@ -17,6 +17,7 @@ from mangrove.config_values import RUN_NAME, is_section, rising_wavelengths
 from mangrove.data_model import KINDS, SCHEMA_VERSION
 from mangrove.data_model_attributes import OUTCOME, PROVENANCE, Attribute
 from mangrove.physics.lines import LineList, fit_lines, window_lines
+from mangrove.survey.cost_tables import TABLES
 
 
 def default_config() -> str:
@@ -137,15 +138,16 @@ def code_table(kind: codes.Enumeration, as_cards: bool = False) -> str:
 
 
 def with_code_tables(page: str) -> str:
-    """A page with its tables of codes rewritten, by the class that is named in the comment above each.
+    """A page with its tables of codes and costs rewritten, by the name in the comment above each.
 
-    They stand between ``<!-- codes: LabelFlag -->``, or ``<!-- cards: LabelFlag -->`` for names as in FITS headers, and
-    ``<!-- end -->``.
+    They stand between ``<!-- codes: LabelFlag -->``, ``<!-- cards: LabelFlag -->`` for names as in FITS headers, or
+    ``<!-- costs: per_baxel -->`` (:data:`mangrove.survey.cost_tables.TABLES`), and ``<!-- end -->``.
     """
 
     def table(found: re.Match) -> str:
         begin, way, name, end = found.groups()
-        return f"{begin}\n\n{code_table(getattr(codes, name), as_cards=way == 'cards')}\n\n{end}"
+        rows = TABLES[name]() if way == "costs" else code_table(getattr(codes, name), as_cards=way == "cards")
+        return f"{begin}\n\n{rows}\n\n{end}"
 
     return _MARKED.sub(table, page)
 
@@ -189,10 +191,10 @@ _CHECKS = {
 }
 _TYPES = {bool: "true, false", int: "whole number", float: "number", str: "text", type(None): "null"}
 
-#: A table of codes in a page: class, and how names are written.
-_MARKED = re.compile(r"(<!-- (codes|cards): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
-#: Pages that people write, with tables of codes in them.
-WITH_CODE_TABLES = ("docs/labels.md", "docs/products.md", "docs/emulator.md", "docs/desom.md")
+#: A table of codes in a page, its class and how names are written; or one of costs.
+_MARKED = re.compile(r"(<!-- (codes|cards|costs): (\w+) -->).*?(<!-- end -->)", re.DOTALL)
+#: Pages that people write, with such tables in them.
+WITH_CODE_TABLES = ("docs/labels.md", "docs/products.md", "docs/emulator.md", "docs/desom.md", "docs/scaling.md")
 
 GENERATED: dict[str, Callable[[], str]] = {
     "config.yaml": default_config,

@@ -70,6 +70,16 @@ def piece(galaxy, spectra):
     return Piece(Devices(1), Sizes(4), layout, lines, arrays, of_batch, 4)
 
 
+def test_spectra_of_few_pixels_are_not_padded_beyond_what_their_templates_give_back(galaxy, spectra):
+    """As with training_spectra.n_wave: 512: the next multiple of 64 is more than the margin of their templates."""
+    stars = galaxy.stars._replace(wave=galaxy.stars.wave[:430], flux=galaxy.stars.flux[:430])
+    few = spectra[0]._replace(wave=spectra[0].wave[:400])
+    layout = layout_of([galaxy._replace(stars=stars)], [few])
+    assert 400 <= layout.n_wave <= layout.n_fft < 448
+    many = layout_of([galaxy], [spectra[0]])
+    assert many.n_wave % 64 == 0 and many.n_wave >= spectra[0].wave.size
+
+
 def with_kind(piece, galaxy, kinds):
     layout = with_gas(piece.layout, galaxy.lines, kinds)
     return piece.with_gas(layout, lines_of(layout, galaxy.lines))

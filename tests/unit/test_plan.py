@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from mangrove.config import AutoencoderSection, Config, DesomSection, EmulatorSection, Fit, Sample, Survey
+from mangrove.survey import costs
+from mangrove.survey.cost_tables import TABLES, hours_of
 from mangrove.survey.plan import autoencoder_hours, cube_bytes, describe, map_hours, plan
 
 ROOT = Path(__file__).parents[2]
@@ -12,10 +14,10 @@ OFF = AutoencoderSection(enabled=False)
 
 
 def test_a_thousand_large_galaxies():
-    # 250 fits of 0.08 s (0.16 s by pPXF) and 15 s of the rest; 170 MB of cube and 18 MB of artefacts.
+    # 250 fits of 0.0814 s (0.154 s by pPXF) and 15 s of the rest; 170 MB of cube and 18 MB of artefacts.
     names = [f"8{i:03d}-12704" for i in range(1000)]
-    assert plan(names, Survey(), Fit()) == pytest.approx((1000 * 35 / 3600, 170.0, 188.0, 250_000))
-    assert plan(names, Survey(), Fit(engine="ppxf"))[0] == pytest.approx(1000 * 55 / 3600)
+    assert plan(names, Survey(), Fit()) == pytest.approx((1000 * 35.35 / 3600, 170.0, 188.0, 250_000))
+    assert plan(names, Survey(), Fit(engine="ppxf"))[0] == pytest.approx(1000 * 53.5 / 3600)
     assert plan(names, Survey(keep_cubes=False), Fit())[2] == pytest.approx(18.0)
 
 
@@ -39,11 +41,11 @@ def test_the_words_name_addresses_sizes_and_times(tmp_path):
 
 def test_without_a_sheet_the_whole_release_is_planned():
     text = "\n".join(describe(Config(run="none", survey=Survey(release="dr15")), cores=10, rate=20.0))
-    # 4682 cubes of 80 MB; 35 s each.
+    # 4682 cubes of 80 MB; 35.35 s each.
     assert "4682 cubes of DR15" in text
     assert "374.6 GB, 5.2 hours at 20 MB/s" in text
-    assert "45.5 core hours, 4.6 hours on 10 cores" in text
-    assert "1170500, about 26.0 of these core hours; on one H100 about 9 min (projected)" in text
+    assert "46.0 core hours, 4.6 hours on 10 cores" in text
+    assert "1170500, about 26.5 of these core hours; on one H100 about 9 min (projected)" in text
 
 
 def test_a_limit_counts_before_there_is_a_sheet():
@@ -65,8 +67,8 @@ def test_a_simulated_run_downloads_nothing():
 
 def test_simulated_spectra_have_no_cubes_to_fetch_or_keep():
     survey = Survey(source="simulated_spectra", simulated_baxels=100)
-    # 9 core seconds and 6 MB for a hundred spectra.
-    assert plan(["7000-3701"] * 90, survey, Fit()) == pytest.approx((90 * 9 / 3600, 0.0, 0.54, 9000))
+    # 9.14 core seconds and 6 MB for a hundred spectra.
+    assert plan(["7000-3701"] * 90, survey, Fit()) == pytest.approx((90 * 9.14 / 3600, 0.0, 0.54, 9000))
     sheet = str(ROOT / "samples/desom-bench.tsv")
     text = "\n".join(describe(Config(run="bench", survey=survey, sample=Sample(sheet=sheet, limit=90)), 1, 20.0))
     assert "100 spectra each of 90 galaxies" in text and "0.5 GB" in text and "about 0.2 core hours" in text
@@ -87,11 +89,12 @@ def test_a_run_without_cubes_names_its_table():
 
 
 def test_the_training_of_the_autoencoders_is_planned():
-    # Two networks, 30 epochs of ten cubes and three copies of each, 0.9 core seconds a cube.
-    run = Config(run="none", sample=Sample(limit=10))
+    # Two networks, 30 epochs of ten cubes and three copies of each, 0.9 core seconds a cube; 84 of 100 are near enough.
+    run = Config(run="none", sample=Sample(limit=100))
     assert autoencoder_hours(run, 10) == pytest.approx(2 * 30 * 10 * 4 * 0.9 / 3600)
     assert autoencoder_hours(Config(run="none", autoencoder=OFF), 10) == 0
-    assert describe(run, 1, 20.0)[-1] == "line cubes about 36 min of training on 1 core, without a GPU"
+    text = "line cubes about 5.0 hours of training on 1 core; on one H100 about 1 min (projected)"
+    assert describe(run, 1, 20.0)[-1] == text
 
 
 def test_the_training_of_the_map_of_spectra_is_planned():
@@ -107,6 +110,31 @@ def test_the_training_of_the_map_of_spectra_is_planned():
         )[-1]
         for cores, enabled in ((1, True), (16, True), (16, False))
     )
-    assert few == "map        about 32.4 hours of training on 1 core; minutes on a GPU"
-    assert many == "map        about 16.2 hours of training on 2 cores; minutes on a GPU"
+    assert few == "map        about 32.4 hours of training on 1 core; on one H100 about 4 min"
+    assert many == "map        about 16.2 hours of training on 2 cores; on one H100 about 4 min"
     assert none.startswith("fits")
+
+
+def test_the_plan_and_the_tables_of_the_docs_have_one_source(monkeypatch):
+    told = describe(Config(run="none", survey=Survey(release="dr15")), cores=8, rate=20.0)
+    rows = {
+        line.split(" | ")[0].strip("| "): line.split(" | ")[1:] for line in TABLES["releases_computed"]().splitlines()
+    }
+    of_map, of_cubes = rows["DR15, 8 cores"][2:4]
+    assert of_map == "16.2 h" and "map        about 16.2 hours of training on 2 cores" in told[-2]
+    assert of_cubes == "4.9 d" and "line cubes about 118.0 hours" in told[-1]
+    slower = [one._replace(batched=10 * one.batched) for one in costs.PER_BAXEL]
+    monkeypatch.setattr(costs, "PER_BAXEL", slower)
+    assert "about 264.7 of these core hours" in "\n".join(
+        describe(Config(run="none", survey=Survey(release="dr15")), cores=8, rate=20.0)
+    )
+    assert "| DR15, MaStar | 45.5 h | 10.0 d |" in TABLES["releases_fitted"]()
+
+
+def test_more_cores_shorten_what_is_computed_by_galaxy_and_a_gpu_the_rest():
+    few, many, gpu = (hours_of(Config(), 1000, cores, has) for cores, has in ((8, False), (64, False), (8, True)))
+    assert [a / b for a, b in zip(few[:2], many[:2], strict=True)] == pytest.approx([8.0, 8.0])
+    assert few[2:] == many[2:]
+    assert gpu[0] == few[0] and all(g < f / 20 for g, f in zip(gpu[1:], few[1:], strict=True))
+    # 250,000 fits of 0.48 ms; 8.32 million spectra in 3.79 min; two networks, 30 epochs of 840 cubes and their copies.
+    assert gpu[1:] == pytest.approx((250_000 * 0.48e-3 / 3600, 3.79 / 60, 2 * 30 * 4 * 840 * 4.43e-3 / 3600), rel=0.01)

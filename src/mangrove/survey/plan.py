@@ -7,34 +7,11 @@ from mangrove import paths
 from mangrove.config import Config, Fit, Survey
 from mangrove.config_maps import DesomSection
 from mangrove.errors import SampleError
-from mangrove.survey import releases
+from mangrove.survey import costs, releases
 from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.releases import split_plateifu
 from mangrove.survey.sample import read_sheet
 
-#: DR15: 1,170,539 baxels of 4,682 cubes (Teimoorinia et al. 2022).
-BAXELS_PER_GALAXY = 250
-#: Core seconds of one fit by each engine, with the embedded templates and with a library of about 130
-#: (docs/scaling.md, and a tenth more for reading and compiling).
-FIT_S = {"batched": (0.08, 0.14), "ppxf": (0.16, 0.27)}
-#: The same of the batched engine on one H100, seconds, projected from a prototype (docs/scaling.md).
-FIT_GPU_S = (0.00048, 0.00128)
-#: Core seconds of everything else of a galaxy (the demo takes half of it; most fields of the survey are larger).
-OTHER_S = 15.0
-#: Bytes of a cube of the archive by number of fibres: 20 MB (34 x 34 spaxels) to 170 MB (76 x 76), in between by area.
-CUBE_BYTES = {19: 20e6, 37: 45e6, 61: 77e6, 91: 115e6, 127: 170e6}
-#: Of a cube without MaNGA's plateifu, and of the artefacts of a galaxy.
-TYPICAL_CUBE_BYTES, ARTEFACT_BYTES = 80e6, 18e6
-#: The same of a simulated spectrum without a cube: making it, core seconds, and its artefacts, bytes.
-SIMULATE_S, BAXEL_BYTES = 0.01, 60e3
-#: The same of a simulated line cube of 190 channels, 32 x 32 spaxels.
-SIMULATE_CUBE_S, LINE_CUBE_BYTES = 0.29, 2e6
-#: Training the map of spectra without a GPU: core seconds of a spectrum in a training step (7 ms on two cores), and the
-#: cores that a training uses.
-MAP_S, TRAINING_CORES = 0.014, 2
-#: Training an autoencoder of line cubes without a GPU: core seconds of a cube of 190 channels, 32 x 32 spaxels, in a
-#: training step (benchmarks/convlstm.py).
-CUBE_S = 0.9
 #: Runs of at least this many galaxies print their planned cost before they start.
 LARGE = 100
 
@@ -50,23 +27,28 @@ class Plan(NamedTuple):
 
 def plan(names: Iterable[str], survey: Survey, fit: Fit) -> Plan:
     """Time and disk of a run from nothing without a GPU, for the galaxies of these names (plateifus)."""
-    fit_s = of_library(FIT_S[fit.engine], fit)
+    fit_s = fit_seconds(fit)
     if survey.source == "simulated_spectra":
         n_baxel = survey.simulated_baxels * len(list(names))
-        return Plan(n_baxel * (fit_s + SIMULATE_S) / 3600.0, 0.0, n_baxel * BAXEL_BYTES / 1e9, n_baxel)
+        return Plan(n_baxel * (fit_s + costs.SIMULATE_S) / 3600.0, 0.0, n_baxel * costs.BAXEL_BYTES / 1e9, n_baxel)
     if survey.source == "simulated_line_cubes":
         n_cube = len(list(names))
-        return Plan(n_cube * SIMULATE_CUBE_S / 3600.0, 0.0, n_cube * LINE_CUBE_BYTES / 1e9, 0)
+        return Plan(n_cube * costs.SIMULATE_CUBE_S / 3600.0, 0.0, n_cube * costs.LINE_CUBE_BYTES / 1e9, 0)
     cubes = [cube_bytes(name) for name in names]
-    n_fit = BAXELS_PER_GALAXY * len(cubes)
-    seconds = n_fit * fit_s + len(cubes) * OTHER_S
-    disk = len(cubes) * ARTEFACT_BYTES + sum(cubes) * survey.keep_cubes
+    n_fit = costs.BAXELS_PER_GALAXY * len(cubes)
+    seconds = n_fit * fit_s + len(cubes) * costs.OTHER_S
+    disk = len(cubes) * costs.ARTEFACT_BYTES + sum(cubes) * survey.keep_cubes
     return Plan(seconds / 3600.0, sum(cubes) / 1e9, disk / 1e9, n_fit)
 
 
-def of_library(both: tuple[float, float], fit: Fit) -> float:
-    """Of two figures that for the embedded templates, or that for the larger libraries of users."""
-    return both[fit.templates != Fit().templates]
+def fit_seconds(fit: Fit) -> float:
+    """Core seconds of a fit by the engine chosen, reading and compiling included."""
+    return costs.RESERVE * getattr(_fit_cost(fit), fit.engine)
+
+
+def _fit_cost(fit: Fit) -> costs.FitCost:
+    """Of the embedded templates, or of the larger libraries of users."""
+    return costs.PER_BAXEL[fit.templates != Fit().templates]
 
 
 def without_baxels(survey: Survey) -> bool:
@@ -79,8 +61,7 @@ def map_hours(desom: DesomSection) -> float:
 
     For a network of the default sizes and whole batches: a smaller network, or fewer spectra than a batch, takes less.
     """
-    steps = desom.pretraining + desom.iterations
-    return steps * desom.batch_size * MAP_S / 3600.0 if desom.enabled else 0.0
+    return _spectra_seen(desom) * costs.MAP_S / 3600.0
 
 
 def autoencoder_hours(config: Config, n_cube: int) -> float:
@@ -88,9 +69,33 @@ def autoencoder_hours(config: Config, n_cube: int) -> float:
 
     For networks of the default sizes on all lines: smaller ones, or fewer lines, take less.
     """
+    return _cubes_seen(config, n_cube) * costs.CUBE_S / 3600.0
+
+
+def on_gpu_hours(config: Config, n_fit: int, n_cube: int) -> tuple[float, float, float]:
+    """Hours of the fits, of training the map of spectra and of training the autoencoders, all on one H100.
+
+    The training of the map was measured there, the others are projected from prototypes. With fit.engine: ppxf, the fits
+    are those of the batched engine all the same.
+    """
+    seconds = (
+        n_fit * _fit_cost(config.fit).gpu,
+        _spectra_seen(config.desom) * costs.MAP_GPU_S,
+        _cubes_seen(config, n_cube) * costs.CUBE_GPU_S,
+    )
+    return tuple(each / 3600.0 for each in seconds)
+
+
+def _spectra_seen(desom: DesomSection) -> int:
+    """Spectra of all training steps of the map."""
+    return (desom.pretraining + desom.iterations) * desom.batch_size if desom.enabled else 0
+
+
+def _cubes_seen(config: Config, n_cube: int) -> int:
+    """Cubes, copies among them, of all training steps of all autoencoders."""
     section = config.autoencoder
     steps = len(section.networks) * section.epochs * (1 + config.augmentation.copies) * n_cube
-    return steps * CUBE_S / 3600.0 if section.enabled else 0.0
+    return steps if section.enabled else 0
 
 
 def describe(config: Config, cores: int, rate: float, addresses: bool = False) -> list[str]:
@@ -114,7 +119,7 @@ def describe(config: Config, cores: int, rate: float, addresses: bool = False) -
         return _describe_without_cubes(config, cores)
     if survey.source == "sdss" and not config.sheet.is_file():
         names = (config.sample.plateifus or [""] * release.n_cube)[: config.sample.limit]
-        cost, n_cube = plan(names, survey, config.fit), len(names)
+        cost, n_cube = plan(names, survey, config.fit), round(costs.LINE_CUBE_SHARE * len(names))
         what = f"about {len(names)} cubes of {release.name.upper()}; {config.sheet} is not written yet"
         urls = [releases.address(survey.base, f"{release.folder}/PLATE/stack/manga-PLATE-IFU-LOGCUBE.fits.gz")]
     else:
@@ -158,17 +163,17 @@ def _describe_without_cubes(config: Config, cores: int) -> list[str]:
 def _computing(cost: Plan, config: Config, n_cube: int, cores: int) -> list[str]:
     """Time of the galaxies, and that of the trainings, on two cores whatever the run has."""
     lines = [f"computing  about {cost.core_hours:.1f} core hours, {_time(cost.core_hours / cores)} on {cores} cores"]
+    fits, of_map, of_cubes = on_gpu_hours(config, cost.n_fit, n_cube)
     if cost.n_fit:
-        hours = cost.n_fit * of_library(FIT_S[config.fit.engine], config.fit) / 3600.0
-        on_gpu = _time(cost.n_fit * of_library(FIT_GPU_S, config.fit) / 3600.0)
-        on_gpu = f"; on one H100 about {on_gpu} (projected)" if config.fit.engine == "batched" else ""
+        hours = cost.n_fit * fit_seconds(config.fit) / 3600.0
+        on_gpu = f"; on one H100 about {_time(fits)} (projected)" if config.fit.engine == "batched" else ""
         lines.append(f"fits       {cost.n_fit}, about {hours:.1f} of these core hours{on_gpu}")
-    at_most = min(cores, TRAINING_CORES)
-    where = f"of training on {at_most} {'core' if at_most == 1 else 'cores'}"
+    at_most = min(cores, costs.TRAINING_CORES)
+    where = f"of training on {at_most} {'core' if at_most == 1 else 'cores'}; on one H100 about"
     if hours := 0.0 if without_baxels(config.survey) else map_hours(config.desom):
-        lines.append(f"map        about {_time(hours / at_most)} {where}; minutes on a GPU")
+        lines.append(f"map        about {_time(hours / at_most)} {where} {_time(of_map)}")
     if hours := autoencoder_hours(config, n_cube):
-        lines.append(f"line cubes about {_time(hours / at_most)} {where}, without a GPU")
+        lines.append(f"line cubes about {_time(hours / at_most)} {where} {_time(of_cubes)} (projected)")
     return lines
 
 
@@ -177,8 +182,8 @@ def cube_bytes(name: str) -> float:
     try:
         ifu = split_plateifu(name)[1]
     except SampleError:
-        return TYPICAL_CUBE_BYTES
-    return CUBE_BYTES.get(ifu // 100, TYPICAL_CUBE_BYTES)
+        return costs.TYPICAL_CUBE_BYTES
+    return costs.CUBE_BYTES.get(ifu // 100, costs.TYPICAL_CUBE_BYTES)
 
 
 def _time(hours: float) -> str:

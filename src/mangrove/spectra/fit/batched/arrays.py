@@ -44,9 +44,9 @@ def layout_of(
     n_template_wave = max(galaxy.stars.wave.size for galaxy in galaxies)
     n_fft = fft.next_fast_len(n_template_wave + 1, real=True)
     usual = {name: FitSettings._field_defaults[name] for name in _ELSEWHERE}
-    one = BatchLayout(
-        _padded(max(spectrum.wave.size for spectrum in spectra)), n_fft, (), (), settings._replace(**usual)
-    )
+    # The model is cut from what the transforms give back: of few pixels, the next step may be more than they have.
+    n_wave = min(_padded(max(spectrum.wave.size for spectrum in spectra)), n_fft)
+    one = BatchLayout(n_wave, n_fft, (), (), settings._replace(**usual))
     return with_gas(one, galaxies[0].lines, components)
 
 
