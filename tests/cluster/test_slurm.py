@@ -82,6 +82,8 @@ def test_what_the_cluster_made_is_current(workspace):
 
 #: No more than the node has, for all chunks by one name; without a second try.
 FITS = ["--set-threads", "fit_batched=1", "--set-resources", "fit_batched:mem_mb=1000", "fit_batched:runtime=5"]
+# What the command line says of resources takes the place of all that the profile says of them.
+FITS += ["fit_batched:gpu=1"]
 FITS += ["--retries", "0"]
 
 
