@@ -444,8 +444,10 @@ CHUNKS = (
     else {}
 )
 CHUNK_RULES = {f"fit_batched_{chunk}": names for chunk, names in CHUNKS.items()}
+# GPUs of a job that uses one where there is one; where there is none, it need not wait for trainings.
+CARD = int(has_gpu())
 # GPUs that a fit takes; on a cluster, the profile says what nodes have.
-FIT_GPU = int(CONFIG.fit.engine == "batched" and has_gpu())
+FIT_GPU = CARD if CONFIG.fit.engine == "batched" else 0
 # Beside a GPU, one thread computes, one reads and one writes; otherwise the chunks share out the cores.
 CORES = workflow.resource_settings.cores or 1
 CHUNK_THREADS = min(3, CORES) if FIT_GPU else max(1, CORES // max(1, len(CHUNKS)))

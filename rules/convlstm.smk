@@ -191,7 +191,7 @@ rule neighbours:
     threads: AUTOENCODER_THREADS
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=CARD,
     params:
         network="{network}",
         n_neighbour=CONFIG.embedding.n_neighbour,

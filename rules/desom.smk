@@ -172,7 +172,7 @@ rule desom_quality:
     threads: DESOM_THREADS
     resources:
         mem_mb=6000,
-        gpu=1,
+        gpu=CARD,
     params:
         seed=CONFIG.seed,
         code=code("desom_quality"),
@@ -297,7 +297,7 @@ rule galaxy_map_assign:
     threads: 1
     resources:
         mem_mb=2000,
-        gpu=1,
+        gpu=CARD,
     params:
         own_files=CONFIG.survey.source == "files",
         catalogue=CATALOGUE,
@@ -352,7 +352,7 @@ rule desom_figures:
     threads: 1
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=CARD,
     params:
         gamma=CONFIG.desom.gamma,
         temperature_start=CONFIG.desom.temperature_start,
@@ -408,7 +408,7 @@ rule galaxy_map_figures:
     threads: 1
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=CARD,
     params:
         gamma=CONFIG.galaxy_map.gamma,
         temperature_start=CONFIG.galaxy_map.temperature_start,
@@ -448,7 +448,7 @@ rule desom_truth:
     threads: DESOM_THREADS
     resources:
         mem_mb=6000,
-        gpu=1,
+        gpu=CARD,
     params:
         **NOISELESS,
         seed=CONFIG.seed,

@@ -178,7 +178,7 @@ rule emulator_embedding:
     threads: 1
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=CARD,
     params:
         **LUMINOSITY,
         seed=CONFIG.seed,
@@ -227,7 +227,7 @@ rule emulator_figures:
     threads: 1
     resources:
         mem_mb=4000,
-        gpu=1,
+        gpu=CARD,
     params:
         seed=CONFIG.seed,
         keep_best=CONFIG.emulator.keep_best,

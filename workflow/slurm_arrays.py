@@ -1,11 +1,12 @@
 """Arrays of Slurm whose tasks are jobs of their own.
 
-The arrays of snakemake-executor-plugin-slurm 2.8.0 cannot be relied on: a batch of jobs that is smaller than what is ready
-is dropped without a word, and the run waits for ever (https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473);
-every task looks for the outputs of the first, so that the others fail (issue 447); all ask for what the first asks for, so
-that a job that is sent again among others may get no more memory; and sacct is asked for numbers by which it does not know
-tasks. So the plugin keeps what is said here of it: which rules (``--slurm-array-jobs``), how many tasks
-(``--slurm-array-limit``), the options of sbatch, the accounts and partitions; the script of the array is ours.
+The arrays of snakemake-executor-plugin-slurm 2.8.0 cannot be relied on: a batch of jobs that is smaller than what is
+ready is dropped without a word, and the run waits for ever
+(https://github.com/snakemake/snakemake-executor-plugin-slurm/issues/473); every task looks for the outputs of the
+first, so that the others fail (issue 447); all ask for what the first asks for, so that a job that is sent again
+among others may get no more memory; and sacct is asked for numbers by which it does not know tasks. So the plugin
+keeps what is said here of it: which rules (``--slurm-array-jobs``), how many tasks (``--slurm-array-limit``), the
+options of sbatch, the accounts and partitions; the script of the array is ours.
 """
 
 import subprocess

@@ -40,9 +40,10 @@ def sent(slurm, workspace):
     workspace.write("samples/tiny.tsv", sheet.replace(TOO_FAINT, BROKEN))
     status, text = snakemake(workspace, CUBE, TRUTH)
     jobs = {}
-    # The plugin's log: .snakemake/slurm_logs/rule_simulate/9001_1902/2.log
-    for number, rule, galaxy in re.findall(r"with SLURM jobid (\d+) \(log: \S+/rule_(\w+)/([\d_-]+)/", text):
-        jobs.setdefault((rule, galaxy.replace("_", "-")), []).append(slurm.job(number))
+    # "Job 3: simulate 9001-1902", and "Job 3 has been submitted with SLURM jobid 12_1", one or more times.
+    of_job = {number: (rule, galaxy) for number, rule, galaxy in re.findall(r"^Job (\d+): (\w+) ([\d-]+)$", text, re.M)}
+    for number, in_slurm in re.findall(r"^Job (\d+) has been submitted with SLURM jobid (\S+) ", text, re.M):
+        jobs.setdefault(of_job[number], []).append(slurm.job(in_slurm))
     assert jobs, text + slurm.logs()
     return status, text, jobs
 
@@ -81,6 +82,8 @@ def test_what_the_cluster_made_is_current(workspace):
 
 #: No more than the node has, for all chunks by one name; without a second try.
 FITS = ["--set-threads", "fit_batched=1", "--set-resources", "fit_batched:mem_mb=1000", "fit_batched:runtime=5"]
+# What the command line says of resources takes the place of all that the profile says of them.
+FITS += ["fit_batched:gpu=1"]
 FITS += ["--retries", "0"]
 
 
@@ -96,7 +99,7 @@ def test_a_failed_chunk_of_fits_keeps_what_it_has_finished(slurm, workspace):
     number = re.search(r"with SLURM jobid (\d+) \(log: \S+/rule_fit_batched_all/", done.stdout)[1]
     job = slurm.job(number)
     asked = job["JobState"], job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]
-    assert asked == ("FAILED", "1000M", "00:05:00", "1")
+    assert asked == ("FAILED", "1000M", "00:05:00", "1") and job["TresPerJob"] == "gres:gpu:1"
     assert f"1 of 6 galaxies could not be fitted (the others are kept): {names[0]}: " in done.stdout
     assert chunks.told() == sorted(names[1:])
     done = subprocess.run(command, **workspace.process(), timeout=PATIENCE)
