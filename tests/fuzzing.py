@@ -9,7 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 
 from mangrove.errors import MangroveError
@@ -31,6 +31,8 @@ def fuzzed(cases: int):
         derandomize=True,
         database=None,
         deadline=None,
+        # Without looking for a smaller case of a failure, which takes minutes: files cannot be simplified anyway.
+        phases=(Phase.explicit, Phase.generate),
         suppress_health_check=list(HealthCheck),
     )
 

@@ -15,6 +15,8 @@ _DECIMAL = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]
 #: An octal number of YAML 1.2, which the reader of YAML 1.1 takes for text.
 _NEW_OCTAL = re.compile(r"[-+]?0o[0-7]+")
 _TAG = "tag:yaml.org,2002:"
+#: Levels and values that no configuration has; those of a file grow with its aliases (*name).
+_DEEPEST, _MOST = 20, 10_000
 
 
 def parse(file: str | Path) -> dict[str, Any]:
@@ -36,6 +38,8 @@ def parse(file: str | Path) -> dict[str, Any]:
         return loader.construct_document(node)
     except yaml.MarkedYAMLError as error:
         raise _invalid(file, error) from None
+    except (ValueError, OverflowError) as error:  # of numbers with thousands of digits
+        raise ConfigError(f"{file} holds a value that cannot be read ({error}).") from None
 
 
 def compose(file: str | Path) -> yaml.Node | None:
@@ -52,7 +56,11 @@ def compose(file: str | Path) -> yaml.Node | None:
         raise _invalid(file, error) from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{file} is not valid YAML: {str(error).splitlines()[0]}.") from None
+    except RecursionError:
+        raise _too_large(file) from None
     if node is not None:
+        if _size(node, {}, _DEEPEST) > _MOST:
+            raise _too_large(file)
         for problem, at in _problems(node, set()):
             raise ConfigError(f"{file}, line {at.start_mark.line + 1}: {problem}")
     return node
@@ -94,6 +102,26 @@ def _invalid(file, error: yaml.MarkedYAMLError) -> ConfigError:
     if "'\\t'" in str(error.problem):
         return ConfigError(f"{file}{line}: not valid YAML: there is a tab. Indent with spaces.")
     return ConfigError(f"{file}{line}: not valid YAML: {error.problem}.")
+
+
+def _too_large(file) -> ConfigError:
+    return ConfigError(
+        f"{file} is nested more than {_DEEPEST} levels deep, or has more than {_MOST} values, by repetitions (*name) perhaps; "
+        "a configuration is a list of sections with keys."
+    )
+
+
+def _size(node: yaml.Node, known: dict[int, int], levels: int) -> int:
+    """Number of values in a tree of nodes with its repetitions written out; above the most if it is too deep."""
+    if isinstance(node, yaml.ScalarNode):
+        return 1
+    if not levels:
+        return _MOST + 1
+    if id(node) not in known:
+        pairs = isinstance(node, yaml.MappingNode)
+        inner = [one for pair in node.value for one in pair] if pairs else node.value
+        known[id(node)] = 1 + sum(_size(one, known, levels - 1) for one in inner)
+    return known[id(node)]
 
 
 def _problems(node: yaml.Node, seen: set[int]) -> Iterator[tuple[str, yaml.Node]]:

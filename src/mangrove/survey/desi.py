@@ -100,7 +100,10 @@ def _wavelengths(hdus: fits.HDUList, camera: str, path) -> np.ndarray:
 
 def _spectra(hdus: fits.HDUList, camera: str, shape: tuple[int, int], path) -> tuple[np.ndarray, np.ndarray]:
     """Flux and inverse variance of a camera; the inverse variance is 0 where nothing is known."""
-    flux, ivar = image(hdus, f"{camera}_FLUX", path, FLUX), image(hdus, f"{camera}_IVAR", path)
+    flux, ivar = image(hdus, f"{camera}_FLUX", path, FLUX), image(hdus, f"{camera}_IVAR", path, FLUX**-2)
+    if not hdus[f"{camera}_IVAR"].header.get("BUNIT"):
+        # In the unit of the flux, whatever that is.
+        ivar /= tables.factor(hdus[f"{camera}_FLUX"].header.get("BUNIT"), FLUX, f"{camera}_FLUX", path) ** 2
     if not flux.shape == ivar.shape == shape:
         raise CatalogueError(
             f"{path}: {camera}_FLUX and {camera}_IVAR have shapes {flux.shape} and {ivar.shape}; FIBERMAP and "

@@ -1,5 +1,7 @@
 """What DESI's files hold, with units and unknown values read or refused: HDUs, columns, images."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import astropy.units as u
@@ -14,20 +16,22 @@ CHECK_NAME = "Correct the path, or download the file again."
 CHECK_KIND = "Give a FastSpecFit catalogue (fastspec-*.fits) first, then files of coadded spectra (coadd-*.fits)."
 
 
-def opened(path) -> fits.HDUList:
-    """The open file.
+@contextmanager
+def opened(path) -> Iterator[fits.HDUList]:
+    """The open file; what astropy says of damage, then or later, becomes an error that names it.
 
     Raises
     ------
     CatalogueError
-        If it is missing or no FITS file.
+        If it is missing, no FITS file, or damaged.
     """
     path = Path(path)
     if not path.is_file():
         raise CatalogueError(f"{path} does not exist. {CHECK_NAME}")
     try:
-        return fits.open(path)
-    except OSError as error:
+        with fits.open(path) as hdus:
+            yield hdus
+    except tables.DAMAGED as error:
         raise CatalogueError(f"{path} is not a readable FITS file ({error}). {CHECK_NAME}") from error
 
 
@@ -45,7 +49,7 @@ def hdu_of(hdus: fits.HDUList, name: str, path, is_table: bool = False):
     hdu = hdus[name]
     try:
         empty = hdu.data is None
-    except (OSError, TypeError, ValueError, EOFError) as error:  # astropy's words for a file that was cut off
+    except tables.DAMAGED as error:  # astropy's words for a file that was cut off
         raise CatalogueError(f"{path}: HDU {name} is cut off or damaged ({error}). Download the file again.") from error
     # Compressed images, as DESI's masks are, were tables to astropy before version 7.
     image_hdus = fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU

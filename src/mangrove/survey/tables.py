@@ -4,6 +4,7 @@ A catalogue says that it does not know a value in many ways: masks, TNULL, NaN, 
 all of them are one: NaN, -1 or the empty text. What can be read in two ways is an error that names the column.
 """
 
+import struct
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -20,6 +21,13 @@ from mangrove.survey import text_tables
 from mangrove.survey.galaxy import UNKNOWN_WORDS
 from mangrove.survey.target import MISSING
 
+#: What libraries raise over files that are damaged, or whose headers contradict themselves.
+DAMAGED = (
+    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError),
+    *(fits.VerifyError, IORegistryError, struct.error, AssertionError),
+)
+#: Most columns that an error lists.
+_LISTED = 40
 _YES, _NO = {"1", "t", "true", "y", "yes"}, {"0", "f", "false", "n", "no"}
 
 
@@ -57,8 +65,8 @@ def readable(path: str | Path):
     """Turn what astropy says of a file that it cannot read into a :class:`CatalogueError`."""
     try:
         yield
-    except (OSError, ValueError, TypeError, KeyError, IndexError, IORegistryError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
+    except DAMAGED as error:
+        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise CatalogueError(
             f"{path} cannot be read as a table ({reason}); give a FITS, ECSV, CSV or VOTable file."
         ) from error
@@ -91,9 +99,8 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
     """
     name = find(table.colnames, candidates, path)
     if name is None:
-        raise CatalogueError(
-            f"{path} has no column {' or '.join(candidates)}; its columns are {', '.join(table.colnames)}."
-        )
+        listed = ", ".join(one[:40] for one in table.colnames[:_LISTED]) + ", ..." * (len(table.colnames) > _LISTED)
+        raise CatalogueError(f"{path} has no column {' or '.join(candidates)}; its columns are {listed}.")
     if table[name].ndim != 1:
         raise CatalogueError(f"{path}: the column {name} has several values per row; a single one is needed.")
     return table[name]

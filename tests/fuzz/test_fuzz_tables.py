@@ -1,0 +1,267 @@
+"""Sample sheets, catalogues and DESI's files of any content: what they say, or an error that says what is wrong."""
+
+import csv
+import io
+import math
+
+import astropy.units as u
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import MaskedColumn, Table
+from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mangrove.errors import CatalogueError, SampleError
+from mangrove.survey import catalogues, tables
+from mangrove.survey.desi import read_coadd
+from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
+from mangrove.survey.galaxy import Galaxy
+from mangrove.survey.sample import parse_sheet
+
+NAMES = [f"8485-190{i}" for i in range(1, 7)]
+GALAXIES = [Galaxy(name, f"1-{i}", 0.03, 0.02, 150.0 + i, 20.0) for i, name in enumerate(NAMES)]
+HEADER = ["plateifu", "mangaid", "z", "ebv", "ra", "dec", "r_e", "desom", "morphology"]
+ROWS = [[g.plateifu, g.mangaid, "0.03", "0.02", f"{g.ra}", "20", "2.5", "1", "Sb"] for g in GALAXIES]
+SHEET = "\n".join("\t".join(row) for row in [HEADER, *ROWS]).encode()
+FIELDS = st.sampled_from(
+    [
+        "",
+        " ",
+        "nan",
+        "inf",
+        "-1",
+        "0",
+        "1e400",
+        "1_0",
+        "0x1F",
+        "\u0663",
+        "-9999",
+        "9" * 400,
+        "a\x00b",
+        '"',
+        "8485-1901",
+        "#",
+    ]
+) | st.text(max_size=6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tables")
+
+
+def sheet(content: bytes) -> dict[str, Galaxy] | None:
+    """The galaxies of a sheet, if it is one; their numbers are then those of galaxies."""
+    lines = io.StringIO(content.decode("utf-8-sig", "replace"))
+    found = outcome(SampleError, parse_sheet, lines, "mine.tsv")
+    for name, galaxy in (found or {}).items():
+        assert name == galaxy.plateifu and 0 < galaxy.z < 1 and 0 <= galaxy.ebv < 10
+        assert all(math.isfinite(value) for value in vars(galaxy).values() if isinstance(value, float))
+    return found
+
+
+@fuzzed(60)
+@given(content=damaged([SHEET]))
+def test_damaged_sheets(content):
+    sheet(content)
+
+
+@fuzzed(60)
+@given(row=st.integers(0, len(ROWS)), column=st.integers(0, len(HEADER) - 1), field=FIELDS)
+def test_a_sheet_with_any_field(row, column, field):
+    """The other rows stay what they are."""
+    rows = [list(one) for one in [HEADER, *ROWS]]
+    rows[row][column] = field
+    found = sheet("\n".join("\t".join(one) for one in rows).encode("utf-8", "replace"))
+    if found is not None and row > 0:
+        for one in (g for i, g in enumerate(GALAXIES, start=1) if i != row):
+            assert (found[one.plateifu].z, found[one.plateifu].ra) == (one.z, one.ra)
+
+
+SCALES = {"deg": 1.0, "arcsec": 3600.0, "rad": math.pi / 180.0, "degrees": 1.0}
+
+
+@fuzzed(40)
+@given(
+    values=st.lists(st.none() | st.floats(0.01, 300.0), min_size=6, max_size=6),
+    unit=st.sampled_from([*SCALES]),
+    kind=st.sampled_from(["fits", "ecsv", "vot", "csv"]),
+    unknown=st.sampled_from(["mask", "nan", "-9999"]),
+    single=st.booleans(),
+)
+def test_one_column_in_any_unit_and_form(folder, values, unit, kind, unknown, single):
+    """Numbers come back in the wanted unit, and NaN where they are not known, however the file says so."""
+    bad = np.array([value is None for value in values])
+    numbers = np.array([1.0 if value is None else value for value in values])
+    unit = "deg" if kind == "csv" else unit
+    stored = numbers * SCALES[unit]
+    if unknown != "mask":
+        stored = np.where(bad, float(unknown), stored)
+    stored = stored.astype(np.float32 if single and unknown != "-9999" else np.float64)
+    mask = bad if unknown == "mask" else np.zeros(len(bad), bool)
+    table = Table([NAMES, MaskedColumn(stored, mask=mask)], names=["PLATEIFU", "RA"])
+    if kind != "csv":
+        table["RA"].unit = u.Unit(unit, parse_strict="silent") if unit != "degrees" else u.deg
+    path = folder / f"numbers.{kind}"
+    table.write(
+        path, overwrite=True, format={"vot": "votable", "ecsv": "ascii.ecsv", "csv": "ascii.csv"}.get(kind, kind)
+    )
+    read = outcome(CatalogueError, tables.read_table, path, ["PLATEIFU"])
+    found = tables.numbers(tables.column(read, ["ra"], path), u.deg, path)
+    np.testing.assert_array_equal(np.isnan(found), bad)
+    np.testing.assert_allclose(found[~bad], numbers[~bad], rtol=1e-6)
+    assert tables.texts(read["PLATEIFU"]) == NAMES
+
+
+def agn_table(flags) -> Table:
+    columns = {"MANGAID": [f"manga-{name}" for name in NAMES]}
+    columns |= dict.fromkeys(("WISE_AGN", "BAT_AGN", "RADIO_AGN", "BROAD_AGN"), flags)
+    return Table(columns)
+
+
+FLAGS = {1: ["1", "T", "true", "Yes"], 0: ["0", "F", "False", "no"], -1: ["", "-1", "nan", "?", "-9999", "n/a"]}
+
+
+@fuzzed(40)
+@given(
+    truth=st.lists(st.tuples(st.sampled_from([*FLAGS]), st.integers(0, 5)), min_size=6, max_size=6), kind=st.booleans()
+)
+def test_flags_in_any_words(folder, truth, kind):
+    """Yes, no and not known are told apart in whatever words a catalogue has them."""
+    flags = [FLAGS[flag][i % len(FLAGS[flag])] for flag, i in truth]
+    path = folder / ("agn.fits" if kind else "agn.csv")
+    if kind:
+        agn_table(flags).write(path, overwrite=True)
+    else:
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([agn_table(flags).colnames, *(list(row) for row in agn_table(flags))])
+    joined = outcome(CatalogueError, catalogues.join_agn, GALAXIES, path)
+    assert [galaxy.agn_bat for galaxy in joined] == [flag for flag, _ in truth]
+
+
+def fits_of(*hdus) -> bytes:
+    file = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), *hdus]).writeto(file)
+    return file.getvalue()
+
+
+def fastspec() -> bytes:
+    """A FastSpecFit catalogue of five galaxies."""
+    ids = [fits.Column("TARGETID", "K", array=np.arange(5))]
+    names = [name for group in COLUMNS.values() for name in group]
+    lines = [fits.Column(f"{name}_EW", "E", array=np.ones(5), unit="Angstrom") for name in names]
+    lines += [fits.Column(f"{name}_EW_IVAR", "E", array=np.ones(5), unit="1 / Angstrom^2") for name in names]
+    meta = [fits.Column("Z", "D", array=np.full(5, 0.1)), fits.Column("SPECTYPE", "6A", array=["GALAXY"] * 5)]
+    meta += [fits.Column("ZWARN", "J", array=np.zeros(5)), fits.Column("DELTACHI2", "D", array=np.full(5, 100.0))]
+    tables_ = [fits.BinTableHDU.from_columns(ids + c, name=n) for c, n in ((lines, "FASTSPEC"), (meta, "METADATA"))]
+    return fits_of(*tables_)
+
+
+def coadd() -> bytes:
+    """Coadded spectra of three targets."""
+    fibres = [fits.Column("TARGETID", "K", array=np.arange(3)), fits.Column("EBV", "E", array=np.full(3, 0.02))]
+    hdus = [fits.BinTableHDU.from_columns(fibres, name="FIBERMAP")]
+    for camera, low in (("B", 3600.0), ("R", 3680.0), ("Z", 3760.0)):
+        wave = low + 0.8 * np.arange(120)
+        for name, values in (
+            ("FLUX", np.ones((3, 120))),
+            ("IVAR", np.ones((3, 120))),
+            ("MASK", np.zeros((3, 120), np.int32)),
+        ):
+            hdus.append(fits.ImageHDU(values, name=f"{camera}_{name}"))
+        hdus.append(fits.ImageHDU(wave, name=f"{camera}_WAVELENGTH"))
+    return fits_of(*hdus)
+
+
+AGN = fits_of(fits.table_to_hdu(agn_table([1, 0, 1, 0, 1, 0])))
+FASTSPEC, COADD = fastspec(), coadd()
+TEXTS = [
+    SHEET.replace(b"\t", b","),
+    b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: PLATEIFU, datatype: string}\nPLATEIFU\n8485-1901\n",
+]
+CARDS = [
+    *("BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS", "XTENSION", "EXTNAME", "BUNIT", "BSCALE"),
+    *("TTYPE1", "TFORM1", "TFORM2", "TUNIT2", "TSCAL2", "TZERO1", "TNULL1", "TDIM1", "THEAP", "BLANK", "SURVEY"),
+]
+
+
+def read_any(folder, content: bytes, suffix: str, read, *arguments):
+    path = folder / f"any{suffix}"
+    path.write_bytes(content)
+    return outcome(CatalogueError, read, *arguments, path)
+
+
+@fuzzed(60)
+@given(content=damaged([AGN, *TEXTS]), suffix=st.sampled_from([".fits", ".csv", ".ecsv", ".vot", ""]))
+def test_damaged_catalogues(folder, content, suffix):
+    read_any(folder, content, suffix, catalogues.join_agn, GALAXIES)
+
+
+@fuzzed(60)
+@given(content=damaged([FASTSPEC, COADD], head=30_000), catalogue=st.booleans())
+def test_damaged_desi_files(folder, content, catalogue):
+    read_any(folder, content, ".fits", read_fastspecfit if catalogue else read_coadd)
+
+
+@fuzzed(60)
+@given(
+    seed=st.sampled_from(["agn", "fastspec", "coadd"]),
+    changes=st.lists(
+        st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES), st.integers(0, 12)), min_size=1, max_size=3
+    ),
+)
+def test_tables_with_cards_of_other_meaning(folder, seed, changes):
+    content = {"agn": AGN, "fastspec": FASTSPEC, "coadd": COADD}[seed]
+    for key, value, nth in changes:
+        content = with_card(content, key, value, nth)
+    if seed == "agn":
+        read_any(folder, content, ".fits", catalogues.join_agn, GALAXIES)
+        return
+    found = read_any(folder, content, ".fits", read_coadd if seed == "coadd" else read_fastspecfit)
+    if found is not None and seed == "coadd":
+        assert (
+            np.isfinite(found.flux[found.ivar > 0]).all()
+            and (found.ivar >= 0).all()
+            and (np.diff(found.wave) > 0).all()
+        )
+
+
+@fuzzed(30)
+@given(
+    unit=st.sampled_from(["", "10**-17 erg/(s cm2 Angstrom)", "erg/s/cm2/Angstrom", "W/m2/um"]),
+    length=st.sampled_from(["", "Angstrom", "nm"]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_one_coadd_in_any_unit(folder, unit, length, seed):
+    """Fluxes and errors are those that were written, weighted where cameras overlap; masked pixels have none."""
+    rng = np.random.default_rng(seed)
+    scale = {"": 1.0, "10**-17 erg/(s cm2 Angstrom)": 1.0, "erg/s/cm2/Angstrom": 1e-17, "W/m2/um": 1e-16}[unit]
+    path = folder / "coadd.fits"
+    grid = np.round(3600.0 + 0.8 * np.arange(320), 2)
+    weight, sum_ = np.zeros((3, 320)), np.zeros((3, 320))
+    with fits.open(io.BytesIO(COADD)) as hdus:
+        for camera, start in (("B", 0), ("R", 100), ("Z", 200)):
+            flux, ivar = rng.normal(5.0, 2.0, (3, 120)), rng.uniform(0.5, 4.0, (3, 120))
+            mask = rng.uniform(size=flux.shape) < 0.1
+            hdus[f"{camera}_FLUX"].data, hdus[f"{camera}_IVAR"].data = flux * scale, ivar / scale**2
+            hdus[f"{camera}_MASK"].data = np.where(mask, 4, 0).astype(np.int32)
+            for name, text in (("FLUX", unit), ("WAVELENGTH", length)):
+                if text:
+                    hdus[f"{camera}_{name}"].header["BUNIT"] = text
+            if unit:
+                hdus[f"{camera}_IVAR"].header["BUNIT"] = f"1 / ({unit})2" if "10**" not in unit else ""
+            hdus[f"{camera}_WAVELENGTH"].data = grid[start : start + 120] * (0.1 if length == "nm" else 1.0)
+            use = np.where(mask, 0.0, ivar)
+            weight[:, start : start + 120] += use
+            sum_[:, start : start + 120] += use * flux
+        hdus.writeto(path, overwrite=True)
+    found = outcome(CatalogueError, read_coadd, path)
+    if found is None:
+        assert unit not in ("", "10**-17 erg/(s cm2 Angstrom)"), "its own units are refused"
+        return
+    np.testing.assert_allclose(found.wave, grid, atol=5e-3)
+    np.testing.assert_allclose(found.ivar, weight, rtol=1e-5)
+    good = weight > 0
+    np.testing.assert_allclose(found.flux[good], (sum_[good] / weight[good]), rtol=1e-5)
