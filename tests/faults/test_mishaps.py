@@ -39,8 +39,8 @@ def test_a_clock_that_goes_backwards_remakes_nothing_for_ever(mini):
         for path in times:
             os.utime(path, (later, later))
         (mini.folder / target).unlink()
-        mini.snakemake(target)
-        assert mini.planned(target).rules == {}
+        mini.snakemake("--until", "agn")
+        assert mini.planned("--until", "agn").rules == {}
     finally:
         for path, stat in times.items():
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
