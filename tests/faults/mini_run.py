@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workflow.conftest import Workspace, make_workspace, sheet
+from workflow.conftest import Plan, Workspace, make_workspace, sheet
 
 CONFIG = "configs/mini.yaml"
 GALAXIES = "9001-1902", "9002-1901"
@@ -33,6 +33,10 @@ class MiniRun(Workspace):
     def snakemake(self, *arguments: str, config: str = CONFIG, check: bool = True):
         """Run snakemake, of the mini run by default."""
         return super().snakemake(*arguments, config=config, check=check)
+
+    def planned(self, *arguments: str, config: str = CONFIG) -> Plan:
+        """What a dry run says it would do, of the mini run by default."""
+        return super().planned(*arguments, config=config)
 
     def products(self) -> dict[str, bytes]:
         """Contents of all that the run made for keeping, by name: artefacts, models, tables, figures, cubes.

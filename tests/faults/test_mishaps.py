@@ -1,8 +1,7 @@
-"""A worker that is killed, a clock that goes backwards."""
+"""A process that fits spectra is killed."""
 
 import os
 import signal
-import time
 
 import pytest
 from joblib import Parallel, delayed
@@ -27,21 +26,3 @@ def test_a_killed_worker_of_a_chunk_does_too():
     """Of the other engine, whose processes are joblib's."""
     with pytest.raises(WorkerError, match=r"was killed.*mem_mb"), demand_workers_alive():
         list(Parallel(2, return_as="generator")(delayed(killed)() for _ in range(4)))
-
-
-def test_a_clock_that_goes_backwards_remakes_nothing_for_ever(mini):
-    """What is made after the clock was set back is older than what it is made from: made once, it is current."""
-    later, target = time.time() + 7200, "results/mini/autoencoder/ae/agn.h5"
-    files = [path for folder in ("results", "data") for path in (mini.folder / folder).rglob("*") if path.is_file()]
-    times = {path: path.stat() for path in files if not path.is_symlink()}
-    before = mini.products()
-    try:
-        for path in times:
-            os.utime(path, (later, later))
-        (mini.folder / target).unlink()
-        mini.snakemake(target)
-        assert mini.planned(target).rules == {}
-    finally:
-        for path, stat in times.items():
-            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert mini.products() == before
