@@ -41,6 +41,9 @@ class Explorer:
         command = [sys.executable, "-m", "mangrove", "explore", str(run), "--port", "0"]
         environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         self.memory: float | None = None
+        # A shell that runs a benchmark in the background has it ignore interrupts, and so would the explorer, which ends by one.
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         self.started = time.perf_counter()
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
         found = re.search(r"http://[\w.:\[\]]+", self._process.stdout.readline())
