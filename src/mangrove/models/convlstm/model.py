@@ -123,9 +123,10 @@ class CubeModel:
             If a file is missing or was altered, or the folder is of another network, without a model, or of other lines.
         """
         content, arrays = model_folder.load(Path(folder), network)
-        design = CubeDesign.of_plain(content["design"])
-        state = model_folder.fill(CubeNetwork(design).abstract_state, arrays)
-        model = cls(design, state, content["lines"], content["training"])
+        with model_folder.understood(folder):
+            design = CubeDesign.of_plain(content["design"])
+            state = model_folder.fill(CubeNetwork(design).abstract_state, arrays)
+            model = cls(design, state, content["lines"], content["training"])
         if lines is not None:
             model.demand_lines(lines)
         return model

@@ -149,12 +149,13 @@ class MapModel:
             wavelengths.
         """
         content, arrays = model_folder.load(Path(folder), kind)
-        linear = _within(_LINEAR, arrays)
-        network = MapNetwork(
-            _design(kind, content), _scale(content, arrays), linear=LinearPath(**linear) if linear else None
-        )
-        state = model_folder.fill(network.abstract_state, _within(_NETWORK, arrays))
-        model = cls(kind, network, state, arrays.get("wave"), arrays.get("node_limit"), content["training"])
+        with model_folder.understood(folder):
+            linear = _within(_LINEAR, arrays)
+            network = MapNetwork(
+                _design(kind, content), _scale(content, arrays), linear=LinearPath(**linear) if linear else None
+            )
+            state = model_folder.fill(network.abstract_state, _within(_NETWORK, arrays))
+            model = cls(kind, network, state, arrays.get("wave"), arrays.get("node_limit"), content["training"])
         if wave is not None:
             model.demand_wave(wave)
         return model

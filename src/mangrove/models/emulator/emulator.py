@@ -246,16 +246,17 @@ def load(folder) -> Emulator:
     """
     folder = Path(folder)
     description, arrays = model_folder.load(folder, KIND)
-    shape = dict(description["architecture"])
-    architecture = Architecture(**shape | {"hidden": tuple(shape["hidden"])})
-    network = ScaledNetwork(architecture, Normalisation(**_part(arrays, "normalisation")))
-    return Emulator(
-        bins=Bins(tuple(description["bins"])),
-        lines=description["lines"],
-        network=network,
-        state=model_folder.fill(network.abstract_state, _part(arrays, "network")),
-        correlation=LineCorrelation(**_part(arrays, "correlation")),
-    )
+    with model_folder.understood(folder):
+        shape = dict(description["architecture"])
+        architecture = Architecture(**shape | {"hidden": tuple(shape["hidden"])})
+        network = ScaledNetwork(architecture, Normalisation(**_part(arrays, "normalisation")))
+        return Emulator(
+            bins=Bins(tuple(description["bins"])),
+            lines=description["lines"],
+            network=network,
+            state=model_folder.fill(network.abstract_state, _part(arrays, "network")),
+            correlation=LineCorrelation(**_part(arrays, "correlation")),
+        )
 
 
 def predict_table(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.ndarray | None) -> LinePrediction:

@@ -5,15 +5,17 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import BadZipFile
 
 import jax
 import numpy as np
 from flax import nnx
 
-from mangrove.errors import ModelError
+from mangrove.errors import ModelError, TrainingError
 from mangrove.whole_files import sync
 
 #: Raised when the layout or the meaning of a folder changes: since 2 lines have the names of the line list.
@@ -91,6 +93,38 @@ def load(folder: Path, kind: str) -> ModelFolder:
     content = _read_json(folder / _JSON)
     if content.pop("sha256", None) != _text_hash(content):
         raise ModelError(f"{folder / _JSON} was altered after training (its sha256 does not match). {_REMAKE}")
+    with understood(folder):
+        return _checked(folder, kind, content)
+
+
+@contextmanager
+def understood(folder: Path) -> Iterator[None]:
+    """Turn what a description or arrays of another layout make fail into an error that names the folder.
+
+    Raises
+    ------
+    ModelError
+        If a value is missing, or of another type, shape or size than the model needs.
+    """
+    try:
+        yield
+    except (
+        LookupError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        ArithmeticError,
+        OSError,
+        BadZipFile,
+        TrainingError,
+    ) as error:
+        raise ModelError(
+            f"{folder} is not laid out as this model is ({type(error).__name__}: {error}). {_REMAKE}"
+        ) from error
+
+
+def _checked(folder: Path, kind: str, content: dict[str, Any]) -> ModelFolder:
+    """The folder of an unaltered description, if it is of the kind and its arrays are its own."""
     if content["kind"] == EMPTY:
         raise ModelError(f"{folder} holds no model: {content['reason']}.")
     if (content["kind"], content["format"]) != (kind, FORMAT):
@@ -144,9 +178,12 @@ _REMAKE = "Train the model again."
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is not JSON ({error}). {_REMAKE}") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{path} holds no description of a model. {_REMAKE}")
+    return content
 
 
 def _text_hash(content: Mapping[str, Any]) -> str:
