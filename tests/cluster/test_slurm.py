@@ -40,10 +40,15 @@ def sent(slurm, workspace):
     workspace.write("samples/tiny.tsv", sheet.replace(TOO_FAINT, BROKEN))
     status, text = snakemake(workspace, CUBE, TRUTH)
     jobs = {}
-    # "Job 3: simulate 9001-1902", and "Job 3 has been submitted with SLURM jobid 12_1", one or more times.
-    of_job = {number: (rule, galaxy) for number, rule, galaxy in re.findall(r"^Job (\d+): (\w+) ([\d-]+)$", text, re.M)}
-    for number, in_slurm in re.findall(r"^Job (\d+) has been submitted with SLURM jobid (\S+) ", text, re.M):
-        jobs.setdefault(of_job[number], []).append(slurm.job(in_slurm))
+    # "Job 3: simulate 9001-1902", then "Job 3 has been submitted with SLURM jobid 12_1", one or more times. The logs of
+    # failed jobs, which stand between, number theirs anew.
+    said = r"^Job (\d+)(?:: (\w+) ([\d-]+)$| has been submitted with SLURM jobid (\S+) )"
+    of_job = {}
+    for number, rule, galaxy, in_slurm in re.findall(said, text, re.M):
+        if in_slurm:
+            jobs.setdefault(of_job[number], []).append(slurm.job(in_slurm))
+        else:
+            of_job[number] = rule, galaxy
     assert jobs, text + slurm.logs()
     return status, text, jobs
 

@@ -7,7 +7,7 @@ import pytest
 import small_cubes
 from astropy.io import fits
 from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mangrove.errors import CubeError
@@ -122,6 +122,7 @@ def test_damaged_files(place, content, packed):
         st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES + WORDS), st.integers(0, 12)), min_size=1, max_size=3
     ),
 )
+@example(seed="dr17", changes=[("BUNIT", "'(9,9,9,9)'", 8)])
 def test_cards_of_other_meaning(place, seed, changes):
     content = SEEDS[seed]
     for key, value, nth in changes:

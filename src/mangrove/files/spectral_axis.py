@@ -191,5 +191,14 @@ def _wavelengths(header: fits.Header, axis: int, pixels: np.ndarray) -> np.ndarr
             "the wavelength varies over the field: its axis is coupled to the others (CD3_1, PC3_1 or similar). "
             "Resample the cube."
         ) from error
-    except (ValueError, KeyError, TypeError, MemoryError, fits.VerifyError, WcsError) as error:
+    except (
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        TypeError,
+        AttributeError,
+        MemoryError,
+        fits.VerifyError,
+        WcsError,
+    ) as error:
         raise CubeError(f"its spectral axis (WCS) cannot be used ({type(error).__name__}: {error}).") from error

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from contextlib import suppress
 from functools import cache
 
 from astropy import units as u
@@ -35,15 +36,18 @@ def unit_of(text: str) -> u.UnitBase | None:
     whole = _POWER.fullmatch(text)
     if whole and (whole["over"] or whole["power"]):
         inner, power = unit_of(whole["inner"]), int(whole["power"] or 1)
-        return None if inner is None else inner ** (-power if whole["over"] else power)
+        try:
+            return None if inner is None else inner ** (-power if whole["over"] else power)
+        except (OverflowError, ZeroDivisionError):
+            return None
     try:
         with warnings.catch_warnings():
             # Several slashes in one unit are bad style, and in every MaNGA header.
             warnings.simplefilter("ignore", u.UnitsWarning)
             unit = u.Unit(text)
-        # Logarithms (dex, mag) are no values to multiply.
-        return None if isinstance(unit, u.function.FunctionUnitBase) else unit
-    except (ValueError, TypeError):
+        # Logarithms (dex, mag) and structures ('(m,s)') are no values to multiply.
+        return unit if isinstance(unit, u.UnitBase) else None
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
@@ -94,5 +98,7 @@ def with_standard_units(header: fits.Header) -> fits.Header:
     for i in (1, 2, 3):
         unit = unit_of(str(header.get(f"CUNIT{i}", "")))
         if unit is not None and f"CUNIT{i}" in header:
-            header[f"CUNIT{i}"] = unit.to_string("fits")
+            # The standard cannot spell every unit: WCSLIB says that of them.
+            with suppress(ValueError, OverflowError):
+                header[f"CUNIT{i}"] = unit.to_string("fits")
     return header

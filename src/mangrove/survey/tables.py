@@ -24,7 +24,7 @@ from mangrove.survey.target import MISSING
 #: What libraries raise over files that are damaged, or whose headers contradict themselves.
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError),
-    *(fits.VerifyError, IORegistryError, struct.error, AssertionError),
+    *(fits.VerifyError, IORegistryError, struct.error, AssertionError, UnboundLocalError),
 )
 #: Most columns that an error lists.
 _LISTED = 40

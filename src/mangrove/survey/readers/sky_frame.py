@@ -21,7 +21,17 @@ _DISTORTION = 0.05
 #: Cards of distortions (SIP, lookup tables), which astropy knows in two dimensions only.
 _DISTORTED = ("A_ORDER", "B_ORDER", "CPDIS1", "CPDIS2", "D2IMDIS1", "D2IMDIS2")
 _RESAMPLE = "Resample the cube to a tangential projection (CTYPE1 'RA---TAN', CTYPE2 'DEC--TAN')."
-_UNUSABLE = (ValueError, KeyError, TypeError, AttributeError, MemoryError, fits.VerifyError, WcsError, NoConvergence)
+_UNUSABLE = (
+    ArithmeticError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    MemoryError,
+    fits.VerifyError,
+    WcsError,
+    NoConvergence,
+)
 
 
 def spaxel_side(wcs: WCS) -> float:
