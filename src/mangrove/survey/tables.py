@@ -17,6 +17,7 @@ from astropy.io.registry import IORegistryError
 from astropy.table import Column, MaskedColumn, Table
 
 from mangrove.errors import CatalogueError
+from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.survey import text_tables
 from mangrove.survey.galaxy import UNKNOWN_WORDS
 from mangrove.survey.target import MISSING
@@ -51,6 +52,7 @@ def read_table(path: str | Path, columns: Sequence[str], hdu: str | int | None =
         if not _is_fits(path):
             table = text_tables.read(path)
             return Table.read(path) if table is None else table
+        demand_possible_counts(path)
         # Logical columns as bytes: as truth values their third value, not known, would be false.
         with fits.open(path, logical_as_bytes=True) as hdus:
             found = _tables(hdus) if hdu is None else [hdus[hdu]]
