@@ -1,6 +1,7 @@
 """The explorer as a server, until it is interrupted."""
 
 import errno
+import sys
 import webbrowser
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from mangrove.explorer.security import BODY_BYTES, is_loopback
 
 #: Requests that are answered at the same time.
 _THREADS = 8
+#: How long a thread that computes in Python may keep the others waiting, seconds: a page asks for many rows of files one after
+#: the other, and after each it would wait for what is traced for a fit's program. Python's own is 0.005.
+_SWITCH_INTERVAL = 0.0002
 
 
 def serve(folder: Path, host: str = "127.0.0.1", port: int = 8050, open_browser: bool = False) -> None:
@@ -35,6 +39,7 @@ def serve(folder: Path, host: str = "127.0.0.1", port: int = 8050, open_browser:
     MangroveError
         If the port is in use, or the address is not one of this machine.
     """
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     server = bound(folder, host, port)
     shown = f"[{host}]" if ":" in host else host
     address = f"http://{shown}:{server.effective_port}"
