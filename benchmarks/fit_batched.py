@@ -1,6 +1,6 @@
 """Time per baxel of the batched fit, errors, draws and labels included.
 
-    REAL_DATA=FOLDER python benchmarks/fit_batched.py [--device cpu|gpu] [--emiles FILE]
+    REAL_DATA=FOLDER python benchmarks/fit_batched.py [--device cpu|gpu] [--emiles FILE] [--batches N ...]
 
 On a CPU beside plain pPXF and the engine by pPXF in the same run, and two processes beside one; on a GPU the time and
 memory by size of the batches, where the time goes, a whole job from disk to disk, and the surveys projected, in under
@@ -12,6 +12,7 @@ import argparse
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 
 import jax
 from peers.plain_ppxf import plain_ppxf
@@ -22,6 +23,7 @@ from support.fit_times import (
     job,
     job_and_computing,
     on_one_core,
+    peak_memory,
     seconds_by_step,
 )
 from support.results import print_result, seconds
@@ -47,13 +49,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", choices=("cpu", "gpu"), default="cpu")
     parser.add_argument("--emiles", default=LIBRARIES["E-MILES"], help="file with the library E-MILES")
+    parser.add_argument("--batches", type=int, nargs="+", default=BATCHES, help="spectra per batch on a GPU")
     options = parser.parse_args()
     libraries = LIBRARIES | {"E-MILES": options.emiles}
     if options.device == "cpu":
         kept = [held for library, templates in libraries.items() for held in on_cpu(library, templates)]
         kept.append(from_disk_to_disk(N_JOB, "MaStar", libraries["MaStar"]))
     else:
-        kept = [held for library, templates in libraries.items() for held in on_gpu(library, templates)]
+        kept = [held for name, templates in libraries.items() for held in on_gpu(name, templates, options.batches)]
     return int(not all(kept))
 
 
@@ -77,12 +80,12 @@ def on_cpu(library: str, templates: str) -> list[bool]:
     return kept
 
 
-def on_gpu(library: str, templates: str) -> list[bool]:
+def on_gpu(library: str, templates: str, sizes: Sequence[int]) -> list[bool]:
     """Times and memory by size of the batches, the split of the time, a job, and the surveys projected."""
     sample = simulated_baxels(*N_GPU, templates)
     n, kept, best = sum(len(baxels.spectra) for baxels in sample), [], None
     about = {"library": library, "templates": sample[0].galaxy.stars.flux.shape[1], "baxels": n}
-    for size in BATCHES:
+    for size in sizes:
         devices.MOST_SPECTRA = size
         compiled = seconds(fitted_and_labelled, sample)
         with seconds_by_step() as steps:
@@ -99,6 +102,7 @@ def on_gpu(library: str, templates: str) -> list[bool]:
         best = labels if best is None else min(best, labels)
     kept.append(report("per baxel, best size of the batch", 1e3 * best, "ms", MOST_MS[library], **about))
     kept.append(from_disk_to_disk(N_GPU, library, templates))
+    report("peak of the computer's memory so far", peak_memory(), "GB", **about)
     project(library, best, "min")
     return kept
 
