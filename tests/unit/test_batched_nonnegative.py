@@ -9,9 +9,17 @@ from one_spectrum import noise_free, stars
 from scipy.optimize import nnls
 
 from mangrove.spectra.fit.batched.batch import double_precision
+from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.nonnegative import nonnegative
+from mangrove.spectra.fit.batched.pivots import positive_near
 
 pytestmark = pytest.mark.usefixtures("quick_jax")
+
+
+@pytest.fixture(autouse=True, params=["cpu", "gpu"], ids=["one by one", "together"])
+def form(request, monkeypatch):
+    """Both forms, that of a CPU and that of an accelerator, which a CPU runs as well."""
+    monkeypatch.setattr(jax, "default_backend", lambda: request.param)
 
 
 def systems(n=4):
@@ -84,3 +92,18 @@ def test_a_broken_problem_harms_no_other():
     np.testing.assert_allclose(x[0], expected[0], rtol=1e-9)
     assert np.all(np.isnan(x[1]))
     assert x[2, 0, 3] == 0.0 and np.all(np.isfinite(x[2]))
+
+
+def test_exchanges_come_to_the_unknowns_that_are_positive():
+    columns, targets = systems()
+    columns = columns / np.linalg.norm(columns, axis=1, keepdims=True)
+    products, right = columns.swapaxes(1, 2) @ columns + RIDGE * np.eye(columns.shape[2]), targets[:, None] @ columns
+    x, passive = solved(columns, targets[:, None])
+    for start in (np.zeros_like(passive), passive):
+        with double_precision():
+            found = np.asarray(jax.jit(positive_near)(products, right, start))
+        for p, r, inside, best in zip(products, right[:, 0], found[:, 0], x[:, 0], strict=True):
+            own = np.linalg.solve(p[np.ix_(inside, inside)], r[inside])
+            assert np.all(own > 0.0)
+            # Twice the function that is minimised: what it is above the minimum, chi2 is.
+            assert abs(2.0 * r @ best - best @ p @ best - r[inside] @ own) < 1e-3

@@ -7,7 +7,7 @@ from mangrove.survey import costs, releases
 from mangrove.survey.plan import autoencoder_hours, map_hours, on_gpu_hours, plan
 
 #: Cores of the machines of the projections, and whether they have a GPU.
-MACHINES = {"8 cores": (8, False), "64 cores": (64, False), "8 cores and one H100": (8, True)}
+MACHINES = {"8 cores": (8, False), "64 cores": (64, False), "8 cores and one H200": (8, True)}
 _RELEASES = ("dr15", "dr17")
 #: Of the time of the batched engine over that of the other.
 MAX_RATIO = 0.5
@@ -36,7 +36,7 @@ def per_baxel() -> str:
         )
         for one in costs.PER_BAXEL
     ]
-    head = ("templates", "`batched`", "`ppxf`", f"ratio (limit {MAX_RATIO:g})", "plain pPXF", "one H100, prototype")
+    head = ("templates", "`batched`", "`ppxf`", f"ratio (limit {MAX_RATIO:g})", "plain pPXF", "one H200")
     return _table(head, rows)
 
 
@@ -48,7 +48,7 @@ def releases_fitted() -> str:
             n = releases.release(name).n_cube * costs.BAXELS_PER_GALAXY
             hours = [n * s / 3600.0 for s in (one.ppxf, one.batched, one.batched / 64, one.gpu)]
             rows.append((f"{name.upper()}, {one.templates.partition(',')[0]}", *map(_time, hours)))
-    return _table(("fits of", "one core, `ppxf`", "one core, `batched`", "64 cores, `batched`", "one H100"), rows)
+    return _table(("fits of", "one core, `ppxf`", "one core, `batched`", "64 cores, `batched`", "one H200"), rows)
 
 
 def releases_computed() -> str:
@@ -72,7 +72,7 @@ def hours_of(config: Config, n_galaxy: int, cores: int, has_gpu: bool) -> tuple[
         Cubes; the share of MaNGA's that lies near enough has a line cube.
     cores : int
     has_gpu : bool
-        Whether an H100 fits and trains.
+        Whether an H200 fits and trains.
     """
     cost = plan([""] * n_galaxy, config.survey, config.fit)
     n_line_cube = round(costs.LINE_CUBE_SHARE * n_galaxy)

@@ -34,7 +34,7 @@ class FitCost(NamedTuple):
     plain : float
         By pPXF in one call, without errors of populations, on one core, seconds.
     gpu : float
-        By the batched engine on one H100, seconds: projected from a prototype, its solution and its copies.
+        By the batched engine on one H200, seconds.
     """
 
     templates: str
@@ -53,10 +53,11 @@ PER_GALAXY = (
     StepCost("line_cube", (0.2, 0.3), 0.07, (0.52, 0.80)),
     StepCost("galaxy_figures", (5.1, 5.3), 0.27, (0.0, 0.0)),
 )
-#: Embedded templates, and a library of about 130 (benchmarks/fit_batched.py; the last column: a prototype on an H100).
+#: Embedded templates, and a library of about 130 (benchmarks/fit_batched.py). The last column was measured with the embedded
+#: templates (benchmarks/recorded/fit-batched-gpu.jsonl); the other takes as many times more as in a prototype on an H100.
 PER_BAXEL = (
-    FitCost("MaStar, 54", 0.074, 0.140, 0.38, 0.36e-3 + 0.12e-3),
-    FitCost("E-MILES, 128", 0.128, 0.243, 1.01, 0.92e-3 + 0.36e-3),
+    FitCost("MaStar, 54", 0.074, 0.140, 0.38, 3.80e-3),
+    FitCost("E-MILES, 128", 0.128, 0.243, 1.01, 3.80e-3 * 1.28 / 0.48),
 )
 #: Factor on the measured times of fits, for reading and compiling.
 RESERVE = 1.1
@@ -77,8 +78,8 @@ SIMULATE_CUBE_S, LINE_CUBE_BYTES = 0.29, 2e6
 #: Cores that a training uses.
 TRAINING_CORES = 2
 #: A spectrum in a step of training the map of spectra: core seconds (7 ms on two cores, benchmarks/desom.py), and seconds
-#: on one H100 in float32 (65,000 steps of 128 in 3.79 min, benchmarks/recorded/desom-gpu.jsonl).
-MAP_S, MAP_GPU_S = 0.014, 27.3e-6
+#: on one H200 in float32 (65,000 steps of 128 in 3.51 min, benchmarks/recorded/desom-gpu.jsonl).
+MAP_S, MAP_GPU_S = 0.014, 25.3e-6
 #: A cube of 190 channels, 32 x 32 spaxels, in a step of training an autoencoder: core seconds (benchmarks/convlstm.py, and
-#: a quarter more), and seconds on one H100 in float32 (a prototype in plain JAX).
-CUBE_S, CUBE_GPU_S = 0.9, 4.43e-3
+#: a quarter more), and seconds on one H200 in float32 (36,000 in 137.7 s, benchmarks/recorded/convlstm-gpu.jsonl).
+CUBE_S, CUBE_GPU_S = 0.9, 3.83e-3

@@ -73,10 +73,9 @@ def autoencoder_hours(config: Config, n_cube: int) -> float:
 
 
 def on_gpu_hours(config: Config, n_fit: int, n_cube: int) -> tuple[float, float, float]:
-    """Hours of the fits, of training the map of spectra and of training the autoencoders, all on one H100.
+    """Hours of the fits, of training the map of spectra and of training the autoencoders, all on one H200.
 
-    The training of the map was measured there, the others are projected from prototypes. With fit.engine: ppxf, the fits
-    are those of the batched engine all the same.
+    With fit.engine: ppxf, the fits are those of the batched engine all the same.
     """
     seconds = (
         n_fit * _fit_cost(config.fit).gpu,
@@ -166,14 +165,14 @@ def _computing(cost: Plan, config: Config, n_cube: int, cores: int) -> list[str]
     fits, of_map, of_cubes = on_gpu_hours(config, cost.n_fit, n_cube)
     if cost.n_fit:
         hours = cost.n_fit * fit_seconds(config.fit) / 3600.0
-        on_gpu = f"; on one H100 about {_time(fits)} (projected)" if config.fit.engine == "batched" else ""
+        on_gpu = f"; on one H200 about {_time(fits)}" if config.fit.engine == "batched" else ""
         lines.append(f"fits       {cost.n_fit}, about {hours:.1f} of these core hours{on_gpu}")
     at_most = min(cores, costs.TRAINING_CORES)
-    where = f"of training on {at_most} {'core' if at_most == 1 else 'cores'}; on one H100 about"
+    where = f"of training on {at_most} {'core' if at_most == 1 else 'cores'}; on one H200 about"
     if hours := 0.0 if without_baxels(config.survey) else map_hours(config.desom):
         lines.append(f"map        about {_time(hours / at_most)} {where} {_time(of_map)}")
     if hours := autoencoder_hours(config, n_cube):
-        lines.append(f"line cubes about {_time(hours / at_most)} {where} {_time(of_cubes)} (projected)")
+        lines.append(f"line cubes about {_time(hours / at_most)} {where} {_time(of_cubes)}")
     return lines
 
 

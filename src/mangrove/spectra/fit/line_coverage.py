@@ -29,11 +29,7 @@ def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: floa
     profile = np.exp(-0.5 * (offset / np.maximum(width, spectrum.log_step)) ** 2)
     covered = (profile * spectrum.good[:, None]).sum(axis=0) / np.maximum(profile.sum(axis=0), _TINY)
     status = np.where(covered >= MIN_COVERED, LineStatus.OK, LineStatus.MASKED).astype(np.int8)
-    place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
-    status[(place < LINE_MARGIN) | (place > spectrum.wave.size - 1 - LINE_MARGIN)] = LineStatus.OUTSIDE_RANGE
-    # A tied line is measured through its partner; without the partner there is nothing to tie it to.
-    partner_outside = status[lines.partner] == LineStatus.OUTSIDE_RANGE
-    status[partner_outside] = LineStatus.OUTSIDE_RANGE
+    status[_outside(spectrum, lines, centre)] = LineStatus.OUTSIDE_RANGE
     return status
 
 
@@ -45,13 +41,20 @@ def lines_in_range(spectrum, lines: LineList) -> np.ndarray:
     SpectrumError
         If none does.
     """
-    inside = line_status_of(spectrum, lines) != LineStatus.OUTSIDE_RANGE
+    inside = ~_outside(spectrum, lines, lines.wave)
     if not inside.any():
         raise SpectrumError(
             f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom "
             "of the fit, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
     return inside
+
+
+def _outside(spectrum, lines: LineList, centre) -> np.ndarray:
+    place = np.log(centre / spectrum.wave[0]) / spectrum.log_step
+    outside = (place < LINE_MARGIN) | (place > spectrum.wave.size - 1 - LINE_MARGIN)
+    # A tied line is measured through its partner; without the partner there is nothing to tie it to.
+    return outside | outside[lines.partner]
 
 
 def pixel_width(wave, z: float, velocity: float, log_step: float):

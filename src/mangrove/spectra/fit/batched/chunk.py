@@ -3,9 +3,10 @@
 import logging
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from joblib import Parallel, delayed
 
@@ -20,9 +21,12 @@ from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_asid
 from mangrove.spectra.fit.two_steps import GuidedFits
 from mangrove.spectra.fit.workers import demand_workers_alive
 
-#: Galaxies are fitted together until they fill so many batches of the largest size (one where processes share them, so that
-#: none waits long for another), or take so much memory, bytes.
+#: Galaxies are fitted together until they fill so many batches of the largest size on a CPU (one where processes share
+#: them, so that none waits long for another, and one on an accelerator, whose batches are large: it waits for the first
+#: group to be read and the last to be written), or take so much memory, bytes.
 GROUP_BATCHES, GROUP_BYTES = 4, 1 << 30
+#: Galaxies that are read at a time: an accelerator is quicker than one thread reads.
+_READERS = 4
 #: Arrays as large as a galaxy's templates that its fit takes on the host: they, their transforms, a copy for a device.
 _TEMPLATE_COPIES = 6
 
@@ -84,7 +88,7 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
     counts, faults, done = Counter(), {}, 0
     with ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
-        for group, outcomes in _fitted(_read_ahead(missing, GROUP_BATCHES if n_process == 1 else 1), fit, n_process):
+        for group, outcomes in _fitted(_read_ahead(missing, _group_batches(n_process)), fit, n_process):
             # No more than one group waits to be written.
             counts += _all_of(written)
             faults |= {one.task.name: o for one, o in zip(group, outcomes, strict=True) if isinstance(o, Exception)}
@@ -160,24 +164,40 @@ def _all_of(futures: Sequence[Future]) -> Counter:
     return sum((future.result() for future in futures), Counter())
 
 
+def _group_batches(n_process: int) -> int:
+    return GROUP_BATCHES if n_process == 1 and jax.default_backend() == "cpu" else 1
+
+
 def _read_ahead(tasks: Sequence[GalaxyTask], n_batch: int) -> Iterator[list[_Read]]:
     """Groups of galaxies, each read while the one before it is in use."""
     if not tasks:
         return
-    waiting, enough = iter(tasks), n_batch * most_spectra()
-    with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(_next_group, waiting, enough)
+    enough = n_batch * most_spectra()
+    with ThreadPoolExecutor(1) as collector, ThreadPoolExecutor(_READERS) as readers:
+        waiting = _in_order(tasks, readers)
+        ahead = collector.submit(_next_group, waiting, enough)
         while group := ahead.result():
-            ahead = reader.submit(_next_group, waiting, enough)
+            ahead = collector.submit(_next_group, waiting, enough)
             yield group
 
 
-def _next_group(waiting: Iterator[GalaxyTask], enough: int) -> list[_Read]:
+def _in_order(tasks: Iterable[GalaxyTask], readers: Executor) -> Iterator[_Read]:
+    """Galaxies as they are read, a few at a time."""
+    ahead: deque[Future] = deque()
+    for task in tasks:
+        ahead.append(readers.submit(_read, task))
+        if len(ahead) == _READERS:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
+
+
+def _next_group(waiting: Iterator[_Read], enough: int) -> list[_Read]:
     """Galaxies to fit together, with so many spectra if memory allows; none at the end."""
     group, n, size = [], 0, 0
-    for task in waiting:
-        group.append(_read(task))
-        n, size = n + group[-1].n_spectra, size + group[-1].size
+    for one in waiting:
+        group.append(one)
+        n, size = n + one.n_spectra, size + one.size
         if n >= enough or size >= GROUP_BYTES:
             break
     return group

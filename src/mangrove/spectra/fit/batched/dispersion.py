@@ -6,9 +6,8 @@ import jax.numpy as jnp
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.covariances import factor, free_columns
-from mangrove.spectra.fit.batched.factors import solve_factored
+from mangrove.spectra.fit.batched.factors import RIDGE, solve_factored
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
-from mangrove.spectra.fit.batched.nonnegative import RIDGE
 
 
 def lsf_correction(layout: BatchLayout, fit: FittedBatch) -> jax.Array:

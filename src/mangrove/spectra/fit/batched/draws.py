@@ -8,8 +8,8 @@ import numpy as np
 
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.covariances import factor, hold
+from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
-from mangrove.spectra.fit.batched.nonnegative import RIDGE
 from mangrove.spectra.fit.batched.pivots import nonnegative_near
 from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR

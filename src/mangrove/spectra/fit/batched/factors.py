@@ -11,6 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.scipy.linalg import solve_triangular
 
+#: Added to the squared lengths of the columns, all 1, so that rounding leaves their products positive definite.
+RIDGE = 1e-12
+
 
 def cholesky(matrices) -> jax.Array:
     """Lower triangular factors, shape (..., m, m); NaN where a matrix is not positive definite."""

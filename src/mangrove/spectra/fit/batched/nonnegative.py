@@ -3,7 +3,9 @@
 Block principal pivoting (Kim & Park 2011, SIAM J. Sci. Comput. 33, 3261, algorithm 2, after Judice & Pires 1994): a guess says which
 unknowns are positive; where the solution with these is negative, or the gradient of another one asks for it, all of
 those change sides at once. If that does not lessen their number, only the last of them changes, which ends always. From
-the solution of a similar problem it takes one to three rounds.
+the solution of a similar problem it takes one to three rounds, but a few problems take thirty, for which all that are
+computed together would wait: on devices other than a CPU exchanges of single unknowns, much cheaper than rounds, make the
+guess better first (:mod:`mangrove.spectra.fit.batched.pivots`).
 """
 
 from typing import NamedTuple
@@ -13,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import cho_solve, solve_triangular
 
-#: Added to the squared lengths of the columns, all 1, so that rounding leaves their products positive definite.
-RIDGE = 1e-12
+from mangrove.spectra.fit.batched.factors import RIDGE
+from mangrove.spectra.fit.batched.pivots import positive_near
+
 #: An unknown becomes positive where the slope, over the largest of all at zero, exceeds this.
 _SLOPE_TOLERANCE = 1e-12
 #: Rounds in which all change sides though their number does not fall, before one of them does; most rounds.
@@ -91,6 +94,8 @@ def _solved(products, right, n_free: int, passive) -> tuple[jax.Array, jax.Array
     right = right / size
     if n_free:
         keep, scaled, right = _without(scaled, right, n_free)
+    if jax.default_backend() != "cpu":
+        passive = positive_near(scaled, right * size, passive)
     x = _pivoted(scaled, right, passive)
     passive = x > 0.0
     if n_free:

@@ -11,8 +11,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
-from mangrove.spectra.fit.batched.nonnegative import RIDGE
+from mangrove.spectra.fit.batched.factors import RIDGE, cholesky, solve_factored
 
 #: An unknown is negative below this, and comes in where that lowers chi2 by more than this, for columns of length 1 and
 #: targets of unit errors.
@@ -68,10 +67,32 @@ def nonnegative_near(products, right, n_free: int, inside) -> jax.Array:
     length = jnp.where(known, length, 1.0)
     scaled = products / (length[:, :, None] * length[:, None])
     scaled = scaled + jnp.where(known, RIDGE, 1.0)[:, :, None] * jnp.eye(length.shape[1])[None]
-    end = _descended(_start(scaled, right / length[:, None], inside), n_free)
+    end = _descended(_start(scaled, right / length[:, None], inside), n_free, _MOST * length.shape[1])
     x = jnp.where(end.inside, end.value, 0.0)
     x = jnp.where(_is_bounded(end, n_free), jnp.maximum(x, 0.0), x)
     return x.reshape(right.shape) / length[:, None]
+
+
+def positive_near(products, right, positive) -> jax.Array:
+    """Nearly those unknowns that are positive at the minimum of x' products x / 2 - right' x, where none is negative.
+
+    Parameters
+    ----------
+    products : array, shape (n, m, m)
+        Products of columns of length 1 with each other, positive definite.
+    right : array, shape (n, k, m)
+        Products of the columns with k targets each, in units of the errors.
+    positive : array of bool, shape (n, k, m)
+        Unknowns that are positive in a solution nearby.
+
+    Returns
+    -------
+    array of bool, shape (n, k, m)
+    """
+    m = products.shape[1]
+    each = jnp.broadcast_to(products[:, None], (*right.shape, m)).reshape(-1, m, m)
+    end = _descended(_start(each, right.reshape(-1, 1, m), positive.reshape(-1, m)), 0, m)
+    return end.inside.reshape(right.shape)
 
 
 def _start(products, right, inside) -> _Tableaus:
@@ -96,8 +117,8 @@ def _is_bounded(tableaus: _Tableaus, n_free: int) -> jax.Array:
     return (jnp.arange(tableaus.value.shape[1]) >= n_free)[None]
 
 
-def _descended(start: _Tableaus, n_free: int) -> _Tableaus:
-    """Tableaus in which no unknown is on the wrong side."""
+def _descended(start: _Tableaus, n_free: int, most: int) -> _Tableaus:
+    """Tableaus in which no unknown is on the wrong side, or which have had the most exchanges."""
     m = start.value.shape[1]
 
     def wrong(now: _Tableaus) -> jax.Array:
@@ -106,7 +127,7 @@ def _descended(start: _Tableaus, n_free: int) -> _Tableaus:
         return _is_bounded(now, n_free) & jnp.where(now.inside, now.value < -_TOLERANCE, comes_in)
 
     def is_going(now: _Tableaus) -> jax.Array:
-        return jnp.any(wrong(now)) & (now.round < _MOST * m)
+        return jnp.any(wrong(now)) & (now.round < most)
 
     def exchanged(now: _Tableaus) -> _Tableaus:
         is_wrong = wrong(now)
