@@ -18,11 +18,8 @@ FAULTS = os.environ.get("MANGROVE_FAULTS", "")
 def test_no_write_that_fails_leaves_a_partial_result(steps):
     outcomes, problems = Counter(), []
     for job in chosen_jobs(steps):
-        with steps.kept(job):
-            told = steps.ask(job)
-        assert told["exit"] == 0, steps.messages()
-        faults = chosen_faults(steps.jobs[job]["rule"], told["writes"])
-        tally = Counter()
+        faults = chosen_faults(steps.jobs[job]["rule"], writes_of(steps, job))
+        tally = Counter(faults=0, reruns=0, processor=0.0)
         for fault in faults:
             try:
                 told = steps.survive(job, fault)
@@ -30,15 +27,19 @@ def test_no_write_that_fails_leaves_a_partial_result(steps):
                 problems.append(str(problem))
                 print(f"PROBLEM {problem}", flush=True)
                 continue
-            outcomes[fault.kind, outcome(told["exit"])] += 1
-            tally.update({"healed": 1, "reruns": told["reruns"], "processor": told["processor"]})
+            tally.update({"reruns": told["reruns"], "processor": told["processor"]})
+            # A training makes fewer checkpoints, and so fewer writes, when it is quick.
+            if told["writes"] is None or told["writes"] >= fault.nth:
+                tally["faults"] += 1
+                outcomes[fault.kind, outcome(told["exit"])] += 1
         print(
-            f"{steps.label(job)}: {tally['healed']} of {len(faults)} faults healed, seen in {tally['reruns']} reruns; "
+            f"{steps.label(job)}: {tally['faults']} faults in {len(faults)} writes healed, seen in {tally['reruns']} reruns; "
             f"{tally['processor'] / len(faults):.2f} s of a processor each",
             flush=True,
         )
     for (kind, how), n in sorted(outcomes.items()):
         print(f"{n} times {kind}: the step {how}")
+    print(f"{outcomes.total()} faults injected")
     assert not problems, "\n\n".join(problems)
     assert sum(outcomes.values()) >= sum(SOME.values())
 
@@ -46,6 +47,15 @@ def test_no_write_that_fails_leaves_a_partial_result(steps):
 def chosen_jobs(steps: Steps) -> list[int]:
     """Jobs whose writes fail."""
     return list(range(len(steps.jobs))) if FAULTS else [steps.named(rule) for rule in SOME]
+
+
+def writes_of(steps: Steps, job: int) -> int:
+    """Number of writes of a step once JAX has its programs."""
+    with steps.kept(job):
+        for _ in range(2):
+            told = steps.ask(job)
+            assert told["exit"] == 0, steps.messages()
+    return told["writes"]
 
 
 def chosen_faults(rule: str, n_write: int) -> list[Fault]:
