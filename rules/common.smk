@@ -19,7 +19,15 @@ os.environ.update(
 
 from snakemake.io import _IOFile, strip_wildcard_constraints
 
-from mangrove import artefacts, codehash, config_files, logs, paths, staleness
+from mangrove import (
+    artefacts,
+    codehash,
+    config_files,
+    file_times,
+    logs,
+    paths,
+    staleness,
+)
 from mangrove.errors import MangroveError
 from mangrove.gpu import has_gpu
 from mangrove.models.convlstm.line_names import demand_known_lines
@@ -385,6 +393,15 @@ def figure(path, caption, category, subcategory, result, galaxy=None, network=No
         subcategory=f"{number}.{part} {subcategory}",
         labels={name: value for name, value in labels.items() if value is not None},
     )
+
+
+def bring_back_from_the_future():
+    """After the clock was set back, let no file of the run be newer than what is made now."""
+    if n := file_times.bring_back([RESULTS, STORE]):
+        print(
+            f"The clock was set back: {n} files of the run had time stamps in the future, and have the present one now.",
+            file=sys.stderr,
+        )
 
 
 def forget_other_chunks():

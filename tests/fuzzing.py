@@ -1,15 +1,20 @@
 """What tests with drawn input share: how many cases, bounds of time and memory, damaged bytes, other FITS cards.
 
-The cases are the same every time. MANGROVE_FUZZ_CASES sets their number for each test, as 'make soak' does.
+The cases are the same every time. MANGROVE_FUZZ_CASES, which 'make soak' sets, is the number of cases of all tests that
+are collected together; :func:`shares` divides it.
 """
 
+import functools
+import math
 import os
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 
 from mangrove.errors import MangroveError
@@ -22,12 +27,87 @@ VALUES = [
     *("'1D      '", "'PD(9)   '", "'QD(99)  '", "'999999D '", "'5A      '", "'300D    '", "'1M      '", "'nm      '"),
     *("'(9,9,9,9)'", "'flux    '", "'wave    '", "'erg/s   '", "'TABLE   '", "'BINTABLE'", "'10**(99999999) m'", ""),
 ]
+#: Share of all cases that each test has at least.
+LEAST_SHARE = 1e-3
+#: Cases that are drawn from one seed: what was drawn is kept, so that nothing is drawn twice.
+_ROUND = 2000
+#: Where Linux is told to count the peak of a process's memory anew.
+_PEAK = Path("/proc/self/clear_refs")
+#: What a case costs, ms of a processor, by the name of its test.
+_COSTS: dict[str, float] = {}
 
 
-def fuzzed(cases: int):
-    """Settings of a test with so many cases unless MANGROVE_FUZZ_CASES says otherwise."""
+def fuzzed(cases: int, cost: float):
+    """Decorate a test with drawn input: so many cases, or its share of MANGROVE_FUZZ_CASES.
+
+    Parameters
+    ----------
+    cases : int
+        For the tests of every day.
+    cost : float
+        What a case costs, ms of a processor, about.
+    """
+
+    def decorated(test: Callable) -> Callable:
+        name = f"{test.__module__}.{test.__name__}"
+        _COSTS[name] = cost
+        inner, drawn = test.hypothesis.inner_test, []
+
+        @functools.wraps(inner)
+        def counted(*arguments, **options):
+            drawn.append(1)
+            inner(*arguments, **options)
+
+        test.hypothesis.inner_test = counted
+
+        @functools.wraps(test)
+        def in_rounds(*arguments, **options):
+            n, begin = wanted(name, cases), time.process_time()
+            n_round = math.ceil(n / _ROUND)
+            drawing = _settings(math.ceil(n / n_round))(test)
+            drawn.clear()
+            for i in range(n_round):
+                before = len(drawn)
+                (seed(i)(drawing) if i else drawing)(*arguments, **options)
+                if len(drawn) - before < n // n_round:
+                    # There are no more.
+                    break
+            used = time.process_time() - begin
+            print(f"{len(drawn)} cases, {1e3 * used / len(drawn):.2f} ms of a processor each", flush=True)
+
+        return in_rounds
+
+    return decorated
+
+
+def wanted(name: str, cases: int) -> int:
+    """Number of cases of a test."""
+    total = int(os.environ.get("MANGROVE_FUZZ_CASES", 0))
+    return shares(_COSTS, total)[name] if total else cases
+
+
+def shares(costs: Mapping[str, float], total: int) -> dict[str, int]:
+    """A number of cases shared among tests so that each takes the same time, and has :data:`LEAST_SHARE` of them at least.
+
+    Parameters
+    ----------
+    costs : mapping of str to float
+        What a case costs, by test.
+    total : int
+        Cases of all tests together.
+    """
+    least = math.ceil(LEAST_SHARE * total)
+    by_cost = sorted(costs, key=costs.__getitem__, reverse=True)
+    found, rest, speed = {}, total, sum(1.0 / cost for cost in costs.values())
+    for name in by_cost:
+        found[name] = max(least, round(rest / speed / costs[name]))
+        rest, speed = rest - found[name], speed - 1.0 / costs[name]
+    return found
+
+
+def _settings(cases: int) -> settings:
     return settings(
-        max_examples=int(os.environ.get("MANGROVE_FUZZ_CASES", cases)),
+        max_examples=cases,
         derandomize=True,
         database=None,
         deadline=None,
@@ -39,20 +119,42 @@ def fuzzed(cases: int):
 
 def outcome(error: type[MangroveError], read: Callable, *arguments, **options) -> Any:
     """What a reader gives, or None where it refuses with its own error, in bounds of time, memory and words."""
-    begin = time.monotonic()
-    tracemalloc.start()
-    try:
-        found, said = read(*arguments, **options), ""
-    except error as refused:
-        found, said = None, str(refused)
-        assert said, "an error without words"
-    finally:
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert peak < MEMORY
-    assert time.monotonic() - begin < PATIENCE
-    assert len(said) < 4000
+    found, said = None, "taken"
+    with bounded():
+        try:
+            found = read(*arguments, **options)
+        except error as refused:
+            said = str(refused)
+    assert 0 < len(said) < 4000
     return found
+
+
+@contextmanager
+def bounded(seconds: float = PATIENCE) -> Iterator[None]:
+    """Fail where the block takes too long, or too much memory."""
+    begin, before = time.monotonic(), _begin_to_watch_memory()
+    yield
+    assert _most_memory() - before < MEMORY
+    assert time.monotonic() - begin < seconds
+
+
+def _begin_to_watch_memory() -> int:
+    """Memory of this process, bytes, from where its peak counts anew; where the system does not tell, Python's share."""
+    if not _PEAK.is_file():
+        tracemalloc.start()
+        return 0
+    _PEAK.write_text("5")
+    return _most_memory()
+
+
+def _most_memory() -> int:
+    """The peak of the memory, bytes."""
+    if tracemalloc.is_tracing():
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:"))
 
 
 @st.composite

@@ -1,18 +1,14 @@
 """Whatever bytes are uploaded: a message, or the numbers that they hold; never a crash, a hang, or much memory.
 
-MANGROVE_FUZZ_CASES sets the number of cases of each test (300); the cases are the same every time. A million take hours:
-
-    MANGROVE_FUZZ_CASES=1000000 pytest tests/explorer/test_fuzz_uploads.py
+The number of cases is that of ``fuzzing.fuzzed``; the cases are the same every time.
 """
 
 import gzip
-import time
-import tracemalloc
 from pathlib import Path
 
 import numpy as np
 import pytest
-from fuzzing import VALUES, damaged, fuzzed, with_card
+from fuzzing import VALUES, bounded, damaged, fuzzed, with_card
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from spectrum_bytes import all_kinds, csv_bytes, fits_bytes, hdf5_bytes
@@ -23,8 +19,8 @@ from mangrove.notebook.inputs import observed_spectrum
 from mangrove.notebook.spectrum_columns import SpectrumFile
 from mangrove.notebook.spectrum_file import parse_spectrum
 
-#: Seconds that a case may take on a busy machine; memory that it may take, and the whole process that reads HDF5, bytes.
-PATIENCE, MEMORY, MEMORY_OF_READER = 10.0, 1 << 28, 1 << 30
+#: Seconds that a case may take on a busy machine; memory of the process that reads HDF5, bytes.
+PATIENCE, MEMORY_OF_READER = 10.0, 1 << 30
 SEEDS = all_kinds()
 SEEDS["packed fits"] = gzip.compress(SEEDS["fits"], mtime=0)
 #: Cards that say how large things are and what they mean.
@@ -46,20 +42,14 @@ def checked(reading: ReadingProcess, content: bytes) -> SpectrumFile | None:
 
     HDF5 is read by the process that reads uploads, because damaged files may end its library.
     """
-    begin = time.monotonic()
-    tracemalloc.start()
-    try:
-        found = reading.read(content) if b"\x89HDF" in content else parse_spectrum(content)
-        said = "the file"
-    except SpectrumError as error:
-        found, said = None, str(error)
-    finally:
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert peak < MEMORY
-    assert most_memory(reading) < MEMORY_OF_READER
+    found, said = None, "the file"
+    with bounded(PATIENCE + 5):
+        try:
+            found = reading.read(content) if b"\x89HDF" in content else parse_spectrum(content)
+        except SpectrumError as error:
+            said = str(error)
     assert said.startswith("the file") and len(said) < 2000
-    assert time.monotonic() - begin < PATIENCE + 5
+    assert most_memory(reading) < MEMORY_OF_READER
     if found is not None:
         assert_sane(found)
     return found
@@ -106,25 +96,25 @@ def test_the_memory_of_the_reader_is_seen(reading):
     assert before > 1 << 24 and most_memory(reading) - before > 16 * n
 
 
-@fuzzed(300)
+@fuzzed(300, 4.0)
 @given(content=damaged_seeds("fits", "packed fits"))
 def test_damaged_fits(reading, content):
     checked(reading, content)
 
 
-@fuzzed(300)
+@fuzzed(300, 4.0)
 @given(content=damaged_seeds("csv"))
 def test_damaged_text(reading, content):
     checked(reading, content)
 
 
-@fuzzed(300)
+@fuzzed(300, 4.0)
 @given(content=damaged_seeds("hdf5", "packed hdf5"))
 def test_damaged_hdf5(reading, content):
     checked(reading, content)
 
 
-@fuzzed(300)
+@fuzzed(300, 1.5)
 @given(
     content=st.binary(max_size=3000),
     kind=st.sampled_from([b"", b"SIMPLE  =", b"\x89HDF\r\n\x1a\n", b"\x1f\x8b", b"wave,flux\n"]),
@@ -133,7 +123,7 @@ def test_anything(reading, content, kind):
     checked(reading, kind + content)
 
 
-@fuzzed(300)
+@fuzzed(300, 5.0)
 @given(changes=st.lists(st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES)), min_size=1, max_size=4))
 @example(changes=[("NAXIS1", "0"), ("NAXIS2", "9223372036854775807")])
 @example(changes=[("TFIELDS", "99999999999")])
@@ -164,8 +154,9 @@ def spectra(draw):
     start, step = draw(st.floats(1001.0, 20000.0)), draw(st.floats(0.01, 200.0))
     wave = start + step * np.arange(n)
     assume(wave[-1] < 33000.0)
-    flux = np.array(draw(st.lists(st.floats(-1e4, 1e4, allow_subnormal=False), min_size=n, max_size=n)))
-    error = np.array(draw(st.lists(st.floats(1e-3, 1e3), min_size=n, max_size=n)))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    flux = rng.choice([-1.0, 0.0, 1.0], n) * 10.0 ** rng.uniform(-30.0, 4.0, n)
+    error = 10.0 ** rng.uniform(-3.0, 3.0, n)
     z, air = draw(st.none() | st.floats(0.0, 5.0)), draw(st.sampled_from([None, True, False]))
     length, density = draw(st.sampled_from([*LENGTHS])), draw(st.sampled_from([*DENSITIES]))
     kind, errors = draw(st.sampled_from([*MAKERS])), draw(st.sampled_from(["error", "ivar"]))
@@ -191,7 +182,7 @@ def written(kind, columns, units, z, air) -> bytes:
     return csv_bytes(columns, tuple(comments), units)
 
 
-@fuzzed(300)
+@fuzzed(300, 6.0)
 @given(case=spectra())
 def test_what_is_read_is_what_was_written(reading, case):
     truth, content = case
@@ -203,7 +194,7 @@ def test_what_is_read_is_what_was_written(reading, case):
     assert found.z == truth["z"] or found.z == pytest.approx(truth["z"], rel=1e-12)
 
 
-@fuzzed(300)
+@fuzzed(300, 6.0)
 @given(
     case=spectra(),
     where=st.integers(0, 59),
@@ -223,7 +214,7 @@ def test_wavelengths_without_order_are_refused(reading, case, where, kind, bad):
     assert checked(reading, content) is None
 
 
-@fuzzed(300)
+@fuzzed(300, 10.0)
 @given(
     values=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=8, max_size=8),
     errors=st.lists(st.floats(allow_nan=True, allow_infinity=True), min_size=8, max_size=8),

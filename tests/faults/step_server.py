@@ -3,15 +3,19 @@
 Started in a checkout, with the compiled ``faulty_writes.c`` in LD_PRELOAD, as ``step_server.py JOBS``: a file as
 ``list_jobs.py`` writes it. Reads a request from each line of standard input and answers with a line:
 
-    {"job": 3, "nth": 7, "error": 28, "lasting": false, "seconds": 60, "log": "step.log"}   ->   {"exit": 1, "writes": 7}
+    {"job": 3, "nth": 7, "error": 28, "lasting": false, "seconds": 60, "log": "step.log"}
+    {"exit": 1, "writes": 7, "processor": 0.4}
 
-Writes below the checkout count. ``exit`` is as of ``subprocess``; null where the step had not ended in time. ``writes`` is null of a killed step.
+Writes below the checkout count. ``exit`` is as of ``subprocess``; null where the step had not ended in time. ``writes`` is
+null of a killed step; ``processor`` is what the step took of a processor, seconds.
 """
 
 import ctypes
+import gc
 import importlib.util
 import json
 import os
+import resource
 import signal
 import sys
 import time
@@ -52,6 +56,8 @@ def run(job: dict, request: dict, told: int) -> None:
 def answer(job: dict, request: dict) -> dict:
     """Fork, wait, tell."""
     script(job["script"])
+    # What is here already need not be looked through, and so copied, when the forked process collects its garbage.
+    gc.freeze()
     told, tells = os.pipe()
     child = os.fork()
     if not child:
@@ -59,23 +65,22 @@ def answer(job: dict, request: dict) -> dict:
         # The interpreter ends as that of a job does, with all that it does then.
         sys.exit(0)
     os.close(tells)
-    status = ended(child, request["seconds"])
+    status, used = ended(child, request["seconds"])
     writes = os.read(told, 32)
     os.close(told)
-    return {"exit": status, "writes": int(writes) if writes else None}
+    return {"exit": status, "writes": int(writes) if writes else None, "processor": used.ru_utime + used.ru_stime}
 
 
-def ended(child: int, seconds: float) -> int | None:
-    """Exit status of a process; None where it did not end in time and was killed."""
+def ended(child: int, seconds: float) -> tuple[int | None, resource.struct_rusage]:
+    """Exit status of a process, None where it did not end in time and was killed, and what it used."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        pid, status = os.waitpid(child, os.WNOHANG)
+        pid, status, used = os.wait4(child, os.WNOHANG)
         if pid:
-            return os.waitstatus_to_exitcode(status)
+            return os.waitstatus_to_exitcode(status), used
         time.sleep(0.005)
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    return None
+    return None, os.wait4(child, 0)[2]
 
 
 def main(listed: str) -> None:

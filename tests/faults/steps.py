@@ -1,6 +1,7 @@
 """Single steps of the finished mini run, run again with writes that fail."""
 
 import errno
+import hashlib
 import json
 import shutil
 import subprocess
@@ -63,6 +64,7 @@ class Steps:
 
     def __init__(self, mini: MiniRun, server: subprocess.Popen, jobs: list[dict]):
         self._mini, self._server, self.jobs = mini, server, jobs
+        self._healed: set[tuple] = set()
         # Beside the checkout, where writes are not counted.
         self._log = mini.folder.with_name(f"{mini.folder.name}-step.log")
 
@@ -120,9 +122,11 @@ class Steps:
     def survive(self, job: int, fault: Fault) -> dict:
         """A fault in a job: nothing partial bears a final name, nothing else is touched, and a rerun heals it.
 
-        Returns the answer to the run with the fault.
+        What a rerun makes depends on nothing but the files that it finds: it is left out where an earlier fault of the job
+        left the same ones, byte for byte. Returns the answer to the run with the fault, and in ``reruns`` their number.
         """
-        others = {path: path.stat() for path in self._files() if path not in self.outputs(job)}
+        before = {*self._everything()}
+        others = {path: path.stat().st_mtime_ns for path in self._files() if path not in self.outputs(job)}
         with self.kept(job) as whole:
             told = self.ask(job, fault)
             place = f"{self.label(job)}, {fault.name}: exit {told['exit']}\n{self.messages()[-2000:]}"
@@ -133,21 +137,55 @@ class Steps:
             assert not partial, f"partial {partial}: {place}"
             assert {*self._files()} <= {*others, *whole}, f"files with new names: {place}"
             artefacts.sweep(self._mini.run)
-            again = self.ask(job)
-            assert again["exit"] == 0, f"not healed by a rerun: {place}\n{self.messages()[-2000:]}"
-            other = [str(p) for p in whole if self.lasting(p) and p.read_bytes() != whole[p]]
-            assert not other, f"made otherwise by the rerun {other}: {place}"
-            left = {*self._files()} - {*whole} ^ {*others}
-            assert not left, f"left behind: {place}"
-        changed = [str(p) for p, stat in others.items() if p.stat().st_mtime_ns != stat.st_mtime_ns]
+            left = sorted({*self._everything()} - before)
+            found = (job, digest(left))
+            told["reruns"] = int(found not in self._healed)
+            if told["reruns"]:
+                told["processor"] += self._demand_healing(job, whole, {*others}, place)
+                self._healed.add(found)
+            else:
+                for path in reversed(left):
+                    path.rmdir() if path.is_dir() else path.unlink()
+        changed = [str(p) for p, stamp in others.items() if not p.exists() or p.stat().st_mtime_ns != stamp]
         assert not changed, f"changed {changed}: {place}"
         return told
+
+    def _demand_healing(self, job: int, whole: dict[Path, bytes], others: set[Path], place: str) -> float:
+        """A rerun makes what was there before the fault, and leaves nothing else; gives what it took, seconds."""
+        again = self.ask(job)
+        assert again["exit"] == 0, f"not healed by a rerun: {place}\n{self.messages()[-2000:]}"
+        other = [str(p) for p in whole if self.lasting(p) and p.read_bytes() != whole[p]]
+        assert not other, f"made otherwise by the rerun {other}: {place}"
+        assert {*self._files()} - {*whole} == others, f"left behind: {place}"
+        return again["processor"]
+
+    def _everything(self) -> list[Path]:
+        """Files and folders of the run but logs."""
+        return [path for path in self._mini.run.rglob("*") if "logs" not in path.parts]
 
     def _files(self) -> list[Path]:
         """Files of the run but logs, parts of files, and checkpoints of trainings that go on."""
         files = [path for path in self._mini.run.rglob("*") if path.is_file() and "logs" not in path.parts]
         hidden = ("checkpoints", "checkpoints.done")
         return [p for p in files if not any(part in hidden or part.endswith(".part") for part in p.parts)]
+
+
+def digest(paths: list[Path]) -> str:
+    """Hash of the names and contents of files and of the names of folders."""
+    state = hashlib.sha256()
+    for path in paths:
+        content = b"folder" if path.is_dir() else path.read_bytes()
+        state.update(f"{path}\0{len(content)}\0".encode() + content)
+    return state.hexdigest()
+
+
+def kept_programs(folder: Path) -> dict[str, str]:
+    """Variables that let JAX compile a program once and not once in each process; outside of what is counted."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
 
 
 @contextmanager
@@ -159,7 +197,7 @@ def serving(mini: MiniRun, shim: Path) -> Iterator[Steps]:
     listed = subprocess.run([sys.executable, HERE / "list_jobs.py", CONFIG], **options | {"stderr": subprocess.PIPE})
     assert listed.returncode == 0, listed.stderr
     mini.write("jobs.json", listed.stdout)
-    options["env"] |= {"LD_PRELOAD": str(shim)}
+    options["env"] |= {"LD_PRELOAD": str(shim), **kept_programs(mini.folder.with_name(f"{mini.folder.name}-programs"))}
     command = [sys.executable, HERE / "step_server.py", "jobs.json"]
     server = subprocess.Popen(command, stdin=subprocess.PIPE, **options)
     try:

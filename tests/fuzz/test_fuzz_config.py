@@ -34,13 +34,13 @@ def load(file, content: bytes) -> Config | None:
     return outcome(ConfigError, config_files.load, [file])
 
 
-@fuzzed(25)
+@fuzzed(25, 8.0)
 @given(content=damaged([default_config().encode()], head=20_000))
 def test_damaged_defaults(file, content):
     load(file, content)
 
 
-@fuzzed(50)
+@fuzzed(50, 2.0)
 @given(content=st.binary(max_size=200) | WORDS.map(str.encode))
 @example(content=b"[" * 500)
 @example(content=b"a: " + b"{a: " * 500 + b"1" + b"}" * 500)
@@ -58,7 +58,7 @@ def test_anything(file, content):
     load(file, content)
 
 
-@fuzzed(40)
+@fuzzed(40, 8.0)
 @given(changes=st.lists(st.tuples(st.sampled_from(KEYS), ANYTHING), min_size=1, max_size=3))
 def test_any_value_of_any_key(file, changes):
     """What is taken is in the configuration as YAML reads it, and the configuration holds its own promises."""

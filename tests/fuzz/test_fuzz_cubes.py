@@ -109,13 +109,13 @@ def read(place, content: bytes) -> Cube | None:
     return cube
 
 
-@fuzzed(40)
+@fuzzed(40, 8.0)
 @given(content=damaged(list(SEEDS.values()), head=30_000), packed=st.booleans())
 def test_damaged_files(place, content, packed):
     read(place, gzip.compress(content, 1, mtime=0) if packed else content)
 
 
-@fuzzed(60)
+@fuzzed(60, 18.0)
 @given(
     seed=st.sampled_from([*SEEDS]),
     changes=st.lists(
@@ -142,7 +142,7 @@ LENGTHS = {"": 1.0, "Angstrom": 1.0, "nm": 0.1, "um": 1e-4, "m": 1e-10}
 POWERS = {"": -2, "INVMSE": -2, "MSE": 2, "RMSE": 1, "INVRMSE": -1}
 
 
-@fuzzed(50)
+@fuzzed(50, 80.0)
 @given(
     flux_unit=st.sampled_from([*FLUXES]),
     wave_unit=st.sampled_from([*LENGTHS]),
@@ -189,7 +189,7 @@ def test_one_cube_in_any_unit(place, flux_unit, wave_unit, lsf_unit, errors, dou
         np.testing.assert_allclose(values[good], truth[good], rtol=3e-6, atol=1e-6)
 
 
-@fuzzed(30)
+@fuzzed(30, 40.0)
 @given(
     air=st.booleans(),
     length=st.sampled_from([name for name in LENGTHS if name]),

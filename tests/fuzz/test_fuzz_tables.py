@@ -62,13 +62,13 @@ def sheet(content: bytes) -> dict[str, Galaxy] | None:
     return found
 
 
-@fuzzed(60)
+@fuzzed(60, 3.0)
 @given(content=damaged([SHEET]))
 def test_damaged_sheets(content):
     sheet(content)
 
 
-@fuzzed(60)
+@fuzzed(60, 3.0)
 @given(row=st.integers(0, len(ROWS)), column=st.integers(0, len(HEADER) - 1), field=FIELDS)
 def test_a_sheet_with_any_field(row, column, field):
     """The other rows stay what they are."""
@@ -83,7 +83,7 @@ def test_a_sheet_with_any_field(row, column, field):
 SCALES = {"deg": 1.0, "arcsec": 3600.0, "rad": math.pi / 180.0, "degrees": 1.0}
 
 
-@fuzzed(40)
+@fuzzed(40, 20.0)
 @given(
     values=st.lists(st.none() | st.floats(0.01, 300.0), min_size=6, max_size=6),
     unit=st.sampled_from([*SCALES]),
@@ -124,7 +124,7 @@ def agn_table(flags) -> Table:
 FLAGS = {1: ["1", "T", "true", "Yes"], 0: ["0", "F", "False", "no"], -1: ["", "-1", "nan", "?", "-9999", "n/a"]}
 
 
-@fuzzed(40)
+@fuzzed(40, 15.0)
 @given(
     truth=st.lists(st.tuples(st.sampled_from([*FLAGS]), st.integers(0, 5)), min_size=6, max_size=6), kind=st.booleans()
 )
@@ -193,19 +193,19 @@ def read_any(folder, content: bytes, suffix: str, read, *arguments):
     return outcome(CatalogueError, read, *arguments, path)
 
 
-@fuzzed(60)
+@fuzzed(60, 7.0)
 @given(content=damaged([AGN, *TEXTS]), suffix=st.sampled_from([".fits", ".csv", ".ecsv", ".vot", ""]))
 def test_damaged_catalogues(folder, content, suffix):
     read_any(folder, content, suffix, catalogues.join_agn, GALAXIES)
 
 
-@fuzzed(60)
+@fuzzed(60, 8.0)
 @given(content=damaged([FASTSPEC, COADD], head=30_000), catalogue=st.booleans())
 def test_damaged_desi_files(folder, content, catalogue):
     read_any(folder, content, ".fits", read_fastspecfit if catalogue else read_coadd)
 
 
-@fuzzed(60)
+@fuzzed(60, 15.0)
 @given(
     seed=st.sampled_from(["agn", "fastspec", "coadd"]),
     changes=st.lists(
@@ -228,7 +228,7 @@ def test_tables_with_cards_of_other_meaning(folder, seed, changes):
         )
 
 
-@fuzzed(30)
+@fuzzed(30, 60.0)
 @given(
     unit=st.sampled_from(["", "10**-17 erg/(s cm2 Angstrom)", "erg/s/cm2/Angstrom", "W/m2/um"]),
     length=st.sampled_from(["", "Angstrom", "nm"]),

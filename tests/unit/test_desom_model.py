@@ -112,3 +112,21 @@ def test_spectra_on_other_wavelengths_are_refused(tmp_path, model, wave):
         ModelError, match=f"32 wavelengths from 3650.00 to 8950.00 Angstrom, the spectra have {len(wave)}"
     ):
         MapModel.load(tmp_path / "model", DESOM, wave)
+
+
+@pytest.mark.parametrize(
+    ("changed", "more", "said"),
+    [
+        ({"input_scale": "cubed"}, {}, "input_scale is 'cubed'; known are flux, asinh, standard, balanced"),
+        ({"latent_scale": "rotated"}, {}, "latent_scale is 'rotated'"),
+        ({"grid": {"rows": 3, "columns": 4, "distance": "euclid"}}, {}, "distance of the grid is 'euclid'"),
+        ({}, {"further": np.zeros(3)}, "the arrays further do not fit"),
+        ({}, {"input_mean": np.zeros(31, np.float32)}, "the arrays input_mean do not fit"),
+    ],
+)
+def test_what_a_map_cannot_compute_with_is_refused(model, tmp_path, changed, more, said):
+    model.save(tmp_path / "good")
+    arrays = model_folder.load(tmp_path / "good", DESOM).arrays
+    model_folder.save(tmp_path / "other", DESOM, {**model.description, **changed}, arrays | more)
+    with pytest.raises(ModelError, match=said):
+        MapModel.load(tmp_path / "other", DESOM)

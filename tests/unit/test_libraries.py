@@ -167,6 +167,21 @@ def test_missing_and_unreadable_libraries_say_where_to_get_one(tmp_path):
         load_library(str(tmp_path / "empty"))
 
 
+@pytest.mark.parametrize("kind", ["S9", bool])
+def test_arrays_of_other_than_numbers_are_refused(tmp_path, hdf5, kind):
+    path = tmp_path / "spectra_fsps_9.0.npz"
+    npz(path)
+    with np.load(path) as file:
+        np.savez(path, **dict(file) | {"templates": file["templates"].astype(kind)})
+    with h5py.File(hdf5, "a") as file:
+        flux = file["flux"][:].astype(kind)
+        del file["flux"]
+        file["flux"] = flux
+    for one, name in ((path, "templates"), (hdf5, "flux")):
+        with pytest.raises(TemplateError, match=f"{name} holds values of type .*; numbers are needed"):
+            load_library(str(one))
+
+
 def test_mass_loss_is_linear_in_log_age_and_leaves_out_short_tables():
     masses = interpolate_mass_loss(MASS_LOSS, np.array([-2.0, -0.5, 0.6]), AGE)
     # Half of the way from 0.1 to 10 Gyr in the log; -2.25 begins at 1 Gyr and takes no part.

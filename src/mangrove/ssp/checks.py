@@ -109,7 +109,7 @@ def check_values(source: str, wave, age, metallicity, fwhm, masses) -> None:
 
     sorted_wave = np.sort(wave)
     require(
-        sorted_wave.size > 1 and sorted_wave[0] < _OPTICAL < sorted_wave[-1],
+        sorted_wave.size > 1 and 1 <= sorted_wave[0] < _OPTICAL < sorted_wave[-1] < np.inf,
         f"wavelengths run from {sorted_wave[0]:.6g} to {sorted_wave[-1]:.6g}",
         "Angstrom, covering at least 5500 Angstrom",
     )

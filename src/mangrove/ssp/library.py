@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 
 from mangrove.errors import TemplateError
+from mangrove.files.damaged import DAMAGED
 from mangrove.resources import resource
 
 
@@ -91,6 +92,20 @@ def check_library(library: SspLibrary) -> SspLibrary:
     return library
 
 
+def numbers(values, where: str) -> np.ndarray:
+    """An array as float64.
+
+    Raises
+    ------
+    TemplateError
+        If it does not hold real numbers, but text or yes and no.
+    """
+    values = np.asarray(values)
+    if values.dtype.kind not in "iuf":
+        raise TemplateError(f"{where} holds values of type {values.dtype}; numbers are needed.")
+    return values.astype(float)
+
+
 @cache
 def load_mastar() -> SspLibrary:
     """The MaStar SSPs (Maraston et al. 2020) that travel with mangrove: 6 metallicities, 9 ages.
@@ -116,10 +131,10 @@ def read_packed(path: str | Path) -> SspLibrary:
     """
     try:
         with h5py.File(path) as file:
-            arrays = {name: file[name][:].astype(float) for name in file}
+            arrays = {name: numbers(file[name][:], f"{path}: {name}") for name in file}
             about = {name: file.attrs[name] for name in ("name", "imf", "isochrones", "citation", "licence", "source")}
             normalised = bool(file.attrs["normalised"])
         fwhm = arrays["wave"] / arrays.pop("resolving_power")
         return check_library(SspLibrary(fwhm=fwhm, normalised=normalised, **arrays, **about))
-    except (OSError, KeyError, TypeError) as error:
+    except DAMAGED as error:
         raise TemplateError(f"{path}: damaged or not a packed template library ({error})") from error

@@ -3,12 +3,12 @@
 import hashlib
 from functools import cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import h5py
 import numpy as np
 
 from mangrove.errors import TemplateError
+from mangrove.files.damaged import DAMAGED
 from mangrove.files.packed import N_FIRST, unpacking
 from mangrove.ssp.hdf5_attributes import stated
 from mangrove.ssp.library import SspLibrary, check_library, load_mastar, read_packed
@@ -96,7 +96,7 @@ def _load(path: Path) -> SspLibrary:
             how = unpacking(file.read(N_FIRST))
     except TemplateError as error:
         raise TemplateError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
-    except (OSError, EOFError, KeyError, ValueError, IndexError, BadZipFile) as error:
+    except DAMAGED as error:
         raise TemplateError(f"{path}: not a template library that mangrove can read ({error}). {_HELP}") from error
     if how:
         raise TemplateError(f"{path} is {how}.")

@@ -7,6 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
+from mangrove.files.damaged import DAMAGED
 from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.files.packed import unpacking_tool
 from mangrove.physics.wavelengths import air_to_vacuum
@@ -176,7 +177,7 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
             return wave, flux * scale, None if fwhm is None else float(fwhm)
     except TemplateError as error:
         raise TemplateError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
-    except (OSError, KeyError, TypeError, ValueError) as error:
+    except DAMAGED as error:
         raise TemplateError(f"{file}: not a readable MILES spectrum ({error}).") from error
 
 

@@ -19,7 +19,7 @@ from mangrove.ssp.checks import (
     wavelength_factor,
 )
 from mangrove.ssp.hdf5_attributes import stated
-from mangrove.ssp.library import SspLibrary, check_library
+from mangrove.ssp.library import SspLibrary, check_library, numbers
 
 logger = logging.getLogger(__name__)
 
@@ -77,9 +77,10 @@ def read_hdf5(path: Path) -> SspLibrary:
         If an attribute says something that cannot be used, or values cannot be in the units that they should have.
     """
     with h5py.File(path) as file:
-        arrays = {name: file[name][:].astype(float) for name in ("wavelength", "age", "metallicity", "flux")}
-        table = file["mass_loss_kroupa"][:].astype(float)
-        spread = file["fwhm"][()].astype(float) if "fwhm" in file else None
+        names = ("wavelength", "age", "metallicity", "flux", "mass_loss_kroupa")
+        arrays = {name: numbers(file[name][:], f"{path}: {name}") for name in names}
+        table = arrays.pop("mass_loss_kroupa")
+        spread = numbers(file["fwhm"][()], f"{path}: fwhm") if "fwhm" in file else None
         about = {name: stated(file[name]) for name in file}
         if other_spread := [name for name in file if name.lower() in _SPREADS]:
             raise TemplateError(f"{path}: the resolution must be a dataset fwhm (Angstrom), not {other_spread[0]}.")
@@ -101,8 +102,8 @@ def read_hdf5(path: Path) -> SspLibrary:
     fwhm = np.broadcast_to(fwhm, wave.shape).copy()
     formed = table[table[:, 1] > 0]
     check_values(f"{path}: mass_loss_kroupa", wave, formed[:, 1], np.unique(formed[:, 0]), fwhm, formed[:, 2])
+    check_values(str(path), wave, age, arrays["metallicity"], fwhm, None)
     masses = interpolate_mass_loss(table, arrays["metallicity"], age)
-    check_values(str(path), wave, age, arrays["metallicity"], fwhm, masses)
     shape = (arrays["metallicity"].size, age.size, wave.size)
     air = is_air(about["wavelength"].get("frame", ""), True, f"{path}: the frame of wavelength")
     isochrones = "T" if "BaSTI" in title else "P" if "Padova" in title else ""
@@ -172,9 +173,9 @@ def read_npz(path: Path) -> SspLibrary:
         arrays = {name: file[name] for name in file.files}
     if missing := [name for name in _NPZ_ARRAYS if name not in arrays]:
         raise TemplateError(f"{path} lacks the array(s) {', '.join(missing)}; it has {', '.join(arrays) or 'none'}.")
-    wave, age, metallicity, templates = (arrays[n].astype(float) for n in _NPZ_ARRAYS[:4])
-    fwhm = np.broadcast_to(arrays["fwhm"].astype(float), wave.shape).copy()
-    masses = arrays["masses"].astype(float) if "masses" in arrays else None
+    wave, age, metallicity, templates, fwhm = (numbers(arrays[n], f"{path}: the array {n}") for n in _NPZ_ARRAYS)
+    fwhm = np.broadcast_to(fwhm, wave.shape).copy()
+    masses = numbers(arrays["masses"], f"{path}: the array masses") if "masses" in arrays else None
     expected = (wave.size, age.size, metallicity.size)
     if templates.shape != expected or (masses is not None and masses.shape != expected[1:]):
         shapes = f"templates {templates.shape}" + ("" if masses is None else f", masses {masses.shape}")

@@ -4,7 +4,6 @@ A catalogue says that it does not know a value in many ways: masks, TNULL, NaN, 
 all of them are one: NaN, -1 or the empty text. What can be read in two ways is an error that names the column.
 """
 
-import struct
 import warnings
 from collections.abc import Sequence
 from contextlib import contextmanager
@@ -17,16 +16,14 @@ from astropy.io.registry import IORegistryError
 from astropy.table import Column, MaskedColumn, Table
 
 from mangrove.errors import CatalogueError
+from mangrove.files import damaged
 from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.survey import text_tables
 from mangrove.survey.galaxy import UNKNOWN_WORDS
 from mangrove.survey.target import MISSING
 
-#: What libraries raise over files that are damaged, or whose headers contradict themselves.
-DAMAGED = (
-    *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError),
-    *(fits.VerifyError, IORegistryError, struct.error, AssertionError, UnboundLocalError),
-)
+#: What astropy raises over them.
+DAMAGED = (*damaged.DAMAGED, IORegistryError)
 #: Most columns that an error lists.
 _LISTED = 40
 _YES, _NO = {"1", "t", "true", "y", "yes"}, {"0", "f", "false", "n", "no"}

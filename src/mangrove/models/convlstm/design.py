@@ -11,6 +11,7 @@ CODED, PUBLISHED = "coded", "published"
 SCALED, ASINH, NATIVE = "scaled", "asinh", "native"
 NONE, LAYER = "none", "layer"
 FLOAT32 = "float32"
+_WORDS = {"network": (AE, VAE), "decoder": (CODED, PUBLISHED), "flux": (SCALED, ASINH, NATIVE), "norm": (NONE, LAYER)}
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,9 @@ class CubeDesign:
     rematerialise: bool = True
 
     def __post_init__(self) -> None:
+        for name, known in _WORDS.items():
+            if getattr(self, name) not in known:
+                raise TrainingError(f"{name} is {getattr(self, name)!r}; known are {', '.join(known)}.")
         halved = 2 ** len(self.filters)
         if self.side % halved:
             raise TrainingError(

@@ -125,6 +125,8 @@ class CubeModel:
         content, arrays = model_folder.load(Path(folder), network)
         with model_folder.understood(folder):
             design = CubeDesign.of_plain(content["design"])
+            model_folder.demand_known("the network of the design", design.network, (network,))
+            model_folder.demand_lines(content["lines"], design.n_line)
             state = model_folder.fill(CubeNetwork(design).abstract_state, arrays)
             model = cls(design, state, content["lines"], content["training"])
         if lines is not None:

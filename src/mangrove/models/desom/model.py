@@ -1,5 +1,6 @@
 """A trained map of spectra or of galaxies: encoding, decoding, prototypes, and its folder."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from flax import nnx
 
 from mangrove.errors import ModelError
 from mangrove.models.desom.autoencoders import FingerprintArchitecture, SpectrumArchitecture
-from mangrove.models.desom.grid import SomGrid
-from mangrove.models.desom.input_scale import InputScale
+from mangrove.models.desom.grid import MANHATTAN, PUBLISHED, SomGrid
+from mangrove.models.desom.input_scale import ASINH, BALANCED, FLUX, STANDARD, InputScale
 from mangrove.models.desom.linear import LinearPath
-from mangrove.models.desom.network import MapDesign, MapNetwork
+from mangrove.models.desom.network import LAYER, NONE, WHITEN, MapDesign, MapNetwork
 from mangrove.models.training import model_folder
 
 #: The two kinds of map: of spectra, and of galaxies by their fingerprints.
@@ -150,10 +151,9 @@ class MapModel:
         """
         content, arrays = model_folder.load(Path(folder), kind)
         with model_folder.understood(folder):
-            linear = _within(_LINEAR, arrays)
-            network = MapNetwork(
-                _design(kind, content), _scale(content, arrays), linear=LinearPath(**linear) if linear else None
-            )
+            design, linear = _design(kind, content), _within(_LINEAR, arrays)
+            model_folder.demand_arrays(_without(_NETWORK, arrays), _shapes(kind, design, arrays))
+            network = MapNetwork(design, _scale(content, arrays), linear=LinearPath(**linear) if linear else None)
             state = model_folder.fill(network.abstract_state, _within(_NETWORK, arrays))
             model = cls(kind, network, state, arrays.get("wave"), arrays.get("node_limit"), content["training"])
         if wave is not None:
@@ -163,7 +163,22 @@ class MapModel:
 
 def _design(kind: str, content: Mapping[str, Any]) -> MapDesign:
     sizes = {name: tuple(v) if isinstance(v, list) else v for name, v in content["architecture"].items()}
-    return MapDesign(_ARCHITECTURES[kind](**sizes), SomGrid(**content["grid"]), content["latent_scale"])
+    design = MapDesign(_ARCHITECTURES[kind](**sizes), SomGrid(**content["grid"]), content["latent_scale"])
+    model_folder.demand_known("latent_scale", design.latent_scale, (NONE, LAYER, WHITEN))
+    model_folder.demand_known("the distance of the grid", design.grid.distance, (MANHATTAN, PUBLISHED))
+    return design
+
+
+def _shapes(kind: str, design: MapDesign, arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    """Shapes that the arrays beside the network's have."""
+    shape = design.architecture.shape
+    shapes = {"input_mean": shape, "input_std": shape} | ({"wave": shape} if kind == DESOM else {})
+    if "node_limit" in arrays:
+        shapes["node_limit"] = (math.prod(shape),)
+    if _within(_LINEAR, arrays):
+        n_component = min(len(arrays[f"{_LINEAR}axes"]), design.architecture.latent)
+        shapes |= {f"{_LINEAR}mean": shape, f"{_LINEAR}axes": (n_component, *shape)}
+    return shapes
 
 
 def _within(folder: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -171,7 +186,13 @@ def _within(folder: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarr
     return {name.removeprefix(folder): values for name, values in arrays.items() if name.startswith(folder)}
 
 
+def _without(folder: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays whose names do not begin with that of a folder."""
+    return {name: values for name, values in arrays.items() if not name.startswith(folder)}
+
+
 def _scale(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> InputScale:
+    model_folder.demand_known("input_scale", content["input_scale"], (FLUX, ASINH, STANDARD, BALANCED))
     return InputScale(content["input_scale"], arrays["input_mean"], arrays["input_std"])
 
 

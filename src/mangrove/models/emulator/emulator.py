@@ -249,14 +249,32 @@ def load(folder) -> Emulator:
     with model_folder.understood(folder):
         shape = dict(description["architecture"])
         architecture = Architecture(**shape | {"hidden": tuple(shape["hidden"])})
+        bins = Bins(tuple(map(float, description["bins"])))
+        model_folder.demand_lines(description["lines"], len(arrays["normalisation/line_mean"]))
+        model_folder.demand_arrays(_beside_network(arrays), _shapes(bins, description, arrays))
         network = ScaledNetwork(architecture, Normalisation(**_part(arrays, "normalisation")))
         return Emulator(
-            bins=Bins(tuple(description["bins"])),
+            bins=bins,
             lines=description["lines"],
             network=network,
             state=model_folder.fill(network.abstract_state, _part(arrays, "network")),
             correlation=LineCorrelation(**_part(arrays, "correlation")),
         )
+
+
+def _beside_network(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: values for name, values in arrays.items() if not name.startswith("network/")}
+
+
+def _shapes(bins: Bins, description: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, tuple[int, ...]]:
+    """Shapes that the arrays beside the network's have."""
+    n_line, n_feature = len(description["lines"]), bins.n_bin - 1 + bool(description["uses_luminosity"])
+    n_group = len(arrays["correlation/matrix"])
+    sizes = {name: (n_line if name.startswith("line") else n_feature,) for name in Normalisation._fields}
+    return {f"normalisation/{name}": size for name, size in sizes.items()} | {
+        "correlation/matrix": (n_group, n_line, n_line),
+        "correlation/edges": (n_group - 1,),
+    }
 
 
 def predict_table(model: Emulator, flux_bins: np.ndarray, log_luminosity: np.ndarray | None) -> LinePrediction:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,6 +136,47 @@ def _checked(folder: Path, kind: str, content: dict[str, Any]) -> ModelFolder:
         raise ModelError(f"{folder / _ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")
     with np.load(folder / _ARRAYS, allow_pickle=False) as f:
         return ModelFolder(content, {name: f[name] for name in f.files})
+
+
+def demand_arrays(arrays: Mapping[str, np.ndarray], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Check that there are these arrays, of real numbers and of these shapes, and no others.
+
+    Raises
+    ------
+    ModelError
+        If they differ.
+    """
+    wrong = sorted(
+        name
+        for name in {*arrays, *shapes}
+        if name not in arrays or arrays[name].dtype.kind != "f" or shapes.get(name) != arrays[name].shape
+    )
+    if wrong:
+        raise ModelError(f"the arrays {', '.join(wrong)} do not fit the description in model.json. {_REMAKE}")
+
+
+def demand_known(name: str, value: Any, known: Collection[str]) -> None:
+    """Check that a word of a description is known: computing with another one would be computing something else.
+
+    Raises
+    ------
+    ModelError
+        If it is not.
+    """
+    if value not in known:
+        raise ModelError(f"{name} is {value!r}; known are {', '.join(known)}. {_REMAKE}")
+
+
+def demand_lines(lines: Any, n_line: int) -> None:
+    """Check that a description names a model's lines.
+
+    Raises
+    ------
+    ModelError
+        If it is no list of so many names.
+    """
+    if not isinstance(lines, list) or len(lines) != n_line or not all(isinstance(name, str) for name in lines):
+        raise ModelError(f"lines are {lines!r:.200}; {n_line} names are needed. {_REMAKE}")
 
 
 def named_arrays(state: nnx.State) -> dict[str, np.ndarray]:

@@ -1,0 +1,76 @@
+"""A clock that goes backwards: what is current stays, what is not is made again, and nothing says otherwise.
+
+To a clock that was set back by a day, all files of a run are from tomorrow.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mini_run import CONFIG, MiniRun
+
+DAY = 86400 * 10**9
+
+
+def files_of(run: MiniRun) -> list[Path]:
+    """Files and links of results and data."""
+    return [p for name in ("results", "data") for p in (run.folder / name).rglob("*") if p.is_symlink() or p.is_file()]
+
+
+def move(files: list[Path], by: int) -> None:
+    """Move time stamps, ns, each by as much."""
+    for path in files:
+        stamp = path.lstat().st_mtime_ns
+        os.utime(path, ns=(stamp + by, stamp + by), follow_symlinks=False)
+
+
+@pytest.fixture
+def of_tomorrow(mini) -> Iterator[MiniRun]:
+    """The finished run, made by a clock that was a day ahead."""
+    move(files_of(mini), DAY)
+    yield mini
+    now = time.time_ns()
+    move([path for path in files_of(mini) if path.lstat().st_mtime_ns > now], -DAY)
+
+
+def with_two_seeds(text: str) -> str:
+    return text.replace("n_seed: 1", "n_seed: 2")
+
+
+def stale_rules(report: str) -> set[str]:
+    """Rules that 'mangrove verify' says would make a result differently."""
+    return {line.split("(rule ")[1].split(")")[0] for line in report.splitlines() if "(rule " in line}
+
+
+def test_after_the_clock_was_set_back_a_run_goes_on(of_tomorrow):
+    run, before = of_tomorrow, of_tomorrow.products()
+    assert run.planned().rules == {}
+    verified = run.mangrove("verify", "mini")
+    assert verified.returncode == 0, verified.stdout
+
+    with run.edited(CONFIG, with_two_seeds):
+        planned = run.planned().rules
+        assert planned["embedding"] == 1 and "autoencoder_train" not in planned
+        assert stale_rules(run.mangrove("verify", "mini").stdout) == {"embedding"}
+        # Ended between a result and what is made of it: the old figures must not pass for newer than the new result.
+        said = run.snakemake("--until", "embedding").stdout
+        assert "The clock was set back" in said
+        assert all(path.lstat().st_mtime <= time.time() for path in files_of(run))
+        left = run.planned().rules
+        assert left == {rule: n for rule, n in planned.items() if rule != "embedding"}
+        run.snakemake()
+        assert run.planned().rules == {}
+        assert run.mangrove("verify", "mini").returncode == 0
+
+    assert run.planned().rules == planned
+    run.snakemake()
+    assert run.products() == before
+
+
+def test_a_clock_that_was_behind_remakes_nothing(mini):
+    """Files from yesterday are as current as any, in whichever order their checkout or copy is."""
+    move(files_of(mini), -DAY)
+    assert mini.planned().rules == {}
+    move(files_of(mini), DAY)
