@@ -111,9 +111,9 @@ def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Arr
 def _first(layout: BatchLayout, spectra: Spectra) -> jax.Array:
     """The place before anything is known but a guide."""
     n, n_component = len(spectra.start), len(layout.components)
-    gas = jnp.stack([spectra.start[:, 0], jnp.full(n, START_SIGMA_GAS)], axis=1)
+    gas = jnp.stack([spectra.start[:, 0], jnp.full_like(spectra.start[:, 0], START_SIGMA_GAS)], axis=1)
     kinematics = jnp.concatenate([spectra.start[:, None], jnp.repeat(gas[:, None], n_component, axis=1)], axis=1)
-    return place_of(kinematics, jnp.zeros((n, 1 + layout.settings.polynomial_degree)))
+    return place_of(kinematics, jnp.zeros((n, 1 + layout.settings.polynomial_degree), gas.dtype))
 
 
 def _away_from_lines(lines: Lines, problem: Problem) -> Problem:
@@ -142,8 +142,8 @@ def _best_ebv(layout: BatchLayout, problem: Problem, place) -> tuple[jax.Array, 
         new = weighed(layout, problem, at, columns, weights > 0.0)
         return chosen(new.chi2 < chi2, (at, new.x, new.chi2), best), None
 
-    nothing = jnp.zeros(columns.shape[:2]), jnp.full(len(place), jnp.inf)
-    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(_START_EBV))
+    nothing = jnp.zeros_like(columns[..., 0]), jnp.full_like(place[:, 0], jnp.inf)
+    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(_START_EBV, place.dtype))
     return place, weights
 
 
@@ -161,7 +161,8 @@ def _with_dust(layout: BatchLayout, problem: Problem, place, ebv) -> jax.Array:
     inside = jnp.arange(curve.shape[1], dtype=n_wave.dtype)[None] < n_wave
     attenuation = jnp.where(inside, jnp.exp(-ebv * curve), 0.0)
     # The polynomial has a mean of 1; the level is that of the weights.
-    relative = attenuation * n_wave.astype(float) / jnp.sum(attenuation, axis=1, keepdims=True) - inside.astype(float)
+    level = n_wave.astype(curve.dtype) / jnp.sum(attenuation, axis=1, keepdims=True)
+    relative = attenuation * level - inside.astype(curve.dtype)
     products = jnp.einsum("ndw,new->nde", legendre, legendre)
     right = jnp.einsum("ndw,nw->nd", legendre, relative)
     return place.at[:, dust + 1 :].set(solve_factored(cholesky(products), right[..., None])[..., 0])
@@ -208,7 +209,7 @@ def _gain(layout: BatchLayout, transforms, weighted, weight) -> jax.Array:
 def _shifts(layout: BatchLayout, problem: Problem) -> jax.Array:
     """Velocities, km/s, of the shifts, shape (n, n_fft)."""
     pixel = jnp.asarray(problem.galaxies.pixel)[problem.spectra.galaxy]
-    return pixel[:, None] * jnp.asarray(np.fft.fftfreq(layout.n_fft, 1.0 / layout.n_fft))[None]
+    return pixel[:, None] * jnp.asarray(np.fft.fftfreq(layout.n_fft, 1.0 / layout.n_fft), pixel.dtype)[None]
 
 
 def _refined(v, gain, best) -> jax.Array:
@@ -244,18 +245,19 @@ def _gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> jax.A
     weighted, weight = rest.data * rest.inverse, rest.inverse**2
 
     def total(sigma):
-        kernel = model.broadening(*given, place[:, 2], jnp.full(len(place), sigma**2))
+        kernel = model.broadening(*given, place[:, 2], jnp.full_like(place[:, 0], sigma**2))
         gain = _gain(layout, rest.transforms[:, jnp.array(main)] * kernel[:, None], weighted[:, None], weight[:, None])
         return jnp.sum(gain, axis=1)
 
-    gains = jax.lax.map(total, jnp.array(_SCANNED_SIGMA))
+    scanned = jnp.array(_SCANNED_SIGMA, place.dtype)
+    gains = jax.lax.map(total, scanned)
     gain, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
     v = place[:, 2:3] + _shifts(layout, rest)
     gain = jnp.where((v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3]), gain, -jnp.inf)
     gain = gain - unusual(v, place[:, :1])
     top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
     _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), number)
-    variance = jnp.square(jnp.array(_SCANNED_SIGMA))[jnp.take_along_axis(which, places, axis=1)]
+    variance = jnp.square(scanned)[jnp.take_along_axis(which, places, axis=1)]
     velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(number)], axis=1)
     return jnp.stack([velocities, variance], axis=-1)
 
