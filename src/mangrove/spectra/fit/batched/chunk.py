@@ -1,9 +1,11 @@
 """The fits of a chunk of galaxies, from extracts on disk to fits on disk."""
 
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -84,7 +86,7 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
     counts, faults, done = Counter(), {}, 0
     with ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
-        for group, outcomes in _fitted(_read_ahead(missing, GROUP_BATCHES if n_process == 1 else 1), fit, n_process):
+        for group, outcomes in _fitted(_read_ahead(missing, n_process), fit, n_process):
             # No more than one group waits to be written.
             counts += _all_of(written)
             faults |= {one.task.name: o for one, o in zip(group, outcomes, strict=True) if isinstance(o, Exception)}
@@ -160,22 +162,23 @@ def _all_of(futures: Sequence[Future]) -> Counter:
     return sum((future.result() for future in futures), Counter())
 
 
-def _read_ahead(tasks: Sequence[GalaxyTask], n_batch: int) -> Iterator[list[_Read]]:
-    """Groups of galaxies, each read while the one before it is in use."""
+def _read_ahead(tasks: Sequence[GalaxyTask], n_process: int) -> Iterator[list[_Read]]:
+    """Groups of galaxies, each read while the one before it is in use; one for each process where there are few."""
     if not tasks:
         return
+    n_batch, most = (GROUP_BATCHES if n_process == 1 else 1), math.ceil(len(tasks) / n_process)
     waiting, enough = iter(tasks), n_batch * most_spectra()
     with ThreadPoolExecutor(1) as reader:
-        ahead = reader.submit(_next_group, waiting, enough)
+        ahead = reader.submit(_next_group, waiting, enough, most)
         while group := ahead.result():
-            ahead = reader.submit(_next_group, waiting, enough)
+            ahead = reader.submit(_next_group, waiting, enough, most)
             yield group
 
 
-def _next_group(waiting: Iterator[GalaxyTask], enough: int) -> list[_Read]:
-    """Galaxies to fit together, with so many spectra if memory allows; none at the end."""
+def _next_group(waiting: Iterator[GalaxyTask], enough: int, most: int) -> list[_Read]:
+    """Galaxies to fit together, with so many spectra if memory allows, but no more galaxies than that; none at the end."""
     group, n, size = [], 0, 0
-    for task in waiting:
+    for task in islice(waiting, most):
         group.append(_read(task))
         n, size = n + group[-1].n_spectra, size + group[-1].size
         if n >= enough or size >= GROUP_BYTES:

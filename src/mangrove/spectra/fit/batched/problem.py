@@ -12,13 +12,11 @@ import numpy as np
 
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Solutions, Spectra
-from mangrove.spectra.fit.batched.nonnegative import nonnegative
+from mangrove.spectra.fit.batched.nonnegative import nonnegative_from
 from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_COMPONENT_BOUND
 
 #: No farther is a linear step trusted: velocities, km/s, and E(B-V), mag.
 _LONGEST_V, _LONGEST_EBV = 250.0, 0.5
-#: Added to the squared lengths of columns, all 1, whose products have single precision.
-_RIDGE_IN_SINGLE = 5e-5
 
 
 class Problem(NamedTuple):
@@ -140,7 +138,7 @@ def weighed(layout: BatchLayout, problem: Problem, place, columns, passive, near
     residual = problem.data - jnp.einsum("ni,niw->nw", near, columns)
     slope = jnp.einsum("niw,nw->ni", columns, residual)
     slope = slope.at[:, :n_star].add(-jnp.einsum("nij,nj->ni", smooth, near[:, :n_star]))
-    x, passive = _nonnegative(products, slope, near, 0, passive)
+    x, passive = nonnegative_from(products, slope, near, 0, passive)
     residual = problem.data - jnp.einsum("ni,niw->nw", x, columns)
     rough = jnp.einsum("ni,nij,nj->n", x[:, :n_star], smooth, x[:, :n_star])
     penalty = layout.polynomial_hold * jnp.sum(theta[:, 1:] ** 2, axis=1)
@@ -187,7 +185,7 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
     products = products.at[:, i, i].add(hold)
     # The model is linear about the place, and what has limits counts from them.
     here = jnp.concatenate([jnp.zeros_like(coefficients), best.x, sign * shift], axis=1)
-    y, positive = _nonnegative(products, slope, here, n_free, jnp.concatenate([best.passive, passive], axis=1))
+    y, positive = nonnegative_from(products, slope, here, n_free, jnp.concatenate([best.passive, passive], axis=1))
     by = y - here
     gain = jnp.sum((2.0 * slope - jnp.einsum("nij,nj->ni", products, by)) * by, axis=1)
     # What changes nothing, as the velocity of gas without lines, stays where it is.
@@ -212,27 +210,6 @@ def solutions_of(layout: BatchLayout, problem: Problem, place, x, chi2, converge
     kinematics, theta = kinematics_and_theta(layout, place)
     n_star = problem.galaxies.transform.shape[1]
     return Solutions(kinematics, theta, x[:, :n_star], x[:, n_star:], chi2, jnp.full_like(chi2, jnp.nan), converged)
-
-
-def _nonnegative(products, slope, near, n_free: int, passive) -> tuple[jax.Array, jax.Array]:
-    """Unknowns of normal equations, the first of which may be negative, and which of the others are positive.
-
-    Whatever the precision of the products, they are solved in double precision.
-
-    Parameters
-    ----------
-    slope : array, shape (n, m)
-        Products of the columns with what is left of the data at ``near``, shape (n, m).
-    """
-    given = products.dtype
-    products, slope, near = (values.astype(float) for values in (products, slope, near))
-    if given != products.dtype:
-        # Rounding must not make them indefinite; the solution stays, since it counts from what is near.
-        i = np.arange(products.shape[1])
-        products = products.at[:, i, i].multiply(1.0 + _RIDGE_IN_SINGLE)
-    right = slope + jnp.einsum("nij,nj->ni", products, near)
-    y, passive = nonnegative(products, right[:, None], n_free, passive[:, None])
-    return y[:, 0].astype(given), passive[:, 0]
 
 
 def _slope_of_weights(problem: Problem, best: Weighed) -> jax.Array:

@@ -13,7 +13,8 @@ from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lin
 from mangrove.spectra.fit.batched.descent import Descent, advanced, begun, ended
 from mangrove.spectra.fit.batched.precision import DOUBLE, MIXED, in_single
 from mangrove.spectra.fit.batched.problem import Problem, chosen, n_kinematic, place_of, problem_of
-from mangrove.spectra.fit.batched.starts import DIFFERENT_V, rivals, started, unusual
+from mangrove.spectra.fit.batched.rivals import DIFFERENT_V, rivals
+from mangrove.spectra.fit.batched.starts import started, unusual
 
 #: Spectra that are computed together on a device that is none of the host's cores.
 _DEVICE_GROUP = 256
