@@ -20,6 +20,7 @@ from mangrove.spectra.fit.batched.chunk import fit_chunk
 from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.batched.kept import tasks_of
 from mangrove.spectra.fit.batched.pieces import Piece
+from mangrove.spectra.fit.batched.precision import DOUBLE
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import FitSettings
 
@@ -32,10 +33,10 @@ class CpuTimes(NamedTuple):
     memory: float
 
 
-def fitted(sample: Sequence[ReadyBaxels]) -> list[list[FitResult]]:
+def fitted(sample: Sequence[ReadyBaxels], precision: str = DOUBLE) -> list[list[FitResult]]:
     """Results of the batched engine for the baxels of each galaxy."""
     members = [Member(one.galaxy, one.spectra, one.snr, *[range(len(one.spectra))] * 2) for one in sample]
-    return [fits.results for fits in fit_group(members)]
+    return [fits.results for fits in fit_group(members, precision=precision)]
 
 
 def fitted_and_labelled(sample: Sequence[ReadyBaxels]) -> None:

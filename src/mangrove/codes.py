@@ -80,6 +80,7 @@ class FitStatus(Code):
     - SIGMA_BELOW_LSF: dispersion smaller than its LSF correction
     - NO_STELLAR_CONTINUUM: none found, or too faint for a velocity
     - GAS_AT_BOUND: gas at a bound: lines too faint or too broad
+    - STOPPED_EARLY: it ended before its chi2 was at its lowest
     """
 
     OK = 0
@@ -91,6 +92,7 @@ class FitStatus(Code):
     SIGMA_BELOW_LSF = 6
     NO_STELLAR_CONTINUUM = 7
     GAS_AT_BOUND = 8
+    STOPPED_EARLY = 9
 
 
 class GasModel(Code):
@@ -223,6 +225,8 @@ class LabelFlag(Bits):
     - NOT_ONE_GAUSSIAN: the data reject the profile of a line used
     - DOUBLET_RATIO_REJECTED: the data reject the ratio of the doublet
     - NO_AREA: no area on the sky, or no distance
+    - STOPPED_EARLY: the fit ended before its chi2 was at its lowest
+    - OTHER_MINIMUM: gas at another velocity fits as well
     """
 
     NO_FIT = 1 << 0
@@ -243,6 +247,8 @@ class LabelFlag(Bits):
     NOT_ONE_GAUSSIAN = 1 << 15
     DOUBLET_RATIO_REJECTED = 1 << 16
     NO_AREA = 1 << 17
+    STOPPED_EARLY = 1 << 18
+    OTHER_MINIMUM = 1 << 19
 
 
 class MapFlag(Bits):

@@ -179,6 +179,12 @@ def test_a_result_does_not_depend_on_its_companions(known, many_draws):
         np.testing.assert_allclose(values, expected, rtol=1e-7, atol=1e-9 * size, err_msg=name)
 
 
+def test_a_fit_that_has_not_converged_says_so(known):
+    batch, _, solutions = known
+    columns = measured(batch, solutions._replace(converged=np.array([True, False, True])))
+    assert columns["status"].tolist() == [FitStatus.OK, FitStatus.STOPPED_EARLY, FitStatus.OK]
+
+
 def test_fits_without_stars_or_lines_say_so(known):
     """And a solution that is not finite harms no other."""
     batch, _, solutions = known
@@ -187,7 +193,7 @@ def test_fits_without_stars_or_lines_say_so(known):
     gas[1] = 0.0
     kinematics[2, 0] = np.nan
     given = solutions._replace(weights=weights, gas=gas, kinematics=kinematics)
-    columns = measured(batch, given)
+    columns = measured(batch, given._replace(converged=np.array([False, True, False])))
     expected = [FitStatus.NO_STELLAR_CONTINUUM, FitStatus.OK, FitStatus.NOT_CONVERGED]
     assert columns["status"].tolist() == expected
     assert np.isnan(columns["line_ew"][0]).all() and np.isinf(columns["v_star_err"][0])

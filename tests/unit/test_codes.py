@@ -24,7 +24,7 @@ WRITTEN = {
     "SpaxelStatus": ["binned", "outside_field", "foreground_star", "masked", "below_min_snr"],
     "FitStatus": [
         *("ok", "too_few_pixels", "all_masked", "not_converged", "velocity_at_bound", "sigma_star_at_bound"),
-        *("sigma_below_lsf", "no_stellar_continuum", "gas_at_bound"),
+        *("sigma_below_lsf", "no_stellar_continuum", "gas_at_bound", "stopped_early"),
     ],
     "GasModel": ["none", "one_gaussian", "two_gaussians", "one_and_broad", "two_and_broad"],
     "LineStatus": ["ok", "outside_range", "masked", "no_fit"],
@@ -38,7 +38,7 @@ WRITTEN = {
     "LabelFlag": [
         *("no_fit", "no_weights", "no_masses", "line_missing", "line_negative", "zero_continuum", "no_coverage"),
         *("low_snr", "poor_fit", "negative_decrement", "below_lsf", "at_bound", None, "not_star_forming"),
-        *("upper_limit", "not_one_gaussian", "doublet_ratio_rejected", "no_area"),
+        *("upper_limit", "not_one_gaussian", "doublet_ratio_rejected", "no_area", "stopped_early", "other_minimum"),
     ],
     "MapFlag": [*[None] * 12, "no_baxel"],
     "BaxelQuality": [

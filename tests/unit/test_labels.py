@@ -51,6 +51,7 @@ def stored(line_flux=(GOOD,), **changes):
         "line_flux": np.array(line_flux),
         "line_flux_err": np.ones((n, 4)),
         "line_shape": np.zeros((n, 4), np.uint8),
+        "v_gas_other": np.full(n, np.nan),
     }
     return fit | changes
 
@@ -271,6 +272,22 @@ def test_kinematics_of_faint_gas_and_at_their_bounds_are_flagged():
     np.testing.assert_array_equal(out["v_gas"], [0, low, bound, 0, missing])
     np.testing.assert_array_equal(out["sigma_gas"], [0, low, bound, bound, missing])
     np.testing.assert_array_equal([out["v_star"], out["sigma_star"]], np.zeros((2, 5)))
+
+
+def test_what_another_minimum_of_the_gas_touches_is_flagged():
+    kinematics = {f"{name}{end}": np.full(2, 20.0) for name in KINEMATICS for end in ("", "_err")}
+    fit = stored([GOOD, GOOD], v_gas_other=np.array([np.nan, 300.0]), **kinematics)
+    flags = {name: label.flag for name, label in labels(fit).items()} | kinematics_flags(fit)
+    told = {name for name, flag in flags.items() if flag[1] == flag[0] | LabelFlag.OTHER_MINIMUM}
+    assert told == {"v_gas", "sigma_gas", "ebv_gas", "log_sfr_density", "log_ssfr", "d_bpt"}
+    assert all(flags[name][1] == flags[name][0] for name in set(flags) - told)
+
+
+def test_all_labels_of_a_fit_that_stopped_early_say_so():
+    kinematics = {f"{name}{end}": np.full(2, 20.0) for name in KINEMATICS for end in ("", "_err")}
+    fit = stored([GOOD, GOOD], status=np.array([0, FitStatus.STOPPED_EARLY]), **kinematics)
+    for name, flag in ({name: label.flag for name, label in labels(fit).items()} | kinematics_flags(fit)).items():
+        assert flag[1] == flag[0] | LabelFlag.STOPPED_EARLY, name
 
 
 def test_ebv_at_its_bound_is_flagged():

@@ -1,5 +1,7 @@
 """Which emission lines a spectrum covers."""
 
+import math
+
 import numpy as np
 
 from mangrove.codes import LineStatus
@@ -57,6 +59,14 @@ def _outside(spectrum, lines: LineList, centre) -> np.ndarray:
     return outside | outside[lines.partner]
 
 
-def pixel_width(wave, z: float, velocity: float, log_step: float):
-    """Width, Angstrom, of the observed pixel at a line: pPXF's flux is a sum over pixels."""
-    return wave * (1.0 + z) * np.exp(velocity / C_KMS) * log_step
+def pixel_width(wave, z, velocity, log_step):
+    """Width, Angstrom, of the observed pixel at a line: weights of lines are sums over pixels, their fluxes over wavelength.
+
+    Parameters
+    ----------
+    wave : array_like
+        Of lines at rest, Angstrom.
+    z, velocity, log_step : array_like
+        Redshift of the galaxy, velocity of the gas, km/s, and step in ln(wavelength). Arrays of JAX give one.
+    """
+    return wave * (1.0 + z) * math.e ** (velocity / C_KMS) * log_step

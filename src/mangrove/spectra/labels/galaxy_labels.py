@@ -44,7 +44,7 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     ----------
     fit : mapping of str to ndarray
         The artefact 'fit': status, chi2_reduced, weights, weights_draw (n_baxel, n_draw, n_template), ebv_star,
-        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err, line_shape.
+        ebv_draw (n_baxel, n_draw), r_flux, r_flux_err, line, line_flux, line_flux_err, line_shape, v_gas_other.
     table : TemplateTable
         Of the templates that were fitted, in their order.
     z : float
@@ -65,7 +65,7 @@ def baxel_labels(fit: Mapping, table: TemplateTable, z: float, pixel_scale: floa
     kind = bpt_classes(fit, labels["d_bpt"])["bpt_class"]
     other_source = flag_where(np.isin(kind, _OTHER_SOURCE), LabelFlag.NOT_STAR_FORMING)
     common = fit_flag(fit["status"], fit["chi2_reduced"])
-    gas = flag_where(np.equal(fit["status"], FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND)
+    gas = _gas_flag(fit)
     dark = _dark(fit["status"])
     for name, label in labels.items():
         flag = label.flag | common | (gas if name in _OF_GAS else 0) | (other_source if name in _OF_YOUNG_STARS else 0)
@@ -103,6 +103,7 @@ def fit_flag(status, chi2_reduced) -> np.ndarray:
     """
     flag = flag_where(np.isin(status, _NOT_FITTED), LabelFlag.NO_FIT)
     flag |= flag_where(np.isin(status, _BOUNDS), LabelFlag.AT_BOUND)
+    flag |= flag_where(np.equal(status, FitStatus.STOPPED_EARLY), LabelFlag.STOPPED_EARLY)
     return flag | flag_where(np.asarray(chi2_reduced) >= MAX_CHI2, LabelFlag.POOR_FIT)
 
 
@@ -117,15 +118,15 @@ def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
     Beyond :func:`fit_flag`: NO_WEIGHTS where no stellar continuum tells those of the stars; BELOW_LSF (sigma_star);
     LOW_SNR where no line is above 5 sigma (gas) or an error is unknown or above
     :data:`mangrove.spectra.labels.label.MAX_KINEMATICS_ERROR`; AT_BOUND of the gas, for sigma_gas at its lower end too;
-    LINE_MISSING where there is no line at all.
+    OTHER_MINIMUM where gas at another velocity fits as well; LINE_MISSING where there is no line at all.
 
     Parameters
     ----------
     fit : mapping of str to ndarray
-        The artefact 'fit': status, chi2_reduced, line_flux, line_flux_err, and the four with their errors.
+        The artefact 'fit': status, chi2_reduced, line_flux, line_flux_err, v_gas_other, and the four with their errors.
     """
     status, common = fit["status"], fit_flag(fit["status"], fit["chi2_reduced"])
-    gas = flag_where(np.equal(status, FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND) | _faint_gas(fit)
+    gas = _gas_flag(fit) | _faint_gas(fit)
     beyond = {
         "v_star": _dark(status),
         "sigma_star": dispersion_flag(status),
@@ -138,6 +139,12 @@ def kinematics_flags(fit: Mapping) -> dict[str, np.ndarray]:
 def _dark(status) -> np.ndarray:
     """NO_WEIGHTS where the fit found no stellar continuum."""
     return flag_where(np.equal(status, FitStatus.NO_STELLAR_CONTINUUM), LabelFlag.NO_WEIGHTS)
+
+
+def _gas_flag(fit: Mapping) -> np.ndarray:
+    """What the fit means for all that its gas tells: AT_BOUND, OTHER_MINIMUM."""
+    flag = flag_where(np.equal(fit["status"], FitStatus.GAS_AT_BOUND), LabelFlag.AT_BOUND)
+    return flag | flag_where(np.isfinite(fit["v_gas_other"]), LabelFlag.OTHER_MINIMUM)
 
 
 def _faint_gas(fit: Mapping) -> np.ndarray:

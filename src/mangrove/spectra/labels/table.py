@@ -20,6 +20,7 @@ from mangrove.spectra.labels.surface_densities import sfr_upper_limit
 from mangrove.ssp.loading import load_library, younger_than
 
 _WEIGHTS = ("weights", "weights_draw", "ebv_star", "ebv_draw", "r_flux", "r_flux_err", "line_continuum", "line_shape")
+_WEIGHTS += ("v_gas_other",)
 #: One value per galaxy.
 _OF_GALAXY = ("spaxel_count",)
 _TEMPLATES = ("template_age", "template_metallicity")

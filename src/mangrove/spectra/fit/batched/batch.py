@@ -1,6 +1,6 @@
 """Spectra and templates of a batch as arrays: what the functions of a batched fit share.
 
-Everything here is float64 (:func:`double_precision`), and padded (:mod:`mangrove.spectra.fit.batched.arrays`).
+Everything here is float64 (:func:`double_precision`; what is solved in single precision becomes so where it is solved), and padded (:mod:`mangrove.spectra.fit.batched.arrays`).
 """
 
 from contextlib import AbstractContextManager
@@ -9,6 +9,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from mangrove.spectra.fit.batched.precision import DOUBLE
 from mangrove.spectra.fit.settings import FitSettings
 
 
@@ -30,6 +31,8 @@ class BatchLayout(NamedTuple):
         Index in the line list, and in :data:`mangrove.spectra.fit.templates.COMPONENTS`, of each template of the gas: all
         lines that are free in every component that they may have.
     settings : FitSettings
+    precision : str
+        Of :mod:`mangrove.spectra.fit.batched.precision`.
     """
 
     n_wave: int
@@ -37,6 +40,7 @@ class BatchLayout(NamedTuple):
     gas_line: tuple[int, ...]
     gas_component: tuple[int, ...]
     settings: FitSettings
+    precision: str = DOUBLE
 
     @property
     def components(self) -> tuple[int, ...]:

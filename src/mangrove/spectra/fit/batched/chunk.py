@@ -1,9 +1,11 @@
 """The fits of a chunk of galaxies, from extracts on disk to fits on disk."""
 
 import logging
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from itertools import islice
 from typing import NamedTuple
 
 import jax
@@ -88,7 +90,7 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
     counts, faults, done = Counter(), {}, 0
     with ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
-        for group, outcomes in _fitted(_read_ahead(missing, _group_batches(n_process)), fit, n_process):
+        for group, outcomes in _fitted(_read_ahead(missing, n_process), fit, n_process):
             # No more than one group waits to be written.
             counts += _all_of(written)
             faults |= {one.task.name: o for one, o in zip(group, outcomes, strict=True) if isinstance(o, Exception)}
@@ -164,20 +166,17 @@ def _all_of(futures: Sequence[Future]) -> Counter:
     return sum((future.result() for future in futures), Counter())
 
 
-def _group_batches(n_process: int) -> int:
-    return GROUP_BATCHES if n_process == 1 and jax.default_backend() == "cpu" else 1
-
-
-def _read_ahead(tasks: Sequence[GalaxyTask], n_batch: int) -> Iterator[list[_Read]]:
-    """Groups of galaxies, each read while the one before it is in use."""
+def _read_ahead(tasks: Sequence[GalaxyTask], n_process: int) -> Iterator[list[_Read]]:
+    """Groups of galaxies, each read while the one before it is in use; one for each process where there are few."""
     if not tasks:
         return
-    enough = n_batch * most_spectra()
+    n_batch = GROUP_BATCHES if n_process == 1 and jax.default_backend() == "cpu" else 1
+    enough, most = n_batch * most_spectra(), math.ceil(len(tasks) / n_process)
     with ThreadPoolExecutor(1) as collector, ThreadPoolExecutor(_READERS) as readers:
         waiting = _in_order(tasks, readers)
-        ahead = collector.submit(_next_group, waiting, enough)
+        ahead = collector.submit(_next_group, waiting, enough, most)
         while group := ahead.result():
-            ahead = collector.submit(_next_group, waiting, enough)
+            ahead = collector.submit(_next_group, waiting, enough, most)
             yield group
 
 
@@ -192,10 +191,10 @@ def _in_order(tasks: Iterable[GalaxyTask], readers: Executor) -> Iterator[_Read]
         yield ahead.popleft().result()
 
 
-def _next_group(waiting: Iterator[_Read], enough: int) -> list[_Read]:
-    """Galaxies to fit together, with so many spectra if memory allows; none at the end."""
+def _next_group(waiting: Iterator[_Read], enough: int, most: int) -> list[_Read]:
+    """Galaxies to fit together, with so many spectra if memory allows, but no more galaxies than that; none at the end."""
     group, n, size = [], 0, 0
-    for one in waiting:
+    for one in islice(waiting, most):
         group.append(one)
         n, size = n + one.n_spectra, size + one.size
         if n >= enough or size >= GROUP_BYTES:

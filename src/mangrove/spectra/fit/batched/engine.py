@@ -9,6 +9,7 @@ import numpy as np
 from mangrove.logs import progress
 from mangrove.spectra.fit.batched.devices import Devices, keep_compiled
 from mangrove.spectra.fit.batched.pool import Pending, fitted
+from mangrove.spectra.fit.batched.precision import DOUBLE
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
@@ -35,7 +36,7 @@ class Member(NamedTuple):
     y: np.ndarray
 
 
-def fit_group(members: Sequence[Member], n_device: int | None = None) -> list[GuidedFits]:
+def fit_group(members: Sequence[Member], n_device: int | None = None, precision: str = DOUBLE) -> list[GuidedFits]:
     """Fit the baxels of several galaxies according to their settings (:func:`mangrove.spectra.fit.two_steps.guided`).
 
     The result of a galaxy does not depend on the others, nor on the devices, beyond rounding. Progress shows as a bar on
@@ -45,6 +46,8 @@ def fit_group(members: Sequence[Member], n_device: int | None = None) -> list[Gu
     ----------
     n_device : int, optional
         Devices that share the work (:class:`mangrove.spectra.fit.batched.devices.Devices`); all if not given.
+    precision : str
+        Of :mod:`mangrove.spectra.fit.batched.precision`.
 
     Raises
     ------
@@ -60,7 +63,7 @@ def fit_group(members: Sequence[Member], n_device: int | None = None) -> list[Gu
             for i, request in requests.items()
             for baxel, guide in zip(request.baxels, request.guides, strict=True)
         ]
-        results = iter(_in_order(devices, galaxies, pending))
+        results = iter(_in_order(devices, galaxies, pending, precision))
         return {i: list(islice(results, len(request.baxels))) for i, request in requests.items()}
 
     return in_lockstep([guided(m.galaxy.settings, m.snr, m.x, m.y) for m in members], answered)
@@ -87,7 +90,7 @@ def fit_all(
         If no emission line lies in the range of a spectrum.
     """
     pending = [Pending(0, *task) for task in zip(spectra, guides or [None] * len(spectra), strict=True)]
-    return _in_order(Devices(n_device), [galaxy], pending)
+    return _in_order(Devices(n_device), [galaxy], pending, DOUBLE)
 
 
 def in_lockstep(
@@ -111,9 +114,11 @@ def in_lockstep(
     return [ended[i] for i in range(len(fits))]
 
 
-def _in_order(devices: Devices, galaxies: Sequence[GalaxyFit], pending: Sequence[Pending]) -> list[FitResult]:
+def _in_order(
+    devices: Devices, galaxies: Sequence[GalaxyFit], pending: Sequence[Pending], precision: str
+) -> list[FitResult]:
     keep_compiled()
     found: list = [None] * len(pending)
-    for place, result in progress(fitted(devices, galaxies, pending), len(pending), "spectra fitted", "fit"):
+    for place, result in progress(fitted(devices, galaxies, pending, precision), len(pending), "spectra fitted", "fit"):
         found[place] = result
     return found

@@ -11,7 +11,7 @@ from mangrove.physics.lines import EW_HALF_WIDTH
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.fitted import FittedBatch
-from mangrove.spectra.fit.line_coverage import LINE_MARGIN, MIN_COVERED
+from mangrove.spectra.fit.line_coverage import LINE_MARGIN, MIN_COVERED, pixel_width
 
 _TINY = 1e-300
 
@@ -54,8 +54,7 @@ def line_status(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
 def pixels_at_lines(layout: BatchLayout, wave, z, step, kinematics) -> jax.Array:
     """Width of the observed pixel at the line of each template of the gas, Angstrom, shape (n, n_gas).
 
-    Templates sum to 1 over pixels, and the flux of a line is over wavelength
-    (:func:`mangrove.spectra.fit.line_coverage.pixel_width`).
+    By :func:`mangrove.spectra.fit.line_coverage.pixel_width`.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ def pixels_at_lines(layout: BatchLayout, wave, z, step, kinematics) -> jax.Array
     """
     velocity = kinematics[:, 1:, 0][:, layout.gas_place]
     at_rest = jnp.asarray(wave)[np.array(layout.gas_line)][None]
-    return at_rest * jnp.exp(velocity / C_KMS) * ((1.0 + z) * step)[:, None]
+    return pixel_width(at_rest, z[:, None], velocity, step[:, None])
 
 
 def line_fluxes(layout: BatchLayout, fit: FittedBatch, covariance) -> LineFluxes:

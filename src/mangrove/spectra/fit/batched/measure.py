@@ -210,6 +210,7 @@ def _status(layout: BatchLayout, fit: FittedBatch, kinematics: dict[str, jax.Arr
         # Without lines the kinematics of the gas are noise, which says nothing about the stars.
         (kinematics["sigma_gas"] > NEAR_BOUND * SIGMA_GAS_BOUND[1], FitStatus.GAS_AT_BOUND),
         (gas_at_bound, FitStatus.GAS_AT_BOUND),
+        (~s.converged, FitStatus.STOPPED_EARLY),
     ]
     holds, codes = zip(*reasons, strict=True)
     return jnp.select(list(holds), [jnp.full(v_star.shape, int(code)) for code in codes], int(FitStatus.OK))

@@ -65,7 +65,7 @@ def broadening(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra, veloci
         km/s; square of the dispersion, km2/s2.
     """
     pixel, offset = (jnp.asarray(values)[spectra.galaxy][:, None] for values in (galaxies.pixel, galaxies.offset))
-    frequency = jnp.asarray(_frequency(layout))[None]
+    frequency = jnp.asarray(_frequency(layout), pixel.dtype)[None]
     damping = jnp.exp(-0.5 * (frequency / pixel) ** 2 * variance[:, None])
     phase = frequency * (offset - velocity[:, None] / pixel)
     return jax.lax.complex(damping * jnp.cos(phase), damping * jnp.sin(phase))
@@ -175,7 +175,8 @@ def _gas_kernels(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra, kine
 
 def _derivatives(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra) -> jax.Array:
     """Of a transform by velocity and variance over itself, shape (n, 2, n_freq) of complex."""
-    frequency = jnp.asarray(_frequency(layout))[None] / jnp.asarray(galaxies.pixel)[spectra.galaxy][:, None]
+    pixel = jnp.asarray(galaxies.pixel)[spectra.galaxy][:, None]
+    frequency = jnp.asarray(_frequency(layout), pixel.dtype)[None] / pixel
     by_velocity = jax.lax.complex(jnp.zeros_like(frequency), -frequency)
     by_variance = jax.lax.complex(-0.5 * frequency**2, jnp.zeros_like(frequency))
     return jnp.stack([by_velocity, by_variance], axis=1)

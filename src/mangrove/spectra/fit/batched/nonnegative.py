@@ -18,6 +18,8 @@ from jax.scipy.linalg import cho_solve, solve_triangular
 from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.pivots import positive_near
 
+#: Added to the squared lengths of the columns, as RIDGE is, for products in single precision.
+_RIDGE_IN_SINGLE = 5e-5
 #: An unknown becomes positive where the slope, over the largest of all at zero, exceeds this.
 _SLOPE_TOLERANCE = 1e-12
 #: Rounds in which all change sides though their number does not fall, before one of them does; most rounds.
@@ -81,6 +83,27 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
     same = jnp.broadcast_to(products[:, None, None], (n, k, 1, m, m)).reshape(-1, 1, m, m)
     x, passive = jax.lax.map(lambda one: _solved(one[0], one[1], n_free, one[2]), (same, *alone))
     return x.reshape(n, k, m), passive.reshape(n, k, m - n_free)
+
+
+def nonnegative_from(products, slope, near, n_free: int, passive) -> tuple[jax.Array, jax.Array]:
+    """Unknowns of normal equations, the first of which may be negative, and which of the others are positive.
+
+    Whatever the precision of the products, they are solved in double precision.
+
+    Parameters
+    ----------
+    slope : array, shape (n, m)
+        Products of the columns with what is left of the data at ``near``, shape (n, m).
+    """
+    given = products.dtype
+    products, slope, near = (values.astype(float) for values in (products, slope, near))
+    if given != products.dtype:
+        # Rounding must not make them indefinite; the solution stays, since it counts from what is near.
+        i = np.arange(products.shape[1])
+        products = products.at[:, i, i].multiply(1.0 + _RIDGE_IN_SINGLE)
+    right = slope + jnp.einsum("nij,nj->ni", products, near)
+    y, passive = nonnegative(products, right[:, None], n_free, passive[:, None])
+    return y[:, 0].astype(given), passive[:, 0]
 
 
 def _solved(products, right, n_free: int, passive) -> tuple[jax.Array, jax.Array]:

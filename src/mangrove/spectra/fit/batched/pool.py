@@ -32,7 +32,7 @@ class Pending(NamedTuple):
 
 
 def fitted(
-    devices: Devices, galaxies: Sequence[GalaxyFit], pending: Sequence[Pending]
+    devices: Devices, galaxies: Sequence[GalaxyFit], pending: Sequence[Pending], precision: str
 ) -> Iterator[tuple[int, FitResult]]:
     """The result of each spectrum with its place in the sequence, as they come.
 
@@ -50,7 +50,7 @@ def fitted(
             yield place, _not_fitted(status, one, galaxy)
             continue
         if one.galaxy not in layouts:
-            layouts[one.galaxy] = layout_of([galaxy], [one.spectrum])
+            layouts[one.galaxy] = layout_of([galaxy], [one.spectrum])._replace(precision=precision)
         alike.setdefault(layouts[one.galaxy], []).append(place)
     for layout, places in alike.items():
         pool = _Pool(devices, layout, galaxies, [pending[place] for place in places])

@@ -12,7 +12,7 @@ import numpy as np
 
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Solutions, Spectra
-from mangrove.spectra.fit.batched.nonnegative import nonnegative
+from mangrove.spectra.fit.batched.nonnegative import nonnegative_from
 from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_COMPONENT_BOUND
 
 #: No farther is a linear step trusted: velocities, km/s, and E(B-V), mag.
@@ -49,8 +49,10 @@ class Weighed(NamedTuple):
     ----------
     columns : array, shape (n, n_star + n_gas, n_wave)
         Templates over the errors of the data.
-    products, right
-        Of these with each other and with the data; the cost of rough weights is in the products.
+    products : array, shape (n, n_star + n_gas, n_star + n_gas)
+        Of these with each other; the cost of rough weights is in them.
+    residual : array, shape (n, n_wave)
+        Data minus model over the errors.
     x : array, shape (n, n_star + n_gas)
     passive : array of bool, shape (n, n_star + n_gas)
         Weights that are positive.
@@ -60,7 +62,7 @@ class Weighed(NamedTuple):
 
     columns: jax.Array
     products: jax.Array
-    right: jax.Array
+    residual: jax.Array
     x: jax.Array
     passive: jax.Array
     chi2: jax.Array
@@ -114,7 +116,7 @@ def columns_at(layout: BatchLayout, problem: Problem, place) -> jax.Array:
     return jnp.concatenate(parts, axis=1) * problem.inverse[:, None]
 
 
-def weighed(layout: BatchLayout, problem: Problem, place, columns, passive) -> Weighed:
+def weighed(layout: BatchLayout, problem: Problem, place, columns, passive, near=None) -> Weighed:
     """The best weights at a place.
 
     Parameters
@@ -123,19 +125,24 @@ def weighed(layout: BatchLayout, problem: Problem, place, columns, passive) -> W
         Of :func:`columns_at`.
     passive : array of bool, shape (n, n_star + n_gas)
         A guess of the weights that are positive.
+    near : array, shape (n, n_star + n_gas), optional
+        Weights from which the changes are solved, so that little is lost where numbers are large; 0 if not given.
     """
     _, theta = kinematics_and_theta(layout, place)
     n_star = problem.galaxies.transform.shape[1]
     shape = model.shape(problem.galaxies, problem.spectra, theta)
     columns = columns.at[:, :n_star].multiply(shape[:, None])
-    smooth = jnp.asarray(problem.galaxies.roughness)[problem.spectra.galaxy] / problem.spectra.norm[:, None, None] ** 2
+    smooth = _smooth(problem)
     products = jnp.einsum("niw,njw->nij", columns, columns).at[:, :n_star, :n_star].add(smooth)
-    right = jnp.einsum("niw,nw->ni", columns, problem.data)
-    x, passive = (values[:, 0] for values in nonnegative(products, right[:, None], 0, passive[:, None]))
+    near = jnp.zeros_like(columns[..., 0]) if near is None else near
+    residual = problem.data - jnp.einsum("ni,niw->nw", near, columns)
+    slope = jnp.einsum("niw,nw->ni", columns, residual)
+    slope = slope.at[:, :n_star].add(-jnp.einsum("nij,nj->ni", smooth, near[:, :n_star]))
+    x, passive = nonnegative_from(products, slope, near, 0, passive)
     residual = problem.data - jnp.einsum("ni,niw->nw", x, columns)
     rough = jnp.einsum("ni,nij,nj->n", x[:, :n_star], smooth, x[:, :n_star])
     penalty = layout.polynomial_hold * jnp.sum(theta[:, 1:] ** 2, axis=1)
-    return Weighed(columns, products, right, x, passive, jnp.sum(residual**2, axis=1) + rough + penalty)
+    return Weighed(columns, products, residual, x, passive, jnp.sum(residual**2, axis=1) + rough + penalty)
 
 
 def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passive) -> Step:
@@ -170,26 +177,23 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
         ],
         axis=1,
     )
-    # The model is linear about the place, and what has limits counts from them.
-    target = problem.data + jnp.einsum("ni,niw->nw", sign * shift, both[:, last])
-    onto = jnp.einsum("niw,nw->ni", both, target)
+    onto = jnp.einsum("niw,nw->ni", both, best.residual)
     hold, coefficients = layout.polynomial_hold, place[:, n_bounded:]
-    right = jnp.concatenate(
-        [onto[:, free] - hold * coefficients, jnp.einsum("niw,nw->ni", best.columns, target), onto[:, last]], axis=1
-    )
+    of_weights = _slope_of_weights(problem, best)
+    slope = jnp.concatenate([onto[:, free] - hold * coefficients, of_weights, onto[:, last]], axis=1)
     i = np.arange(n_free)
     products = products.at[:, i, i].add(hold)
-    y, positive = nonnegative(
-        products, right[:, None], n_free, jnp.concatenate([best.passive, passive], axis=1)[:, None]
-    )
-    y, positive = y[:, 0], positive[:, 0]
-    reached = jnp.sum(target**2, axis=1) - jnp.sum(right * y, axis=1) + hold * jnp.sum(coefficients**2, axis=1)
+    # The model is linear about the place, and what has limits counts from them.
+    here = jnp.concatenate([jnp.zeros_like(coefficients), best.x, sign * shift], axis=1)
+    y, positive = nonnegative_from(products, slope, here, n_free, jnp.concatenate([best.passive, passive], axis=1))
+    by = y - here
+    gain = jnp.sum((2.0 * slope - jnp.einsum("nij,nj->ni", products, by)) * by, axis=1)
     # What changes nothing, as the velocity of gas without lines, stays where it is.
     matters = jnp.diagonal(own, axis1=1, axis2=2)[:, last] > 0.0
     moved = jnp.where(matters, origin + sign * y[:, -n_bounded:] - bounded, 0.0)
-    longest = _longest(layout)
+    longest = jnp.asarray(_longest(layout), place.dtype)
     change = jnp.concatenate([jnp.clip(moved, -longest, longest), y[:, free]], axis=1)
-    return Step(change, best.chi2 - reached, positive)
+    return Step(change, gain, positive)
 
 
 def chosen(which, new, old):
@@ -208,6 +212,19 @@ def solutions_of(layout: BatchLayout, problem: Problem, place, x, chi2, converge
     return Solutions(kinematics, theta, x[:, :n_star], x[:, n_star:], chi2, jnp.full_like(chi2, jnp.nan), converged)
 
 
+def _slope_of_weights(problem: Problem, best: Weighed) -> jax.Array:
+    n_star = problem.galaxies.transform.shape[1]
+    slope = jnp.einsum("niw,nw->ni", best.columns, best.residual)
+    rough = jnp.einsum("nij,nj->ni", _smooth(problem), best.x[:, :n_star])
+    return slope.at[:, :n_star].add(-rough)
+
+
+def _smooth(problem: Problem) -> jax.Array:
+    """Cost of rough weights, shape (n, n_star, n_star)."""
+    spectra = problem.spectra
+    return jnp.asarray(problem.galaxies.roughness)[spectra.galaxy] / spectra.norm[:, None, None] ** 2
+
+
 def _limits(layout: BatchLayout, spectra: Spectra) -> tuple[jax.Array, jax.Array]:
     settings = layout.settings
     v, degree = settings.velocity_bound, settings.polynomial_degree
@@ -222,9 +239,9 @@ def _limits(layout: BatchLayout, spectra: Spectra) -> tuple[jax.Array, jax.Array
     return both[0], both[1]
 
 
-def _longest(layout: BatchLayout) -> jax.Array:
+def _longest(layout: BatchLayout) -> np.ndarray:
     kinematic = [_LONGEST_V, np.inf] * (1 + len(layout.components))
-    return jnp.array([[*kinematic, _LONGEST_EBV]])
+    return np.array([[*kinematic, _LONGEST_EBV]])
 
 
 def _moving_columns(layout: BatchLayout, problem: Problem, place, best: Weighed) -> jax.Array:

@@ -11,8 +11,10 @@ import numpy as np
 
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
 from mangrove.spectra.fit.batched.descent import Descent, advanced, begun, ended
+from mangrove.spectra.fit.batched.precision import DOUBLE, MIXED, in_single
 from mangrove.spectra.fit.batched.problem import Problem, chosen, n_kinematic, place_of, problem_of
-from mangrove.spectra.fit.batched.starts import DIFFERENT_V, rivals, started, unusual
+from mangrove.spectra.fit.batched.rivals import DIFFERENT_V, rivals
+from mangrove.spectra.fit.batched.starts import started, unusual
 
 #: Spectra that are computed together on a device that is none of the host's cores.
 _DEVICE_GROUP = 256
@@ -55,7 +57,8 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
     """
     n = len(batch.spectra.flux)
     group = group or (1 if jax.default_backend() == "cpu" else gcd(n, _DEVICE_GROUP))
-    with double_precision():
+    # In single precision, the products of a GPU would have three digits.
+    with double_precision(), jax.default_matmul_precision("highest"):
         return _solve(batch.layout, group, batch.galaxies, batch.lines, batch.spectra, start)
 
 
@@ -107,8 +110,21 @@ def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, sp
     n = len(spectra.flux)
     galaxies, lines, spectra = jax.tree.map(jnp.asarray, (galaxies, lines, spectra))
 
-    def problem_at(rows):
+    precision = layout.precision
+    shared = galaxies if precision == DOUBLE else in_single(galaxies)
+
+    def exact_at(rows):
         return problem_of(layout, galaxies, lines, _rows(spectra, rows))
+
+    def problem_at(rows):
+        problem = exact_at(rows)
+        return problem if precision == DOUBLE else in_single(problem._replace(galaxies=None))._replace(galaxies=shared)
+
+    def refined(jobs: _Jobs) -> _Jobs:
+        if precision != MIXED:
+            return jobs
+        place = place_of(jobs.solutions.kinematics, jobs.solutions.theta)
+        return _made(layout, galaxies, exact_at, group, jobs._replace(place=place), 0)
 
     def of_all(function):
         """Of the spectra, group by group."""
@@ -116,7 +132,7 @@ def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, sp
         return jax.tree.map(lambda values: values.reshape(n, *values.shape[2:]), found)
 
     def with_rivals(jobs: _Jobs) -> _Jobs:
-        place, is_rival = of_all(lambda rows: rivals(layout, problem_at(rows), _rows(jobs.solutions, rows)))
+        place, is_rival = of_all(lambda rows: _rivals(layout, problem_at(rows), _rows(jobs.solutions, rows)))
         order = jnp.argsort(~is_rival)
         return jobs._replace(
             row=jobs.row.at[n:].set(order.astype(jnp.int32)),
@@ -126,14 +142,14 @@ def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, sp
 
     if start is not None:
         jobs = _first_jobs(layout, galaxies, place_of(*start))
-        return _rows(_made(layout, galaxies, problem_at, group, jobs, 0).solutions, slice(0, n))
-    jobs = _first_jobs(layout, galaxies, of_all(lambda rows: started(layout, lines, problem_at(rows))))
+        return _rows(refined(_made(layout, shared, problem_at, group, jobs, 0)).solutions, slice(0, n))
+    jobs = _first_jobs(layout, galaxies, of_all(lambda rows: started(layout, lines, problem_at(rows)).astype(float)))
 
     def made(turn, jobs: _Jobs) -> _Jobs:
-        jobs = _made(layout, galaxies, problem_at, group, jobs, turn * n)
+        jobs = _made(layout, shared, problem_at, group, jobs, turn * n)
         return jax.lax.cond(turn == 0, with_rivals, lambda jobs: jobs, jobs)
 
-    return _lowest(jax.lax.fori_loop(0, 2, made, jobs))
+    return _lowest(refined(jax.lax.fori_loop(0, 2, made, jobs)))
 
 
 def _first_jobs(layout: BatchLayout, galaxies: Galaxies, place) -> _Jobs:
@@ -157,7 +173,7 @@ def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: 
     def begin(job):
         known = jnp.minimum(job, len(jobs.row) - 1)
         problem = problem_at(jobs.row[known])
-        state = begun(layout, problem, jobs.place[known])
+        state = begun(layout, problem, jobs.place[known].astype(problem.data.dtype))
         # What galaxies share is no part of the slots.
         return problem._replace(galaxies=None), state._replace(going=job < jobs.number)
 
@@ -171,7 +187,9 @@ def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: 
         found = ended(layout, problem, state)
         # What lies beyond the end is dropped.
         at = jnp.where(over, slots.job, len(jobs.row))
-        solutions = jax.tree.map(lambda all_, some: all_.at[at].set(some, mode="drop"), slots.solutions, found)
+        solutions = jax.tree.map(
+            lambda all_, some: all_.at[at].set(some.astype(all_.dtype), mode="drop"), slots.solutions, found
+        )
         job = jnp.where(over, slots.next + jnp.cumsum(over, dtype=jnp.int32) - 1, slots.job)
 
         def refilled(held):
@@ -183,6 +201,13 @@ def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: 
     job = jnp.asarray(first, jnp.int32) + jnp.arange(group, dtype=jnp.int32)
     slots = _Slots(job, jnp.asarray(first + group, jnp.int32), *begin(job), jobs.solutions)
     return jobs._replace(solutions=jax.lax.while_loop(is_going, advance, slots).solutions)
+
+
+def _rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array]:
+    if problem.data.dtype != float:
+        found = in_single(found)
+    place, is_rival = rivals(layout, problem, found)
+    return place.astype(float), is_rival
 
 
 def _rows(values, rows):

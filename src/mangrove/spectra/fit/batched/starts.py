@@ -14,13 +14,11 @@ import numpy as np
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched import model
-from mangrove.spectra.fit.batched.batch import BatchLayout, Lines, Solutions, Spectra
-from mangrove.spectra.fit.batched.descent import descend
+from mangrove.spectra.fit.batched.batch import BatchLayout, Lines, Spectra
 from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
 from mangrove.spectra.fit.batched.problem import (
     Problem,
     chosen,
-    columns_at,
     kinematics_and_theta,
     n_kinematic,
     place_of,
@@ -34,14 +32,10 @@ _START_EBV = (0.0, 0.25, 0.6, 1.1)
 #: Gas moves by no more than this, km/s, in nearly all galaxies: pixels so near to a line tell nothing about stars, unless
 #: less than this part of the pixels would be left.
 _LINE_REACH, _LEAST_LEFT = 1000.0, 0.3
-#: Dispersions of the gas that the scan tries, km/s, and how many of its maxima are compared; so is the gas at the
-#: velocity of the stars, and at that of the galaxy.
-_SCANNED_SIGMA, _N_MAXIMA = (30.0, 70.0, 150.0, 280.0), 3
+#: Dispersions of the gas that the scan tries, km/s.
+_SCANNED_SIGMA = (30.0, 70.0, 150.0, 280.0)
 #: A line counts where at least this part of its light can fall on good pixels.
 _LEAST_SEEN = 0.2
-#: Minima of the gas are different ones if their velocities or dispersions differ by more than this, km/s; another is
-#: followed to its end if it is higher by no more than this with the stars as they are.
-DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
 #: Noise has minima of weak lines at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must
 #: be lower by 1, and by the square of that farther away.
 _USUAL_SHIFT = 60.0
@@ -55,47 +49,12 @@ def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
     kinematics, theta = kinematics_and_theta(layout, place)
     stars = model.stellar_continuum(layout, problem.galaxies, problem.spectra, weights, kinematics, theta)
     rest = problem._replace(data=problem.data - stars * problem.inverse)
-    return place.at[:, 2:4].set(_gas_maxima(layout, rest, place, 1)[:, 0])
+    return place.at[:, 2:4].set(gas_maxima(layout, rest, place, 1)[0][:, 0])
 
 
 def unusual(v_gas, v_star) -> jax.Array:
     """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
     return ((v_gas - v_star) / _USUAL_SHIFT) ** 2
-
-
-def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array]:
-    """The best other minimum of the gas, and whether it may be as good as that of a solution.
-
-    It is sought with the stars as they are; then all weights are solved again.
-
-    Returns
-    -------
-    place : array, shape (n, n_place)
-    is_rival : array of bool, shape (n,)
-    """
-    given = layout, problem.galaxies, problem.spectra
-    stars = model.stellar_continuum(*given, found.weights, found.kinematics, found.theta)
-    rest = problem._replace(data=problem.data - stars * problem.inverse)
-    place = place_of(found.kinematics, found.theta)
-    minima = _gas_minima(layout, rest, place)
-    apart = jnp.abs(minima[..., 0] - place[:, None, 2]) > DIFFERENT_V
-    apart = apart | (jnp.abs(jnp.sqrt(minima[..., 1]) - jnp.sqrt(place[:, None, 3])) > _DIFFERENT_SIGMA)
-    columns = columns_at(layout, problem, place)
-    passive = jnp.concatenate([found.weights > 0.0, found.gas > 0.0], axis=1)
-
-    def chi2_with(pair):
-        at = place.at[:, 2:4].set(pair)
-        gas = model.gas_columns(*given, problem.transforms, kinematics_and_theta(layout, at)[0])
-        there = columns.at[:, found.weights.shape[1] :].set(gas * problem.inverse[:, None])
-        return weighed(layout, problem, at, there, passive).chi2
-
-    tried = jax.lax.map(chi2_with, jnp.swapaxes(minima, 0, 1)).T
-    tried = jnp.where(apart, tried, jnp.inf)
-    worth = tried + unusual(minima[..., 0], place[:, :1])
-    row, best = jnp.arange(len(place)), jnp.argmin(worth, axis=1)
-    least = worth[row, best] - unusual(place[:, 2], place[:, 0])
-    is_rival = jnp.minimum(tried[row, best], least) < found.chi2 + _RIVAL
-    return place.at[:, 2:4].set(minima[row, best]), is_rival
 
 
 def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:
@@ -111,9 +70,9 @@ def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Arr
 def _first(layout: BatchLayout, spectra: Spectra) -> jax.Array:
     """The place before anything is known but a guide."""
     n, n_component = len(spectra.start), len(layout.components)
-    gas = jnp.stack([spectra.start[:, 0], jnp.full(n, START_SIGMA_GAS)], axis=1)
+    gas = jnp.stack([spectra.start[:, 0], jnp.full_like(spectra.start[:, 0], START_SIGMA_GAS)], axis=1)
     kinematics = jnp.concatenate([spectra.start[:, None], jnp.repeat(gas[:, None], n_component, axis=1)], axis=1)
-    return place_of(kinematics, jnp.zeros((n, 1 + layout.settings.polynomial_degree)))
+    return place_of(kinematics, jnp.zeros((n, 1 + layout.settings.polynomial_degree), gas.dtype))
 
 
 def _away_from_lines(lines: Lines, problem: Problem) -> Problem:
@@ -142,8 +101,8 @@ def _best_ebv(layout: BatchLayout, problem: Problem, place) -> tuple[jax.Array, 
         new = weighed(layout, problem, at, columns, weights > 0.0)
         return chosen(new.chi2 < chi2, (at, new.x, new.chi2), best), None
 
-    nothing = jnp.zeros(columns.shape[:2]), jnp.full(len(place), jnp.inf)
-    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(_START_EBV))
+    nothing = jnp.zeros_like(columns[..., 0]), jnp.full_like(place[:, 0], jnp.inf)
+    (place, weights, _), _ = jax.lax.scan(tried, (place, *nothing), jnp.array(_START_EBV, place.dtype))
     return place, weights
 
 
@@ -161,7 +120,8 @@ def _with_dust(layout: BatchLayout, problem: Problem, place, ebv) -> jax.Array:
     inside = jnp.arange(curve.shape[1], dtype=n_wave.dtype)[None] < n_wave
     attenuation = jnp.where(inside, jnp.exp(-ebv * curve), 0.0)
     # The polynomial has a mean of 1; the level is that of the weights.
-    relative = attenuation * n_wave.astype(float) / jnp.sum(attenuation, axis=1, keepdims=True) - inside.astype(float)
+    level = n_wave.astype(curve.dtype) / jnp.sum(attenuation, axis=1, keepdims=True)
+    relative = attenuation * level - inside.astype(curve.dtype)
     products = jnp.einsum("ndw,new->nde", legendre, legendre)
     right = jnp.einsum("ndw,nw->nd", legendre, relative)
     return place.at[:, dust + 1 :].set(solve_factored(cholesky(products), right[..., None])[..., 0])
@@ -208,7 +168,7 @@ def _gain(layout: BatchLayout, transforms, weighted, weight) -> jax.Array:
 def _shifts(layout: BatchLayout, problem: Problem) -> jax.Array:
     """Velocities, km/s, of the shifts, shape (n, n_fft)."""
     pixel = jnp.asarray(problem.galaxies.pixel)[problem.spectra.galaxy]
-    return pixel[:, None] * jnp.asarray(np.fft.fftfreq(layout.n_fft, 1.0 / layout.n_fft))[None]
+    return pixel[:, None] * jnp.asarray(np.fft.fftfreq(layout.n_fft, 1.0 / layout.n_fft), pixel.dtype)[None]
 
 
 def _refined(v, gain, best) -> jax.Array:
@@ -223,58 +183,25 @@ def _refined(v, gain, best) -> jax.Array:
     return at(v, 0) + jnp.clip(part, -0.5, 0.5) * (v[:, 1] - v[:, 0])
 
 
-def _gas_minima(layout: BatchLayout, rest: Problem, place) -> jax.Array:
-    """Velocity and variance of the first component of the gas in the minima of what the stars leave, shape (n, n_minimum, 2)."""
-    n = len(place)
-    usual = jnp.stack([place[:, 0], rest.spectra.start[:, 0]], axis=1)
-    usual = jnp.stack([usual, jnp.full_like(usual, START_SIGMA_GAS**2)], axis=-1)
-    tops = jnp.concatenate([usual, _gas_maxima(layout, rest, place, _N_MAXIMA)], axis=1)
-    rows = jnp.repeat(jnp.arange(n), tops.shape[1])
-    only = _without_stars(layout, rest, rows)
-    at = place[rows, : n_kinematic(layout) + 1].at[:, 2:4].set(tops.reshape(-1, 2))
-    bare = layout._replace(settings=layout.settings._replace(polynomial_degree=0))
-    found = descend(bare, only, at)
-    return place_of(found.kinematics, found.theta)[:, 2:4].reshape(n, -1, 2)
-
-
-def _gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> jax.Array:
-    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, number, 2)."""
+def gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> tuple[jax.Array, jax.Array]:
+    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, number, 2), and by how much."""
     given = layout, rest.galaxies, rest.spectra
     main = [i for i, c in enumerate(layout.gas_component) if c == MAIN]
     weighted, weight = rest.data * rest.inverse, rest.inverse**2
 
     def total(sigma):
-        kernel = model.broadening(*given, place[:, 2], jnp.full(len(place), sigma**2))
+        kernel = model.broadening(*given, place[:, 2], jnp.full_like(place[:, 0], sigma**2))
         gain = _gain(layout, rest.transforms[:, jnp.array(main)] * kernel[:, None], weighted[:, None], weight[:, None])
         return jnp.sum(gain, axis=1)
 
-    gains = jax.lax.map(total, jnp.array(_SCANNED_SIGMA))
+    scanned = jnp.array(_SCANNED_SIGMA, place.dtype)
+    gains = jax.lax.map(total, scanned)
     gain, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
     v = place[:, 2:3] + _shifts(layout, rest)
     gain = jnp.where((v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3]), gain, -jnp.inf)
-    gain = gain - unusual(v, place[:, :1])
+    lower, gain = gain, gain - unusual(v, place[:, :1])
     top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
     _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), number)
-    variance = jnp.square(jnp.array(_SCANNED_SIGMA))[jnp.take_along_axis(which, places, axis=1)]
+    variance = jnp.square(scanned)[jnp.take_along_axis(which, places, axis=1)]
     velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(number)], axis=1)
-    return jnp.stack([velocities, variance], axis=-1)
-
-
-def _without_stars(layout: BatchLayout, rest: Problem, rows) -> Problem:
-    """The problem of the gas alone, of some spectra, with neither stars nor polynomial."""
-    galaxies = rest.galaxies._replace(
-        transform=rest.galaxies.transform[:, :0],
-        roughness=rest.galaxies.roughness[:, :0, :0],
-        legendre=rest.galaxies.legendre[:, :0],
-    )
-    n = n_kinematic(layout) + 1
-    low, high = (jnp.asarray(limits)[rows, :n] for limits in (rest.low, rest.high))
-    return Problem(
-        galaxies,
-        jax.tree.map(lambda values: jnp.asarray(values)[rows], rest.spectra),
-        rest.transforms[rows],
-        rest.inverse[rows],
-        rest.data[rows],
-        low,
-        high,
-    )
+    return jnp.stack([velocities, variance], axis=-1), jnp.take_along_axis(lower, places, axis=1)
