@@ -25,12 +25,13 @@ from mangrove.explorer.galaxy_maps import as_unit, bpt_map, kinematic_maps, quan
 from mangrove.explorer.galaxy_neighbours import kin_of
 from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degrees_with, is_asked, libraries
 from mangrove.explorer.galaxy_selection import selection_of
-from mangrove.explorer.galaxy_spectrum import detected_lines, spectrum_figure, stored_label_rows, stored_parts
+from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows
 from mangrove.explorer.line_cube_maps import line_images
 from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, spaxel_axes
 from mangrove.explorer.node_figure import selected_nodes
 from mangrove.explorer.node_index import grid_of
 from mangrove.explorer.placed_baxel import baxels_on, placed_baxel
+from mangrove.explorer.spectrum_parts import detected_lines, stored_parts
 from mangrove.explorer.views.galaxy import GALAXY, _code
 from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES

@@ -17,6 +17,7 @@ from mangrove.explorer.figure_events import rows_of
 from mangrove.explorer.galaxy_data import SeenGalaxy, line_cube_index, seen_galaxy
 from mangrove.explorer.galaxy_maps import shown_map
 from mangrove.explorer.galaxy_selection import GalaxySelection, selection_of
+from mangrove.explorer.line_cube_maps import spaxel_table
 from mangrove.explorer.map_figure import OUTLINE, clicked_baxel, map_figure, outline
 from mangrove.explorer.node_figure import clicked_node, selected_nodes
 from mangrove.explorer.node_index import grid_of
@@ -70,6 +71,7 @@ def _panels(run: ExploredRun, seen: SeenGalaxy, address: Address) -> list[Compon
         panels += [
             *(dcc.Store(id=id, data=data) for id, data in zip((_SHOWN, _MAPPED), _parts(chosen), strict=True)),
             dcc.Store(id=_REFITTED, data=_refit_part(chosen, address)),
+            fits.baxel_choice(seen, chosen.baxel),
             html.Div(fits.spectrum_panels(run, seen, chosen.baxel), id=_SPECTRUM, className="wide panels"),
             *sky.further_panels(run, seen, chosen),
             fits.refit_controls(run, seen, address),
@@ -184,6 +186,12 @@ def _register(app: Dash, run: ExploredRun) -> None:
     selected = State(sky.FINGERPRINT, "selectedData")
     register_download(app, sky.baxels_of(sky.FINGERPRINT), on_nodes, selected, State("url", "pathname"))
 
+    def of_line_cube(selection: Any, path: str) -> Table | None:
+        at = _galaxy_at(run, path, "")
+        return None if at is None else spaxel_table(run, at[0].plateifu, selection)
+
+    register_download(app, sky.SPAXELS, of_line_cube, State(sky.LINE_IMAGES, "selectedData"), State("url", "pathname"))
+
 
 def _register_choices(app: Dash, run: ExploredRun) -> None:
     """Other galaxies, and other nodes."""
@@ -227,6 +235,7 @@ def _register_selection(app: Dash, run: ExploredRun) -> None:
     controls = (
         (sky.QUANTITY, "map"),
         (sky.LINE, "line"),
+        (fits.BAXEL, "baxel"),
         (fits.LIBRARY, "templates"),
         (fits.DUST, "dust"),
         (fits.DEGREE, "degree"),
@@ -245,10 +254,11 @@ def _register_selection(app: Dash, run: ExploredRun) -> None:
         app.callback(_SEARCH, Input(id, "value"), *_WHERE, prevent_initial_call=True)(choose)
 
 
-def _control_values(run: ExploredRun, seen: SeenGalaxy, address: Address) -> dict[str, str | int]:
+def _control_values(run: ExploredRun, seen: SeenGalaxy, address: Address) -> dict[str, Any]:
     """What the controls show for an address, by their key in it."""
     chosen = selection_of(seen, address)
-    return {"map": chosen.quantity, "line": chosen.line} | fits.control_values(run, seen, address)
+    shown = {"map": chosen.quantity, "line": chosen.line, "baxel": chosen.baxel}
+    return shown | fits.control_values(run, seen, address)
 
 
 def _register_drawing(app: Dash, run: ExploredRun) -> None:
@@ -275,10 +285,19 @@ def _register_drawing(app: Dash, run: ExploredRun) -> None:
         changed = [no_update if new == old else new for new, old in zip(now, before, strict=True)]
         return *changed, _code(run, *at)
 
-    @app.callback(Output(_SPECTRUM, "children"), Input(_SHOWN, "data"), *_WHERE, prevent_initial_call=True)
+    @app.callback(
+        Output(_SPECTRUM, "children"),
+        Output(fits.BAXEL, "value"),
+        Input(_SHOWN, "data"),
+        *_WHERE,
+        prevent_initial_call=True,
+    )
     def draw_spectrum(_: Any, path: str, search: str):
         at = _galaxy_at(run, path, search)
-        return no_update if at is None else fits.spectrum_panels(run, at[0], selection_of(*at).baxel)
+        if at is None:
+            return no_update, no_update
+        baxel = selection_of(*at).baxel
+        return fits.spectrum_panels(run, at[0], baxel), baxel
 
     @app.callback(
         Output(sky.MAP, "figure"),
