@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from one_spectrum import LSF, WAVE, Z, noisy
 
 from mangrove.api import fit_spectrum
 from mangrove.errors import SpectrumError, WorkerError
+from mangrove.explorer import fitting_process
 from mangrove.explorer.fitting_process import FittingProcess
 
 #: Seconds that another process may take, on a busy machine.
@@ -77,3 +79,22 @@ def test_a_process_that_is_ended_is_told_of_and_replaced(process, arguments):
     waiting.join(PATIENCE)
     assert told
     assert process.fit(**arguments).ok
+
+
+def test_a_process_with_much_memory_is_replaced_when_nobody_waits(process, arguments, monkeypatch):
+    def asked() -> int:
+        with pytest.raises(SpectrumError):
+            process.fit(**arguments | {"z": -1})
+        return process.pid
+
+    before = asked()
+    assert asked() == before
+    monkeypatch.setattr(fitting_process, "MOST_MEMORY", 1)
+    asked()
+    # What it takes is told with its answer, and acted on right after that.
+    end = time.monotonic() + PATIENCE
+    while process.pid is not None and time.monotonic() < end:
+        time.sleep(0.01)
+    assert process.pid is None
+    monkeypatch.undo()
+    assert asked() not in (before, None)
