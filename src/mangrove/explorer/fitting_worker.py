@@ -22,6 +22,7 @@ from mangrove.notebook.spectrum_fit import fit_spectrum
 _LOG = logging.getLogger(__name__)
 #: Longest message, bytes: arguments of a fit of some million pixels.
 MOST_BYTES = 1 << 30
+_NICENESS = 5
 
 
 def outcome(arguments: dict[str, Any]) -> tuple[bool, Any]:
@@ -49,6 +50,8 @@ def main() -> None:
     """Answer messages of standard input until it ends, and then end at once, whatever is being compiled."""
     # Ctrl+C in the terminal is for the explorer, with which this ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Where cores are few, pages are answered before programs are compiled.
+    os.nice(_NICENESS)
     messages, replies = pipes_of_worker()
     in_turn = threading.Lock()
     while (content := received(messages, MOST_BYTES)) is not None:
