@@ -37,6 +37,7 @@ def test_the_fit_is_that_of_the_same_process(process, arguments):
     for name in ("v_star", "sigma_star", "v_gas", "chi2_reduced"):
         assert found[name] == expected[name]
     np.testing.assert_array_equal(found.spectrum["model"], expected.spectrum["model"])
+    assert found.lines.loc["Halpha_6565"]["flux"] == expected.lines.loc["Halpha_6565"]["flux"]
 
 
 def test_errors_come_back_as_what_they_are(process, arguments):
