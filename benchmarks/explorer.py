@@ -11,27 +11,22 @@ last answer, without the drawing over HTTP, and with it in a headless Chromium. 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
-from typing import Any, NamedTuple
 
 import numpy as np
 from support.checkout import ROOT
 from support.explorer_browser import drawn_clicks
+from support.explorer_clicks import Click, clicks_on
 from support.explorer_client import Explorer, Visitor
+from support.explorer_upload import contents_of, fit_anew, upload
 from support.results import print_result
 from support.survey_writing import written
 
-from mangrove.explorer.anomaly_cloud import colour_choices
-from mangrove.explorer.app import VIEWS
-from mangrove.explorer.continuum_table import n_row
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.node_index import grid_of, node_rows
-from mangrove.explorer.node_tables import MOST_ROWS
-from mangrove.explorer.scored_galaxies import networks, scored_galaxies
-from mangrove.report.desom_spectra import COLOURED_BY
-from mangrove.report.node_maps import NodePlaces
+from mangrove.explorer.node_tables import MOST_DOWNLOADED
 
 #: Limits, seconds: until the first page is there; until a click is answered; until a baxel is fitted again.
 MAX_OPENING, MAX_ANSWER, MAX_REFIT = 3.0, 0.5, 1.0
@@ -42,18 +37,6 @@ READING = 3.0
 #: How long it takes at most to compile the programs of the fits that a page offers, seconds.
 COMPILING = 120.0
 DEMO = ROOT / "results" / "demo"
-
-
-class Click(NamedTuple):
-    """A page, what is clicked in it, and the query that the n-th such click writes into the address.
-
-    ``sent`` is what the browser sends of that click: a component, its property, and the value.
-    """
-
-    page: str
-    what: str
-    query: Callable[[int], dict[str, str | int]]
-    sent: Callable[[int], tuple[str, str, Any]]
 
 
 def main() -> int:
@@ -78,65 +61,6 @@ def report_writing(options: argparse.Namespace) -> None:
         report(f"{options.galaxies} galaxies, {options.baxels} baxels written", took.seconds, "s")
         report("peak of memory while writing", took.memory, "GB")
         report("size on disk", took.disk, "GB")
-
-
-def clicks_on(folder: Path) -> list[Click]:
-    """What is clicked in each view of a run."""
-    run = ExploredRun(folder)
-    name, cubes = run.galaxies[0], run.column("line_cube_set", "plateifu").tolist()
-    labels = [label for label in run.column("node_labels", "label").tolist() if label != COLOURED_BY]
-    # Each differs from the one before, and the first from 'score', which is shown at first.
-    colours = colour_choices(scored_galaxies(run, networks(run)[0]))[::-1]
-    clicks = [
-        on_node("/spectral-map", grid_of(run, "desom_map"), 100),
-        on_control("/spectral-map", "label", labels),
-        on_node("/galaxy-map", grid_of(run, "galaxy_map"), 40),
-        on_control("/anomalies", "galaxy", cubes[::-1]),
-        on_control("/anomalies", "colour", colours),
-        on_baxel(f"/galaxy/{name}"),
-        on_control("/emulator", "row", range(17, n_row(run), max(1, n_row(run) // 1000))),
-    ]
-    # Without a run like which it was written, it has neither a galaxy with spectra nor a model of the emulator.
-    lacking = {"galaxy", "emulator"} if not run.has("fit", plateifu=name) else set()
-    views = {view.name for view in VIEWS} - lacking
-    return [c for c in clicks if c.page.split("/")[1] in views]
-
-
-def on_node(page: str, places: NodePlaces, first: int) -> Click:
-    """Clicks on the nodes of a map."""
-
-    def node(i: int) -> int:
-        return (first + i) % places.row.size
-
-    def point(i: int) -> dict[str, int]:
-        return {"x": int(places.column[node(i)]) + 1, "y": int(places.row[node(i)]) + 1}
-
-    return Click(
-        page,
-        "node",
-        lambda i: {"node": node(i)},
-        lambda i: (f"{page[1:]}-nodes", "clickData", {"points": [point(i)]}),
-    )
-
-
-def on_control(page: str, name: str, values: Sequence[str | int]) -> Click:
-    """Choices of a control of a page, one value after the other."""
-    return Click(
-        page,
-        name,
-        lambda i: {name: values[i % len(values)]},
-        lambda i: (f"{page[1:]}-{name}", "value", values[i % len(values)]),
-    )
-
-
-def on_baxel(page: str) -> Click:
-    """Clicks on the baxels of a galaxy in its BPT diagram."""
-    return Click(
-        page,
-        "baxel",
-        lambda i: {"baxel": 3 + i},
-        lambda i: ("galaxy-bpt", "clickData", {"points": [{"customdata": 3 + i}]}),
-    )
 
 
 def opening(folder: Path) -> Iterator[bool]:
@@ -165,8 +89,10 @@ def answers(folder: Path, clicks: list[Click]) -> Iterator[bool]:
             yield report(f"{named(click)}, first click on a {click.what}", times[0], "s", MAX_ANSWER)
             yield report(f"{named(click)}, click on a {click.what}", median(times[1:]), "s", MAX_ANSWER)
         report_download(folder, visitor)
-        if any(click.what == "baxel" for click in clicks):
-            yield refits(visitor, next(click for click in clicks if click.what == "baxel"))
+        on_baxels = [click for click in clicks if click.what == "baxel"]
+        if on_baxels:
+            yield refits(visitor, on_baxels[0])
+            report_uploads(folder, visitor)
     report("peak of memory of the server", explorer.memory, "GB")
 
 
@@ -190,7 +116,7 @@ def report_download(folder: Path, visitor: Visitor) -> None:
     run = ExploredRun(folder)
     places, count = grid_of(run, "desom_map"), node_rows(run, "desom_assignments").count
     order = np.argsort(count)
-    nodes = order[np.cumsum(count[order]) <= MOST_ROWS]
+    nodes = order[np.cumsum(count[order]) <= MOST_DOWNLOADED]
     points = [{"x": int(places.column[k]) + 1, "y": int(places.row[k]) + 1} for k in nodes]
     visitor.visit("/spectral-map")
     visitor.put("spectral-map-nodes", "selectedData", {"points": points})
@@ -208,8 +134,21 @@ def refits(visitor: Visitor, click: Click) -> bool:
     return report("galaxy, click on a baxel that is fitted again", median(times), "s", MAX_REFIT)
 
 
+def report_uploads(folder: Path, visitor: Visitor) -> None:
+    """Spectra that are brought: until one is read, and until it is fitted and its place is found where the run has a map."""
+    run = ExploredRun(folder)
+    contents = contents_of(run.results.fit_arguments(run.galaxies[0], 0))
+    visitor.visit("/your-spectrum")
+    for metric in ("first upload of a spectrum", "upload of a spectrum"):
+        report(f"your spectrum, {metric}", upload(visitor, contents), "s")
+    times = [fit_anew(visitor, i) for i in range(N_CLICK)]
+    report("your spectrum, first fit of an upload", times[0], "s")
+    report("your spectrum, fit of an upload", median(times[1:]), "s")
+
+
 def drawn(folder: Path, clicks: list[Click]) -> Iterator[bool]:
-    """The same in a browser, until all is drawn."""
+    """The same in a browser, until all is drawn: what writes an address."""
+    clicks = [click for click in clicks if click.query(0)]
     with Explorer(folder) as explorer:
         for click, times in drawn_clicks(explorer.url, clicks, N_CLICK):
             report(f"{named(click)}, visit, drawn", times.visit, "s")

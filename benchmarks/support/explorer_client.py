@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +79,8 @@ class Visitor:
 
     Callbacks are called as Dash calls them: those whose input has changed, then those that take what these have written,
     the address among it; of new components also those that run at first. A browser asks several at once, here they
-    are asked one after the other. Those of components that go by a pattern (the sliders of the emulator) are left out.
+    are asked one after the other. Components that go by a pattern (the sliders of the emulator) have their id as JSON,
+    :func:`name_of`.
 
     Parameters
     ----------
@@ -93,8 +94,8 @@ class Visitor:
 
     def __init__(self, explorer: Explorer) -> None:
         self._explorer = explorer
-        known = [_Callback(one) for one in json.loads(explorer.get("/_dash-dependencies"))]
-        self._callbacks = [one for one in known if one.is_of_server]
+        described = json.loads(explorer.get("/_dash-dependencies"))
+        self._callbacks = [_Callback(one) for one in described if not one["clientside_function"]]
         self.address = Address("/")
         self._frame = dict(_named(json.loads(explorer.get("/_dash-layout"))))
         self._page = dict(self._frame)
@@ -136,7 +137,7 @@ class Visitor:
 
     def _called(self, changed: set[str]) -> list["_Callback"]:
         """Callbacks of the page that take something changed; of a new component, changed as a whole, those that run first."""
-        return [one for one in self._callbacks if one.takes(changed) and one.is_on(self._page)]
+        return [one for one in self._callbacks if one.takes(changed, self._page) and one.is_on(self._page)]
 
     def _taken(self, answer: Mapping[str, Mapping]) -> Iterator[str]:
         """Names of what an answer changes, which is kept: 'id.property', and 'id' of a new component."""
@@ -162,40 +163,69 @@ class _Callback:
         names = text.strip(".").split("...") if text.startswith("..") else [text]
         self._outputs = [dict(zip(("id", "property"), name.rsplit(".", 1), strict=True)) for name in names]
 
-    @property
-    def is_of_server(self) -> bool:
-        """Whether the server answers it, and its components have plain names."""
-        ids = [one["id"] for one in [*self._outputs, *self._described["inputs"], *self._described["state"]]]
-        return not self._described["clientside_function"] and not any(id.startswith("{") for id in ids)
-
-    def takes(self, changed: set[str]) -> bool:
+    def takes(self, changed: set[str], page: Mapping[str, Any]) -> bool:
         """Whether one of its inputs has changed, or it runs at first and one of its components is new."""
         inputs, first = self._described["inputs"], not self._described["prevent_initial_call"]
-        if any(f"{one['id']}.{one['property']}" in changed for one in inputs):
+        if any(name in changed for name in _properties(inputs, page)):
             return True
-        return first and any(one["id"] in changed for one in [*inputs, *self._outputs])
+        return first and any(id in changed for one in [*inputs, *self._outputs] for id in _ids(one["id"], page))
 
     def is_on(self, page: Mapping[str, Any]) -> bool:
         """Whether what it writes is on a page, as Dash asks before it calls."""
-        return all(output["id"] in page for output in self._outputs)
+        return all(id in page for output in self._outputs for id in _ids(output["id"], page) or [output["id"]])
 
     def asked(self, values: Mapping[str, Mapping], changed: set[str]) -> dict[str, Any]:
         """The body of the request."""
-        text, given = self._described["output"], {}
-        for sort in ("inputs", "state"):
-            given[sort] = [
-                {**one, "value": values.get(one["id"], {}).get(one["property"])} for one in self._described[sort]
-            ]
-        names = [f"{one['id']}.{one['property']}" for one in self._described["inputs"]]
-        outputs = self._outputs if text.startswith("..") else self._outputs[0]
-        return {"output": text, "outputs": outputs, **given, "changedPropIds": [n for n in names if n in changed]}
+        text = self._described["output"]
+        given = {sort: [_of_each(one, values, values) for one in self._described[sort]] for sort in ("inputs", "state")}
+        outputs = [_of_each(one, values) for one in self._outputs]
+        names = [name for name in _properties(self._described["inputs"], values) if name in changed]
+        return {
+            "output": text,
+            "outputs": outputs if text.startswith("..") else outputs[0],
+            **given,
+            "changedPropIds": names,
+        }
+
+
+def name_of(id: str | Mapping[str, Any]) -> str:
+    """The id of a component as Dash writes it among the names of changed properties."""
+    return id if isinstance(id, str) else json.dumps(id, sort_keys=True, separators=(",", ":"))
+
+
+def _ids(id: str, page: Mapping[str, Any]) -> list[str]:
+    """The components of a page that an id of a callback stands for: itself, or those that its pattern fits, in order."""
+    if not id.startswith("{"):
+        return [id]
+    pattern = json.loads(id)
+    of_pattern = [json.loads(name) for name in page if name.startswith("{")]
+    fitting = [
+        one
+        for one in of_pattern
+        if one.keys() == pattern.keys() and all(part == ["ALL"] or one[key] == part for key, part in pattern.items())
+    ]
+    return [name_of(one) for one in sorted(fitting, key=lambda one: one["index"])]
+
+
+def _properties(parts: Sequence[Mapping[str, str]], page: Mapping[str, Any]) -> list[str]:
+    """Names of properties, 'id.property', that parts of a callback stand for."""
+    return [f"{id}.{one['property']}" for one in parts for id in _ids(one["id"], page)]
+
+
+def _of_each(part: Mapping[str, str], page: Mapping[str, Any], values: Mapping[str, Mapping] | None = None) -> Any:
+    """A part of a callback for a request, with its value where values are given; a list of a part that goes by a pattern."""
+    found = []
+    for id in _ids(part["id"], page):
+        one = {**part, "id": json.loads(id) if id.startswith("{") else id}
+        found.append(one if values is None else one | {"value": values.get(id, {}).get(part["property"])})
+    return found if part["id"].startswith("{") else found[0]
 
 
 def _named(content) -> Iterator[tuple[str, dict]]:
-    """Names and properties of the components within what a callback has answered; those that go by a pattern are left out."""
+    """Names and properties of the components within what a callback has answered."""
     if isinstance(content, dict):
-        if "namespace" in content and isinstance(name := content["props"].get("id"), str):
-            yield name, content["props"]
+        if "namespace" in content and (id := content["props"].get("id")) is not None:
+            yield name_of(id), content["props"]
         content = list(content.values())
     if isinstance(content, list):
         for one in content:

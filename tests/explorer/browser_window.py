@@ -43,3 +43,12 @@ def draw_around(page: Page, figure: Locator, corners: list[tuple[float, float]])
     page.mouse.up()
     figure.locator(".selectionlayer path").first.wait_for(state="attached")
     settle(page)
+
+
+def tab_to(page: Page, selector: str):
+    """Go on with Tab, as people without a mouse do, until what a selector names has the focus; fails where it never does."""
+    for _ in range(300):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(f"Tab does not lead to {selector}")

@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 from astropy.table import Table
-from browser_window import draw_around
+from browser_window import draw_around, tab_to
 
 
 def point_of(page, graph: str, trace: int, index: int) -> tuple[float, float, int]:
@@ -87,6 +87,24 @@ def test_a_selected_galaxy_shows_its_neighbours_and_choices_are_in_the_address(v
     page.wait_for_url(re.compile(f"find={name}"))
     settled()
     assert page.locator("#anomalies-table tbody tr td:first-child").all_text_contents() == [name]
+
+
+def test_galaxies_of_the_cloud_are_reached_by_keys(visit, settled):
+    """The table has all of its points: each is marked in the cloud, and opened, without a mouse."""
+    page = visit("/anomalies")
+    tab_to(page, "#anomalies-table tbody a[href*='galaxy=']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("galaxy="))
+    settled()
+    name = re.search(r"galaxy=([\d-]+)", page.url)[1]
+    rings = page.evaluate(
+        "() => document.querySelector('#anomalies-cloud .js-plotly-plot')._fullData.map(trace => trace.x.length)"
+    )
+    assert 1 in rings
+    tab_to(page, f"#page a[href='/galaxy/{name}']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/galaxy/{name}")
+    settled()
 
 
 def test_a_slider_changes_the_prediction_and_the_address(visit, settled, screenshot):

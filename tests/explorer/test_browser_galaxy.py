@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pytest
 from astropy.table import Table
-from browser_window import draw_around
+from browser_window import draw_around, tab_to
 from playwright.sync_api import expect
 
 from mangrove.api import fit_spectrum, open_run
@@ -78,6 +78,27 @@ def test_a_click_on_a_spaxel_shows_the_spectrum_of_its_baxel(visit, settled, run
     screenshot("galaxy", full_page=True)
     page.go_back()
     expect(page.locator("#galaxy-baxel")).to_contain_text("Spectrum of baxel 0:")
+
+
+def test_every_baxel_is_reached_by_keys(visit, settled, run):
+    page = visit(f"/galaxy/{GALAXY}?baxel=0")
+    tab_to(page, "#galaxy-baxel-number")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("3")
+    expect(page.locator("#galaxy-baxel")).to_contain_text("Spectrum of baxel 3:")
+    settled()
+    page.keyboard.press("ArrowUp")
+    expect(page.locator("#galaxy-baxel")).to_contain_text("Spectrum of baxel 4:")
+    settled()
+    assert query_of(page)["baxel"] == ["4"]
+    # What is no baxel changes nothing, and a click on a map changes the number.
+    page.keyboard.press("Control+a")
+    page.keyboard.type(str(len(run.labels(GALAXY))))
+    settled()
+    assert query_of(page)["baxel"] == ["4"]
+    page.go_back()
+    expect(page.locator("#galaxy-baxel")).to_contain_text("Spectrum of baxel 3:")
+    expect(page.locator("#galaxy-baxel-number")).to_have_value("3")
 
 
 def drag_around(page, graph: str) -> None:

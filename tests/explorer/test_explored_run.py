@@ -10,7 +10,9 @@ import pytest
 from flask import Flask
 
 from mangrove.errors import ArtefactError
+from mangrove.explorer import explored_run
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.warm import after_first_page
 
 #: Seconds after which a thread that should have gone on counts as stuck.
@@ -82,6 +84,36 @@ def test_an_artefact_made_anew_is_not_mixed_with_what_was_read(survey_run, tmp_p
     ):
         with pytest.raises(ArtefactError, match=r"labels\.h5 was made anew .* Start the explorer again"):
             read()
+
+
+def test_of_what_belongs_to_single_files_the_latest_used_are_kept(run, tmp_path):
+    files, made = [tmp_path / f"{k}.h5" for k in range(3)], []
+
+    def make(file):
+        return run.recent("sort", [file], lambda: made.append(file) or file.name, most=2)
+
+    for file in files:
+        file.write_bytes(b"first")
+    for k in (0, 1, 0, 2, 0):
+        assert make(files[k]) == f"{k}.h5"
+    assert made == files
+    # The one that was used longest ago has gone, and is made again.
+    assert make(files[1]) == "1.h5" and made == [*files, files[1]]
+    missing = tmp_path / "later.h5"
+    assert make(missing) == make(missing) == "later.h5" and made.count(missing) == 1
+    missing.write_bytes(b"there")
+    assert make(missing) == "later.h5" and made.count(missing) == 2
+    files[1].write_bytes(b"another")
+    with pytest.raises(ArtefactError, match=r"1\.h5 was made anew"):
+        make(files[1])
+
+
+def test_not_all_pictures_of_a_survey_are_kept(run, monkeypatch):
+    """However many galaxies people look at: memory does not grow with them."""
+    monkeypatch.setattr(explored_run, "MOST_RECENT", 4)
+    for name in run.galaxies:
+        thumbnail(run, name)
+    assert len(run.galaxies) > 4 == len(run._recent.get("thumbnails", list))
 
 
 def test_views_are_made_once_after_the_first_page(run):

@@ -25,13 +25,15 @@ from mangrove.explorer.galaxy_maps import as_unit, bpt_map, kinematic_maps, quan
 from mangrove.explorer.galaxy_neighbours import kin_of
 from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degrees_with, is_asked, libraries
 from mangrove.explorer.galaxy_selection import selection_of
-from mangrove.explorer.galaxy_spectrum import detected_lines, spectrum_figure, stored_label_rows, stored_parts
-from mangrove.explorer.line_cube_maps import line_images
+from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows
+from mangrove.explorer.line_cube_maps import line_images, line_images_figure, spaxel_table
 from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, spaxel_axes
 from mangrove.explorer.node_figure import selected_nodes
 from mangrove.explorer.node_index import grid_of
 from mangrove.explorer.placed_baxel import baxels_on, placed_baxel
-from mangrove.explorer.views.galaxy import GALAXY, _code
+from mangrove.explorer.spectrum_parts import detected_lines, stored_parts
+from mangrove.explorer.views.galaxy import GALAXY
+from mangrove.explorer.views.galaxy_code import code_of as page_code
 from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
 from mangrove.report.galaxy_pictures import picture_of
@@ -335,9 +337,36 @@ def test_line_cubes_alone_give_images_of_the_lines(demo_run, tmp_path):
     assert "galaxy-lines" in page_of(run, f"/galaxy/{NAME}")
 
 
+def test_a_lasso_on_images_of_lines_gives_the_fluxes_of_its_spaxels(demo_run, tmp_path):
+    spectra = tmp_path / "cubes" / "spectra"
+    spectra.mkdir(parents=True)
+    shutil.copy(demo_run / "spectra/line_cube_set.h5", spectra)
+    run = ExploredRun(tmp_path / "cubes")
+    images = line_images(run, NAME)
+    figure = line_images_figure(run, NAME, images)
+    points = figure.data[3]
+    chosen = [0, len(points.x) // 2, len(points.x) - 1]
+    selection = {"points": [{"customdata": points.customdata[k]} for k in chosen]}
+    table = spaxel_table(run, NAME, selection)
+    # A lasso holds the places of its points: the flux there is that of the image below them.
+    image, second = figure.data[2], list(images)[1]
+    for row, k in zip(table, chosen, strict=True):
+        column = np.argmin(abs(np.asarray(image.x) - points.x[k]))
+        line = np.argmin(abs(np.asarray(image.y) - points.y[k]))
+        assert (row["x"], row["y"]) == (points.x[k], points.y[k]) and (row["column"], row["row"]) == (column, line)
+        np.testing.assert_array_equal(row[second], images[second][line, column])
+    assert set(table.colnames) == {"column", "row", "x", "y", *images}
+    assert table["x"].unit == "arcsec" and table[second].unit.is_equivalent("erg / (s cm2 pix)")
+    inside = np.any([np.isfinite(image) for image in images.values()], axis=0)
+    assert len(points.x) == inside.sum()
+    # What a browser may send besides: nothing of it is a spaxel.
+    strange = {"points": [{"customdata": part} for part in (-1, 10**9, "3", None, 1.5)]}
+    assert len(spaxel_table(run, NAME, strange)) == 0 and spaxel_table(run, "1-2", selection) is None
+
+
 def code_of(run: ExploredRun, name: str, **query: str) -> list[str]:
     """The Python lines and the commands that a page shows."""
-    shown = _code(run, seen_galaxy(run, name), Address(f"/galaxy/{name}", query))
+    shown = page_code(run, seen_galaxy(run, name), Address(f"/galaxy/{name}", query))
     return [block.children[1].children.children for block in shown.children[1:]]
 
 

@@ -201,7 +201,7 @@ def test_the_table_of_baxels_keeps_no_column_of_labels_in_memory(run, monkeypatc
 
 
 def test_a_table_too_large_for_a_browser_is_refused_with_the_reason(run, monkeypatch):
-    monkeypatch.setattr(node_tables, "MOST_ROWS", 5)
+    monkeypatch.setattr(node_tables, "MOST_DOWNLOADED", 5)
     with pytest.raises(OutputError, match="select fewer nodes"):
         node_tables.baxel_table(run, range(N_NODE))
 

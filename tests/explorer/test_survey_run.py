@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.explorer_client import Explorer, Visitor
+from one_spectrum import LSF, WAVE, Z, noisy
+from small_explored import emulator_run
+from support.explorer_client import Explorer, Visitor, name_of
+from support.explorer_upload import contents_of, upload
 from support.survey_artefacts import write_run
 from support.survey_writing import written
 
@@ -17,6 +20,9 @@ from mangrove import artefacts
 from mangrove.api import open_run
 from mangrove.codes import Split, TrainingCut
 from mangrove.data_model import KINDS
+from mangrove.explorer.continuum_table import continuum
+from mangrove.explorer.emulator_parts import BIN_TYPE
+from mangrove.explorer.explored_run import ExploredRun
 from mangrove.notebook.spectrum_map import open_map
 from mangrove.physics.bpt import bpt_class, bpt_ratios
 from mangrove.verification import artefact_files, verify_run
@@ -167,6 +173,44 @@ def test_the_benchmark_gets_answers_over_http(survey_run):
             visitor.visit("/nowhere")
             visitor.click("spectral-map-nodes", "clickData", node)
     assert explorer.memory > 0.1
+
+
+def test_the_benchmark_moves_sliders_as_a_browser_does(tmp_path):
+    """Components that go by a pattern: all of them are sent, and the one that was moved is named."""
+    folder = emulator_run(tmp_path / "emulator")
+    slider = name_of({"type": BIN_TYPE, "index": 1})
+    with Explorer(folder) as explorer:
+        visitor = Visitor(explorer)
+        visitor.visit("/emulator?row=5")
+        before = visitor.shown("emulator-numbers", "children")
+        assert visitor.click(slider, "drag_value", 1.3) > 0
+        held = visitor.shown("emulator-numbers", "children")
+        assert held != before and visitor.address.query == {"row": "5"}
+        assert visitor.click(slider, "value", 1.3) > 0
+        assert visitor.shown("emulator-numbers", "children") == held
+        shape = [float(part) for part in visitor.address.query["flux"].split(",")]
+        preset = continuum(ExploredRun(folder), 5).flux_bins
+        assert shape == pytest.approx([preset[0] / preset.mean(), 1.3, preset[2] / preset.mean()], abs=1e-3)
+        # The sliders follow the address: another preset moves them.
+        visitor.click("emulator-row", "value", 6)
+        other = continuum(ExploredRun(folder), 6).flux_bins
+        assert visitor.shown(slider, "value") == pytest.approx(other[1] / other.mean(), abs=2e-3)
+
+
+def test_the_benchmark_brings_a_spectrum_that_is_read_and_fitted(survey_run):
+    flux, error = noisy()
+    lsf = np.asarray(LSF)
+    contents = contents_of(
+        {"wave": WAVE, "flux": flux, "ivar": error**-2.0, "mask": np.zeros(WAVE.size, int), "lsf": lsf, "z": Z}
+    )
+    with Explorer(survey_run) as explorer:
+        visitor = Visitor(explorer)
+        visitor.visit("/your-spectrum")
+        assert upload(visitor, contents) > 0
+        about = str(visitor.shown("your-spectrum-about", "children"))
+        assert f"{WAVE.size:,} pixels" in about and "vacuum" in about and f"{Z:g}" in about
+        with pytest.raises(RuntimeError, match=r"the upload was refused: .*did not arrive whole"):
+            upload(visitor, "data:;base64,nonsense?")
 
 
 def test_a_run_that_is_there_is_not_written_again(survey_run):

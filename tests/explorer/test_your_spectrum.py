@@ -15,11 +15,13 @@ from mangrove.api import open_map, read_spectrum
 from mangrove.errors import MangroveError, SpectrumError
 from mangrove.explorer.address import Address
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.galaxy_spectrum import spectrum_figure
 from mangrove.explorer.line_emulator import emulator_of
-from mangrove.explorer.own_figures import fit_figure, labels_figure, lines_figure
+from mangrove.explorer.own_figures import labels_figure, lines_figure
 from mangrove.explorer.own_lines import lines_beside
 from mangrove.explorer.own_spectrum import AIR, FWHM, MAX_FITTED, POWER, VACUUM, fit_of, place_of, settings, taken
 from mangrove.explorer.spectral_map import label_pdfs
+from mangrove.explorer.spectrum_parts import refitted_lines, refitted_parts
 from mangrove.explorer.uploads import Upload
 from mangrove.explorer.views.own_parts import fit_part, labels_part, lines_part, numbers_part, place_part
 from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
@@ -164,11 +166,15 @@ def test_lines_are_predicted_from_the_continuum_that_the_workflow_would_see(expl
 
 
 def test_figures_show_the_numbers(explored, fit, spectrum, about):
-    figure = fit_figure(fit, "flux")
+    figure = spectrum_figure(refitted_parts(fit), refitted_lines(fit), flux_axis="flux")
     model = next(trace for trace in figure.data if trace.name == "stars + gas")
-    known = np.isfinite(np.asarray(fit.spectrum["model"].value, float))
-    np.testing.assert_allclose(model.y, np.asarray(fit.spectrum["model"].value)[known])
-    np.testing.assert_allclose(model.x, np.asarray(fit.spectrum["rest_wave"].value)[known])
+    first, *_, last = np.flatnonzero(fit.spectrum["used"])
+    inside = slice(first, last + 1)
+    np.testing.assert_allclose(model.y, np.asarray(fit.spectrum["model"].value)[inside], rtol=1e-6)
+    np.testing.assert_allclose(model.x, np.asarray(fit.spectrum["rest_wave"].value)[inside])
+    assert figure.layout.yaxis.title.text == "flux"
+    strong = fit.lines[fit.lines["flux"] > 3 * fit.lines["flux_err"]]
+    assert [wave for wave, _ in refitted_lines(fit)] == pytest.approx(strong["wave"].value.tolist())
     place = place_of(explored, spectrum, about)
     node = (place.node.row - 1) * explored.attrs("desom_map")["columns"] + place.node.column - 1
     pdfs = label_pdfs(explored, node)

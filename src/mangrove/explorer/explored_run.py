@@ -1,7 +1,6 @@
 """A run's artefacts as the explorer reads them: columns on demand, kept while they are used."""
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -11,11 +10,14 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
+from mangrove.explorer.kept import Kept
 
 if TYPE_CHECKING:
     from mangrove.notebook.runs import Run
 
 _Made = TypeVar("_Made")
+#: Of each sort of what belongs to single files, such as those of galaxies, how many are kept.
+MOST_RECENT = 512
 
 
 class ExploredRun:
@@ -33,10 +35,9 @@ class ExploredRun:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
-        self._kept: dict = {}
-        self._locks: dict = {}
+        self._kept = Kept()
+        self._recent = Kept()
         self._stamps: dict[Path, tuple[int, int]] = {}
-        self._lock = threading.Lock()
 
     def path(self, kind: str, **wildcards: str) -> Path:
         """Where an artefact lies: ``path('fit', plateifu='7443-12703')``."""
@@ -45,15 +46,11 @@ class ExploredRun:
     def has(self, kind: str, **wildcards: str) -> bool:
         """Whether an artefact exists and holds results (not only the reason why there are none)."""
         path = self.path(kind, **wildcards)
-        if not path.is_file():
-            return False
-        self._check_unchanged(path)
-        return self.kept(("ok", path), lambda: artefacts.read(path, kind, []).ok)
+        return path.is_file() and self._head(kind, path).ok
 
     def attrs(self, kind: str, **wildcards: str) -> dict:
         """Attributes of an artefact."""
-        path = self._unchanged(kind, **wildcards)
-        return self.kept(("attrs", path), lambda: artefacts.read(path, kind, []).attrs)
+        return self._head(kind, self.path(kind, **wildcards)).attrs
 
     def column(self, kind: str, name: str, **wildcards: str) -> np.ndarray:
         """A whole dataset, read once and kept; read-only.
@@ -64,12 +61,15 @@ class ExploredRun:
             If the artefact is missing, damaged, of another version of mangrove, made anew since it was first read, or
             lacks the dataset.
         """
-        path = self._unchanged(kind, **wildcards)
+        path = self.path(kind, **wildcards)
+        self._stamp(path)
         return self.kept(("column", path, name), lambda: _read_only(artefacts.read(path, kind, [name])[name]))
 
     def rows(self, kind: str, name: str, rows, **wildcards: str) -> np.ndarray:
         """Rows of a dataset, not kept: a slice, or ascending row numbers (which h5py reads one by one: a few hundred)."""
-        with artefacts.opened(self._unchanged(kind, **wildcards), kind) as file:
+        path = self.path(kind, **wildcards)
+        self._stamp(path)
+        with artefacts.opened(path, kind) as file:
             if name not in file:
                 raise ArtefactError(f"{file.filename} lacks the dataset {name}.")
             dataset = file[name]
@@ -80,12 +80,26 @@ class ExploredRun:
 
         Others who ask for the same wait; those who ask for something else do not.
         """
-        with self._lock:
-            own = self._locks.setdefault(key, threading.RLock())
-        with own:
-            if key not in self._kept:
-                self._kept[key] = make()
-            return self._kept[key]
+        return self._kept.get(key, make)
+
+    def recent(self, sort: str, paths: Sequence[Path], make: Callable[[], _Made], most: int | None = None) -> _Made:
+        """What ``make`` makes of some files, kept as :meth:`kept` does as long as it is among the last of its sort in use.
+
+        Parameters
+        ----------
+        sort : str
+        paths : sequence of Path
+            Of a galaxy, say. One that is missing, and comes later, makes it anew.
+        most : int, optional
+            How many of this sort are kept; :data:`MOST_RECENT` by default.
+
+        Raises
+        ------
+        ArtefactError
+            If one of the files was made anew since it was first read.
+        """
+        of_sort = self._recent.get(sort, lambda: Kept(MOST_RECENT if most is None else most))
+        return of_sort.get(tuple((path, self._stamp(path)) for path in paths), make)
 
     @cached_property
     def results(self) -> "Run":
@@ -108,20 +122,23 @@ class ExploredRun:
             return []
         return self.kept(("galaxies", kind), lambda: self.column(kind, "plateifu").tolist())
 
-    def _unchanged(self, kind: str, **wildcards: str) -> Path:
-        path = self.path(kind, **wildcards)
-        if path.is_file():
-            self._check_unchanged(path)
-        return path
+    def _head(self, kind: str, path: Path) -> artefacts.Artefact:
+        """An artefact without its datasets."""
+        return self.recent("heads", [path], lambda: artefacts.read(path, kind, []))
 
-    def _check_unchanged(self, path: Path) -> None:
-        """Refuse a file that replaced one already read: what is kept of the two would be mixed."""
-        stat = path.stat()
+    def _stamp(self, path: Path) -> tuple[int, int] | None:
+        """What tells a file from one that replaces it; None without a file.
+
+        One that has replaced another is refused: what is kept of the two would be mixed.
+        """
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            return None
         stamp = stat.st_mtime_ns, stat.st_size
-        with self._lock:
-            first = self._stamps.setdefault(path, stamp)
-        if first != stamp:
+        if self._stamps.setdefault(path, stamp) != stamp:
             raise ArtefactError(f"{path} was made anew after the explorer had read it. Start the explorer again.")
+        return stamp
 
 
 def _read_only(values: np.ndarray) -> np.ndarray:

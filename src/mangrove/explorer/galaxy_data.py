@@ -1,8 +1,6 @@
 """One galaxy of a run as its page shows it: what is known of it as a whole, the labels of its baxels, its bins."""
 
 from collections.abc import Mapping
-from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -85,19 +83,8 @@ def seen_galaxy(run: ExploredRun, plateifu: str) -> SeenGalaxy:
     ArtefactError
         If the table of labels or of line cubes is damaged, or the run has no such galaxy.
     """
-    read = run.kept("seen galaxies", lambda: lru_cache(_MOST_KEPT)(lambda name, _: _read_galaxy(run, name)))
-    of_galaxy = (run.path(kind, plateifu=plateifu) for kind in ("extract", "fit"))
-    files = (run.path("labels"), run.path("line_cube_set"), *of_galaxy)
-    return read(plateifu, tuple(_version(path) for path in files))
-
-
-def _version(path: Path) -> tuple[int, int] | None:
-    """What changes when a file is written again; None without it."""
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_mtime_ns, found.st_size
+    files = [run.path(kind, plateifu=plateifu) for kind in ("labels", "line_cube_set", "extract", "fit")]
+    return run.recent("seen galaxies", files, lambda: _read_galaxy(run, plateifu), _MOST_KEPT)
 
 
 def _read_galaxy(run: ExploredRun, plateifu: str) -> SeenGalaxy:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mangrove.errors import MangroveError
 from mangrove.explorer.address import Address
-from mangrove.explorer.live_fit import fitted
+from mangrove.explorer.live_fit import compile_for, fitted
 from mangrove.ssp.loading import EMBEDDED
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ class _Preparation:
             new = [settings for settings in wanted if settings not in self._begun]
             self._begun.update(new)
         if new:
-            # No daemon, as the server's threads are: Python must not end in the middle of a compilation.
-            threading.Thread(target=self._compile_all, args=(dict(arguments), new), daemon=False).start()
+            threading.Thread(target=self._compile_all, args=(dict(arguments), new), daemon=True).start()
 
     def wait_for(self, settings: RefitSettings) -> None:
         """Return when a program is not being compiled."""
@@ -119,8 +118,6 @@ class _Preparation:
     def _compile_all(self, arguments: dict[str, Any], wanted: list[RefitSettings]) -> None:
         for settings in wanted:
             with self._one_at_a_time:
-                if not threading.main_thread().is_alive():
-                    return
                 self._now(settings)
                 try:
                     _compile(arguments, settings)
@@ -134,17 +131,10 @@ class _Preparation:
 
 
 def _compile(arguments: dict[str, Any], settings: RefitSettings) -> None:
-    """Fit once, outside of the queue of the fits that people wait for."""
-    from mangrove.notebook.spectrum_fit import fit_spectrum  # slow to import: the first page does without
-
     try:
-        fit_spectrum(**_with(arguments, settings))
+        compile_for(**_with(arguments, settings))
     except MangroveError as error:
         _LOG.info("no fit with %s: %s", settings, error)
-    except RuntimeError:
-        # The explorer ends: Python starts no more threads, on which fits rely.
-        if threading.main_thread().is_alive():
-            raise
 
 
 _PREPARATION = _Preparation()

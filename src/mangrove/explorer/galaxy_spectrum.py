@@ -1,7 +1,8 @@
 """The spectrum of a baxel with its fit as a figure, and its numbers in words."""
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -11,17 +12,16 @@ from mangrove.codes import LabelFlag, LineStatus
 from mangrove.data_model import EXTRACT, LABEL
 from mangrove.explorer.galaxy_data import SeenGalaxy
 from mangrove.explorer.galaxy_maps import as_unit, quantity_titles
+from mangrove.explorer.spectrum_parts import SpectrumParts
 from mangrove.explorer.style import CATEGORIES, INK
 from mangrove.notebook.plots import with_zero
 from mangrove.physics.lines import fit_lines
 from mangrove.report.drawing import KINEMATICS_TITLE, KMS
-from mangrove.report.galaxy_spectra import NAMED_SNR, spread
+from mangrove.report.galaxy_spectra import spread
 from mangrove.report.label_style import STYLE
 from mangrove.report.single import with_error
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from mangrove.notebook.spectrum_fit import SpectrumFit
 
 FLUX_AXIS = f"flux density<br>(10<sup>−17</sup> {as_unit(EXTRACT.fields['flux'].unit.removeprefix('1e-17 '))})"
@@ -33,72 +33,20 @@ _MASKED = "rgba(230, 159, 0, 0.22)"
 _RESIDUAL_LIMIT = 6.0
 #: Least distance between the names of lines, in widths of the figure.
 _NAMES_APART = 0.014
-
-
-class SpectrumParts(NamedTuple):
-    """A spectrum with a model over its rest wavelengths, as observed.
-
-    Attributes
-    ----------
-    wave, flux, error, stars, gas : ndarray, shape (n_wave,)
-        Angstrom, rest frame, vacuum; 1e-17 erg/s/cm2/Angstrom/spaxel. NaN where there is no model.
-    used : ndarray of bool, shape (n_wave,)
-        Pixels that counted in the fit.
-    components : mapping of str to ndarray, shape (n_wave,)
-        The gas by component, where there are several.
-    """
-
-    wave: np.ndarray
-    flux: np.ndarray
-    error: np.ndarray
-    stars: np.ndarray
-    gas: np.ndarray
-    used: np.ndarray
-    components: Mapping[str, np.ndarray]
-
-    @property
-    def residual(self) -> np.ndarray:
-        """Data minus model over the error where pixels counted, NaN elsewhere, shape (n_wave,)."""
-        return np.where(self.used, self.flux - self.stars - self.gas, np.nan) / self.error
-
-    @property
-    def fitted(self) -> slice:
-        """From the first to the last pixel that counted; all where none did."""
-        index = np.flatnonzero(self.used)
-        return slice(int(index[0]), int(index[-1]) + 1) if index.size else slice(None)
-
-
-def stored_parts(spectrum: "xr.Dataset") -> SpectrumParts:
-    """Those of a baxel, from :meth:`mangrove.notebook.runs.Run.spectrum`."""
-    ivar = spectrum.ivar.values.astype(float)
-    error = np.full(ivar.shape, np.nan)
-    np.divide(1.0, np.sqrt(ivar, where=ivar > 0, out=np.ones_like(ivar)), out=error, where=ivar > 0)
-    by_component = {str(name): spectrum.component_gas.sel(component=name).values for name in spectrum.component.values}
-    known = {name: values for name, values in by_component.items() if np.isfinite(values).any()}
-    columns = (spectrum[name].values for name in ("stars", "gas", "used"))
-    return SpectrumParts(
-        spectrum.rest_wave.values, spectrum.flux.values, error, *columns, known if len(known) > 1 else {}
-    )
-
-
-def refitted_parts(fit: "SpectrumFit") -> SpectrumParts:
-    """Those of a fit of :func:`mangrove.api.fit_spectrum`."""
-    table = fit.spectrum
-    columns = (np.asarray(table[name].value) for name in ("rest_wave", "flux", "error", "stars", "gas"))
-    return SpectrumParts(*columns, np.asarray(table["used"]), {})
-
-
-def detected_lines(seen: SeenGalaxy, baxel: int) -> list[tuple[float, str]]:
-    """Rest wavelength (Angstrom, vacuum) and label of a baxel's lines above the S/N from which they are named."""
-    rows, lines = seen.rows, fit_lines()
-    detected = rows["line_flux"][baxel] > NAMED_SNR * rows["line_flux_err"][baxel]
-    # By name: a run may have been written with another list of lines.
-    places = [lines.index(name) for name in rows["line"][detected].tolist()]
-    return [(float(lines.wave[k]), lines.label[k]) for k in places]
+#: Pixels that a browser draws at once; of longer spectra several are averaged.
+_MOST_PIXELS = 6000
+#: What the figure of a spectrum shows.
+READING = (
+    "As observed, with the dust of the Milky Way. Shaded: pixels that did not count (masked, night sky, outliers). Names: "
+    "lines with S/N above 3. Below: data minus model over the error."
+)
 
 
 def spectrum_figure(
-    parts: SpectrumParts, lines: Sequence[tuple[float, str]], other: SpectrumParts | None = None
+    parts: SpectrumParts,
+    lines: Sequence[tuple[float, str]],
+    other: SpectrumParts | None = None,
+    flux_axis: str = FLUX_AXIS,
 ) -> go.Figure:
     """Data, model and its components above, the residual over the error below; pixels that did not count are shaded.
 
@@ -108,20 +56,23 @@ def spectrum_figure(
         Wavelength and name of what is marked.
     other : SpectrumParts, optional
         Another fit of the same spectrum, drawn beside it.
+    flux_axis : str
+        What the flux is, with its unit.
     """
     figure = make_subplots(2, 1, shared_xaxes=True, row_heights=[0.74, 0.26], vertical_spacing=0.03)
     shown = parts.fitted
     wave = parts.wave[shown]
     data = np.where(parts.used, parts.flux, np.nan)[shown]
+    n_averaged = math.ceil(wave.size / _MOST_PIXELS)
+    drawn_wave = _averaged(wave, n_averaged)
 
     def curve(
         values: np.ndarray, name: str, colour: str, row: int = 1, dash: str = "solid", legend: bool = True
     ) -> None:
         line = {"color": colour, "width": 1.2, "dash": dash}
+        drawn = _averaged(values, n_averaged).astype(np.float32)
         figure.add_trace(
-            go.Scatter(x=wave, y=values.astype(np.float32), name=name, mode="lines", line=line, showlegend=legend),
-            row,
-            1,
+            go.Scatter(x=drawn_wave, y=drawn, name=name, mode="lines", line=line, showlegend=legend), row, 1
         )
 
     curve(data, "data", _DATA)
@@ -141,7 +92,7 @@ def spectrum_figure(
     names, strokes = _names(wave, lines)
     zero = {"type": "line", "xref": "x2 domain", "x0": 0, "x1": 1, "yref": "y2", "y0": 0, "y1": 0}
     zero["line"] = {"color": _MODEL, "width": 1}
-    figure.update_yaxes(title=FLUX_AXIS, title_font_size=11, range=with_zero(data), row=1, col=1)
+    figure.update_yaxes(title=flux_axis, title_font_size=11, range=with_zero(data), row=1, col=1)
     figure.update_yaxes(
         title="residual<br>/ error", title_font_size=11, range=[-_RESIDUAL_LIMIT, _RESIDUAL_LIMIT], row=2, col=1
     )
@@ -215,6 +166,11 @@ def line_rows(seen: SeenGalaxy, baxel: int) -> list[tuple[str, ...]]:
 _TITLES = quantity_titles()
 _UNITS = dict.fromkeys(KINEMATICS_TITLE, KMS)
 _UNITS |= {name: STYLE[name].axis if name in STYLE else as_unit(unit) for name, (unit, *_) in LABEL.items()}
+
+
+def _averaged(values: np.ndarray, n: int) -> np.ndarray:
+    """Means over groups of n pixels; a last, smaller group is left out."""
+    return values if n <= 1 else values[: values.size // n * n].reshape(-1, n).mean(axis=1)
 
 
 def _bands(wave: np.ndarray, masked: np.ndarray) -> list[dict]:

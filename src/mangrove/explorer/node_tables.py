@@ -16,7 +16,7 @@ from mangrove.export.columns import error_unit
 from mangrove.report.node_maps import NodePlaces
 
 #: Most rows of a table, a second's work and some 12 MB as CSV: more is a matter for Python, not for a browser.
-MOST_ROWS = 20_000
+MOST_DOWNLOADED = 20_000
 _OF_BAXEL = ("distance", "second_node", "second_distance", "typicality", "radius_re", "snr")
 _OF_GALAXY = ("distance", "second_node", "second_distance", "typicality")
 
@@ -31,7 +31,7 @@ def baxel_table(run: ExploredRun, nodes: Sequence[int]) -> Table:
     Raises
     ------
     OutputError
-        If there are more than :data:`MOST_ROWS`.
+        If there are more than :data:`MOST_DOWNLOADED`.
     """
     rows = node_rows(run, "desom_assignments").of_all(nodes)
     _check_size(rows.size, "baxels")
@@ -76,9 +76,9 @@ def mapped_galaxy_table(run: ExploredRun, nodes: Sequence[int]) -> Table:
 
 
 def _check_size(n: int, what: str) -> None:
-    if n > MOST_ROWS:
+    if n > MOST_DOWNLOADED:
         raise OutputError(
-            f"{n:,} {what} are selected, and a table here has at most {MOST_ROWS:,} rows: select fewer nodes, or read all "
+            f"{n:,} {what} are selected, and a table here has at most {MOST_DOWNLOADED:,} rows: select fewer nodes, or read all "
             "with the Python lines below."
         )
 

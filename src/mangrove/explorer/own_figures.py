@@ -1,81 +1,27 @@
-"""Figures of a spectrum that somebody brings: its fit, what the map saw of it, its labels and lines beside others."""
+"""Figures of a spectrum that somebody brings: what the map saw of it, its labels and lines beside others."""
 
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.own_lines import LinesBeside
 from mangrove.explorer.spectral_figures import pdf_figure
 from mangrove.explorer.spectral_map import LabelPdf, NodeSpectra
-from mangrove.explorer.style import CATEGORIES, UNKNOWN
+from mangrove.explorer.style import CATEGORIES
 from mangrove.notebook.plots import with_zero
 from mangrove.report.line_names import line_title
 
 if TYPE_CHECKING:
-    from mangrove.notebook.spectrum_fit import LabelValue, SpectrumFit
+    from mangrove.notebook.spectrum_fit import LabelValue
     from mangrove.notebook.spectrum_place import SpectrumPlace
 
 NODE, OWN, PREDICTED = CATEGORIES[0], CATEGORIES[5], CATEGORIES[0]
-#: In the order of drawing: the stars are seen where the model has gas.
-_PARTS = {
-    "flux": ("data", UNKNOWN),
-    "stars": ("stars", NODE),
-    "model": ("stars + gas", OWN),
-    "gas": ("gas", CATEGORIES[2]),
-}
 _WAVE = "rest wavelength, vacuum (Å)"
-#: Points of a line that a browser draws at once; more are averaged.
-_MOST_POINTS = 6000
-_RESIDUALS = 6.0
 #: Ticks of equivalent widths, Angstrom, on their asinh scale.
 _EW_TICKS = np.array([-3, -1, 0, 1, 3, 10, 30, 100, 300, 1000, 3000])
-
-
-def fit_figure(fit: "SpectrumFit", unit: str) -> go.Figure:
-    """Data, model and components above, residuals over errors below; pixels that did not count are left out.
-
-    Parameters
-    ----------
-    fit : SpectrumFit
-    unit : str
-        Of the flux, in words.
-    """
-    used = np.asarray(fit.spectrum["used"])
-    model = np.asarray(fit.spectrum["model"].value, float)
-    shown = np.isfinite(model) if np.isfinite(model).any() else np.ones(model.size, bool)
-    n = max(1, math.ceil(shown.sum() / _MOST_POINTS))
-    values = {name: np.asarray(fit.spectrum[name].value, float) for name in ("rest_wave", "error", *_PARTS)}
-    values["flux"] = np.where(used, values["flux"], np.nan)
-    residual = (values["flux"] - values["model"]) / values["error"]
-    wave = _averaged(values["rest_wave"][shown], n)
-    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.04, row_heights=(0.74, 0.26))
-    for name, (title, colour) in _PARTS.items():
-        line = {"color": colour, "width": 1}
-        figure.add_scatter(
-            x=wave, y=_averaged(values[name][shown], n), name=title, line=line, mode="lines", row=1, col=1
-        )
-    grey = {"color": UNKNOWN, "width": 1}
-    figure.add_scatter(
-        x=wave,
-        y=_averaged(residual[shown], n),
-        mode="lines",
-        line=grey,
-        showlegend=False,
-        name="residual",
-        row=2,
-        col=1,
-    )
-    figure.add_hline(0.0, line={"color": OWN, "width": 1}, row=2, col=1)
-    figure.update_yaxes(title=unit, range=with_zero(values["flux"][shown]), row=1, col=1)
-    figure.update_yaxes(title="residual<br>/ error", range=(-_RESIDUALS, _RESIDUALS), row=2, col=1)
-    figure.update_xaxes(title=_WAVE, row=2, col=1)
-    figure.update_layout(height=470, hovermode="x unified", legend_y=1.02)
-    return figure
 
 
 def seen_figure(place: "SpectrumPlace", node: NodeSpectra, flux: str) -> go.Figure:
@@ -179,8 +125,3 @@ def lines_figure(lines: LinesBeside) -> go.Figure:
 
 def _known(value: float, digits: str) -> str:
     return format(value, digits) if np.isfinite(value) else "unknown"
-
-
-def _averaged(values: np.ndarray, n: int) -> np.ndarray:
-    """Means over groups of n pixels; the last, smaller group is left out."""
-    return values if n == 1 else values[: values.size // n * n].reshape(-1, n).mean(axis=1)

@@ -1,14 +1,11 @@
 """Uploads read by another process, which may end or hang without harm (:mod:`mangrove.explorer.reading_worker`)."""
 
-import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
-import mangrove
 from mangrove.errors import SpectrumError
-from mangrove.explorer.reading_worker import received, send, unpacked_spectrum
+from mangrove.explorer.piped_process import ended, received, send, started
+from mangrove.explorer.reading_worker import unpacked_spectrum
 from mangrove.notebook.spectrum_columns import SpectrumFile
 
 #: Longest reply, bytes: seven columns of a million pixels.
@@ -61,7 +58,7 @@ class ReadingProcess:
         if self._process is not None and self._process.poll() is not None:
             self._end()
         if self._process is None:
-            self._process = _started()
+            self._process = started("mangrove.explorer.reading_worker", stderr=subprocess.DEVNULL)
         process = self._process
         late = threading.Timer(self._seconds, process.kill)
         late.start()
@@ -79,24 +76,5 @@ class ReadingProcess:
 
     def _end(self) -> None:
         if self._process is not None:
-            self._process.kill()
-            for pipe in (self._process.stdin, self._process.stdout):
-                try:
-                    pipe.close()
-                except OSError:
-                    # What could not be sent to a process that has ended.
-                    continue
-            self._process.wait()
+            ended(self._process)
         self._process = None
-
-
-def _started() -> subprocess.Popen:
-    package = str(Path(mangrove.__file__).parents[1])
-    path = os.pathsep.join(part for part in (package, os.environ.get("PYTHONPATH", "")) if part)
-    return subprocess.Popen(
-        [sys.executable, "-m", "mangrove.explorer.reading_worker"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env=os.environ | {"PYTHONPATH": path},
-    )

@@ -7,21 +7,17 @@ the readers (:mod:`mangrove.notebook.spectrum_file`), which refuse HDF5 that poi
 
 import io
 import json
-import os
 import resource
-import struct
-import sys
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 from astropy import units as u
 
 from mangrove.errors import SpectrumError
+from mangrove.explorer.piped_process import pipes_of_worker, received, send
 from mangrove.notebook.spectrum_columns import SpectrumFile
 from mangrove.notebook.spectrum_file import parse_spectrum
 
-#: Bytes that a message has, before the message.
-LENGTH = struct.Struct("<q")
 #: Address space of the process, bytes: what the libraries take, and some 3 GB for an upload.
 _MAX_MEMORY = 4 << 30
 
@@ -53,20 +49,6 @@ def unpacked_spectrum(content: bytes) -> SpectrumFile:
     return SpectrumFile(**values)
 
 
-def received(pipe: BinaryIO, most: int) -> bytes | None:
-    """The next message of a pipe; None where it has ended, or the message is longer than what is taken."""
-    head = pipe.read(LENGTH.size)
-    n = LENGTH.unpack(head)[0] if len(head) == LENGTH.size else -1
-    content = pipe.read(n) if 0 <= n <= most else b""
-    return content if len(content) == n else None
-
-
-def send(pipe: BinaryIO, content: bytes) -> None:
-    """Write a message to a pipe."""
-    pipe.write(LENGTH.pack(len(content)) + content)
-    pipe.flush()
-
-
 def answer(content: bytes) -> bytes:
     """A spectrum after an 'S', or after an 'E' what is wrong with the bytes."""
     try:
@@ -87,11 +69,9 @@ def _limited() -> None:
 
 def main() -> None:
     """Answer messages of standard input until it ends."""
-    replies = os.fdopen(os.dup(1), "wb")
-    # What a library prints must not get among the replies.
-    os.dup2(2, 1)
+    messages, replies = pipes_of_worker()
     _limited()
-    while (content := received(sys.stdin.buffer, 1 << 40)) is not None:
+    while (content := received(messages, 1 << 40)) is not None:
         send(replies, answer(content))
 
 

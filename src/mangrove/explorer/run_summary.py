@@ -9,7 +9,7 @@ from mangrove.codes import Code, FitStatus, SpaxelStatus, TrainingCut
 from mangrove.explorer.explored_run import ExploredRun
 
 #: Rows of a table on a page.
-MOST_ROWS = 200
+MOST_SHOWN = 200
 
 
 class Share(NamedTuple):
@@ -76,7 +76,7 @@ def totals(run: ExploredRun) -> list[Total]:
     return found
 
 
-def galaxy_table(run: ExploredRun, text: str, most: int = MOST_ROWS) -> GalaxyTable:
+def galaxy_table(run: ExploredRun, text: str, most: int = MOST_SHOWN) -> GalaxyTable:
     """The galaxies whose plateifu or MaNGA-ID contains a text, in the order of the sample sheet.
 
     Parameters

@@ -14,7 +14,7 @@ from mangrove.explorer.security import BODY_BYTES, is_loopback
 #: Requests that are answered at the same time.
 _THREADS = 8
 #: How long a thread that computes in Python may keep the others waiting, seconds: a page asks for many rows of files one after
-#: the other, and after each it would wait for what is traced for a fit's program. Python's own is 0.005.
+#: the other, and after each it would wait for the views that are made in the background. Python's own is 0.005.
 _SWITCH_INTERVAL = 0.0002
 
 

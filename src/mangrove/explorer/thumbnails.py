@@ -15,11 +15,11 @@ def thumbnail(run: ExploredRun, plateifu: str) -> str:
     """A galaxy in colour, or its continuum in grey, as a PNG in a data URL: a pixel a spaxel, turned as the cube.
 
     '' for what has no picture: a galaxy that the run does not have or did not extract, spectra without a place on the
-    sky. Made once.
+    sky. The last few hundred are kept.
     """
     if plateifu not in run.galaxies:
         return ""
-    return run.kept(("thumbnail", plateifu), lambda: _made(run, plateifu))
+    return run.recent("thumbnails", [run.path("extract", plateifu=plateifu)], lambda: _made(run, plateifu))
 
 
 def data_url(picture: np.ndarray) -> str:

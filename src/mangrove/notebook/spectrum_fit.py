@@ -94,6 +94,11 @@ class SpectrumFit:
     stored: Mapping[str, np.ndarray]
     inputs: FitInputs
 
+    def __setstate__(self, state: dict) -> None:
+        """Take over what was pickled; a table comes without the column by which ``loc`` finds its rows."""
+        self.__dict__.update(state)
+        self.lines.primary_key = ("line",)
+
     def __repr__(self) -> str:
         kinematics = (f"{name} = {self[name].value:.1f} ± {self[name + '_err'].value:.1f} km/s" for name in _KINEMATICS)
         return f"<SpectrumFit, status '{self.status}': {', '.join(kinematics)}>"

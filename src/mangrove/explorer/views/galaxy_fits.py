@@ -23,30 +23,41 @@ from mangrove.explorer.galaxy_refit import (
     settings_of_run,
 )
 from mangrove.explorer.galaxy_spectrum import (
-    detected_lines,
+    READING,
     line_rows,
     refitted_label_rows,
-    refitted_parts,
     spectrum_figure,
     stored_label_rows,
-    stored_parts,
 )
 from mangrove.explorer.mathtext import as_components
 from mangrove.explorer.panels import figure_panel, notice
 from mangrove.explorer.placed_baxel import placed_baxel
+from mangrove.explorer.spectrum_parts import detected_lines, refitted_parts, stored_parts
 from mangrove.report.drawing import plain
 
 SPECTRUM, REFIT, BUSY = "galaxy-spectrum", "galaxy-refit", "galaxy-refit-busy"
+BAXEL = "galaxy-baxel-number"
 #: Style of the word that a fit is under way while there is none.
 IDLE = {"visibility": "hidden"}
 LIBRARY, DUST, DEGREE = "galaxy-templates", "galaxy-dust", "galaxy-degree"
 #: Heads the column that says what a number stands for.
 _AS = "quantity and unit"
-#: What the pixels of a figure mean.
-_READING = (
-    "As observed, with the dust of the Milky Way. Shaded: pixels that did not count (masked, night sky, outliers). Names: "
-    "lines with S/N above 3. Below: data minus model over the error."
-)
+
+
+def baxel_choice(seen: SeenGalaxy, baxel: int) -> Component:
+    """The number of the baxel whose spectrum is shown, to be entered: for those who do not click on maps."""
+    number = dcc.Input(
+        id=BAXEL,
+        type="number",
+        min=0,
+        max=seen.n_baxel - 1,
+        step=1,
+        value=baxel,
+        debounce=0.4,
+        className="chooser short",
+    )
+    label = html.Label(f"spectrum of baxel, 0 to {seen.n_baxel - 1}", htmlFor=BAXEL)
+    return html.Div([label, number], className="choosers wide")
 
 
 def spectrum_panels(run: ExploredRun, seen: SeenGalaxy, baxel: int | None) -> list[Component]:
@@ -61,7 +72,7 @@ def spectrum_panels(run: ExploredRun, seen: SeenGalaxy, baxel: int | None) -> li
     lines = detected_lines(seen, baxel)
     model = GasModel(rows["gas_model"][baxel]).meaning
     title = f"Spectrum of baxel {baxel}: S/N {plain(rows['snr'][baxel], 1)}, status of the fit {found.attrs['status'].replace('_', ' ')}"
-    caption = f"{_READING} Gas: {model}."
+    caption = f"{READING} Gas: {model}."
     panel = figure_panel(
         SPECTRUM, spectrum_figure(stored_parts(found), lines), title, caption, *_place(run, seen, baxel), wide=True
     )
@@ -131,7 +142,7 @@ def refit_result(run: ExploredRun, seen: SeenGalaxy, address: Address, baxel: in
         "galaxy-refit-figure",
         figure,
         f"Baxel {baxel}: fit of the run, and refit with {_words(chosen)}",
-        _READING,
+        READING,
         wide=True,
     )
     chi2 = (plain(rows["chi2_reduced"][baxel], 3), plain(fit["chi2_reduced"].value, 3))

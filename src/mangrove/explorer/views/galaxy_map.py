@@ -28,7 +28,7 @@ from mangrove.explorer.node_figure import CHOSEN, clicked_node, mosaic_figure, n
 from mangrove.explorer.node_index import grid_of, nodes_of
 from mangrove.explorer.node_tables import mapped_galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
-from mangrove.explorer.run_summary import MOST_ROWS
+from mangrove.explorer.run_summary import MOST_SHOWN
 from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
@@ -197,7 +197,7 @@ def _tile(plateifu: str, picture: str) -> Component:
 
 
 def _galaxies(found: MappedGalaxies, name: str) -> Component:
-    columns = (values[:MOST_ROWS].tolist() for values in found)
+    columns = (values[:MOST_SHOWN].tolist() for values in found)
     rows = [
         [
             Linked(plateifu, link("galaxy", plateifu)),
@@ -210,7 +210,7 @@ def _galaxies(found: MappedGalaxies, name: str) -> Component:
     ]
     shown = f"{counted(found.plateifu.size, 'galaxy', 'galaxies')}, the nearest to the prototype first"
     if len(rows) < found.plateifu.size:
-        shown += f"; the first {MOST_ROWS}"
+        shown += f"; the first {MOST_SHOWN}"
     heads = ["galaxy", "split", "distance", "typicality", "baxels"]
     return html.Section(
         [html.H3(f"Galaxies of node {name}"), html.P(shown), text_table(heads, rows, 2)], className="panel"

@@ -31,6 +31,8 @@ from mangrove.survey.target import PLATEIFU
 
 IMAGE, MAP, KINEMATICS, BPT_MAP, BPT = (f"galaxy-{name}" for name in ("image", "map", "kinematics", "bpt-map", "bpt"))
 FINGERPRINT, QUANTITY, LINE = "galaxy-fingerprint", "galaxy-quantity", "galaxy-line"
+#: Images of lines from a line cube, and the download of their spaxels.
+LINE_IMAGES, SPAXELS = "galaxy-lines", "galaxy-lines-spaxels"
 #: Figures of which baxels are selected, for a table; of a fingerprint, nodes are.
 WITH_LASSO = (IMAGE, MAP, KINEMATICS, BPT_MAP, BPT)
 #: The public pages of MaNGA, and the archive of its images.
@@ -140,10 +142,11 @@ def line_cube_panels(run: ExploredRun, seen: SeenGalaxy) -> list[Component]:
         return []
     caption = (
         "Flux over the pixels around each line, its continuum included, from the galaxy's line cube; arcsec from its middle. "
-        "Grey: no data."
+        "Grey: no data. Lasso or box: spaxels for the buttons below."
     )
     figure = line_images_figure(run, seen.plateifu, images)
-    return [figure_panel("galaxy-lines", figure, "Emission lines", caption, wide=True)]
+    saves = buttons(SPAXELS, "selected spaxels")
+    return [figure_panel(LINE_IMAGES, figure, "Emission lines", caption, saves, wide=True)]
 
 
 def neighbour_panel(run: ExploredRun, plateifu: str) -> Component:

@@ -12,14 +12,16 @@ from mangrove.codes import FitStatus, PlacementFlag
 from mangrove.config import Fit, Preprocessing
 from mangrove.explorer.address import link
 from mangrove.explorer.explored_run import ExploredRun
+from mangrove.explorer.galaxy_spectrum import READING, spectrum_figure
 from mangrove.explorer.mathtext import as_components
 from mangrove.explorer.node_figure import CHOSEN, nodes_figure
 from mangrove.explorer.node_index import grid_of, nodes_of
-from mangrove.explorer.own_figures import fit_figure, labels_figure, lines_figure, seen_figure
+from mangrove.explorer.own_figures import labels_figure, lines_figure, seen_figure
 from mangrove.explorer.own_lines import lines_beside
 from mangrove.explorer.own_spectrum import place_of, settings
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
 from mangrove.explorer.spectral_map import OCCUPATION, label_pdfs, node_colours, spectra_of
+from mangrove.explorer.spectrum_parts import refitted_lines, refitted_parts
 from mangrove.explorer.text_table import AxisLabel, text_table
 from mangrove.explorer.uploads import Upload
 from mangrove.notebook.spectrum_columns import SpectrumFile
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from mangrove.notebook.spectrum_fit import SpectrumFit
     from mangrove.notebook.spectrum_place import SpectrumPlace
 
-_FLUX = "flux density (10<sup>−17</sup> erg/s/cm²/Å)"
+_FLUX = "flux density<br>(10<sup>−17</sup> erg/s/cm²/Å)"
 _RELATIVE = "flux (unit of the file)"
 _KINEMATICS = {
     "v_star": "velocity of the stars",
@@ -77,10 +79,9 @@ def fit_part(upload: Upload, fit: "SpectrumFit") -> Component:
         [
             figure_panel(
                 "your-spectrum-fit-figure",
-                fit_figure(fit, unit),
+                spectrum_figure(refitted_parts(fit), refitted_lines(fit), flux_axis=unit),
                 "Fit of your spectrum",
-                "Above: data, and the model of stars and gas, as observed. Below: the residual in units of the error. Pixels "
-                "that did not count are left out; the strongest lines may leave the axes.",
+                f"{READING} The strongest lines may leave the axes.",
                 wide=True,
             ),
             html.Section([html.H3("The fit in numbers"), facts(_fit_facts(fit))], className="panel"),

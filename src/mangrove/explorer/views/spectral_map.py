@@ -13,7 +13,7 @@ from mangrove.explorer.node_figure import CHOSEN, PINNED, clicked_node, nodes_fi
 from mangrove.explorer.node_index import grid_of, nodes_of
 from mangrove.explorer.node_tables import baxel_table, galaxy_table
 from mangrove.explorer.panels import facts, figure_panel, notice, same_numbers
-from mangrove.explorer.run_summary import MOST_ROWS
+from mangrove.explorer.run_summary import MOST_SHOWN
 from mangrove.explorer.spectral_figures import pdf_figure, spectra_figure
 from mangrove.explorer.spectral_map import (
     OCCUPATION,
@@ -245,13 +245,13 @@ def _galaxies(run: ExploredRun, node: int) -> Component:
             f"{n_baxel:,}",
         ]
         for plateifu, n_here, n_baxel, nearest in zip(
-            *(values[:MOST_ROWS].tolist() for values in (found.plateifu, found.n_here, found.n_baxel, found.nearest)),
+            *(values[:MOST_SHOWN].tolist() for values in (found.plateifu, found.n_here, found.n_baxel, found.nearest)),
             strict=True,
         )
     ]
     total = counted(found.plateifu.size, "galaxy has baxels", "galaxies have baxels")
     shown = f"{total} on node {name}, those with most first" + (
-        f"; the first {MOST_ROWS}" if len(rows) < found.plateifu.size else ""
+        f"; the first {MOST_SHOWN}" if len(rows) < found.plateifu.size else ""
     )
     heads = ["galaxy", "baxel nearest to the prototype", "baxels on the node", "on the whole map"]
     return html.Section(
