@@ -2,7 +2,6 @@
 
 import atexit
 import itertools
-import pickle
 import subprocess
 import threading
 from concurrent.futures import Future
@@ -11,15 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from mangrove.errors import WorkerError
-from mangrove.explorer.piped_process import ended, received, send, started
+from mangrove.explorer.piped_process import ended, objects_from, objects_to, started
 
 if TYPE_CHECKING:
     from mangrove.notebook.spectrum_fit import SpectrumFit
 
 #: Memory that the process may take, bytes, before another takes its place: programs of a dozen settings.
 MOST_MEMORY = 3 << 30
-#: Longest reply, bytes: a fit with its templates.
-_MOST_REPLY = 1 << 32
 
 
 @dataclass
@@ -75,7 +72,6 @@ class FittingProcess:
 
     def _asked(self, arguments: dict[str, Any]) -> Future:
         number, future = next(self._number), Future()
-        content = pickle.dumps((number, arguments), pickle.HIGHEST_PROTOCOL)
         with self._lock:
             if self._running is None:
                 self._running = _Running(started("mangrove.explorer.fitting_worker"))
@@ -83,17 +79,20 @@ class FittingProcess:
             self._running.waiting[number] = future
             # If it has just ended, who hands out its replies tells all who wait.
             with suppress(OSError):
-                send(self._running.process.stdin, content)
+                objects_to(self._running.process.stdin).send((number, arguments))
         return future
 
     def _hand_out(self, running: _Running) -> None:
         """Give each reply of a process to who waits for it, until it ends."""
-        while (reply := received(running.process.stdout, _MOST_REPLY)) is not None:
-            number, is_fit, found, memory = pickle.loads(reply)
-            future = running.waiting.pop(number)
-            future.set_result(found) if is_fit else future.set_exception(found)
-            if memory > MOST_MEMORY:
-                self._retire(running)
+        replies = objects_from(running.process.stdout)
+        # Until the process has ended.
+        with suppress(EOFError, OSError):
+            while True:
+                number, is_fit, found, memory = replies.recv()
+                future = running.waiting.pop(number)
+                future.set_result(found) if is_fit else future.set_exception(found)
+                if memory > MOST_MEMORY:
+                    self._retire(running)
         with self._lock:
             if self._running is running:
                 self._running = None

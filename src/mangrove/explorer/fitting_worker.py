@@ -7,21 +7,20 @@ What it reads was packed by the explorer itself: arrays and settings, never a fi
 
 import logging
 import os
-import pickle
 import resource
 import signal
 import sys
 import threading
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from mangrove.errors import MangroveError
-from mangrove.explorer.piped_process import pipes_of_worker, received, send
+from mangrove.explorer.piped_process import objects_from, objects_to, pipes_of_worker
 from mangrove.notebook.spectrum_fit import fit_spectrum
 
 _LOG = logging.getLogger(__name__)
-#: Longest message, bytes: arguments of a fit of some million pixels.
-MOST_BYTES = 1 << 30
 _NICENESS = 5
 
 
@@ -52,19 +51,19 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Where cores are few, pages are answered before programs are compiled.
     os.nice(_NICENESS)
-    messages, replies = pipes_of_worker()
-    in_turn = threading.Lock()
-    while (content := received(messages, MOST_BYTES)) is not None:
-        threading.Thread(target=_answer, args=(content, replies, in_turn), daemon=True).start()
+    stdin, stdout = pipes_of_worker()
+    messages, replies, in_turn = objects_from(stdin), objects_to(stdout), threading.Lock()
+    with suppress(EOFError):
+        while True:
+            threading.Thread(target=_answer, args=(*messages.recv(), replies, in_turn), daemon=True).start()
     # Python would wait for what JAX compiles, or crash in it.
     os._exit(0)
 
 
-def _answer(content: bytes, replies: BinaryIO, in_turn: threading.Lock) -> None:
-    number, arguments = pickle.loads(content)
-    reply = pickle.dumps((number, *outcome(arguments), memory_in_use()), pickle.HIGHEST_PROTOCOL)
+def _answer(number: int, arguments: dict[str, Any], replies: Connection, in_turn: threading.Lock) -> None:
+    reply = (number, *outcome(arguments), memory_in_use())
     with in_turn:
-        send(replies, reply)
+        replies.send(reply)
 
 
 if __name__ == "__main__":

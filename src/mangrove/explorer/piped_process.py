@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -54,6 +55,16 @@ def pipes_of_worker() -> tuple[BinaryIO, BinaryIO]:
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return sys.stdin.buffer, replies
+
+
+def objects_to(pipe: BinaryIO) -> Connection:
+    """Python's own way of passing objects to another process, through a pipe; only for what this package itself packs."""
+    return Connection(os.dup(pipe.fileno()), readable=False)
+
+
+def objects_from(pipe: BinaryIO) -> Connection:
+    """The other end of :func:`objects_to`."""
+    return Connection(os.dup(pipe.fileno()), writable=False)
 
 
 def received(pipe: BinaryIO, most: int) -> bytes | None:

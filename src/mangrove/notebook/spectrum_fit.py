@@ -95,7 +95,7 @@ class SpectrumFit:
     inputs: FitInputs
 
     def __setstate__(self, state: dict) -> None:
-        """Take over what was pickled; a table comes without the column by which ``loc`` finds its rows."""
+        """Take over what came from another process; a table comes without the column by which ``loc`` finds its rows."""
         self.__dict__.update(state)
         self.lines.primary_key = ("line",)
 
