@@ -8,6 +8,7 @@ import functools
 import math
 import os
 import time
+import traceback
 import tracemalloc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -68,7 +69,12 @@ def fuzzed(cases: int, cost: float):
             drawn.clear()
             for i in range(n_round):
                 before = len(drawn)
-                (seed(i)(drawing) if i else drawing)(*arguments, **options)
+                try:
+                    (seed(i)(drawing) if i else drawing)(*arguments, **options)
+                except Exception:
+                    # At once: the other tests take hours.
+                    traceback.print_exc()
+                    raise
                 if len(drawn) - before < n // n_round:
                     # There are no more.
                     break

@@ -13,6 +13,10 @@ from mangrove.config import Config
 from mangrove.config_values import CONFLICT, NOT_BOOLEAN, is_section
 from mangrove.errors import ConfigError
 
+#: Most mistakes that an error lists: one wrong indentation may make dozens.
+_SHOWN = 8
+#: Most characters of a value that an error gives back.
+_LONG = 200
 #: Plain words for what pydantic says, by the type of its error.
 _PLAIN = {
     "string_pattern_mismatch": "must consist of letters, digits, _ . - and begin with a letter or digit",
@@ -69,6 +73,8 @@ def validate(
         problems = _one_per_key(error.errors())
         moved = moved_keys.explain(_old_key(p, places) for p in problems if _has_moved(p))
         others = [_explain(p, places) for p in problems if not _has_moved(p)]
+        if len(others) > _SHOWN:
+            others[_SHOWN:] = [f"And {len(others) - _SHOWN} more: correct these first."]
         raise ConfigError("the configuration is wrong.\n" + "\n".join([*others, *moved])) from None
 
 
@@ -196,13 +202,18 @@ def _explain(problem: dict[str, Any], places: _Places) -> str:
 
 def _given(problem: dict[str, Any], node: yaml.Node | None) -> str:
     """The value of a key as it was read and, where text was wanted or looks like something else, as it was written."""
-    text = f"given: {problem['input']!r}"
+    text = f"given: {_shortened(repr(problem['input']))}"
     bare = isinstance(node, yaml.ScalarNode) and node.style is None and node.value
     if not bare or problem["type"] not in ("string_type", "string_pattern_mismatch", NOT_BOOLEAN):
         return text
     if isinstance(problem["input"], str):
         return text
     return f"{text}, which is how YAML reads {node.value}; in quotes it is text: '{node.value}'"
+
+
+def _shortened(text: str) -> str:
+    """A text, or the beginning of a long one."""
+    return text if len(text) <= _LONG else f"{text[:_LONG]}..."
 
 
 def _explain_conflict(problem: dict[str, Any], places: _Places) -> str:

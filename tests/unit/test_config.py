@@ -131,6 +131,17 @@ def test_keys_of_two_files_that_contradict_each_other_name_both(tmp_path):
         load([tmp_path / "a.yaml", tmp_path / "b.yaml"])
 
 
+def test_an_error_over_many_mistakes_stays_short(tmp_path):
+    """As a key too far left makes them of all that follow it."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "seed: [" + "1, " * 2000 + "1]\nfit:\n" + "".join(f"  of_another_section_{i}: 1\n" for i in range(40))
+    )
+    with pytest.raises(ConfigError, match=r"of_another_section_3'(.|\n)*And 33 more: correct these first") as refused:
+        load([path])
+    assert len(str(refused.value)) < 4000
+
+
 def test_a_run_without_cubes_needs_the_emulator():
     with pytest.raises(ConfigError, match=r"emulator.enabled must be true.*\n.*below 'emulator:':  enabled: true"):
         validate({"survey": {"source": "none"}, "emulator": {"enabled": False}})

@@ -182,6 +182,17 @@ def test_arrays_of_other_than_numbers_are_refused(tmp_path, hdf5, kind):
             load_library(str(one))
 
 
+def test_a_damaged_header_of_an_array_is_refused(tmp_path):
+    path = tmp_path / "spectra_fsps_9.0.npz"
+    npz(path)
+    content = path.read_bytes()
+    for at, byte in ((b"'shape': (", b"\x7f"), (b"'descr': '", b"("), (b"), }", b"(, }")):
+        assert at in content
+        path.write_bytes(content.replace(at, byte + at[len(byte) :]))
+        with pytest.raises(TemplateError, match="not a template library"):
+            load_library(str(path))
+
+
 def test_mass_loss_is_linear_in_log_age_and_leaves_out_short_tables():
     masses = interpolate_mass_loss(MASS_LOSS, np.array([-2.0, -0.5, 0.6]), AGE)
     # Half of the way from 0.1 to 10 Gyr in the log; -2.25 begins at 1 Gyr and takes no part.

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 from astropy.io import fits
@@ -10,4 +11,6 @@ from astropy.io import fits
 DAMAGED = (
     *(OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError),
     *(RuntimeError, AssertionError, UnboundLocalError, fits.VerifyError, struct.error, zlib.error, BadZipFile),
+    # Headers of NumPy's files are Python.
+    *(SyntaxError, TokenError),
 )
