@@ -99,5 +99,10 @@
     last = path;
     return window.dash_clientside.no_update;
   };
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { mangrove: { arrived } });
+  // The number of the baxel that is shown, unless the address has gone on to another one meanwhile.
+  const baxelOfAddress = (shown) => {
+    const asked = new URLSearchParams(location.search).get("baxel");
+    return asked === null || asked === String(shown) ? shown : window.dash_clientside.no_update;
+  };
+  window.dash_clientside = Object.assign({}, window.dash_clientside, { mangrove: { arrived, baxelOfAddress } });
 })();

@@ -3,6 +3,7 @@
 from typing import Any
 
 from dash import Dash, Input, Output, Patch, State, no_update
+from dash.dependencies import ClientsideFunction
 
 from mangrove.explorer.address import Address
 from mangrove.explorer.bpt_figure import RING, chosen_point
@@ -65,19 +66,18 @@ def register_drawing(app: Dash, run: ExploredRun) -> None:
         changed = [no_update if new == old else new for new, old in zip(now, before, strict=True)]
         return *changed, code_of(run, *at)
 
-    @app.callback(
-        Output(SPECTRUM, "children"),
+    # In the browser: an answer that comes late would ask for the baxel of an address that has gone on.
+    app.clientside_callback(
+        ClientsideFunction("mangrove", "baxelOfAddress"),
         Output(fits.BAXEL, "value"),
         Input(SHOWN, "data"),
-        *WHERE,
         prevent_initial_call=True,
     )
+
+    @app.callback(Output(SPECTRUM, "children"), Input(SHOWN, "data"), *WHERE, prevent_initial_call=True)
     def draw_spectrum(_: Any, path: str, search: str):
         at = galaxy_at(run, path, search)
-        if at is None:
-            return no_update, no_update
-        baxel = selection_of(*at).baxel
-        return fits.spectrum_panels(run, at[0], baxel), baxel
+        return no_update if at is None else fits.spectrum_panels(run, at[0], selection_of(*at).baxel)
 
     @app.callback(
         Output(sky.MAP, "figure"),
