@@ -10,7 +10,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.data_model import KINDS
 from mangrove.errors import ArtefactError
-from mangrove.explorer.kept import Kept
+from mangrove.explorer.kept import KeptValues
 
 if TYPE_CHECKING:
     from mangrove.notebook.runs import Run
@@ -35,8 +35,8 @@ class ExploredRun:
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise ArtefactError(f"the folder {folder} does not exist; give the folder of a run, such as results/demo.")
-        self._kept = Kept()
-        self._recent = Kept()
+        self._kept = KeptValues()
+        self._recent = KeptValues()
         self._stamps: dict[Path, tuple[int, int]] = {}
 
     def path(self, kind: str, **wildcards: str) -> Path:
@@ -98,7 +98,7 @@ class ExploredRun:
         ArtefactError
             If one of the files was made anew since it was first read.
         """
-        of_sort = self._recent.get(sort, lambda: Kept(MOST_RECENT if most is None else most))
+        of_sort = self._recent.get(sort, lambda: KeptValues(MOST_RECENT if most is None else most))
         return of_sort.get(tuple((path, self._stamp(path)) for path in paths), make)
 
     @cached_property

@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 
-class Kept:
+class KeptValues:
     """What was made for keys; safe in several threads.
 
     Parameters
