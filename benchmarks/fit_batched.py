@@ -2,11 +2,11 @@
 
     REAL_DATA=FOLDER python benchmarks/fit_batched.py [--device cpu|gpu] [--emiles FILE] [--batches N ...]
 
-On a CPU beside plain pPXF and the engine by pPXF in the same run, and two processes beside one, on some hundred baxels
-so that it takes about ten minutes on two idle cores; on a GPU the time and
-memory by size of the batches, where the time goes, a whole job from disk to disk, and the surveys projected, in under
-ten minutes; beside JAX, NumPy, SciPy and h5py that needs astropy, dust_extinction, isal, threadpoolctl and tqdm, and
-neither pPXF nor pydantic. Ends with 1 where a limit is not kept.
+On a CPU beside plain pPXF and the engine by pPXF in the same run, and two processes beside one, on some hundred baxels so
+that it takes about ten minutes on two idle cores; on a GPU the time and memory by size of the batches, where the time
+goes, a whole job from disk to disk, and the surveys projected, in under ten minutes; beside JAX, NumPy, SciPy and h5py
+that needs astropy, dust_extinction, isal, joblib, threadpoolctl and tqdm, and neither pPXF nor pydantic. Ends with 1
+where a limit is not kept.
 """
 
 import argparse

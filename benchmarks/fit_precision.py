@@ -5,8 +5,8 @@
 Of simulated baxels with the embedded templates, fitted in three ways: in double precision; in single precision, where the
 problems of some hundred unknowns alone are solved in double precision; and in single precision first and then to the end in
 double precision. On a GPU that takes 2,048 baxels, beside JAX, NumPy, SciPy and h5py the packages astropy, dust_extinction,
-isal, threadpoolctl and tqdm, and neither pPXF nor pydantic. Ends with 1 where the refined fit misses the limits that engines
-keep.
+isal, joblib, threadpoolctl and tqdm, and neither pPXF nor pydantic. Ends with 1 where the refined fit misses the limits
+that engines keep.
 """
 
 import argparse
