@@ -5,11 +5,12 @@ import pytest
 from matplotlib.figure import Figure
 
 from mangrove import artefacts
+from mangrove.codes import FitStatus, SpaxelStatus
 from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report import training
 from mangrove.report.drawing import beyond, counted, fenced_limits, plain, sign_apart, signed
 from mangrove.report.galaxy import flux_title
-from mangrove.report.galaxy_panels import colour_image
+from mangrove.report.galaxy_panels import colour_image, status_colours
 from mangrove.report.line_names import line_title, tex
 from mangrove.report.sky_marks import bar_length, effective_ellipse, marks_in_words
 from mangrove.report.trend import local_regression
@@ -161,3 +162,9 @@ def test_a_colour_image_is_bright_in_the_middle_and_black_outside():
 
 def test_steps_between_examples_are_round():
     assert [training._round(value) for value in (0.7, 1.0, 1.2, 3.0, 6.0, 20.0)] == [1.0, 1.0, 2.0, 5.0, 10.0, 20.0]
+
+
+def test_every_status_has_a_colour_of_its_own():
+    names, colours = zip(*status_colours(), strict=True)
+    assert len(set(colours)) == len(FitStatus) + len(SpaxelStatus)
+    assert names[: len(FitStatus)] == tuple(status.word.replace("_", " ") for status in FitStatus)

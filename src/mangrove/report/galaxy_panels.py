@@ -40,7 +40,10 @@ MAP_SNR = 2.0
 
 _UNBINNED_COLOURS = ("#f4f4f4", "#6b6b6b", "#9d9d9d", "#cfcfcf")
 #: Of the statuses of a fit, in their order: told apart with any colour vision ("muted" by Paul Tol, with black).
-_FIT_COLOURS = ("#44AA99", "#332288", "#000000", "#882255", "#CC6677", "#AA4499", "#88CCEE", "#DDCC77", "#999933")
+_FIT_COLOURS = (
+    *("#44AA99", "#332288", "#000000", "#882255", "#CC6677"),
+    *("#AA4499", "#88CCEE", "#DDCC77", "#999933", "#117733"),
+)
 #: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
 _RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
 _SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6
@@ -199,13 +202,19 @@ def class_map(axes: Axes, frame: SkyFrame, extract: Artefact, labels: Mapping, g
     legend_below(axes, [Patch(facecolor=colours[c], edgecolor="0.4", label=names[c]) for c in names], gap)
 
 
+def status_colours() -> list[tuple[str, str]]:
+    """Names and colours of the statuses of a fit, and then of those of a spaxel, in the order of their codes."""
+    of_fit = zip(FitStatus, _FIT_COLOURS, strict=True)
+    of_spaxel = zip(SpaxelStatus, (BAD_COLOUR, *_UNBINNED_COLOURS), strict=True)
+    return [(in_words(status), colour) for status, colour in (*of_fit, *of_spaxel)]
+
+
 def status_map(axes: Axes, seen: GalaxyView) -> None:
     """What became of each spaxel: unbinned ones by spaxel status, others by the status of their fit."""
     first_spaxel = len(FitStatus)
     fitted = on_spaxels(seen.extract, seen.fit["status"])
     codes = np.where(np.isfinite(fitted), fitted, first_spaxel + seen.extract["spaxel_status"])
-    colours = [*_FIT_COLOURS, BAD_COLOUR, *_UNBINNED_COLOURS]
-    names = [in_words(status) for status in (*FitStatus, *SpaxelStatus)]
+    names, colours = zip(*status_colours(), strict=True)
     norm = BoundaryNorm(np.arange(len(colours) + 1) - 0.5, len(colours))
     draw_image(axes, seen.frame, codes, "status of fit or spaxel", cmap=ListedColormap(colours), norm=norm)
     present = [int(code) for code in np.unique(codes)]
