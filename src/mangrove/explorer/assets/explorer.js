@@ -102,7 +102,11 @@
   // The number of the baxel that is shown, unless the address has gone on to another one meanwhile.
   const baxelOfAddress = (shown) => {
     const asked = new URLSearchParams(location.search).get("baxel");
-    return asked === null || asked === String(shown) ? shown : window.dash_clientside.no_update;
+    if (asked !== null && asked !== String(shown)) return window.dash_clientside.no_update;
+    // The field keeps what was typed and is no baxel, whatever it is told.
+    const field = document.getElementById("galaxy-baxel-number");
+    if (field !== null) field.value = shown;
+    return shown;
   };
   window.dash_clientside = Object.assign({}, window.dash_clientside, { mangrove: { arrived, baxelOfAddress } });
 })();
