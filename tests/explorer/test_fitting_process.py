@@ -10,7 +10,7 @@ from one_spectrum import LSF, WAVE, Z, noisy
 
 from mangrove.api import fit_spectrum
 from mangrove.errors import SpectrumError, WorkerError
-from mangrove.explorer import fitting_process
+from mangrove.explorer import fitting_process, live_fit
 from mangrove.explorer.fitting_process import FittingProcess
 
 #: Seconds that another process may take, on a busy machine.
@@ -99,3 +99,27 @@ def test_a_process_with_much_memory_is_replaced_when_nobody_waits(process, argum
     assert process.pid is None
     monkeypatch.undo()
     assert asked() not in (before, None)
+
+
+def test_nothing_is_compiled_beforehand_while_somebody_waits(monkeypatch):
+    begun, may_end = [], threading.Event()
+
+    class Process:
+        def fit(self, name):
+            begun.append(name)
+            if name == "asked":
+                may_end.wait(PATIENCE)
+
+    monkeypatch.setattr(live_fit, "_PROCESS", Process())
+    asked = threading.Thread(target=live_fit.fitted, kwargs={"name": "asked"})
+    asked.start()
+    while not begun:
+        time.sleep(0.01)
+    beforehand = threading.Thread(target=live_fit.compile_for, kwargs={"name": "beforehand"})
+    beforehand.start()
+    beforehand.join(0.3)
+    assert begun == ["asked"]
+    may_end.set()
+    for thread in (asked, beforehand):
+        thread.join(PATIENCE)
+    assert begun == ["asked", "beforehand"]

@@ -13,6 +13,31 @@ _PROCESS = FittingProcess()
 _ONE_AT_A_TIME = threading.Lock()
 
 
+class _Demand:
+    """How many fits people wait for; what is compiled beforehand begins when there are none."""
+
+    def __init__(self) -> None:
+        self._number, self._changed = 0, threading.Condition()
+
+    def __enter__(self) -> None:
+        self._add(1)
+
+    def __exit__(self, *error) -> None:
+        self._add(-1)
+
+    def wait_for_none(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._number == 0)
+
+    def _add(self, n: int) -> None:
+        with self._changed:
+            self._number += n
+            self._changed.notify_all()
+
+
+_DEMAND = _Demand()
+
+
 def fitted(**arguments) -> "SpectrumFit":
     """The fit of a spectrum, as soon as those before it are done.
 
@@ -28,16 +53,17 @@ def fitted(**arguments) -> "SpectrumFit":
     WorkerError
         If the process that fits was ended.
     """
-    with _ONE_AT_A_TIME:
+    with _DEMAND, _ONE_AT_A_TIME:
         return _PROCESS.fit(**arguments)
 
 
 def compile_for(**arguments) -> None:
-    """Fit a spectrum beside the queue of those that people wait for, so that the programs for such fits are compiled.
+    """Fit a spectrum so that the programs for such fits are compiled: once nobody waits for one, and then beside their queue.
 
     Raises
     ------
     MangroveError
         As :func:`fitted` does.
     """
+    _DEMAND.wait_for_none()
     _PROCESS.fit(**arguments)
