@@ -12,6 +12,7 @@ import pytest
 from browser_window import COUNT_CALLBACKS, LAPTOP, PATIENCE, settle
 from waitress.wasyncore import close_all
 
+from mangrove.explorer import galaxy_refit
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.server import bound
 
@@ -26,6 +27,14 @@ def pytest_collection_modifyitems(items):
         if Path(__file__).parent in item.path.parents and "demo_run" in item.fixturenames:
             item.add_marker(pytest.mark.demo)
             item.add_marker(pytest.mark.xdist_group("explorer"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_compiled_beforehand():
+    """What pages have compiled for those who may ask for it would take a core from all other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(galaxy_refit._PREPARATION, "begin", lambda *_: None)
+        yield
 
 
 @pytest.fixture(scope="session")
