@@ -23,7 +23,7 @@ from mangrove.ssp.loading import load_library, younger_than
 from mangrove.survey.readers.reading import read_cube
 from mangrove.survey.simulation.baxel_files import extract_of
 from mangrove.survey.simulation.baxels import simulate_baxels
-from mangrove.survey.simulation.galaxies import random_generator
+from mangrove.survey.simulation.galaxies import SimulatedGalaxy, random_generator
 from mangrove.survey.simulation.instrument import WAVE, noise_sigma
 from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
 from mangrove.survey.simulation.truth import CONTINUUM_RANGE
@@ -115,6 +115,12 @@ def write_extracts(folder: Path, extracts: Sequence[Artefact]) -> list[Path]:
     return paths
 
 
+def target_of(galaxy: SimulatedGalaxy) -> Target:
+    """A simulated galaxy as a sample sheet has it, its shape unknown."""
+    known = {"z": galaxy.redshift, "ebv": galaxy.ebv_galactic, "r_e": MISSING, "pa": MISSING, "ba": MISSING}
+    return Target(**{f.name: known.get(f.name, getattr(galaxy, f.name, None)) for f in fields(Target)})
+
+
 def _extract(name: str, n_baxel: int, snr_range: tuple[float, float]) -> Artefact:
     galaxy = design_various_galaxy(name, _SEED)
     baxels = simulate_baxels(galaxy, n_baxel, load_mastar())
@@ -126,6 +132,4 @@ def _extract(name: str, n_baxel: int, snr_range: tuple[float, float]) -> Artefac
     sigma *= (noise / np.median(sigma[:, window], axis=1))[:, None]
     flux = baxels.noiseless + sigma * rng.standard_normal(sigma.shape)
     baxels = baxels._replace(flux=flux, ivar=np.where(baxels.mask, 0.0, sigma**-2.0), noise=noise)
-    known = {"z": galaxy.redshift, "ebv": galaxy.ebv_galactic, "r_e": MISSING, "pa": MISSING, "ba": MISSING}
-    target = Target(**{f.name: known.get(f.name, getattr(galaxy, f.name, None)) for f in fields(Target)})
-    return Artefact("extract", *extract_of(baxels, target, _VERSION), "")
+    return Artefact("extract", *extract_of(baxels, target_of(galaxy), _VERSION), "")

@@ -1,10 +1,10 @@
 """Training spectra of the simulated survey whose noiseless spectra and labels are known, in memory and by many processes."""
 
 import multiprocessing
-from dataclasses import fields
 from typing import NamedTuple
 
 import numpy as np
+from support.baxels import target_of
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split, TrainingCut
@@ -17,7 +17,6 @@ from mangrove.survey.simulation.baxel_files import extract_of, truth_of
 from mangrove.survey.simulation.baxels import simulate_baxels
 from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spectra_plateifus
 from mangrove.survey.split import split_of
-from mangrove.survey.target import MISSING, Target
 from mangrove.validation.true_labels import true_labels
 
 #: Labels that are compared, by their names in tables.
@@ -81,9 +80,7 @@ def _of_galaxy(task: tuple[str, int]) -> KnownSpectra:
     name, n_baxel = task
     galaxy = design_various_galaxy(name, _SEED)
     baxels = simulate_baxels(galaxy, n_baxel, load_mastar())
-    known = {"z": galaxy.redshift, "ebv": galaxy.ebv_galactic, "r_e": MISSING, "pa": MISSING, "ba": MISSING}
-    target = Target(**{f.name: known.get(f.name, getattr(galaxy, f.name, None)) for f in fields(Target)})
-    extract = Artefact("extract", *extract_of(baxels, target, _VERSION), "")
+    extract = Artefact("extract", *extract_of(baxels, target_of(galaxy), _VERSION), "")
     truth = Artefact("truth", truth_of(baxels), {}, "")
     true = true_labels(extract, truth, galaxy.redshift, _PIXEL_SCALE)
     wave, snr = extract["wave"], extract["snr"]
