@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ SCRIPTS = TESTS.parent / "workflow" / "scripts"
 # imported, which most tests do without.
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
+# Quick compilation: most programs of tests run once, and take longer to compile than to run.
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
 
 
 class Params(dict):
@@ -26,11 +29,32 @@ class Params(dict):
             raise AttributeError(name) from None
 
 
-def pytest_configure():
-    """Keep no compiled program: writing one may end a process that has compiled hundreds (jaxlib 0.10)."""
+class FailuresAtOnce:
+    """A plugin that names a failure when it comes: a run may be ended before its summary."""
+
+    def __init__(self, config):
+        self.config = config
+
+    def pytest_runtest_logreport(self, report):
+        if report.failed:
+            self.config.get_terminal_writer().line(f"\nFAILED {report.nodeid[:300]} ({report.when})")
+
+
+def pytest_configure(config):
+    """What tests start keeps its compiled programs in a folder of this session, for whatever is started after it.
+
+    Tests themselves keep none: writing one may end a process that has compiled hundreds (jaxlib 0.10).
+    """
     import jax
 
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        programs = tempfile.TemporaryDirectory(prefix="mangrove-programs-", ignore_cleanup_errors=True)
+        config.add_cleanup(programs.cleanup)
+        os.environ["JAX_COMPILATION_CACHE_DIR"] = programs.name
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.1"
     jax.config.update("jax_enable_compilation_cache", False)
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        config.pluginmanager.register(FailuresAtOnce(config))
 
 
 def pytest_collection_modifyitems(items):
@@ -78,16 +102,6 @@ def script():
         return module
 
     return load
-
-
-@pytest.fixture(scope="module")
-def quick_jax():
-    """Quick compilation, for programs that run once."""
-    import jax  # most tests do without it
-
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="session")

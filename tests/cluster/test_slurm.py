@@ -89,7 +89,7 @@ def test_what_the_cluster_made_is_current(workspace):
 FITS = ["--set-threads", "fit_batched=1", "--set-resources", "fit_batched:mem_mb=1000", "fit_batched:runtime=5"]
 # What the command line says of resources takes the place of all that the profile says of them.
 FITS += ["fit_batched:gpu=1"]
-FITS += ["--retries", "0"]
+FITS += ["--retries", "0", "--slurm-init-seconds-before-status-checks", "3"]
 
 
 def test_a_failed_chunk_of_fits_keeps_what_it_has_finished(slurm, workspace):

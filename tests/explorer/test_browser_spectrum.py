@@ -4,7 +4,6 @@ import re
 from pathlib import Path
 
 import ppxf
-import pytest
 from browser_window import LAPTOP, PATIENCE
 
 from mangrove.api import fit_spectrum, open_map, read_spectrum
@@ -13,7 +12,6 @@ from mangrove.explorer.security import UPLOAD_BYTES
 
 SPECTRA = Path(ppxf.__file__).parent / "spectra"
 NGC3522, NGC3073 = SPECTRA / "NGC3522_SDSS_DR18.fits", SPECTRA / "NGC3073_SDSS_DR18.fits"
-pytestmark = pytest.mark.usefixtures("quick_jax")
 #: The first fit is compiled, on a busy machine.
 FIRST_FIT = 240_000
 

@@ -28,7 +28,6 @@ from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
 from mangrove.notebook.spectrum_file import parse_spectrum
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 NGC3522 = Path(ppxf.__file__).parent / "spectra" / "NGC3522_SDSS_DR18.fits"
 
 
@@ -43,7 +42,7 @@ def about(spectrum):
 
 
 @pytest.fixture(scope="module")
-def fit(explored, spectrum, about, quick_jax):
+def fit(explored, spectrum, about):
     return fit_of(explored, spectrum, about)
 
 

@@ -4,8 +4,8 @@ To a clock that was set back by a day, all files of a run are from tomorrow.
 """
 
 import os
+import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -27,12 +27,11 @@ def move(files: list[Path], by: int) -> None:
 
 
 @pytest.fixture
-def of_tomorrow(mini) -> Iterator[MiniRun]:
-    """The finished run, made by a clock that was a day ahead."""
-    move(files_of(mini), DAY)
-    yield mini
-    now = time.time_ns()
-    move([path for path in files_of(mini) if path.lstat().st_mtime_ns > now], -DAY)
+def of_tomorrow(mini, tmp_path) -> MiniRun:
+    """A copy of the finished run, made by a clock that was a day ahead."""
+    run = MiniRun(shutil.copytree(mini.folder, tmp_path / "run", symlinks=True))
+    move(files_of(run), DAY)
+    return run
 
 
 def with_two_seeds(text: str) -> str:
@@ -45,7 +44,7 @@ def stale_rules(report: str) -> set[str]:
 
 
 def test_after_the_clock_was_set_back_a_run_goes_on(of_tomorrow):
-    run, before = of_tomorrow, of_tomorrow.products()
+    run = of_tomorrow
     assert run.planned().rules == {}
     verified = run.mangrove("verify", "mini")
     assert verified.returncode == 0, verified.stdout
@@ -62,11 +61,6 @@ def test_after_the_clock_was_set_back_a_run_goes_on(of_tomorrow):
         assert left == {rule: n for rule, n in planned.items() if rule != "embedding"}
         run.snakemake()
         assert run.planned().rules == {}
-        assert run.mangrove("verify", "mini").returncode == 0
-
-    assert run.planned().rules == planned
-    run.snakemake()
-    assert run.products() == before
 
 
 def test_a_clock_that_was_behind_remakes_nothing(mini):

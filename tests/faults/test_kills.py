@@ -1,6 +1,6 @@
 """A run killed with SIGKILL again and again as it advances ends as one that nothing disturbed.
 
-MANGROVE_KILLS sets the number of kills (5); their moments are seeded.
+MANGROVE_KILLS sets the number of kills (2); their moments are seeded.
 """
 
 import os
@@ -11,7 +11,7 @@ import time
 
 from mini_run import MiniRun, demand_equal
 
-KILLS = int(os.environ.get("MANGROVE_KILLS", "5"))
+KILLS = int(os.environ.get("MANGROVE_KILLS", "2"))
 #: Jobs at the end of the run at which nothing is killed: the last kill must come before the run is over.
 LAST_JOBS = 8
 #: Seconds after a job's end within which a kill comes: enough to plan, lock and start again, or to be amid the next job.

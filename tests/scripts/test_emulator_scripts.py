@@ -23,8 +23,6 @@ from mangrove.validation.emulator_curve import read_curve
 from mangrove.validation.emulator_judgement import with_verdict
 from mangrove.validation.emulator_quality import QualityRow
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 BINS = Bins.equal(3700, 7000, 4)
 TRAINING = {
     "architecture": "shared",

@@ -37,7 +37,7 @@ GALAXY, Z = 2, GALAXIES[2][2]
 
 
 @pytest.fixture(scope="module")
-def folder(quick_jax, tmp_path_factory, script, Params):
+def folder(tmp_path_factory, script, Params):
     path = tmp_path_factory.mktemp("run") / "desom"
     path.mkdir()
     make_map(path, script, Params)
@@ -390,7 +390,7 @@ def test_the_number_of_baxels_is_said_with_their_weight(run, tmp_path, spectrum_
     assert _label_line("ebv_star", label._replace(pool_radius=0), "mag").endswith("mag  45")
 
 
-def test_a_spectrum_of_sdss_on_the_published_grid(quick_jax, tmp_path):
+def test_a_spectrum_of_sdss_on_the_published_grid(tmp_path):
     """4544 bins at 3650-8950 Angstrom: what lies below the first pixel of NGC3522 is filled, besides bad pixels and sky lines."""
     write_random_map(tmp_path)
     read = read_spectrum(NGC3522)

@@ -18,7 +18,6 @@ from mangrove.models.convlstm.loss import divergence, reconstruction_error
 from mangrove.models.convlstm.model import CubeModel
 from mangrove.models.convlstm.network import CubeNetwork
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 PUBLISHED = {"decoder": "published", "flux": "native", "norm": "layer"}
 N = 5
 AXES = (1, 2, 3, 4)

@@ -30,7 +30,6 @@ from mangrove.models.convlstm.training_set import CubeTrainingSet
 from mangrove.models.training import memory
 from mangrove.models.training.loop import train
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 N_TRAIN, N = 20, 30
 # The last epoch is kept: of so few galaxies the start validates best, and tests would compare it with itself.
 SETTINGS = CubeTraining(optimiser="adam", learning_rate=3e-3, epochs=4, batch_size=16, keep_best=False, kl_weight=1e-3)
@@ -238,7 +237,6 @@ t.print_losses(sys.argv[1])
 
 def print_losses(folder):
     """Losses by epoch of a short training on one device and on two."""
-    jax.config.update("jax_disable_most_optimizations", True)
     paths = write_survey(Path(folder))
     network = CubeNetwork(small_design("vae"))
     settings = replace(SETTINGS, epochs=2)

@@ -11,8 +11,6 @@ from mangrove.spectra.fit.batched.batch import double_precision
 from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
 from mangrove.spectra.fit.batched.pivots import nonnegative_near
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 
 @pytest.fixture(scope="module")
 def pixels():

@@ -18,7 +18,6 @@ from mangrove.spectra.fit.ppxf.alternation import Task, solve
 from mangrove.spectra.fit.spectrum import moving_gas
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, with_components
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 CHOSEN = {"polynomial_degree": 2, "gas_components": 2, "broad_lines": True, "n_draw": 2}
 #: Dispersions of lines added to those of the spectra, km/s, at -250 km/s: none, of all lines, of Hbeta alone.
 ADDED = (None, 200.0, 1500.0)

@@ -20,7 +20,6 @@ from mangrove.spectra.labels.populations import population_values, template_tabl
 from mangrove.spectra.labels.solution_labels import solution_labels
 from mangrove.ssp.loading import load_library
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 DEGREE, CALIBRATION_ERROR = 3, 0.01
 N_COPY, NOISE = 48, 0.05
 CORRECTION = -900.0

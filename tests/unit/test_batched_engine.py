@@ -19,7 +19,6 @@ from mangrove.spectra.fit.batched.engine import Member, fit_all, fit_group
 from mangrove.spectra.fit.batched.sizes import Sizes
 from mangrove.spectra.fit.results import FitResult, no_fit
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 OUT_OF_MEMORY = jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8589934592 bytes.")
 
 
@@ -230,7 +229,6 @@ from unittest import mock
 sys.path.insert(0, sys.argv[1])
 import test_batched_engine as t
 fake = t.Toy()
-jax.config.update("jax_disable_most_optimizations", True)
 with mock.patch.object(t.pool, "columns_of", fake), mock.patch.object(t.devices, "MOST_ON_CPU", 4):
     galaxy, own = t.batched_spectra.galaxies()[0], t.spectra(0, 11)
     found = [[r.v_star for r in t.fit_all(galaxy, own, n_device=n)] for n in (1, 2, 2)]

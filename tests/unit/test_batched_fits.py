@@ -16,7 +16,6 @@ from mangrove.spectra.fit.ppxf import pool
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import FitResult
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 CHOSEN = {"polynomial_degree": 2, "n_draw": 2}
 N_GOOD = 4
 #: Pixels of the whole spectrum with a spike: two of the continuum, and one of [OIII], which is real.
@@ -143,7 +142,6 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import jax
 import test_batched_fits as t
-jax.config.update("jax_disable_most_optimizations", True)
 t.devices.MOST_ON_CPU = 2
 galaxy = t.batched_spectra.galaxies(**t.CHOSEN)[0]
 runs = [t.fit_all(galaxy, t.good_spectra()) for _ in range(2)]

@@ -15,7 +15,6 @@ from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.templates import BROAD, SECOND
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 WHICH = (1, 0, 0)
 #: What is not equal: motions have errors of another origin, and draws other random numbers.
 MOTION = [f"{name}_err" for name in ("v_star", "sigma_star", "v_gas", "sigma_gas", "component_v", "component_sigma")]

@@ -12,7 +12,6 @@ from mangrove.spectra.fit.shape import continuum_shape
 from mangrove.spectra.fit.spectrum import moving_gas, on_data, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import with_components
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 COMPONENTS = (0, 1, 2)
 
 

@@ -13,8 +13,6 @@ from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.nonnegative import nonnegative
 from mangrove.spectra.fit.batched.pivots import positive_near
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 
 @pytest.fixture(autouse=True, params=["cpu", "gpu"], ids=["one by one", "together"])
 def form(request, monkeypatch):

@@ -16,7 +16,6 @@ from mangrove.spectra.fit.ppxf.alternation import solve as solve_by_ppxf
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.templates import with_components
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 SETTINGS = {"polynomial_degree": 2}
 FREE, FIXED, BOUNDED = None, Guide(100.0, 3.0, 130.0, 4.0, 0.0), Guide(100.0, 3.0, 120.0, 4.0, 15.0)
 WHICH, GUIDES = (0, 1, 0, 0), (FREE, FREE, FIXED, BOUNDED)

@@ -10,8 +10,6 @@ from mangrove.models.convlstm import cell, convolution, joint
 from mangrove.models.convlstm.cell import ConvLstm, hoisted_outputs
 from mangrove.models.convlstm.joint import joint_outputs
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 CONVOLUTIONS = (
     convolution.convolve,
     convolution.recurrent_convolve,

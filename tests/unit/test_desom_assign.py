@@ -17,7 +17,7 @@ N_NODE = ROWS * COLUMNS
 
 
 @pytest.fixture(scope="module")
-def run(quick_jax, tmp_path_factory, script, Params):
+def run(tmp_path_factory, script, Params):
     """Files of the rule, its training spectra in memory, and the model."""
     return make_map(tmp_path_factory.mktemp("run"), script, Params)
 

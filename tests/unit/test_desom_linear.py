@@ -15,7 +15,6 @@ from mangrove.models.desom.settings import MapTraining
 from mangrove.models.desom.training import first_state, train_map
 from mangrove.models.desom.training_set import TrainingSet
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 N_WAVE, N_TRUE, NOISE = 128, 3, 0.05
 DESIGN = MapDesign(SpectrumArchitecture(N_WAVE, (4, 4), 4, 8), SomGrid(3, 3))
 SNR = np.where(np.arange(200) % 2, 10, 60).astype(np.float32)

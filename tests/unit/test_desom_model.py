@@ -15,7 +15,6 @@ from mangrove.models.desom.model import DESOM, GALAXY_MAP, MapModel
 from mangrove.models.desom.network import MapDesign, MapNetwork
 from mangrove.models.training import model_folder
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 RNG = np.random.default_rng(4)
 WAVE = np.geomspace(3650, 8950, 32)
 FLUX = (1 + 0.3 * RNG.normal(size=(150, 32))).astype(np.float32)

@@ -26,7 +26,6 @@ from mangrove.models.desom.grid import SomGrid
 from mangrove.models.desom.input_scale import InputScale
 from mangrove.models.desom.network import MapDesign, MapNetwork
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 RNG = np.random.default_rng(2)
 SMALL = SpectrumArchitecture(32, (4, 6), 6, 5)
 

@@ -31,7 +31,6 @@ from mangrove.models.desom.training_set import TrainingSet
 from mangrove.models.training import memory
 from mangrove.models.training.loop import train
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 N_WAVE = 16
 DESIGN = MapDesign(SpectrumArchitecture(N_WAVE, (4, 4), 4, 4), SomGrid(4, 4))
 SETTINGS = MapTraining(

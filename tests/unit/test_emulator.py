@@ -25,8 +25,6 @@ from mangrove.models.emulator.network import Architecture, LineNetwork
 from mangrove.models.emulator.prepared_table import read_prepared, split_table
 from mangrove.models.emulator.training import EmulatorSettings, scarce_lines, train_emulator, trainable
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 LINES = ("Halpha_6565", "OIII_5008")
 BINS = Bins.equal(n_bin=4)
 TRUE_SCATTER = 0.3

@@ -38,8 +38,6 @@ from mangrove.physics.wavelengths import SIGMA_TO_FWHM
 from mangrove.survey.desi import read_coadd
 from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 ROOT = Path(__file__).parents[2]
 N = 60
 

@@ -110,7 +110,7 @@ def test_the_copies_that_are_encoded_are_the_eight_of_each_cube(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def run(quick_jax, tmp_path_factory, script, Params):
+def run(tmp_path_factory, script, Params):
     """Latents of an untrained network, and a function that runs the script on them."""
     folder = tmp_path_factory.mktemp("run")
     model, cubes = small_autoencoder(), small_cubes(N)

@@ -12,7 +12,6 @@ from mangrove.models.convlstm.cubes import Cubes, LineCubes
 from mangrove.models.convlstm.flips import N_DIHEDRAL, dihedral
 from mangrove.models.training import model_folder
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
 N, EMPTY = 5, 3
 
 

@@ -171,13 +171,13 @@ def test_errors_of_reconstruction_are_parts_of_the_squared_flux(rng):
         assert found.true[i] == pytest.approx(((true - guess[i][use]) ** 2).sum() / (true**2).sum())
 
 
-def test_invariant_latents_of_copies_differ_by_their_noise(tmp_path, quick_jax):
+def test_invariant_latents_of_copies_differ_by_their_noise(tmp_path):
     path = write_line_cubes(tmp_path / "cubes.h5", small_cubes(32))
     found = copy_distances(small_autoencoder(), LineCubes.open(path), np.arange(32), seed=1)
     assert 0.7 * found.noise < found.turned < 1.1 * found.noise < found.galaxies
 
 
-def test_without_noise_the_invariant_latents_of_copies_are_the_same(tmp_path, quick_jax):
+def test_without_noise_the_invariant_latents_of_copies_are_the_same(tmp_path):
     cubes = small_cubes(16)
     path = write_line_cubes(tmp_path / "cubes.h5", cubes._replace(ivar=1e10 * cubes.ivar))
     found = copy_distances(small_autoencoder(), LineCubes.open(path), np.arange(16), seed=1)
@@ -189,7 +189,7 @@ N_NORMAL, N_PLANTED = 32, 4
 
 
 @pytest.fixture(scope="module")
-def judged(tmp_path_factory, script, Params, quick_jax):
+def judged(tmp_path_factory, script, Params):
     """A judgement of an untrained network: galaxies with a bright spaxel for each anomaly, the stronger the brighter."""
     folder = tmp_path_factory.mktemp("judged")
     anomaly = [""] * N_NORMAL + [name for name in ANOMALIES for _ in range(N_PLANTED)]

@@ -21,8 +21,6 @@ from mangrove.validation import map_spectra
 from mangrove.validation.map_calibration import calibration
 from mangrove.validation.map_limits import FEWEST_BAXELS, FEWEST_GALAXIES, measure_row, verdict
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 WAVE = np.geomspace(3700.0, 7000.0, 256)
 INPUTS = ("training_spectra", "assignments", "labels", "node_labels")
 

@@ -19,8 +19,6 @@ from mangrove.survey.simulation.spectra_survey import design_various_galaxy, spe
 from mangrove.survey.target import Target
 from mangrove.validation.map_limits import MeasureRow
 
-pytestmark = pytest.mark.usefixtures("quick_jax")
-
 SEED, N_BAXEL = 1, 12
 NAMES = spectra_plateifus(14)
 TRAINING = params_of_training(n_wave=256, min_snr=1.0, seed=3, test_fraction=0.3)

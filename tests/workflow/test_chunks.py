@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -21,6 +22,18 @@ def chunks(tmp_path_factory):
     found = make_chunks(make_workspace(tmp_path_factory.mktemp("chunks")))
     assert len(found.fitted()) == 6
     return found
+
+
+@pytest.fixture(autouse=True)
+def as_found(chunks, tmp_path):
+    """Give the run back as it was, with what Snakemake remembers of it."""
+    places = chunks.folder / "results", chunks.folder / ".snakemake/metadata"
+    for i, place in enumerate(places):
+        shutil.copytree(place, tmp_path / str(i))
+    yield
+    for i, place in enumerate(places):
+        shutil.rmtree(place)
+        shutil.move(tmp_path / str(i), place)
 
 
 def test_a_finished_run_has_nothing_to_do(chunks):
@@ -44,15 +57,15 @@ def test_another_redshift_of_one_galaxy_costs_one_fit(chunks):
     name = chunks.rows()[3][0]
     with chunks.sheet(lambda rows: [[*row[:2], "0.0999" if row[0] == name else row[2], *row[3:]] for row in rows]):
         assert chunks.fitted() == [name]
-    assert chunks.fitted() == [name]
-    assert chunks.content() == before
+    after = chunks.content()
+    assert [other for other in before if after[other] != before[other]] == [name]
 
 
 def test_other_settings_fit_all_galaxies(chunks):
     before = chunks.content()
     assert len(chunks.fitted("--config", "fit={'polynomial_degree': 2}")) == 6
-    assert len(chunks.fitted()) == 6
-    assert chunks.content() == before
+    after = chunks.content()
+    assert all(after[name] != before[name] for name in before)
 
 
 def test_other_chunks_fit_nothing(chunks):
@@ -115,7 +128,6 @@ def test_a_galaxy_that_cannot_be_read_fails_the_job_and_costs_the_others_nothing
 
 
 def test_a_killed_job_keeps_the_galaxies_that_it_has_finished(chunks):
-    before = chunks.content()
     other = "--config", "fit={'n_draw': 3}"
     (chunks.folder / "slow").touch()
     command = chunks.workspace.command(*LABELS, *other, config=CONFIG)
@@ -132,8 +144,6 @@ def test_a_killed_job_keeps_the_galaxies_that_it_has_finished(chunks):
     chunks.run("--unlock")
     assert set(chunks.fitted(*other)) == {row[0] for row in chunks.rows()} - done
     assert chunks.planned(*other) == {} and not finished.exists()
-    chunks.run()
-    assert chunks.content() == before
 
 
 def test_verify_tells_of_one_galaxy_of_a_chunk(chunks):
