@@ -9,6 +9,7 @@ from one_spectrum import LINES, V_STAR, WAVE, Z, noise_free
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of
 from mangrove.spectra.fit.batched.batch import Batch
+from mangrove.spectra.fit.batched.precision import MIXED, SINGLE
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.model import gas_in_range
 from mangrove.spectra.fit.ppxf.alternation import Task
@@ -102,6 +103,26 @@ def test_two_runs_give_equal_bytes(batch, solutions):
     again = solved(batch)
     for name, values in solutions._asdict().items():
         assert values.tobytes() == getattr(again, name).tobytes(), name
+
+
+def in_precision(batch, precision):
+    return solved(batch._replace(layout=batch.layout._replace(precision=precision)))
+
+
+def test_what_single_precision_has_begun_double_precision_ends(batch, solutions):
+    refined = in_precision(batch, MIXED)
+    assert refined.kinematics.dtype == float and refined.converged.all()
+    # Descents end where no more than 0.001 of chi2 is left, which is a hundredth of an error in V.
+    np.testing.assert_allclose(refined.chi2, solutions.chi2, rtol=0.0, atol=2e-3)
+    np.testing.assert_allclose(refined.kinematics, solutions.kinematics, rtol=0.0, atol=0.1)
+
+
+def test_single_precision_alone_finds_nearly_the_same(batch, solutions):
+    """Chi2 is no better than its rounding (some 0.1 of 500), V and sigma within a tenth of their errors."""
+    single = in_precision(batch, SINGLE)
+    higher = single.chi2 - solutions.chi2
+    assert np.all(higher < 0.5) and np.any(np.abs(higher) > 1e-3)
+    np.testing.assert_allclose(single.kinematics, solutions.kinematics, rtol=0.0, atol=0.5)
 
 
 def test_velocities_far_off_are_found(batch, solutions):

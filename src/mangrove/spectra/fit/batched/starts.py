@@ -79,7 +79,7 @@ def _away_from_lines(lines: Lines, problem: Problem) -> Problem:
     """The problem without the pixels near lines."""
     spectra = problem.spectra
     wave = jnp.asarray(problem.galaxies.wave)[spectra.galaxy]
-    v = C_KMS * jnp.log(wave[:, None] / jnp.asarray(lines.wave)[None, :, None])
+    v = C_KMS * jnp.log(wave[:, None] / jnp.asarray(lines.wave, wave.dtype)[None, :, None])
     quiet = spectra.good & ~jnp.any((jnp.abs(v) < _LINE_REACH) & spectra.use[..., None], axis=1)
     enough = jnp.mean(quiet, axis=1) > _LEAST_LEFT * jnp.mean(spectra.good, axis=1)
     quiet = quiet | ~enough[:, None]
