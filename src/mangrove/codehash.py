@@ -6,6 +6,7 @@ import io
 import tokenize
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from mangrove.data_model import SCHEMA_VERSION
 from mangrove.resources import resource
@@ -57,13 +58,64 @@ def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     digest = hashlib.sha256(f"schema {SCHEMA_VERSION}\n".encode())
     digest.update(essential_source(Path(script)).encode())
     modules = {module: _module_file(module, package) for module in sorted(closure(script, package))}
-    codes = frozenset().union(*map(_codes_of, (Path(script), *modules.values())))
+    codes = frozenset().union(*(_read(path).codes for path in (Path(script), *modules.values())))
     for module, path in modules.items():
         source = essential_source(path, codes if module == CODES else None)
         digest.update(f"# {module}\n{source}".encode())
-    for name in sorted(set().union(*map(_resources_of, modules.values()))):
+    for name in sorted(set().union(*(_read(path).resources for path in modules.values()))):
         digest.update(f"# {name} {_content(resource(name))}\n".encode())
     return digest.hexdigest()[:16]
+
+
+class _Source(NamedTuple):
+    """A file, and what one walk over its syntax tree finds: this is read again whenever a run is planned.
+
+    Attributes
+    ----------
+    text : str
+    tree : ast.Module
+    docstrings : list of ast.Expr
+        Of the module and of all that it defines.
+    strings : list of ast.expr
+        Strings, f-strings and bytes, docstrings included.
+    imports : frozenset of str
+        Dotted names that may be modules.
+    codes : frozenset of str
+        Names that it imports from :data:`CODES`.
+    resources : frozenset of str
+        Names of the resources that it opens.
+    """
+
+    text: str
+    tree: ast.Module
+    docstrings: list[ast.Expr]
+    strings: list[ast.expr]
+    imports: frozenset[str]
+    codes: frozenset[str]
+    resources: frozenset[str]
+
+
+@cache
+def _read(path: Path) -> _Source:
+    text = path.read_text(encoding="utf-8")
+    tree = ast.parse(text)
+    docstrings, strings, imports, codes, resources = [], [], set(), set(), set()
+    for node in ast.walk(tree):
+        match node:
+            case ast.Constant(value=str() | bytes()) | ast.JoinedStr():
+                strings.append(node)
+            case ast.Import():
+                imports.update(alias.name for alias in node.names)
+            case ast.ImportFrom(module=str(), level=0):
+                imports.update((node.module, *(f"{node.module}.{alias.name}" for alias in node.names)))
+                codes.update(alias.name for alias in node.names if node.module == CODES)
+            case ast.Call(func=ast.Name(id="resource"), args=[ast.Constant(value=name), *_]):
+                resources.add(name)
+            case ast.Module() | ast.ClassDef() | ast.FunctionDef() | ast.AsyncFunctionDef():
+                match node.body:
+                    case [ast.Expr(value=ast.Constant(value=str())) as first, *_]:
+                        docstrings.append(first)
+    return _Source(text, tree, docstrings, strings, frozenset(imports), frozenset(codes), frozenset(resources))
 
 
 @cache
@@ -76,23 +128,47 @@ def essential_source(path: Path, classes: frozenset[str] | None = None) -> str:
     classes : frozenset of str, optional
         Leave out all classes but these and those that they name: bases, and whose values they take.
     """
-    source = path.read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    lines = [line.encode() for line in source.splitlines()]
-    for node in _docstrings(tree):
+    source = _read(path)
+    lines = [line.encode() for line in source.text.splitlines()]
+    for node in source.docstrings:
         _cut(lines, node)
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type == tokenize.COMMENT:
-            row, column = token.start
-            lines[row - 1] = lines[row - 1].decode()[:column].encode()
+    for row, column in _comments(source):
+        lines[row] = lines[row][:column]
     if classes is not None:
-        kept = _with_what_they_name(tree, classes)
-        for node in tree.body:
+        kept = _with_what_they_name(source.tree, classes)
+        for node in source.tree.body:
             if isinstance(node, ast.ClassDef) and node.name not in kept:
                 lines[node.lineno - 1 : node.end_lineno] = [b""] * (node.end_lineno - node.lineno + 1)
-    inside = _lines_that_end_in_a_string(tree)
+    inside = _lines_that_end_in_a_string(source)
     kept = [line if i in inside else line.rstrip() for i, line in enumerate(lines) if i in inside or line.strip()]
     return b"\n".join(kept).decode() + "\n"
+
+
+def _comments(source: _Source) -> list[tuple[int, int]]:
+    """Line (from 0) and byte of each comment; the slow tokens are asked only where a string of several lines has a #."""
+    lines = [line.encode() for line in source.text.splitlines()]
+    docstrings = {id(node.value) for node in source.docstrings}
+    spans = {}
+    for node in source.strings:
+        rows = range(node.lineno - 1, node.end_lineno)
+        if len(rows) > 1 and id(node) not in docstrings and any(b"#" in lines[i] for i in rows):
+            # Comments may stand between the parts of a string.
+            return _comments_among_tokens(source.text)
+        for i in rows:
+            first = node.col_offset if i == rows[0] else 0
+            last = node.end_col_offset if i == rows[-1] else len(lines[i])
+            spans.setdefault(i, []).append(range(first, last))
+    signs = (
+        (i, place) for i, line in enumerate(lines) if b"#" in line for place, sign in enumerate(line) if sign == 35
+    )
+    outside = [(i, place) for i, place in signs if not any(place in span for span in spans.get(i, ()))]
+    return sorted({i: (i, place) for i, place in reversed(outside)}.values())
+
+
+def _comments_among_tokens(text: str) -> list[tuple[int, int]]:
+    tokens = tokenize.generate_tokens(io.StringIO(text).readline)
+    comments = (token for token in tokens if token.type == tokenize.COMMENT)
+    return [(token.start[0] - 1, len(token.line[: token.start[1]].encode())) for token in comments]
 
 
 def _with_what_they_name(tree: ast.Module, classes: frozenset[str]) -> set[str]:
@@ -108,16 +184,8 @@ def _with_what_they_name(tree: ast.Module, classes: frozenset[str]) -> set[str]:
 
 def imported_modules(path: Path, package: Path = _PACKAGE) -> set[str]:
     """Dotted names of the mangrove modules that a file imports, anywhere in it, leaves excepted."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            candidates = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            candidates = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        found.update(c for c in candidates if c.split(".")[0] == "mangrove" and _module_file(c, package))
-    return found - LEAVES
+    ours = (name for name in _read(path).imports if name.split(".")[0] == "mangrove")
+    return {name for name in ours if _module_file(name, package)} - LEAVES
 
 
 def closure(script: str | Path, package: Path = _PACKAGE) -> set[str]:
@@ -144,18 +212,6 @@ def _module_file(module: str, package: Path) -> Path | None:
     return None
 
 
-def _docstrings(tree: ast.AST) -> list[ast.Expr]:
-    """The docstrings of a module and of all that it defines."""
-    found = []
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or not node.body:
-            continue
-        first = node.body[0]
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            found.append(first)
-    return found
-
-
 def _cut(lines: list[bytes], node: ast.AST) -> None:
     """Take a node out of its lines, and leave what shares them."""
     first, last = node.lineno - 1, node.end_lineno - 1
@@ -163,34 +219,11 @@ def _cut(lines: list[bytes], node: ast.AST) -> None:
     lines[first : last + 1] = [before + after, *[b""] * (last - first)]
 
 
-def _lines_that_end_in_a_string(tree: ast.AST) -> set[int]:
+def _lines_that_end_in_a_string(source: _Source) -> set[int]:
     """Lines (from 0) whose end belongs to a string: blank ones and blanks at their end have a meaning."""
-    docstrings = {id(node.value) for node in _docstrings(tree)}
-    strings = (
-        node
-        for node in ast.walk(tree)
-        if id(node) not in docstrings
-        and (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str)))
-    )
+    docstrings = {id(node.value) for node in source.docstrings}
+    strings = (node for node in source.strings if id(node) not in docstrings)
     return {i for node in strings for i in range(node.lineno - 1, node.end_lineno - 1)}
-
-
-@cache
-def _codes_of(path: Path) -> frozenset[str]:
-    """Names that a file imports from :data:`CODES`."""
-    nodes = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.ImportFrom))
-    return frozenset(alias.name for node in nodes if node.module == CODES for alias in node.names)
-
-
-@cache
-def _resources_of(path: Path) -> frozenset[str]:
-    """Names of the resources that a file opens."""
-    calls = (node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call))
-    return frozenset(
-        call.args[0].value
-        for call in calls
-        if isinstance(call.func, ast.Name) and call.func.id == "resource" and isinstance(call.args[0], ast.Constant)
-    )
 
 
 @cache

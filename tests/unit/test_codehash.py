@@ -86,7 +86,7 @@ class Project:
     def hash(self) -> str:
         """The hash as another process would compute it."""
         codehash.essential_source.cache_clear()
-        for cached in (codehash._imports_of, codehash._codes_of, codehash._resources_of, codehash._content):
+        for cached in (codehash._imports_of, codehash._read, codehash._content):
             cached.cache_clear()
         return codehash.code_hash(self.script, self.package)
 
@@ -104,6 +104,36 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "table.txt").write_text("1", encoding="utf-8")
     monkeypatch.setattr(codehash, "resource", lambda name: tmp_path / name)
     return Project(tmp_path)
+
+
+#: Signs that begin no comment, beside some that do.
+SIGNS = """\
+a = "# no"  # yes
+b = f"{a} # no {'#'}"  # \N{GREEK SMALL LETTER MU} yes
+c = b"#", '\N{GREEK SMALL LETTER MU}#'  # yes # and on
+# yes "
+def d():
+    \'\'\'Words # no
+    # no\'\'\'
+    return a, "#"
+"""
+PARTS = """\
+e = (
+    "# no"  # yes
+    # yes
+    "more"
+)
+"""
+
+
+@pytest.mark.parametrize("text", [SIGNS, SIGNS + PARTS], ids=["lines", "parts of a string"])
+def test_comments_begin_where_the_tokens_say(tmp_path, text):
+    path = tmp_path / "signs.py"
+    path.write_text(text, encoding="utf-8")
+    source = codehash._read(path)
+    assert codehash._comments(source) == codehash._comments_among_tokens(text)
+    left = codehash.essential_source(path)
+    assert "yes" not in left and left.count("no") == text.count("no") - 2
 
 
 @pytest.mark.parametrize(
@@ -231,7 +261,7 @@ def test_mangrove_opens_its_resources_by_constant_names():
     """Other names would escape the hash."""
     fit = Path(codehash.__file__).parents[2] / "workflow/scripts/fit.py"
     modules = codehash.closure(fit)
-    opened = set().union(*(codehash._resources_of(codehash._module_file(m, codehash._PACKAGE)) for m in modules))
+    opened = set().union(*(codehash._read(codehash._module_file(m, codehash._PACKAGE)).resources for m in modules))
     assert opened == {"lines.ecsv", "mastar_ssp.h5", "sdss_r.ecsv"}
 
 

@@ -295,6 +295,7 @@ def test_what_a_training_tells_is_not_in_the_hash_of_its_code(tmp_path, module, 
     edited = copy / f"models/training/{module}.py"
     edited.write_text(edited.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
     codehash.essential_source.cache_clear()
+    codehash._read.cache_clear()
     assert (codehash.code_hash(script, copy) != before) == counts
 
 
