@@ -52,7 +52,8 @@ test: $(READY)         ## all tests
 	REAL_DATA="$(REAL_DATA)" $(BIN)/python -m pytest -q -n $(CORES) --dist loadgroup --no-loadscope-reorder --max-worker-restart 0
 
 validate: $(READY)     ## the tests of truth in full (an hour)
-	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_known_populations.py tests/scripts/test_truth.py tests/real/test_known_populations.py tests/real/test_emulator.py \
+	REAL_DATA="$(REAL_DATA)" MANGROVE_VALIDATE=1 $(BIN)/python -m pytest -q tests/scripts/test_known_populations.py tests/scripts/test_truth.py \
+	  tests/real/test_known_populations.py tests/real/test_emulator.py tests/real/test_engines_agree.py tests/real/test_labels.py \
 	  tests/unit/test_emulator_mock.py tests/unit/test_line_profiles.py tests/unit/test_gas_components.py
 
 lint: $(READY)         ## style of Python and of the rules

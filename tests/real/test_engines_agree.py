@@ -1,4 +1,6 @@
-"""Both engines on the real MaNGA spectra, with both libraries: no limit of the agreement is loosened."""
+"""Both engines on the real MaNGA spectra, with both libraries ('make validate'): no limit of the agreement is loosened."""
+
+import os
 
 import pytest
 from engines import fitted
@@ -9,7 +11,10 @@ from mangrove.validation.engine_agreement import compared, joined, summary
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("labels")]
 
 
-@pytest.mark.parametrize("library", ["mastar", "emiles"])
+IN_FULL = pytest.mark.skipif(not os.environ.get("MANGROVE_VALIDATE"), reason="a minute: set MANGROVE_VALIDATE=1")
+
+
+@pytest.mark.parametrize("library", ["mastar", pytest.param("emiles", marks=IN_FULL)])
 def test_real_spectra_keep_the_limits(real_data, library):
     templates = "mastar" if library == "mastar" else str(real_data / "templates" / "emiles_kroupa_basti.h5")
     sample = real_baxels(templates, data=real_data)
