@@ -1,5 +1,7 @@
 """The command that shows a run in the browser: ``mangrove explore RUN``."""
 
+import os
+import sys
 from typing import Annotated
 
 import typer
@@ -17,3 +19,7 @@ def explore(
     from mangrove.explorer.server import serve
 
     serve(run_folder(run), host, port, open_browser)
+    # Whoever reads a file in the background may have HDF5's lock: Python's own end would wait for it for ever. Nothing is
+    # half written, and the processes that fit and read uploads end with the pipes to them.
+    sys.stdout.flush()
+    os._exit(0)

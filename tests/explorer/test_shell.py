@@ -388,6 +388,37 @@ def test_the_address_is_printed_and_a_warning_where_others_are_let_in(empty_run,
     assert ("Warning" in printed) == warns
 
 
+READING = """
+import sys, threading, time
+from h5py._objects import phil
+from mangrove.explore_command import explore
+from mangrove.explorer import server
+
+class Interrupted:
+    effective_port = 8051
+
+    def run(self):
+        begun = threading.Event()
+        threading.Thread(target=self.read, args=(begun,), daemon=True).start()
+        begun.wait()
+
+    def read(self, begun):
+        with phil:
+            begun.set()
+            time.sleep(600)
+
+server.bound = lambda *_: Interrupted()
+explore(sys.argv[1], 8051, "127.0.0.1", False)
+"""
+
+
+def test_the_command_ends_while_a_file_is_read_in_the_background(survey_run):
+    """Whoever has HDF5's lock when Python ends keeps it, and what is left of h5py would wait for it."""
+    done = subprocess.run([sys.executable, "-c", READING, str(survey_run)], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "is http://127.0.0.1:8051 (Ctrl+C ends it)" in done.stdout
+
+
 def interruptible() -> None:
     """Let Ctrl+C end a program whatever started it: shells have programs in the background ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
