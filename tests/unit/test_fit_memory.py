@@ -9,13 +9,14 @@ SNAKEMAKE = 300
 
 
 @pytest.mark.parametrize(
-    ("n_template", "n_process", "measured"), [(54, 1, 1305), (54, 2, 1776), (216, 1, 1426), (650, 1, 1497)]
+    ("n_template", "n_process", "on_gpu", "measured"),
+    [(54, 1, False, 1305), (54, 2, False, 1776), (216, 1, False, 1426), (650, 1, False, 1497), (54, 1, True, 7082)],
 )
 def test_a_job_asks_for_what_it_was_measured_to_take_and_no_more_than_half_as_much_again(
-    n_template, n_process, measured
+    n_template, n_process, on_gpu, measured
 ):
     taken = SNAKEMAKE + measured
-    assert 1.05 * taken < job_memory(n_template, n_process) < 1.5 * taken
+    assert 1.05 * taken < job_memory(n_template, n_process, on_gpu) < 1.5 * taken
 
 
 def test_more_processes_and_larger_libraries_ask_for_more_up_to_the_groups_that_are_held():

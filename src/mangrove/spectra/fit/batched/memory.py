@@ -7,7 +7,7 @@ _TEMPLATE = 1.5
 #: No more than three groups of galaxies are in memory, for each process that fits, MB (``chunk.GROUP_BYTES``).
 _GROUPS = 3 * 1100
 #: What the libraries of a GPU take of the computer's memory, and groups that fill its batches, MB.
-_GPU = 4000
+_GPU = 6000
 
 
 def job_memory(n_template: int, n_process: int, on_gpu: bool = False) -> int:
@@ -15,7 +15,7 @@ def job_memory(n_template: int, n_process: int, on_gpu: bool = False) -> int:
 
     On a CPU it hardly depends on the batches, whose spectra are solved one by one. Measured without Snakemake, MB of
     resident memory: 1,305 with 54 templates and 1,776 where two processes share the galaxies; 1,426 with 216 templates,
-    1,497 with 650. The part of a GPU was not measured.
+    1,497 with 650. Beside an H200 7,082 (54 templates), in a process that had simulated its 2,048 spectra as well.
 
     Parameters
     ----------
