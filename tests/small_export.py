@@ -61,6 +61,7 @@ def fit_data():
     data["line_continuum"][3, HBETA] = data["line_ew"][3, HBETA] = data["line_ew_err"][3, HBETA] = np.nan
     data["line_shape"][4, HALPHA] = 1
     data["v_star_err"][4] = 500.0
+    data["v_gas_other"][:] = np.nan
     return data
 
 

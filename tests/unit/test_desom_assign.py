@@ -139,7 +139,12 @@ def test_small_blocks_give_what_one_block_gives(run):
     whole, small = (with_model(run.model, run.inputs.training_spectra, run.rows, block) for block in (10_000, 32))
     for one, other in ((whole.assignments, small.assignments), (whole.map, small.map)):
         for name, values in one.items():
-            if values.dtype.kind == "f":
+            if name == "typicality":
+                # Spectra of the training lie on their nodes but for rounding, which orders them anew in each block.
+                apart = whole.assignments["distance"] > 1e-5
+                assert apart.sum() > 50
+                np.testing.assert_allclose(other[name][apart], values[apart], err_msg=name)
+            elif values.dtype.kind == "f":
                 np.testing.assert_allclose(other[name], values, rtol=1e-5, atol=1e-6, err_msg=name)
             else:
                 np.testing.assert_array_equal(other[name], values, err_msg=name)
