@@ -57,10 +57,12 @@ def pytest_configure(config):
         config.pluginmanager.register(FailuresAtOnce(config))
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """One worker of pytest-xdist runs a module, so that its fixtures are made and its programs compiled once.
 
-    Groups of several modules come first: they take longest, and what remains in the end should be short.
+    Groups of several modules come first: they take longest, and what remains in the end should be short. This is called after
+    its namesakes in the folders, which make such groups, and before that of pytest-xdist, which reads the marks.
     """
     grouped = [item for item in items if item.get_closest_marker("xdist_group")]
     others = [item for item in items if not item.get_closest_marker("xdist_group")]

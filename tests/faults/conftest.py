@@ -13,6 +13,7 @@ from mini_run import MiniRun
 from steps import Steps, compiled_shim, serving
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """All tests of this folder share one finished run, so one worker runs them."""
     for item in items:

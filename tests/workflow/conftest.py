@@ -158,6 +158,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "xdist_group(name): tests that one worker runs")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """All tests of this folder share two workspaces, so one worker runs them."""
     for item in items:
