@@ -67,7 +67,7 @@ def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     return digest.hexdigest()[:16]
 
 
-class _Source(NamedTuple):
+class _SourceFile(NamedTuple):
     """A file, and what one walk over its syntax tree finds: this is read again whenever a run is planned.
 
     Attributes
@@ -96,7 +96,7 @@ class _Source(NamedTuple):
 
 
 @cache
-def _read(path: Path) -> _Source:
+def _read(path: Path) -> _SourceFile:
     text = path.read_text(encoding="utf-8")
     tree = ast.parse(text)
     docstrings, strings, imports, codes, resources = [], [], set(), set(), set()
@@ -115,7 +115,7 @@ def _read(path: Path) -> _Source:
                 match node.body:
                     case [ast.Expr(value=ast.Constant(value=str())) as first, *_]:
                         docstrings.append(first)
-    return _Source(text, tree, docstrings, strings, frozenset(imports), frozenset(codes), frozenset(resources))
+    return _SourceFile(text, tree, docstrings, strings, frozenset(imports), frozenset(codes), frozenset(resources))
 
 
 @cache
@@ -144,7 +144,7 @@ def essential_source(path: Path, classes: frozenset[str] | None = None) -> str:
     return b"\n".join(kept).decode() + "\n"
 
 
-def _comments(source: _Source) -> list[tuple[int, int]]:
+def _comments(source: _SourceFile) -> list[tuple[int, int]]:
     """Line (from 0) and byte of each comment; the slow tokens are asked only where a string of several lines has a #."""
     lines = [line.encode() for line in source.text.splitlines()]
     docstrings = {id(node.value) for node in source.docstrings}
@@ -219,7 +219,7 @@ def _cut(lines: list[bytes], node: ast.AST) -> None:
     lines[first : last + 1] = [before + after, *[b""] * (last - first)]
 
 
-def _lines_that_end_in_a_string(source: _Source) -> set[int]:
+def _lines_that_end_in_a_string(source: _SourceFile) -> set[int]:
     """Lines (from 0) whose end belongs to a string: blank ones and blanks at their end have a meaning."""
     docstrings = {id(node.value) for node in source.docstrings}
     strings = (node for node in source.strings if id(node) not in docstrings)
