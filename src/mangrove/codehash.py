@@ -159,7 +159,11 @@ def _comments(source: _SourceFile) -> list[tuple[int, int]]:
             last = node.end_col_offset if i == rows[-1] else len(lines[i])
             spans.setdefault(i, []).append(range(first, last))
     signs = (
-        (i, place) for i, line in enumerate(lines) if b"#" in line for place, sign in enumerate(line) if sign == 35
+        (i, place)
+        for i, line in enumerate(lines)
+        if b"#" in line
+        for place, sign in enumerate(line)
+        if sign == ord("#")
     )
     outside = [(i, place) for i, place in signs if not any(place in span for span in spans.get(i, ()))]
     return sorted({i: (i, place) for i, place in reversed(outside)}.values())
