@@ -16,6 +16,7 @@ import pytest
 from mangrove.codes import FitStatus, GasModel
 from mangrove.spectra.fit.batched import devices, engine, pool
 from mangrove.spectra.fit.batched.engine import Member, fit_all, fit_group
+from mangrove.spectra.fit.batched.pool import Pending
 from mangrove.spectra.fit.batched.sizes import Sizes
 from mangrove.spectra.fit.results import FitResult, no_fit
 
@@ -35,7 +36,7 @@ class Toy:
     def __init__(self, memory=None):
         self.memory, self.sizes, self.rows = memory, [], []
 
-    def __call__(self, piece, lines):
+    def __call__(self, piece, lines, settings):
         if self.memory is not None and piece.size > self.memory:
             raise OUT_OF_MEMORY
         self.sizes.append(piece.size)
@@ -178,7 +179,7 @@ def test_memory_too_small_for_one_spectrum_is_an_error(toy):
 def test_other_errors_are_not_taken_for_a_lack_of_memory(toy, monkeypatch):
     toy()
 
-    def broken(piece, lines):
+    def broken(piece, lines, settings):
         raise jax.errors.JaxRuntimeError("INTERNAL: no kernel image")
 
     monkeypatch.setattr(pool, "columns_of", broken)
@@ -191,11 +192,30 @@ def test_progress_and_compilations_are_told(toy, caplog, monkeypatch):
     toy()
     monkeypatch.setattr(devices, "_LEAST_TOLD", 0.0)
     with caplog.at_level(logging.INFO):
-        fit_all(batched_spectra.galaxies(n_draw=3)[0], spectra(0, 9))
+        fit_all(batched_spectra.galaxies(polynomial_degree=5)[0], spectra(0, 9))
     told = [record.getMessage() for record in caplog.records]
     assert "9 of 9 spectra fitted" in told
     assert any(line.startswith("compiled for batches of 8 spectra in ") for line in told)
     assert sum(line.startswith("compiled for batches of 8 spectra") for line in told) == 1
+
+
+@pytest.mark.parametrize(
+    "number", ["calibration_error", "regularisation", "clip_sigma", "velocity_bound", "n_draw", "rescale_noise"]
+)
+def test_a_setting_that_is_a_number_compiles_no_solution_anew(number):
+    usual = batched_spectra.batch()
+    changed = batched_spectra.batch(**{number: 3})
+    assert changed.layout == usual.layout
+    assert batched_spectra.batch(polynomial_degree=3).layout != usual.layout
+
+
+def test_galaxies_of_different_settings_do_not_share_a_batch(toy):
+    """Draws and components of the gas are for all spectra of a batch."""
+    one, other = batched_spectra.galaxies()[0], batched_spectra.galaxies(n_draw=3)[0]
+    mine = toy()
+    pending = [Pending(i, spectrum, None) for i in (0, 1) for spectrum in spectra(0, 2)]
+    places = [place for place, _ in pool.fitted(devices.Devices(1), [one, other], pending, "double")]
+    assert (sorted(places), mine.rows) == ([0, 1, 2, 3], [2, 2])
 
 
 CACHED = """

@@ -37,10 +37,10 @@ CASES = {
 }
 
 
-def measured(batch, solutions):
+def measured(batch, solutions, n_draw=100):
     """The columns of the batched engine for solutions of a batch."""
     with double_precision():
-        columns = measurements_of(batch.layout, *batch[1:], solutions)
+        columns = measurements_of(*batch, solutions, n_draw)
         return {name: np.asarray(values) for name, values in columns.items()}
 
 
@@ -70,7 +70,7 @@ def compared(further=({}, {}, {}), guides=None, components=(0,), snr=60.0, which
         batch.spectra.lsf[i, : spectrum.wave.size] = spectrum.lsf_sigma
         fits.append(solved(galaxies[g], spectrum, guide, extra))
     told = {"n_clipped": np.array([3, 0, 1]), "gas_bic_gain": np.array([0.0, 12.0, 0.0])}
-    columns = measured(batch, as_batch(batch, fits)) | told
+    columns = measured(batch, as_batch(batch, fits), settings["n_draw"]) | told
     gains = zip(fits, *told.values(), strict=True)
     return [measurements.collect(fit, n, gain) for fit, n, gain in gains], columns
 

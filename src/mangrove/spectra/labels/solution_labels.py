@@ -38,7 +38,7 @@ def solution_labels(batch: Batch, solutions: Solutions, table: TemplateTable, co
     labels = jax.vmap(lambda one: population_values(one, table))(weights)
     if not table.has_masses:
         labels = {name: value for name, value in labels.items() if name not in MASS_LABELS}
-    if batch.layout.settings.continuum.attenuation:
+    if batch.layout.attenuation:
         labels["ebv_star"] = solutions.theta[:, 0]
     variance = jnp.maximum(stars[:, 1] ** 2 + correction, SIGMA_STAR_BOUND[0] ** 2)
     return labels | {

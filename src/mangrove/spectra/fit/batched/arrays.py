@@ -16,16 +16,13 @@ from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.limits import star_bounds
 from mangrove.spectra.fit.line_coverage import lines_in_range
 from mangrove.spectra.fit.regularisation import second_differences
-from mangrove.spectra.fit.settings import FitSettings, Guide
+from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.shape import legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
 #: Pixels of data are padded to a multiple of this.
 _PIXEL_STEP = 64
-#: Settings that make spectra, templates and guides, and nothing in a batch: a change of them compiles nothing anew.
-_ELSEWHERE = ("rest_range", "sky_half_width", "min_good_fraction", "age_limit")
-_ELSEWHERE += ("stellar_kinematics", "bright_snr", "kinematics_range")
 
 
 def layout_of(
@@ -38,15 +35,14 @@ def layout_of(
     components : sequence of int
         Of the gas, indices in :data:`mangrove.spectra.fit.templates.COMPONENTS`.
     """
-    (settings,) = {galaxy.settings for galaxy in galaxies}
+    ((attenuation, degree),) = {galaxy.settings.continuum[:2] for galaxy in galaxies}
     # Galaxies of a survey have templates of one length. The transforms have that of fit.templates.broaden: where stars are
     # broadened by less than a pixel, what comes back from the ends of the templates depends on it.
     n_template_wave = max(galaxy.stars.wave.size for galaxy in galaxies)
     n_fft = fft.next_fast_len(n_template_wave + 1, real=True)
-    usual = {name: FitSettings._field_defaults[name] for name in _ELSEWHERE}
     # The model is cut from what the transforms give back: of few pixels, the next step may be more than they have.
     n_wave = min(_padded(max(spectrum.wave.size for spectrum in spectra)), n_fft)
-    one = BatchLayout(n_wave, n_fft, (), (), settings._replace(**usual))
+    one = BatchLayout(n_wave, n_fft, (), (), attenuation, degree)
     return with_gas(one, galaxies[0].lines, components)
 
 
@@ -117,8 +113,10 @@ def _of_galaxy(layout: BatchLayout, galaxy: GalaxyFit, spectrum: Spectrum, n_sta
     flux[: stars.flux.shape[1]] = stars.flux.T / scale
     wave = spectrum.wave[0] * np.exp(step * np.arange(layout.n_wave))
     wave[:n] = spectrum.wave
-    polynomials = np.zeros((layout.settings.polynomial_degree, layout.n_wave))
-    polynomials[:, :n] = legendre(n, layout.settings.polynomial_degree).T
+    polynomials = np.zeros((layout.degree, layout.n_wave))
+    polynomials[:, :n] = legendre(n, layout.degree).T
+    settings = galaxy.settings
+    prior = settings.continuum.calibration_error
     return Galaxies(
         transform=fft.rfft(flux, layout.n_fft),
         scale=np.float64(scale),
@@ -131,6 +129,10 @@ def _of_galaxy(layout: BatchLayout, galaxy: GalaxyFit, spectrum: Spectrum, n_sta
         offset=np.float64(np.log(spectrum.wave[0] / stars.wave[0]) / step),
         line_place=np.log(galaxy.lines.wave / stars.wave[0]) / step,
         z=np.float64(galaxy.z),
+        polynomial_hold=np.float64(prior**-2.0 if prior > 0 else 0.0),
+        velocity_bound=np.float64(settings.velocity_bound),
+        clip_sigma=np.float64(settings.clip_sigma),
+        rescale_noise=np.bool_(settings.rescale_noise),
     )
 
 

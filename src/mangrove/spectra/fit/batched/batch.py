@@ -10,7 +10,6 @@ import jax
 import numpy as np
 
 from mangrove.spectra.fit.batched.precision import DOUBLE
-from mangrove.spectra.fit.settings import FitSettings
 
 
 def double_precision() -> AbstractContextManager:
@@ -19,7 +18,9 @@ def double_precision() -> AbstractContextManager:
 
 
 class BatchLayout(NamedTuple):
-    """What is compiled in: sizes and settings of a batch. Hashable.
+    """What is compiled in: sizes and the form of the model. Hashable.
+
+    Settings that are numbers are arrays (:class:`Galaxies`): a change of them compiles nothing anew.
 
     Attributes
     ----------
@@ -30,7 +31,10 @@ class BatchLayout(NamedTuple):
     gas_line, gas_component : tuple of int, length n_gas
         Index in the line list, and in :data:`mangrove.spectra.fit.templates.COMPONENTS`, of each template of the gas: all
         lines that are free in every component that they may have.
-    settings : FitSettings
+    attenuation : bool
+        Whether E(B-V) is fitted.
+    degree : int
+        Of the multiplicative polynomial.
     precision : str
         Of :mod:`mangrove.spectra.fit.batched.precision`.
     """
@@ -39,7 +43,8 @@ class BatchLayout(NamedTuple):
     n_fft: int
     gas_line: tuple[int, ...]
     gas_component: tuple[int, ...]
-    settings: FitSettings
+    attenuation: bool
+    degree: int
     precision: str = DOUBLE
 
     @property
@@ -48,15 +53,14 @@ class BatchLayout(NamedTuple):
         return tuple(sorted(set(self.gas_component)))
 
     @property
+    def n_component(self) -> int:
+        """Components of the gas for which a result has room, as :data:`mangrove.spectra.fit.templates.COMPONENTS` orders them."""
+        return self.components[-1] + 1
+
+    @property
     def gas_place(self) -> np.ndarray:
         """Place of each template of the gas among :attr:`components`, shape (n_gas,)."""
         return np.searchsorted(self.components, self.gas_component)
-
-    @property
-    def polynomial_hold(self) -> float:
-        """Inverse variance of the prior of a coefficient of the polynomial about zero; 0 without a prior."""
-        size = self.settings.continuum.calibration_error
-        return size**-2.0 if size > 0 else 0.0
 
 
 class Galaxies(NamedTuple):
@@ -84,6 +88,14 @@ class Galaxies(NamedTuple):
     line_place : ndarray, shape (n_galaxy, n_line)
         Pixels from the first of the templates to each line at rest; not whole.
     z : ndarray, shape (n_galaxy,)
+    polynomial_hold : ndarray, shape (n_galaxy,)
+        Inverse variance of the prior of a coefficient of the polynomial about zero; 0 without a prior.
+    velocity_bound : ndarray, shape (n_galaxy,)
+        Of the gas, km/s.
+    clip_sigma : ndarray, shape (n_galaxy,)
+        Outliers are farther from the model than so many standard deviations; 0: there are none.
+    rescale_noise : ndarray of bool, shape (n_galaxy,)
+        Whether errors of the data grow to the scatter about the model.
     """
 
     transform: np.ndarray
@@ -97,6 +109,10 @@ class Galaxies(NamedTuple):
     offset: np.ndarray
     line_place: np.ndarray
     z: np.ndarray
+    polynomial_hold: np.ndarray
+    velocity_bound: np.ndarray
+    clip_sigma: np.ndarray
+    rescale_noise: np.ndarray
 
 
 class Lines(NamedTuple):

@@ -12,7 +12,8 @@ from mangrove.spectra.fit.bounds import CLIP_FROM_LINE
 
 def outliers(batch: Batch, solutions: Solutions) -> jax.Array:
     """Good pixels away from emission lines whose residual is beyond a limit in robust standard deviations, shape (n, n_wave)."""
-    spectra, limit = batch.spectra, batch.layout.settings.clip_sigma
+    spectra = batch.spectra
+    limit = jnp.asarray(batch.galaxies.clip_sigma)[spectra.galaxy][:, None]
     residual = residuals(batch, solutions)
     scale = jnp.maximum(robust_rms(residual, spectra.good), 1.0)
     far = distance_to_lines(batch, jnp.zeros(len(residual))) > CLIP_FROM_LINE

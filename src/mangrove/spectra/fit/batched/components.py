@@ -23,10 +23,11 @@ from mangrove.spectra.fit.component_trials import (
     START_BROAD,
     further_components,
 )
+from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND
 
 
-def choose_components(one: Solved, lines: LineList) -> list[Solved]:
+def choose_components(one: Solved, lines: LineList, settings: FitSettings) -> list[Solved]:
     """The same spectra, each with the best of the models that the settings allow, in a batch for each model.
 
     A further component is tried in those whose gas is detected, and taken where it lowers the Bayesian information
@@ -38,7 +39,7 @@ def choose_components(one: Solved, lines: LineList) -> list[Solved]:
     one : Solved
         With a single component of the gas.
     """
-    allowed = further_components(one.piece.layout.settings)
+    allowed = further_components(settings)
     if not allowed:
         return [one]
     detected = one.piece.run(is_detected, one.solutions)
@@ -124,8 +125,9 @@ def bic_gain(batch: Batch, more: Solutions, chi2, n_free, kind: int) -> jax.Arra
     """
     spectra = batch.spectra
     velocity, sigma = jnp.moveaxis(more.kinematics[:, 1 + batch.layout.components.index(kind)], -1, 0)
+    bound = jnp.asarray(batch.galaxies.velocity_bound)[spectra.galaxy]
     low, high = SIGMA_COMPONENT_BOUND[kind]
-    beyond = (jnp.abs(velocity) > NEAR_BOUND * batch.layout.settings.velocity_bound) | (sigma > NEAR_BOUND * high)
+    beyond = (jnp.abs(velocity) > NEAR_BOUND * bound) | (sigma > NEAR_BOUND * high)
     if kind == BROAD:
         beyond |= NEAR_BOUND * sigma < low
     residual = residuals(batch, more)

@@ -43,7 +43,7 @@ def covariances(layout: BatchLayout, fit: FittedBatch) -> Covariances:
     """
     place = places(layout, fit.solution.weights.shape[1])
     free = free_columns(layout, fit)
-    products = fit.products + jnp.eye(free.shape[1])[None] * hold(layout, free.shape[1])[None, :, None]
+    products = fit.products + jnp.eye(free.shape[1])[None] * hold(layout, fit, free.shape[1])[:, :, None]
     length = jnp.sqrt(jnp.diagonal(products, axis1=-2, axis2=-1))
     known = free & (length > 0)
     lower = factor(products, length, known)
@@ -73,7 +73,7 @@ def free_columns(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
     """
     s = fit.solution
     lit, ebv = jnp.any(s.weights > 0, axis=-1, keepdims=True), s.theta[:, :1]
-    dust = (ebv > 0.0) & (ebv < MAX_EBV) & (layout.settings.attenuation == "calzetti")
+    dust = (ebv > 0.0) & (ebv < MAX_EBV) & layout.attenuation
     shape = lit & jnp.concatenate([dust, jnp.ones(s.theta[:, 1:].shape, bool)], axis=-1)
     moving = jnp.repeat(fit.present, 2, axis=-1)
     stars_moving = jnp.repeat(~is_fixed(fit)[:, None], 2, axis=-1)
@@ -85,11 +85,11 @@ def is_fixed(fit: FittedBatch) -> jax.Array:
     return fit.spectra.guide[:, 4] == 0.0
 
 
-def hold(layout: BatchLayout, n_column: int) -> np.ndarray:
-    """What the prior of the polynomial adds to the squared lengths of the columns, shape (n_column,)."""
-    held = np.zeros(n_column)
-    held[1 : 1 + layout.settings.polynomial_degree] = layout.polynomial_hold
-    return held
+def hold(layout: BatchLayout, fit: FittedBatch, n_column: int) -> jax.Array:
+    """What the prior of the polynomial adds to the squared lengths of the columns, shape (n, n_column)."""
+    of_polynomial = np.zeros(n_column)
+    of_polynomial[1 : 1 + layout.degree] = 1.0
+    return fit.galaxy.polynomial_hold[:, None] * of_polynomial[None]
 
 
 def factor(products, length, known, ridge: float = _RIDGE) -> jax.Array:

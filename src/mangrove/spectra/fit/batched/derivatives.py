@@ -198,13 +198,9 @@ def _chi2(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, cen
     emission = model.emission(layout, galaxies, spectra, problem.transforms, gas, kinematics)
     residual = jnp.where(spectra.good, (spectra.flux - continuum - emission) / spectra.error, 0.0)
     chi2 = jnp.sum(residual**2, axis=1)
-    settings = layout.settings.continuum
-    if settings.calibration_error > 0:
-        chi2 += jnp.sum(((theta[:, 1:] - centre) / settings.calibration_error) ** 2, axis=1)
-    if settings.regularisation > 0:
-        rough = jnp.einsum("ni,nij,nj->n", weights, jnp.asarray(galaxies.roughness)[spectra.galaxy], weights)
-        chi2 += rough / spectra.norm**2
-    return chi2
+    hold, roughness = (jnp.asarray(values)[spectra.galaxy] for values in (galaxies.polynomial_hold, galaxies.roughness))
+    rough = jnp.einsum("ni,nij,nj->n", weights, roughness, weights)
+    return chi2 + hold * jnp.sum((theta[:, 1:] - centre) ** 2, axis=1) + rough / spectra.norm**2
 
 
 def _slope(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, centre) -> jax.Array:

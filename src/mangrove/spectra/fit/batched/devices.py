@@ -141,7 +141,7 @@ def most_spectra() -> int:
 
 def bytes_of_spectrum(layout: BatchLayout, n_star: int) -> int:
     """Memory that the fit of one spectrum with so many templates takes."""
-    n_other = 3 + 2 * len(layout.components) + layout.settings.polynomial_degree
+    n_other = 3 + 2 * len(layout.components) + layout.degree
     n_column = n_star + len(layout.gas_line) + n_other
     return _COPIES * n_column * layout.n_fft * np.dtype(float).itemsize
 

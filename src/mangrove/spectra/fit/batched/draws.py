@@ -28,7 +28,7 @@ class DrawnCompositions(NamedTuple):
     theta: jax.Array
 
 
-def draw_compositions(layout: BatchLayout, fit: FittedBatch, scale) -> DrawnCompositions:
+def draw_compositions(layout: BatchLayout, fit: FittedBatch, scale, n_draw: int) -> DrawnCompositions:
     """Solutions for noisy copies of the best model, linear about it.
 
     Noise enters by its products with the columns alone. Their covariance is the matrix of the products of the columns with
@@ -40,19 +40,20 @@ def draw_compositions(layout: BatchLayout, fit: FittedBatch, scale) -> DrawnComp
     scale : array, shape (n,)
         Noise in units of the errors.
     """
-    s, degree = fit.solution, layout.settings.polynomial_degree
+    s, degree = fit.solution, layout.degree
     unknown = slice(0, places(layout, s.weights.shape[1]).gas.stop)
     products = fit.products[:, unknown, unknown]
-    if layout.settings.attenuation != "calzetti":
+    if not layout.attenuation:
         products = products.at[:, 0].set(0.0).at[:, :, 0].set(0.0)
     # The step of the shape that solves the copy without noise is none.
     best = jnp.concatenate([jnp.zeros_like(s.theta), s.weights, s.gas], axis=-1)
-    noise, centre = _noise(layout, fit, products)
+    noise, centre = _noise(layout, fit, products, n_draw)
     right = jnp.einsum("nij,nj->ni", products, best)[:, None] + scale[:, None, None] * noise
-    held = hold(layout, products.shape[1])
-    right = right.at[:, :, 1 : 1 + degree].add(np.sqrt(held[1 : 1 + degree])[None, None] * centre)
-    products = products + jnp.eye(held.size)[None] * held[None, None]
-    products = _with_regularisation(layout, fit, products)
+    held = hold(layout, fit, products.shape[1])
+    right = right.at[:, :, 1 : 1 + degree].add(jnp.sqrt(held[:, 1 : 1 + degree])[:, None] * centre)
+    products = products + jnp.eye(held.shape[1])[None] * held[:, None]
+    stars = places(layout, s.weights.shape[1]).stars
+    products = products.at[:, stars, stars].add(fit.galaxy.roughness / fit.spectra.norm[:, None, None] ** 2)
     return _solved(fit, products, right)
 
 
@@ -77,7 +78,7 @@ def polynomial(legendre, coefficients) -> jax.Array:
     return jnp.maximum(1.0 + jnp.einsum("nkd,ndw->nkw", coefficients, legendre), POLYNOMIAL_FLOOR)
 
 
-def _noise(layout: BatchLayout, fit: FittedBatch, products) -> tuple[jax.Array, jax.Array]:
+def _noise(layout: BatchLayout, fit: FittedBatch, products, n_draw: int) -> tuple[jax.Array, jax.Array]:
     """Products of noise with the columns, and the drawn centre of the prior in units of its width.
 
     Shapes (n, n_draw, n_column) and (n, n_draw, degree). They depend on the seed of a spectrum and on its own columns, not
@@ -89,7 +90,7 @@ def _noise(layout: BatchLayout, fit: FittedBatch, products) -> tuple[jax.Array, 
     ends = np.cumsum(sizes).tolist()
 
     def of_seed(seed) -> jax.Array:
-        return jax.random.normal(jax.random.wrap_key_data(seed), (ends[-1], layout.settings.n_draw), float)
+        return jax.random.normal(jax.random.wrap_key_data(seed), (ends[-1], n_draw), float)
 
     of_shape, centre, of_gas, of_stars = jnp.split(jax.vmap(of_seed)(fit.spectra.seed), ends[:-1], axis=1)
     of_gas = of_gas[:, np.array(layout.gas_component) * n_line + np.array(layout.gas_line)]
@@ -97,13 +98,6 @@ def _noise(layout: BatchLayout, fit: FittedBatch, products) -> tuple[jax.Array, 
     length = jnp.sqrt(jnp.diagonal(products, axis1=-2, axis2=-1))
     lower = factor(products, length, length > 0, RIDGE) * length[..., None]
     return jnp.einsum("nij,njk->nki", lower, white), jnp.swapaxes(centre, 1, 2)
-
-
-def _with_regularisation(layout: BatchLayout, fit: FittedBatch, products) -> jax.Array:
-    if layout.settings.regularisation == 0:
-        return products
-    stars = places(layout, fit.solution.weights.shape[1]).stars
-    return products.at[:, stars, stars].add(fit.galaxy.roughness / fit.spectra.norm[:, None, None] ** 2)
 
 
 def _solved(fit: FittedBatch, products, right) -> DrawnCompositions:

@@ -82,7 +82,7 @@ class LinePlaces(NamedTuple):
 
 def places(layout: BatchLayout, n_star: int) -> LinePlaces:
     """Places of the columns for so many stellar templates."""
-    sizes = (1 + layout.settings.polynomial_degree, n_star, len(layout.gas_line), 2 * len(layout.components), 2)
+    sizes = (1 + layout.degree, n_star, len(layout.gas_line), 2 * len(layout.components), 2)
     ends = np.cumsum(sizes).tolist()
     return LinePlaces(*(slice(end - size, end) for end, size in zip(ends, sizes, strict=True)))
 

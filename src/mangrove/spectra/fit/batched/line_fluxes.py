@@ -79,7 +79,7 @@ def line_fluxes(layout: BatchLayout, fit: FittedBatch, covariance) -> LineFluxes
     free, component = np.array(layout.gas_line), layout.gas_place
     pixel = pixels_at_lines(layout, fit.lines.wave, fit.galaxy.z, fit.step, fit.solution.kinematics)
     known = fit.present[:, component] & fit.spectra.use[:, free]
-    n, shape = known.shape[0], (layout.settings.n_component, fit.lines.wave.shape[0])
+    n, shape = known.shape[0], (layout.n_component, fit.lines.wave.shape[0])
     empty = jnp.full((n, *shape), jnp.nan)
     at = np.array(layout.gas_component), free
     flux = jnp.where(known, fit.solution.gas * pixel, jnp.nan)

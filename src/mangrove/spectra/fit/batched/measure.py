@@ -26,14 +26,18 @@ from mangrove.spectra.fit.shape import PIVOT
 _DEPTH = float(0.4 * LN10 * calzetti(PIVOT))
 
 
-@partial(jax.jit, static_argnums=0)
-def measurements(layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions) -> dict[str, jax.Array]:
+@partial(jax.jit, static_argnums=(0, 5))
+def measurements(
+    layout: BatchLayout, galaxies, lines, spectra, solutions: Solutions, n_draw: int
+) -> dict[str, jax.Array]:
     """The results of solutions.
 
     Parameters
     ----------
     spectra : Spectra
         Pixels that were left out as outliers are not good.
+    n_draw : int
+        Noisy copies of each model.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def measurements(layout: BatchLayout, galaxies, lines, spectra, solutions: Solut
     how_well = quality(layout, fit)
     factor = how_well.factor
     known = covariances(layout, fit)
-    draws = draw_compositions(layout, fit, factor)
+    draws = draw_compositions(layout, fit, factor, n_draw)
     kinematics = _kinematics(layout, fit, known, factor)
     of_lines = _lines(layout, fit, known.gas * factor[:, None, None] ** 2, how_well.rms, draws)
     detected = jnp.any(of_lines["line_flux"] > GAS_DETECTED * of_lines["line_flux_err"], axis=-1)
@@ -97,7 +101,7 @@ def _motion_errors(kinematics, variances) -> jax.Array:
 
 def _components(layout: BatchLayout, fit: FittedBatch, errors) -> dict[str, jax.Array]:
     """Kinematics of the components of the gas, NaN of those that a spectrum does not have."""
-    place, n = np.array(layout.components), layout.settings.n_component
+    place, n = np.array(layout.components), layout.n_component
     empty = jnp.full((errors.shape[0], n), jnp.nan)
     has = jnp.zeros(empty.shape, bool).at[:, place].set(fit.present)
 
@@ -157,7 +161,7 @@ def _ebv(layout: BatchLayout, fit: FittedBatch, theta) -> jax.Array:
 
     As :func:`mangrove.physics.dust.polynomial_ebv`.
     """
-    if layout.settings.attenuation == "calzetti":
+    if layout.attenuation:
         return theta[..., 0]
     n = jnp.sum(fit.inside, axis=-1, keepdims=True).astype(float)
     curve = jnp.where(fit.inside, fit.galaxy.curve, 0.0) / (0.4 * LN10)
@@ -190,7 +194,7 @@ def _r_band(galaxies: Galaxies, fit: FittedBatch, factor) -> dict[str, jax.Array
 
 def _status(layout: BatchLayout, fit: FittedBatch, kinematics: dict[str, jax.Array], detected) -> jax.Array:
     """Why the numbers of a solution cannot be trusted, the first reason that holds; shape (n,)."""
-    s, guide, bound = fit.solution, fit.spectra.guide, layout.settings.velocity_bound
+    s, guide, bound = fit.solution, fit.spectra.guide, fit.galaxy.velocity_bound
     finite = jnp.all(jnp.isfinite(s.kinematics), axis=(1, 2)) & jnp.all(jnp.isfinite(s.weights), axis=-1)
     v_star, sigma = kinematics["v_star"], kinematics["sigma_star_fit"]
     gas_at_bound = jnp.abs(kinematics["v_gas"]) > NEAR_BOUND * bound

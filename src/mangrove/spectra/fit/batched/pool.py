@@ -17,7 +17,7 @@ from mangrove.spectra.fit.batched.steps import columns_of
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.preparation import status_without_fit
 from mangrove.spectra.fit.results import FitResult, no_fit
-from mangrove.spectra.fit.settings import Guide
+from mangrove.spectra.fit.settings import FitSettings, Guide
 from mangrove.spectra.fit.spectrum import Spectrum
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def fitted(
     pending : sequence of Pending
         In the order of the galaxies, of which few share a batch then.
     """
-    alike: dict[BatchLayout, list[int]] = {}
+    alike: dict[tuple[FitSettings, BatchLayout], list[int]] = {}
     layouts: dict[int, BatchLayout] = {}
     for place, one in enumerate(pending):
         galaxy = galaxies[one.galaxy]
@@ -51,14 +51,14 @@ def fitted(
             continue
         if one.galaxy not in layouts:
             layouts[one.galaxy] = layout_of([galaxy], [one.spectrum])._replace(precision=precision)
-        alike.setdefault(layouts[one.galaxy], []).append(place)
-    for layout, places in alike.items():
+        alike.setdefault((galaxy.settings, layouts[one.galaxy]), []).append(place)
+    for (_, layout), places in alike.items():
         pool = _Pool(devices, layout, galaxies, [pending[place] for place in places])
         yield from zip(places, pool.results(), strict=True)
 
 
 class _Pool:
-    """Spectra of one layout, and their galaxies."""
+    """Spectra of one layout, and their galaxies, which have the same settings."""
 
     def __init__(
         self, devices: Devices, layout: BatchLayout, galaxies: Sequence[GalaxyFit], pending: Sequence[Pending]
@@ -106,7 +106,7 @@ class _Pool:
 
     def _columns(self, piece: Piece) -> dict[str, np.ndarray]:
         with compilations_told(f"batches of {piece.size} spectra"):
-            return columns_of(piece, self.galaxies[0].lines)
+            return columns_of(piece, self.galaxies[0].lines, self.galaxies[0].settings)
 
     def _halve(self, error: BaseException) -> None:
         halved = self.sizes.halved() if out_of_memory(error) else None

@@ -86,7 +86,7 @@ def problem_of(layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectra: S
         model.gas_transforms(layout, galaxies, lines, spectra),
         inverse,
         jnp.where(spectra.good, spectra.flux, 0.0) * inverse,
-        *_limits(layout, spectra),
+        *_limits(layout, galaxies, spectra),
     )
 
 
@@ -141,7 +141,7 @@ def weighed(layout: BatchLayout, problem: Problem, place, columns, passive, near
     x, passive = nonnegative_from(products, slope, near, 0, passive)
     residual = problem.data - jnp.einsum("ni,niw->nw", x, columns)
     rough = jnp.einsum("ni,nij,nj->n", x[:, :n_star], smooth, x[:, :n_star])
-    penalty = layout.polynomial_hold * jnp.sum(theta[:, 1:] ** 2, axis=1)
+    penalty = _hold(problem) * jnp.sum(theta[:, 1:] ** 2, axis=1)
     return Weighed(columns, products, residual, x, passive, jnp.sum(residual**2, axis=1) + rough + penalty)
 
 
@@ -178,7 +178,7 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
         axis=1,
     )
     onto = jnp.einsum("niw,nw->ni", both, best.residual)
-    hold, coefficients = layout.polynomial_hold, place[:, n_bounded:]
+    hold, coefficients = _hold(problem)[:, None], place[:, n_bounded:]
     of_weights = _slope_of_weights(problem, best)
     slope = jnp.concatenate([onto[:, free] - hold * coefficients, of_weights, onto[:, last]], axis=1)
     i = np.arange(n_free)
@@ -225,17 +225,21 @@ def _smooth(problem: Problem) -> jax.Array:
     return jnp.asarray(problem.galaxies.roughness)[spectra.galaxy] / spectra.norm[:, None, None] ** 2
 
 
-def _limits(layout: BatchLayout, spectra: Spectra) -> tuple[jax.Array, jax.Array]:
-    settings = layout.settings
-    v, degree = settings.velocity_bound, settings.polynomial_degree
-    gas = np.array([[(-v, v), np.square(SIGMA_COMPONENT_BOUND[c])] for c in layout.components]).reshape(-1, 2)
-    rest = np.array([(0.0, MAX_EBV if settings.continuum.attenuation else 0.0), *[(-np.inf, np.inf)] * degree])
-    n = len(spectra.low)
+def _hold(problem: Problem) -> jax.Array:
+    """Inverse variance of the prior of the polynomial, shape (n,)."""
+    return jnp.asarray(problem.galaxies.polynomial_hold)[problem.spectra.galaxy]
+
+
+def _limits(layout: BatchLayout, galaxies: Galaxies, spectra: Spectra) -> tuple[jax.Array, jax.Array]:
+    bound = jnp.asarray(galaxies.velocity_bound)[spectra.galaxy]
+    rest = np.array([(0.0, MAX_EBV if layout.attenuation else 0.0), *[(-np.inf, np.inf)] * layout.degree])
     both = []
-    for stars, side in ((spectra.low, 0), (spectra.high, 1)):
-        same = jnp.asarray(np.concatenate([gas[:, side], rest[:, side]]))
-        squared = jnp.stack([stars[:, 0], stars[:, 1] ** 2], axis=1)
-        both.append(jnp.concatenate([squared, jnp.broadcast_to(same[None], (n, same.size))], axis=1))
+    for stars, sign, side in ((spectra.low, -1.0, 0), (spectra.high, 1.0, 1)):
+        squared = [jnp.full_like(bound, SIGMA_COMPONENT_BOUND[c][side] ** 2) for c in layout.components]
+        gas = [values for one in squared for values in (sign * bound, one)]
+        moving = jnp.stack([stars[:, 0], stars[:, 1] ** 2, *gas], axis=1)
+        still = jnp.broadcast_to(jnp.asarray(rest[:, side])[None], (len(bound), len(rest)))
+        both.append(jnp.concatenate([moving, still], axis=1))
     return both[0], both[1]
 
 

@@ -23,10 +23,10 @@ def quality(layout: BatchLayout, fit: FittedBatch) -> FitQuality:
     """Reduced chi2, the scale of the noise, and what is free."""
     s, n_pixel = fit.solution, jnp.sum(fit.spectra.good, axis=-1)
     rms = robust_rms(fit.residual, fit.spectra.good)
-    noise_scale = jnp.maximum(rms, 1.0) if layout.settings.rescale_noise else jnp.ones_like(rms)
+    noise_scale = jnp.where(fit.galaxy.rescale_noise, jnp.maximum(rms, 1.0), 1.0)
     n_weight = jnp.sum(s.weights > 0, axis=-1) + jnp.sum(s.gas > 0, axis=-1)
     n_motion = 2 * (jnp.sum(fit.present, axis=-1) + jnp.where(is_fixed(fit), 0, 1))
-    n_shape = layout.settings.polynomial_degree + (layout.settings.attenuation == "calzetti")
+    n_shape = layout.degree + layout.attenuation
     n_free = n_weight + n_motion + n_shape
     chi2 = jnp.sum(fit.residual**2, axis=-1) / (n_pixel - n_free).astype(float) / noise_scale**2
     columns = {

@@ -73,7 +73,7 @@ def _minimum(
         Of the gas alone.
     """
     place = place_of(found.kinematics, found.theta)
-    only = layout._replace(settings=layout.settings._replace(polynomial_degree=0))
+    only = layout._replace(degree=0)
     start = place[:, : n_kinematic(layout) + 1].at[:, 2:4].set(top)
     end = descend(only, bare, start, _NEAR_ENOUGH)
     pair = place_of(end.kinematics, end.theta)[:, 2:4]

@@ -72,7 +72,7 @@ def _first(layout: BatchLayout, spectra: Spectra) -> jax.Array:
     n, n_component = len(spectra.start), len(layout.components)
     gas = jnp.stack([spectra.start[:, 0], jnp.full_like(spectra.start[:, 0], START_SIGMA_GAS)], axis=1)
     kinematics = jnp.concatenate([spectra.start[:, None], jnp.repeat(gas[:, None], n_component, axis=1)], axis=1)
-    return place_of(kinematics, jnp.zeros((n, 1 + layout.settings.polynomial_degree), gas.dtype))
+    return place_of(kinematics, jnp.zeros((n, 1 + layout.degree), gas.dtype))
 
 
 def _away_from_lines(lines: Lines, problem: Problem) -> Problem:
@@ -108,10 +108,10 @@ def _best_ebv(layout: BatchLayout, problem: Problem, place) -> tuple[jax.Array, 
 
 def _with_dust(layout: BatchLayout, problem: Problem, place, ebv) -> jax.Array:
     """The place with this E(B-V), in the polynomial where there is no dust curve."""
-    dust, settings = n_kinematic(layout), layout.settings
-    if settings.continuum.attenuation:
+    dust = n_kinematic(layout)
+    if layout.attenuation:
         return place.at[:, dust].set(ebv)
-    if settings.polynomial_degree == 0:
+    if layout.degree == 0:
         return place
     legendre, curve = (
         jnp.asarray(a)[problem.spectra.galaxy] for a in (problem.galaxies.legendre, problem.galaxies.curve)

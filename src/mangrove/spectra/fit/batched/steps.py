@@ -13,16 +13,19 @@ from mangrove.spectra.fit.batched.pieces import Piece
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.batched.solved import Solved, together
 from mangrove.spectra.fit.component_trials import further_components
+from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import MAIN
 
 
-def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
+def columns_of(piece: Piece, lines: LineList, settings: FitSettings) -> dict[str, np.ndarray]:
     """The fields of :class:`mangrove.spectra.fit.results.FitResult` for the spectra of a batch, shape (n, ...) each.
 
     Parameters
     ----------
     piece : Piece
         With one component of the gas.
+    settings : FitSettings
+        Of its galaxies.
 
     Returns
     -------
@@ -30,13 +33,13 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
         And 'finite': whether the solution is.
     """
     one = Solved(np.arange(len(piece)), piece, piece.run(solve), np.zeros(len(piece)))
-    models = choose_components(one, lines)
+    models = choose_components(one, lines, settings)
     # All models are measured by one program: what a spectrum does not have is there without light.
-    layout = with_gas(piece.layout, lines, (MAIN, *further_components(piece.layout.settings)))
+    layout = with_gas(piece.layout, lines, (MAIN, *further_components(settings)))
     whole = piece.with_gas(layout, lines_of(layout, lines))
     solutions, bic_gain = together(models, layout)
     n_clipped = np.zeros(len(piece), np.int32)
-    if layout.settings.clip_sigma > 0:
+    if settings.clip_sigma > 0:
         beyond = whole.run(outliers, solutions)
         n_clipped = beyond.sum(axis=1, dtype=np.int32)
         good = piece.spectra.good & ~beyond
@@ -44,7 +47,7 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
         models = [part for model in models for part in _solved_again(model, n_clipped[model.rows] > 0, good)]
         solutions, _ = together(models, layout)
         whole = whole.masked(good)
-    columns = whole.run(_measured, solutions)
+    columns = whole.run(_measured, solutions, n_draw=settings.n_draw)
     return columns | {
         "n_clipped": n_clipped,
         "gas_bic_gain": bic_gain,
@@ -52,8 +55,8 @@ def columns_of(piece: Piece, lines: LineList) -> dict[str, np.ndarray]:
     }
 
 
-def _measured(batch: Batch, solutions: Solutions) -> dict[str, jax.Array]:
-    return measurements(batch.layout, *batch[1:], solutions)
+def _measured(batch: Batch, solutions: Solutions, n_draw: int) -> dict[str, jax.Array]:
+    return measurements(*batch, solutions, n_draw)
 
 
 def _solved_again(model: Solved, again, good) -> list[Solved]:
