@@ -12,7 +12,6 @@ where a limit is not kept.
 import argparse
 import statistics
 import sys
-import time
 from collections.abc import Sequence
 
 import jax
@@ -28,7 +27,6 @@ from support.fit_times import (
     seconds_by_step,
 )
 from support.results import print_result, seconds
-from threadpoolctl import threadpool_limits
 
 from mangrove.spectra.fit.batched import devices
 from mangrove.spectra.fit.settings import FitSettings
@@ -40,7 +38,7 @@ MOST_OVER_PPXF, LEAST_GAIN, MOST_OVER_COMPUTING = 0.5, 1.8, 1.3
 #: On a GPU, ms per baxel.
 MOST_MS = {"MaStar": 0.6, "E-MILES": 1.6}
 #: Galaxies and baxels of each: on a CPU, in the job from disk to disk, on a GPU.
-N_CPU, N_JOB, N_GPU = {"MaStar": (8, 12), "E-MILES": (8, 6)}, {"MaStar": (16, 16), "E-MILES": (8, 16)}, (32, 64)
+N_CPU, N_JOB, N_GPU = {"MaStar": (4, 8), "E-MILES": (4, 4)}, {"MaStar": (16, 16), "E-MILES": (8, 16)}, (32, 64)
 #: Spectra per batch on a GPU.
 BATCHES = (256, 1024)
 
@@ -63,11 +61,8 @@ def main() -> int:
 
 def on_cpu(library: str, templates: str) -> list[bool]:
     """One core beside pPXF, and two processes beside one."""
-    one = on_one_core(*N_CPU[library], templates)
-    sample = simulated_baxels(*N_CPU[library], templates)
-    n = sum(len(baxels.spectra) for baxels in sample)
-    with threadpool_limits(1):
-        ppxf, plain = (processor_seconds(function, sample) / n for function in (by_ppxf, by_plain_ppxf))
+    one = on_one_core(*N_CPU[library], templates, (by_ppxf, by_plain_ppxf))
+    (ppxf, plain), n = one.peers, N_CPU[library][0] * N_CPU[library][1]
     about = {"library": library, "baxels": n}
     kept = [report("per baxel and core", one.processor, "s", MOST_OVER_PPXF * ppxf, ppxf, **about)]
     report(
@@ -124,7 +119,7 @@ def project(library: str, per_baxel: float, unit: str) -> None:
         )
 
 
-def by_ppxf(sample: list[ReadyBaxels]) -> None:
+def by_ppxf(sample: Sequence[ReadyBaxels]) -> None:
     """Fits and labels by the engine that is the reference."""
     from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum  # pPXF is not needed on a GPU
 
@@ -132,18 +127,11 @@ def by_ppxf(sample: list[ReadyBaxels]) -> None:
         labelled(one, [fit_spectrum(spectrum, *one.galaxy) for spectrum in one.spectra])
 
 
-def by_plain_ppxf(sample: list[ReadyBaxels]) -> None:
+def by_plain_ppxf(sample: Sequence[ReadyBaxels]) -> None:
     """One call of pPXF each, without labels."""
     for one in sample:
         for spectrum in one.spectra:
             plain_ppxf(spectrum, one.galaxy.stars, one.galaxy.lines, FitSettings())
-
-
-def processor_seconds(function, *args) -> float:
-    """Processor time of a call: other work on the machine does not count."""
-    start = time.process_time()
-    function(*args)
-    return time.process_time() - start
 
 
 def report(metric: str, value: float, unit: str, limit=None, peer=None, *, least: bool = False, **about) -> bool:

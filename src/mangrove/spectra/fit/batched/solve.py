@@ -92,8 +92,6 @@ class _Slots(NamedTuple):
         Which they are.
     next : int
         The first job that no slot has taken yet.
-    waiting : array of bool, shape (group,)
-        Whether the job has still to be begun.
     problem, state
         Of each.
     solutions : Solutions
@@ -102,7 +100,6 @@ class _Slots(NamedTuple):
 
     job: jax.Array
     next: jax.Array
-    waiting: jax.Array
     problem: Problem
     state: Descent
     solutions: Solutions
@@ -181,30 +178,28 @@ def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: 
         return problem._replace(galaxies=None), state._replace(going=job < jobs.number)
 
     def is_going(slots: _Slots):
-        return jnp.any(slots.state.going | slots.waiting)
+        return jnp.any(slots.state.going)
 
     def advance(slots: _Slots) -> _Slots:
-        held = slots.problem, slots.state
-        problem, before = jax.lax.cond(
-            jnp.any(slots.waiting), lambda: chosen(slots.waiting, begin(slots.job), held), lambda: held
-        )
-        state = advanced(layout, problem._replace(galaxies=galaxies), before)
-        over = before.going & ~state.going
-        found = ended(layout, problem._replace(galaxies=galaxies), state)
+        problem = slots.problem._replace(galaxies=galaxies)
+        state = advanced(layout, problem, slots.state)
+        over = slots.state.going & ~state.going
+        found = ended(layout, problem, state)
         # What lies beyond the end is dropped.
         at = jnp.where(over, slots.job, len(jobs.row))
         solutions = jax.tree.map(
             lambda all_, some: all_.at[at].set(some.astype(all_.dtype), mode="drop"), slots.solutions, found
         )
         job = jnp.where(over, slots.next + jnp.cumsum(over, dtype=jnp.int32) - 1, slots.job)
-        following = slots.next + jnp.sum(over, dtype=jnp.int32)
-        return _Slots(job, following, over & (job < jobs.number), problem, state, solutions)
+
+        def refilled(held):
+            return chosen(over, begin(job), held)
+
+        problem, state = jax.lax.cond(jnp.any(over), refilled, lambda held: held, (slots.problem, state))
+        return _Slots(job, slots.next + jnp.sum(over, dtype=jnp.int32), problem, state, solutions)
 
     job = jnp.asarray(first, jnp.int32) + jnp.arange(group, dtype=jnp.int32)
-    # Slots are filled where the loop begins, so that what fills them is compiled once.
-    empty = jax.tree.map(lambda of_one: jnp.zeros(of_one.shape, of_one.dtype), jax.eval_shape(begin, job))
-    following = jnp.asarray(first + group, jnp.int32)
-    slots = _Slots(job, following, jnp.ones(group, bool), *empty, jobs.solutions)
+    slots = _Slots(job, jnp.asarray(first + group, jnp.int32), *begin(job), jobs.solutions)
     return jobs._replace(solutions=jax.lax.while_loop(is_going, advance, slots).solutions)
 
 
