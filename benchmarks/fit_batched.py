@@ -2,7 +2,7 @@
 
     REAL_DATA=FOLDER python benchmarks/fit_batched.py [--device cpu|gpu] [--emiles FILE] [--batches N ...]
 
-On a CPU beside plain pPXF and the engine by pPXF in the same run, and two processes beside one, on some hundred baxels so
+On a CPU beside plain pPXF and the engine by pPXF in the same run, and two cores beside one, on some hundred baxels so
 that it takes about ten minutes on two idle cores; on a GPU the time and memory by size of the batches, where the time
 goes, a whole job from disk to disk, and the surveys projected, in under ten minutes; beside JAX, NumPy, SciPy and h5py
 that needs astropy, dust_extinction, isal, joblib, threadpoolctl and tqdm, and neither pPXF nor pydantic. Ends with 1
@@ -20,8 +20,8 @@ from support.baxels import LIBRARIES, ReadyBaxels, labelled, simulated_baxels
 from support.fit_times import (
     fitted,
     fitted_and_labelled,
-    job,
     job_and_computing,
+    job_on_cores,
     on_one_core,
     peak_memory,
     seconds_by_step,
@@ -33,7 +33,7 @@ from mangrove.spectra.fit.settings import FitSettings
 
 #: Baxels of DR15 (Teimoorinia et al. 2022), and of the 10,700 cubes of DR17 with as many baxels each.
 SURVEYS = {"DR15": 1_170_539, "DR17": 2_675_000}
-#: Time over that of the engine by pPXF; of one core over two; of a job from disk to disk over the computing.
+#: Time over that of the engine by pPXF; of one core over that of two; of a job from disk to disk over the computing.
 MOST_OVER_PPXF, LEAST_GAIN, MOST_OVER_COMPUTING = 0.5, 1.8, 1.3
 #: On a GPU, ms per baxel.
 MOST_MS = {"MaStar": 0.6, "E-MILES": 1.6}
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def on_cpu(library: str, templates: str) -> list[bool]:
-    """One core beside pPXF, and two processes beside one."""
+    """One core beside pPXF, and two cores beside one."""
     one = on_one_core(*N_CPU[library], templates, (by_ppxf, by_plain_ppxf))
     (ppxf, plain), n = one.peers, N_CPU[library][0] * N_CPU[library][1]
     about = {"library": library, "baxels": n}
@@ -70,9 +70,9 @@ def on_cpu(library: str, templates: str) -> list[bool]:
     )
     report("peak of memory", one.memory, "GB", **about)
     n_galaxy, n_baxel = N_JOB[library]
-    alone, shared = (job(n_galaxy, n_baxel, templates, n_process) for n_process in (1, 2))
+    alone, shared = (job_on_cores(n, n_galaxy, n_baxel, templates) for n in (1, 2))
     about = {"library": library, "galaxies": n_galaxy, "baxels": n_galaxy * n_baxel}
-    kept.append(report("two processes over one", alone / shared, "ratio", LEAST_GAIN, least=True, **about))
+    kept.append(report("two cores over one", alone / shared, "ratio", LEAST_GAIN, least=True, **about))
     project(library, one.processor, "core hours")
     return kept
 
