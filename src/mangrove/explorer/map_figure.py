@@ -50,12 +50,13 @@ def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None
     gap = 0.075
     figure = make_subplots(1, n, subplot_titles=[one.title for one in shown.values()], horizontal_spacing=gap)
     width = (1.0 - (n - 1) * gap) / n
+    traces, columns = [], []
     for k, one in enumerate(shown.values()):
         place = {"x": k * (width + gap) + width + 0.003, "xanchor": "left", "len": 0.9, "thickness": 9}
-        figure.add_trace(_heatmap(bins, frame, one, _bar(one) | place), 1, k + 1)
-        figure.add_trace(outline_trace(bins, baxel), 1, k + 1)
-    for k in range(n):
-        figure.add_trace(_selectable(frame, bins, *centres), 1, k + 1)
+        traces += [_heatmap(bins, frame, one, _bar(one) | place), outline_trace(bins, baxel)]
+        columns += [k + 1, k + 1]
+    traces += [_selectable(frame, bins, *centres) for _ in range(n)]
+    figure.add_traces(traces, [1] * len(traces), [*columns, *range(1, n + 1)])
     _lay_out(figure, frame, _SMALL)
     figure.update_yaxes(title="", showticklabels=False)
     figure.update_yaxes(title=frame.ylabel, showticklabels=True, col=1)

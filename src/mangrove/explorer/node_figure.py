@@ -107,9 +107,9 @@ def mosaic_figure(places: NodePlaces, images: np.ndarray, unit: str, outlined: M
         hovertemplate=f"node (%{{x:.0f}}, %{{y:.0f}})<br>{unit}: %{{z:.2f}}<extra></extra>",
     )
     figure = _figure(places, [_ground(places), cells], outlined)
-    for n, along in ((places.columns, figure.add_vline), (places.rows, figure.add_hline)):
-        for edge in np.arange(1, n) + 0.5:
-            along(edge, line={"color": "white", "width": 1.5})
+    # All at once: plotly looks through all shapes for each one that is added.
+    edges = [_edge(along, k + 0.5) for along, n in (("x", places.columns), ("y", places.rows)) for k in range(1, n)]
+    figure.update_layout(shapes=[*figure.layout.shapes, *edges])
     return figure
 
 
@@ -123,6 +123,14 @@ def selected_nodes(places: NodePlaces, selection: Any) -> list[int]:
     """The nodes in a lasso or a box, ascending, from Dash's ``selectedData``; empty without."""
     found = {node_at(places, *point) for point in places_of(selection)}
     return sorted(node for node in found if node is not None)
+
+
+def _edge(along: str, at: float) -> dict[str, Any]:
+    """A white line between cells, at a place along an axis."""
+    across = "y" if along == "x" else "x"
+    ends = {f"{along}0": at, f"{along}1": at, f"{across}0": 0, f"{across}1": 1}
+    references = {f"{along}ref": along, f"{across}ref": f"{across} domain"}
+    return {"type": "line", "line": {"color": "white", "width": 1.5}, **ends, **references}
 
 
 def _axes_of(places: NodePlaces) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """Figures of nodes of the map of spectra: their spectra, and the distributions of labels on them."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
@@ -58,24 +59,31 @@ def pdf_figure(pdfs: Mapping[str, list[LabelPdf]], colours: Mapping[str, str]) -
         Of one node or more, by its name in the legend; the same labels in each.
     colours : mapping of str to str
     """
-    labels = [pdf.name for pdf in next(iter(pdfs.values()))]
-    rows = -(-len(labels) // _PDF_COLUMNS)
-    figure = make_subplots(rows, _PDF_COLUMNS, subplot_titles=[STYLE[name].title for name in labels])
-    for k, label in enumerate(labels):
-        panel = {"row": k // _PDF_COLUMNS + 1, "col": k % _PDF_COLUMNS + 1}
+    labels = tuple(pdf.name for pdf in next(iter(pdfs.values())))
+    traces = []
+    for k in range(len(labels)):
         top = max((np.nanmax(of[k].density) for of in pdfs.values() if np.isfinite(of[k].median)), default=1.0)
         for order, (name, of) in enumerate(pdfs.items()):
-            style = {"name": name, "legendgroup": name, "marker": {"color": colours[name]}}
-            figure.add_trace(_bars(of[k], style, first=k == 0), **panel)
-            figure.add_trace(_interval(of[k], style, top * (_ABOVE + _STEP * order)), **panel)
-        figure.update_xaxes(title=as_html(STYLE[label].axis), **panel)
-    figure.update_xaxes(title_standoff=4)
-    figure.update_yaxes(showticklabels=False, rangemode="tozero", showgrid=False)
-    figure.update_annotations(font_size=13)
-    figure.update_layout(
+            axes = {"xaxis": f"x{k + 1}", "yaxis": f"y{k + 1}"}
+            style = {"name": name, "legendgroup": name, "marker": {"color": colours[name]}, **axes}
+            traces += [_bars(of[k], style, first=k == 0), _interval(of[k], style, top * (_ABOVE + _STEP * order))]
+    return go.Figure(traces, _pdf_layout(labels))
+
+
+@lru_cache(maxsize=8)
+def _pdf_layout(labels: tuple[str, ...]) -> go.Layout:
+    """Panels of labels; they take longer to make than what is drawn in them."""
+    rows = -(-len(labels) // _PDF_COLUMNS)
+    panels = make_subplots(rows, _PDF_COLUMNS, subplot_titles=[STYLE[name].title for name in labels])
+    for k, label in enumerate(labels):
+        panels.update_xaxes(title=as_html(STYLE[label].axis), row=k // _PDF_COLUMNS + 1, col=k % _PDF_COLUMNS + 1)
+    panels.update_xaxes(title_standoff=4)
+    panels.update_yaxes(showticklabels=False, rangemode="tozero", showgrid=False)
+    panels.update_annotations(font_size=13)
+    panels.update_layout(
         template=TEMPLATE, height=_PDF_ROW_HEIGHT * rows + 60, barmode="overlay", uirevision="pdfs", legend_y=1.08
     )
-    return figure
+    return panels.layout
 
 
 def _band(node: NodeSpectra, colour: str, name: str) -> go.Scatter:

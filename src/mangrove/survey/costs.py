@@ -56,8 +56,8 @@ PER_GALAXY = (
 #: Embedded templates, and a library of about 130 (benchmarks/fit_batched.py). The last column was measured with the embedded
 #: templates (benchmarks/recorded/fit-batched-gpu.jsonl); the other takes as many times more as in a prototype on an H100.
 PER_BAXEL = (
-    FitCost("MaStar, 54", 0.074, 0.140, 0.38, 3.80e-3),
-    FitCost("E-MILES, 128", 0.128, 0.243, 1.01, 3.80e-3 * 1.28 / 0.48),
+    FitCost("MaStar, 54", 0.067, 0.343, 0.92, 3.80e-3),
+    FitCost("E-MILES, 128", 0.161, 0.458, 2.03, 3.80e-3 * 1.28 / 0.48),
 )
 #: Factor on the measured times of fits, for reading and compiling.
 RESERVE = 1.1
