@@ -4,7 +4,6 @@ A few originals are simulated and fitted as in a run. A galaxy of the survey is 
 noise of its own in its spectra and a disc of its own in its line cube. There are no spaxels behind the baxels.
 """
 
-import hashlib
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -63,8 +62,7 @@ def as_galaxies(rows: Sequence[Galaxy], known: Sequence[Original]) -> list[Galax
 def write_galaxies(run: Path, rows: Sequence[Galaxy], known: Sequence[Original], first: int = 0) -> None:
     """Write the artefacts of galaxies, one kind after the other.
 
-    They are copies of the originals', changed in place: to write them anew would take ten times as long. Their content
-    hashes differ, but are not those of their content.
+    They are copies of the originals', changed in place: to write them anew would take ten times as long.
 
     Parameters
     ----------
@@ -83,8 +81,8 @@ def write_galaxies(run: Path, rows: Sequence[Galaxy], known: Sequence[Original],
             shutil.copyfile(known[i % len(known)].path[kind], path)
             with h5py.File(path, "r+") as file:
                 file.attrs["plateifu"], file.attrs["mangaid"] = rows[i].plateifu, rows[i].mangaid
-                file.attrs["content_hash"] = hashlib.sha256(f"{kind} {i}".encode()).hexdigest()
                 change(file, np.random.default_rng(i))
+                file.attrs["content_hash"] = artefacts.content_hash(file)
 
 
 def _make(folder: Path) -> None:

@@ -6,7 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from support import survey_originals
+from support.baxels import simulated_extracts, write_extracts
+from support.sheets import galaxies
 from support.survey_steps import commanded, job_costs, slope
+
+from mangrove.artefacts import input_hash
 
 ROOT = Path(__file__).resolve().parents[2]
 PLAN = """\
@@ -65,6 +70,20 @@ def test_a_miss_ends_the_benchmark_with_an_error(survey, monkeypatch, capsys, tm
     costs[1000] = 300.0
     assert survey.main() == 1
     assert [json.loads(line)["value"] for line in capsys.readouterr().out.splitlines()][-1] == pytest.approx(1.477)
+
+
+def test_artefacts_of_galaxies_have_the_hashes_of_their_content(tmp_path):
+    """Or no step would read them."""
+    (extract,) = simulated_extracts(1, 2)
+    (path,) = write_extracts(tmp_path / "extract", [extract])
+    cube = tmp_path / path.name
+    survey_originals._write_line_cube(cube, extract)
+    # A fit is copied as it is; another artefact stands for it.
+    known = [survey_originals.Original(0.03, 0.0, {"extract": path, "fit": path, "line_cube": cube})]
+    rows = survey_originals.as_galaxies(galaxies(3), known)
+    survey_originals.write_galaxies(tmp_path / "run", rows, known)
+    written = sorted((tmp_path / "run").rglob("*.h5"))
+    assert len(written) == 9 and len({input_hash(path) for path in written}) == 9
 
 
 def test_jobs_of_galaxies_are_counted_in_a_plan(survey):
