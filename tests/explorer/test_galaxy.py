@@ -27,17 +27,26 @@ from mangrove.explorer.galaxy_refit import RefitSettings, chosen_settings, degre
 from mangrove.explorer.galaxy_selection import selection_of
 from mangrove.explorer.galaxy_spectrum import spectrum_figure, stored_label_rows
 from mangrove.explorer.line_cube_maps import line_images, line_images_figure, spaxel_table
-from mangrove.explorer.map_figure import clicked_baxel, image_figure, map_figure, outline, spaxel_axes
+from mangrove.explorer.map_figure import (
+    OUTLINE,
+    clicked_baxel,
+    image_figure,
+    map_figure,
+    maps_figure,
+    outline,
+    spaxel_axes,
+)
 from mangrove.explorer.node_figure import selected_nodes
 from mangrove.explorer.node_index import grid_of
 from mangrove.explorer.placed_baxel import baxels_on, placed_baxel
 from mangrove.explorer.spectrum_parts import detected_lines, stored_parts
+from mangrove.explorer.style import TEMPLATE
 from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.explorer.views.galaxy_code import code_of as page_code
 from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
 from mangrove.report.galaxy_pictures import picture_of
-from mangrove.report.sky import sky_frame
+from mangrove.report.sky import on_spaxels, sky_frame
 
 NAME, FAINT = "9001-1902", "9004-1901"
 
@@ -84,6 +93,29 @@ def test_codes_and_flags_are_named(seen, run):
     assert all(bit.word.replace("_", " ") in texts[worst] for bit in LabelFlag if flags[worst] & bit)
 
 
+def test_maps_stand_side_by_side_each_on_its_own_axes(seen):
+    maps, frame = kinematic_maps(seen), sky_frame(seen.bins)
+    figure = maps_figure(seen.bins, maps, 5, seen.centres)
+    titles = {title.text: title.x for title in figure.layout.annotations}
+    assert list(titles) == [one.title for one in maps.values()]
+    edge = 0.0
+    for k, one in enumerate(maps.values()):
+        drawn, edges, points = figure.data[2 * k], figure.data[OUTLINE + 2 * k], figure.data[2 * len(maps) + k]
+        np.testing.assert_allclose(drawn.z, on_spaxels(seen.bins, one.values), rtol=1e-6)
+        assert list(edges.x) == outline(seen.bins, frame, 5)[0] and len(points.x) == seen.n_baxel
+        assert {(trace.xaxis, trace.yaxis) for trace in (drawn, edges, points)} == {(drawn.xaxis, drawn.yaxis)}
+        x, y = (figure.layout[f"{name[0]}axis{name[1:]}"] for name in (drawn.xaxis, drawn.yaxis))
+        assert (tuple(x.range), tuple(y.range)) == (frame.shown[:2], frame.shown[2:]) and y.scaleanchor == drawn.xaxis
+        assert x.domain[0] >= edge and x.domain[0] < titles[one.title] < x.domain[1] < drawn.colorbar.x
+        edge = drawn.colorbar.x
+    assert edge < 1.01
+
+
+def test_a_figure_that_is_drawn_alone_looks_as_the_page(seen):
+    figure = map_figure(seen.bins, shown_map(seen, "v_star", ""), 0, seen.centres)
+    assert figure.layout.template.layout == TEMPLATE.layout
+
+
 def test_north_is_up_and_east_left(explored, demo_run, seen):
     x, y = spaxel_axes(seen.bins, sky_frame(seen.bins))
     with h5py.File(demo_run / f"spectra/extract/{NAME}.h5") as file:
@@ -110,10 +142,11 @@ def test_a_click_finds_the_baxel_of_a_spaxel_and_its_edge(seen):
     assert clicked_baxel(seen.bins, {"points": [{"x": float(x[column]), "y": float(y[row])}]}) is None
     for nonsense in (None, {}, {"points": []}, {"points": [{"x": "a", "y": None}]}, "x"):
         assert clicked_baxel(seen.bins, nonsense) is None
-    xs, _ = outline(seen.bins, 5)
+    frame = sky_frame(seen.bins)
+    xs, _ = outline(seen.bins, frame, 5)
     inside = np.pad(bin_id == 5, 1)
     edges = np.sum(inside[1:] != inside[:-1]) + np.sum(inside[:, 1:] != inside[:, :-1])
-    assert len(xs) == 3 * edges and outline(seen.bins, None) == ([], [])
+    assert len(xs) == 3 * edges and outline(seen.bins, frame, None) == ([], [])
 
 
 def test_a_lasso_gives_baxels(seen):

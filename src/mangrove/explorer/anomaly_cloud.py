@@ -9,7 +9,7 @@ from mangrove import artefacts
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.scored_galaxies import ScoredGalaxies
-from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, TEMPLATE, UNKNOWN
+from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, UNKNOWN
 from mangrove.report.autoencoder_embedding import LatentPlaces, places_on_map
 from mangrove.report.autoencoder_sample import AGN_CLASSES, score_title
 from mangrove.report.drawing import counted, plain, robust_limits
@@ -98,7 +98,7 @@ def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, 
         ``customdata`` of every point is the index of its galaxy.
     """
     where = cloud.places.in_2d if n_axis == 2 else cloud.places.in_3d
-    figure = go.Figure(layout={"template": TEMPLATE})
+    figure = go.Figure()
     drawn = _Drawn(figure, where, _hover(scored, score))
     known = np.flatnonzero(np.isfinite(where).all(axis=1))
     if colour == "agn":

@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 
 from mangrove.codes import BptClass
 from mangrove.explorer.mathtext import as_html
-from mangrove.explorer.style import TEMPLATE, UNKNOWN
+from mangrove.explorer.style import UNKNOWN
 from mangrove.physics.bpt import KAUFFMANN_LIMIT, KEWLEY_LIMIT, bpt_class, kauffmann_2003, kewley_2001, schawinski_2007
 from mangrove.report.line_names import HALPHA, HBETA, NII, OIII
 
@@ -24,7 +24,7 @@ def bpt_frame(kind: str = "", x_range: tuple[float, float] = _X, y_range: tuple[
     x_range, y_range : tuple of float
         What it shows, dex.
     """
-    figure = go.Figure(layout={"template": TEMPLATE})
+    figure = go.Figure()
     for name, x, y, dash in _curves():
         line = {"color": UNKNOWN, "width": 1.5, "dash": dash}
         figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, hoverinfo="name")

@@ -9,7 +9,7 @@ from mangrove.explorer.bpt_frame import bpt_frame
 from mangrove.explorer.continuum_table import Continuum, ShownRows, mean_flux
 from mangrove.explorer.line_emulator import INTERVAL, PredictedLines
 from mangrove.explorer.mathtext import as_html
-from mangrove.explorer.style import CATEGORIES, INK, SEQUENTIAL, TEMPLATE, UNKNOWN
+from mangrove.explorer.style import CATEGORIES, INK, SEQUENTIAL, UNKNOWN
 from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_lines, bpt_ratios
 from mangrove.report.bpt_panel import BPT_NAMES
 from mangrove.report.drawing import robust_limits
@@ -56,7 +56,7 @@ def continuum_figure(edges: np.ndarray, flux_bins: np.ndarray, preset: Continuum
         Angstrom.
     flux_bins : ndarray, shape (n_bin,)
     """
-    figure = go.Figure(layout={"template": TEMPLATE})
+    figure = go.Figure()
     scale = mean_flux(preset.flux_bins)
     dashed = {"color": UNKNOWN, "width": 2, "dash": "dot"}
     figure.add_scatter(**_stairs(edges, preset.flux_bins / scale), mode="lines", line=dashed, name="preset")
@@ -77,7 +77,7 @@ def lines_figure(found: PredictedLines, preset: Continuum, is_preset: bool) -> g
     """
     names = [line_name(line) for line in found.line]
     place = np.arange(len(names))
-    figure = go.Figure(layout={"template": TEMPLATE})
+    figure = go.Figure()
     arms = {"array": _asinh(found.high) - _asinh(found.median), "arrayminus": _asinh(found.median) - _asinh(found.low)}
     _add_widths(figure, place - 0.16, found.median, arms, "predicted, intrinsic", _PREDICTED, "square")
     _add_widths(figure, place, found.listed, {}, "predicted, as a survey lists it", _PREDICTED, "diamond-open")
@@ -96,7 +96,7 @@ def map_figure(shown: ShownRows, colour: MapColour, row: int) -> go.Figure:
 
     ``customdata`` of every point is its row of the table.
     """
-    figure = go.Figure(layout={"template": TEMPLATE})
+    figure = go.Figure()
     kind = go.Scattergl if len(shown.row) > _VECTORS else go.Scatter
     known = np.isfinite(colour.value)
     place = shown.place

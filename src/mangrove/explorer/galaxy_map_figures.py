@@ -5,7 +5,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from mangrove.explorer.galaxy_map import Morphology
-from mangrove.explorer.style import CATEGORIES, TEMPLATE
+from mangrove.explorer.style import CATEGORIES
 
 _HEIGHT, _BAR_HEIGHT = 360, 260
 
@@ -37,7 +37,7 @@ def fingerprints_figure(prototype: np.ndarray, mean: np.ndarray) -> go.Figure:
     top = float(np.nanmax(np.stack(list(shown.values())))) or 1.0
     bar = {"title": {"text": "normalised weight", "side": "right"}, "thickness": 14, "outlinewidth": 0}
     scale = {"cmin": 0, "cmax": top, "colorscale": "Viridis", "colorbar": bar}
-    figure.update_layout(template=TEMPLATE, height=_HEIGHT, coloraxis=scale, uirevision="fingerprints", margin_t=40)
+    figure.update_layout(height=_HEIGHT, coloraxis=scale, uirevision="fingerprints", margin_t=40)
     return figure
 
 
@@ -53,5 +53,5 @@ def morphology_figure(found: Morphology) -> go.Figure:
     )
     figure.update_yaxes(title="part of the galaxies", range=[0, 1.02], tickformat=".0%")
     figure.update_xaxes(title="Hubble type", type="category")
-    figure.update_layout(template=TEMPLATE, height=_BAR_HEIGHT, uirevision="morphology")
+    figure.update_layout(height=_BAR_HEIGHT, uirevision="morphology")
     return figure

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
 from mangrove.artefacts import Artefact
 from mangrove.explorer.figure_events import places_of
@@ -22,6 +21,8 @@ from mangrove.report.sky_marks import effective_ellipse
 OUTLINE = 1
 _HEIGHT = 400
 _SMALL = 330
+#: Between maps that stand side by side, for the colour bar; in widths of the figure.
+_GAP = 0.075
 
 
 def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tuple) -> go.Figure:
@@ -37,31 +38,34 @@ def map_figure(bins: Artefact, shown: ShownMap, baxel: int | None, centres: tupl
         x and y of the baxels, spaxels from 0, shape (n_baxel,): a lasso selects baxels by them.
     """
     frame = sky_frame(bins)
-    figure = go.Figure([_heatmap(bins, frame, shown, _bar(shown)), outline_trace(bins, baxel)])
-    _add_ellipse(figure, bins)
-    figure.add_trace(_selectable(frame, bins, *centres))
-    _lay_out(figure, frame, _HEIGHT)
-    return figure
+    map_traces = [_heatmap(bins, frame, shown, _bar(shown)), _outline_trace(bins, frame, baxel)]
+    return _figure_of_one(bins, frame, map_traces, centres)
 
 
 def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None, centres: tuple) -> go.Figure:
     """Several maps side by side, each with its colour bar, of which a lasso selects baxels as of :func:`map_figure`."""
     frame, n = sky_frame(bins), len(shown)
-    gap = 0.075
-    figure = make_subplots(1, n, subplot_titles=[one.title for one in shown.values()], horizontal_spacing=gap)
-    width = (1.0 - (n - 1) * gap) / n
-    traces, columns = [], []
+    width = (1.0 - (n - 1) * _GAP) / n
+    left = [k * (width + _GAP) for k in range(n)]
+    axes = [{"xaxis": f"x{k + 1 if k else ''}", "yaxis": f"y{k + 1 if k else ''}"} for k in range(n)]
+    traces: list[go.Heatmap | go.Scatter] = []
     for k, one in enumerate(shown.values()):
-        place = {"x": k * (width + gap) + width + 0.003, "xanchor": "left", "len": 0.9, "thickness": 9}
-        traces += [_heatmap(bins, frame, one, _bar(one) | place), outline_trace(bins, baxel)]
-        columns += [k + 1, k + 1]
-    traces += [_selectable(frame, bins, *centres) for _ in range(n)]
-    figure.add_traces(traces, [1] * len(traces), [*columns, *range(1, n + 1)])
-    _lay_out(figure, frame, _SMALL)
-    figure.update_yaxes(title="", showticklabels=False)
-    figure.update_yaxes(title=frame.ylabel, showticklabels=True, col=1)
-    figure.update_layout(margin={"t": 40, "r": 70})
-    return figure
+        place = {"x": left[k] + width + 0.003, "xanchor": "left", "len": 0.9, "thickness": 9}
+        traces += [
+            _heatmap(bins, frame, one, _bar(one) | place, **axes[k]),
+            _outline_trace(bins, frame, baxel, **axes[k]),
+        ]
+    traces += [_selectable(frame, bins, *centres).update(names) for names in axes]
+    layout = _layout(frame, _SMALL, n) | {"margin": {"t": 40, "r": 70}}
+    for k, names in enumerate(axes):
+        x, y = (layout[f"{name[0]}axis{name[1:]}"] for name in names.values())
+        x |= {"domain": [left[k], left[k] + width], "anchor": names["yaxis"]}
+        y |= {"anchor": names["xaxis"]} | ({"title": None, "showticklabels": False} if k else {})
+    above = {"y": 1.0, "xref": "paper", "yref": "paper", "yanchor": "bottom", "showarrow": False, "font": {"size": 16}}
+    layout["annotations"] = [
+        above | {"text": one.title, "x": left[k] + 0.5 * width} for k, one in enumerate(shown.values())
+    ]
+    return go.Figure(traces, layout)
 
 
 def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None, centres: tuple) -> go.Figure:
@@ -79,23 +83,12 @@ def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None, centres
         hoverinfo="skip",
     )
     clicked = go.Heatmap(x=x, y=y, z=np.zeros(picture.shape[:2]), opacity=0, showscale=False, **_hover(bins, "baxel"))
-    figure = go.Figure([image, outline_trace(bins, baxel), clicked])
-    _add_ellipse(figure, bins)
-    figure.add_trace(_selectable(frame, bins, *centres))
-    _lay_out(figure, frame, _HEIGHT)
-    return figure
+    return _figure_of_one(bins, frame, [image, _outline_trace(bins, frame, baxel), clicked], centres)
 
 
-def outline_trace(bins: Artefact, baxel: int | None) -> go.Scatter:
-    """The edge of a baxel; empty for None."""
-    x, y = outline(bins, baxel)
-    line = {"color": "#ff3df2", "width": 2.5}
-    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False)
-
-
-def outline(bins: Artefact, baxel: int | None) -> tuple[list, list]:
-    """Edges of the spaxels of a baxel towards others, arcsec: pairs of ends with None between them."""
-    left, right, bottom, top = sky_frame(bins).extent
+def outline(bins: Artefact, frame: SkyFrame, baxel: int | None) -> tuple[list, list]:
+    """Edges of the spaxels of a baxel towards others, arcsec: pairs of ends with None between them; none for None."""
+    left, right, bottom, top = frame.extent
     inside = np.pad(bins["bin_id"] == (-2 if baxel is None else baxel), 1)
     ny, nx = bins["bin_id"].shape
     x, y = np.linspace(left, right, nx + 1), np.linspace(bottom, top, ny + 1)
@@ -128,7 +121,13 @@ def spaxel_axes(bins: Artefact, frame: SkyFrame) -> tuple[np.ndarray, np.ndarray
     return 0.5 * (x[1:] + x[:-1]), 0.5 * (y[1:] + y[:-1])
 
 
-def _heatmap(bins: Artefact, frame: SkyFrame, shown: ShownMap, bar: dict) -> go.Heatmap:
+def _outline_trace(bins: Artefact, frame: SkyFrame, baxel: int | None, **axes: str) -> go.Scatter:
+    x, y = outline(bins, frame, baxel)
+    line = {"color": "#ff3df2", "width": 2.5}
+    return go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False, **axes)
+
+
+def _heatmap(bins: Artefact, frame: SkyFrame, shown: ShownMap, bar: dict, **axes: str) -> go.Heatmap:
     x, y = spaxel_axes(bins, frame)
     low, high = shown.limits
     return go.Heatmap(
@@ -141,6 +140,7 @@ def _heatmap(bins: Artefact, frame: SkyFrame, shown: ShownMap, bar: dict) -> go.
         colorbar=bar,
         showscale=bool(np.isfinite(shown.values).any()),
         **_hover(bins, f"%{{z:.4g}} {shown.unit}" if shown.texts is None else "%{text}", shown.texts),
+        **axes,
     )
 
 
@@ -179,21 +179,34 @@ def _selectable(frame: SkyFrame, bins: Artefact, column: np.ndarray, row: np.nda
     )
 
 
-def _add_ellipse(figure: go.Figure, bins: Artefact) -> None:
+def _ellipse(bins: Artefact) -> list[go.Scatter]:
     """The effective radius, dashed."""
     ellipse = effective_ellipse(bins)
     if ellipse is None:
-        return
+        return []
     x, y = np.append(ellipse, ellipse[:1], axis=0).T
-    for line in ({"color": "white", "width": 2.5}, {"color": "black", "width": 1.2, "dash": "dash"}):
-        figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False))
+    lines = ({"color": "white", "width": 2.5}, {"color": "black", "width": 1.2, "dash": "dash"})
+    return [go.Scatter(x=x, y=y, mode="lines", line=line, hoverinfo="skip", showlegend=False) for line in lines]
 
 
-def _lay_out(figure: go.Figure, frame: SkyFrame, height: int) -> None:
+def _figure_of_one(bins: Artefact, frame: SkyFrame, map_traces: list, centres: tuple) -> go.Figure:
+    traces = [*map_traces, *_ellipse(bins), _selectable(frame, bins, *centres)]
+    return go.Figure(traces, _layout(frame, _HEIGHT))
+
+
+def _layout(frame: SkyFrame, height: int, n_map: int = 1) -> dict:
+    """Layout of maps with square spaxels: as a dict, which Plotly checks once."""
     left, right, bottom, top = frame.shown
     square = {"showgrid": False, "constrain": "domain", "zeroline": False, "nticks": 6}
-    figure.update_xaxes(title=frame.xlabel, range=[left, right], **square)
-    figure.update_yaxes(title=frame.ylabel, range=[bottom, top], autorange=False, **square)
-    for k, axis in enumerate(figure.select_yaxes()):
-        axis.update(scaleanchor=f"x{k + 1 if k else ''}", scaleratio=1)
-    figure.update_layout(height=height, dragmode="lasso", hovermode="closest", uirevision="map", plot_bgcolor=UNKNOWN)
+    layout: dict = {
+        "height": height,
+        "dragmode": "lasso",
+        "hovermode": "closest",
+        "uirevision": "map",
+        "plot_bgcolor": UNKNOWN,
+    }
+    for number in ("", *range(2, n_map + 1)):
+        layout[f"xaxis{number}"] = square | {"title": {"text": frame.xlabel}, "range": [left, right]}
+        upwards = {"title": {"text": frame.ylabel}, "range": [bottom, top], "autorange": False}
+        layout[f"yaxis{number}"] = square | upwards | {"scaleanchor": f"x{number}", "scaleratio": 1}
+    return layout

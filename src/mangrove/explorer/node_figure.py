@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 from mangrove.explorer.figure_events import places_of
 from mangrove.explorer.node_index import node_at
 from mangrove.explorer.selectable import selectable_points
-from mangrove.explorer.style import CATEGORIES, TEMPLATE, UNKNOWN
+from mangrove.explorer.style import CATEGORIES, UNKNOWN
 from mangrove.report.drawing import robust_limits
 from mangrove.report.node_maps import NodePlaces
 
@@ -174,7 +174,7 @@ def _figure(places: NodePlaces, traces: list, outlined: Mapping[int, str]) -> go
     )
     figure.update_yaxes(title="row", range=[0.5, places.rows + 0.5], dtick=-(-places.rows // _MOST_TICKS), **ticks)
     # The same revision for every colour: a lasso stays when another is chosen.
-    figure.update_layout(template=TEMPLATE, height=_HEIGHT, dragmode="lasso", hovermode="closest", uirevision="nodes")
+    figure.update_layout(height=_HEIGHT, dragmode="lasso", hovermode="closest", uirevision="nodes")
     # Where arrow keys go on from (assets/explorer.js) when the address names no node.
     figure.update_layout(meta={"node": next((node for node, colour in outlined.items() if colour == CHOSEN), None)})
     for node, colour in outlined.items():

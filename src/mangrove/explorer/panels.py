@@ -6,8 +6,6 @@ import plotly.graph_objects as go
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from mangrove.explorer.style import TEMPLATE
-
 #: The buttons of a figure that are of no use here, and the file that its camera saves; assets/explorer.js adds SVG.
 _TOOLS = {
     "displaylogo": False,
@@ -40,7 +38,6 @@ def figure_panel(
     nodes : (int, int), optional
         Rows and columns of a map whose selected node is the address's ``node``: arrow keys then move to the next one.
     """
-    figure.update_layout(template=TEMPLATE)
     saves = [
         html.Button(
             kind.upper(), **{"data-export": kind, "data-graph": id, "aria-label": f"save {title} as {kind.upper()}"}

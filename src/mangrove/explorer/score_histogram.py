@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from mangrove.explorer.anomaly_cloud import MARK
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.scored_galaxies import ScoredGalaxies
-from mangrove.explorer.style import CATEGORIES, TEMPLATE
+from mangrove.explorer.style import CATEGORIES
 from mangrove.report.autoencoder_sample import score_title
 
 #: Fewest and most bars; as many as twice the root of the number of galaxies.
@@ -22,7 +22,7 @@ def histogram_figure(scored: ScoredGalaxies, score: str, selected: int | None) -
     groups = {"all galaxies": np.ones(values.size, bool)}
     if scored.agn is not None and scored.agn.any():
         groups["known AGN"] = scored.agn.any(axis=1)
-    figure = go.Figure(layout={"template": TEMPLATE})
+    figure = go.Figure()
     for colour, (name, group) in zip(CATEGORIES, groups.items(), strict=False):
         count = counts(values[group], edges)
         hover = [f"{low:.3g} to {high:.3g}: {n:,}" for low, high, n in zip(edges[:-1], edges[1:], count, strict=True)]

@@ -9,7 +9,6 @@ from plotly.subplots import make_subplots
 
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.spectral_map import LabelPdf, NodeSpectra
-from mangrove.explorer.style import TEMPLATE
 from mangrove.report.label_style import STYLE
 
 _SPECTRA_HEIGHT, _PDF_ROW_HEIGHT = 470, 205
@@ -44,9 +43,7 @@ def spectra_figure(spectra: Mapping[str, NodeSpectra], colours: Mapping[str, str
         values = np.concatenate([getattr(node, parts) for node in spectra.values()])
         figure.update_yaxes(range=_flux_range(values), title=flux.replace(" at ", "<br>at "), row=row, col=1)
     figure.update_xaxes(title="rest wavelength, vacuum (Å)", row=2, col=1)
-    figure.update_layout(
-        template=TEMPLATE, height=_SPECTRA_HEIGHT, hovermode="x unified", uirevision="spectra", legend_y=1.1
-    )
+    figure.update_layout(height=_SPECTRA_HEIGHT, hovermode="x unified", uirevision="spectra", legend_y=1.1)
     return figure
 
 
@@ -80,9 +77,7 @@ def _pdf_layout(labels: tuple[str, ...]) -> go.Layout:
     panels.update_xaxes(title_standoff=4)
     panels.update_yaxes(showticklabels=False, rangemode="tozero", showgrid=False)
     panels.update_annotations(font_size=13)
-    panels.update_layout(
-        template=TEMPLATE, height=_PDF_ROW_HEIGHT * rows + 60, barmode="overlay", uirevision="pdfs", legend_y=1.08
-    )
+    panels.update_layout(height=_PDF_ROW_HEIGHT * rows + 60, barmode="overlay", uirevision="pdfs", legend_y=1.08)
     return panels.layout
 
 

@@ -4,6 +4,7 @@ Text and grid follow the page (assets/explorer.css overrides their colours); a f
 """
 
 import plotly.graph_objects as go
+import plotly.io as pio
 
 #: Okabe & Ito (2008, Color Universal Design): told apart by readers of all colour vision.
 CATEGORIES = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442")
@@ -26,3 +27,6 @@ TEMPLATE = go.layout.Template(
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom"},
     }
 )
+# That of every figure, also of one that a callback draws alone; set one by one it is checked and copied each time.
+pio.templates["mangrove"] = TEMPLATE
+pio.templates.default = "mangrove"

@@ -16,6 +16,7 @@ from mangrove.explorer.views import galaxy_fits as fits
 from mangrove.explorer.views import galaxy_sky as sky
 from mangrove.explorer.views.galaxy_code import code_of
 from mangrove.notebook.label_rows import MAPPED_OF_LINES
+from mangrove.report.sky import sky_frame
 
 NAME = "galaxy"
 #: Ids of the parts that change, and of what they were last drawn for.
@@ -101,7 +102,8 @@ def register_drawing(app: Dash, run: ExploredRun) -> None:
             at = galaxy_at(run, path, search)
             if at is None or not at[0].has_maps:
                 return no_update
-            x, y = outline(at[0].bins, selection_of(*at).baxel)
+            bins = at[0].bins
+            x, y = outline(bins, sky_frame(bins), selection_of(*at).baxel)
             patch = Patch()
             for k in range(n_map):
                 patch["data"][OUTLINE + 2 * k]["x"], patch["data"][OUTLINE + 2 * k]["y"] = x, y
