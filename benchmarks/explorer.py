@@ -91,7 +91,7 @@ def answers(folder: Path, clicks: list[Click]) -> Iterator[bool]:
         report_download(folder, visitor)
         on_baxels = [click for click in clicks if click.what == "baxel"]
         if on_baxels:
-            yield refits(visitor, on_baxels[0])
+            yield from refits(visitor, on_baxels[0])
             report_uploads(folder, visitor)
     report("peak of memory of the server", explorer.memory, "GB")
 
@@ -126,12 +126,13 @@ def report_download(folder: Path, visitor: Visitor) -> None:
         print(visitor.shown("spectral-map-baxels-said", "children"), file=sys.stderr)
 
 
-def refits(visitor: Visitor, click: Click) -> bool:
-    """Fits of baxels with the other curve of dust, once the programs are compiled; whether they keep the limit."""
-    visitor.visit(f"{click.page}?dust=polynomial")
-    time.sleep(COMPILING)
-    times = [clicked(visitor, click, i) for i in range(N_CLICK)]
-    return report("galaxy, click on a baxel that is fitted again", median(times), "s", MAX_REFIT)
+def refits(visitor: Visitor, click: Click) -> Iterator[bool]:
+    """Fits of baxels with other settings, once the programs are compiled; whether they keep the limit."""
+    for setting in ("dust=polynomial", "degree=6"):
+        visitor.visit(f"{click.page}?{setting}")
+        time.sleep(COMPILING)
+        times = [clicked(visitor, click, i) for i in range(N_CLICK)]
+        yield report(f"galaxy, click on a baxel that is fitted again ({setting})", median(times), "s", MAX_REFIT)
 
 
 def report_uploads(folder: Path, visitor: Visitor) -> None:

@@ -57,6 +57,13 @@ def pytest_configure(config):
         config.pluginmanager.register(FailuresAtOnce(config))
 
 
+def pytest_terminal_summary(terminalreporter):
+    """How many cases tests with drawn input had in all, where that was asked for."""
+    if "MANGROVE_FUZZ_CASES" in os.environ and "fuzzing" in sys.modules:
+        drawn = sys.modules["fuzzing"].N_DRAWN
+        terminalreporter.line(f"{sum(drawn.values())} cases drawn in {len(drawn)} tests")
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
     """One worker of pytest-xdist runs a module, so that its fixtures are made and its programs compiled once.
@@ -122,3 +129,12 @@ def absent(required):
         pytest.skip(reason)
 
     return report
+
+
+@pytest.fixture(scope="session")
+def demo_run(absent) -> Path:
+    """Folder of a finished demo, read only: results/demo, or that which MANGROVE_DEMO names."""
+    folder = Path(os.environ.get("MANGROVE_DEMO", TESTS.parent / "results" / "demo"))
+    if not (folder / "desom" / "map.h5").is_file():
+        absent("demo", f"no finished demo in {folder}: run 'make demo', or set MANGROVE_DEMO to the folder of one")
+    return folder

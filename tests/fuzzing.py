@@ -7,6 +7,7 @@ are collected together; :func:`shares` divides it.
 import functools
 import math
 import os
+import signal
 import time
 import traceback
 import tracemalloc
@@ -34,6 +35,8 @@ LEAST_SHARE = 1e-3
 _ROUND = 2000
 #: Where Linux is told to count the peak of a process's memory anew.
 _PEAK = Path("/proc/self/clear_refs")
+#: How many cases were drawn, by the name of their test.
+N_DRAWN: dict[str, int] = {}
 #: What a case costs, ms of a processor, by the name of its test.
 _COSTS: dict[str, float] = {}
 
@@ -79,6 +82,7 @@ def fuzzed(cases: int, cost: float):
                     # There are no more.
                     break
             used = time.process_time() - begin
+            N_DRAWN[name] = len(drawn)
             print(f"{len(drawn)} cases, {1e3 * used / len(drawn):.2f} ms of a processor each", flush=True)
 
         return in_rounds
@@ -137,11 +141,28 @@ def outcome(error: type[MangroveError], read: Callable, *arguments, **options) -
 
 @contextmanager
 def bounded(seconds: float = PATIENCE) -> Iterator[None]:
-    """Fail where the block takes too long, or too much memory."""
+    """Fail where the block takes too long, or too much memory; one that hangs is broken off."""
     begin, before = time.monotonic(), _begin_to_watch_memory()
-    yield
+    with _broken_off_after(seconds):
+        yield
     assert _most_memory() - before < MEMORY
     assert time.monotonic() - begin < seconds
+
+
+@contextmanager
+def _broken_off_after(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the block once it has taken so long."""
+
+    def raise_it(*_):
+        raise TimeoutError(f"still at it after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, raise_it)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _begin_to_watch_memory() -> int:

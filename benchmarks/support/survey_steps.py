@@ -14,7 +14,7 @@ import numpy as np
 from support.checkout import environment
 
 #: Smallest values that slopes are taken of: below them, starting a process and Snakemake's looking at it are what is measured.
-FLOOR = {"s": 2.0, "GB": 0.3}
+FLOOR = {"s": 2.0, "GB": 0.1}
 _MAXRSS = 1e9 if sys.platform == "darwin" else 1e6
 
 

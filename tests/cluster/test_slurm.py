@@ -2,11 +2,12 @@
 
 import re
 import subprocess
-import sys
 
 import pytest
 from small_chunks import make_chunks
 from workflow.conftest import PATIENCE, REGULAR, TOO_FAINT, Workspace
+
+from .cluster_run import COMMAND, command
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
@@ -14,17 +15,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 BROKEN = "9004-1001"
 CUBE = f"data/tiny/manga-{REGULAR}-LOGCUBE.fits.gz"
 TRUTH = f"results/tiny/archive/truth/{BROKEN}.h5"
-# As on a cluster without accounting; the first look at the jobs is when the short ones of this test have ended.
-COMMAND = [
-    sys.executable,
-    "-m",
-    "snakemake",
-    "--workflow-profile",
-    "profiles/slurm",
-    "--configfile",
-    "configs/tiny.yaml",
-]
-COMMAND += ["--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "15", "--retries", "1"]
 
 
 def snakemake(workspace: Workspace, *targets: str) -> tuple[int, str]:
@@ -96,17 +86,16 @@ def test_a_failed_chunk_of_fits_keeps_what_it_has_finished(slurm, workspace):
     chunks = make_chunks(workspace)
     chunks.run("--until", "simulate_spectra")
     names = [row[0] for row in chunks.rows()]
-    command = [*(part.replace("tiny", "chunks") for part in COMMAND), *FITS, "--"]
-    command += [f"results/chunks/spectra/fit/{names[0]}.h5"]
+    fit = [*command("configs/chunks.yaml"), *FITS, "--", f"results/chunks/spectra/fit/{names[0]}.h5"]
     with workspace.restored(f"results/chunks/spectra/extract/{names[0]}.h5") as extract:
         extract.write_bytes(b"no HDF5")
-        done = subprocess.run(command, **workspace.process(), timeout=PATIENCE)
+        done = subprocess.run(fit, **workspace.process(), timeout=PATIENCE)
     number = re.search(r"with SLURM jobid (\d+) \(log: \S+/rule_fit_batched_all/", done.stdout)[1]
     job = slurm.job(number)
     asked = job["JobState"], job["MinMemoryNode"], job["TimeLimit"], job["NumCPUs"]
     assert asked == ("FAILED", "1000M", "00:05:00", "1") and job["TresPerJob"] == "gres:gpu:1"
     assert f"1 of 6 galaxies could not be fitted (the others are kept): {names[0]}: " in done.stdout
     assert chunks.told() == sorted(names[1:])
-    done = subprocess.run(command, **workspace.process(), timeout=PATIENCE)
+    done = subprocess.run(fit, **workspace.process(), timeout=PATIENCE)
     assert done.returncode == 0, done.stdout
     assert chunks.told() == sorted(names) and set(chunks.content()) == set(names)

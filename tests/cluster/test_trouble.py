@@ -1,16 +1,14 @@
 """What goes wrong on a cluster: tasks of an array, nodes, memory, the workflow itself. On a real Slurm of one node."""
 
 import os
-import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 from workflow.conftest import REGULAR, TOO_FAINT, make_workspace
 
-from .test_slurm import COMMAND
+from .cluster_run import COMMAND, ClusterRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
@@ -19,43 +17,11 @@ BROKEN = "9002-1001"
 #: Two cores: two tasks run and one waits.
 TASKS = [REGULAR, BROKEN, TOO_FAINT]
 LATER = "9005-1902"
-QUICK = [*COMMAND, "--slurm-init-seconds-before-status-checks", "3"]
-SENT = re.compile(r"Job \d+ has been submitted with SLURM jobid (\S+) ")
 
 
 def truth(name: str) -> str:
     """What simulating a galaxy makes, beside its cube."""
     return f"results/tiny/archive/truth/{name}.h5"
-
-
-class Run:
-    """Snakemake with the profile for clusters, watched while it runs."""
-
-    def __init__(self, workspace, slurm, name: str, *arguments: str):
-        self.slurm = slurm
-        self.log = workspace.folder / f"{name}.log"
-        with self.log.open("w") as log:
-            options = workspace.process() | {"stdout": log}
-            self.process = subprocess.Popen([*QUICK, *arguments], **options, start_new_session=True)
-
-    def text(self) -> str:
-        """What it has printed."""
-        return self.log.read_text(encoding="utf-8")
-
-    def jobs(self) -> list[str]:
-        """Slurm's numbers of the jobs that it has submitted, in order."""
-        return SENT.findall(self.text())
-
-    def wait(self, what, seconds: float = 90) -> None:
-        """Wait until ``what()`` holds."""
-        end = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < end, f"{self.text()}\n{self.slurm.logs()}"
-            time.sleep(0.2)
-
-    def wait_state(self, job: str, *states: str) -> None:
-        """Wait until a job is in one of some states."""
-        self.wait(lambda: self.slurm.state(job) in states)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +37,7 @@ def workspace(tmp_path_factory):
 @pytest.fixture(scope="module")
 def array(slurm, workspace):
     """A run of an array, whose node is drained while two tasks run and whose last task is then cancelled."""
-    run = Run(workspace, slurm, "array", *map(truth, TASKS))
+    run = ClusterRun(workspace, slurm, "array", *map(truth, TASKS))
     run.wait(lambda: len(run.jobs()) == 3)
     tasks = run.jobs()
     for task in tasks[:2]:
@@ -117,7 +83,7 @@ def test_tasks_that_fail_or_are_cancelled_are_sent_again_with_more(array):
 
 def test_a_job_out_of_memory_gets_more_and_a_killed_workflow_is_resumed(slurm, workspace):
     """As docs/cluster.md says: no job may be left, then the command of 'mangrove doctor', then again."""
-    run = Run(workspace, slurm, "killed", truth(LATER), "--set-resources", "simulate:mem_mb=100*attempt**4")
+    run = ClusterRun(workspace, slurm, "killed", truth(LATER), "--set-resources", "simulate:mem_mb=100*attempt**4")
     run.wait(lambda: len(run.jobs()) == 2)
     first, second = run.jobs()
     killed = slurm.job(first)
@@ -135,6 +101,6 @@ def test_a_job_out_of_memory_gets_more_and_a_killed_workflow_is_resumed(slurm, w
     command = next(line for line in doctor.splitlines() if "--unlock" in line).split()
     done = subprocess.run([*COMMAND[:2], *command], **workspace.process(), timeout=60)
     assert done.returncode == 0, done.stdout
-    again = Run(workspace, slurm, "resumed", truth(LATER))
+    again = ClusterRun(workspace, slurm, "resumed", truth(LATER))
     assert again.process.wait(120) == 0, again.text()
     assert len(again.jobs()) == 1 and (workspace.folder / truth(LATER)).is_file()

@@ -1,6 +1,5 @@
 """A finished demo, the explorer that serves it, and a Chromium that looks at it."""
 
-import os
 import re
 import shutil
 import threading
@@ -36,15 +35,6 @@ def nothing_compiled_beforehand():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(galaxy_refit._PREPARATION, "begin", lambda *_: None)
         yield
-
-
-@pytest.fixture(scope="session")
-def demo_run(absent) -> Path:
-    """Folder of a finished demo, read only: results/demo, or that which MANGROVE_DEMO names."""
-    folder = Path(os.environ.get("MANGROVE_DEMO", ROOT / "results" / "demo"))
-    if not (folder / "desom" / "map.h5").is_file():
-        absent("demo", f"no finished demo in {folder}: run 'make demo', or set MANGROVE_DEMO to the folder of one")
-    return folder
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,10 @@
 
 import re
 import threading
+from pathlib import Path
 
 import pytest
+from playwright.sync_api import expect
 from small_explored import cube_run, emulator_run
 
 from mangrove.explorer.server import bound
@@ -44,3 +46,15 @@ def test_presets_of_an_emulator_without_a_map_can_be_chosen(visit, settled):
     page.wait_for_url(re.compile("row=7"))
     settled()
     assert "8003-1901, baxel 1" in page.locator("#emulator-verdict").text_content()
+
+
+def test_the_picture_of_the_archive_is_shown_where_it_can_be_reached(visit):
+    page = visit("/galaxy/8003-1903")
+    picture = page.locator("img.if-reachable")
+    expect(picture).to_have_count(1)
+    expect(picture).to_be_hidden()
+    drawn = Path(__file__).parents[2] / "docs/pictures/explorer/galaxy.png"
+    page.route("https://data.sdss.org/**", lambda route: route.fulfill(path=drawn))
+    page.reload()
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") > 0

@@ -41,8 +41,9 @@ class Fault(NamedTuple):
 
 
 NO_FAULT = Fault()
-#: Kinds of faults: a disk that is full once and stays full, one that fails once, a kill.
-KINDS = (Fault(0, errno.ENOSPC, True), Fault(0, errno.ENOSPC), Fault(0, errno.EIO), Fault(0, 0))
+#: Errors of a disk: one that is full from then on, one that is full once, one that fails once.
+ERRORS = (Fault(0, errno.ENOSPC, True), Fault(0, errno.ENOSPC), Fault(0, errno.EIO))
+KILL = Fault(0, 0)
 
 
 def compiled_shim(folder: Path) -> Path:

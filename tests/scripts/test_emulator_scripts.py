@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flipped_bits import flip_a_bit
 
 from mangrove import artefacts, staleness
 from mangrove.analysis.emulator_inputs import embed_inputs
@@ -239,6 +240,15 @@ def test_baselines_and_learning_curve_stand_beside(finished):
     assert (point.fraction, point.n_train) == (1.0, n_train) and point.rho > 0.5
     (row,) = rows(finished / "learning.csv")
     assert int(row["n_train"]) == n_train and float(row["loss"]) == pytest.approx(point.loss, rel=1e-3)
+
+
+def test_nothing_is_trained_on_a_table_that_was_altered(script, Params, tmp_path):
+    write_table(tmp_path, 60)
+    flip_a_bit(tmp_path / "table.h5")
+    files = files_of(tmp_path)
+    with pytest.raises(SystemExit, match=r"table\.h5: content differs from its recorded hash"):
+        script("emulator_train").main(Params(files), Params(files), Params(TRAINING))
+    assert not (tmp_path / "model").exists()
 
 
 def test_training_leaves_no_checkpoints_and_a_loss_per_epoch(finished):

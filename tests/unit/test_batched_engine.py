@@ -54,6 +54,7 @@ def toy(monkeypatch):
         fake = Toy(memory)
         monkeypatch.setattr(pool, "columns_of", fake)
         monkeypatch.setattr(devices, "MOST_ON_CPU", most)
+        monkeypatch.setattr(devices, "_HALVED", {})
         monkeypatch.setattr(engine, "keep_compiled", lambda: None)
         return fake
 
@@ -168,6 +169,10 @@ def test_without_memory_batches_are_halved_and_the_log_says_so(toy, memory, capl
     assert max(fake.sizes) == memory
     expected = [f"no memory for batches of {2 * n} spectra: {n} from here on" for n in (4, 2, 1) if n >= memory]
     assert [record.getMessage() for record in caplog.records] == expected
+    # The next galaxies of the process begin where these have ended.
+    caplog.clear()
+    assert [r.v_star for r in fit_all(galaxy, own)] == [r.v_star for r in results]
+    assert not caplog.records
 
 
 def test_memory_too_small_for_one_spectrum_is_an_error(toy):

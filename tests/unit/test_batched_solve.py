@@ -10,6 +10,7 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of
 from mangrove.spectra.fit.batched.batch import Batch
 from mangrove.spectra.fit.batched.precision import MIXED, SINGLE
+from mangrove.spectra.fit.batched.rivals import are_different
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.model import gas_in_range
 from mangrove.spectra.fit.ppxf.alternation import Task
@@ -89,14 +90,20 @@ def test_companions_and_their_order_do_not_matter(batch, solutions):
     flux[3] *= -1.0
     order = [3, 0, 2, 1]
     spectra = batch.spectra._replace(flux=flux, good=good)
-    others = solved(batch._replace(spectra=jax.tree.map(lambda values: values[order], spectra)))
+    mixed = batch._replace(spectra=jax.tree.map(lambda values: values[order], spectra))
+    others = solved(mixed)
     for name in ("kinematics", "theta", "weights", "gas", "chi2"):
         np.testing.assert_allclose(getattr(others, name)[1], getattr(solutions, name)[0], rtol=1e-12, err_msg=name)
     assert not others.converged[3] and np.isnan(others.chi2[3])
     assert np.all(others.weights[0] == 0.0)
-    together = solved(batch, group=4)
+    # As an accelerator computes them, in step.
+    together, beside_bad = solved(batch, group=4), solved(mixed, group=4)
     np.testing.assert_allclose(together.kinematics, solutions.kinematics, rtol=1e-6)
     np.testing.assert_allclose(together.chi2, solutions.chi2, rtol=1e-9)
+    for name in ("kinematics", "theta", "weights", "gas", "chi2"):
+        one, alone = (getattr(found, name)[i] for found, i in ((beside_bad, 1), (solutions, 0)))
+        np.testing.assert_allclose(one, alone, rtol=1e-6, atol=1e-6 * np.max(np.abs(alone)), err_msg=name)
+    assert not beside_bad.converged[3] and np.isnan(beside_bad.chi2[3]) and np.all(beside_bad.weights[0] == 0.0)
 
 
 def test_two_runs_give_equal_bytes(batch, solutions):
@@ -185,3 +192,9 @@ def test_components_are_those_of_ppxf(batch, solutions):
     theirs = by_ppxf(0, (1, 2), [[120.0, 150.0], *gas])
     assert ours.chi2[0] < theirs.composition.chi2 + 0.1
     assert np.all(ours.chi2 < solutions.chi2[[0, 2]] + 1e-6)
+
+
+@pytest.mark.parametrize(("v", "sigma", "expected"), [(36.0, 0.0, True), (0.0, -101.0, True), (34.0, 99.0, False)])
+def test_minima_differ_by_velocity_or_dispersion_of_the_gas(v, sigma, expected):
+    one, other = np.array([[[20.0, 120.0], [50.0, 150.0]], [[520.0, 620.0], [50.0 + v, 150.0 + sigma]]])[:, None]
+    assert bool(are_different(one, other)[0]) is expected

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from engines import ENGINES
 
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
+from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.ppxf.pool import fit_galaxy
 from mangrove.spectra.fit.preparation import prepare
@@ -48,13 +50,20 @@ def galaxy(**chosen) -> tuple[GalaxyFit, list]:
     return GalaxyFit(Z, templates, fit_lines(), settings), spectra
 
 
-def fitted(**chosen):
+def fitted(engine, **chosen):
+    if engine == "batched":
+        return fit_group([Member(*galaxy(**chosen), SNR, X, Y)])[0]
     return fit_galaxy(*galaxy(**chosen), SNR, X, Y, 1)
 
 
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def ways():
-    return {how: fitted(stellar_kinematics=how, kinematics_range=30.0) for how in ("free", "bounded", "fixed")}
+def ways(engine):
+    return {how: fitted(engine, stellar_kinematics=how, kinematics_range=30.0) for how in ("free", "bounded", "fixed")}
 
 
 def column(fits, name, rows):
@@ -102,8 +111,8 @@ def test_bounded_stays_within_the_bounds(ways):
         assert np.all(away <= 30.001)
 
 
-def test_a_bounded_fit_at_its_bound_is_flagged():
-    narrow = fitted(stellar_kinematics="bounded", kinematics_range=0.5)
+def test_a_bounded_fit_at_its_bound_is_flagged(engine):
+    narrow = fitted(engine, stellar_kinematics="bounded", kinematics_range=0.5)
     status = column(narrow, "status", FAINT)
     assert np.all(np.isin(status, [FitStatus.VELOCITY_AT_BOUND, FitStatus.SIGMA_STAR_AT_BOUND]))
 
@@ -129,8 +138,8 @@ def test_a_baxel_without_light_is_no_guide_and_keeps_its_status(ways):
     assert ways["fixed"].results[5].status == FitStatus.NO_STELLAR_CONTINUUM
 
 
-def test_a_galaxy_without_bright_baxels_is_fitted_freely():
-    fits = fitted(stellar_kinematics="fixed", bright_snr=1000.0)
+def test_a_galaxy_without_bright_baxels_is_fitted_freely(engine):
+    fits = fitted(engine, stellar_kinematics="fixed", bright_snr=1000.0)
     assert np.all(fits.guided_by == -1)
 
 

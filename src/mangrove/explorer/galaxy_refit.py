@@ -150,12 +150,13 @@ def prepare_programs(arguments: Mapping[str, Any], own: RefitSettings, asked: bo
     arguments : mapping
         Of the fit of a baxel.
     asked : bool
-        Whether somebody has asked for a fit: then all degrees, else the other dust and the nearest degree alone.
+        Whether somebody has asked for a fit: then all libraries and degrees, else the other dust and the nearest degree alone.
     """
     other = next(kind for kind in ATTENUATIONS if kind != own.attenuation)
     outwards = sorted(degrees_with(own), key=lambda degree: abs(degree - own.polynomial_degree))
     by_degree = [own._replace(polynomial_degree=degree) for degree in outwards[1:]]
-    wanted = [by_degree[0], own._replace(attenuation=other), *by_degree[1:]]
+    by_library = [own._replace(templates=library) for library in libraries(own).values() if library != own.templates]
+    wanted = [by_degree[0], own._replace(attenuation=other), *by_library, *by_degree[1:]]
     _PREPARATION.begin(arguments, wanted if asked else wanted[:2])
 
 

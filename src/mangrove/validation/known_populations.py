@@ -175,25 +175,31 @@ def recover(
     labels = population_labels(columns["weights"], population_values(columns["weights_draw"], table), table)
     measured = {name: (label.value, label.error) for name, label in labels.items()}
     measured["ebv_star"] = columns["ebv_star"], scatter(columns["ebv_draw"])
-    return [_row(case, name, *(v[good] for v in (*measured[name], mock.truth[name]))) for name in LABELS]
+    return [population_row(case, name, *(v[good] for v in (*measured[name], mock.truth[name]))) for name in LABELS]
 
 
 _NEEDED = ("weights", "weights_draw", "ebv_star", "ebv_draw")
 
 
-def _row(case: Case, name: str, value, error, truth) -> PopulationRow:
-    offset, limit = value - truth, case.limit(name, value.size)
-    bias, rms = float(np.mean(offset)), float(np.sqrt(np.mean(offset**2)))
-    holds = "no" if abs(bias) > limit.bias or rms > limit.rms else "yes"
+def population_row(case: Case, name: str, value, error, truth) -> PopulationRow:
+    """Bias, scatter and pulls of a label's values, shape (n,); NaN, and no limit kept, of no values.
+
+    Values whose error is zero (all noisy copies at a bound) have no pull.
+    """
+    offset, n = value - truth, value.size
+    limit = case.limit(name, max(n, 1))
+    bias, rms, median = (np.mean(offset), np.sqrt(np.mean(offset**2)), np.median(error)) if n else (np.nan,) * 3
+    holds = "no" if not n or abs(bias) > limit.bias or rms > limit.rms else "yes"
+    has_pull = error > 0
     return PopulationRow(
         spectra=case.name,
         snr_per_pixel=case.snr,
         label=name,
-        n_value=value.size,
-        bias=bias,
-        rms=rms,
-        median_error=float(np.median(error)),
-        robust_pull_width=robust_width(offset / error),
+        n_value=n,
+        bias=float(bias),
+        rms=float(rms),
+        median_error=float(median),
+        robust_pull_width=robust_width(offset[has_pull] / error[has_pull]),
         limit_bias=limit.bias,
         limit_rms=limit.rms,
         holds="no limit" if np.all(np.isnan(limit)) else holds,

@@ -27,7 +27,7 @@ _ASKED, _FITTED, _BUSY, _PLACING = (f"your-spectrum-{name}" for name in ("asked"
 _FIT, _MAP, _LABELS, _LINES, _NUMBERS = (
     f"your-spectrum-{name}-part" for name in ("fit", "map", "labels", "lines", "numbers")
 )
-_FITTING = "Fitting your spectrum… The first fit takes ten seconds or more, while its programs are compiled; later ones under a second."
+_FITTING = "Fitting your spectrum… The first fit takes ten seconds or more, while its programs are compiled; later ones a second or two."
 _LOOKING = "Looking for its node…"
 _GONE = "Your upload is no longer kept (for an hour, and only the latest ones): choose the file again."
 #: A file that the browser does not even read, bytes: it would fill its memory.

@@ -32,6 +32,10 @@ _COMPILED = "/jax/core/compile/backend_compile_duration"
 _LEAST_TOLD = 1.0
 
 
+#: Sizes of batches that were halved for lack of memory, by layout, number of templates and devices.
+_HALVED: dict[tuple[BatchLayout, int, Mesh], Sizes] = {}
+
+
 class Devices:
     """Devices that share out the spectra of every batch; a CPU where there is no other.
 
@@ -56,7 +60,21 @@ class Devices:
         return self._placed(arrays, PartitionSpec())
 
     def sizes(self, layout: BatchLayout, n_star: int) -> Sizes:
-        """Sizes of batches of spectra with so many templates; on accelerators as their memory allows."""
+        """Sizes of batches of spectra with so many templates; on accelerators as their memory allows.
+
+        Where it did not hold them (:meth:`halve`), those that were left, for as long as the process lives.
+        """
+        return _HALVED.get((layout, n_star, self.mesh)) or self._estimated(layout, n_star)
+
+    def halve(self, layout: BatchLayout, n_star: int) -> tuple[Sizes, Sizes | None]:
+        """The sizes of batches for which there was no memory, and half of them; None if there is nothing to halve."""
+        sizes = self.sizes(layout, n_star)
+        halved = sizes.halved()
+        if halved is not None:
+            _HALVED[layout, n_star, self.mesh] = halved
+        return sizes, halved
+
+    def _estimated(self, layout: BatchLayout, n_star: int) -> Sizes:
         device = self.mesh.devices.flat[0]
         stats = device.memory_stats()
         if device.platform == "cpu" or not stats:

@@ -70,7 +70,8 @@ class _Pool:
         self.galaxy = [place[one.galaxy] for one in pending]
         self.arrays = galaxies_of(layout, self.galaxies, list(one_each.values()))
         self.lines = lines_of(layout, self.galaxies[0].lines)
-        self.sizes = devices.sizes(layout, self.arrays.transform.shape[1])
+        self.n_star = self.arrays.transform.shape[1]
+        self.sizes = devices.sizes(layout, self.n_star)
 
     def results(self) -> Iterator[FitResult]:
         """In order; where a device has no memory for a batch, it and all others are halved."""
@@ -109,10 +110,12 @@ class _Pool:
             return columns_of(piece, self.galaxies[0].lines, self.galaxies[0].settings)
 
     def _halve(self, error: BaseException) -> None:
-        halved = self.sizes.halved() if out_of_memory(error) else None
+        if not out_of_memory(error):
+            raise error
+        tried, halved = self.devices.halve(self.layout, self.n_star)
         if halved is None:
             raise error
-        logger.warning("no memory for batches of %d spectra: %d from here on", self.sizes.most, halved.most)
+        logger.warning("no memory for batches of %d spectra: %d from here on", tried.most, halved.most)
         self.sizes = halved
 
     def _as_results(self, columns: dict[str, np.ndarray], start: int, n: int) -> Iterator[FitResult]:

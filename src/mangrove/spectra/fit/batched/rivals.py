@@ -16,7 +16,7 @@ from mangrove.spectra.fit.bounds import START_SIGMA_GAS
 
 #: Minima are different ones if their velocities or dispersions differ by more than this, km/s; another is followed to its
 #: end if it is higher by no more than this with the stars as they are.
-DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
+_DIFFERENT_V, _DIFFERENT_SIGMA, _RIVAL = 35.0, 100.0, 3.0
 #: So many maxima of the scan are compared; so is the gas at the velocity of the stars, and at that of the galaxy, unless it
 #: lowers chi2 by more than this, where the scan has all minima that count.
 _N_MAXIMA, _SEEN_CLEARLY = 3, 50.0
@@ -58,6 +58,18 @@ def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax
     least = worth[row, best] - unusual(place[:, 2], place[:, 0])
     is_rival = jnp.minimum(tried[row, best], least) < found.chi2 + _RIVAL
     return place.at[:, 2:4].set(minima[row, best]), is_rival
+
+
+def are_different(one, other) -> jax.Array:
+    """Whether the gas of two solutions of each spectrum is that of different minima, shape (n,).
+
+    Parameters
+    ----------
+    one, other : array, shape (n, 1 + n_component, 2)
+        Velocity and dispersion of the stars and of each component of the gas, km/s; the first of the gas counts.
+    """
+    apart = jnp.abs(one[:, 1] - other[:, 1])
+    return (apart[:, 0] > _DIFFERENT_V) | (apart[:, 1] > _DIFFERENT_SIGMA)
 
 
 def _minimum(
@@ -115,7 +127,7 @@ def _gas_tops(layout: BatchLayout, rest: Problem, place, reached) -> tuple[jax.A
 def _is_apart(pairs, place) -> jax.Array:
     """Whether velocities and variances of the gas, shape (n, k, 2), are others than that of a place, shape (n, k)."""
     by_sigma = jnp.abs(jnp.sqrt(pairs[..., 1]) - jnp.sqrt(place[:, None, 3])) > _DIFFERENT_SIGMA
-    return by_sigma | (jnp.abs(pairs[..., 0] - place[:, None, 2]) > DIFFERENT_V)
+    return by_sigma | (jnp.abs(pairs[..., 0] - place[:, None, 2]) > _DIFFERENT_V)
 
 
 def _without_stars(layout: BatchLayout, rest: Problem) -> Problem:

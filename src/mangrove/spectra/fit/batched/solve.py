@@ -13,7 +13,7 @@ from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lin
 from mangrove.spectra.fit.batched.descent import Descent, advanced, begun, ended
 from mangrove.spectra.fit.batched.precision import DOUBLE, MIXED, in_single
 from mangrove.spectra.fit.batched.problem import Problem, chosen, n_kinematic, place_of, problem_of
-from mangrove.spectra.fit.batched.rivals import DIFFERENT_V, rivals
+from mangrove.spectra.fit.batched.rivals import are_different, rivals
 from mangrove.spectra.fit.batched.starts import started, unusual
 
 #: Spectra that are computed together on a device that is none of the host's cores.
@@ -48,8 +48,8 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
     start : Start, optional
         Without one, the start is found (:mod:`mangrove.spectra.fit.batched.starts`). Of several minima of the gas the lowest is
         taken, if it is not so far from the stars that noise explains it better
-        (:func:`mangrove.spectra.fit.batched.starts.unusual`); ``v_gas_other`` is the velocity of another one whose chi2 is higher
-        by less than 1, or lower. With a start, there is none.
+        (:func:`mangrove.spectra.fit.batched.starts.unusual`); ``v_gas_other`` is the velocity of another one, of another
+        velocity or dispersion, whose chi2 is higher by less than 1, or lower. With a start, there is none.
     group : int, optional
         Spectra that are computed together, a divisor of their number; 1 on a CPU, where one after the other is quickest, and up
         to 256 elsewhere if not given. They take up to 40 x group x (n_star + 6 n_gas + 20) x n_fft bytes, beside the
@@ -223,6 +223,6 @@ def _lowest(jobs: _Jobs) -> Solutions:
     first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
     wins = has_rival & (second < first)
     best, other = chosen(wins, two, one), chosen(wins, one, two)
-    v, v_other = best.kinematics[:, 1, 0], other.kinematics[:, 1, 0]
-    as_good = has_rival & (other.chi2 - best.chi2 < _AS_GOOD) & (jnp.abs(v_other - v) > DIFFERENT_V)
-    return best._replace(v_gas_other=jnp.where(as_good, v_other, jnp.nan))
+    as_good = other.chi2 - best.chi2 < _AS_GOOD
+    is_told = has_rival & as_good & are_different(best.kinematics, other.kinematics)
+    return best._replace(v_gas_other=jnp.where(is_told, other.kinematics[:, 1, 0], jnp.nan))
