@@ -92,13 +92,14 @@ KILLS ?= 50
 FAULTS ?= all
 CASES ?= 1000000
 
-# After 'make demo'; root, a C compiler and Chromium must be there: what is skipped fails.
+# After 'make demo'; root, a C compiler, Chromium and Slurm must be there: what is skipped fails.
 soak: $(READY)         ## kills, every write a fault, fuzz, attacks on the explorer (hours): results/soak.txt
 	mkdir -p results
 	REAL_DATA="$(REAL_DATA)" MANGROVE_KILLS=$(KILLS) MANGROVE_FAULTS=$(FAULTS) MANGROVE_FUZZ_CASES=$(CASES) \
-	  MANGROVE_REQUIRE=demo $(BIN)/python -m pytest -v -s -o faulthandler_timeout=0 tests/faults tests/*/test_fuzz_*.py \
-	  tests/explorer/test_shell.py tests/explorer/test_uploads.py tests/explorer/test_browser_spectrum.py \
-	  | tee results/soak.txt; tail -n 1 results/soak.txt | grep " passed" | grep -vqE " (failed|error|skipped)"
+	  MANGROVE_SOAK=1 MANGROVE_REQUIRE=demo,cluster $(BIN)/python -m pytest -v -s -o faulthandler_timeout=0 \
+	  tests/faults tests/*/test_fuzz_*.py tests/cluster/test_whole_run.py tests/explorer/test_shell.py \
+	  tests/explorer/test_uploads.py tests/explorer/test_browser_spectrum.py | tee results/soak.txt; \
+	  tail -n 1 results/soak.txt | grep " passed" | grep -vqE " (failed|error|skipped)"
 
 accept: $(READY)       ## declare the results of RUN current after a harmless edit: make accept RUN=demo
 	$(SNAKEMAKE) --configfile configs/$(RUN).yaml --touch

@@ -42,6 +42,7 @@ rule all:
 onstart:
     # Here, and not while planning, the folder is locked: no other run writes into it.
     artefacts.sweep(RESULTS)
+    choose_jobs_when_one_ends()
     bring_back_from_the_future()
     forget_other_chunks()
     forget_finished_fits()

@@ -395,6 +395,19 @@ def figure(path, caption, category, subcategory, result, galaxy=None, network=No
     )
 
 
+def choose_jobs_when_one_ends():
+    """Keep Snakemake from looking at all jobs that wait ever more often.
+
+    To keep to its limit of jobs per second (max-jobs-per-timespan), it chooses jobs anew a second after each time that it did,
+    and besides whenever one ends: as often each second as jobs have ended, each time with the sizes of all inputs. In a survey
+    of 10,000 galaxies that took a core. A limit that somebody has set stays.
+    """
+    scheduler = getattr(workflow, "scheduler", None)
+    limit = getattr(scheduler, "job_rate_limiter", None)
+    if limit is not None and (limit.max_jobs, limit.timespan) == (100, 1):
+        scheduler.job_rate_limiter = None
+
+
 def bring_back_from_the_future():
     """After the clock was set back, let no file of the run be newer than what is made now."""
     if n := file_times.bring_back([RESULTS, STORE]):

@@ -40,6 +40,14 @@ def test_a_warning_in_a_job_is_an_error(finished):
 WARN = "with rule_log(log):\n        __import__('warnings').warn('odd', RuntimeWarning)"
 
 
+def test_jobs_are_chosen_when_one_ends_and_not_every_second_besides(finished):
+    """Two jobs of several seconds, one after the other."""
+    targets = [f"results/tiny/spectra/line_cube/{name}.h5" for name in (REGULAR, TOO_FAINT)]
+    with finished.restored(targets[0]), finished.restored(targets[1]):
+        done = finished.snakemake("--cores", "1", "--verbose", "--force", *targets)
+    assert 2 <= done.stdout.count("Ready jobs: ") <= 3
+
+
 def test_a_galaxy_that_is_too_faint_gives_empty_artefacts(finished):
     extract = artefacts.read(finished.run / f"spectra/extract/{TOO_FAINT}.h5", "extract")
     assert (extract.attrs["status"], extract["flux"].shape[0]) == ("too_faint", 0)
