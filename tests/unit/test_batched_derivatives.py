@@ -23,6 +23,7 @@ from mangrove.ssp.loading import load_library
 DEGREE, CALIBRATION_ERROR = 3, 0.01
 N_COPY, NOISE = 48, 0.05
 CORRECTION = -900.0
+OF_LABELS = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "v_star", "sigma_star", "v_gas", "line_flux")
 #: Of the second spectrum, a guide fixes the kinematics of the stars; the first is there many times.
 FIXED = Guide(35.0, 5.0, 130.0, 5.0, 0.0)
 #: Near the solutions: other tests look for starts.
@@ -157,6 +158,31 @@ def test_derivatives_are_differences_of_whole_fits(refit, found, what):
     assert np.all((moved != 0.0) == refit.free)
 
 
+def test_derivatives_of_labels_are_differences_of_labels_of_whole_fits(refit, minima, table):
+    batch, _ = minima
+    by_data = derivatives(
+        *minima, partial(solution_labels, batch, table=table, correction=np.full(N_COPY + 1, CORRECTION))
+    )
+    flux, error = refit.batch.spectra.flux, refit.batch.spectra.error
+    along, step = error * np.random.default_rng(3).normal(size=flux.shape), 0.02
+
+    def labels_at(sign):
+        fitted = refit(flux + sign * step * along, error, np.zeros((2, DEGREE)))
+        with double_precision():
+            names = ("kinematics", "theta", "weights", "gas")
+            s = refit.start._replace(**dict(zip(names, refit.apart(fitted), strict=True)))
+            return jax.tree.map(np.asarray, solution_labels(refit.batch, s, table, np.full(2, CORRECTION)))
+
+    up, down = labels_at(1.0), labels_at(-1.0)
+    for name in OF_LABELS:
+        by_flux = by_data[name].flux[[0, -1]]
+        noise, change = (one if by_flux.ndim == 2 else one[:, None] for one in (error, along))
+        of_noise, moved = np.linalg.norm(by_flux * noise, axis=-1), np.sum(by_flux * change, axis=-1)
+        expected = (up[name] - down[name]) / (2.0 * step)
+        assert np.all(np.abs(moved - expected) <= 2e-3 * of_noise), name
+        assert np.any(of_noise > 0), name
+
+
 def test_chi2_changes_as_if_the_solution_stayed(refit, found):
     spectra, centre = refit.batch.spectra, np.zeros((2, DEGREE))
     flux, error = spectra.flux, spectra.error
@@ -223,7 +249,7 @@ def test_errors_are_the_scatter_of_fits_with_a_little_more_noise(given, table):
     with double_precision():
         repeats = jax.tree.map(np.asarray, solution_labels(noisy, again, table, correction))
     line = LINES.index("OIII_5008")
-    for name in ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "v_star", "sigma_star", "v_gas", "line_flux"):
+    for name in OF_LABELS:
         by_flux, values = of_labels[name].flux[0], repeats[name][:N_COPY]
         if name == "line_flux":
             by_flux, values = by_flux[line], values[:, line]
