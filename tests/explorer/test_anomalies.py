@@ -16,7 +16,7 @@ from mangrove.explorer import anomaly_cloud
 from mangrove.explorer.address import Address
 from mangrove.explorer.alike_galaxies import galaxies_alike
 from mangrove.explorer.anomaly_choice import choice_of, code_of
-from mangrove.explorer.anomaly_parts import placed_table
+from mangrove.explorer.anomaly_parts import map_figures, moved_marks, placed_table
 from mangrove.explorer.anomaly_rows import PAGE, RowChoice, chosen_rows, row_page
 from mangrove.explorer.app import page_at
 from mangrove.explorer.downloads import csv_text, fits_bytes
@@ -117,7 +117,7 @@ def test_points_lie_where_the_map_says_and_have_their_scores(run, stored, folder
     cloud = anomaly_cloud.cloud_of(run, "ae")
     marks = anomaly_cloud.Marks(4, np.array([8, 9]))
     figure = anomaly_cloud.cloud_figure(cloud, scored, "score", "published", marks, n_axis)
-    points = figure.data[0]
+    points = figure.data[2]
     with h5py.File(folder / "autoencoder" / "ae" / "embedding.h5") as f:
         place = f[f"umap_{n_axis}d"][...]
     rows = list(points.customdata)
@@ -125,7 +125,20 @@ def test_points_lie_where_the_map_says_and_have_their_scores(run, stored, folder
     for letter, values in zip("xyz", place.T, strict=False):
         assert points[letter].tolist() == values[rows].tolist()
     assert points.marker.color.tolist() == stored["value"][rows, 1].tolist()
-    assert [list(trace.customdata) for trace in figure.data[1:]] == [[8, 9], [4]]
+    assert [list(trace.customdata) for trace in figure.data[:2]] == [[8, 9], [4]]
+    for letter, values in zip("xyz", place.T, strict=False):
+        assert figure.data[0][letter].tolist() == values[[8, 9]].tolist()
+
+
+def test_another_galaxy_moves_the_rings_alone(run):
+    scored, choice = choice_of(run, Address("/anomalies", {"galaxy": scored_galaxies(run, "ae").plateifu[7]}))
+    patches, figures = moved_marks(run, scored, choice), map_figures(run, scored, choice)
+    assert figures[2] == patches[2] and choice.selected == 7
+    for patch, figure in zip(patches[:2], figures[:2], strict=True):
+        changes = patch.to_plotly_json()["operations"]
+        assert [change["location"] for change in changes] == [["data", 0], ["data", 1]]
+        assert [change["params"]["value"] for change in changes] == list(figure.data[:2])
+        assert list(figure.data[1].customdata) == [7] and len(figure.data[0].customdata) > 1
 
 
 def test_active_nuclei_have_a_mark_for_each_class(run, folder):
@@ -133,7 +146,7 @@ def test_active_nuclei_have_a_mark_for_each_class(run, folder):
     none = anomaly_cloud.Marks(None, np.empty(0, int))
     figure = anomaly_cloud.cloud_figure(anomaly_cloud.cloud_of(run, "ae"), scored, "agn", "relative", none, 2)
     with h5py.File(folder / "autoencoder" / "ae" / "agn.h5") as f:
-        for trace, flag in zip(figure.data[1:], FLAGS, strict=True):
+        for trace, flag in zip(figure.data[3:], FLAGS, strict=True):
             assert set(trace.customdata) == set(f["galaxy"][...][f[flag][...] == 1])
 
 

@@ -8,7 +8,7 @@ from support.baxels import real_baxels
 
 from mangrove.validation.engine_agreement import compared, joined, summary
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("labels")]
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
 
 
 IN_FULL = pytest.mark.skipif(not os.environ.get("MANGROVE_VALIDATE"), reason="a minute: set MANGROVE_VALIDATE=1")

@@ -27,7 +27,7 @@ SETTINGS = FitSettings()
 LIBRARIES = ("mastar", "emiles")
 PIXEL_SCALE = 0.5
 
-pytestmark = [pytest.mark.real, pytest.mark.xdist_group("labels")]
+pytestmark = [pytest.mark.real, pytest.mark.xdist_group("manga")]
 
 #: Sigma of the stars (km/s) and labels, by library and spectrum; None where a flag says why there is no value. Measured
 #: with mangrove 0.1.0 and pPXF 9.5.2. The libraries differ by much more than the errors, which know nothing of the

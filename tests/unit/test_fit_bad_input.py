@@ -17,6 +17,9 @@ from mangrove.spectra.labels.label import is_clean
 from mangrove.spectra.labels.populations import template_table
 from mangrove.ssp.loading import load_library
 
+# Their fits are one program, which one worker compiles.
+pytestmark = pytest.mark.xdist_group("one spectrum")
+
 Z = 0.03
 LIBRARY = load_library("mastar")
 TABLE = template_table(LIBRARY)

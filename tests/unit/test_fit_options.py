@@ -11,6 +11,9 @@ from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.labels.populations import population_labels, population_values, scatter, template_table
 from mangrove.ssp.loading import load_library
 
+# Their fits are one program, which one worker compiles.
+pytestmark = pytest.mark.xdist_group("one spectrum")
+
 REST = WAVE / (1 + Z)
 
 

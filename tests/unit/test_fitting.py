@@ -34,6 +34,9 @@ from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.templates import broaden, match_lsf
 from mangrove.ssp.loading import load_library
 
+# Their fits are one program, which one worker compiles.
+pytestmark = pytest.mark.xdist_group("one spectrum")
+
 #: As one call of pPXF with its multiplicative polynomial.
 PLAIN = FitSettings(attenuation="polynomial", clip_sigma=0.0)
 

@@ -26,6 +26,9 @@ from mangrove.spectra.fit.model import model_spectrum
 from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
 from mangrove.spectra.fit.templates import MAIN, SECOND
 
+# Their fits are one program, which one worker compiles.
+pytestmark = pytest.mark.xdist_group("one spectrum")
+
 ALL = SETTINGS._replace(gas_components=2, broad_lines=True)
 #: A stellar continuum of S/N 30, the line of 100.
 N = 12 if IN_FULL else 3

@@ -25,6 +25,9 @@ from simulated_lines import (
 from mangrove.codes import LineShape
 from mangrove.spectra.fit.residuals import scatter_of_sums
 
+# Their fits are one program, which one worker compiles.
+pytestmark = pytest.mark.xdist_group("one spectrum")
+
 #: Copies per case.
 N, N_OTHER = (14, 24) if IN_FULL else (2, 4)
 #: Signal to noise of the line, and the largest part of such lines that may be missed (docs/labels.md). 150 km/s apart and

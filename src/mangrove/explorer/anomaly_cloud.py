@@ -97,18 +97,44 @@ def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, 
     Figure
         ``customdata`` of every point is the index of its galaxy.
     """
-    where = cloud.places.in_2d if n_axis == 2 else cloud.places.in_3d
-    figure = go.Figure()
-    drawn = _Drawn(figure, where, _hover(scored, score))
+    where = _where(cloud, n_axis)
+    figure = go.Figure(mark_traces(cloud, scored, score, marks, n_axis))
+    drawn = _Drawn(figure, where, _hover(scored, score, np.arange(len(where))))
     known = np.flatnonzero(np.isfinite(where).all(axis=1))
     if colour == "agn":
         _add_classes(drawn, scored, known)
     else:
         _add_values(drawn, *colour_values(scored, colour, score), known)
-    _add_marks(drawn, marks, scored)
     _name_axes(figure, cloud.places.name, n_axis)
     figure.update_layout(height=430, uirevision=scored.network, showlegend=colour == "agn")
     return figure
+
+
+def mark_traces(cloud: Cloud, scored: ScoredGalaxies, score: str, marks: Marks, n_axis: int) -> list:
+    """Small rings around the neighbours of the selected galaxy, and a large one around itself; empty for none.
+
+    They are the first traces of :func:`cloud_figure`, so that others can take their place there, and on top.
+    """
+    neighbours = [] if marks.selected is None else marks.neighbours
+    selected = [] if marks.selected is None else [marks.selected]
+    kind, on_top = (go.Scatter3d, {}) if n_axis == 3 else (go.Scatter, {"zorder": 1})
+    traces = []
+    for galaxies, name, size, width in ((neighbours, "neighbour", 11, 1.5), (selected, "selected", 17, 3)):
+        rows = np.asarray(galaxies, int)
+        ring = {"symbol": "circle-open", "color": MARK, "size": size, "line": {"width": width}}
+        axes = dict(zip("xyz", _where(cloud, n_axis)[rows].T, strict=False))
+        about = _about(rows, _hover(scored, score, rows))
+        traces.append(kind(**axes, mode="markers", marker=ring, name=name, showlegend=False, **about, **on_top))
+    return traces
+
+
+def _where(cloud: Cloud, n_axis: int) -> np.ndarray:
+    return cloud.places.in_2d if n_axis == 2 else cloud.places.in_3d
+
+
+def _about(rows: np.ndarray, words: np.ndarray) -> dict:
+    """What points say: the index of their galaxy to events (a list: of an array that Plotly packs, they hold no element)."""
+    return {"customdata": rows.tolist(), "text": words, "hovertemplate": "%{text}<extra></extra>"}
 
 
 class _Drawn(NamedTuple):
@@ -122,8 +148,7 @@ class _Drawn(NamedTuple):
         axes = dict(zip("xyz", self.where[rows].T, strict=False))
         flat = go.Scattergl if len(self.where) > _VECTORS else go.Scatter
         kind = go.Scatter3d if len(axes) == 3 else flat
-        # A list: of an array that Plotly packs, the events of a figure hold no element.
-        about = {"customdata": rows.tolist(), "text": self.hover[rows], "hovertemplate": "%{text}<extra></extra>"}
+        about = _about(rows, self.hover[rows])
         self.figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, **about, **more))
 
 
@@ -160,17 +185,6 @@ def _add_classes(drawn: _Drawn, scored: ScoredGalaxies, known: np.ndarray) -> No
         drawn.add(rows, marker, f"{kind.word} ({rows.size})")
 
 
-def _add_marks(drawn: _Drawn, marks: Marks, scored: ScoredGalaxies) -> None:
-    """A large ring around the selected galaxy, and small ones around its neighbours."""
-    ring = {"symbol": "circle-open", "color": MARK}
-    if marks.selected is None:
-        return
-    neighbours = np.asarray(marks.neighbours, int)
-    drawn.add(neighbours, ring | {"size": 11, "line": {"width": 1.5}}, "its neighbours", showlegend=False)
-    selected = np.array([marks.selected])
-    drawn.add(selected, ring | {"size": 17, "line": {"width": 3}}, scored.plateifu[selected[0]], showlegend=False)
-
-
 def _name_axes(figure: go.Figure, name: str, n_axis: int) -> None:
     if n_axis == 2:
         figure.update_xaxes(title=f"{name} 1")
@@ -185,10 +199,9 @@ def _name_axes(figure: go.Figure, name: str, n_axis: int) -> None:
     )
 
 
-def _hover(scored: ScoredGalaxies, score: str) -> np.ndarray:
-    lines = zip(
-        scored.plateifu.tolist(), scored.score(score).tolist(), scored.percentile_of(score).tolist(), strict=True
-    )
+def _hover(scored: ScoredGalaxies, score: str, rows: np.ndarray) -> np.ndarray:
+    values, ranks = scored.score(score)[rows].tolist(), scored.percentile_of(score)[rows].tolist()
+    lines = zip(scored.plateifu[rows].tolist(), values, ranks, strict=True)
     return np.array([f"{name}<br>{_scored_words(value, rank)}" for name, value, rank in lines], dtype=str)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from astropy.table import Table
-from dash import dcc, html, no_update
+from dash import Patch, dcc, html, no_update
 from dash.development.base_component import Component
 
 from mangrove.explorer import anomaly_cloud
@@ -70,9 +70,7 @@ def map_panels(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) 
 
 def map_figures(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) -> list:
     """Figures of the map in two and in three dimensions, which stay as they are in a run without one, and of the scores."""
-    cloud = anomaly_cloud.cloud_of(run, choice.network)
-    alike = galaxies_alike(run, choice.network, choice.space, choice.selected)
-    marks = anomaly_cloud.Marks(choice.selected, alike.galaxy)
+    cloud, marks = anomaly_cloud.cloud_of(run, choice.network), _marks(run, choice)
     flat, solid = (
         no_update
         if cloud is None
@@ -80,6 +78,29 @@ def map_figures(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice)
         for n_axis in (2, 3)
     )
     return [flat, solid, histogram_figure(scored, choice.score, choice.selected)]
+
+
+def moved_marks(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) -> list:
+    """Changes of the figures of :func:`map_figures` where another galaxy is selected: the rings, and the histogram.
+
+    The maps of many galaxies hold megabytes, the rings next to nothing.
+    """
+    cloud = anomaly_cloud.cloud_of(run, choice.network)
+    histogram = histogram_figure(scored, choice.score, choice.selected)
+    if cloud is None:
+        return [no_update, no_update, histogram]
+    patches = []
+    for n_axis in (2, 3):
+        patch = Patch()
+        for k, trace in enumerate(anomaly_cloud.mark_traces(cloud, scored, choice.score, _marks(run, choice), n_axis)):
+            patch["data"][k] = trace
+        patches.append(patch)
+    return [*patches, histogram]
+
+
+def _marks(run: ExploredRun, choice: AnomalyChoice) -> anomaly_cloud.Marks:
+    alike = galaxies_alike(run, choice.network, choice.space, choice.selected)
+    return anomaly_cloud.Marks(choice.selected, alike.galaxy)
 
 
 def galaxy_part(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) -> list[Component]:

@@ -15,6 +15,7 @@ from mangrove.explorer.anomaly_parts import (
     map_choices,
     map_figures,
     map_panels,
+    moved_marks,
     placed_table,
     row_filters,
     score_options,
@@ -121,7 +122,10 @@ def _register(app: Dash, run: ExploredRun) -> None:
         scored, choice = choice_of(run, address)
         key = _drawn_key(choice)
         # An order of the table, say, leaves the figures as they are.
-        return [no_update] * 4 if key == drawn else [*map_figures(run, scored, choice), key]
+        if key == drawn:
+            return [no_update] * 4
+        only_marks = bool(drawn) and key[0] == drawn[0]
+        return [*(moved_marks if only_marks else map_figures)(run, scored, choice), key]
 
     @app.callback(
         Output("url", "search", allow_duplicate=True),
@@ -175,8 +179,9 @@ def _register(app: Dash, run: ExploredRun) -> None:
     register_download(app, "anomalies-table-rows", found, State("url", "search"))
 
 
-def _drawn_key(choice: AnomalyChoice) -> list:
-    return [choice.network, choice.score, choice.colour, choice.space, choice.selected]
+def _drawn_key(choice: AnomalyChoice) -> list[list]:
+    """What the points of the figures depend on, and what their marks do."""
+    return [[choice.network, choice.score, choice.colour], [choice.space, choice.selected]]
 
 
 ANOMALIES = View(NAME, "Anomalies", _missing, _page, _register)
