@@ -26,7 +26,7 @@ from pathlib import Path
 from support.checkout import copy_workflow
 from support.explorer_client import Explorer, Visitor
 from support.results import print_result, seconds
-from support.survey_steps import FLOOR, Cost, commanded, disk, job_costs, slope
+from support.survey_steps import FLOOR, RULE_FLOOR, Cost, commanded, disk, job_costs, slope
 
 CONFIG, SHEET, RUN = Path("configs/survey.yaml"), Path("samples/survey.tsv"), Path("results/survey")
 #: Settings of tiny networks; line cubes are those of support/survey_originals.py.
@@ -78,7 +78,8 @@ def main() -> int:
 def holds(step: str, unit: str, by_size: dict[int, float]) -> bool:
     """Report with which power of the number of galaxies a step's cost grows, and whether it may, if there is a limit."""
     limit = MAX_STREAM_POWER if unit == "GB" and step.partition(" ")[0] in MERGES else MAX_POWER.get(unit)
-    power = slope(by_size, FLOOR.get(unit, 0.0))
+    floor = RULE_FLOOR if unit == "s" and step.endswith("(rule)") else FLOOR.get(unit, 0.0)
+    power = slope(by_size, floor)
     sizes = sorted(by_size)[-2:]
     report(f"{step}, power of the number of galaxies", power, unit, limit=limit, galaxies=sizes)
     return limit is None or power <= limit

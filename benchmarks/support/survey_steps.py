@@ -15,6 +15,8 @@ from support.checkout import environment
 
 #: Smallest values that slopes are taken of: below them, starting a process and Snakemake's looking at it are what is measured.
 FLOOR = {"s": 2.0, "GB": 0.1}
+#: The same of the time of a rule, s: once a job has taken a quarter of a minute, Snakemake looks at it every half minute.
+RULE_FLOOR = 60.0
 _MAXRSS = 1e9 if sys.platform == "darwin" else 1e6
 
 

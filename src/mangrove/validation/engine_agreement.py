@@ -28,7 +28,7 @@ POPULATIONS = ("log_age_lw", "metallicity_lw", "log_ml_r")
 KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 WIDTHS = (*POPULATIONS, "ebv_star")
 #: Quantities whose differences have the limits.
-LIMITED = ("v_star", "sigma_star", *WIDTHS, "line_flux")
+LIMITED = (*KINEMATICS, *WIDTHS, "line_flux")
 
 _STARS = (FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.SIGMA_BELOW_LSF)
 #: A difference that is nothing but rounding, over the value; what both have at a bound has no error to be measured by.
