@@ -81,7 +81,9 @@ def colour_values(scored: ScoredGalaxies, colour: str, score: str) -> tuple[np.n
     return choices[colour]
 
 
-def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, marks: Marks, n_axis: int) -> go.Figure:
+def cloud_figure(
+    cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, marks: Marks, n_axis: int, words=None
+) -> go.Figure:
     """The galaxies on the map.
 
     Parameters
@@ -91,6 +93,8 @@ def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, 
     score : str
         One of ``scored.scores``.
     n_axis : {2, 3}
+    words : array of str, shape (n,), optional
+        :func:`pointer_words`, where they are known.
 
     Returns
     -------
@@ -99,7 +103,7 @@ def cloud_figure(cloud: Cloud, scored: ScoredGalaxies, colour: str, score: str, 
     """
     where = _where(cloud, n_axis)
     figure = go.Figure(mark_traces(cloud, scored, score, marks, n_axis))
-    drawn = _Drawn(figure, where, _hover(scored, score, np.arange(len(where))))
+    drawn = _Drawn(figure, where, pointer_words(scored, score) if words is None else words)
     known = np.flatnonzero(np.isfinite(where).all(axis=1))
     if colour == "agn":
         _add_classes(drawn, scored, known)
@@ -123,7 +127,7 @@ def mark_traces(cloud: Cloud, scored: ScoredGalaxies, score: str, marks: Marks, 
         rows = np.asarray(galaxies, int)
         ring = {"symbol": "circle-open", "color": MARK, "size": size, "line": {"width": width}}
         axes = dict(zip("xyz", _where(cloud, n_axis)[rows].T, strict=False))
-        about = _about(rows, _hover(scored, score, rows))
+        about = _about(rows, pointer_words(scored, score, rows))
         traces.append(kind(**axes, mode="markers", marker=ring, name=name, showlegend=False, **about, **on_top))
     return traces
 
@@ -146,10 +150,13 @@ class _Drawn(NamedTuple):
 
     def add(self, rows: np.ndarray, marker: dict, name: str = "", **more) -> None:
         axes = dict(zip("xyz", self.where[rows].T, strict=False))
-        flat = go.Scattergl if len(self.where) > _VECTORS else go.Scatter
-        kind = go.Scatter3d if len(axes) == 3 else flat
+        flat = "scattergl" if len(self.where) > _VECTORS else "scatter"
+        kind = "scatter3d" if len(axes) == 3 else flat
         about = _about(rows, self.hover[rows])
-        self.figure.add_trace(kind(**axes, mode="markers", marker=marker, name=name, **about, **more))
+        # As a dict, of which Plotly checks the ten thousand points once.
+        self.figure.add_trace(
+            {"type": kind, "mode": "markers", "marker": marker, "name": name, **axes, **about, **more}
+        )
 
 
 def _read(run: ExploredRun, network: str) -> Cloud | None:
@@ -199,7 +206,8 @@ def _name_axes(figure: go.Figure, name: str, n_axis: int) -> None:
     )
 
 
-def _hover(scored: ScoredGalaxies, score: str, rows: np.ndarray) -> np.ndarray:
+def pointer_words(scored: ScoredGalaxies, score: str, rows: np.ndarray | slice = slice(None)) -> np.ndarray:
+    """What points say under the pointer: name, score and percentile of some galaxies."""
     values, ranks = scored.score(score)[rows].tolist(), scored.percentile_of(score)[rows].tolist()
     lines = zip(scored.plateifu[rows].tolist(), values, ranks, strict=True)
     return np.array([f"{name}<br>{_scored_words(value, rank)}" for name, value, rank in lines], dtype=str)

@@ -71,10 +71,11 @@ def map_panels(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) 
 def map_figures(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice) -> list:
     """Figures of the map in two and in three dimensions, which stay as they are in a run without one, and of the scores."""
     cloud, marks = anomaly_cloud.cloud_of(run, choice.network), _marks(run, choice)
+    words = None if cloud is None else anomaly_cloud.pointer_words(scored, choice.score)
     flat, solid = (
         no_update
         if cloud is None
-        else anomaly_cloud.cloud_figure(cloud, scored, choice.colour, choice.score, marks, n_axis)
+        else anomaly_cloud.cloud_figure(cloud, scored, choice.colour, choice.score, marks, n_axis, words)
         for n_axis in (2, 3)
     )
     return [flat, solid, histogram_figure(scored, choice.score, choice.selected)]
