@@ -16,10 +16,15 @@ RATIO_ERROR = 0.33
 
 @pytest.fixture(scope="module")
 def compiled_in_full():
-    """Programs as users have them: where two minima are nearly as good, their rounding chooses."""
+    """Programs as users have them: where two minima are nearly as good, their rounding chooses.
+
+    Those that other modules have compiled otherwise are dropped: JAX would take them again.
+    """
     jax.config.update("jax_disable_most_optimizations", False)
+    jax.clear_caches()
     yield
     jax.config.update("jax_disable_most_optimizations", True)
+    jax.clear_caches()
 
 
 @pytest.fixture(scope="module")
