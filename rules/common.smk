@@ -400,7 +400,7 @@ def choose_jobs_when_one_ends():
 
     To keep to its limit of jobs per second (max-jobs-per-timespan), it chooses jobs anew a second after each time that it did,
     and besides whenever one ends: as often each second as jobs have ended, each time with the sizes of all inputs. In a survey
-    of 10,000 galaxies that took a core. A limit that somebody has set stays.
+    of 10,000 galaxies that took nearly as long as the merges beside it. A limit that somebody has set stays.
     """
     scheduler = getattr(workflow, "scheduler", None)
     limit = getattr(scheduler, "job_rate_limiter", None)

@@ -90,10 +90,10 @@ def moved_marks(run: ExploredRun, scored: ScoredGalaxies, choice: AnomalyChoice)
     histogram = histogram_figure(scored, choice.score, choice.selected)
     if cloud is None:
         return [no_update, no_update, histogram]
-    patches = []
+    marks, patches = _marks(run, choice), []
     for n_axis in (2, 3):
         patch = Patch()
-        for k, trace in enumerate(anomaly_cloud.mark_traces(cloud, scored, choice.score, _marks(run, choice), n_axis)):
+        for k, trace in enumerate(anomaly_cloud.mark_traces(cloud, scored, choice.score, marks, n_axis)):
             patch["data"][k] = trace
         patches.append(patch)
     return [*patches, histogram]
