@@ -15,8 +15,8 @@ from mangrove.explorer.emulator_parts import BIN_TYPE
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.node_index import grid_of
 from mangrove.explorer.scored_galaxies import networks, scored_galaxies
-from mangrove.report.desom_spectra import COLOURED_BY
-from mangrove.report.node_maps import NodePlaces
+from mangrove.report.node_places import NodePlaces
+from mangrove.report.node_values import COLOURED_BY
 
 
 class Click(NamedTuple):

@@ -45,8 +45,8 @@ from mangrove.explorer.views.galaxy import GALAXY
 from mangrove.explorer.views.galaxy_code import code_of as page_code
 from mangrove.explorer.views.galaxy_sky import head
 from mangrove.notebook.runs import MAPPED, MAPPED_OF_LINES
-from mangrove.report.galaxy_pictures import picture_of
-from mangrove.report.sky import on_spaxels, sky_frame
+from mangrove.report.galaxy_images import picture_of
+from mangrove.report.sky_frame import on_spaxels, sky_frame
 
 NAME, FAINT = "9001-1902", "9004-1901"
 

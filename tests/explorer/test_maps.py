@@ -27,7 +27,7 @@ from mangrove.explorer.node_index import grid_of, node_rows, rows_by_node
 from mangrove.explorer.spectral_figures import pdf_figure, spectra_figure
 from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
-from mangrove.report.galaxy_panels import colour_image
+from mangrove.report.galaxy_images import colour_image
 from mangrove.report.label_style import STYLE
 
 

@@ -223,7 +223,7 @@ def test_a_run_that_is_there_is_not_written_again(survey_run):
 
 def test_the_first_page_does_without_what_is_slow_to_import():
     """A second of JAX, half of one for each of the others: whoever asks for a fit waits for them, not who opens the explorer."""
-    slow = "{'jax', 'flax', 'optax', 'scipy.optimize', 'scipy.stats', 'astropy.cosmology', 'xarray', 'sklearn', 'umap'}"
+    slow = "{'jax', 'matplotlib', 'flax', 'optax', 'scipy.optimize', 'scipy.stats', 'astropy.cosmology', 'xarray', 'sklearn', 'umap'}"
     code = f"import sys, mangrove.explorer.server; print(sorted({slow} & set(sys.modules)))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
 

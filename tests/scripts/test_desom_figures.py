@@ -12,11 +12,11 @@ from smooth_map import MIN_BAXELS, make_maps, no_rows, write, write_empty
 from mangrove import artefacts
 from mangrove.analysis.mapped_baxels import label_values, read_mapped
 from mangrove.codes import Split, TrainingCut
-from mangrove.report import desom_labels, desom_pairs, desom_quality, desom_spectra, overview
+from mangrove.report import desom_labels, desom_pairs, desom_quality, desom_spectra, node_values, overview
 from mangrove.report.desom_fingerprint import fingerprint_figure
 from mangrove.report.desom_run import run_figures
 from mangrove.report.map_training import Cooling, training_figure
-from mangrove.report.node_maps import NodePlaces
+from mangrove.report.node_places import NodePlaces
 
 ROWS, COLUMNS = 5, 4
 PARAMS = {
@@ -91,8 +91,8 @@ def test_labels_stand_on_their_nodes_with_row_1_at_the_bottom(read):
 
 def test_nodes_of_one_odd_galaxy_set_no_colours():
     ages = np.append(np.linspace(8.9, 9.9, 34), [7.4, 7.4])
-    assert desom_labels.label_limits("log_age_lw", ages) == pytest.approx((8.9, 9.9), abs=0.1)
-    assert desom_labels.label_limits("log_age_lw", np.full(4, 9.0))[1] >= 9.05
+    assert node_values.label_limits("log_age_lw", ages) == pytest.approx((8.9, 9.9), abs=0.1)
+    assert node_values.label_limits("log_age_lw", np.full(4, 9.0))[1] >= 9.05
 
 
 def test_pooled_nodes_are_hatched(read):
@@ -146,7 +146,7 @@ def test_occupation_counts_and_marks_empty_nodes(read):
 def test_training_and_test_medians_share_a_scale_and_their_correlation_is_told(read):
     table = read("node_labels")
     figure = desom_labels.train_test_figure(table, read("quality"))
-    n = len(desom_labels.MAIN)
+    n = len(node_values.MAIN)
     train, test, against = figure.axes[0], figure.axes[n], figure.axes[2 * n]
     assert mesh(train).ravel() == pytest.approx(table["median"][:, 0])
     assert mesh(test).ravel() == pytest.approx(table["test_median"][:, 0], nan_ok=True)
@@ -181,7 +181,7 @@ def test_distributions_of_a_pair_are_densities_with_median_and_scatter(read):
             float, text.get_text().removesuffix(", pooled").replace("\N{MINUS SIGN}", "-").split(" ± ")
         )
         assert text.get_text().endswith("pooled") == (table["n_own"][node, 0] < MIN_BAXELS)
-        low, _, high = desom_pairs.interval(table, node, "log_age_lw")
+        low, _, high = node_values.interval(table, node, "log_age_lw")
         assert median == pytest.approx(table["median"][node, 0], abs=0.006)
         assert scatter == pytest.approx(0.5 * (high - low), abs=0.006)
     outlines = [one for one in age.patches if not one.get_fill()]
@@ -216,7 +216,7 @@ def test_calibration_shows_test_labels_against_node_medians(read, paths):
     mapped, quality, table = read_mapped(paths.assignments), read("quality"), read("node_labels")
     labels = label_values(paths.labels, mapped)
     figure = desom_quality.calibration_figure(mapped, labels, table, quality)
-    upper, lower = figure.axes[0], figure.axes[len(desom_labels.MAIN)]
+    upper, lower = figure.axes[0], figure.axes[len(node_values.MAIN)]
     assert np.mean([bar.get_height() for bar in upper.patches]) == pytest.approx(1.0)
     assert f"{100 * quality['coverage'][0]:.0f} % in 16-84 %" in upper.get_title()
     assert f"ρ = {quality['rho'][0]:.3f}" in lower.get_title()

@@ -17,7 +17,7 @@ from mangrove.report.galaxy_map_nodes import chosen_nodes, members
 from mangrove.report.galaxy_map_repeats import nearness
 from mangrove.report.galaxy_map_run import NAMES
 from mangrove.report.galaxy_pictures import galaxy_picture
-from mangrove.report.node_maps import NodePlaces
+from mangrove.report.node_places import NodePlaces
 
 #: Of the map of galaxies, and of the map of spectra.
 ROWS, COLUMNS, SPECTRA = 2, 3, (3, 4)

@@ -23,10 +23,11 @@ from mangrove.report import first_page as first_page_module
 from mangrove.report import galaxy as galaxy_figures
 from mangrove.report import galaxy_spectra, label_maps, overview, planes, quality, single, summary, training
 from mangrove.report import survey as survey_tables
-from mangrove.report.drawing import signed
 from mangrove.report.galaxy_panels import view
 from mangrove.report.label_style import STYLE, shown_limits
 from mangrove.report.label_truth import label_figure
+from mangrove.report.shown_spectra import spread
+from mangrove.report.wording import signed, with_error
 from mangrove.spectra.fit.model import model_spectrum
 from mangrove.spectra.fit.ppxf.one_spectrum import fit_spectrum
 from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
@@ -340,7 +341,7 @@ def test_maps_show_the_psf_the_effective_radius_and_a_length(survey):
 
 def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
     extract, fit, labels = galaxy_of(survey, "single")
-    v_star = single.with_error(fit["v_star"][0], fit["v_star_err"][0])
+    v_star = with_error(fit["v_star"][0], fit["v_star_err"][0])
     for figure in (galaxy_figures.maps_figure(extract, fit, labels), summary.summary_figure(extract, fit, labels)):
         table = figure.axes[0].tables[0]
         assert (table[1, 0].get_text().get_text(), table[1, 1].get_text().get_text()) == (
@@ -350,7 +351,7 @@ def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
         assert not [axes for axes in figure.axes if axes.images]
     lines = {row[0]: row[1:] for row in single.line_rows(fit)}
     hbeta = fit_lines().index("Hbeta_4863")
-    assert lines[r"H$\beta$"][0] == single.with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
+    assert lines[r"H$\beta$"][0] == with_error(fit["line_flux"][0, hbeta], fit["line_flux_err"][0, hbeta])
     assert r"H$\alpha$" not in lines
     values = {title: value for title, value, _ in single.label_rows(labels)}
     assert set(values) == {style.title for style in STYLE.values()}
@@ -371,7 +372,7 @@ def test_a_single_spectrum_has_tables_in_the_place_of_maps(survey):
     ],
 )
 def test_values_stand_with_two_digits_of_their_error(value, error, text):
-    assert single.with_error(value, error) == text
+    assert with_error(value, error) == text
 
 
 def test_published_limits_and_huge_errors_leave_values_out():
@@ -431,10 +432,10 @@ def test_baxel_without_a_fit_has_no_model(survey):
 
 
 def test_labels_are_moved_apart():
-    places = galaxy_spectra.spread([0.1, 0.5, 0.505, 0.51, 0.9], 0.02)
+    places = spread([0.1, 0.5, 0.505, 0.51, 0.9], 0.02)
     assert np.all(np.diff(places) >= 0.02 - 1e-12)
     np.testing.assert_allclose(places, [0.1, 0.485, 0.505, 0.525, 0.9])
-    assert galaxy_spectra.spread([], 0.02).size == 0
+    assert spread([], 0.02).size == 0
 
 
 def test_survey_figures(paths, script, Params, tmp_path):

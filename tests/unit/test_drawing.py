@@ -8,12 +8,16 @@ from mangrove import artefacts
 from mangrove.codes import FitStatus, SpaxelStatus
 from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report import training
-from mangrove.report.drawing import beyond, counted, fenced_limits, plain, sign_apart, signed
+from mangrove.report.drawing import beyond
 from mangrove.report.galaxy import flux_title
-from mangrove.report.galaxy_panels import colour_image, status_colours
+from mangrove.report.galaxy_images import colour_image
+from mangrove.report.galaxy_panels import status_colours
+from mangrove.report.limits import fenced_limits
 from mangrove.report.line_names import line_title, tex
-from mangrove.report.sky_marks import bar_length, effective_ellipse, marks_in_words
+from mangrove.report.sky_frame import effective_ellipse
+from mangrove.report.sky_marks import bar_length, marks_in_words
 from mangrove.report.trend import local_regression
+from mangrove.report.wording import counted, plain, sign_apart, signed
 
 
 def test_one_odd_galaxy_sets_no_scale():

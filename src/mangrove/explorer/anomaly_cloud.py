@@ -10,9 +10,10 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.scored_galaxies import ScoredGalaxies
 from mangrove.explorer.style import CATEGORIES, SEQUENTIAL, UNKNOWN
-from mangrove.report.autoencoder_embedding import LatentPlaces, places_on_map
 from mangrove.report.autoencoder_sample import AGN_CLASSES, score_title
-from mangrove.report.drawing import counted, plain, robust_limits
+from mangrove.report.latent_places import LatentPlaces, places_on_map
+from mangrove.report.limits import robust_limits
+from mangrove.report.wording import counted, plain
 
 #: What the galaxies can be coloured by, as addresses name it, and how people are told.
 COLOURS = {

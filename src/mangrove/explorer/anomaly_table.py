@@ -9,7 +9,7 @@ from mangrove.explorer.anomaly_rows import ORDERS, PAGE, RowChoice, RowPage, nat
 from mangrove.explorer.panels import notice
 from mangrove.explorer.scored_galaxies import ScoredGalaxies
 from mangrove.report.autoencoder_sample import SCORE_FORMAT, causes
-from mangrove.report.drawing import counted, plain
+from mangrove.report.wording import counted, plain
 
 _UNKNOWN = "\N{EN DASH}"
 #: Heads of the columns, and what each orders the rows by.

@@ -8,8 +8,7 @@ from mangrove.explorer.bpt_frame import bpt_frame
 from mangrove.explorer.galaxy_data import SeenGalaxy
 from mangrove.explorer.mathtext import as_html
 from mangrove.physics.bpt import MIN_LINE_SNR, bpt_ratios
-from mangrove.report.bpt_panel import BPT_NAMES
-from mangrove.report.galaxy_panels import radii
+from mangrove.report.label_style import BPT_NAMES, radii
 
 #: What a diagram shows, dex.
 _X, _Y = (-2.0, 0.9), (-1.5, 1.5)

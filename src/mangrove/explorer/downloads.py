@@ -10,7 +10,7 @@ from dash.development.base_component import Component
 
 from mangrove.errors import MangroveError
 from mangrove.export.columns import fits_unit
-from mangrove.report.drawing import counted
+from mangrove.report.wording import counted
 
 _NOTHING = "Nothing is selected: draw around points with the lasso or the box of the figure first."
 

@@ -11,8 +11,8 @@ from mangrove.explorer.line_emulator import INTERVAL, PredictedLines
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.style import CATEGORIES, INK, SEQUENTIAL, UNKNOWN
 from mangrove.physics.bpt import BPT_LINES, MIN_LINE_SNR, bpt_class, bpt_lines, bpt_ratios
-from mangrove.report.bpt_panel import BPT_NAMES
-from mangrove.report.drawing import robust_limits
+from mangrove.report.label_style import BPT_NAMES
+from mangrove.report.limits import robust_limits
 from mangrove.report.line_names import line_title
 
 #: EW at which the axes of equivalent widths have ticks, Angstrom.

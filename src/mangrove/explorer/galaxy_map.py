@@ -7,7 +7,7 @@ import numpy as np
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.node_figure import NodeColours
 from mangrove.explorer.node_index import node_rows, nodes_of
-from mangrove.report.drawing import counted, plain
+from mangrove.report.wording import counted, plain
 
 #: Choices of what the nodes show besides the fractions of Hubble types, and how a menu names them.
 PROTOTYPES, OCCUPATION = "prototype", "n_galaxy"

@@ -12,9 +12,9 @@ from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.style import CATEGORIES, UNKNOWN
 from mangrove.notebook.label_rows import MAPPED, MAPPED_OF_LINES
 from mangrove.physics.lines import fit_lines
-from mangrove.report.bpt_panel import BPT_COLOURS, BPT_NAMES
-from mangrove.report.drawing import KINEMATICS_TITLE, in_words, robust_limits
-from mangrove.report.label_style import STYLE, bpt_limits, has_gas, shown_limits
+from mangrove.report.label_style import BPT_COLOURS, BPT_NAMES, STYLE, bpt_limits, has_gas, shown_limits
+from mangrove.report.limits import robust_limits
+from mangrove.report.wording import KINEMATICS_TITLE, in_words
 
 #: What a page shows first.
 FIRST_QUANTITY, FIRST_LINE = "line_flux", "Halpha_6565"

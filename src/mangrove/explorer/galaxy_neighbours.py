@@ -8,7 +8,7 @@ from mangrove.errors import ArtefactError
 from mangrove.explorer.alike_galaxies import galaxies_alike
 from mangrove.explorer.explored_run import ExploredRun
 from mangrove.report.autoencoder_sample import NETWORK_TITLE
-from mangrove.report.drawing import counted
+from mangrove.report.wording import counted
 
 #: Neighbours of each kind that a page shows.
 MOST = 8

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mangrove.explorer.address import Address
 from mangrove.explorer.galaxy_data import SeenGalaxy
 from mangrove.explorer.galaxy_maps import FIRST_LINE, FIRST_QUANTITY, line_titles, quantity_titles
-from mangrove.report.galaxy_spectra import central_baxel
+from mangrove.report.shown_spectra import central_baxel
 
 
 class GalaxySelection(NamedTuple):

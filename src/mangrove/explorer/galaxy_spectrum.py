@@ -16,10 +16,9 @@ from mangrove.explorer.spectrum_parts import SpectrumParts
 from mangrove.explorer.style import CATEGORIES, INK
 from mangrove.notebook.plots import with_zero
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import KINEMATICS_TITLE, KMS
-from mangrove.report.galaxy_spectra import spread
 from mangrove.report.label_style import STYLE
-from mangrove.report.single import with_error
+from mangrove.report.shown_spectra import spread
+from mangrove.report.wording import KINEMATICS_TITLE, KMS, with_error
 
 if TYPE_CHECKING:
     from mangrove.notebook.spectrum_fit import SpectrumFit

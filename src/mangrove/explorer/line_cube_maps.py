@@ -16,7 +16,7 @@ from mangrove.explorer.galaxy_maps import as_unit
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.selectable import selectable_points
 from mangrove.explorer.style import UNKNOWN
-from mangrove.report.drawing import robust_limits
+from mangrove.report.limits import robust_limits
 from mangrove.report.line_images import chosen_lines, line_flux, read_cubes
 from mangrove.report.line_names import line_title
 

@@ -14,8 +14,7 @@ from mangrove.explorer.figure_events import places_of
 from mangrove.explorer.galaxy_maps import ShownMap
 from mangrove.explorer.selectable import selectable_points
 from mangrove.explorer.style import UNKNOWN
-from mangrove.report.sky import SkyFrame, on_spaxels, sky_frame
-from mangrove.report.sky_marks import effective_ellipse
+from mangrove.report.sky_frame import SkyFrame, effective_ellipse, on_spaxels, sky_frame
 
 #: Place of the trace that outlines the chosen baxel, in a figure of one map; in each of several it follows its map.
 OUTLINE = 1
@@ -69,7 +68,7 @@ def maps_figure(bins: Artefact, shown: Mapping[str, ShownMap], baxel: int | None
 
 
 def image_figure(bins: Artefact, picture: np.ndarray, baxel: int | None, centres: tuple) -> go.Figure:
-    """A picture of the galaxy (:func:`mangrove.report.galaxy_pictures.picture_of`) with the axes and the lasso of the maps."""
+    """A picture of the galaxy (:func:`mangrove.report.galaxy_images.picture_of`) with the axes and the lasso of the maps."""
     frame = sky_frame(bins)
     x, y = spaxel_axes(bins, frame)
     rising = picture if frame.extent[1] > frame.extent[0] else picture[:, ::-1]

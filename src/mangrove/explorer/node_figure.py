@@ -10,8 +10,8 @@ from mangrove.explorer.figure_events import places_of
 from mangrove.explorer.node_index import node_at
 from mangrove.explorer.selectable import selectable_points
 from mangrove.explorer.style import CATEGORIES, UNKNOWN
-from mangrove.report.drawing import robust_limits
-from mangrove.report.node_maps import NodePlaces
+from mangrove.report.limits import robust_limits
+from mangrove.report.node_places import NodePlaces
 
 #: Colours of the node that is looked at, and of the one beside it.
 CHOSEN, PINNED = CATEGORIES[5], CATEGORIES[0]

@@ -7,7 +7,7 @@ import numpy as np
 from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.report.node_maps import NodePlaces
+from mangrove.report.node_places import NodePlaces
 
 
 class NodeRows(NamedTuple):

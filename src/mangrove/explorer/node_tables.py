@@ -13,7 +13,7 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.node_index import grid_of, node_rows
 from mangrove.explorer.spectral_map import galaxies_on
 from mangrove.export.columns import error_unit
-from mangrove.report.node_maps import NodePlaces
+from mangrove.report.node_places import NodePlaces
 
 #: Most rows of a table, a second's work and some 12 MB as CSV: more is a matter for Python, not for a browser.
 MOST_DOWNLOADED = 20_000

@@ -11,10 +11,9 @@ from mangrove.explorer.explored_run import ExploredRun
 from mangrove.explorer.mathtext import as_html
 from mangrove.explorer.node_figure import NodeColours
 from mangrove.explorer.node_index import node_rows, nodes_of
-from mangrove.report.desom_labels import column, label_limits, shown_labels
-from mangrove.report.desom_pairs import interval
-from mangrove.report.drawing import counted, plain
 from mangrove.report.label_style import STYLE
+from mangrove.report.node_values import column, interval, label_limits, shown_labels
+from mangrove.report.wording import counted, plain
 
 #: Choice of the number of baxels as colour.
 OCCUPATION = "n_baxel"

@@ -7,7 +7,7 @@ import numpy as np
 
 from mangrove.explorer.galaxy_data import SeenGalaxy
 from mangrove.physics.lines import fit_lines
-from mangrove.report.galaxy_spectra import NAMED_SNR
+from mangrove.report.shown_spectra import NAMED_SNR
 
 if TYPE_CHECKING:
     import xarray as xr

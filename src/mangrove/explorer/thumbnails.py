@@ -4,11 +4,10 @@ import base64
 import io
 
 import numpy as np
-from matplotlib.image import imsave
 
 from mangrove.errors import ArtefactError
 from mangrove.explorer.explored_run import ExploredRun
-from mangrove.report.galaxy_pictures import field_of_view, picture_of, read_extracts
+from mangrove.report.galaxy_images import field_of_view, picture_of, read_extracts
 
 
 def thumbnail(run: ExploredRun, plateifu: str) -> str:
@@ -24,6 +23,8 @@ def thumbnail(run: ExploredRun, plateifu: str) -> str:
 
 def data_url(picture: np.ndarray) -> str:
     """A picture, shape (ny, nx, 3), the first row at the bottom, as a PNG in a data URL."""
+    from matplotlib.image import imsave  # slow to import: the explorer opens without
+
     written = io.BytesIO()
     imsave(written, picture, origin="lower", format="png")
     return f"data:image/png;base64,{base64.b64encode(written.getvalue()).decode()}"

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mangrove.report.drawing import robust_limits
+from mangrove.report.limits import robust_limits
 
 _COLOURS = {"flux": "0.35", "model": "#d7301f", "stars": "#2c7fb8", "gas": "#41ab5d"}
 _LABELS = {"flux": "data", "model": "stars + gas", "stars": "stars", "gas": "gas"}

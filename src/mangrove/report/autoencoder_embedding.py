@@ -1,6 +1,6 @@
 """Figures of the latents: the galaxies on their map by score and by active nucleus, components, agreement of neighbours."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,34 +11,13 @@ from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import AGN_CLASSES, run_title
-from mangrove.report.drawing import BARS, BLUE, counted, new_figure, note, noted, plain, whole_numbers
+from mangrove.report.colours import BLUE
+from mangrove.report.drawing import BARS, new_figure, note, noted, whole_numbers
+from mangrove.report.latent_places import AXES_3D, places_on_map
+from mangrove.report.wording import counted, plain
 
-_AXES_3D = 3
 #: Colours of the percentiles of the score: dark for the bulk, so that what is odd stands out on white.
 _SCORE_COLOURS = "viridis_r"
-
-
-class LatentPlaces(NamedTuple):
-    """Places of the galaxies, shape (n, 3) and (n, 2), NaN for none, and names of the axes."""
-
-    in_3d: np.ndarray
-    in_2d: np.ndarray
-    name: str
-
-    @property
-    def known(self) -> np.ndarray:
-        """True where a galaxy has a place, shape (n,)."""
-        return np.isfinite(self.in_3d).all(axis=1)
-
-
-def places_on_map(embedded: Artefact) -> LatentPlaces:
-    """Places by UMAP; by the first principal components of the latents where there are too few galaxies for UMAP."""
-    if np.isfinite(embedded["umap_3d"]).all(axis=1).any():
-        return LatentPlaces(embedded["umap_3d"], embedded["umap_2d"], "UMAP")
-    first = embedded["principal"][:, :_AXES_3D]
-    # A single component, or two, lie in a plane; without any, there is no place.
-    filled = np.pad(first, ((0, 0), (0, _AXES_3D - first.shape[1])), constant_values=0.0 if first.size else np.nan)
-    return LatentPlaces(filled, filled[:, :2], "component")
 
 
 def embedding_figure(judged: Artefact, embedded: Artefact, agn: Artefact) -> Figure:
@@ -118,7 +97,7 @@ def _scatter(axes: Axes, where: np.ndarray, **options) -> ScalarMappable | None:
     if not len(where):
         # In three dimensions, axes of no point take the cube from 0 to 1 for data.
         return None
-    return axes.scatter(*where.T, **options, **({"depthshade": False} if where.shape[1] == _AXES_3D else {}))
+    return axes.scatter(*where.T, **options, **({"depthshade": False} if where.shape[1] == AXES_3D else {}))
 
 
 def _class_legend(axes: Axes, agn: Artefact) -> None:

@@ -11,21 +11,13 @@ from mangrove import artefacts
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_pictures import Pictures
 from mangrove.report.autoencoder_sample import Shown, agn_words, causes, heading, run_title, score_title
-from mangrove.report.drawing import (
-    BAD_COLOUR,
-    BARS,
-    DPI,
-    Place,
-    axes_at,
-    bar_beside,
-    extend_of,
-    note,
-    noted,
-    robust_limits,
-)
+from mangrove.report.colours import BAD_COLOUR
+from mangrove.report.drawing import BARS, DPI, Place, axes_at, bar_beside, note, noted
 from mangrove.report.galaxy_panels import class_map
+from mangrove.report.limits import extend_of, robust_limits
 from mangrove.report.line_names import line_title
-from mangrove.report.sky import label_grid, sky_frame
+from mangrove.report.sky import label_grid
+from mangrove.report.sky_frame import sky_frame
 
 #: Galaxies in the figure, and side by side.
 N_GALAXY, _N_COLUMN = 6, 2

@@ -9,8 +9,10 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_pictures import Pictures
 from mangrove.report.autoencoder_sample import AGN_CLASSES, Shown, agn_words, causes, classes_of, heading, run_title
-from mangrove.report.drawing import RED, Gaps, note, noted, panel_grid, plain
+from mangrove.report.colours import RED
+from mangrove.report.drawing import Gaps, note, noted, panel_grid
 from mangrove.report.galaxy_pictures import write_on_picture
+from mangrove.report.wording import plain
 
 #: Galaxies whose neighbours are shown, and neighbours of each.
 N_QUERY, N_NEIGHBOUR = 2, 7

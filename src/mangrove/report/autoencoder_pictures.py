@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 
 from mangrove.artefacts import Artefact
 from mangrove.report.drawing import note
-from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, read_extracts
+from mangrove.report.galaxy_images import read_extracts
+from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture
 from mangrove.report.line_images import chosen_lines, line_flux, read_cubes
 from mangrove.report.line_names import line_title
 
@@ -24,7 +25,7 @@ class Pictures(NamedTuple):
     Attributes
     ----------
     extracts : mapping of str to Artefact
-        By name, of a run with cubes (:func:`mangrove.report.galaxy_pictures.read_extracts`); else empty.
+        By name, of a run with cubes (:func:`mangrove.report.galaxy_images.read_extracts`); else empty.
     maps : mapping of str to ndarray
         Flux of a line, shape (ny, nx), by name, where there are no extracts.
     line : str

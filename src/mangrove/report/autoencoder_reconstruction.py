@@ -10,20 +10,12 @@ from matplotlib.patheffects import withStroke
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import by_rank, causes, heading, run_title
-from mangrove.report.drawing import (
-    BAD_COLOUR,
-    DPI,
-    FLUX_UNIT,
-    RED,
-    Place,
-    axes_at,
-    bar_beside,
-    extend_of,
-    noted,
-    robust_limits,
-)
+from mangrove.report.colours import BAD_COLOUR, RED
+from mangrove.report.drawing import DPI, Place, axes_at, bar_beside, noted
+from mangrove.report.limits import extend_of, robust_limits
 from mangrove.report.line_images import GalaxyCube, chosen_lines, line_flux, mean_spectrum, residual_significance
 from mangrove.report.line_names import line_title
+from mangrove.report.wording import FLUX_UNIT
 
 #: Galaxies of each sort, and lines of each galaxy.
 N_EACH, N_LINE = 2, 6

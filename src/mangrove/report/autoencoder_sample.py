@@ -6,7 +6,8 @@ import numpy as np
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import AnomalyCause
-from mangrove.report.drawing import BLUE, FLUX_UNIT, GREEN, ORANGE, RED, counted, plain
+from mangrove.report.colours import BLUE, GREEN, ORANGE, RED
+from mangrove.report.wording import FLUX_UNIT, counted, plain
 from mangrove.survey.galaxy import AGN_FLAGS
 
 

@@ -8,23 +8,20 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import AGN_CLASSES, run_title, score_title
+from mangrove.report.colours import BLUE
 from mangrove.report.drawing import (
     BARS,
-    BLUE,
     DENSITY_FROM,
-    FLUX_UNIT,
     count_bar,
-    counted,
-    fenced_limits,
     legend_above,
     new_figure,
     note,
     noted,
-    plain,
     plain_log_ticks,
-    robust_limits,
     whole_numbers,
 )
+from mangrove.report.limits import fenced_limits, robust_limits
+from mangrove.report.wording import FLUX_UNIT, counted, plain
 from mangrove.validation.comparison import spearman
 
 #: Fewest and most bars of the histogram; as many as twice the root of the number of galaxies.

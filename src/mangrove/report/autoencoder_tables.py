@@ -5,7 +5,7 @@ from typing import NamedTuple
 from mangrove.artefacts import Artefact
 from mangrove.codes import BptClass, Split
 from mangrove.report.autoencoder_sample import AGN_CLASSES, by_rank, causes
-from mangrove.report.drawing import in_words
+from mangrove.report.wording import in_words
 
 #: Rows of the table of galaxies.
 N_GALAXY = 100

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mangrove.report.drawing import GREEN, PURPLE, new_figure, note, plain_log_ticks
+from mangrove.report.colours import GREEN, PURPLE
+from mangrove.report.drawing import new_figure, note, plain_log_ticks
 from mangrove.report.losses import draw_losses
 
 #: Parts of the loss of the variational network, their labels and colours.

@@ -7,7 +7,9 @@ from matplotlib.lines import Line2D
 
 from mangrove.artefacts import Artefact
 from mangrove.report.autoencoder_sample import NETWORK_TITLE
-from mangrove.report.drawing import BLUE, GREEN, ORANGE, RED, new_figure, note, noted, plain
+from mangrove.report.colours import BLUE, GREEN, ORANGE, RED
+from mangrove.report.drawing import new_figure, note, noted
+from mangrove.report.wording import plain
 
 _COLOURS = (RED, BLUE, GREEN, ORANGE)
 #: The network, and in its place principal components of the cubes as they are, and of their flips and turns.

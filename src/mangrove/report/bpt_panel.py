@@ -1,4 +1,4 @@
-"""The frame of a BPT diagram and the colours of its classes."""
+"""The frame of a BPT diagram."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -6,24 +6,9 @@ from matplotlib.ticker import MultipleLocator
 
 from mangrove.codes import BptClass
 from mangrove.physics.bpt import KEWLEY_LIMIT, bpt_class, kauffmann_2003, kewley_2001, schawinski_2007
-from mangrove.report.drawing import BLUE, ORANGE, fenced_limits
+from mangrove.report.limits import fenced_limits
 from mangrove.report.line_names import HALPHA, HBETA, NII, OIII
 
-#: Told apart by readers with any colour vision, and in grey.
-BPT_COLOURS = {
-    BptClass.STAR_FORMING: BLUE,
-    BptClass.COMPOSITE: ORANGE,
-    BptClass.SEYFERT: "#882255",
-    BptClass.LINER: "#117733",
-}
-#: The classes for readers.
-BPT_NAMES = {
-    BptClass.NONE: "no class",
-    BptClass.STAR_FORMING: "star-forming",
-    BptClass.COMPOSITE: "composite",
-    BptClass.SEYFERT: "Seyfert",
-    BptClass.LINER: "LINER",
-}
 #: What a diagram shows at least, and at most.
 _LEAST, _MOST = ((-1.5, 0.5), (-1.2, 1.3)), ((-2.6, 1.0), (-2.0, 2.0))
 

@@ -4,8 +4,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import Gaps, counted, note, panel_grid, robust_limits
-from mangrove.report.node_maps import draw_nodes, places_of, write_in_nodes
+from mangrove.report.drawing import Gaps, note, panel_grid
+from mangrove.report.limits import robust_limits
+from mangrove.report.node_maps import draw_nodes, write_in_nodes
+from mangrove.report.node_places import places_of
+from mangrove.report.wording import counted
 
 _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.6, rows=0.9)
 _SIDE = 6.5

@@ -6,38 +6,18 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
-from mangrove.report.drawing import (
-    Gaps,
-    counted,
-    fenced_limits,
-    new_figure,
-    note,
-    panel_grid,
-    plain,
-    robust_limits,
-    signed,
-)
-from mangrove.report.label_style import MIN_RANGE, STYLE, bpt_limits
-from mangrove.report.node_maps import NodePlaces, draw_nodes, hatch_nodes, places_of
+from mangrove.report.drawing import Gaps, new_figure, note, panel_grid
+from mangrove.report.label_style import STYLE
+from mangrove.report.node_maps import draw_nodes, hatch_nodes
+from mangrove.report.node_places import NodePlaces, places_of
+from mangrove.report.node_values import column, label_limits, main_labels, shown_labels
 from mangrove.report.one_to_one import draw_one_to_one
+from mangrove.report.wording import counted, plain, signed
+from mangrove.validation.comparison import robust_width
 
-#: Labels of the figures that have several panels for each.
-MAIN = ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_ssfr", "d_bpt")
 _N_COLUMN = 4
 #: Room for colour bars between the maps.
 _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.65, rows=1.0)
-
-
-def label_limits(name: str, values) -> tuple[float, float]:
-    """Limits of the colours of node medians, at least :data:`mangrove.report.label_style.MIN_RANGE` apart.
-
-    They hold the bulk of the nodes: one odd galaxy on nodes of its own does not take the colours from the others.
-    """
-    if name == "d_bpt":
-        return bpt_limits(values)
-    ends = robust_limits(values, 0, 100)
-    low, high = np.clip(fenced_limits(values), *ends).tolist()
-    return low, max(high, low + MIN_RANGE)
 
 
 def labels_figure(node_labels: Artefact) -> Figure:
@@ -118,26 +98,8 @@ def template_labels_figure(node_labels: Artefact, fits: Artefact) -> Figure:
     return figure
 
 
-def shown_labels(node_labels: Artefact) -> list[str]:
-    """Labels of an artefact that figures can name, in the order of ``STYLE`` of :mod:`mangrove.report.label_style`."""
-    known = set(node_labels["label"].tolist())
-    return [name for name in STYLE if name in known]
-
-
-def main_labels(node_labels: Artefact) -> list[str]:
-    """Those of :data:`MAIN` that an artefact has."""
-    return [name for name in MAIN if name in set(node_labels["label"].tolist())]
-
-
-def column(artefact: Artefact, name: str) -> int:
-    """Index of a label of an artefact."""
-    return artefact["label"].tolist().index(name)
-
-
 def offset_in_words(difference) -> str:
     """Median and robust scatter of differences, shape (n,), of which there is at least one."""
-    from mangrove.validation.comparison import robust_width  # imports scipy.stats, which the explorer does without
-
     return f"bias {signed(float(np.median(difference)), 3)}, scatter {robust_width(difference):.3f}"
 
 

@@ -8,16 +8,16 @@ from matplotlib.figure import Figure
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split
-from mangrove.report.desom_labels import column, main_labels
-from mangrove.report.desom_spectra import flux_axis
-from mangrove.report.drawing import BLUE, RED, counted, new_figure, note, plain
+from mangrove.report.colours import BLUE, RED
+from mangrove.report.drawing import new_figure, note
 from mangrove.report.label_style import STYLE
-from mangrove.report.node_maps import NodePlaces, places_of
+from mangrove.report.node_places import NodePlaces, places_of
+from mangrove.report.node_values import column, flux_axis, interval, main_labels
+from mangrove.report.wording import counted, plain
 
 #: Nodes among which pairs are sought: those with the most baxels.
 _MOST_NODES = 500
 _COLOURS = (BLUE, RED)
-_LOW, _MIDDLE, _HIGH = 0.16, 0.5, 0.84
 
 
 class Pairs(NamedTuple):
@@ -79,12 +79,6 @@ def chosen_pairs(places: NodePlaces, count, least: int) -> Pairs | None:
     emptier = np.minimum(count[able][first], count[able][second])
     far, near = np.lexsort([-emptier, -steps])[0], np.lexsort([-emptier, steps])[0]
     return Pairs(*((int(able[first[k]]), int(able[second[k]])) for k in (far, near)))
-
-
-def interval(node_labels: Artefact, node: int, name: str) -> tuple[float, float, float]:
-    """The 16 %, 50 % and 84 % quantiles of a label on a node."""
-    values = node_labels["value"][node, column(node_labels, name)]
-    return tuple(np.interp([_LOW, _MIDDLE, _HIGH], node_labels["quantile"], values).tolist())
 
 
 def _templates(axes: Axes, spectra: Artefact, places: NodePlaces, pair: tuple[int, int], words: str) -> None:

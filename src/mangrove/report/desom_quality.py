@@ -9,25 +9,14 @@ from matplotlib.figure import Figure
 from mangrove.analysis.mapped_baxels import MappedBaxels
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split
-from mangrove.report.desom_labels import column, main_labels
-from mangrove.report.drawing import (
-    BLUE,
-    DENSITY_FROM,
-    ORANGE,
-    RED,
-    Gaps,
-    count_bar,
-    counted,
-    new_figure,
-    note,
-    panel_grid,
-    plain,
-    plain_log_ticks,
-    signed,
-)
+from mangrove.report.colours import BLUE, ORANGE, RED
+from mangrove.report.drawing import DENSITY_FROM, Gaps, count_bar, new_figure, note, panel_grid, plain_log_ticks
 from mangrove.report.label_style import STYLE
-from mangrove.report.node_maps import NodePlaces, cross_out, draw_nodes, map_in_words, places_of, write_in_nodes
+from mangrove.report.node_maps import cross_out, draw_nodes, map_in_words, write_in_nodes
+from mangrove.report.node_places import NodePlaces, places_of
+from mangrove.report.node_values import column, main_labels
 from mangrove.report.one_to_one import draw_one_to_one
+from mangrove.report.wording import counted, plain, signed
 from mangrove.validation.map_limits import FEWEST_GALAXIES
 
 _GAPS = Gaps(left=0.7, right=1.1, bottom=0.6, top=1.0, columns=1.6, rows=0.9)

@@ -11,10 +11,14 @@ from mangrove import artefacts
 from mangrove.analysis.mapped_baxels import rows_of
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split, TrainingCut
-from mangrove.report.desom_labels import label_limits
-from mangrove.report.drawing import MANY, Gaps, bar_beside, counted, extend_of, new_figure, note, panel_grid
+from mangrove.report.colours import MANY
+from mangrove.report.drawing import Gaps, bar_beside, new_figure, note, panel_grid
 from mangrove.report.label_style import STYLE
-from mangrove.report.node_maps import CellScale, NodePlaces, draw_nodes, frame_cells, outline_node, places_of
+from mangrove.report.limits import extend_of
+from mangrove.report.node_maps import CellScale, draw_nodes, frame_cells, outline_node
+from mangrove.report.node_places import NodePlaces, places_of
+from mangrove.report.node_values import COLOURED_BY, flux_axis, label_limits
+from mangrove.report.wording import counted
 
 #: Side of a cell, inches: that which fills the width, within limits.
 _WIDTH, _SMALLEST, _LARGEST = 12.0, 0.9, 2.0
@@ -22,8 +26,6 @@ _GAPS = Gaps(left=0.8, right=1.2, bottom=0.9, top=0.5, columns=0.0, rows=0.0)
 #: Percentiles of the fluxes at the bottom of a cell, if negative, and at its top: strong lines may lie beyond.
 _BOTTOM, _TOP = 0.3, 99.7
 _HEADROOM = 1.05
-#: The label that the templates' cells and the nodes of examples are coloured by.
-COLOURED_BY = "log_age_lw"
 #: Where on the map examples come from, as parts of its columns and rows, top left first.
 _ANCHORS = ((0.0, 1.0), (1.0, 1.0), (0.5, 0.5), (0.0, 0.0), (1.0, 0.0))
 _LINE = {"color": "k", "lw": 0.5}
@@ -150,12 +152,6 @@ def flux_of(training_spectra, assignments: Artefact, rows: Sequence[int]) -> np.
         table = {"plateifu": artefacts.read_text(f["plateifu"])} | {name: f[name][...] for name in ("galaxy", "baxel")}
         places = rows_of(assignments["plateifu"], assignments["galaxy"][rows], assignments["baxel"][rows], table)
         return np.array([np.where(f["mask"][at] == 0, f["flux"][at], np.nan) for at in places])
-
-
-def flux_axis(spectra: Artefact) -> str:
-    """Label of an axis of normalised fluxes."""
-    low, high = spectra.attrs["norm_band"]
-    return f"flux / mean at {low:g}-{high:g} Å"
 
 
 def is_empty(spectra: Artefact) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the figures of the report share: sizes, colours, scales, words."""
+"""What the figures of the report share: sizes, axes, colour bars, notes and legends."""
 
 from typing import NamedTuple
 
@@ -11,32 +11,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from mangrove.codes import Code
+from mangrove.report.wording import in_words
 from mangrove.whole_files import whole_file
 
 #: Dots per inch of every figure.
 DPI = 110
-BAD_COLOUR = "#e4e4e4"
 #: More points than this are drawn as a density.
 DENSITY_FROM = 3000
-#: Colours that readers with any colour vision tell apart (Okabe & Ito 2008).
-BLUE, SKY, GREEN, ORANGE, RED, PURPLE = "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00", "#CC79A7"
-#: Of ten and more lines in one panel.
-MANY = (BLUE, RED, GREEN, ORANGE, SKY, PURPLE, "#000000", "#8C6D31", "#5254A3", "#7F7F7F")
 #: Between the bars of a histogram.
 BARS = {"color": "#4c78a8", "edgecolor": "white", "linewidth": 0.6}
-KMS = "km s$^{-1}$"
-#: Unit of the line fluxes.
-FLUX_UNIT = r"$10^{-17}$ erg s$^{-1}$ cm$^{-2}$"
-#: Titles of the kinematics of stars and gas, by their names in the artefact 'fit'.
-KINEMATICS_TITLE = {
-    "v_star": r"stellar velocity $V_*$",
-    "sigma_star": r"stellar dispersion $\sigma_*$",
-    "v_gas": r"gas velocity $V_\mathrm{gas}$",
-    "sigma_gas": r"gas dispersion $\sigma_\mathrm{gas}$",
-}
-#: Interquartile ranges beyond the quartiles within which values set a scale: all, those that no gap parts from these.
-_REACH, _GAP = (2.0, 5.0), 0.5
-_MARGIN = 0.08
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -127,53 +110,6 @@ def save_png(figure: Figure, path) -> None:
         FigureCanvasAgg(figure).print_png(part)
 
 
-def robust_limits(values, low: float = 2.0, high: float = 98.0) -> tuple[float, float]:
-    """Percentiles of the finite values, always apart; (0, 1) without any."""
-    finite = np.asarray(values, float)
-    finite = finite[np.isfinite(finite)]
-    if not finite.size:
-        return 0.0, 1.0
-    bottom, top = np.percentile(finite, [low, high])
-    margin = 0.05 * abs(bottom) or 0.5
-    return (float(bottom), float(top)) if top > bottom else (float(bottom - margin), float(top + margin))
-
-
-def extend_of(values, low: float, high: float) -> str:
-    """Ends of a colour bar that are pointed, as finite values lie beyond its limits: both, min, max, neither."""
-    finite = np.asarray(values)[np.isfinite(values)]
-    below, above = bool(np.any(finite < low)), bool(np.any(finite > high))
-    return {(True, True): "both", (True, False): "min", (False, True): "max"}.get((below, above), "neither")
-
-
-def fenced_limits(values) -> tuple[float, float]:
-    """Limits with a margin that hold the bulk of the finite values, however far a small group lies from it.
-
-    Values within two interquartile ranges of the quartiles (after Tukey 1977), and those farther out, up to five, that
-    no gap of half a range parts from them: one odd galaxy among many moves no scale, as it would the 98th percentile.
-    (0, 1) without any value.
-    """
-    finite = np.asarray(values, float)
-    finite = np.sort(finite[np.isfinite(finite)])
-    if not finite.size:
-        return 0.0, 1.0
-    lower, upper = np.percentile(finite, [25.0, 75.0])
-    top = _edge(finite, upper, upper - lower)
-    bottom = -_edge(-finite[::-1], -lower, upper - lower)
-    return padded(*robust_limits([bottom, top], 0.0, 100.0))
-
-
-def _edge(ordered: np.ndarray, quartile: float, width: float) -> float:
-    """The largest of values in rising order that belongs to the bulk (see :func:`fenced_limits`)."""
-    inner, outer = np.searchsorted(ordered, [quartile + reach * width for reach in _REACH], side="right")
-    apart = np.diff(ordered[inner - 1 : outer]) > _GAP * width
-    return float(ordered[inner - 1 + (np.argmax(apart) if apart.any() else apart.size)])
-
-
-def padded(low: float, high: float) -> tuple[float, float]:
-    """Limits with room on either side."""
-    return low - _MARGIN * (high - low), high + _MARGIN * (high - low)
-
-
 def beyond(axes: Axes, x, y, colour: str) -> int:
     """Draw the points outside of the limits of axes as triangles at their edge; their number.
 
@@ -198,33 +134,6 @@ def whole_numbers(*axes: Axes) -> None:
     """Ticks at whole numbers on the y axes, which count something."""
     for one in axes:
         one.yaxis.set_major_locator(MaxNLocator(nbins="auto", integer=True))
-
-
-def counted(n: int, one: str, many: str = "") -> str:
-    """A number with its noun, whose plural ends in s or is given."""
-    return f"{n:,} {one if n == 1 else many or one + 's'}"
-
-
-def in_words(code: Code) -> str:
-    """The name of a status, class or flag for readers."""
-    return code.word.replace("_", " ")
-
-
-def signed(value: float, digits: int) -> str:
-    """A number with its sign, a minus as long as a plus."""
-    # What rounds to zero has no minus.
-    return f"{round(float(value), digits) + 0.0:+.{digits}f}".replace("-", "\N{MINUS SIGN}")
-
-
-def plain(value: float, digits: int) -> str:
-    """A number with a minus as long as a plus; a dash if it is not known."""
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}") if np.isfinite(value) else "\N{EN DASH}"
-
-
-def sign_apart(value: float) -> str:
-    """A whole number to add, with a blank after its sign: what is subtracted, on an axis."""
-    text = signed(value, 0)
-    return f"{text[0]} {text[1:]}"
 
 
 def note(axes: Axes, text: str) -> None:

@@ -12,25 +12,13 @@ from mangrove.models.emulator.line_table import LineTable
 from mangrove.physics.bpt import BPT_LINES
 from mangrove.physics.constants import LN10
 from mangrove.report.bpt_panel import bpt_axes
-from mangrove.report.drawing import (
-    BLUE,
-    DENSITY_FROM,
-    FLUX_UNIT,
-    ORANGE,
-    RED,
-    beyond,
-    count_bar,
-    counted,
-    fenced_limits,
-    new_figure,
-    note,
-    robust_limits,
-    signed,
-    whole_numbers,
-)
+from mangrove.report.colours import BLUE, ORANGE, RED
+from mangrove.report.drawing import DENSITY_FROM, beyond, count_bar, new_figure, note, whole_numbers
+from mangrove.report.limits import fenced_limits, robust_limits
 from mangrove.report.line_names import line_title
 from mangrove.report.losses import draw_losses
 from mangrove.report.one_to_one import draw_one_to_one
+from mangrove.report.wording import FLUX_UNIT, counted, signed
 from mangrove.validation.emulator_curve import LearningPoint
 from mangrove.validation.emulator_quality import MIN_JUDGED, Evaluation, QualityRow
 

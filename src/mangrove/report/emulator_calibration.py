@@ -6,8 +6,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.report.drawing import MANY, note, padded
+from mangrove.report.colours import MANY
+from mangrove.report.drawing import note
 from mangrove.report.emulator import ASINH, panel_row
+from mangrove.report.limits import padded
 from mangrove.report.line_names import line_title
 from mangrove.validation.emulator_quality import MAX_BIAS, Evaluation, QualityRow, bias_by_decile
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import counted
 from mangrove.report.overview import NumberRow
+from mangrove.report.wording import counted
 
 #: Datasets of the artefact 'labels' that tell what became of the galaxies.
 OUTCOME_DATASETS = ["plateifu", "galaxy_status", "galaxy_reason"]

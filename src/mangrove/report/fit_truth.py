@@ -6,8 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mangrove.report.drawing import FLUX_UNIT, KINEMATICS_TITLE, KMS, legend_above, new_figure, signed
+from mangrove.report.drawing import legend_above, new_figure
 from mangrove.report.truth_panel import MIN_SNR, value_panel
+from mangrove.report.wording import FLUX_UNIT, KINEMATICS_TITLE, KMS, signed
 from mangrove.validation.comparison import TruthComparison, robust_width
 from mangrove.validation.recovery import ALL_LINES
 

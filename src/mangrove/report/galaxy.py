@@ -10,7 +10,8 @@ from mangrove.report import galaxy_panels as panels
 from mangrove.report import single
 from mangrove.report.drawing import Gaps, new_figure, note, panel_grid
 from mangrove.report.line_names import line_title
-from mangrove.report.sky import label_grid, sky_frame
+from mangrove.report.sky import label_grid
+from mangrove.report.sky_frame import sky_frame
 from mangrove.report.sky_marks import marks_in_words
 
 #: Datasets that the figures need.

@@ -9,18 +9,13 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import Split
-from mangrove.report.drawing import BAD_COLOUR, BLUE, ORANGE, Gaps, bar_beside, counted, legend_above, note, panel_grid
+from mangrove.report.colours import BAD_COLOUR, BLUE, ORANGE
+from mangrove.report.drawing import Gaps, bar_beside, legend_above, note, panel_grid
 from mangrove.report.galaxy_map_repeats import nearness
 from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, write_on_picture
-from mangrove.report.node_maps import (
-    NodePlaces,
-    cross_out,
-    draw_nodes,
-    map_in_words,
-    node_axes,
-    places_of,
-    write_in_nodes,
-)
+from mangrove.report.node_maps import cross_out, draw_nodes, map_in_words, node_axes, write_in_nodes
+from mangrove.report.node_places import NodePlaces, places_of
+from mangrove.report.wording import counted
 
 #: Side of a map of nodes, inches; of a picture, at least and at most, and of all pictures together.
 _SIDE, _PICTURE, _PICTURES = 4.6, (0.95, 2.4), 11.0
@@ -40,7 +35,7 @@ def images_figure(nodes: Artefact, extracts: Mapping[str, Artefact]) -> Figure:
     nodes : Artefact
         'galaxy_map'.
     extracts : mapping of str to Artefact
-        See :func:`mangrove.report.galaxy_pictures.read_extracts`.
+        See :func:`mangrove.report.galaxy_images.read_extracts`.
     """
     places = places_of(nodes)
     side = float(np.clip(_PICTURES / places.columns, *_PICTURE))

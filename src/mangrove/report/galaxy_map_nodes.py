@@ -9,9 +9,12 @@ from matplotlib.image import AxesImage
 from matplotlib.patches import Rectangle
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BLUE, GREEN, RED, Gaps, Place, axes_at, bar_beside, counted, panel_grid
+from mangrove.report.colours import BLUE, GREEN, RED
+from mangrove.report.drawing import Gaps, Place, axes_at, bar_beside, panel_grid
 from mangrove.report.galaxy_pictures import SOURCE, galaxy_picture, write_on_picture
-from mangrove.report.node_maps import NodePlaces, node_axes, places_of
+from mangrove.report.node_maps import node_axes
+from mangrove.report.node_places import NodePlaces, places_of
+from mangrove.report.wording import counted
 
 #: Nodes in the figure, and galaxies of each.
 N_NODE, N_GALAXY = 3, 12
@@ -58,7 +61,7 @@ def nodes_figure(nodes: Artefact, assigned: Artefact, prints: Artefact, extracts
     nodes, assigned, prints : Artefact
         'galaxy_map', 'galaxy_map_assignments', 'fingerprints'.
     extracts : mapping of str to Artefact
-        See :func:`mangrove.report.galaxy_pictures.read_extracts`.
+        See :func:`mangrove.report.galaxy_images.read_extracts`.
     """
     places, count = places_of(nodes), nodes["n_galaxy"].sum(axis=1)
     chosen = chosen_nodes(count, places)

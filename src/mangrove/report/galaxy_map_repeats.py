@@ -7,7 +7,7 @@ import numpy as np
 from mangrove.analysis.fingerprints import overlap
 from mangrove.analysis.galaxy_map import steps_of_different_galaxies
 from mangrove.artefacts import Artefact
-from mangrove.report.node_maps import NodePlaces, places_of
+from mangrove.report.node_places import NodePlaces, places_of
 
 SAME, ADJACENT, APART, UNKNOWN = "same", "adjacent", "apart", "unknown"
 

@@ -10,11 +10,11 @@ from mangrove import artefacts
 from mangrove.models.training.metrics import read_metrics
 from mangrove.report import galaxy_map
 from mangrove.report.drawing import noted
+from mangrove.report.galaxy_images import read_extracts
 from mangrove.report.galaxy_map_nodes import chosen_nodes, members, nodes_figure
 from mangrove.report.galaxy_map_repeats import RepeatRow, repeat_rows
-from mangrove.report.galaxy_pictures import read_extracts
 from mangrove.report.map_training import Cooling, training_figure
-from mangrove.report.node_maps import places_of
+from mangrove.report.node_places import places_of
 
 #: The figures by name.
 NAMES = ("images", "prototypes", "occupation", "catalogue", "nodes", "training")

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from astropy.visualization import make_lupton_rgb
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.patches import Patch
@@ -13,26 +12,17 @@ from mangrove.artefacts import Artefact
 from mangrove.codes import BptClass, FitStatus, SpaxelStatus
 from mangrove.physics.bpt import MIN_LINE_SNR, bpt_ratios
 from mangrove.physics.lines import fit_lines
-from mangrove.report.bpt_panel import BPT_COLOURS, BPT_NAMES, bpt_axes
-from mangrove.report.drawing import (
-    BAD_COLOUR,
-    BLUE,
-    FLUX_UNIT,
-    KINEMATICS_TITLE,
-    KMS,
-    bar_beside,
-    beyond,
-    counted,
-    in_words,
-    legend_below,
-    note,
-    robust_limits,
-    sign_apart,
-)
-from mangrove.report.label_style import STYLE, bpt_limits, has_gas, shown_limits
+from mangrove.report.bpt_panel import bpt_axes
+from mangrove.report.colours import BAD_COLOUR, BLUE
+from mangrove.report.drawing import bar_beside, beyond, legend_below, note
+from mangrove.report.galaxy_images import RGB_WEIGHTS, colour_image
+from mangrove.report.label_style import BPT_COLOURS, BPT_NAMES, STYLE, bpt_limits, has_gas, radii, shown_limits
+from mangrove.report.limits import robust_limits
 from mangrove.report.line_names import HALPHA
-from mangrove.report.sky import SkyFrame, draw_borders, draw_image, draw_map, on_spaxels, sky_frame
+from mangrove.report.sky import draw_borders, draw_image, draw_map
+from mangrove.report.sky_frame import SkyFrame, on_spaxels, sky_frame
 from mangrove.report.sky_marks import draw_marks
+from mangrove.report.wording import FLUX_UNIT, KINEMATICS_TITLE, KMS, counted, in_words, sign_apart
 from mangrove.spectra.labels.shown import is_shown, shown_values
 
 #: Smallest S/N of a line that is shown in a map.
@@ -44,9 +34,6 @@ _FIT_COLOURS = (
     *("#44AA99", "#332288", "#000000", "#882255", "#CC6677"),
     *("#AA4499", "#88CCEE", "#DDCC77", "#999933", "#117733"),
 )
-#: Bands of a colour image as red, green and blue, and their weights, which make an old population look yellow.
-_RGB = {"i": 0.75, "r": 1.0, "g": 1.5}
-_SOFTENING, _STRETCH, _DARK = 8.0, 0.06, 1e-6
 #: Smallest half width of the colours of a velocity, km/s.
 _MIN_HALF_V = 10.0
 
@@ -73,19 +60,6 @@ def view(extract: Artefact, fit: Artefact, labels: Mapping) -> GalaxyView:
     return GalaxyView(extract, fit, labels, sky_frame(extract))
 
 
-def radii(columns: Mapping) -> tuple[np.ndarray, str]:
-    """Radii of the baxels, shape (n_baxel,), and the name of their axis: in R_e where it is known, else in arcsec.
-
-    Parameters
-    ----------
-    columns : mapping of str to ndarray
-        radius, radius_re.
-    """
-    if np.isfinite(columns["radius_re"]).any():
-        return columns["radius_re"], r"radius ($R_\mathrm{e}$)"
-    return columns["radius"], "radius (arcsec)"
-
-
 def value_map(axes: Axes, seen: GalaxyView, values, title: str, unit: str, cmap: str = "viridis", limits=None) -> None:
     """A map of values of the baxels, shape (n_baxel,), with the marks of the galaxy."""
     draw_map(axes, seen.frame, on_spaxels(seen.extract, values), title, unit, cmap, limits)
@@ -106,24 +80,8 @@ def image_map(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
     if colours is None:
         signal_map(axes, frame, extract)
         return
-    draw_image(axes, frame, colours, "image in " + ", ".join(reversed(_RGB)))
+    draw_image(axes, frame, colours, "image in " + ", ".join(reversed(RGB_WEIGHTS)))
     draw_marks(axes, frame, extract)
-
-
-def colour_image(extract: Artefact) -> np.ndarray | None:
-    """Red, green and blue of the spaxels by Lupton et al. (2004), shape (ny, nx, 3); None without the bands.
-
-    Black is zero; the stretch goes by the brightest hundredth of the r band, so that no star sets it alone.
-    """
-    bands = dict(zip(extract["band"].tolist(), extract["image"], strict=True))
-    if not set(_RGB) <= set(bands):
-        return None
-    light = {band: np.nan_to_num(bands[band].astype(float)) for band in _RGB}
-    seen = light["r"][light["r"] > 0]
-    bright = np.percentile(seen, 99.0) if seen.size else 1.0
-    # A little light everywhere: the ratio of two bands has a value.
-    scaled = [np.maximum(_RGB[band] * image / bright, _DARK) for band, image in light.items()]
-    return make_lupton_rgb(*scaled, minimum=0.0, stretch=_STRETCH, Q=_SOFTENING)
 
 
 def snr_map(axes: Axes, seen: GalaxyView) -> None:

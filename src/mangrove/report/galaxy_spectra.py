@@ -1,7 +1,7 @@
 """Spectra of a galaxy's baxels with their models and residuals."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,16 +10,16 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import BLUE, DPI, FLUX_UNIT, GREEN, KMS, RED, Place, axes_at, in_words, note, signed
+from mangrove.report.colours import BLUE, GREEN, RED
+from mangrove.report.drawing import DPI, Place, axes_at, note
 from mangrove.report.galaxy import heading, reason_figure
 from mangrove.report.line_names import tex
+from mangrove.report.shown_spectra import NAMED_SNR, central_baxel, example_baxels, spread
+from mangrove.report.wording import FLUX_UNIT, KMS, in_words, signed
+from mangrove.spectra.fit.model import Model
+from mangrove.spectra.fit.spectrum import Spectrum
+from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
 
-if TYPE_CHECKING:
-    from mangrove.spectra.fit.model import Model
-    from mangrove.spectra.fit.spectrum import Spectrum
-
-#: Smallest S/N of a line that is named.
-NAMED_SNR = 3.0
 #: From a panel to its title, points: between them stand the names of the lines.
 TITLE_PAD = 74
 
@@ -32,8 +32,8 @@ _RESIDUAL_LIMIT = 6.0
 class _Panel(NamedTuple):
     """What one baxel's two axes show."""
 
-    spectrum: "Spectrum"
-    model: "Model | None"
+    spectrum: Spectrum
+    model: Model | None
     title: str
     labels: list[tuple[float, str]]
 
@@ -76,9 +76,6 @@ def draw_spectra(axes, extract: Artefact, fit: Artefact, chosen: Sequence[int]) 
     extract, fit : Artefact
     chosen : sequence of int, length n
     """
-    # Slow to import, and the explorer, which takes other functions from here, does without.
-    from mangrove.spectra.fit.stored_model import fitted_spectra, stored_model
-
     galaxy, spectra = fitted_spectra(extract, fit)
     for (upper, lower), i in zip(axes, chosen, strict=True):
         model = stored_model(fit, i, galaxy, spectra[i])
@@ -100,31 +97,6 @@ def draw_centre(figure: Figure, place: Place, extract: Artefact, fit: Artefact) 
     lower.set_xlabel("rest wavelength, vacuum (Å)")
     above = 1.0 + (TITLE_PAD - 6.0) / 72.0 / spectrum.height
     upper.legend(loc="lower right", bbox_to_anchor=(1.0, above), ncols=4, fontsize=9, frameon=False, borderaxespad=0.0)
-
-
-def central_baxel(extract: Artefact) -> int:
-    """Index of the baxel nearest to the centre; where no radius is known, of that with the highest S/N."""
-    radius = extract["radius"]
-    return int(np.nanargmin(radius)) if np.isfinite(radius).any() else int(np.argmax(extract["snr"]))
-
-
-def example_baxels(snr) -> list[int]:
-    """Indices of the baxels of highest, median and lowest S/N, each once."""
-    order = np.argsort(-np.asarray(snr), kind="stable")
-    return list(dict.fromkeys(int(order[k]) for k in (0, order.size // 2, order.size - 1)))
-
-
-def spread(positions, gap: float) -> np.ndarray:
-    """Positions in rising order moved as little as needed to lie at least ``gap`` apart.
-
-    Groups of crowded positions share one block of even spacing about their mean; blocks that meet are merged.
-    """
-    blocks: list[list[float]] = []
-    for position in positions:
-        blocks.append([position])
-        while len(blocks) > 1 and _start(blocks[-1], gap) - _end(blocks[-2], gap) < gap:
-            blocks[-2:] = [blocks[-2] + blocks[-1]]
-    return np.array([_start(block, gap) + k * gap for block in blocks for k in range(len(block))])
 
 
 def _baxel_title(fit: Artefact, i: int) -> str:
@@ -205,11 +177,3 @@ def _label_lines(axes: Axes, labels: list[tuple[float, str]]) -> None:
         x = low + place * (high - low)
         axes.plot([wave, wave, x], [0.97, 1.01, 1.05], transform=across, color="0.5", lw=0.5, clip_on=False)
         axes.text(x, 1.06, label, transform=across, rotation=90, ha="center", va="bottom", fontsize=8)
-
-
-def _start(block: list[float], gap: float) -> float:
-    return float(np.mean(block)) - 0.5 * gap * (len(block) - 1)
-
-
-def _end(block: list[float], gap: float) -> float:
-    return float(np.mean(block)) + 0.5 * gap * (len(block) - 1)

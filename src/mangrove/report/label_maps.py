@@ -9,9 +9,10 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.report import galaxy_panels as panels
 from mangrove.report import single
-from mangrove.report.drawing import BLUE, RED, Gaps, note, panel_grid
+from mangrove.report.colours import BLUE, RED
+from mangrove.report.drawing import Gaps, note, panel_grid
 from mangrove.report.galaxy import heading, reason_figure
-from mangrove.report.label_style import STYLE, shown_limits
+from mangrove.report.label_style import STYLE, radii, shown_limits
 from mangrove.report.sky import label_grid
 from mangrove.report.sky_marks import marks_in_words
 from mangrove.report.trend import LEAST_POINTS, local_regression
@@ -56,7 +57,7 @@ def label_profiles_figure(extract: Artefact, labels: Mapping) -> Figure:
         return reason_figure(extract)
     if single.is_single(extract):
         return single.profile_figure(heading(extract))
-    radius, axis = panels.radii(labels)
+    radius, axis = radii(labels)
     figure, axes = panel_grid(3, 3, (4.7, 3.0), _PROFILE_GAPS, sharex=True)
     for ax, name in zip(axes.ravel(), (*STELLAR, *GASEOUS), strict=True):
         _profile(ax, radius, labels, name)

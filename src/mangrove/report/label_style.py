@@ -5,10 +5,27 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mangrove.report.drawing import robust_limits
+from mangrove.codes import BptClass
+from mangrove.report.colours import BLUE, ORANGE
+from mangrove.report.limits import robust_limits
 from mangrove.spectra.fit.bounds import GAS_DETECTED
 from mangrove.spectra.labels.shown import shown_values
 
+#: Told apart by readers with any colour vision, and in grey.
+BPT_COLOURS = {
+    BptClass.STAR_FORMING: BLUE,
+    BptClass.COMPOSITE: ORANGE,
+    BptClass.SEYFERT: "#882255",
+    BptClass.LINER: "#117733",
+}
+#: The classes for readers.
+BPT_NAMES = {
+    BptClass.NONE: "no class",
+    BptClass.STAR_FORMING: "star-forming",
+    BptClass.COMPOSITE: "composite",
+    BptClass.SEYFERT: "Seyfert",
+    BptClass.LINER: "LINER",
+}
 #: Values with errors larger than so many median errors do not set limits.
 MAX_ERROR_RATIO = 4.0
 #: Smallest range of limits, dex or mag: less is noise.
@@ -61,3 +78,16 @@ def bpt_limits(values) -> tuple[float, float]:
     """Limits of d_BPT at equal distance from the curve, so that its two sides have two colours."""
     _, half = robust_limits(np.abs(values))
     return -max(half, _MIN_HALF_BPT), max(half, _MIN_HALF_BPT)
+
+
+def radii(columns: Mapping) -> tuple[np.ndarray, str]:
+    """Radii of the baxels, shape (n_baxel,), and the name of their axis: in R_e where it is known, else in arcsec.
+
+    Parameters
+    ----------
+    columns : mapping of str to ndarray
+        radius, radius_re.
+    """
+    if np.isfinite(columns["radius_re"]).any():
+        return columns["radius_re"], r"radius ($R_\mathrm{e}$)"
+    return columns["radius"], "radius (arcsec)"

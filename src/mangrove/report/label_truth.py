@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.figure import Figure
 
-from mangrove.report.drawing import new_figure, signed
+from mangrove.report.drawing import new_figure
 from mangrove.report.label_style import STYLE
 from mangrove.report.truth_panel import MIN_SNR, value_panel
+from mangrove.report.wording import signed
 from mangrove.validation.label_recovery import CLASSES, Checked
 
 #: Panels beside each other.

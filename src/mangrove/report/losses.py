@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from mangrove.report.drawing import BLUE, ORANGE
+from mangrove.report.colours import BLUE, ORANGE
 
 
 def draw_losses(axes: Axes, history: Sequence[Mapping[str, float]], keep_best: bool) -> None:

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mangrove.models.desom.cooling import temperature
-from mangrove.report.drawing import BLUE, GREEN, ORANGE, PURPLE, new_figure, note, plain_log_ticks
+from mangrove.report.colours import BLUE, GREEN, ORANGE, PURPLE
+from mangrove.report.drawing import new_figure, note, plain_log_ticks
 
 
 class Cooling(NamedTuple):

@@ -11,7 +11,10 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
 from mangrove.artefacts import Artefact
-from mangrove.report.drawing import BAD_COLOUR, bar_beside, extend_of, note, robust_limits
+from mangrove.report.colours import BAD_COLOUR
+from mangrove.report.drawing import bar_beside, note
+from mangrove.report.limits import extend_of, robust_limits
+from mangrove.report.node_places import NodePlaces
 
 #: Most ticks on an axis of nodes.
 _MOST_TICKS = 10
@@ -25,35 +28,6 @@ _BRIGHT = 0.55
 _CHARACTER, _FILLED = 0.62, 0.8
 _POINTS_PER_INCH = 72.0
 _LARGEST_TEXT = 10.0
-
-
-class NodePlaces(NamedTuple):
-    """The grid of a map: numbers of rows and columns, and the row and column of each node from 0, shape (n_node,)."""
-
-    rows: int
-    columns: int
-    row: np.ndarray
-    column: np.ndarray
-
-    def name(self, node: int) -> str:
-        """A node as figures and tables name it: (column, row) from 1."""
-        return f"({self.column[node] + 1}, {self.row[node] + 1})"
-
-    def steps(self, node: int) -> np.ndarray:
-        """Grid distance (Manhattan) of every node from one, shape (n_node,)."""
-        return abs(self.row - self.row[node]) + abs(self.column - self.column[node])
-
-    def laid_out(self, values) -> np.ndarray:
-        """Values of the nodes, shape (n_node,), by row and column, shape (rows, columns)."""
-        grid = np.full((self.rows, self.columns), np.nan)
-        grid[self.row, self.column] = values
-        return grid
-
-
-def places_of(artefact: Artefact) -> NodePlaces:
-    """The grid of an artefact that has a map's nodes."""
-    attrs = artefact.attrs
-    return NodePlaces(attrs["rows"], attrs["columns"], artefact["node_row"], artefact["node_column"])
 
 
 def map_in_words(quality: Artefact) -> str:

@@ -3,7 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from mangrove.report.drawing import BLUE, DENSITY_FROM, RED, beyond, fenced_limits
+from mangrove.report.colours import BLUE, RED
+from mangrove.report.drawing import DENSITY_FROM, beyond
+from mangrove.report.limits import fenced_limits
 
 
 def draw_one_to_one(axes: Axes, x, y, error=None) -> None:

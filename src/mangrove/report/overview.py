@@ -10,13 +10,14 @@ from matplotlib.figure import Figure
 
 from mangrove import artefacts
 from mangrove.report import galaxy_panels as panels
-from mangrove.report.drawing import DPI, Place, axes_at, counted, new_figure, note
+from mangrove.report.drawing import DPI, Place, axes_at, new_figure, note
 from mangrove.report.galaxy import EXTRACT_DATASETS, flux_title
 from mangrove.report.galaxy_panels import GalaxyView, view
 from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.single import is_single
 from mangrove.report.sky import label_grid
 from mangrove.report.summary import description
+from mangrove.report.wording import counted
 from mangrove.spectra.labels.table import galaxy_labels
 
 #: Galaxies on the picture.

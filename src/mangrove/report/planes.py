@@ -7,18 +7,12 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.codes import BptClass
 from mangrove.physics.bpt import MIN_LINE_SNR, bpt_ratios
-from mangrove.report.bpt_panel import BPT_COLOURS, BPT_NAMES, bpt_axes
-from mangrove.report.drawing import (
-    BLUE,
-    DENSITY_FROM,
-    beyond,
-    count_bar,
-    counted,
-    fenced_limits,
-    new_figure,
-    note,
-)
-from mangrove.report.label_style import STYLE
+from mangrove.report.bpt_panel import bpt_axes
+from mangrove.report.colours import BLUE
+from mangrove.report.drawing import DENSITY_FROM, beyond, count_bar, new_figure, note
+from mangrove.report.label_style import BPT_COLOURS, BPT_NAMES, STYLE
+from mangrove.report.limits import fenced_limits
+from mangrove.report.wording import counted
 from mangrove.spectra.labels.shown import is_shown
 
 #: Labels of the axes of the planes.

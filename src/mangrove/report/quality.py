@@ -9,23 +9,20 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus, LabelFlag
+from mangrove.report.colours import BLUE, GREEN, ORANGE
 from mangrove.report.drawing import (
     BARS,
-    BLUE,
     DENSITY_FROM,
-    GREEN,
-    KMS,
-    ORANGE,
     beyond,
     count_bars,
-    counted,
-    fenced_limits,
     legend_above,
     new_figure,
     note,
     whole_numbers,
 )
 from mangrove.report.label_style import STYLE, has_gas
+from mangrove.report.limits import fenced_limits
+from mangrove.report.wording import KMS, counted
 from mangrove.spectra.fit.bounds import GAS_DETECTED
 from mangrove.spectra.labels.galaxy_labels import MAX_CHI2
 

@@ -9,15 +9,14 @@ from matplotlib.figure import Figure
 from mangrove.artefacts import Artefact
 from mangrove.codes import FitStatus
 from mangrove.physics.lines import fit_lines
-from mangrove.report.drawing import FLUX_UNIT, KINEMATICS_TITLE, KMS, in_words, new_figure, note
+from mangrove.report.drawing import new_figure, note
 from mangrove.report.label_style import STYLE
 from mangrove.report.line_names import tex
+from mangrove.report.wording import FLUX_UNIT, KINEMATICS_TITLE, KMS, UNKNOWN, in_words, with_error
 from mangrove.spectra.labels.shown import is_shown
 
 Rows = list[tuple[str, ...]]
 _ROW_INCHES = 0.3
-#: What stands in the place of a value that is not known, or not to be shown.
-_NONE = "\N{EN DASH}"
 
 
 def is_single(extract: Artefact) -> bool:
@@ -60,7 +59,7 @@ def kinematics_rows(fit: Artefact) -> Rows:
     """Kinematics of stars and gas, reduced chi2 and status of the fit: quantity, value with error, unit."""
     rows = [(title, with_error(fit[name][0], fit[f"{name}_err"][0]), KMS) for name, title in KINEMATICS_TITLE.items()]
     chi2 = fit["chi2_reduced"][0]
-    rows.append(("reduced χ²", f"{chi2:.2f}" if np.isfinite(chi2) else _NONE, ""))
+    rows.append(("reduced χ²", f"{chi2:.2f}" if np.isfinite(chi2) else UNKNOWN, ""))
     return [*rows, ("status of the fit", in_words(FitStatus(fit["status"][0])), "")]
 
 
@@ -70,23 +69,13 @@ def line_rows(fit: Artefact) -> Rows:
     for k in np.flatnonzero(np.isfinite(fit["line_flux"][0])):
         flux, width = (with_error(fit[name][0, k], fit[f"{name}_err"][0, k]) for name in ("line_flux", "line_ew"))
         rows.append((tex(lines.label[k]), flux, width))
-    return rows or [("no line in the range", _NONE, _NONE)]
+    return rows or [("no line in the range", UNKNOWN, UNKNOWN)]
 
 
 def label_rows(labels: Mapping) -> Rows:
     """Labels within the published limits: quantity, value with error, axis with its unit."""
     values = {name: with_error(labels[name][0], labels[f"{name}_err"][0]) for name in STYLE}
-    return [(STYLE[n].title, text if is_shown(labels, n)[0] else _NONE, STYLE[n].axis) for n, text in values.items()]
-
-
-def with_error(value: float, error: float) -> str:
-    """A value and its error to two digits of the error; a dash without a value."""
-    if not np.isfinite(value):
-        return _NONE
-    if not (np.isfinite(error) and error > 0):
-        return f"{value:.3g}".replace("-", "\N{MINUS SIGN}")
-    digits = int(np.clip(1 - np.floor(np.log10(error)), 0, 4))
-    return f"{value:.{digits}f} ± {error:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return [(STYLE[n].title, text if is_shown(labels, n)[0] else UNKNOWN, STYLE[n].axis) for n, text in values.items()]
 
 
 KINEMATICS_COLUMNS = ("", "value", "unit")

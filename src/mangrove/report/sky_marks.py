@@ -1,14 +1,13 @@
 """What maps show beside their values: the width of the point-spread function, the effective radius, a length in kpc."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle, Polygon
 from matplotlib.patheffects import withStroke
 
 from mangrove.artefacts import Artefact
-from mangrove.report.sky import SkyFrame, sky_offsets
+from mangrove.physics.cosmology import kpc_per_arcsec
+from mangrove.report.sky_frame import SkyFrame, effective_ellipse, known
 
 #: Longest bar, in widths of the map.
 _LONGEST_BAR = 0.34
@@ -33,8 +32,6 @@ def draw_marks(axes: Axes, frame: SkyFrame, extract: Artefact) -> None:
         axes.add_patch(Circle(centre, fwhm / 2.0, fc="0.45", ec="w", lw=0.8, zorder=5))
     kpc = bar_length(extract.attrs["z"], abs(right - left))
     if kpc:
-        from mangrove.physics.cosmology import kpc_per_arcsec  # slow to import: the explorer does without
-
         length = kpc / kpc_per_arcsec(extract.attrs["z"])
         ends = [right - inwards * (inset + length), right - inwards * inset]
         axes.plot(ends, [bottom + inset] * 2, "k-", lw=2.2, solid_capstyle="butt", path_effects=_HALO, zorder=5)
@@ -51,36 +48,10 @@ def marks_in_words(extract: Artefact) -> str:
     return "; ".join(filter(None, words))
 
 
-def effective_ellipse(extract: Artefact) -> np.ndarray | None:
-    """The catalogue's ellipse at the effective radius on the axes of the maps, arcsec, shape (n, 2).
-
-    Its major axis lies at the position angle, from north to east; a circle where that or the axis ratio is unknown.
-    None without an effective radius or a celestial frame.
-    """
-    r_e = known(extract.attrs, "r_e")
-    if not r_e or not extract.attrs["wcs"]:
-        return None
-    ratio, angle = known(extract.attrs, "ba"), extract.attrs["pa"]
-    if not ratio or not -360.0 <= angle <= 360.0:
-        ratio, angle = 1.0, 0.0
-    turn, pa = np.linspace(0.0, 2.0 * np.pi, 73)[:-1], np.radians(angle)
-    major, minor = r_e * np.cos(turn), r_e * ratio * np.sin(turn)
-    east, north = major * np.sin(pa) + minor * np.cos(pa), major * np.cos(pa) - minor * np.sin(pa)
-    return np.stack(sky_offsets(extract, east, north), axis=1)
-
-
 def bar_length(z: float, width: float) -> float:
     """Length of a bar on a map of a width in arcsec: 1, 2 or 5 times a power of ten, kpc; 0 where there is no distance."""
     if not z > 0:
         return 0.0
-    from mangrove.physics.cosmology import kpc_per_arcsec
-
     longest = _LONGEST_BAR * width * kpc_per_arcsec(z)
     power = 10.0 ** np.floor(np.log10(longest))
     return float(power * max(step for step in (1.0, 2.0, 5.0) if step * power <= longest))
-
-
-def known(attrs: Mapping, name: str) -> float:
-    """A positive quantity of a galaxy; 0 where it is not known."""
-    value = attrs[name]
-    return value if 0 < value < np.inf else 0.0

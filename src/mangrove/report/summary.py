@@ -10,11 +10,13 @@ from mangrove.artefacts import Artefact
 from mangrove.physics.cosmology import kpc_per_arcsec
 from mangrove.report import galaxy_panels as panels
 from mangrove.report import single
-from mangrove.report.drawing import DPI, Place, axes_at, counted
+from mangrove.report.drawing import DPI, Place, axes_at
 from mangrove.report.galaxy import flux_title, reason_figure
 from mangrove.report.galaxy_spectra import draw_centre
 from mangrove.report.sky import label_grid
-from mangrove.report.sky_marks import known, marks_in_words
+from mangrove.report.sky_frame import known
+from mangrove.report.sky_marks import marks_in_words
+from mangrove.report.wording import counted
 
 _ROWS, _COLUMNS = 3, 4
 #: Inches: side of a panel, from one to the next, left and upper edge of the first, height of the page.

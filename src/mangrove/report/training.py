@@ -6,7 +6,9 @@ from matplotlib.figure import Figure
 
 from mangrove import artefacts
 from mangrove.codes import Split, TrainingCut
-from mangrove.report.drawing import BLUE, GREEN, PURPLE, RED, count_bars, counted, legend_above, new_figure, note
+from mangrove.report.colours import BLUE, GREEN, PURPLE, RED
+from mangrove.report.drawing import count_bars, legend_above, new_figure, note
+from mangrove.report.wording import counted
 
 #: Rows that stand for all that pass the cuts; they come first, in hashed order, so the first are a random sample.
 SAMPLE_ROWS = 2000

@@ -3,7 +3,9 @@
 import numpy as np
 from matplotlib.axes import Axes
 
-from mangrove.report.drawing import BLUE, beyond, fenced_limits, note
+from mangrove.report.colours import BLUE
+from mangrove.report.drawing import beyond, note
+from mangrove.report.limits import fenced_limits
 from mangrove.validation.comparison import TruthComparison
 
 #: The figures show baxels with at least this S/N.

@@ -16,7 +16,7 @@ from mangrove.explorer.views import galaxy_fits as fits
 from mangrove.explorer.views import galaxy_sky as sky
 from mangrove.explorer.views.galaxy_code import code_of
 from mangrove.notebook.label_rows import MAPPED_OF_LINES
-from mangrove.report.sky import sky_frame
+from mangrove.report.sky_frame import sky_frame
 
 NAME = "galaxy"
 #: Ids of the parts that change, and of what they were last drawn for.

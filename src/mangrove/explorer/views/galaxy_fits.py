@@ -33,7 +33,7 @@ from mangrove.explorer.mathtext import as_components
 from mangrove.explorer.panels import figure_panel, notice
 from mangrove.explorer.placed_baxel import placed_baxel
 from mangrove.explorer.spectrum_parts import detected_lines, refitted_parts, stored_parts
-from mangrove.report.drawing import plain
+from mangrove.report.wording import plain
 
 SPECTRUM, REFIT, BUSY = "galaxy-spectrum", "galaxy-refit", "galaxy-refit-busy"
 BAXEL = "galaxy-baxel-number"

@@ -33,7 +33,7 @@ from mangrove.explorer.text_table import Linked, text_table
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.explorer.view import View
 from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
-from mangrove.report.drawing import counted, in_words, plain
+from mangrove.report.wording import counted, in_words, plain
 
 _VIEW = "galaxy-map"
 _MAP, _MENU = "galaxy-map-nodes", "galaxy-map-show"

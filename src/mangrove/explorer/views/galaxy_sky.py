@@ -24,8 +24,8 @@ from mangrove.explorer.map_figure import image_figure, map_figure, maps_figure
 from mangrove.explorer.panels import facts, figure_panel, notice
 from mangrove.explorer.thumbnails import thumbnail
 from mangrove.notebook.label_rows import MAPPED_OF_LINES
-from mangrove.report.drawing import counted, in_words
-from mangrove.report.galaxy_pictures import picture_of
+from mangrove.report.galaxy_images import picture_of
+from mangrove.report.wording import counted, in_words
 from mangrove.survey.releases import release, split_plateifu
 from mangrove.survey.target import PLATEIFU
 

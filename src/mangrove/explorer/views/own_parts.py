@@ -26,10 +26,10 @@ from mangrove.explorer.text_table import AxisLabel, text_table
 from mangrove.explorer.uploads import Upload
 from mangrove.notebook.spectrum_columns import SpectrumFile
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
-from mangrove.report.desom_spectra import flux_axis
-from mangrove.report.drawing import plain
 from mangrove.report.label_style import STYLE
 from mangrove.report.line_names import line_title
+from mangrove.report.node_values import flux_axis
+from mangrove.report.wording import plain
 
 if TYPE_CHECKING:
     from mangrove.notebook.spectrum_fit import SpectrumFit

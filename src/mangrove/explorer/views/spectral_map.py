@@ -29,9 +29,9 @@ from mangrove.explorer.spectral_map import (
 from mangrove.explorer.text_table import AxisLabel, Linked, text_table
 from mangrove.explorer.view import View
 from mangrove.explorer.views.map_parts import APART, arrived, lacking, menu, moved
-from mangrove.report.desom_spectra import COLOURED_BY, flux_axis
-from mangrove.report.drawing import counted, plain
 from mangrove.report.label_style import STYLE
+from mangrove.report.node_values import COLOURED_BY, flux_axis
+from mangrove.report.wording import counted, plain
 
 _VIEW = "spectral-map"
 _MAP, _MENU, _PIN = "spectral-map-nodes", "spectral-map-label", "spectral-map-pin"
