@@ -1,9 +1,11 @@
 """Fits through batches: those of the pPXF engine, whatever shares the batch, on one device or on two."""
 
 import json
+import logging
 from pathlib import Path
 
 import batched_spectra
+import jax
 import numpy as np
 import pytest
 from one_spectrum import LSF, WAVE, noisy
@@ -122,6 +124,15 @@ def test_a_spectrum_has_one_result_alone_and_in_any_batch_and_order(galaxy, resu
     turned = fit_all(galaxy, [spectra[i] for i in (3, 1, 0, 2, 2)])
     for one, i in zip(turned, (3, 1, 0, 2, 2), strict=True):
         assert_alike(one, results[i], 1e-6)
+
+
+def test_a_second_galaxy_compiles_nothing_anew(results, caplog):
+    other = batched_spectra.galaxies(**CHOSEN)[1]
+    spectra = [batched_spectra.spectrum(1, snr, seed) for seed, snr in enumerate((60.0, 20.0, 30.0, 40.0, 50.0))]
+    with jax.log_compiles(), caplog.at_level(logging.DEBUG, logger="jax"):
+        found = fit_all(other, spectra)
+    assert [result.status for result in found] == [FitStatus.OK] * len(spectra)
+    assert [record.getMessage() for record in caplog.records if "XLA compilation" in record.getMessage()] == []
 
 
 def test_bad_spectra_have_the_statuses_of_the_ppxf_engine_and_harm_no_other(galaxy, results):

@@ -23,7 +23,7 @@ from mangrove.explorer.views.galaxy_map import GALAXY_MAP
 from mangrove.explorer.views.home import HOME
 from mangrove.explorer.views.spectral_map import SPECTRAL_MAP
 from mangrove.explorer.views.your_spectrum import YOUR_SPECTRUM
-from mangrove.explorer.warm import after_first_page
+from mangrove.explorer.warm import after_first_page, import_slow_libraries
 
 #: In the order of the navigation.
 VIEWS: tuple[View, ...] = (HOME, SPECTRAL_MAP, GALAXY_MAP, ANOMALIES, GALAXY, EMULATOR, YOUR_SPECTRUM)
@@ -90,6 +90,7 @@ def page_at(run: ExploredRun, address: Address) -> Component:
 
 def _visit_all(run: ExploredRun) -> None:
     """Make every page once, that of a galaxy, and what views prepare: it is kept then, and the libraries are loaded."""
+    import_slow_libraries()
     for view in VIEWS:
         page_at(run, Address(f"/{view.name}"))
     with suppress(MangroveError):
