@@ -15,8 +15,10 @@ SCRIPTS = TESTS.parent / "workflow" / "scripts"
 # imported, which most tests do without.
 os.environ["JAX_NUMPY_DTYPE_PROMOTION"] = "strict"
 os.environ["JAX_NUMPY_RANK_PROMOTION"] = "raise"
-# Quick compilation: most programs of tests run once, and take longer to compile than to run.
+# Quick compilation: most programs of tests run once, and take longer to compile than to run. Without XLA's emitters of
+# fusions, half of the time.
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false"
 
 
 class Params(dict):

@@ -65,6 +65,15 @@ class Section(BaseModel):
             raise PydanticCustomError(NOT_BOOLEAN, "must not be true or false")
         return value
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _numbers_are_neither_true_nor_false(cls, value, info):
+        """pydantic takes 1, 0, 1.0 and 0.0."""
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if cls.model_fields[info.field_name].annotation is bool and is_number:
+            raise PydanticCustomError("bool_type", "must be true or false")
+        return value
+
 
 def conflict(message: str, keys: list[str], mend: tuple[str, object]) -> PydanticCustomError:
     """The error that keys contradict each other.

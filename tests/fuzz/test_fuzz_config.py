@@ -34,7 +34,7 @@ def load(file, content: bytes) -> Config | None:
     return outcome(ConfigError, config_files.load, [file])
 
 
-@fuzzed(25, 8.0)
+@fuzzed(25, 16.0)
 @given(content=damaged([default_config().encode()], head=20_000))
 def test_damaged_defaults(file, content):
     load(file, content)
@@ -59,6 +59,7 @@ def test_anything(file, content):
 
 
 @fuzzed(40, 8.0)
+@example(changes=[(("survey", "keep_cubes"), 0.0)])
 @given(changes=st.lists(st.tuples(st.sampled_from(KEYS), ANYTHING), min_size=1, max_size=3))
 def test_any_value_of_any_key(file, changes):
     """What is taken is in the configuration as YAML reads it, and the configuration holds its own promises."""

@@ -123,6 +123,8 @@ def test_damaged_files(place, content, packed):
     ),
 )
 @example(seed="dr17", changes=[("BUNIT", "'(9,9,9,9)'", 8)])
+@example(seed="spectra", changes=[("INHERIT", "NaN", 3)])
+@example(seed="dr17", changes=[("CTYPE1", "NaN", 1)])
 def test_cards_of_other_meaning(place, seed, changes):
     content = SEEDS[seed]
     for key, value, nth in changes:

@@ -176,7 +176,8 @@ def test_other_arrays_with_right_hashes(saved, folder, data, kind, how):
     seal(folder, content, arrays)
     found = load(folder, kind)
     # The scale of the input may be of double precision, and a limit of the weights may be missing: it is not needed.
-    assert found is None or how == "type" or (how, name) == ("missing", "node_limit")
+    harmless = how == "type" or (how, name) == ("missing", "node_limit") or (how == "empty" and not values.size)
+    assert found is None or harmless
 
 
 @fuzzed(20, 120.0)

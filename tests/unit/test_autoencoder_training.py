@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from small_autoencoder import LINES, small_autoencoder, small_cubes, small_design, write_copies, write_line_cubes
+from two_devices import TWO_DEVICES
 
 from mangrove.errors import ModelError, TrainingError
 from mangrove.models.convlstm import run, training_set
@@ -250,7 +251,7 @@ def print_losses(folder):
 
 def test_two_devices_give_the_loss_curve_of_one(tmp_path):
     code = DEVICES.format(tests=[str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    env = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    env = os.environ | {"JAX_PLATFORMS": "cpu"} | TWO_DEVICES
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], env=env, capture_output=True, text=True, timeout=300, check=False
     )

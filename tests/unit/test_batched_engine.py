@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from two_devices import TWO_DEVICES
 
 from mangrove.codes import FitStatus, GasModel
 from mangrove.spectra.fit.batched import devices, engine, pool
@@ -227,7 +228,9 @@ CACHED = """
 import jax, jax.numpy as jnp
 from mangrove.spectra.fit.batched.devices import keep_compiled
 keep_compiled()
-jax.jit(lambda x: jnp.linalg.inv(x) @ jnp.sin(x))(jnp.eye(30)).block_until_ready()
+# Large enough to be worth keeping.
+program = lambda x: sum(jnp.linalg.inv(x + k) @ jnp.fft.rfft(jnp.sin(k * x)).real @ jnp.cos(x[:16]) for k in range(8))
+jax.jit(program)(jnp.eye(30)).block_until_ready()
 print(jax.config.jax_compilation_cache_dir)
 """
 
@@ -262,7 +265,7 @@ print(json.dumps([len(jax.devices()), sorted(set(fake.sizes)), found]))
 
 
 def test_two_devices_share_a_batch_and_give_what_one_gives(tmp_path):
-    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2", "XDG_CACHE_HOME": str(tmp_path)}
+    flags = TWO_DEVICES | {"XDG_CACHE_HOME": str(tmp_path)}
     n, sizes, (one, two, again) = json.loads(python(DEVICES, Path(__file__).parent, **flags))
     assert n == 2 and 8 in sizes
     np.testing.assert_allclose(two, one, rtol=1e-12)

@@ -2,19 +2,22 @@
 
 import batched_spectra
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
-from one_spectrum import LINES, V_STAR, WAVE, Z, noise_free
+from one_spectrum import LINES, LSF, V_STAR, WAVE, Z, noise_free, noisy
 
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of
-from mangrove.spectra.fit.batched.batch import Batch
+from mangrove.spectra.fit.batched.batch import Batch, double_precision
 from mangrove.spectra.fit.batched.precision import MIXED, SINGLE
+from mangrove.spectra.fit.batched.problem import columns_at, place_of, problem_of, weighed
 from mangrove.spectra.fit.batched.rivals import are_different
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.model import gas_in_range
 from mangrove.spectra.fit.ppxf.alternation import Task
 from mangrove.spectra.fit.ppxf.alternation import solve as solve_by_ppxf
+from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.templates import with_components
 
@@ -150,6 +153,32 @@ def with_hbeta(batch, heights):
         centre = LINES.wave[LINES.index("Hbeta_4863")] * np.exp(velocity / C_KMS)
         flux[0, : wave.size] += height * batch.spectra.error[0, 0] * np.exp(-0.5 * ((wave - centre) / width) ** 2)
     return batch._replace(spectra=batch.spectra._replace(flux=flux))
+
+
+def test_chi2_does_not_jump_where_a_line_is_far_from_good_pixels():
+    """At this dispersion they hold 1e-25 of its light, and its column there is rounding."""
+    (galaxy, _), (flux, error) = batched_spectra.galaxies(**SETTINGS), noisy(60.0)
+    v = C_KMS * np.log(WAVE / (1 + Z) / LINES.wave[LINES.index("Hbeta_4863")])
+    spectrum = prepare(WAVE, flux, error**-2.0, np.abs(v) < 1800, LSF, Z, np.ones(WAVE.size), galaxy.settings, 0)
+    layout = layout_of([galaxy], [spectrum])
+    given = galaxies_of(layout, [galaxy], [spectrum]), lines_of(layout, LINES)
+
+    @jax.jit
+    def chi2(variance):
+        problem = problem_of(
+            layout, *given, jax.tree.map(jnp.asarray, spectra_of(layout, [galaxy], [0], [spectrum], [None]))
+        )
+        place = (
+            place_of(jnp.array([[[V_STAR, 150.0], [-80.0, 150.0]]]), jnp.zeros((1, 1 + layout.degree)))
+            .at[:, 3]
+            .set(variance)
+        )
+        columns = columns_at(layout, problem, place)
+        return weighed(layout, problem, place, columns, jnp.zeros(columns.shape[:2], bool)).chi2[0]
+
+    with double_precision():
+        found = np.array([chi2(150.0**2 + 40.0 * k) for k in range(9)])
+    np.testing.assert_allclose(np.diff(found, 3), 0.0, atol=1e-3)
 
 
 def test_another_minimum_of_the_gas_is_told(batch, solutions):

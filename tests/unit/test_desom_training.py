@@ -13,6 +13,7 @@ import numpy as np
 import optax
 import pytest
 from attributes import attributes_of
+from two_devices import TWO_DEVICES
 
 from mangrove import artefacts
 from mangrove.errors import ModelError, TrainingError
@@ -265,7 +266,7 @@ def losses_on(devices, folder):
 
 def test_two_devices_give_the_loss_curve_of_one(tmp_path):
     code = DEVICES.format(tests=[str(Path(__file__).parent), str(Path(__file__).parents[1])])
-    env = os.environ | {"JAX_PLATFORMS": "cpu", "XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
+    env = os.environ | {"JAX_PLATFORMS": "cpu"} | TWO_DEVICES
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path)], env=env, capture_output=True, text=True, timeout=240, check=False
     )

@@ -183,6 +183,17 @@ def test_masked_lines_are_named_and_not_measured(engine):
     assert result.line_status[LINES.index("Halpha_6565")] == LineStatus.OK
 
 
+def test_lines_in_the_midst_of_masked_pixels_are_no_part_of_the_model(engine):
+    """Good pixels hold nothing of them but ringing and rounding, which any amount of their light would make follow noise."""
+    rest = WAVE / (1 + Z)
+    spectrum, result = fit(*noisy(), (rest > 6400) & (rest < 6900), engine=engine)
+    hidden = [LINES.index(name) for name in ("Halpha_6565", "NII_6585", "SII_6718", "SII_6733")]
+    assert set(result.line_status[hidden]) == {LineStatus.MASKED}
+    gas = model_spectrum(spectrum, Z, result, stars(), LINES).gas
+    assert np.all(np.abs(gas[(spectrum.wave > 6450) & (spectrum.wave < 6850)]) < 1e-3 * np.median(spectrum.error))
+    assert gas[np.argmin(np.abs(spectrum.wave - 5008.2))] > 3 * np.median(spectrum.error)
+
+
 def test_a_velocity_beyond_the_bound_is_flagged():
     flux, error = noisy()
     # The redshift is wrong by 430 km/s, so the stars move at about -310.

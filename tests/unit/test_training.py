@@ -18,6 +18,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from two_devices import TWO_DEVICES
 
 from mangrove import codehash
 from mangrove.errors import ModelError, TrainingError
@@ -178,7 +179,7 @@ print(json.dumps([
 
 
 def test_two_devices_give_the_loss_curve_of_one(tmp_path):
-    done = python(DEVICES, tmp_path, XLA_FLAGS="--xla_force_host_platform_device_count=2")
+    done = python(DEVICES, tmp_path, **TWO_DEVICES)
     assert done.returncode == 0, done.stderr
     one, *others = json.loads(done.stdout.splitlines()[-1])
     for other in others:

@@ -47,6 +47,9 @@ def _as_cube_error() -> Iterator[None]:
         yield
     except FitsError as error:
         raise CubeError(f"{error}.") from error
+    except fits.VerifyError as error:
+        # astropy reads a card when its value is asked for.
+        raise CubeError(f"a header card is garbled ({error}).") from error
     except (OSError, EOFError, isal_zlib.error, MemoryError) as error:
         raise CubeError(f"it cannot be read ({type(error).__name__}: {error}).") from error
 

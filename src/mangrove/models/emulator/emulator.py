@@ -250,6 +250,7 @@ def load(folder) -> Emulator:
         shape = dict(description["architecture"])
         architecture = Architecture(**shape | {"hidden": tuple(shape["hidden"])})
         bins = Bins(tuple(map(float, description["bins"])))
+        model_folder.demand_boolean("uses_luminosity", description["uses_luminosity"])
         model_folder.demand_lines(description["lines"], len(arrays["normalisation/line_mean"]))
         model_folder.demand_arrays(_beside_network(arrays), _shapes(bins, description, arrays))
         network = ScaledNetwork(architecture, Normalisation(**_part(arrays, "normalisation")))

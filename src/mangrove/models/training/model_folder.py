@@ -132,6 +132,8 @@ def _checked(folder: Path, kind: str, content: dict[str, Any]) -> ModelFolder:
             f"{folder} holds a model of kind {content['kind']}, format {content['format']}; "
             f"{kind}, format {FORMAT}, is needed. {_REMAKE}"
         )
+    if not isinstance(content["training"], dict):
+        raise ModelError(f"training is {content['training']!r:.200}; keys with values are needed. {_REMAKE}")
     if content["arrays"][_ARRAYS] != _file_hash(folder / _ARRAYS):
         raise ModelError(f"{folder / _ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")
     with np.load(folder / _ARRAYS, allow_pickle=False) as f:
@@ -165,6 +167,18 @@ def demand_known(name: str, value: Any, known: Collection[str]) -> None:
     """
     if value not in known:
         raise ModelError(f"{name} is {value!r}; known are {', '.join(known)}. {_REMAKE}")
+
+
+def demand_boolean(name: str, value: Any) -> None:
+    """Check that a value of a description is true or false.
+
+    Raises
+    ------
+    ModelError
+        If it is anything else, which Python would take for one of both.
+    """
+    if not isinstance(value, bool):
+        raise ModelError(f"{name} is {value!r:.200}; true or false is needed. {_REMAKE}")
 
 
 def demand_lines(lines: Any, n_line: int) -> None:

@@ -8,12 +8,14 @@ from mangrove.codes import LineStatus
 from mangrove.errors import SpectrumError
 from mangrove.physics.lines import LineList
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.bounds import START_SIGMA_GAS
+from mangrove.spectra.fit.bounds import SIGMA_GAS_BOUND, START_SIGMA_GAS
 
 #: A line whose centre is nearer to an end of the range, pixels, lies outside.
 LINE_MARGIN = 4
 #: Smallest part of a line's flux that must fall on good pixels.
 MIN_COVERED = 0.5
+#: No gas shows a line whose nearest good pixel is farther away, km/s: 1000, and three times its largest dispersion.
+_REACH = 1000.0 + 3.0 * SIGMA_GAS_BOUND[1]
 _TINY = 1e-300
 
 
@@ -35,8 +37,11 @@ def line_status_of(spectrum, lines: LineList, velocity: float = 0.0, sigma: floa
     return status
 
 
-def lines_in_range(spectrum, lines: LineList) -> np.ndarray:
-    """Whether each line lies in the range of a spectrum, so that it has a template, shape (n_line,).
+def fitted_lines(spectrum, lines: LineList) -> np.ndarray:
+    """Whether each line has a template, shape (n_line,): those in the range of a spectrum that good pixels can show.
+
+    Of a line in the midst of masked pixels, good ones hold but the ringing of its profile, which would follow noise. Lines
+    that are tied together have a template if one of them can be seen; where none can be, all have one.
 
     Raises
     ------
@@ -49,7 +54,12 @@ def lines_in_range(spectrum, lines: LineList) -> np.ndarray:
             f"no emission line lies in the rest frame range {spectrum.wave[0]:.0f}-{spectrum.wave[-1]:.0f} Angstrom "
             "of the fit, and stars and gas are fitted together. Widen fit.rest_range, or give a longer spectrum."
         )
-    return inside
+    good = np.log(spectrum.wave[spectrum.good])
+    distance = np.abs(np.log(lines.wave)[:, None] - good).min(axis=1, initial=np.inf)
+    near = inside & (C_KMS * distance < _REACH)
+    together = lines.partner[:, None] == lines.partner
+    seen = inside & np.any(together & near, axis=1)
+    return seen if seen.any() else inside
 
 
 def _outside(spectrum, lines: LineList, centre) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mangrove.physics.lines import LineList
-from mangrove.spectra.fit.line_coverage import lines_in_range, pixel_width
+from mangrove.spectra.fit.line_coverage import fitted_lines, pixel_width
 from mangrove.spectra.fit.shape import attenuation_at_pivot
 from mangrove.spectra.fit.spectrum import Spectrum, moving_gas, shaped_stellar_continuum
 from mangrove.spectra.fit.templates import GasTemplates, StellarTemplates, gas_templates, with_components
@@ -52,12 +52,12 @@ def total_emission(gas: GasTemplates, weights, spectrum: Spectrum, stars: Stella
 
 
 def gas_in_range(spectrum: Spectrum, stars: StellarTemplates, lines: LineList) -> GasTemplates:
-    """Templates of the lines in the range at the line spread of the data, of one component.
+    """Templates of the lines that can be seen at the line spread of the data, of one component.
 
     Raises
     ------
     SpectrumError
         If no emission line lies in the range.
     """
-    inside = lines_in_range(spectrum, lines)
-    return gas_templates(lines, inside, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))
+    use = fitted_lines(spectrum, lines)
+    return gas_templates(lines, use, stars.wave, np.interp(lines.wave, spectrum.wave, spectrum.lsf_sigma))

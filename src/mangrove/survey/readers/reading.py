@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from astropy.io.fits import VerifyError
+
 from mangrove.errors import CubeError
 from mangrove.files.fits_stream import Hdus, read_hdus
 from mangrove.survey.cube import Cube
@@ -82,6 +84,7 @@ def _mend(path: str | Path, how: str, hdus: Hdus | None = None) -> Iterator[None
     """Give errors of a cube the file's name, what was not read of it, and what to do about them."""
     try:
         yield
-    except CubeError as error:
+    except (CubeError, VerifyError) as error:
+        why = f"a header card is garbled ({error})." if isinstance(error, VerifyError) else error
         rest = f" Moreover, {hdus.trailing}." if hdus is not None and hdus.trailing else ""
-        raise CubeError(f"{path}: {error}{rest} {how}") from error
+        raise CubeError(f"{path}: {why}{rest} {how}") from error

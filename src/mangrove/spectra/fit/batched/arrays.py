@@ -14,7 +14,7 @@ from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Spe
 from mangrove.spectra.fit.bounds import START_SIGMA_STAR
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.limits import star_bounds
-from mangrove.spectra.fit.line_coverage import lines_in_range
+from mangrove.spectra.fit.line_coverage import fitted_lines
 from mangrove.spectra.fit.regularisation import second_differences
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.shape import legendre, relative_curve
@@ -162,7 +162,7 @@ def _of_spectrum(
         lsf=padded(spectrum.lsf_sigma, spectrum.lsf_sigma[-1]),
         good=padded(spectrum.good, False),
         n_wave=np.int32(n),
-        use=lines_in_range(spectrum, galaxy.lines),
+        use=fitted_lines(spectrum, galaxy.lines),
         norm=np.median(np.abs(spectrum.flux[spectrum.good])),
         seed=np.array([spectrum.seed >> 32 & 0xFFFFFFFF, spectrum.seed & 0xFFFFFFFF], np.uint32),
         start=start,

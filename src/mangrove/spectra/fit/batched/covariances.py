@@ -9,6 +9,7 @@ import numpy as np
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.factors import cholesky, solve_lower
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
+from mangrove.spectra.fit.batched.problem import line_hold
 from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.templates import MAIN
 
@@ -86,10 +87,11 @@ def is_fixed(fit: FittedBatch) -> jax.Array:
 
 
 def hold(layout: BatchLayout, fit: FittedBatch, n_column: int) -> jax.Array:
-    """What the prior of the polynomial adds to the squared lengths of the columns, shape (n, n_column)."""
-    of_polynomial = np.zeros(n_column)
+    """What the priors of the polynomial and of the lines add to the squared lengths of the columns, shape (n, n_column)."""
+    of_polynomial, of_lines = np.zeros(n_column), np.zeros(n_column)
     of_polynomial[1 : 1 + layout.degree] = 1.0
-    return fit.galaxy.polynomial_hold[:, None] * of_polynomial[None]
+    of_lines[places(layout, fit.solution.weights.shape[1]).gas] = 1.0
+    return fit.galaxy.polynomial_hold[:, None] * of_polynomial[None] + line_hold(fit.spectra)[:, None] * of_lines[None]
 
 
 def factor(products, length, known, ridge: float = _RIDGE) -> jax.Array:

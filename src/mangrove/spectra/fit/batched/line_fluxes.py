@@ -46,8 +46,10 @@ def line_status(layout: BatchLayout, fit: FittedBatch) -> jax.Array:
     place = jnp.log(centre / fit.galaxy.wave[:, :1]) / step
     last = (fit.spectra.n_wave - 1)[:, None].astype(float)
     outside = (place < LINE_MARGIN) | (place > last - LINE_MARGIN)
-    # A line that is tied to another is measured through it; what had no template has no flux.
-    outside |= outside[:, fit.lines.partner] | ~fit.spectra.use[:, fit.lines.partner]
+    # A line that is tied to another is measured through it; what had no template has no flux: it was masked, or its partner
+    # seemed to lie outside.
+    has_none = ~fit.spectra.use[:, fit.lines.partner]
+    outside |= outside[:, fit.lines.partner] | (has_none & (status == LineStatus.OK))
     return jnp.where(outside, LineStatus.OUTSIDE_RANGE, status).astype(jnp.int8)
 
 

@@ -17,6 +17,8 @@ from mangrove.spectra.fit.bounds import MAX_EBV, SIGMA_COMPONENT_BOUND
 
 #: No farther is a linear step trusted: velocities, km/s, and E(B-V), mag.
 _LONGEST_V, _LONGEST_EBV = 250.0, 0.5
+#: Inverse width of the prior of a line's light, over its error where it is seen: too wide to matter there.
+_LINE_HOLD = 1e-5
 
 
 class Problem(NamedTuple):
@@ -50,7 +52,7 @@ class Weighed(NamedTuple):
     columns : array, shape (n, n_star + n_gas, n_wave)
         Templates over the errors of the data.
     products : array, shape (n, n_star + n_gas, n_star + n_gas)
-        Of these with each other; the cost of rough weights is in them.
+        Of these with each other; the cost of rough weights and the prior of the lines are in them.
     residual : array, shape (n, n_wave)
         Data minus model over the errors.
     x : array, shape (n, n_star + n_gas)
@@ -132,17 +134,18 @@ def weighed(layout: BatchLayout, problem: Problem, place, columns, passive, near
     n_star = problem.galaxies.transform.shape[1]
     shape = model.shape(problem.galaxies, problem.spectra, theta)
     columns = columns.at[:, :n_star].multiply(shape[:, None])
-    smooth = _smooth(problem)
+    smooth, lines_hold = _smooth(problem), line_hold(problem.spectra)[:, None]
+    gas = np.arange(n_star, columns.shape[1])
     products = jnp.einsum("niw,njw->nij", columns, columns).at[:, :n_star, :n_star].add(smooth)
+    products = products.at[:, gas, gas].add(lines_hold)
     near = jnp.zeros_like(columns[..., 0]) if near is None else near
     residual = problem.data - jnp.einsum("ni,niw->nw", near, columns)
     slope = jnp.einsum("niw,nw->ni", columns, residual)
-    slope = slope.at[:, :n_star].add(-jnp.einsum("nij,nj->ni", smooth, near[:, :n_star]))
+    slope = slope - _slope_of_priors(problem, near)
     x, passive = nonnegative_from(products, slope, near, 0, passive)
     residual = problem.data - jnp.einsum("ni,niw->nw", x, columns)
-    rough = jnp.einsum("ni,nij,nj->n", x[:, :n_star], smooth, x[:, :n_star])
-    penalty = _hold(problem) * jnp.sum(theta[:, 1:] ** 2, axis=1)
-    return Weighed(columns, products, residual, x, passive, jnp.sum(residual**2, axis=1) + rough + penalty)
+    penalty = jnp.sum(x * _slope_of_priors(problem, x), axis=1) + _hold(problem) * jnp.sum(theta[:, 1:] ** 2, axis=1)
+    return Weighed(columns, products, residual, x, passive, jnp.sum(residual**2, axis=1) + penalty)
 
 
 def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passive) -> Step:
@@ -179,7 +182,7 @@ def step_from(layout: BatchLayout, problem: Problem, place, best: Weighed, passi
     )
     onto = jnp.einsum("niw,nw->ni", both, best.residual)
     hold, coefficients = _hold(problem)[:, None], place[:, n_bounded:]
-    of_weights = _slope_of_weights(problem, best)
+    of_weights = jnp.einsum("niw,nw->ni", best.columns, best.residual) - _slope_of_priors(problem, best.x)
     slope = jnp.concatenate([onto[:, free] - hold * coefficients, of_weights, onto[:, last]], axis=1)
     i = np.arange(n_free)
     products = products.at[:, i, i].add(hold)
@@ -212,11 +215,21 @@ def solutions_of(layout: BatchLayout, problem: Problem, place, x, chi2, converge
     return Solutions(kinematics, theta, x[:, :n_star], x[:, n_star:], chi2, jnp.full_like(chi2, jnp.nan), converged)
 
 
-def _slope_of_weights(problem: Problem, best: Weighed) -> jax.Array:
+def line_hold(spectra: Spectra) -> jax.Array:
+    """Inverse variance of the prior of the light of a line, shape (n,).
+
+    A line that lies in masked pixels has a column of rounding: of its light any amount would do, and follow noise.
+    """
+    weight = jnp.where(spectra.good, spectra.error**-2.0, 0.0)
+    n_good = jnp.sum(spectra.good, axis=1).astype(weight.dtype)
+    return _LINE_HOLD**2 * jnp.sum(weight, axis=1) / jnp.maximum(n_good, 1.0)
+
+
+def _slope_of_priors(problem: Problem, x) -> jax.Array:
+    """Half of the slope of what rough weights and the light of lines cost, shape (n, n_star + n_gas)."""
     n_star = problem.galaxies.transform.shape[1]
-    slope = jnp.einsum("niw,nw->ni", best.columns, best.residual)
-    rough = jnp.einsum("nij,nj->ni", _smooth(problem), best.x[:, :n_star])
-    return slope.at[:, :n_star].add(-rough)
+    rough = jnp.einsum("nij,nj->ni", _smooth(problem), x[:, :n_star])
+    return jnp.concatenate([rough, line_hold(problem.spectra)[:, None] * x[:, n_star:]], axis=1)
 
 
 def _smooth(problem: Problem) -> jax.Array:

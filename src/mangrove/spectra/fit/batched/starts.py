@@ -184,7 +184,10 @@ def _refined(v, gain, best) -> jax.Array:
 
 
 def gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> tuple[jax.Array, jax.Array]:
-    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, number, 2), and by how much."""
+    """Velocity and variance of the gas where its lines lower chi2 most, shape (n, number + 1, 2), and by how much.
+
+    The last one is the highest maximum of narrow lines: where noise makes broad ones gain more, it would not show.
+    """
     given = layout, rest.galaxies, rest.spectra
     main = [i for i, c in enumerate(layout.gas_component) if c == MAIN]
     weighted, weight = rest.data * rest.inverse, rest.inverse**2
@@ -195,13 +198,20 @@ def gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> tuple[
         return jnp.sum(gain, axis=1)
 
     scanned = jnp.array(_SCANNED_SIGMA, place.dtype)
-    gains = jax.lax.map(total, scanned)
-    gain, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
     v = place[:, 2:3] + _shifts(layout, rest)
-    gain = jnp.where((v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3]), gain, -jnp.inf)
-    lower, gain = gain, gain - unusual(v, place[:, :1])
+    inside = (v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3])
+    gains = jnp.where(inside, jax.lax.map(total, scanned), -jnp.inf)
+    highest, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
+    gain, narrow = (values - unusual(v, place[:, :1]) for values in (highest, gains[0]))
     top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
     _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), number)
-    variance = jnp.square(scanned)[jnp.take_along_axis(which, places, axis=1)]
-    velocities = jnp.stack([_refined(v, gain, places[:, i]) for i in range(number)], axis=1)
-    return jnp.stack([velocities, variance], axis=-1), jnp.take_along_axis(lower, places, axis=1)
+    narrowest = jnp.argmax(narrow, axis=1).astype(places.dtype)
+    velocities = [_refined(v, gain, places[:, i]) for i in range(number)] + [_refined(v, narrow, narrowest)]
+    places = jnp.concatenate([places, narrowest[:, None]], axis=1)
+    variance = jnp.square(scanned)[jnp.take_along_axis(which, places, axis=1)].at[:, -1].set(scanned[0] ** 2)
+    lowered = (
+        jnp.take_along_axis(highest, places, axis=1)
+        .at[:, -1]
+        .set(jnp.take_along_axis(gains[0], places[:, -1:], axis=1)[:, 0])
+    )
+    return jnp.stack([jnp.stack(velocities, axis=1), variance], axis=-1), lowered

@@ -45,9 +45,15 @@ def solve(task: Task, gas: GasTemplates, kinematics, theta=None) -> Solution:
         if turn == _ROUNDS or composition.chi2 > reached - CHI2_TOLERANCE:
             break
         theta = composition.theta
-        kinematics, errors, chi2 = _moved(task, gas, composition, kinematics)
+        kinematics, errors, chi2 = _moved(task, _seen(gas, problem.seen), composition, kinematics)
         reached = chi2 + problem.penalty(theta)
     return Solution(gas, kinematics, errors, problem, composition)
+
+
+def _seen(gas: GasTemplates, seen) -> GasTemplates:
+    """The lines that good pixels show; all lines of a component that has none of these."""
+    kept = seen | ~np.isin(gas.component, gas.component[seen])
+    return GasTemplates(gas.flux[:, kept], gas.free[kept], gas.component[kept])
 
 
 def _moved(task: Task, gas: GasTemplates, composition: Composition, kinematics) -> tuple[np.ndarray, np.ndarray, float]:

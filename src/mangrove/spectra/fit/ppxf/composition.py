@@ -23,6 +23,8 @@ _START_EBV = (0.0, 0.25, 0.6, 1.1)
 _RIDGE = 1e-12
 #: A template joins where the cosine of its angle to the residual, in units of the data, exceeds this.
 _SLOPE_TOLERANCE = 1e-10
+#: A line of which a smaller part lies on good pixels is none: its column is rounding, of which any amount would follow noise.
+_LEAST_SEEN = 1e-5
 
 
 class Composition(NamedTuple):
@@ -66,7 +68,9 @@ class LinearProblem:
         self.continuum = continuum
         self.data = spectrum.flux[good] / error
         self.stars = on_data(stars.flux, spectrum, stars, *kinematics[0])[good] / error[:, None]
-        self.gas = moving_gas(gas, spectrum, stars, kinematics[1:])[good] / error[:, None]
+        lines = moving_gas(gas, spectrum, stars, kinematics[1:])
+        self.seen = np.linalg.norm(lines[good], axis=0) > _LEAST_SEEN * np.linalg.norm(lines, axis=0)
+        self.gas = np.where(self.seen, lines[good], 0.0) / error[:, None]
         self.length = np.linalg.norm(self.stars, axis=0)
         self.legendre = legendre(spectrum.wave.size, continuum.degree)[good]
         self.curve = relative_curve(spectrum.wave[good])

@@ -26,8 +26,9 @@ def measured_lines(fit: FittedSpectrum, factor: float, draws: Sequence[Compositi
     """
     v_gas, sigma_gas = fit.gas_kinematics
     status = line_status_of(fit.spectrum, fit.lines, v_gas, sigma_gas)
-    # What had no template, as its partner seemed to lie outside, has no flux.
-    status[~np.isin(fit.lines.partner, fit.solution.gas.free)] = LineStatus.OUTSIDE_RANGE
+    # What had no template has no flux: it was masked, or its partner seemed to lie outside.
+    has_none = ~np.isin(fit.lines.partner, fit.solution.gas.free)
+    status[has_none & (status == LineStatus.OK)] = LineStatus.OUTSIDE_RANGE
     seen = status == LineStatus.OK
     parts, part_errors, flux, flux_err = _fluxes(fit, factor)
     flux, flux_err = (np.where(seen, values, np.nan) for values in (flux, flux_err))
@@ -65,7 +66,11 @@ def _fluxes(fit: FittedSpectrum, factor: float) -> tuple[np.ndarray, np.ndarray,
     flux[at] = fit.solution.composition.gas * width
     error[at] = np.linalg.norm(covariance_factor, axis=0)
     of_line = gas.free[:, None] == np.arange(shape[1])
-    total_error = np.where(of_line.any(axis=0), np.linalg.norm(covariance_factor @ of_line, axis=0), np.nan)
+    # What the data do not tell at all has an infinite error, and so has a sum with it.
+    untold = np.isinf(covariance_factor)
+    together = np.linalg.norm(np.where(untold, 0.0, covariance_factor) @ of_line, axis=0)
+    together[(untold.any(axis=0)[:, None] & of_line).any(axis=0)] = np.inf
+    total_error = np.where(of_line.any(axis=0), together, np.nan)
     total = np.where(of_line.any(axis=0), np.nansum(flux, axis=0), np.nan)
     tied = [values[..., lines.partner] * lines.ratio for values in (flux, error, total, total_error)]
     return tuple(tied)
