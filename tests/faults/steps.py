@@ -15,6 +15,7 @@ from list_jobs import paths
 from mini_run import CONFIG, TIMED, MiniRun
 
 from mangrove import artefacts
+from mangrove.spectra.fit.batched.kept import FOLDER as FINISHED
 
 HERE = Path(__file__).parent
 #: Seconds after which a step hangs.
@@ -135,6 +136,7 @@ class Steps:
             made = {path for path in whole if path.exists()}
             assert told["exit"] != 0 or made == {*whole}, f"ends well, without its outputs: {place}"
             partial = [str(p) for p in made if self.lasting(p) and p.read_bytes() != whole[p]]
+            partial += [str(p) for p, final in self._waiting().items() if p.read_bytes() != whole[final]]
             assert not partial, f"partial {partial}: {place}"
             assert {*self._files()} <= {*others, *whole}, f"files with new names: {place}"
             artefacts.sweep(self._mini.run)
@@ -164,10 +166,15 @@ class Steps:
         """Files and folders of the run but logs."""
         return [path for path in self._mini.run.rglob("*") if "logs" not in path.parts]
 
+    def _waiting(self) -> dict[Path, Path]:
+        """Finished fits that wait for the rest of their chunk, with the final name of each."""
+        waiting = [path for path in self._mini.run.rglob(f"{FINISHED}/*") if not path.name.endswith(".part")]
+        return {path: path.parent.parent / f"{path.name}.h5" for path in waiting}
+
     def _files(self) -> list[Path]:
-        """Files of the run but logs, parts of files, and checkpoints of trainings that go on."""
+        """Files of the run but logs, parts of files, checkpoints of trainings that go on, and fits that wait for others."""
         files = [path for path in self._mini.run.rglob("*") if path.is_file() and "logs" not in path.parts]
-        hidden = ("checkpoints", "checkpoints.done")
+        hidden = ("checkpoints", "checkpoints.done", FINISHED)
         return [p for p in files if not any(part in hidden or part.endswith(".part") for part in p.parts)]
 
 
