@@ -10,7 +10,7 @@ import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mangrove.errors import CatalogueError, SampleError
@@ -212,6 +212,7 @@ def test_damaged_desi_files(folder, content, catalogue):
         st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES), st.integers(0, 12)), min_size=1, max_size=3
     ),
 )
+@example(seed="agn", changes=[("TFORM2", "'1M      '", 2)])
 def test_tables_with_cards_of_other_meaning(folder, seed, changes):
     content = {"agn": AGN, "fastspec": FASTSPEC, "coadd": COADD}[seed]
     for key, value, nth in changes:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mangrove.errors import TemplateError
@@ -168,6 +168,7 @@ def test_folders_with_a_damaged_file(place, content, table):
     changes=st.lists(st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES + WORDS)), min_size=1, max_size=3),
     everywhere=st.booleans(),
 )
+@example(changes=[("CUNIT1", "'10**(99999999) m'")], everywhere=False)
 def test_cards_of_other_meaning(place, changes, everywhere):
     files = {}
     for i, j in PLACES:

@@ -20,6 +20,13 @@ _WORD = re.compile(r"(?<![A-Za-z_])[A-Za-z]+(?![A-Za-z_])")
 _POWER = re.compile(
     r"(?P<over>1\s*/\s*)?\((?P<inner>[^()]*(?:\([^()]*\)[^()]*)*)\)\s*(?:(?:\*\*|\^)?\s*\(?(?P<power>[+-]?\d+)\)?)?"
 )
+#: A power that no unit has, and that would be computed to its last digit.
+_ENDLESS = re.compile(r"(\*\*|\^)[\s({]*[+-]?\d{4,}")
+
+
+def is_endless(text: str) -> bool:
+    """Whether a unit has a power of four digits or more, over which astropy would compute for minutes."""
+    return bool(_ENDLESS.search(text))
 
 
 @cache
@@ -31,6 +38,8 @@ def unit_of(text: str) -> u.UnitBase | None:
     text : str
         As in FITS headers, for example '1E-17 erg/s/cm^2/Ang/spaxel' or '(10**(-20)*erg/s/cm**2/Angstrom)**2'.
     """
+    if is_endless(text):
+        return None
     text = _WORD.sub(lambda word: _NAMES.get(word[0].lower(), word[0]), text.strip())
     text = text.replace("{", "(").replace("}", ")")
     whole = _POWER.fullmatch(text)

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from mangrove.errors import TemplateError
-from mangrove.files.damaged import DAMAGED
+from mangrove.files.damaged import DAMAGED, words_of
 from mangrove.resources import resource
 
 
@@ -137,4 +137,4 @@ def read_packed(path: str | Path) -> SspLibrary:
         fwhm = arrays["wave"] / arrays.pop("resolving_power")
         return check_library(SspLibrary(fwhm=fwhm, normalised=normalised, **arrays, **about))
     except DAMAGED as error:
-        raise TemplateError(f"{path}: damaged or not a packed template library ({error})") from error
+        raise TemplateError(f"{path}: damaged or not a packed template library ({words_of(error)})") from error

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from mangrove.errors import TemplateError
-from mangrove.files.damaged import DAMAGED
+from mangrove.files.damaged import DAMAGED, words_of
 from mangrove.files.packed import N_FIRST, unpacking
 from mangrove.ssp.hdf5_attributes import stated
 from mangrove.ssp.library import SspLibrary, check_library, load_mastar, read_packed
@@ -97,7 +97,9 @@ def _load(path: Path) -> SspLibrary:
     except TemplateError as error:
         raise TemplateError(str(error) if str(path) in str(error) else f"{path}: {error}") from error
     except DAMAGED as error:
-        raise TemplateError(f"{path}: not a template library that mangrove can read ({error}). {_HELP}") from error
+        raise TemplateError(
+            f"{path}: not a template library that mangrove can read ({words_of(error)}). {_HELP}"
+        ) from error
     if how:
         raise TemplateError(f"{path} is {how}.")
     raise TemplateError(f"{path}: not an HDF5 file, an .npz file or a folder of FITS files. {_HELP}")

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
-from mangrove.files.damaged import DAMAGED
+from mangrove.files.damaged import DAMAGED, words_of
 from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.files.packed import unpacking_tool
 from mangrove.physics.wavelengths import air_to_vacuum
@@ -178,7 +178,7 @@ def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.nd
     except TemplateError as error:
         raise TemplateError(str(error) if str(file) in str(error) else f"{file}: {error}") from error
     except DAMAGED as error:
-        raise TemplateError(f"{file}: not a readable MILES spectrum ({error}).") from error
+        raise TemplateError(f"{file}: not a readable MILES spectrum ({words_of(error)}).") from error
 
 
 def _miles_masses(folder: Path, kind: MilesName, metallicity, age) -> np.ndarray | None:
@@ -207,7 +207,9 @@ def _mass_rows(file: Path, kind: MilesName):
         try:
             slope, z, t, _, mass = map(float, words[1:6])
         except ValueError as error:
-            raise TemplateError(f"{file}: its row '{line.strip()}' does not consist of numbers ({error}).") from error
+            raise TemplateError(
+                f"{file}: its row '{line.strip()[:200]}' does not consist of numbers ({error})."
+            ) from error
         if abs(slope - kind.slope) < 0.01:
             yield z, t, mass
 

@@ -18,6 +18,7 @@ from astropy.table import Column, MaskedColumn, Table
 from mangrove.errors import CatalogueError
 from mangrove.files import damaged
 from mangrove.files.fits_counts import demand_possible_counts
+from mangrove.files.units import is_endless
 from mangrove.survey import text_tables
 from mangrove.survey.galaxy import UNKNOWN_WORDS
 from mangrove.survey.target import MISSING
@@ -65,9 +66,8 @@ def readable(path: str | Path):
     try:
         yield
     except DAMAGED as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)[:200]
         raise CatalogueError(
-            f"{path} cannot be read as a table ({reason}); give a FITS, ECSV, CSV or VOTable file."
+            f"{path} cannot be read as a table ({damaged.words_of(error)}); give a FITS, ECSV, CSV or VOTable file."
         ) from error
 
 
@@ -94,7 +94,7 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
     Raises
     ------
     CatalogueError
-        If it has none, or that one has several values per row.
+        If it has none, or that one has several values per row, or complex ones.
     """
     name = find(table.colnames, candidates, path)
     if name is None:
@@ -102,6 +102,8 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
         raise CatalogueError(f"{path} has no column {' or '.join(candidates)}; its columns are {listed}.")
     if table[name].ndim != 1:
         raise CatalogueError(f"{path}: the column {name} has several values per row; a single one is needed.")
+    if table[name].dtype.kind == "c":
+        raise CatalogueError(f"{path}: the column {name} holds complex numbers; real ones are needed.")
     return table[name]
 
 
@@ -182,7 +184,7 @@ def factor(given, unit: u.UnitBase, name: str, path) -> float:
     text = "" if given is None else str(given).strip()
     if not text:
         return 1.0
-    for word in (text, text.lower(), text.lower().removesuffix("s")):
+    for word in () if is_endless(text) else (text, text.lower(), text.lower().removesuffix("s")):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", u.UnitsWarning)  # of style, as several slashes

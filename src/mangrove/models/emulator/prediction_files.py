@@ -14,7 +14,7 @@ from astropy.table import Table
 from mangrove import outputs
 from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
-from mangrove.files.units import FLUX
+from mangrove.files.units import FLUX, is_endless
 from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.distribution import LineMixture
 from mangrove.models.emulator.emulator import BLOCK, Emulator, LinePrediction, load, predict_table
@@ -168,7 +168,8 @@ def _flux_of(column, path: Path) -> np.ndarray:
 def _check_logarithm(column, path: Path) -> None:
     """Refuse another unit than that of a logarithm over erg/s/Angstrom; none is taken for it."""
     if column.unit is not None and str(column.unit).strip():
-        given = u.Unit(str(column.unit), parse_strict="silent")
+        text = str(column.unit)
+        given = text if is_endless(text) else u.Unit(text, parse_strict="silent")
         if given not in (u.dex, u.dex(u.erg / u.s / u.AA)):
             raise CatalogueError(
                 f"{path}: the column {column.name} is in '{given}', but the decimal logarithm over erg/s/Angstrom "
