@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from archive_server import answer, cut, replaced, serving, stall, trickle, whole, wrong_length
 from astropy.io import fits
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mangrove import artefacts
@@ -290,8 +290,13 @@ def test_a_wrong_cube_is_refused_after_its_header(archive, target):
     assert not target.exists()
 
 
+#: Where HDUs with data end: what is cut there is a whole file of fewer. Packed files, and lengths that servers state, tell.
+WHOLE = set(np.cumsum([hdu.filebytes() for hdu in fits.open(io.BytesIO(PLAIN))])[1:].tolist())
+
+
 @settings(max_examples=60, deadline=None)
-@given(st.integers(0, len(PLAIN) - 1))
+@given(st.integers(0, len(PLAIN) - 1).filter(lambda size: size not in WHOLE))
+@example(2880)
 def test_no_beginning_of_a_file_passes_for_the_whole(size):
     with pytest.raises(Damaged):
         check(io.BytesIO(PLAIN[:size]), Wanted())

@@ -122,7 +122,7 @@ def test_one_step_lowers_the_loss_on_a_tiny_batch(tmp_path):
 # One process that kills itself while the second epoch trains: its arguments are the folder and the form.
 KILLED = """
 import os, signal, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 import test_training as t
 
 class Fatal(t.DeviceRows):
@@ -137,7 +137,12 @@ t.run(sys.argv[1], rows=Fatal(t.arrays()), validation=t.DeviceRows(t.arrays(40))
 
 
 def python(code, *args, **environment):
-    command = [sys.executable, "-c", code.format(tests=str(Path(__file__).parent)), *map(str, args)]
+    command = [
+        sys.executable,
+        "-c",
+        code.format(tests=[str(Path(__file__).parent), str(Path(__file__).parents[1])]),
+        *map(str, args),
+    ]
     env = os.environ | {"JAX_PLATFORMS": "cpu"} | environment
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=120, check=False)
 
@@ -168,7 +173,7 @@ def test_checkpoints_of_another_run_are_refused(tmp_path):
 
 DEVICES = """
 import json, sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 import jax, test_training as t
 print(json.dumps([
     t.losses(t.run(f"{{sys.argv[1]}}/{{scan}}-{{n}}", devices=jax.devices()[:n], scan=scan)).tolist()

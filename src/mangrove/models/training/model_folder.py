@@ -132,8 +132,9 @@ def _checked(folder: Path, kind: str, content: dict[str, Any]) -> ModelFolder:
             f"{folder} holds a model of kind {content['kind']}, format {content['format']}; "
             f"{kind}, format {FORMAT}, is needed. {_REMAKE}"
         )
-    if not isinstance(content["training"], dict):
-        raise ModelError(f"training is {content['training']!r:.200}; keys with values are needed. {_REMAKE}")
+    training = content.get("training", {})
+    if not isinstance(training, dict):
+        raise ModelError(f"training is {training!r:.200}; keys with values are needed. {_REMAKE}")
     if content["arrays"][_ARRAYS] != _file_hash(folder / _ARRAYS):
         raise ModelError(f"{folder / _ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")
     with np.load(folder / _ARRAYS, allow_pickle=False) as f:

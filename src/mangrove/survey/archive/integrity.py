@@ -181,11 +181,13 @@ def _check_hdus(file: BinaryIO, wanted: Wanted) -> None:
 
 
 def _check_each(file: BinaryIO, wanted: Wanted) -> None:
+    n_byte = 0
     for index, (content, header) in enumerate(headers(file)):
         if index == 0:
             _check_identity(header, wanted)
         summed = "CHECKSUM" in header or "DATASUM" in header
         layout = data_layout(header, index)
+        n_byte += layout.size
         may_lack = 0 if wanted.sums else layout.padding
         total = _pass(file, layout.size + layout.padding, may_lack, index, summed)
         wrong = _wrong_sum(header, _ones_sum(content), total) if summed else ""
@@ -193,6 +195,8 @@ def _check_each(file: BinaryIO, wanted: Wanted) -> None:
             raise Damaged(f"HDU {index} does not agree with its {wrong}")
         if wrong:
             logger.warning("HDU %d does not agree with its %s", index, wrong)
+    if not n_byte:
+        raise Damaged("it holds headers alone, no data")
 
 
 def _check_identity(header: fits.Header, wanted: Wanted) -> None:
