@@ -11,6 +11,7 @@ from astropy.io import fits
 from isal import igzip, isal_zlib
 
 from mangrove.files.fits_blocks import FitsError, TrailingError, data_layout, headers
+from mangrove.survey.readers.missing import NO_CUBE
 
 logger = logging.getLogger(__name__)
 
@@ -181,13 +182,14 @@ def _check_hdus(file: BinaryIO, wanted: Wanted) -> None:
 
 
 def _check_each(file: BinaryIO, wanted: Wanted) -> None:
-    n_byte = 0
+    n_byte, is_placeholder = 0, False
     for index, (content, header) in enumerate(headers(file)):
         if index == 0:
             _check_identity(header, wanted)
         summed = "CHECKSUM" in header or "DATASUM" in header
         layout = data_layout(header, index)
         n_byte += layout.size
+        is_placeholder = index == 0 and NO_CUBE in header
         may_lack = 0 if wanted.sums else layout.padding
         total = _pass(file, layout.size + layout.padding, may_lack, index, summed)
         wrong = _wrong_sum(header, _ones_sum(content), total) if summed else ""
@@ -195,7 +197,7 @@ def _check_each(file: BinaryIO, wanted: Wanted) -> None:
             raise Damaged(f"HDU {index} does not agree with its {wrong}")
         if wrong:
             logger.warning("HDU %d does not agree with its %s", index, wrong)
-    if not n_byte:
+    if not n_byte and not is_placeholder:
         raise Damaged("it holds headers alone, no data")
 
 
