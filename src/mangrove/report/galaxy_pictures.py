@@ -14,7 +14,7 @@ _POINTS, _LARGEST = 5.6, 9.0
 
 
 def galaxy_picture(axes: Axes, extract: Artefact | None) -> None:
-    """A galaxy as :func:`picture_of` shows it, in a square.
+    """A galaxy as :func:`mangrove.report.galaxy_images.picture_of` shows it, in a square.
 
     Parameters
     ----------
