@@ -12,11 +12,12 @@ from mangrove.spectra.fit.batched.clipping import outliers
 from mangrove.spectra.fit.batched.devices import Devices
 from mangrove.spectra.fit.batched.pieces import Piece
 from mangrove.spectra.fit.batched.sizes import Sizes
+from mangrove.spectra.fit.component_names import BROAD, MAIN, SECOND
 from mangrove.spectra.fit.model import gas_in_range
 from mangrove.spectra.fit.ppxf import gas_components, one_spectrum, pool
 from mangrove.spectra.fit.ppxf.alternation import Task, solve
 from mangrove.spectra.fit.spectrum import moving_gas
-from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, with_components
+from mangrove.spectra.fit.templates import with_components
 
 CHOSEN = {"polynomial_degree": 2, "gas_components": 2, "broad_lines": True, "n_draw": 2}
 #: Dispersions of lines added to those of the spectra, km/s, at -250 km/s: none, of all lines, of Hbeta alone.

@@ -10,10 +10,10 @@ from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import double_precision
 from mangrove.spectra.fit.batched.measure import measurements as measurements_of
+from mangrove.spectra.fit.component_names import BROAD, SECOND
 from mangrove.spectra.fit.ppxf import line_errors, measurements
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.settings import Guide
-from mangrove.spectra.fit.templates import BROAD, SECOND
 
 WHICH = (1, 0, 0)
 #: What is not equal: motions have errors of another origin, and draws other random numbers.

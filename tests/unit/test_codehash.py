@@ -1,11 +1,12 @@
 """The code hash changes with the meaning of what a script runs, and with nothing else."""
 
 import ast
+import json
 from pathlib import Path
 
 import pytest
 
-from mangrove import codehash
+from mangrove import codehash, source_files, source_gists
 
 SCRIPT = '''\
 """A script."""
@@ -85,8 +86,10 @@ class Project:
 
     def hash(self) -> str:
         """The hash as another process would compute it."""
-        codehash.essential_source.cache_clear()
-        for cached in (codehash._imports_of, codehash._read, codehash._content):
+        for cached in (
+            *(codehash._imports_of, codehash._content, source_gists.gist, source_gists._memory),
+            *(source_files.read_source, source_files.essential_source),
+        ):
             cached.cache_clear()
         return codehash.code_hash(self.script, self.package)
 
@@ -102,6 +105,7 @@ class Project:
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     (tmp_path / "table.txt").write_text("1", encoding="utf-8")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(codehash, "resource", lambda name: tmp_path / name)
     return Project(tmp_path)
 
@@ -130,9 +134,9 @@ e = (
 def test_comments_begin_where_the_tokens_say(tmp_path, text):
     path = tmp_path / "signs.py"
     path.write_text(text, encoding="utf-8")
-    source = codehash._read(path)
-    assert codehash._comments(source) == codehash._comments_among_tokens(text)
-    left = codehash.essential_source(path)
+    source = source_files.read_source(path)
+    assert source_files._comments(source) == source_files._comments_among_tokens(text)
+    left = source_files.essential_source(path)
     assert "yes" not in left and left.count("no") == text.count("no") - 2
 
 
@@ -234,6 +238,62 @@ def test_the_data_model_is_left_out_as_a_whole():
     assert all(package.joinpath(*leaf.split(".")[1:]).with_suffix(".py").is_file() for leaf in codehash.LEAVES)
 
 
+def remembered(project) -> Path:
+    """Where what was found is kept."""
+    return project.package.with_name("cache") / "mangrove" / "sources.json"
+
+
+def test_what_was_found_is_not_looked_for_again(project, monkeypatch):
+    """But of the codes, whose classes count one by one."""
+    before, read = project.hash(), []
+    real = source_files.read_source
+    monkeypatch.setattr(source_gists, "read_source", lambda path: read.append(path.name) or real(path))
+    assert project.hash() == before and read == []
+    assert project.after("distant.py", "2", "3") != before and read == ["distant.py"]
+    assert project.after("distant.py", "3", "2") == before and read == ["distant.py"]
+
+
+@pytest.mark.parametrize("damage", [b"", b"\n", b"0\n[]", b"\xff", None], ids=["empty", "line", "sign", "bytes", "bit"])
+def test_damage_of_what_is_remembered_changes_nothing(project, damage):
+    before = project.hash()
+    kept = remembered(project).read_bytes()
+    if damage is None:
+        place = kept.index(b"mangrove.")
+        damage = kept[:place] + b"n" + kept[place + 1 :]
+    remembered(project).write_bytes(damage)
+    assert project.hash() == before
+    # In another order, perhaps, but whole again.
+    assert len(remembered(project).read_bytes()) == len(kept)
+
+
+def test_another_version_of_what_finds_it_looks_again(project, monkeypatch, tmp_path):
+    project.hash()
+    edited = tmp_path / "edited.py"
+    edited.write_text(Path(source_files.__file__).read_text(encoding="utf-8") + "\nEDITED = 1\n", encoding="utf-8")
+    monkeypatch.setattr(source_files, "__file__", str(edited))
+    source_gists._memory.cache_clear()
+    assert source_gists._memory().known == {}
+
+
+def test_where_nothing_can_be_kept_the_hash_is_the_same(project, monkeypatch):
+    before = project.hash()
+    file = project.package.with_name("file")
+    file.touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(file))
+    assert project.hash() == before
+
+
+def test_the_last_ones_asked_for_are_kept(project, monkeypatch):
+    before = project.hash()
+    n_file = len(json.loads(remembered(project).read_text(encoding="ascii").split("\n", 1)[1]))
+    monkeypatch.setattr(source_gists, "_MOST", n_file)
+    for value in range(3, 8):
+        project.after("distant.py", f"FACTOR = {value - 1}", f"FACTOR = {value}")
+    known = json.loads(remembered(project).read_text(encoding="ascii").split("\n", 1)[1])
+    assert len(known) == n_file
+    assert project.after("distant.py", "FACTOR = 7", "FACTOR = 2") == before
+
+
 def test_the_schema_version_stands_for_the_leaves(project, monkeypatch):
     before = project.hash()
     monkeypatch.setattr(codehash, "SCHEMA_VERSION", codehash.SCHEMA_VERSION + 1)
@@ -261,7 +321,7 @@ def test_mangrove_opens_its_resources_by_constant_names():
     """Other names would escape the hash."""
     fit = Path(codehash.__file__).parents[2] / "workflow/scripts/fit.py"
     modules = codehash.closure(fit)
-    opened = set().union(*(codehash._read(codehash._module_file(m, codehash._PACKAGE)).resources for m in modules))
+    opened = set().union(*(source_gists.gist(codehash._module_file(m, codehash._PACKAGE)).resources for m in modules))
     assert opened == {"lines.ecsv", "mastar_ssp.h5", "sdss_r.ecsv"}
 
 

@@ -11,11 +11,11 @@ import pytest
 from astropy.io import fits
 
 from mangrove import codes
-from mangrove.codehash import essential_source
 from mangrove.codes import BaxelQuality, Bits, BptClass, Code, FitStatus, GalaxyQuality, LabelFlag, LineStatus, MapFlag
 from mangrove.data_model import KINDS
 from mangrove.export.fits_files import add_bits, add_codes
 from mangrove.generate import WITH_CODE_TABLES, code_table, with_code_tables
+from mangrove.source_files import essential_source
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "src" / "mangrove"

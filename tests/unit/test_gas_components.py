@@ -22,9 +22,9 @@ from simulated_lines import (
 
 from mangrove.codes import GasModel
 from mangrove.physics.lines import BROAD_LINES
+from mangrove.spectra.fit.component_names import BROAD as BROAD_ROW
+from mangrove.spectra.fit.component_names import MAIN, SECOND
 from mangrove.spectra.fit.model import model_spectrum
-from mangrove.spectra.fit.templates import BROAD as BROAD_ROW
-from mangrove.spectra.fit.templates import MAIN, SECOND
 
 # Their fits are one program, which one worker compiles.
 pytestmark = pytest.mark.xdist_group("one spectrum")

@@ -20,7 +20,7 @@ import pytest
 from flax import nnx
 from two_devices import TWO_DEVICES
 
-from mangrove import codehash
+from mangrove import codehash, source_gists
 from mangrove.errors import ModelError, TrainingError
 from mangrove.models.training import model_folder
 from mangrove.models.training.loop import TrainSettings, train
@@ -300,8 +300,7 @@ def test_what_a_training_tells_is_not_in_the_hash_of_its_code(tmp_path, module, 
     before = codehash.code_hash(script, copy)
     edited = copy / f"models/training/{module}.py"
     edited.write_text(edited.read_text(encoding="utf-8") + "\nEDITED = True\n", encoding="utf-8")
-    codehash.essential_source.cache_clear()
-    codehash._read.cache_clear()
+    source_gists.gist.cache_clear()
     assert (codehash.code_hash(script, copy) != before) == counts
 
 

@@ -16,6 +16,7 @@ from mangrove.ssp.loading import EMBEDDED, load_library
 from mangrove.survey import plan, releases
 from mangrove.survey.archive.download import local_path
 from mangrove.survey.sample import read_sheet
+from mangrove.user_cache import user_cache
 
 #: Seconds for an answer of the archive.
 _PATIENCE = 5.0
@@ -149,7 +150,7 @@ def _too_full(run: ConfiguredRun) -> Iterator[Finding]:
 
 def _cache() -> Iterator[Finding]:
     """Snakemake and matplotlib keep files in the user's cache, and do not start without one."""
-    place = Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser())
+    place = user_cache()
     existing = _existing(place)
     if not (existing.is_dir() and os.access(existing, os.W_OK)):
         yield Finding(

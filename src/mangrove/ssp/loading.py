@@ -12,7 +12,6 @@ from mangrove.files.damaged import DAMAGED, words_of
 from mangrove.files.packed import N_FIRST, unpacking
 from mangrove.ssp.hdf5_attributes import stated
 from mangrove.ssp.library import SspLibrary, check_library, load_mastar, read_packed
-from mangrove.ssp.miles_files import read_miles_folder
 from mangrove.ssp.single_files import read_hdf5, read_npz
 
 #: The library that travels with mangrove.
@@ -81,6 +80,9 @@ def _path(name: str) -> Path:
 def _load(path: Path) -> SspLibrary:
     try:
         if path.is_dir():
+            # Only here: each start of the workflow imports this module, and coordinates of images take long to import.
+            from mangrove.ssp.miles_files import read_miles_folder
+
             return read_miles_folder(path)
         if path.suffix.lower() == ".npz":
             return read_npz(path)

@@ -2,8 +2,8 @@
 
 from itertools import combinations
 
+from mangrove.spectra.fit.component_names import BROAD, SECOND
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import BROAD, SECOND
 
 #: By how much the criterion must fall: odds of e^5, "very strong" in Kass & Raftery (1995, JASA 90, 773).
 MIN_BIC_GAIN = 10.0

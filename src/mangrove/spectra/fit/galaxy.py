@@ -9,11 +9,12 @@ from mangrove.artefacts import Artefact
 from mangrove.physics.cosmology import universe_age
 from mangrove.physics.galactic_extinction import galactic_transmission
 from mangrove.physics.lines import LineList, fit_lines
+from mangrove.spectra.fit.component_names import COMPONENTS
 from mangrove.spectra.fit.preparation import fill_lsf, prepare
 from mangrove.spectra.fit.results import FitResult, no_fit
 from mangrove.spectra.fit.settings import FitSettings
 from mangrove.spectra.fit.spectrum import Spectrum
-from mangrove.spectra.fit.templates import COMPONENTS, StellarTemplates, match_lsf
+from mangrove.spectra.fit.templates import StellarTemplates, match_lsf
 from mangrove.ssp.loading import load_library, younger_than
 
 

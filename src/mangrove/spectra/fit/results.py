@@ -6,8 +6,9 @@ import numpy as np
 
 from mangrove.codes import FitStatus, GasModel, LineStatus
 from mangrove.physics.lines import LineList
+from mangrove.spectra.fit.component_names import BROAD, MAIN, SECOND
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, StellarTemplates
+from mangrove.spectra.fit.templates import StellarTemplates
 
 #: What the gas is made of, by its components.
 GAS_MODEL = {

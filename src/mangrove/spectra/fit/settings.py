@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from mangrove.spectra.fit.templates import BROAD
+from mangrove.spectra.fit.component_names import BROAD
 
 
 class Guide(NamedTuple):
@@ -75,7 +75,7 @@ class FitSettings(NamedTuple):
 
     @property
     def n_component(self) -> int:
-        """Components of the gas for which a result has room (:data:`mangrove.spectra.fit.templates.COMPONENTS`)."""
+        """Components of the gas for which a result has room (:data:`mangrove.spectra.fit.component_names.COMPONENTS`)."""
         return BROAD + 1 if self.broad_lines else self.gas_components
 
     @property

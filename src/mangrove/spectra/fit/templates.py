@@ -11,6 +11,7 @@ from scipy.special import ndtr
 from mangrove.errors import TemplateError
 from mangrove.physics.lines import BROAD_LINES, LineList
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
+from mangrove.spectra.fit.component_names import MAIN, SECOND
 from mangrove.ssp.library import SspLibrary
 
 _STEP_TOLERANCE = 1e-6
@@ -19,11 +20,6 @@ _MARGIN = 1.02
 #: They must reach beyond it by this much, km/s, for the lines to shift.
 _LEAST_MARGIN = 1000.0
 _MAX_NODES = 100
-
-#: What the gas may be made of; the first is the narrower one where there are two of all lines.
-COMPONENTS = ("main", "second", "broad")
-#: Their places in that list.
-MAIN, SECOND, BROAD = range(3)
 
 
 class StellarTemplates(NamedTuple):
@@ -58,7 +54,7 @@ class GasTemplates(NamedTuple):
     free : ndarray of int, shape (n_free,)
         Index of each free line in the line list.
     component : ndarray of int, shape (n_free,)
-        Index in :data:`COMPONENTS` of what it moves with; a line of several components has a template in each.
+        Index in :data:`~mangrove.spectra.fit.component_names.COMPONENTS` of what it moves with; a line of several components has a template in each.
     """
 
     flux: np.ndarray
@@ -138,7 +134,7 @@ def with_components(gas: GasTemplates, lines: LineList, components: Sequence[int
     gas : GasTemplates
         Of the first component.
     components : sequence of int
-        :data:`SECOND`, :data:`BROAD`, both or none.
+        :data:`~mangrove.spectra.fit.component_names.SECOND`, ``BROAD``, both or none.
     """
     broad = np.isin(gas.free, [lines.index(name) for name in BROAD_LINES])
     parts = [np.arange(gas.free.size), *(np.flatnonzero(broad | (c == SECOND)) for c in components)]

@@ -12,6 +12,7 @@ from mangrove.physics.lines import BROAD_LINES, LineList
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Spectra
 from mangrove.spectra.fit.bounds import START_SIGMA_STAR
+from mangrove.spectra.fit.component_names import MAIN, SECOND
 from mangrove.spectra.fit.galaxy import GalaxyFit
 from mangrove.spectra.fit.limits import star_bounds
 from mangrove.spectra.fit.line_coverage import fitted_lines
@@ -19,7 +20,6 @@ from mangrove.spectra.fit.regularisation import second_differences
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.fit.shape import legendre, relative_curve
 from mangrove.spectra.fit.spectrum import Spectrum
-from mangrove.spectra.fit.templates import MAIN, SECOND
 
 #: Pixels of data are padded to a multiple of this.
 _PIXEL_STEP = 64
@@ -33,7 +33,7 @@ def layout_of(
     Parameters
     ----------
     components : sequence of int
-        Of the gas, indices in :data:`mangrove.spectra.fit.templates.COMPONENTS`.
+        Of the gas, indices in :data:`mangrove.spectra.fit.component_names.COMPONENTS`.
     """
     ((attenuation, degree),) = {galaxy.settings.continuum[:2] for galaxy in galaxies}
     # Galaxies of a survey have templates of one length. The transforms have that of fit.templates.broaden: where stars are

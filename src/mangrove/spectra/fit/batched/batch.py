@@ -29,7 +29,7 @@ class BatchLayout(NamedTuple):
     n_fft : int
         Length of the transforms of the templates.
     gas_line, gas_component : tuple of int, length n_gas
-        Index in the line list, and in :data:`mangrove.spectra.fit.templates.COMPONENTS`, of each template of the gas: all
+        Index in the line list, and in :data:`mangrove.spectra.fit.component_names.COMPONENTS`, of each template of the gas: all
         lines that are free in every component that they may have.
     attenuation : bool
         Whether E(B-V) is fitted.
@@ -54,7 +54,7 @@ class BatchLayout(NamedTuple):
 
     @property
     def n_component(self) -> int:
-        """Components of the gas for which a result has room, as :data:`mangrove.spectra.fit.templates.COMPONENTS` orders them."""
+        """Components of the gas for which a result has room, as :data:`mangrove.spectra.fit.component_names.COMPONENTS` orders them."""
         return self.components[-1] + 1
 
     @property

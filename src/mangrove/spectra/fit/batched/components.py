@@ -14,6 +14,7 @@ from mangrove.spectra.fit.batched.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.batched.solved import Solved
 from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_COMPONENT_BOUND
+from mangrove.spectra.fit.component_names import BROAD, MAIN, SECOND
 from mangrove.spectra.fit.component_trials import (
     AWAY_FROM_LINES,
     LEAST_START_SIGMA,
@@ -24,7 +25,6 @@ from mangrove.spectra.fit.component_trials import (
     further_components,
 )
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND
 
 
 def choose_components(one: Solved, lines: LineList, settings: FitSettings) -> list[Solved]:

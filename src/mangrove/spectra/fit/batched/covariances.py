@@ -11,7 +11,7 @@ from mangrove.spectra.fit.batched.factors import cholesky, solve_lower
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
 from mangrove.spectra.fit.batched.problem import line_hold
 from mangrove.spectra.fit.bounds import MAX_EBV
-from mangrove.spectra.fit.templates import MAIN
+from mangrove.spectra.fit.component_names import MAIN
 
 #: Added to the squared lengths of the columns, all 1: what the data do not tell at all gets a large error.
 _RIDGE = 1e-10

@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import os
 import platform
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, double_precision
 from mangrove.spectra.fit.batched.sizes import Sizes
+from mangrove.user_cache import user_cache
 
 logger = logging.getLogger(__name__)
 
@@ -175,8 +175,7 @@ def keep_compiled() -> None:
     """Let JAX keep what it compiles in the user's cache, unless another place is set (JAX_COMPILATION_CACHE_DIR)."""
     if jax.config.jax_compilation_cache_dir:
         return
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    jax.config.update("jax_compilation_cache_dir", str(base / "mangrove" / f"jax-{_machine()}"))
+    jax.config.update("jax_compilation_cache_dir", str(user_cache() / "mangrove" / f"jax-{_machine()}"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 

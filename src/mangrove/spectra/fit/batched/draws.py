@@ -12,8 +12,8 @@ from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
 from mangrove.spectra.fit.batched.pivots import nonnegative_near
 from mangrove.spectra.fit.bounds import MAX_EBV
+from mangrove.spectra.fit.component_names import COMPONENTS
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR
-from mangrove.spectra.fit.templates import COMPONENTS
 
 
 class DrawnCompositions(NamedTuple):

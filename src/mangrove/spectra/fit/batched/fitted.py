@@ -9,8 +9,8 @@ import numpy as np
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Solutions, Spectra
+from mangrove.spectra.fit.component_names import MAIN
 from mangrove.spectra.fit.shape import ROUNDING
-from mangrove.spectra.fit.templates import MAIN
 
 
 class FittedBatch(NamedTuple):

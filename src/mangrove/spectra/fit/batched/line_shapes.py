@@ -13,6 +13,7 @@ from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.fitted import FittedBatch
 from mangrove.spectra.fit.batched.line_fluxes import LineFluxes, lsf_at
 from mangrove.spectra.fit.batched.residuals import median_of_absolute, scatter_of_sums
+from mangrove.spectra.fit.component_names import BROAD
 from mangrove.spectra.fit.line_judgement import (
     DETECTED,
     FLUX_FLOOR,
@@ -25,7 +26,6 @@ from mangrove.spectra.fit.line_judgement import (
     WIDE_HALF_WIDTHS,
     WINDOW_SIGMA,
 )
-from mangrove.spectra.fit.templates import BROAD
 
 
 class _LineResiduals(NamedTuple):

@@ -25,7 +25,7 @@ from mangrove.spectra.fit.batched.problem import (
     weighed,
 )
 from mangrove.spectra.fit.bounds import START_SIGMA_GAS
-from mangrove.spectra.fit.templates import MAIN
+from mangrove.spectra.fit.component_names import MAIN
 
 #: Values of E(B-V) of which the best is the start, in the polynomial where there is no dust curve.
 _START_EBV = (0.0, 0.25, 0.6, 1.1)

@@ -12,9 +12,9 @@ from mangrove.spectra.fit.batched.measure import measurements
 from mangrove.spectra.fit.batched.pieces import Piece
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.batched.solved import Solved, together
+from mangrove.spectra.fit.component_names import MAIN
 from mangrove.spectra.fit.component_trials import further_components
 from mangrove.spectra.fit.settings import FitSettings
-from mangrove.spectra.fit.templates import MAIN
 
 
 def columns_of(piece: Piece, lines: LineList, settings: FitSettings) -> dict[str, np.ndarray]:

@@ -9,6 +9,7 @@ import numpy as np
 from mangrove.physics.lines import LineList, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, SIGMA_COMPONENT_BOUND
+from mangrove.spectra.fit.component_names import BROAD, MAIN, SECOND
 from mangrove.spectra.fit.component_trials import (
     AWAY_FROM_LINES,
     LEAST_START_SIGMA,
@@ -23,7 +24,7 @@ from mangrove.spectra.fit.ppxf.composition import eliminate
 from mangrove.spectra.fit.ppxf.solution import Solution
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
 from mangrove.spectra.fit.spectrum import on_data
-from mangrove.spectra.fit.templates import BROAD, MAIN, SECOND, GasTemplates, with_components
+from mangrove.spectra.fit.templates import GasTemplates, with_components
 
 
 def choose_components(task: Task, one: Solution, lines: LineList) -> tuple[Solution, float]:

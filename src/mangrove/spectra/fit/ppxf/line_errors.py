@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 
+from mangrove.spectra.fit.component_names import MAIN
 from mangrove.spectra.fit.ppxf.solution import FittedSpectrum
-from mangrove.spectra.fit.templates import MAIN
 
 #: Steps of the derivatives: km/s, and km2/s2 in the square of the dispersion, or this part of it if that is more.
 _V_STEP, _SIGMA2_STEP, _SIGMA2_PART = 5.0, 300.0, 0.05

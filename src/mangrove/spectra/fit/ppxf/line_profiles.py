@@ -6,6 +6,7 @@ from scipy.stats import chi2 as chi2_distribution
 from mangrove.codes import LineShape
 from mangrove.physics.lines import BROAD_LINES, distance_to_lines
 from mangrove.physics.wavelengths import C_KMS
+from mangrove.spectra.fit.component_names import BROAD
 from mangrove.spectra.fit.line_judgement import (
     DETECTED,
     FLUX_FLOOR,
@@ -20,7 +21,6 @@ from mangrove.spectra.fit.line_judgement import (
 )
 from mangrove.spectra.fit.ppxf.solution import FittedSpectrum
 from mangrove.spectra.fit.residuals import robust_rms, scatter_of_sums
-from mangrove.spectra.fit.templates import BROAD
 
 
 def line_profiles(fit: FittedSpectrum, seen, parts, flux) -> dict[str, np.ndarray]:
