@@ -270,3 +270,20 @@ def test_two_devices_share_a_batch_and_give_what_one_gives(tmp_path):
     assert n == 2 and 8 in sizes
     np.testing.assert_allclose(two, one, rtol=1e-12)
     assert two == again
+
+
+def test_options_that_the_compiler_does_not_know_are_left_out(monkeypatch):
+    """With the version of the lock it knows them; another one must fit as well."""
+    devices._options_on_cpu.cache_clear()
+    known = devices._options_on_cpu()
+    assert known == {"xla_cpu_multi_thread_eigen": False, "xla_cpu_use_fusion_emitters": False}
+    real = jax.jit
+
+    def of_another_version(function, compiler_options):
+        words = {f"{word}_of_old": value for word, value in compiler_options.items()}
+        return real(function, compiler_options=words)
+
+    monkeypatch.setattr(jax, "jit", of_another_version)
+    devices._options_on_cpu.cache_clear()
+    assert devices._options_on_cpu() == {"xla_cpu_multi_thread_eigen": False}
+    devices._options_on_cpu.cache_clear()

