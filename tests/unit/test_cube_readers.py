@@ -172,12 +172,14 @@ def test_single_spectra(tmp_path):
     flux = np.arange(600.0, dtype=np.float32).reshape(2, 300)
     images = {"WAVE": small_cubes.WAVE, "FLUX": flux, "IVAR": flux * 0 + 4, "MASK": flux.astype("i4") * 0}
     images |= {"SRES": flux * 0 + 1900}
-    images["IVAR"][1, 5], images["SRES"][1, 6] = np.nan, -1
+    # Resolving powers near zero, in single and double precision, are as little known as negative ones.
+    images["SRES"] = images["SRES"].astype(float)
+    images["IVAR"][1, 5], images["SRES"][1, 6:9] = np.nan, (-1, 1e-40, 1e-310)
     hdus = fits.HDUList([fits.PrimaryHDU(), *(fits.ImageHDU(v, name=n) for n, v in images.items())])
     path = small_cubes.write(tmp_path / "s.fits.gz", hdus)
     cube = read_cube(path, 1)
     np.testing.assert_array_equal(cube.flux[:, 0, 0], flux[1])
-    assert np.flatnonzero(~cube.good).tolist() == [5, 6]
+    assert np.flatnonzero(~cube.good).tolist() == [5, 6, 7, 8]
     for row in (2, -1):
         with pytest.raises(
             CubeError, match=rf"s\.fits\.gz.*asks for spectrum {row}; the file has 2.*columns 'path' and 'spectrum'"

@@ -21,8 +21,6 @@ HDUS = (*_CUBES, *_LSF, "WAVE", *_IMAGES)
 UNTIL = (*((name,) for name in (*_CUBES, "WAVE", *_IMAGES)), _LSF)
 #: Side of a MaNGA spaxel, arcsec; a file that says otherwise has lost its scale.
 _SPAXEL = 0.5
-#: Angstrom; MaNGA's line spread is about 1.2.
-_WIDEST_LSF = 100.0
 
 
 def recognises(hdus: dict[str, Hdu]) -> bool:
@@ -47,7 +45,7 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     del mask, hdus["MASK"]
     good &= np.isfinite(flux)
     good &= (ivar > 0) & (ivar < np.inf)
-    good &= (lsf > 0) & (lsf < _WIDEST_LSF)
+    good &= manga_arrays.has_spread(lsf)
     wcs = celestial_frame(hdus["FLUX"].header)
     scale = spaxel_side(wcs)
     if abs(scale / _SPAXEL - 1.0) > 0.01:

@@ -11,6 +11,8 @@ from mangrove.survey.readers import error_arrays
 
 #: Name of MaNGA's list of mask bits.
 _BITS = "MANGA_DRP3PIXMASK"
+#: Gaussian sigma, Angstrom, of a pixel of which the line spread is not known.
+_WIDEST = 100.0
 #: Line spreads of the optical spectra of galaxies, Gaussian sigma, Angstrom.
 _SPREAD = (0.05, 20.0)
 _SAMPLE = 100_000
@@ -81,6 +83,11 @@ def lsf_sigma(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray:
         spread = _single(error_arrays.scaled(values, 1.0 if copied else _length(name, unit)))
     check_spread(name, spread)
     return spread
+
+
+def has_spread(spread: np.ndarray) -> np.ndarray:
+    """Whether a pixel has a line spread (Gaussian sigma, Angstrom); MaNGA's is about 1.2."""
+    return (spread > 0) & (spread < _WIDEST)
 
 
 def check_spread(name: str, spread: np.ndarray) -> None:

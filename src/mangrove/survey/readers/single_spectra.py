@@ -45,9 +45,12 @@ def read(hdus: dict[str, Hdu], spectrum: int) -> Cube:
     good = ~has(mask, FATAL) & np.isfinite(flux)
     for values in (ivar, resolving_power):
         good &= np.isfinite(values) & (values > 0)
-    # Masked pixels hold placeholders for the resolving power.
-    lsf = np.divide(wave, resolving_power * SIGMA_TO_FWHM, out=np.zeros_like(wave), where=good)
+    # Masked pixels hold placeholders for the resolving power; one near zero gives no line spread.
+    with np.errstate(over="ignore"):
+        lsf = np.divide(wave, resolving_power * SIGMA_TO_FWHM, out=np.zeros_like(wave), where=good)
     manga_arrays.check_spread("SRES", lsf)
+    good &= manga_arrays.has_spread(lsf)
+    lsf[~good] = 0.0
 
     def as_cube(values, dtype):
         return values.astype(dtype)[:, None, None]
