@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 from astropy.io import fits
+from astropy.utils.data import get_readable_fileobj
 
 from mangrove import artefacts
 from mangrove.errors import OutputError
@@ -97,6 +98,8 @@ def is_artefact(path: Path, kind: str) -> bool:
 def is_fits(path: Path, suits: Callable[[fits.Header], bool]) -> bool:
     """Whether a file is FITS and its first header suits."""
     try:
-        return suits(fits.getheader(path, 0))
+        # The header alone: of an HDU, astropy counts up to any number of axes.
+        with get_readable_fileobj(str(path), encoding="binary") as file:
+            return suits(fits.Header.fromfile(file))
     except (OSError, ValueError, IndexError):
         return False

@@ -5,11 +5,15 @@ To a clock that was set back by a day, all files of a run are from tomorrow.
 
 import os
 import shutil
+import signal
+import subprocess
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from mini_run import CONFIG, MiniRun
+from mini_run import CONFIG, MiniRun, demand_equal
+from workflow.conftest import PATIENCE
 
 DAY = 86400 * 10**9
 
@@ -20,10 +24,11 @@ def files_of(run: MiniRun) -> list[Path]:
 
 
 def move(files: list[Path], by: int) -> None:
-    """Move time stamps, ns, each by as much."""
+    """Move time stamps, ns, each by as much; a file that a job has removed meanwhile needs none."""
     for path in files:
-        stamp = path.lstat().st_mtime_ns
-        os.utime(path, ns=(stamp + by, stamp + by), follow_symlinks=False)
+        with suppress(FileNotFoundError):
+            stamp = path.lstat().st_mtime_ns
+            os.utime(path, ns=(stamp + by, stamp + by), follow_symlinks=False)
 
 
 @pytest.fixture
@@ -59,6 +64,30 @@ def test_after_the_clock_was_set_back_a_run_goes_on(of_tomorrow):
         assert all(path.lstat().st_mtime <= time.time() for path in files_of(run))
         left = run.planned().rules
         assert left == {rule: n for rule, n in planned.items() if rule != "embedding"}
+
+
+@pytest.mark.skipif("MANGROVE_SOAK" not in os.environ, reason="takes minutes: 'make soak' runs it")
+def test_a_clock_that_is_set_back_while_a_run_goes_on(mini, tmp_path):
+    """Whether jobs that read files from tomorrow fail or not, the next start ends with what a right clock gives."""
+    run = MiniRun(shutil.copytree(mini.folder, tmp_path / "run", symlinks=True))
+    (benchmark,) = run.folder.glob("results/mini/benchmarks/latents/*.tsv")
+    before = benchmark.stat().st_mtime_ns
+    process = subprocess.Popen(run.command("--forcerun", "latents"), **run.process(), start_new_session=True)
+    try:
+        while benchmark.stat().st_mtime_ns == before:
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
+        move(files_of(run), DAY)
+        print(process.communicate(timeout=PATIENCE)[0][-2000:])
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    print(f"with the clock set back, the run ended with {process.returncode}")
+    run.snakemake()
+    assert run.planned().rules == {}
+    verified = run.mangrove("verify", "mini")
+    assert verified.returncode == 0, verified.stdout
+    demand_equal(run.products(), mini.products())
 
 
 def test_a_clock_that_was_behind_remakes_nothing(mini):

@@ -161,6 +161,19 @@ def test_muse_headers_that_say_too_little(tmp_path, cards, reason):
         read_cube(small_cubes.write(tmp_path / "m.fits", muse_hdus(**cards)))
 
 
+def test_muse_pixels_that_single_precision_cannot_hold_are_no_data(tmp_path):
+    """Of 400 pixels, every hundredth: too certain, too uncertain, too bright; and their neighbours, which share light."""
+    hdus = muse_hdus()
+    hdus["STAT"].data[100], hdus["STAT"].data[200], hdus["DATA"].data[300] = 1e-45, 3e38, 3e38
+    hdus["STAT"].header["BUNIT"] = "(10**(-20)*erg/s/cm**2/Angstrom)**2"
+    cube = read_cube(small_cubes.write(tmp_path / "m.fits", hdus))
+    bright = read_cube(small_cubes.write(tmp_path / "b.fits", muse_hdus(BUNIT="10**(20)*erg/s/cm**2/Angstrom")))
+    for one in (cube, bright):
+        assert np.isfinite(one.flux).all() and np.isfinite(one.ivar).all()
+        assert (one.ivar[one.good] > 0).all()
+    assert cube.good.mean() > 0.95 and not bright.good.any()
+
+
 def test_muse_cubes_that_disagree(tmp_path):
     hdus = muse_hdus()
     hdus["STAT"].data = np.ones((400, 3, 2), "f4")

@@ -1,4 +1,4 @@
-"""Headers with more axes or columns than FITS allows."""
+"""Headers with more axes or columns, or other sizes, than FITS allows."""
 
 import gzip
 
@@ -8,6 +8,9 @@ from astropy.io import fits
 from astropy.table import Table
 
 from mangrove.errors import CatalogueError
+from mangrove.models.emulator.prediction_files import is_prediction
+from mangrove.notebook.placement_files import is_own
+from mangrove.outputs import is_fits
 from mangrove.survey.desi_fits import opened
 from mangrove.survey.tables import read_table
 
@@ -39,6 +42,29 @@ def test_counts_beyond_those_of_fits_are_refused_at_once(whole, tmp_path, card, 
         read_table(path, ["plateifu"])
     with pytest.raises(CatalogueError, match=r"FITS allows at most 999"), opened(path):
         pass
+
+
+@pytest.mark.parametrize(("card", "nth"), [("PCOUNT", 0), ("GCOUNT", 0), ("NAXIS1", 0), ("NAXIS2", 0)])
+def test_sizes_below_nothing_are_refused_at_once(whole, tmp_path, card, nth):
+    """The end of such an HDU lies before it, and astropy goes on from there, for ever."""
+    path = tmp_path / "c.fits"
+    path.write_bytes(altered(whole, card, nth, -99_999_999_999))
+    with pytest.raises(CatalogueError, match=rf"{card} is -99999999999, and FITS allows nothing below 0"):
+        read_table(path, ["plateifu"])
+    with pytest.raises(CatalogueError, match=r"FITS allows nothing below 0"), opened(path):
+        pass
+    assert not is_prediction(path) and not is_own(path)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_whose_file_it_is_takes_no_time(whole, tmp_path, packed):
+    path = tmp_path / ("c.fits.gz" if packed else "c.fits")
+    for content in (whole, altered(whole, "NAXIS", 0, 99_999_999_999)):
+        path.write_bytes(gzip.compress(content) if packed else content)
+        assert is_fits(path, lambda header: header["SIMPLE"])
+        assert not is_fits(path, lambda header: "NSEED" in header)
+    path.write_bytes(b"text")
+    assert not is_fits(path, bool)
 
 
 def test_a_text_that_looks_like_a_card_is_none(whole, tmp_path):

@@ -1,31 +1,47 @@
-"""Counts of axes and columns in headers of FITS files, which astropy takes on trust and counts up to."""
+"""Counts of axes and columns, and sizes, in headers of FITS files, which astropy takes on trust: over some it never ends."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from astropy.utils.data import get_readable_fileobj
 
 _MOST = 999
 _CARD = re.compile(rb"(NAXIS   |TFIELDS )=\s*\+?(\d+)")
+_NEGATIVE = re.compile(rb"(NAXIS[\d ]{3}|TFIELDS |PCOUNT  |GCOUNT  )=\s*(-[\d.]\S*)")
 _CARD_BYTES = 80
 #: Whole blocks of FITS, so that no card lies in two pieces.
 _PIECE_BYTES = 2880 * 4096
 
 
 def demand_possible_counts(path: str | Path) -> None:
-    """Refuse a FITS file, packed or not, with more axes or columns than FITS allows: opening it would not end.
+    """Refuse a FITS file, packed or not, over whose headers astropy would not end.
+
+    It counts up to any number of axes or columns, and looks for the next HDU where the size says, even if that is where
+    it has been.
 
     Raises
     ------
     ValueError
-        If NAXIS or TFIELDS of any HDU is above 999 (FITS standard 4.0, sections 4.4.1 and 7.2.1).
+        If NAXIS or TFIELDS of any HDU is above 999, or one of them, NAXISn, PCOUNT or GCOUNT below 0 (FITS standard 4.0,
+        sections 4.4.1 and 7).
     OSError
         If the file cannot be read.
     """
     with get_readable_fileobj(str(path), encoding="binary") as file:
         while piece := file.read(_PIECE_BYTES):
-            for card in _CARD.finditer(piece):
-                # Elsewhere it is a part of a text, or of data.
-                if card.start() % _CARD_BYTES == 0 and len(card[2].lstrip(b"0")) > len(str(_MOST)):
-                    name = card[1].decode().strip()
-                    raise ValueError(f"{name} is {card[2].decode()[:20]}, and FITS allows at most {_MOST}")
+            for card in _cards(_CARD, piece):
+                if len(card[2].lstrip(b"0")) > len(str(_MOST)):
+                    raise ValueError(f"{_told(card)}, and FITS allows at most {_MOST}")
+            for card in _cards(_NEGATIVE, piece):
+                raise ValueError(f"{_told(card)}, and FITS allows nothing below 0")
+
+
+def _cards(pattern: re.Pattern, piece: bytes) -> Iterator[re.Match]:
+    """Cards of a header; elsewhere the same is a part of a text, or of data."""
+    return (card for card in pattern.finditer(piece) if card.start() % _CARD_BYTES == 0)
+
+
+def _told(card: re.Match) -> str:
+    name, value = (part.decode("ascii", "replace").strip() for part in card.groups())
+    return f"{name} is {value[:20]}"

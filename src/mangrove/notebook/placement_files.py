@@ -10,6 +10,7 @@ from astropy.table import Table
 
 from mangrove import outputs
 from mangrove.errors import OutputError, SpectrumError
+from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.notebook.spectrum_file import read_spectrum
 from mangrove.notebook.spectrum_map import SpectrumMap
 from mangrove.notebook.spectrum_place import NodeLabel, SpectrumPlace
@@ -180,6 +181,8 @@ def is_own(path: Path) -> bool:
         if kind == "ascii.csv":
             with path.open(encoding="utf-8") as file:
                 return file.readline().startswith("spectrum,status,reason,row,column,")
+        if kind == "fits":
+            demand_possible_counts(path)
         return Table.read(path, format=kind).meta.get("CREATOR") == CREATOR
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False

@@ -14,6 +14,7 @@ from astropy.table import Table
 from mangrove import outputs
 from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
+from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.files.units import FLUX, is_endless
 from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.distribution import LineMixture
@@ -103,6 +104,8 @@ def is_prediction(path: Path) -> bool:
     try:
         kind = _format(path)
         options = {"path": "lines"} if kind == "hdf5" else {}
+        if kind == "fits":
+            demand_possible_counts(path)
         return Table.read(path, format=kind, **options).meta.get("CREATOR") == _CREATOR
     except (OSError, ValueError, KeyError, TypeError, CatalogueError):
         return False
@@ -208,6 +211,7 @@ def _is_column(dataset, n_row: int) -> bool:
 
 
 def _read_fits(path: Path) -> Table:
+    demand_possible_counts(path)
     return Table.read(path, format="fits")
 
 

@@ -203,3 +203,9 @@ def _contradiction(name: str, unit: str, said: str, by_unit: str) -> str:
         f"HDU {name} is the {said} according to its name or HDUCLAS3, but the {by_unit} according to its BUNIT '{unit}'. Correct BUNIT, or "
         f"set HDUCLAS2 to 'ERROR' and HDUCLAS3 to '{forms[by_unit]}' if it is the {by_unit}."
     )
+
+
+def single(values: np.ndarray) -> np.ndarray:
+    """Values as float32; infinite, and so no data, where that cannot hold them."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32, copy=False)

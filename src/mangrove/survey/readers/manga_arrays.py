@@ -35,7 +35,7 @@ def flux_and_ivar(hdus: dict[str, Hdu]) -> tuple[np.ndarray, np.ndarray]:
     kind = error_arrays.meaning_of_errors("IVAR", hdus["IVAR"].header, error_arrays.INVERSE_VARIANCE, unit, factor)
     # Units first, in the precision of the file: erg/s/cm2 are beyond single precision.
     flux = error_arrays.scaled(hdus["FLUX"].data, factor)
-    return _single(flux), _single(error_arrays.inverse_variance(hdus["IVAR"].data, kind))
+    return error_arrays.single(flux), error_arrays.single(error_arrays.inverse_variance(hdus["IVAR"].data, kind))
 
 
 def mask(hdus: dict[str, Hdu]) -> np.ndarray:
@@ -77,10 +77,10 @@ def lsf_sigma(name: str, hdus: dict[str, Hdu], wave: np.ndarray) -> np.ndarray:
     values = hdus[name].data
     kms = velocity_factor(unit)
     if kms is not None:
-        spread = _single(values * (kms * wave / C_KMS).reshape(-1, *(1,) * (values.ndim - 1)))
+        spread = error_arrays.single(values * (kms * wave / C_KMS).reshape(-1, *(1,) * (values.ndim - 1)))
     else:
         copied = flux_factor(unit) is not None
-        spread = _single(error_arrays.scaled(values, 1.0 if copied else _length(name, unit)))
+        spread = error_arrays.single(error_arrays.scaled(values, 1.0 if copied else _length(name, unit)))
     check_spread(name, spread)
     return spread
 
@@ -119,9 +119,3 @@ def _length(name: str, unit: str) -> float:
     if factor is None:
         raise CubeError(f"BUNIT of HDU {name} is '{unit}'; a unit of length is needed, such as 'Angstrom' or 'nm'.")
     return factor
-
-
-def _single(values: np.ndarray) -> np.ndarray:
-    """Values as float32; infinite, and so no data, where that cannot hold them."""
-    with np.errstate(over="ignore"):
-        return values.astype(np.float32, copy=False)

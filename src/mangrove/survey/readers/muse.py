@@ -80,18 +80,21 @@ def read(hdus: dict[str, Hdu]) -> Cube:
     good = (covered >= 1.0 - _BAD_FRACTION) & (variance_out > 0)
     np.divide(flux_out, covered, out=flux_out, where=good)
     np.divide(variance_out, covered**2, out=variance_out, where=good)
-    ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
+    with np.errstate(over="ignore"):
+        ivar = np.divide(1.0, variance_out, out=np.zeros_like(variance_out), where=good)
+    flux_out, ivar = error_arrays.single(flux_out), error_arrays.single(ivar)
+    # What single precision cannot hold is no data.
+    good &= np.isfinite(flux_out) & np.isfinite(ivar) & (ivar > 0)
+    flux_out, ivar = (np.where(good, values, np.float32(0)).reshape(wave.size, *ny_nx) for values in (flux_out, ivar))
     lsf = np.hypot(
         fwhm(np.interp(wave, edges, edges_air)) / SIGMA_TO_FWHM, mean_smoothing(edges, log_edges(wave), wave)
     )
-    shape = (wave.size, *ny_nx)
-    flux_out = np.where(good, flux_out, 0.0).astype(np.float32).reshape(shape)
     return Cube(
         name="",
         wave=wave,
         flux=flux_out,
-        ivar=ivar.astype(np.float32).reshape(shape),
-        good=good.reshape(shape),
+        ivar=ivar,
+        good=good.reshape(flux_out.shape),
         lsf=lsf.astype(np.float32),
         foreground=np.zeros(ny_nx, bool),
         pixel_scale=spaxel_side(wcs),
