@@ -9,12 +9,13 @@ import numpy as np
 from astropy.table import Table
 
 from mangrove import outputs
-from mangrove.errors import OutputError, SpectrumError
-from mangrove.files.fits_counts import demand_possible_counts
+from mangrove.errors import CatalogueError, OutputError, SpectrumError
+from mangrove.files.bounded_headers import demand_bounded_headers
 from mangrove.notebook.spectrum_file import read_spectrum
 from mangrove.notebook.spectrum_map import SpectrumMap
 from mangrove.notebook.spectrum_place import NodeLabel, SpectrumPlace
 from mangrove.physics.wavelengths import SIGMA_TO_FWHM
+from mangrove.survey import text_tables
 
 #: Marks a file as one of placements.
 CREATOR = "mangrove assign"
@@ -181,10 +182,13 @@ def is_own(path: Path) -> bool:
         if kind == "ascii.csv":
             with path.open(encoding="utf-8") as file:
                 return file.readline().startswith("spectrum,status,reason,row,column,")
-        if kind == "fits":
-            demand_possible_counts(path)
-        return Table.read(path, format=kind).meta.get("CREATOR") == CREATOR
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        if kind == "ascii.ecsv":
+            table = text_tables.read(path)
+        else:
+            demand_bounded_headers(path)
+            table = Table.read(path, format=kind)
+        return table.meta.get("CREATOR") == CREATOR
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, CatalogueError):
         return False
 
 

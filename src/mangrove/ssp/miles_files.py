@@ -7,8 +7,8 @@ import numpy as np
 from astropy.io import fits
 
 from mangrove.errors import TemplateError
+from mangrove.files.bounded_headers import demand_bounded_headers
 from mangrove.files.damaged import DAMAGED, words_of
-from mangrove.files.fits_counts import demand_possible_counts
 from mangrove.files.packed import unpacking_tool
 from mangrove.physics.wavelengths import air_to_vacuum
 from mangrove.ssp.checks import check_values, luminosity_factor
@@ -156,7 +156,7 @@ def _read_grid(folder, files, variant, metallicity, age):
 def _read_spectrum(file: Path, variant: MilesVariant) -> tuple[np.ndarray, np.ndarray, float | None]:
     """Vacuum wavelengths, the spectrum in L_sun/Angstrom per solar mass formed, and the header's FWHM."""
     try:
-        demand_possible_counts(file)
+        demand_bounded_headers(file)
         with fits.open(file) as hdus:
             header, data = hdus[0].header.copy(), hdus[0].data
             # astropy takes BITPIX, BSCALE and BLANK out of the header as it applies them to the data.

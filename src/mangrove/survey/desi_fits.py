@@ -10,7 +10,7 @@ from astropy.io import fits
 from astropy.table import MaskedColumn
 
 from mangrove.errors import CatalogueError
-from mangrove.files.fits_counts import demand_possible_counts
+from mangrove.files.bounded_headers import demand_bounded_headers
 from mangrove.survey import tables
 
 CHECK_NAME = "Correct the path, or download the file again."
@@ -30,7 +30,7 @@ def opened(path) -> Iterator[fits.HDUList]:
     if not path.is_file():
         raise CatalogueError(f"{path} does not exist. {CHECK_NAME}")
     try:
-        demand_possible_counts(path)
+        demand_bounded_headers(path)
         with fits.open(path) as hdus:
             yield hdus
     except tables.DAMAGED as error:

@@ -17,7 +17,7 @@ from astropy.table import Column, MaskedColumn, Table
 
 from mangrove.errors import CatalogueError
 from mangrove.files import damaged
-from mangrove.files.fits_counts import demand_possible_counts
+from mangrove.files.bounded_headers import demand_bounded_headers, demand_bounded_units
 from mangrove.files.units import is_endless
 from mangrove.survey import text_tables
 from mangrove.survey.galaxy import UNKNOWN_WORDS
@@ -25,6 +25,7 @@ from mangrove.survey.target import MISSING
 
 #: What astropy raises over them.
 DAMAGED = (*damaged.DAMAGED, IORegistryError)
+_HEAD_BYTES = 1 << 20
 #: Most columns that an error lists.
 _LISTED = 40
 _YES, _NO = {"1", "t", "true", "y", "yes"}, {"0", "f", "false", "n", "no"}
@@ -49,8 +50,8 @@ def read_table(path: str | Path, columns: Sequence[str], hdu: str | int | None =
     with readable(path):
         if not _is_fits(path):
             table = text_tables.read(path)
-            return Table.read(path) if table is None else table
-        demand_possible_counts(path)
+            return _other_kind(path) if table is None else table
+        demand_bounded_headers(path)
         # Logical columns as bytes: as truth values their third value, not known, would be false.
         with fits.open(path, logical_as_bytes=True) as hdus:
             found = _tables(hdus) if hdu is None else [hdus[hdu]]
@@ -216,6 +217,13 @@ def _is_fits(path) -> bool:
         return True
     with Path(path).open("rb") as file:
         return file.read(6) == b"SIMPLE"
+
+
+def _other_kind(path) -> Table:
+    with Path(path).open("rb") as file:
+        # The fields of a VOTable.
+        demand_bounded_units(file.read(_HEAD_BYTES).decode("ascii", "replace"))
+    return Table.read(path)
 
 
 def _tables(hdus: fits.HDUList) -> list:

@@ -7,6 +7,7 @@ from pathlib import Path
 from astropy.table import Table
 
 from mangrove.errors import CatalogueError
+from mangrove.files.bounded_headers import demand_bounded_units
 
 _ECSV = "# %ECSV"
 _ECSV_DELIMITER = "# delimiter:"
@@ -33,6 +34,7 @@ def read(path: str | Path) -> Table | None:
         raise CatalogueError(f"{path} has the column {', '.join(twice)} twice; delete or rename one of them.")
     for _ in rows:
         pass
+    demand_bounded_units("\n".join(line for line in lines if line.startswith("#")))
     return Table.read(lines, format=f"ascii.{kind}")
 
 

@@ -14,7 +14,7 @@ from astropy.table import Table
 from mangrove import outputs
 from mangrove.codes import PredictionFlag
 from mangrove.errors import CatalogueError, ModelError
-from mangrove.files.fits_counts import demand_possible_counts
+from mangrove.files.bounded_headers import demand_bounded_headers, demand_bounded_units
 from mangrove.files.units import FLUX, is_endless
 from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.distribution import LineMixture
@@ -103,10 +103,8 @@ def is_prediction(path: Path) -> bool:
     """Whether a file is a table that :func:`predict_file` wrote."""
     try:
         kind = _format(path)
-        options = {"path": "lines"} if kind == "hdf5" else {}
-        if kind == "fits":
-            demand_possible_counts(path)
-        return Table.read(path, format=kind, **options).meta.get("CREATOR") == _CREATOR
+        table = _hdf5_table(path, "lines") if kind == "hdf5" else _READERS[kind](path)
+        return table.meta.get("CREATOR") == _CREATOR
     except (OSError, ValueError, KeyError, TypeError, CatalogueError):
         return False
 
@@ -192,7 +190,7 @@ def _read_hdf5(path: Path) -> Table:
         if flux is None:
             tables = [name for name in f if isinstance(f[name], h5py.Dataset) and f[name].dtype.names]
             if len(tables) == 1:
-                return Table.read(path, format="hdf5", path=tables[0])
+                return _hdf5_table(path, tables[0])
             raise CatalogueError(
                 f"{path} has no dataset {' or '.join(FLUX_COLUMNS)} of shape (galaxies, bins), nor a single table "
                 f"in its place; it has {', '.join(f) or 'nothing'}. Rename the dataset of the fluxes."
@@ -205,13 +203,21 @@ def _read_hdf5(path: Path) -> Table:
         return table
 
 
+def _hdf5_table(path: Path, name: str) -> Table:
+    """A table that astropy wrote, its columns described in a text beside it."""
+    with h5py.File(path, "r") as f:
+        if (described := f.get(f"{name}.__table_column_meta__")) is not None:
+            demand_bounded_units("\n".join(map(str, described[...].ravel().tolist())))
+    return Table.read(path, format="hdf5", path=name)
+
+
 def _is_column(dataset, n_row: int) -> bool:
     bare_dimension = b"not a netCDF variable" in bytes(dataset.attrs.get("NAME", b""))
     return isinstance(dataset, h5py.Dataset) and dataset.shape[:1] == (n_row,) and not bare_dimension
 
 
 def _read_fits(path: Path) -> Table:
-    demand_possible_counts(path)
+    demand_bounded_headers(path)
     return Table.read(path, format="fits")
 
 

@@ -1,13 +1,15 @@
-"""Headers with more axes or columns, or other sizes, than FITS allows."""
+"""Headers over which astropy would never end: counts, sizes and units beyond what FITS allows."""
 
 import gzip
 
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
 
 from mangrove.errors import CatalogueError
+from mangrove.models.emulator.prediction_files import _CREATOR as CREATOR
 from mangrove.models.emulator.prediction_files import is_prediction
 from mangrove.notebook.placement_files import is_own
 from mangrove.outputs import is_fits
@@ -52,6 +54,53 @@ def test_sizes_below_nothing_are_refused_at_once(whole, tmp_path, card, nth):
     with pytest.raises(CatalogueError, match=rf"{card} is -99999999999, and FITS allows nothing below 0"):
         read_table(path, ["plateifu"])
     with pytest.raises(CatalogueError, match=r"FITS allows nothing below 0"), opened(path):
+        pass
+    assert not is_prediction(path) and not is_own(path)
+
+
+ENDLESS = "10**(99999999) m"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "stated"), [(".ecsv", b"unit: km"), (".vot", b'unit="km"')], ids=["ECSV", "VOTable"]
+)
+def test_units_without_end_are_refused_at_once(tmp_path, suffix, stated):
+    path, table = tmp_path / f"c{suffix}", NAMES.copy()
+    table["z"].unit = "km"
+    table.write(path, format="votable" if suffix == ".vot" else "ascii.ecsv")
+    assert len(read_table(path, ["plateifu"])) == 1
+    content = path.read_bytes()
+    assert stated in content
+    path.write_bytes(content.replace(stated, stated.replace(b"km", ENDLESS.encode())))
+    with pytest.raises(CatalogueError, match=r"10\*\*\(99999999\) m, a power that no unit has"):
+        read_table(path, ["plateifu"])
+
+
+def test_units_of_a_table_in_hdf5_without_end_are_no_prediction(tmp_path):
+    """Nor read: astropy describes the columns in a text."""
+    path, table = tmp_path / "c.h5", NAMES["z",].copy()
+    table["z"].unit, table.meta["CREATOR"] = "km", CREATOR
+    table.write(path, path="lines", serialize_meta=True)
+    assert is_prediction(path)
+    with h5py.File(path, "r+") as f:
+        described = f["lines.__table_column_meta__"][...].tolist()
+        del f["lines.__table_column_meta__"]
+        f["lines.__table_column_meta__"] = [
+            line.replace(b"unit: km", f"unit: {ENDLESS}".encode()) for line in described
+        ]
+    assert not is_prediction(path)
+
+
+def test_units_of_columns_in_fits_without_end_are_refused_at_once(whole, tmp_path):
+    path, table = tmp_path / "c.fits", NAMES.copy()
+    table["z"].unit = "km"
+    table.write(path)
+    content = path.read_bytes()
+    at = content.index(b"TUNIT2  =")
+    path.write_bytes(content[:at] + f"TUNIT2  = '{ENDLESS}'".ljust(80).encode() + content[at + 80 :])
+    with pytest.raises(CatalogueError, match=r"TUNIT2 is 10\*\*\(99999999\) m, a power that no unit has"):
+        read_table(path, ["plateifu"])
+    with pytest.raises(CatalogueError, match=r"a power that no unit has"), opened(path):
         pass
     assert not is_prediction(path) and not is_own(path)
 
