@@ -35,6 +35,7 @@ rule all:
     default_target: True
     input:
         FINAL,
+        KEPT,
         rules.overview.output.page,
         rules.provenance.output.provenance,
 

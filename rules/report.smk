@@ -285,6 +285,38 @@ if CONFIG.emulator.enabled:
 if CONFIG.emulator.enabled and SIMULATED and not DESI:
     FINAL += [rules.emulator_truth.output.table]
 
+# Artefacts and models that nothing else asks for once all that was made of them is there: what is missing is made again.
+KEPT = []
+if WITH_BAXELS:
+    KEPT += rules.labels.output
+if MAPS:
+    KEPT += [
+        *rules.desom_train.output,
+        *rules.desom_assign.output,
+        *rules.desom_maps.output,
+        *rules.desom_quality.output,
+        *rules.template_labels.output,
+        *rules.fingerprints.output,
+        *rules.galaxy_map_train.output,
+        *rules.galaxy_map_assign.output,
+    ]
+for one in (
+    rules.autoencoder_train,
+    rules.latents,
+    rules.anomalies,
+    rules.embedding,
+    rules.neighbours,
+    rules.agn,
+):
+    KEPT += expand(one.output, network=NETWORKS)
+if CONFIG.emulator.enabled:
+    KEPT += [
+        *rules.emulator_table.output,
+        *rules.emulator_train.output,
+        *rules.emulator_quality.output,
+        *rules.emulator_embedding.output,
+    ]
+
 
 rule digest:
     input:

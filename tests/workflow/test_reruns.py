@@ -30,6 +30,21 @@ def test_a_finished_run_has_nothing_to_do(finished):
     assert finished.planned().rules == {}
 
 
+def test_a_missing_result_is_made_again_though_all_that_was_made_of_it_is_there(finished):
+    missing = {
+        "autoencoder/ae/embedding.h5": "embedding",
+        "desom/node_labels.h5": "desom_maps",
+        "desom/model/model.json": "desom_train",
+        "emulator/table.h5": "emulator_table",
+        "spectra/labels.h5": "labels",
+    }
+    for name, rule in missing.items():
+        with finished.restored(f"results/tiny/{name}") as path:
+            path.unlink()
+            assert finished.planned().rules[rule] == 1, name
+    assert finished.planned().rules == {}
+
+
 def test_a_fresh_checkout_reruns_nothing(finished):
     for name in checkout_files():
         (finished.folder / name).touch()
