@@ -40,9 +40,9 @@ _PACKAGE = Path(__file__).resolve().parent
 def code_hash(script: str | Path, package: Path = _PACKAGE) -> str:
     """Hash of a script, of all mangrove modules that it imports, directly or not, and of the resources these open.
 
-    Comments, docstrings and blank lines do not count, nor do the :data:`LEAVES`; of :data:`mangrove.source_files.CODES`, the imported classes
-    do. The result is the same on every Python version, as it is made from the source text. A module opens a resource by
-    ``resource("name")``.
+    Comments, docstrings and blank lines do not count, nor do the :data:`LEAVES`; of
+    :data:`mangrove.source_files.CODES`, the imported classes do. The result is the same on every Python version, as it
+    is made from the source text. A module opens a resource by ``resource("name")``.
 
     Parameters
     ----------
