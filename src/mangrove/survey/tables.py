@@ -101,11 +101,16 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
     if name is None:
         listed = ", ".join(one[:40] for one in table.colnames[:_LISTED]) + ", ..." * (len(table.colnames) > _LISTED)
         raise CatalogueError(f"{path} has no column {' or '.join(candidates)}; its columns are {listed}.")
-    if table[name].ndim != 1:
-        raise CatalogueError(f"{path}: the column {name} has several values per row; a single one is needed.")
-    if table[name].dtype.kind == "c":
-        raise CatalogueError(f"{path}: the column {name} holds complex numbers; real ones are needed.")
+    _demand_one_real_value(table[name], name, path)
     return table[name]
+
+
+def _demand_one_real_value(values: np.ndarray, name: str, path) -> None:
+    """Of a column, in each row."""
+    if values.ndim != 1:
+        raise CatalogueError(f"{path}: the column {name} has several values per row; a single one is needed.")
+    if values.dtype.kind == "c":
+        raise CatalogueError(f"{path}: the column {name} holds complex numbers; real ones are needed.")
 
 
 def numbers(values: Column, unit: u.UnitBase, path) -> np.ndarray:
@@ -205,10 +210,9 @@ def fits_column(hdu, name: str, path) -> MaskedColumn:
     found = find(hdu.columns.names, [name], path)
     if found is None:
         raise CatalogueError(f"{path}: {hdu.name} lacks the column {name}.")
-    mask = _nulls(hdu, found)
-    if mask.ndim != 1:
-        raise CatalogueError(f"{path}: the column {found} has several values per row; a single one is needed.")
-    return MaskedColumn(hdu.data[found], found, mask=mask, unit=hdu.columns[found].unit)
+    values = hdu.data[found]
+    _demand_one_real_value(values, found, path)
+    return MaskedColumn(values, found, mask=_nulls(hdu, found), unit=hdu.columns[found].unit)
 
 
 def _is_fits(path) -> bool:
