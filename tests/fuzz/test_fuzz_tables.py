@@ -214,6 +214,7 @@ def test_damaged_desi_files(folder, content, catalogue):
 )
 @example(seed="agn", changes=[("TFORM2", "'1M      '", 2)])
 @example(seed="coadd", changes=[("GCOUNT", "-1", 5)])
+@example(seed="coadd", changes=[("TFORM1", "'PD(9)   '", 10)])
 @example(seed="coadd", changes=[("TFORM2", "'1M      '", 4), ("NAXIS2", "1000000", 9)])
 @example(seed="fastspec", changes=[("TUNIT2", "'10**(99999999) m'", 1)])
 def test_tables_with_cards_of_other_meaning(folder, seed, changes):

@@ -101,15 +101,15 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
     if name is None:
         listed = ", ".join(one[:40] for one in table.colnames[:_LISTED]) + ", ..." * (len(table.colnames) > _LISTED)
         raise CatalogueError(f"{path} has no column {' or '.join(candidates)}; its columns are {listed}.")
-    _demand_one_real_value(table[name], name, path)
+    _demand_one_real_value(table[name].ndim, table[name].dtype, name, path)
     return table[name]
 
 
-def _demand_one_real_value(values: np.ndarray, name: str, path) -> None:
+def _demand_one_real_value(n_axis: int, dtype: np.dtype, name: str, path) -> None:
     """Of a column, in each row."""
-    if values.ndim != 1:
+    if n_axis != 1:
         raise CatalogueError(f"{path}: the column {name} has several values per row; a single one is needed.")
-    if values.dtype.kind == "c":
+    if dtype.kind == "c":
         raise CatalogueError(f"{path}: the column {name} holds complex numbers; real ones are needed.")
 
 
@@ -210,9 +210,10 @@ def fits_column(hdu, name: str, path) -> MaskedColumn:
     found = find(hdu.columns.names, [name], path)
     if found is None:
         raise CatalogueError(f"{path}: {hdu.name} lacks the column {name}.")
-    values = hdu.data[found]
-    _demand_one_real_value(values, found, path)
-    return MaskedColumn(values, found, mask=_nulls(hdu, found), unit=hdu.columns[found].unit)
+    values, mask = hdu.data[found], _nulls(hdu, found)
+    # As stored: arrays of variable length are read as one object a row.
+    _demand_one_real_value(mask.ndim, values.dtype, found, path)
+    return MaskedColumn(values, found, mask=mask, unit=hdu.columns[found].unit)
 
 
 def _is_fits(path) -> bool:
