@@ -72,7 +72,8 @@ def ratios_of(fit: SpectrumFit, n_refit: int, rng: np.random.Generator) -> np.nd
     scatters = [refitted(fit, strength, n_refit, rng).std(axis=0, ddof=1) / strength for strength in STRENGTHS]
     scale = (np.sqrt(fit["chi2_reduced"]) * fit["noise_scale"]).value
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratios = np.array([noise / scatters[0], noise / scatters[1], np.hypot(scale * noise, calibration) / errors(fit)])
+        of_fit = np.hypot(scale * noise, calibration) / errors(fit)
+        ratios = np.array([*(noise / scatter for scatter in scatters), of_fit])
     return np.where((noise > 0) & np.isfinite(ratios), ratios, np.nan)
 
 
