@@ -288,7 +288,12 @@ if CONFIG.emulator.enabled and SIMULATED and not DESI:
 # Artefacts and models that nothing else asks for once all that was made of them is there: what is missing is made again.
 KEPT = []
 if WITH_BAXELS:
-    KEPT += rules.labels.output
+    KEPT += [
+        *every_galaxy(EXTRACT),
+        *every_galaxy(FIT),
+        *every_galaxy(rules.line_cube.output.line_cube, "convlstm"),
+        *rules.labels.output,
+    ]
 if MAPS:
     KEPT += [
         *rules.desom_train.output,
@@ -300,6 +305,8 @@ if MAPS:
         *rules.galaxy_map_train.output,
         *rules.galaxy_map_assign.output,
     ]
+if NETWORKS:
+    KEPT += rules.augmentation.output
 for one in (
     rules.autoencoder_train,
     rules.latents,
@@ -313,6 +320,7 @@ if CONFIG.emulator.enabled:
     KEPT += [
         *rules.emulator_table.output,
         *rules.emulator_train.output,
+        *rules.emulator_learning_curve.output,
         *rules.emulator_quality.output,
         *rules.emulator_embedding.output,
     ]

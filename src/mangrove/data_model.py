@@ -126,7 +126,9 @@ FIT = Kind(
         "v_gas": _baxel(KMS, "gas velocity, same convention; of two components of all lines, the narrower"),
         "v_gas_err": _baxel(KMS, "its error"),
         "v_gas_other": _baxel(
-            KMS, "velocity of another minimum of the gas, whose chi2 is within 1 of the best; NaN if none was found"
+            KMS,
+            "velocity of another minimum of the gas, of another velocity or dispersion, whose chi2 is no more than 1 above "
+            "that of this one, or below it if its velocity is less usual; NaN if none was found, or with further components",
         ),
         "sigma_gas": _baxel(KMS, "its velocity dispersion, corrected for the LSF; 1 is the lower bound of the fit"),
         "sigma_gas_err": _baxel(KMS, "its error"),

@@ -10,9 +10,18 @@ import pytest
 from one_spectrum import LINES, SIGMA_GAS, SIGMA_STAR, V_GAS, V_STAR
 from scipy.optimize import least_squares
 
+from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import Solutions, double_precision
 from mangrove.spectra.fit.batched.derivatives import ByData, derivatives, solve_differentiably
+from mangrove.spectra.fit.batched.problem import (
+    columns_at,
+    line_hold,
+    place_of,
+    problem_of,
+    solutions_of,
+    weighed,
+)
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.line_coverage import pixel_width
 from mangrove.spectra.fit.settings import Guide
@@ -220,6 +229,26 @@ def test_a_spectrum_without_solution_harms_no_other(minima, found):
     again, lost = _ends([derivatives(batch, Solutions(*nothing, s.converged), unknowns)["all"].flux])[0]
     np.testing.assert_array_equal(again, found["all"].flux[0])
     assert np.all(np.isnan(lost[:, batch.spectra.good[-1]]))
+
+
+def test_the_error_of_a_line_that_hardly_falls_on_good_pixels_is_no_larger_than_its_prior():
+    batch = batched_spectra.batch((0,), polynomial_degree=DEGREE)
+    line = LINES.index("Hbeta_4863")
+    v = C_KMS * np.log(batch.galaxies.wave[0] / LINES.wave[line]) - V_GAS
+    # Good pixels hold some 1e-8 of its light.
+    good = batch.spectra.good & (np.abs(v) > 5.5 * np.hypot(SIGMA_GAS, C_KMS / 1200.0 / 2.3548))
+    batch = batch._replace(spectra=batch.spectra._replace(good=good))
+    column = batch.layout.gas_line.index(line)
+    with double_precision():
+        place = place_of(START.kinematics[:1], START.theta[:1])
+        problem = problem_of(batch.layout, batch.galaxies, batch.lines, jax.tree.map(jnp.asarray, batch.spectra))
+        columns = columns_at(batch.layout, problem, place)
+        best = weighed(batch.layout, problem, place, columns, jnp.zeros(columns.shape[:2], bool))
+        s = solutions_of(batch.layout, problem, place, best.x, best.chi2, best.chi2 > 0)
+        prior = float(line_hold(batch.spectra)[0]) ** -0.5
+        s = jax.tree.map(np.asarray, s._replace(gas=s.gas.at[0, column].set(1e-3 * prior)))
+    by_flux = derivatives(batch, s, lambda s: {"gas": s.gas})["gas"].flux[0, column]
+    assert 0.0 < np.linalg.norm(by_flux * batch.spectra.error[0]) <= prior
 
 
 def test_labels_are_those_of_the_definitions(given, table):

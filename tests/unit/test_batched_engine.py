@@ -108,6 +108,24 @@ def test_results_come_in_order_and_belong_to_their_galaxy(toy):
     assert sum(fake.rows) == 14 and set(fake.sizes) == {8}
 
 
+def test_processes_share_the_spectra_of_a_galaxy(toy, monkeypatch):
+    toy()
+    shares = []
+
+    def in_this_process(function, parts, n_process):
+        for part in parts:
+            shares.append((len(part), n_process))
+            yield function(part)
+
+    monkeypatch.setattr(engine, "shared_out", in_this_process)
+    galaxy, own = batched_spectra.galaxies()[0], spectra(0, 8)
+    (fits,) = fit_group([Member(galaxy, own, np.ones(8), *np.zeros((2, 8)))], n_process=3)
+    assert [r.v_star for r in fits.results] == pytest.approx(means(own), rel=1e-12)
+    assert shares == [(3, 3), (2, 3), (3, 3)]
+    fit_group([Member(galaxy, own[:1], np.ones(1), *np.zeros((2, 1)))], n_process=3)
+    assert len(shares) == 3
+
+
 def test_galaxies_answer_their_guides_together(toy):
     """Bright spectra of both in one round, and the others, guided by them, in the next."""
     fake = toy(most=4)

@@ -19,7 +19,7 @@ from mangrove.spectra.fit.ppxf import pool
 from mangrove.spectra.fit.preparation import prepare
 from mangrove.spectra.fit.results import FitResult
 from mangrove.spectra.fit.templates import match_lsf
-from mangrove.ssp.loading import load_library
+from mangrove.ssp.loading import load_library, younger_than
 
 CHOSEN = {"polynomial_degree": 2, "n_draw": 2}
 N_GOOD = 4
@@ -141,6 +141,21 @@ def test_a_second_galaxy_compiles_nothing_anew(galaxy, results, caplog):
         found = fit_all(other, spectra)
     assert [result.status for result in found] == [FitStatus.OK] * N_GOOD
     assert [record.getMessage() for record in caplog.records if "XLA compilation" in record.getMessage()] == []
+
+
+def test_galaxies_with_different_numbers_of_templates_share_a_batch(galaxy, results):
+    """As at other redshifts; what has more templates is another program, which may round draws differently."""
+    library = younger_than(load_library("mastar"), 5.0)
+    rest_range = batched_spectra.RANGES[0]
+    stars = match_lsf(library, 1e-4 * np.log(10), WAVE / (1 + galaxy.z), LSF / (1 + galaxy.z), rest_range)
+    fewer, spectra = galaxy._replace(stars=stars), good_spectra()
+    assert stars.flux.shape[1] < galaxy.stars.flux.shape[1]
+    members = [engine.Member(g, spectra[i : i + 2], *np.ones((3, 2))) for i, g in enumerate((fewer, galaxy))]
+    ours, others = (fits.results for fits in engine.fit_group(members))
+    for one, alone in zip(ours, fit_all(fewer, spectra[:2]), strict=True):
+        assert_alike(one, alone, 1e-6, of_draws=1e-3)
+    for one, alone in zip(others, results[1:3], strict=True):
+        assert_alike(one, alone, 1e-6)
 
 
 def test_bad_spectra_have_the_statuses_of_the_ppxf_engine_and_harm_no_other(galaxy, results):

@@ -10,6 +10,7 @@ from mangrove.codes import FitStatus, LineStatus
 from mangrove.physics.wavelengths import C_KMS
 from mangrove.spectra.fit.batched.batch import double_precision
 from mangrove.spectra.fit.batched.measure import measurements as measurements_of
+from mangrove.spectra.fit.bounds import SIGMA_GAS_BOUND
 from mangrove.spectra.fit.component_names import BROAD, SECOND
 from mangrove.spectra.fit.ppxf import line_errors, measurements
 from mangrove.spectra.fit.results import FitResult
@@ -182,6 +183,14 @@ def test_a_fit_that_has_not_converged_says_so(known):
     batch, _, solutions = known
     columns = measured(batch, solutions._replace(converged=np.array([True, False, True])))
     assert columns["status"].tolist() == [FitStatus.OK, FitStatus.STOPPED_EARLY, FitStatus.OK]
+
+
+def test_a_fit_that_has_not_converged_says_so_whatever_else_is_wrong_with_few_of_its_labels(known):
+    batch, _, solutions = known
+    kinematics = solutions.kinematics.copy()
+    kinematics[0, 1, 1] = kinematics[1, 1, 1] = SIGMA_GAS_BOUND[1]
+    columns = measured(batch, solutions._replace(kinematics=kinematics, converged=np.array([True, False, True])))
+    assert columns["status"].tolist() == [FitStatus.GAS_AT_BOUND, FitStatus.STOPPED_EARLY, FitStatus.OK]
 
 
 def test_fits_without_stars_or_lines_say_so(known):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mangrove.spectra.fit.batched import model
+from mangrove.spectra.fit.batched.arrays import galaxies_of, layout_of, lines_of, spectra_of
 from mangrove.spectra.fit.batched.batch import Solutions, double_precision
 from mangrove.spectra.fit.model import gas_in_range, total_emission
 from mangrove.spectra.fit.shape import continuum_shape
@@ -85,6 +86,21 @@ def test_models_are_those_of_single_spectra(given, modelled, i):
     np.testing.assert_allclose(modelled["continuum"][i, :n], expected, rtol=1e-9)
     expected = total_emission(gas, s.gas[i, place], spectrum, stars, s.kinematics[i, 1:])
     np.testing.assert_allclose(modelled["emission"][i, :n], expected, atol=1e-9)
+
+
+def test_lines_of_a_coarse_instrument_are_whole():
+    """Those of 15 pixels reach beyond what holds usual ones."""
+    galaxy, spectrum = batched_spectra.galaxies()[0], batched_spectra.spectrum(0)
+    coarse = spectrum._replace(lsf_sigma=15.0 * spectrum.log_step * spectrum.wave)
+    layout, kinematics = layout_of([galaxy], [coarse]), np.array([[[0.0, 150.0], [30.0, 60.0]]])
+    given = galaxies_of(layout, [galaxy], [coarse]), spectra_of(layout, [galaxy], [0], [coarse], [None])
+    with double_precision():
+        transforms = model.gas_transforms(layout, given[0], lines_of(layout, galaxy.lines), given[1])
+        columns = np.asarray(model.gas_columns(layout, *given, transforms, kinematics))[0]
+    gas = gas_in_range(coarse, galaxy.stars, galaxy.lines)
+    place = [layout.gas_line.index(line) for line in gas.free]
+    expected = moving_gas(gas, coarse, galaxy.stars, kinematics[0, 1:]).T
+    np.testing.assert_allclose(columns[place, : coarse.wave.size], expected, atol=1e-6 * expected.max())
 
 
 def test_jacobian_is_the_derivative(given, modelled):

@@ -11,7 +11,7 @@ from small_extract import write_extract
 from mangrove import artefacts, logs
 from mangrove.codes import FitStatus
 from mangrove.config import Fit, Preprocessing
-from mangrove.errors import ArtefactError, SpectrumError
+from mangrove.errors import ArtefactError, SpectrumError, WorkerError
 from mangrove.spectra.fit.batched import chunk
 from mangrove.spectra.fit.batched.kept import forget_others, is_current, put_in_place, set_aside, tasks_of
 from mangrove.spectra.fit.batched.membership import chunks
@@ -267,6 +267,31 @@ def test_processes_give_what_one_gives_and_a_fault_stops_no_other_galaxy(folder,
     shutil.rmtree(folder / "fit")
     run(folder)
     assert files(folder) == made
+
+
+def test_processes_share_the_spectra_of_galaxies_that_are_fewer(folder, monkeypatch):
+    given = []
+
+    def by_engine(galaxies, n_process=1):
+        given.append((len(galaxies), n_process))
+        return Fitter()(galaxies)
+
+    monkeypatch.setattr(chunk, "by_engine", by_engine)
+    chunk.fit_chunk(tasks(folder, names=NAMES[:3]), n_process=4)
+    chunk.fit_chunk(tasks(folder), n_process=1)
+    assert given == [(3, 4), (1, 1)]
+
+
+def test_a_process_that_is_killed_is_no_fault_of_a_galaxy(folder):
+    class Dying(Fitter):
+        def __call__(self, galaxies):
+            super().__call__(galaxies)
+            raise WorkerError("a process that fits spectra was killed")
+
+    fitter = Dying()
+    with pytest.raises(WorkerError):
+        run(folder, fitter=fitter)
+    assert fitter.groups == [NAMES]
 
 
 def test_fits_are_put_in_place_all_or_none(folder):

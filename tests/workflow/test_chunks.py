@@ -89,7 +89,7 @@ def test_a_forced_job_keeps_what_is_current(chunks):
 def test_a_deleted_fit_is_made_again(chunks):
     before = chunks.content()
     (chunks.fits / f"{chunks.rows()[1][0]}.h5").unlink()
-    assert chunks.fitted("--forcerun", "labels") == [chunks.rows()[1][0]]
+    assert chunks.fitted() == [chunks.rows()[1][0]]
     assert chunks.content() == before
 
 

@@ -36,7 +36,11 @@ def test_a_missing_result_is_made_again_though_all_that_was_made_of_it_is_there(
         "desom/node_labels.h5": "desom_maps",
         "desom/model/model.json": "desom_train",
         "emulator/table.h5": "emulator_table",
+        "emulator/learning_curve.h5": "emulator_learning_curve",
+        "autoencoder/augmentation.h5": "augmentation",
         "spectra/labels.h5": "labels",
+        f"spectra/extract/{REGULAR}.h5": "extract",
+        f"spectra/line_cube/{REGULAR}.h5": "line_cube",
     }
     for name, rule in missing.items():
         with finished.restored(f"results/tiny/{name}") as path:

@@ -10,7 +10,7 @@ from scipy import fft
 
 from mangrove.physics.lines import BROAD_LINES, LineList
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Spectra
+from mangrove.spectra.fit.batched.batch import LEAST_LINE_WINDOW, BatchLayout, Galaxies, Lines, Spectra
 from mangrove.spectra.fit.bounds import START_SIGMA_STAR
 from mangrove.spectra.fit.component_names import MAIN, SECOND
 from mangrove.spectra.fit.galaxy import GalaxyFit
@@ -23,6 +23,8 @@ from mangrove.spectra.fit.spectrum import Spectrum
 
 #: Pixels of data are padded to a multiple of this.
 _PIXEL_STEP = 64
+#: What holds a line reaches to so many sigma of the line spread at least.
+_LINE_REACH = 5.0
 
 
 def layout_of(
@@ -43,6 +45,7 @@ def layout_of(
     # The model is cut from what the transforms give back: of few pixels, the next step may be more than they have.
     n_wave = min(_padded(max(spectrum.wave.size for spectrum in spectra)), n_fft)
     one = BatchLayout(n_wave, n_fft, (), (), attenuation, degree)
+    one = one._replace(line_window=_line_window(spectra, n_fft))
     return with_gas(one, galaxies[0].lines, components)
 
 
@@ -100,6 +103,14 @@ def spectra_of(
         for i, spectrum, guide in zip(which, spectra, guides, strict=True)
     ]
     return Spectra(*(np.stack(values) for values in zip(*rows, strict=True)))
+
+
+def _line_window(spectra: Sequence[Spectrum], n_fft: int) -> int:
+    """Half width of what holds a line, pixels: one value for all usual instruments, wider for coarser ones."""
+    window, widest = LEAST_LINE_WINDOW, max(np.max(one.lsf_sigma / one.wave / one.log_step) for one in spectra)
+    while window < min(_LINE_REACH * widest, n_fft // 4):
+        window *= 2
+    return window
 
 
 def _padded(n: int) -> int:

@@ -11,6 +11,9 @@ import numpy as np
 
 from mangrove.spectra.fit.batched.precision import DOUBLE
 
+#: Half width, pixels, of what holds a line at rest, for all usual instruments.
+LEAST_LINE_WINDOW = 32
+
 
 def double_precision() -> AbstractContextManager:
     """Context in which JAX computes in float64, whatever it does outside."""
@@ -37,6 +40,8 @@ class BatchLayout(NamedTuple):
         Of the multiplicative polynomial.
     precision : str
         Of :mod:`mangrove.spectra.fit.batched.precision`.
+    line_window : int
+        Half width, pixels, of what holds a line at rest.
     """
 
     n_wave: int
@@ -46,6 +51,7 @@ class BatchLayout(NamedTuple):
     attenuation: bool
     degree: int
     precision: str = DOUBLE
+    line_window: int = LEAST_LINE_WINDOW
 
     @property
     def components(self) -> tuple[int, ...]:

@@ -5,23 +5,23 @@ import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
 import jax
 import numpy as np
-from joblib import Parallel, delayed
 
 from mangrove.artefacts import Provenance
 from mangrove.codes import FitStatus
-from mangrove.errors import ArtefactError
-from mangrove.logs import first_of, kept_records
+from mangrove.errors import ArtefactError, WorkerError
+from mangrove.logs import first_of
 from mangrove.spectra.fit.artefact import ReadyGalaxy, read_ready, write_fits
 from mangrove.spectra.fit.batched.devices import most_spectra
 from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_aside
+from mangrove.spectra.fit.batched.sharing import shared_out
 from mangrove.spectra.fit.two_steps import GuidedFits
-from mangrove.spectra.fit.workers import demand_workers_alive
 
 #: Galaxies are fitted together until they fill so many batches of the largest size on a CPU (one where processes share
 #: them, so that none waits long for another, and one on an accelerator, whose batches are large: it waits for the first
@@ -60,13 +60,14 @@ class _Read(NamedTuple):
         return len(self.ready.spectra) if self.ready else 0
 
 
-def by_engine(galaxies: Sequence[ReadyGalaxy]) -> list[GuidedFits]:
+def by_engine(galaxies: Sequence[ReadyGalaxy], n_process: int = 1) -> list[GuidedFits]:
     """Fits of galaxies whose spectra share batches (:func:`mangrove.spectra.fit.batched.engine.fit_group`)."""
     place = [[one.extract[name] for name in ("snr", "x", "y")] for one in galaxies]
-    return fit_group([Member(one.galaxy, one.spectra, *where) for one, where in zip(galaxies, place, strict=True)])
+    members = [Member(one.galaxy, one.spectra, *where) for one, where in zip(galaxies, place, strict=True)]
+    return fit_group(members, n_process=n_process)
 
 
-def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: int = 1) -> None:
+def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter | None = None, n_process: int = 1) -> None:
     """Write the artefacts 'fit' of a chunk; those that are current keep their bytes.
 
     Galaxies are read in a thread while others are fitted, and written in another. A galaxy that cannot be read leaves
@@ -75,18 +76,23 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter = by_engine, n_process: i
     Parameters
     ----------
     tasks : sequence of GalaxyTask
-    fit : callable
-        What fits the galaxies.
+    fit : callable, optional
+        What fits the galaxies; :func:`by_engine` if not given.
     n_process : int
-        Processes that share them, one for each core of a CPU: threads of one process gain nothing.
+        Processes that share them, one for each core of a CPU; where galaxies are fewer, their spectra.
 
     Raises
     ------
     ArtefactError
         If a galaxy could not be fitted; the text names it.
+    WorkerError
+        If a process is killed; galaxies that are finished are kept.
     """
     missing = [task for task in tasks if not set_aside(task)]
     logger.info("%d of %d galaxies are finished, %d to fit", len(tasks) - len(missing), len(tasks), len(missing))
+    if fit is None:
+        few = len(missing) < n_process
+        fit, n_process = (partial(by_engine, n_process=n_process), 1) if few else (by_engine, n_process)
     counts, faults, done = Counter(), {}, 0
     with ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
@@ -112,31 +118,20 @@ def _fitted(
 ) -> Iterator[tuple[list[_Read], list[GuidedFits | Exception]]]:
     """Groups of galaxies in order, with the fits of each, or what stands in their way."""
     if n_process == 1:
-        yield from ((group, _outcomes(group, fit)) for group in groups)
+        yield from ((group, _outcomes(fit, group)) for group in groups)
         return
     sent: deque[list[_Read]] = deque()
 
-    def calls():
+    def taken():
         for group in groups:
             sent.append(group)
-            yield delayed(_told)(group, fit)
+            yield group
 
-    # Arrays go to the processes themselves (no files of theirs), and no group waits but those that are read ahead.
-    shared = Parallel(n_process, return_as="generator", pre_dispatch=n_process, batch_size=1, max_nbytes=None)
-    with demand_workers_alive():
-        for outcomes, records in shared(calls()):
-            for record in records:
-                logging.getLogger(record.name).handle(record)
-            yield sent.popleft(), outcomes
+    for outcomes in shared_out(partial(_outcomes, fit), taken(), n_process):
+        yield sent.popleft(), outcomes
 
 
-def _told(group: Sequence[_Read], fit: Fitter) -> tuple[list[GuidedFits | Exception], list[logging.LogRecord]]:
-    """The same from another process, with what it has to say for the log."""
-    with kept_records() as records:
-        return _outcomes(group, fit), records
-
-
-def _outcomes(group: Sequence[_Read], fit: Fitter) -> list[GuidedFits | Exception]:
+def _outcomes(fit: Fitter, group: Sequence[_Read]) -> list[GuidedFits | Exception]:
     readable = [one.ready for one in group if one.ready]
     found = iter(_attempted(readable, fit) if readable else [])
     return [next(found) if one.ready else one.fault for one in group]
@@ -149,6 +144,8 @@ def _attempted(galaxies: Sequence[ReadyGalaxy], fit: Fitter) -> list[GuidedFits 
     """
     try:
         return fit(galaxies)
+    except WorkerError:
+        raise
     except Exception as error:
         if len(galaxies) > 1:
             return [found for one in galaxies for found in _attempted([one], fit)]

@@ -21,7 +21,7 @@ import numpy as np
 from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
 from mangrove.spectra.fit.batched.factors import cholesky, solve_factored
-from mangrove.spectra.fit.batched.problem import Problem, kinematics_and_theta, place_of, problem_of
+from mangrove.spectra.fit.batched.problem import Problem, kinematics_and_theta, line_hold, place_of, problem_of
 from mangrove.spectra.fit.batched.solve import Start, solve
 
 #: Added to the second derivatives, all 1 along each unknown, so that rounding leaves them positive definite.
@@ -199,8 +199,9 @@ def _chi2(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, cen
     residual = jnp.where(spectra.good, (spectra.flux - continuum - emission) / spectra.error, 0.0)
     chi2 = jnp.sum(residual**2, axis=1)
     hold, roughness = (jnp.asarray(values)[spectra.galaxy] for values in (galaxies.polynomial_hold, galaxies.roughness))
-    rough = jnp.einsum("ni,nij,nj->n", weights, roughness, weights)
-    return chi2 + hold * jnp.sum((theta[:, 1:] - centre) ** 2, axis=1) + rough / spectra.norm**2
+    rough = jnp.einsum("ni,nij,nj->n", weights, roughness, weights) / spectra.norm**2
+    dim = line_hold(spectra) * jnp.sum(gas**2, axis=1)
+    return chi2 + hold * jnp.sum((theta[:, 1:] - centre) ** 2, axis=1) + rough + dim
 
 
 def _slope(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, centre) -> jax.Array:

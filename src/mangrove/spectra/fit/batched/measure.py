@@ -210,11 +210,12 @@ def _status(layout: BatchLayout, fit: FittedBatch, kinematics: dict[str, jax.Arr
         (jnp.abs(v_star - guide[:, 0]) > reach, FitStatus.VELOCITY_AT_BOUND),
         (jnp.abs(sigma - guide[:, 2]) > reach, FitStatus.SIGMA_STAR_AT_BOUND),
         (sigma > NEAR_BOUND * SIGMA_STAR_BOUND[1], FitStatus.SIGMA_STAR_AT_BOUND),
+        # All labels depend on it, on what comes below few.
+        (~s.converged, FitStatus.STOPPED_EARLY),
         (jnp.abs(kinematics["sigma_star_correction"]) > sigma**2, FitStatus.SIGMA_BELOW_LSF),
         # Without lines the kinematics of the gas are noise, which says nothing about the stars.
         (kinematics["sigma_gas"] > NEAR_BOUND * SIGMA_GAS_BOUND[1], FitStatus.GAS_AT_BOUND),
         (gas_at_bound, FitStatus.GAS_AT_BOUND),
-        (~s.converged, FitStatus.STOPPED_EARLY),
     ]
     holds, codes = zip(*reasons, strict=True)
     return jnp.select(list(holds), [jnp.full(v_star.shape, int(code)) for code in codes], int(FitStatus.OK))

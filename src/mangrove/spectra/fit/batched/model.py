@@ -16,8 +16,8 @@ from jax.scipy.special import ndtr
 from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Lines, Spectra
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR
 
-#: Half width, pixels, of the window that holds a line at rest; least line spread, pixels, as in templates.gas_templates.
-_LINE_WINDOW, _LEAST_WIDTH = 32, 0.1
+#: Least line spread, pixels, as in templates.gas_templates.
+_LEAST_WIDTH = 0.1
 _TINY = 1e-300
 
 
@@ -43,8 +43,8 @@ def gas_transforms(layout: BatchLayout, galaxies: Galaxies, lines: Lines, spectr
     at_line = jax.vmap(jnp.interp, (None, 0, 0))(jnp.asarray(lines.wave), wave, spectra.lsf)
     # The line spread includes the pixel: a Gaussian without it, integrated over pixels, has the right shape.
     width = jnp.sqrt(jnp.maximum((at_line / jnp.asarray(lines.wave)[None] / step) ** 2 - 1.0 / 12.0, _LEAST_WIDTH**2))
-    first = jnp.round(place).astype(jnp.int32) - _LINE_WINDOW
-    pixel = first[..., None] + jnp.arange(2 * _LINE_WINDOW + 1, dtype=jnp.int32)[None, None]
+    first = jnp.round(place).astype(jnp.int32) - layout.line_window
+    pixel = first[..., None] + jnp.arange(2 * layout.line_window + 1, dtype=jnp.int32)[None, None]
     from_line = pixel.astype(place.dtype) - place[..., None]
     edge = jnp.concatenate([from_line - 0.5, from_line[..., -1:] + 0.5], axis=-1)
     profile = jnp.diff(ndtr(edge / width[..., None]), axis=-1)

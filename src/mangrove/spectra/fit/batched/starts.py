@@ -37,8 +37,9 @@ _SCANNED_SIGMA = (30.0, 70.0, 150.0, 280.0)
 #: A line counts where at least this part of its light can fall on good pixels.
 _LEAST_SEEN = 0.2
 #: Noise has minima of weak lines at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must
-#: be lower by 1, and by the square of that farther away.
-_USUAL_SHIFT = 60.0
+#: be lower by 1, and by the square of that farther away, but by no more than noise gives: lines that lower chi2 by more are
+#: where they are, though gas rotates against the stars, or the velocity of stars of weak light is not known.
+_USUAL_SHIFT, _MOST_UNUSUAL = 60.0, 25.0
 #: Stars mostly move by no more than this against the start, km/s: farther away they must match better as well.
 _USUAL_VELOCITY = 200.0
 
@@ -54,7 +55,7 @@ def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
 
 def unusual(v_gas, v_star) -> jax.Array:
     """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
-    return ((v_gas - v_star) / _USUAL_SHIFT) ** 2
+    return jnp.minimum(((v_gas - v_star) / _USUAL_SHIFT) ** 2, _MOST_UNUSUAL)
 
 
 def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:

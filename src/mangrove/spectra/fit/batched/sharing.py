@@ -1,0 +1,36 @@
+"""Work that is shared out to processes, one for each core of a CPU: threads of one process gain nothing."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
+
+from joblib import Parallel, delayed
+
+from mangrove.logs import kept_records
+from mangrove.spectra.fit.workers import demand_workers_alive
+
+Part = TypeVar("Part")
+Found = TypeVar("Found")
+
+
+def shared_out(function: Callable[[Part], Found], parts: Iterable[Part], n_process: int) -> Iterator[Found]:
+    """What a function gives for each part, in order; a part is taken when a process is free, and what it logs is logged here.
+
+    Raises
+    ------
+    WorkerError
+        If a process is killed.
+    """
+    # Arrays go to the processes themselves (no files of theirs), and no part waits but those that are taken.
+    shared = Parallel(n_process, return_as="generator", pre_dispatch=n_process, batch_size=1, max_nbytes=None)
+    with demand_workers_alive():
+        for found, records in shared(delayed(_told)(function, part) for part in parts):
+            for record in records:
+                logging.getLogger(record.name).handle(record)
+            yield found
+
+
+def _told(function: Callable[[Part], Found], part: Part) -> tuple[Found, list[logging.LogRecord]]:
+    """What it gives in another process, with what it has to say for the log."""
+    with kept_records() as records:
+        return function(part), records
