@@ -5,6 +5,7 @@ import io
 import math
 
 import astropy.units as u
+import h5py
 import numpy as np
 import pytest
 from astropy.io import fits
@@ -14,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mangrove.errors import CatalogueError, SampleError
+from mangrove.models.emulator.prepared_table import read_prepared
 from mangrove.survey import catalogues, tables
 from mangrove.survey.desi import read_coadd
 from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
@@ -270,3 +272,117 @@ def test_one_coadd_in_any_unit(folder, unit, length, seed):
     np.testing.assert_allclose(found.ivar, weight, rtol=1e-5)
     good = weight > 0
     np.testing.assert_allclose(found.flux[good], (sum_[good] / weight[good]), rtol=1e-5)
+
+
+BIN_FLUX = np.linspace(0.5, 2.0, 36).reshape(3, 12)
+PREPARED = {
+    "continuum_flux": BIN_FLUX,
+    "redshift": np.array([0.05, 0.1, 0.2]),
+    "ew": np.array([[20.0, 5.0], [8.0, np.nan], [3.0, 1.0]]),
+    "ew_ivar": np.array([[1.0, 2.0], [3.0, np.nan], [5.0, 6.0]]),
+    "target_id": np.array([39627, 39628, 39629]),
+}
+
+
+def prepared(changed=(), units=(), lines=("Halpha", "Hbeta")) -> bytes:
+    """A prepared table; datasets may be others, and have units."""
+    file = io.BytesIO()
+    with h5py.File(file, "w") as content:
+        for name, values in (PREPARED | dict(changed)).items():
+            content[name] = values
+        for name, unit in dict(units).items():
+            content[name].attrs["unit"] = unit
+        if lines is not None:
+            content["ew"].attrs["lines"] = list(lines)
+    return file.getvalue()
+
+
+def table_of(path):
+    """The prepared table of a path, if it is one, whose arrays then fit together."""
+    found = outcome(CatalogueError, read_prepared, path)
+    if found is not None:
+        table = found.table
+        n, of_lines = len(table.identifier), (len(table.identifier), len(table.lines))
+        assert table.flux_bins.shape == (n, table.bins.n_bin) and table.log_luminosity.shape == (n,)
+        assert table.ew.shape == table.ew_ivar.shape == of_lines and table.usable.shape == (n,)
+        assert sum(rows.size for rows in found.split) == table.usable.sum()
+    return found
+
+
+@fuzzed(40, 5.0)
+@given(content=damaged([prepared()], head=3000))
+def test_damaged_prepared_tables(folder, apart, content):
+    (folder / "prepared.h5").write_bytes(content)
+    apart(table_of, folder / "prepared.h5")
+
+
+@fuzzed(40, 5.0)
+@given(
+    name=st.sampled_from([*PREPARED]),
+    how=st.sampled_from(
+        ["none", "flat", "short", "wide", "text", "complex", "scalar", np.nan, np.inf, -1.0, 0.0, 1e300]
+    ),
+    where=st.integers(0, 40),
+    lines=st.sampled_from([("Halpha", "Hbeta"), ("Halpha",), ("Halpha", "Halpha"), (), None, ("", "\u03b1")]),
+)
+@example(name="continuum_flux", how="flat", where=0, lines=("Halpha", "Hbeta"))
+@example(name="ew", how="short", where=0, lines=None)
+def test_prepared_tables_whose_arrays_do_not_fit(folder, name, how, where, lines):
+    values = PREPARED[name]
+    match how:
+        case "none":
+            changed = np.empty(0)
+        case "flat":
+            changed = values.ravel()[:7]
+        case "short":
+            changed = values[:2]
+        case "wide":
+            changed = np.stack([values, values])
+        case "text":
+            changed = values.astype("S8")
+        case "complex":
+            changed = values.astype(complex)
+        case "scalar":
+            changed = values.ravel()[0]
+        case number:
+            changed = values.astype(float)
+            changed.ravel()[where % changed.size] = number
+    (folder / "prepared.h5").write_bytes(prepared({name: changed}, lines=lines))
+    table_of(folder / "prepared.h5")
+
+
+FLUXES = {
+    "": 1.0,
+    "1e-17 erg s-1 cm-2 Angstrom-1": 1.0,
+    "erg/s/cm2/AA": 1e-17,
+    "1e-20 erg/s/cm2/nm": 1e4,
+    "Jy": None,
+    "m": None,
+}
+WIDTHS = {"": 1.0, "Angstrom": 1.0, "nm": 0.1, "km/s": None, "furlongs": None}
+VARIANCES = {"": 1.0, "Angstrom-2": 1.0, "nm-2": 100.0, "Angstrom2": None, "Angstrom": None}
+
+
+@fuzzed(40, 7.0)
+@given(
+    flux=st.sampled_from([*FLUXES]),
+    width=st.sampled_from([*WIDTHS]),
+    variance=st.sampled_from([*VARIANCES]),
+    redshift=st.sampled_from(["", "1", "km/s"]),
+)
+def test_a_prepared_table_in_any_unit(folder, flux, width, variance, redshift):
+    """Numbers are those that were written, or the unit is refused by name."""
+    factors = {"continuum_flux": FLUXES[flux], "ew": WIDTHS[width], "ew_ivar": VARIANCES[variance]}
+    units = {"continuum_flux": flux, "ew": width, "ew_ivar": variance, "redshift": redshift}
+    changed = {name: PREPARED[name] * (factor or 1.0) for name, factor in factors.items()}
+    content = prepared(changed, {name: unit for name, unit in units.items() if unit})
+    (folder / "prepared.h5").write_bytes(content)
+    found = table_of(folder / "prepared.h5")
+    assert (found is None) == (None in factors.values() or redshift == "km/s")
+    if found is not None:
+        table = found.table
+        np.testing.assert_allclose(table.flux_bins, BIN_FLUX, rtol=1e-6)
+        np.testing.assert_allclose(table.ew, PREPARED["ew"], rtol=1e-6)
+        np.testing.assert_allclose(table.ew_ivar, PREPARED["ew_ivar"], rtol=1e-6)
+        assert table.lines == ("Halpha_6565", "Hbeta_4863") and list(table.identifier) == ["39627", "39628", "39629"]
+        assert table.usable.all()

@@ -3,9 +3,6 @@
 import io
 import itertools
 import shutil
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 
 import h5py
 import numpy as np
@@ -49,23 +46,6 @@ def load(path) -> SspLibrary | None:
         for values in (found.ml_r, found.mass_fraction):
             assert values is None or (values.shape == grid and np.isfinite(values).all() and (values > 0).all())
     return found
-
-
-@pytest.fixture(scope="module")
-def apart():
-    """A function that calls another one in a process of its own, which the HDF5 library may end over a damaged file."""
-    pools = []
-
-    def call(function, *arguments):
-        pools[:] = pools or [ProcessPoolExecutor(1, get_context("fork"))]
-        try:
-            pools[0].submit(function, *arguments).result()
-        except BrokenProcessPool:
-            pools.clear()
-
-    yield call
-    for pool in pools:
-        pool.shutdown()
 
 
 def npz(**changed) -> bytes:
