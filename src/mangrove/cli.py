@@ -316,7 +316,7 @@ def verify(
     problems = [*report.problems, *current.problems]
     for line in [*problems, current.note]:
         print(line)
-    print(f"{report.checked} artefacts checked, {len(problems)} problems")
+    print(f"{report.checked} artefacts and models checked, {len(problems)} problems")
     if problems:
         raise typer.Exit(1)
 

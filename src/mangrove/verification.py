@@ -1,4 +1,4 @@
-"""Whether the artefacts of a run are unchanged, and were made from the inputs that are there now."""
+"""Whether the artefacts and models of a run are unchanged, and were made from the inputs that are there now."""
 
 import json
 import os
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from mangrove import artefacts, config_files, staleness
+from mangrove import artefacts, config_files, model_files, staleness
 from mangrove.data_model import FIT, LABELS
 from mangrove.errors import ArtefactError
 from mangrove.logs import first_of
 
 
 class Verification(NamedTuple):
-    """Outcome: number of artefacts, and a line for each problem."""
+    """Outcome: number of artefacts and models, and a line for each problem."""
 
     checked: int
     problems: list[str]
@@ -38,13 +38,17 @@ def is_run(folder: Path) -> bool:
 
 
 def verify_run(run: Path) -> Verification:
-    """Recompute the content hash of every artefact, and compare the recorded hashes of inputs with the inputs.
+    """Recompute the hashes of every artefact and model, and compare the recorded hashes of inputs with the inputs.
 
     Finds damage, hand edits, and artefacts made from an input that has changed since. Inputs that are gone
     (temporary cubes) are not counted as problems.
     """
-    files = artefact_files(run)
-    return Verification(len(files), [problem for path in files for problem in _check(path)])
+    files, models = artefact_files(run), model_files.model_folders(run)
+    problems = [problem for path in files for problem in _check(path)]
+    problems += [
+        f"{fault}. Delete {folder} and run again." for folder in models if (fault := model_files.damage(folder))
+    ]
+    return Verification(len(files) + len(models), problems)
 
 
 def against_workflow(run: Path, config: list[Path] | None = None) -> WorkflowComparison:

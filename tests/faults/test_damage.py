@@ -50,6 +50,23 @@ def test_verify_finds_a_flipped_bit_in_an_artefact_of_every_kind(request, run, t
     assert not missed and len(problems) == len(kinds)
 
 
+@pytest.mark.parametrize("name", ["model.json", "arrays.npz"])
+def test_verify_finds_a_flipped_bit_in_every_model(mini, tmp_path, name):
+    models = sorted(path.parent for path in mini.run.rglob("model.json"))
+    assert {path.parent.name for path in models} == {"desom", "galaxy_map", "ae"}
+    for i, model in enumerate(models):
+        shutil.copytree(model, tmp_path / f"{i}/model")
+    assert verify_run(tmp_path) == (len(models), [])
+    for i in range(len(models)):
+        content = bytearray((tmp_path / f"{i}/model" / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (tmp_path / f"{i}/model" / name).write_bytes(content)
+    problems = verify_run(tmp_path).problems
+    assert [text.partition(":")[0] for text in problems] == [f"{tmp_path}/{i}/model/{name}" for i in range(len(models))]
+    (tmp_path / "0/model" / name).unlink()
+    assert len(verify_run(tmp_path).problems) == len(models) - (name == "model.json")
+
+
 @pytest.mark.parametrize("rule", LEARNING)
 def test_nothing_is_trained_on_a_flipped_bit(mini, steps, rule):
     job = steps.named(rule)

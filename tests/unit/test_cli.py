@@ -98,8 +98,8 @@ def test_a_selection_of_nothing_leaves_the_sheet_alone(here):
 def test_a_run_is_preferred_to_a_folder_of_its_name(here):
     (here / "demo").mkdir()
     write_artefact(here / "results/demo/a.h5")
-    assert "1 artefacts checked, 0 problems" in invoke("verify", "demo").output
-    assert "1 artefacts checked, 0 problems" in invoke("verify", "results/demo").output
+    assert "1 artefacts and models checked, 0 problems" in invoke("verify", "demo").output
+    assert "1 artefacts and models checked, 0 problems" in invoke("verify", "results/demo").output
 
 
 @pytest.mark.parametrize("command", ["verify", "digest", "export"])

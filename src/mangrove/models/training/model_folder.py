@@ -1,6 +1,5 @@
 """Folders of trained models: one JSON file and one file of arrays, no pickles, both held together by hashes."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,13 +15,13 @@ import numpy as np
 from flax import nnx
 
 from mangrove.errors import ModelError, TrainingError
+from mangrove.model_files import ARRAYS, DESCRIPTION, file_hash, text_hash
 from mangrove.whole_files import sync
 
 #: Raised when the layout or the meaning of a folder changes: since 2 lines have the names of the line list.
 FORMAT = 2
 #: Kind of a folder without a model, as there was too little to train on; its description holds the ``reason``.
 EMPTY = "empty"
-_JSON, _ARRAYS = "model.json", "arrays.npz"
 
 
 class ModelFolder(NamedTuple):
@@ -47,11 +46,11 @@ def save(folder: Path, kind: str, description: Mapping[str, Any], arrays: Mappin
     part = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}.part")
     part.mkdir(parents=True)
     try:
-        np.savez(part / _ARRAYS, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
-        content = {"kind": kind, "format": FORMAT, **description, "arrays": {_ARRAYS: _file_hash(part / _ARRAYS)}}
-        content["sha256"] = _text_hash(content)
-        (part / _JSON).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-        for name in (_ARRAYS, _JSON):
+        np.savez(part / ARRAYS, allow_pickle=False, **{name: np.asarray(values) for name, values in arrays.items()})
+        content = {"kind": kind, "format": FORMAT, **description, "arrays": {ARRAYS: file_hash(part / ARRAYS)}}
+        content["sha256"] = text_hash(content)
+        (part / DESCRIPTION).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        for name in (ARRAYS, DESCRIPTION):
             sync(part / name)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(part, folder)
@@ -72,7 +71,7 @@ def reason_if_empty(folder: Path) -> str:
     ModelError
         If the folder is incomplete.
     """
-    path = Path(folder) / _JSON
+    path = Path(folder) / DESCRIPTION
     if not path.is_file():
         raise ModelError(f"{path} is missing: {folder} is not a complete model folder. {_REMAKE}")
     content = _read_json(path)
@@ -87,12 +86,12 @@ def load(folder: Path, kind: str) -> ModelFolder:
     ModelError
         If a file is missing, was altered, or the folder is of another kind or format.
     """
-    for path in (folder / _JSON, folder / _ARRAYS):
+    for path in (folder / DESCRIPTION, folder / ARRAYS):
         if not path.is_file():
             raise ModelError(f"{path} is missing: {folder} is not a complete model folder. {_REMAKE}")
-    content = _read_json(folder / _JSON)
-    if content.pop("sha256", None) != _text_hash(content):
-        raise ModelError(f"{folder / _JSON} was altered after training (its sha256 does not match). {_REMAKE}")
+    content = _read_json(folder / DESCRIPTION)
+    if content.pop("sha256", None) != text_hash(content):
+        raise ModelError(f"{folder / DESCRIPTION} was altered after training (its sha256 does not match). {_REMAKE}")
     with understood(folder):
         return _checked(folder, kind, content)
 
@@ -135,9 +134,9 @@ def _checked(folder: Path, kind: str, content: dict[str, Any]) -> ModelFolder:
     training = content.get("training", {})
     if not isinstance(training, dict):
         raise ModelError(f"training is {training!r:.200}; keys with values are needed. {_REMAKE}")
-    if content["arrays"][_ARRAYS] != _file_hash(folder / _ARRAYS):
-        raise ModelError(f"{folder / _ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")
-    with np.load(folder / _ARRAYS, allow_pickle=False) as f:
+    if content["arrays"][ARRAYS] != file_hash(folder / ARRAYS):
+        raise ModelError(f"{folder / ARRAYS} does not belong to its model.json (another sha256). {_REMAKE}")
+    with np.load(folder / ARRAYS, allow_pickle=False) as f:
         return ModelFolder(content, {name: f[name] for name in f.files})
 
 
@@ -240,12 +239,3 @@ def _read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise ModelError(f"{path} holds no description of a model. {_REMAKE}")
     return content
-
-
-def _text_hash(content: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
