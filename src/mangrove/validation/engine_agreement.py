@@ -30,6 +30,7 @@ WIDTHS = (*POPULATIONS, "ebv_star")
 #: Quantities whose differences have the limits.
 LIMITED = (*KINEMATICS, *WIDTHS, "line_flux")
 
+#: What says nothing against the stars.
 _STARS = (FitStatus.OK, FitStatus.GAS_AT_BOUND, FitStatus.SIGMA_BELOW_LSF)
 #: A difference that is nothing but rounding, over the value; what both have at a bound has no error to be measured by.
 _ROUNDING = 1e-6
@@ -44,7 +45,8 @@ class Agreement(NamedTuple):
         Of data and priors, by one formula (:func:`chi2_of`); NaN where one has no fit.
     same_status : ndarray of bool, shape (n,)
     flagged : ndarray of bool, shape (n,)
-        Whether the engine's result says that it is not to be relied on, or that another minimum is as good.
+        Whether the engine's result says that none of it is to be relied on, or that another minimum is as good: not where it
+        says so of the gas or of the dispersion alone.
     difference : dict of ndarray, shape (n,) or (n, n_line)
         Of each quantity over the reference's error; NaN where it means nothing: stars without a status that trusts
         them, motions of gas that is not detected, lines that are not measured.
@@ -114,7 +116,7 @@ def compared(
     lines = (_column("line_flux", found), _column("line_flux", reference), _column("line_flux_err", reference))
     difference["line_flux"] = _over_error(np.array(measured), *lines)
     same = np.array([a.status == b.status for _, a, b in pairs])
-    flagged = np.array([a.status != FitStatus.OK or np.isfinite(a.v_gas_other) for _, a, _ in pairs])
+    flagged = np.array([a.status not in _STARS or np.isfinite(a.v_gas_other) for _, a, _ in pairs])
     return Agreement(chi2[:, 0], chi2[:, 1], same, flagged, difference, width)
 
 
