@@ -194,10 +194,10 @@ def test_lines_in_the_midst_of_masked_pixels_are_no_part_of_the_model(engine):
     assert gas[np.argmin(np.abs(spectrum.wave - 5008.2))] > 3 * np.median(spectrum.error)
 
 
-def test_a_velocity_beyond_the_bound_is_flagged():
+def test_a_velocity_beyond_the_bound_is_flagged(engine):
     flux, error = noisy()
     # The redshift is wrong by 430 km/s, so the stars move at about -310.
-    result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0))[1]
+    result = fit(flux, error, z=Z + 0.0015, settings=SETTINGS._replace(velocity_bound=300.0), engine=engine)[1]
     assert result.status == FitStatus.VELOCITY_AT_BOUND
 
 

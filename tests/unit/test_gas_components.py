@@ -116,12 +116,12 @@ def test_a_single_gaussian_stays_one(engine):
     assert all(r.gas_bic_gain == 0.0 for r in results)
 
 
-def test_each_component_is_used_only_where_it_is_asked_for():
+def test_each_component_is_used_only_where_it_is_asked_for(engine):
     gas = BOTH
     models = {}
     for components, broad in ((1, False), (2, False), (1, True)):
         settings = SETTINGS._replace(gas_components=components, broad_lines=broad)
-        (r,) = fits(gas, 1, 300, HALPHA, settings=settings)
+        (r,) = fits(gas, 1, 300, HALPHA, settings=settings, engine=engine)
         models[components, broad] = r.gas_model
         assert r.component_v.shape == (3 if broad else components,)
     assert models == {
