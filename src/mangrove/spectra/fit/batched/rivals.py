@@ -11,7 +11,7 @@ from mangrove.spectra.fit.batched import model
 from mangrove.spectra.fit.batched.batch import BatchLayout, Solutions
 from mangrove.spectra.fit.batched.descent import descend
 from mangrove.spectra.fit.batched.problem import Problem, columns_at, n_kinematic, place_of, weighed
-from mangrove.spectra.fit.batched.starts import gas_maxima, unusual
+from mangrove.spectra.fit.batched.starts import gas_maxima, star_velocity_variance, unusual
 from mangrove.spectra.fit.bounds import START_SIGMA_GAS
 
 #: Minima are different ones if their velocities or dispersions differ by more than this, km/s; another is followed to its
@@ -26,7 +26,7 @@ _SLACK, _LEAST_HOPE = 5.0, 0.8
 _NEAR_ENOUGH = 0.02
 
 
-def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array]:
+def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array, jax.Array]:
     """The best other minimum of the gas, and whether it may be as good as that of a solution.
 
     It is sought with the stars as they are; then all weights are solved again. Where the scan has nothing that comes near to
@@ -36,6 +36,8 @@ def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax
     -------
     place : array, shape (n, n_place)
     is_rival : array of bool, shape (n,)
+    variance : array, shape (n,)
+        Of the velocity of the stars (:func:`mangrove.spectra.fit.batched.starts.star_velocity_variance`).
     """
     given = layout, problem.galaxies, problem.spectra
     stars = model.stellar_continuum(*given, found.weights, found.kinematics, found.theta)
@@ -43,7 +45,8 @@ def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax
     place = place_of(found.kinematics, found.theta)
     gas = model.emission(*given, problem.transforms, found.gas, found.kinematics) * problem.inverse
     reached = jnp.sum(rest.data**2 - (rest.data - gas) ** 2, axis=1)
-    tops, hopeful = _gas_tops(layout, rest, place, reached)
+    variance = star_velocity_variance(problem, stars)
+    tops, hopeful = _gas_tops(layout, rest, place, variance, reached)
     bare = _without_stars(layout, rest)
 
     def with_each(one):
@@ -53,11 +56,11 @@ def rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax
 
     minima, tried = jax.lax.map(with_each, (jnp.swapaxes(tops, 0, 1), hopeful.T))
     minima, tried = jnp.swapaxes(minima, 0, 1), jnp.where(hopeful, tried.T, jnp.inf)
-    worth = tried + unusual(minima[..., 0], place[:, :1])
+    worth = tried + unusual(minima[..., 0], place[:, :1], variance[:, None])
     row, best = jnp.arange(len(place)), jnp.argmin(worth, axis=1)
-    least = worth[row, best] - unusual(place[:, 2], place[:, 0])
+    least = worth[row, best] - unusual(place[:, 2], place[:, 0], variance)
     is_rival = jnp.minimum(tried[row, best], least) < found.chi2 + _RIVAL
-    return place.at[:, 2:4].set(minima[row, best]), is_rival
+    return place.at[:, 2:4].set(minima[row, best]), is_rival, variance
 
 
 def are_different(one, other) -> jax.Array:
@@ -101,7 +104,7 @@ def _minimum(
     return pair, jnp.where(apart, chi2, jnp.inf)
 
 
-def _gas_tops(layout: BatchLayout, rest: Problem, place, reached) -> tuple[jax.Array, jax.Array]:
+def _gas_tops(layout: BatchLayout, rest: Problem, place, variance, reached) -> tuple[jax.Array, jax.Array]:
     """Velocities and variances of the gas that may lead to another minimum, shape (n, n_top, 2), and which do.
 
     What leads nowhere is put where the gas is.
@@ -113,11 +116,12 @@ def _gas_tops(layout: BatchLayout, rest: Problem, place, reached) -> tuple[jax.A
     """
     usual = jnp.stack([place[:, 0], rest.spectra.start[:, 0]], axis=1)
     usual = jnp.stack([usual, jnp.full_like(usual, START_SIGMA_GAS**2)], axis=-1)
-    maxima, gain = gas_maxima(layout, rest, place, _N_MAXIMA)
+    maxima, gain = gas_maxima(layout, rest, place, variance, _N_MAXIMA)
     # Of gas that is seen clearly, the scan has all minima that count.
     hopeful = [jnp.broadcast_to(reached[:, None] < _SEEN_CLEARLY, usual.shape[:2])]
     # Whether a minimum is taken depends on how far gas is from the stars as well.
-    usual_v = unusual(place[:, 2], place[:, 0])[:, None] - unusual(maxima[..., 0], place[:, :1])
+    usual_v = unusual(place[:, 2], place[:, 0], variance)[:, None]
+    usual_v -= unusual(maxima[..., 0], place[:, :1], variance[:, None])
     hopeful += [gain + jnp.maximum(usual_v, 0.0) + _SLACK > _LEAST_HOPE * reached[:, None]]
     tops = jnp.concatenate([usual, maxima], axis=1)
     hopeful = jnp.concatenate(hopeful, axis=1) & _is_apart(tops, place)

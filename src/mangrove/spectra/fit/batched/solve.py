@@ -75,12 +75,15 @@ class _Jobs(NamedTuple):
         Of each.
     number : int
         How many there are.
+    variance : array, shape (n,)
+        Of the velocity of the stars, once other minima were sought.
     """
 
     row: jax.Array
     place: jax.Array
     solutions: Solutions
     number: jax.Array
+    variance: jax.Array
 
 
 class _Slots(NamedTuple):
@@ -132,12 +135,13 @@ def _solve(layout: BatchLayout, group: int, galaxies: Galaxies, lines: Lines, sp
         return jax.tree.map(lambda values: values.reshape(n, *values.shape[2:]), found)
 
     def with_rivals(jobs: _Jobs) -> _Jobs:
-        place, is_rival = of_all(lambda rows: _rivals(layout, problem_at(rows), _rows(jobs.solutions, rows)))
+        place, is_rival, variance = of_all(lambda rows: _rivals(layout, problem_at(rows), _rows(jobs.solutions, rows)))
         order = jnp.argsort(~is_rival)
         return jobs._replace(
             row=jobs.row.at[n:].set(order.astype(jnp.int32)),
             place=jobs.place.at[n:].set(place[order]),
             number=n + jnp.sum(is_rival, dtype=jnp.int32),
+            variance=variance,
         )
 
     if start is not None:
@@ -164,7 +168,7 @@ def _first_jobs(layout: BatchLayout, galaxies: Galaxies, place) -> _Jobs:
     )
     empty = Solutions(*(jnp.zeros((2 * n, *shape)) for shape in shapes), jnp.zeros(2 * n, bool))
     row = jnp.arange(2 * n, dtype=jnp.int32) % n
-    return _Jobs(row, jnp.concatenate([place, place]), empty, jnp.int32(n))
+    return _Jobs(row, jnp.concatenate([place, place]), empty, jnp.int32(n), jnp.zeros(n))
 
 
 def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: int, jobs: _Jobs, first) -> _Jobs:
@@ -203,11 +207,11 @@ def _made(layout: BatchLayout, galaxies: Galaxies, problem_at: Callable, group: 
     return jobs._replace(solutions=jax.lax.while_loop(is_going, advance, slots).solutions)
 
 
-def _rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array]:
+def _rivals(layout: BatchLayout, problem: Problem, found: Solutions) -> tuple[jax.Array, jax.Array, jax.Array]:
     if problem.data.dtype != float:
         found = in_single(found)
-    place, is_rival = rivals(layout, problem, found)
-    return place.astype(float), is_rival
+    place, is_rival, variance = rivals(layout, problem, found)
+    return place.astype(float), is_rival, variance.astype(float)
 
 
 def _rows(values, rows):
@@ -220,7 +224,7 @@ def _lowest(jobs: _Jobs) -> Solutions:
     place = n + jnp.argsort(jobs.row[n:]).astype(jnp.int32)
     has_rival = place < jobs.number
     one, two = _rows(jobs.solutions, slice(0, n)), _rows(jobs.solutions, place)
-    first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0]) for s in (one, two))
+    first, second = (s.chi2 + unusual(s.kinematics[:, 1, 0], s.kinematics[:, 0, 0], jobs.variance) for s in (one, two))
     wins = has_rival & (second < first)
     best, other = chosen(wins, two, one), chosen(wins, one, two)
     as_good = other.chi2 - best.chi2 < _AS_GOOD

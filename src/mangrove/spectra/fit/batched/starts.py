@@ -37,9 +37,13 @@ _SCANNED_SIGMA = (30.0, 70.0, 150.0, 280.0)
 #: A line counts where at least this part of its light can fall on good pixels.
 _LEAST_SEEN = 0.2
 #: Noise has minima of weak lines at any velocity, gas mostly near that of the stars: so far from it, km/s, a minimum must
-#: be lower by 1, and by the square of that farther away, but by no more than noise gives: lines that lower chi2 by more are
-#: where they are, though gas rotates against the stars, or the velocity of stars of weak light is not known.
-_USUAL_SHIFT, _MOST_UNUSUAL = 60.0, 25.0
+#: be lower by 1, and by the square of that farther away.
+_USUAL_SHIFT = 60.0
+#: What the variance of the velocity of the stars counts as in that: it is that of the slopes of starlight alone, which noise
+#: makes steeper, and which weights, dispersion and polynomial share.
+_UNSURE = 10.0
+#: Least inverse of that variance, s2/km2: of no starlight.
+_LEAST_KNOWN = 1e-8
 #: Stars mostly move by no more than this against the start, km/s: farther away they must match better as well.
 _USUAL_VELOCITY = 200.0
 
@@ -50,12 +54,32 @@ def started(layout: BatchLayout, lines: Lines, problem: Problem) -> jax.Array:
     kinematics, theta = kinematics_and_theta(layout, place)
     stars = model.stellar_continuum(layout, problem.galaxies, problem.spectra, weights, kinematics, theta)
     rest = problem._replace(data=problem.data - stars * problem.inverse)
-    return place.at[:, 2:4].set(gas_maxima(layout, rest, place, 1)[0][:, 0])
+    variance = star_velocity_variance(problem, stars)
+    return place.at[:, 2:4].set(gas_maxima(layout, rest, place, variance, 1)[0][:, 0])
 
 
-def unusual(v_gas, v_star) -> jax.Array:
-    """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars."""
-    return jnp.minimum(((v_gas - v_star) / _USUAL_SHIFT) ** 2, _MOST_UNUSUAL)
+def star_velocity_variance(problem: Problem, stars) -> jax.Array:
+    """Variance of the velocity of the stars by the slopes of the starlight, were nothing else free, km2/s2, shape (n,).
+
+    Parameters
+    ----------
+    stars : array, shape (n, n_wave)
+        The stellar continuum.
+    """
+    pixel = jnp.asarray(problem.galaxies.pixel)[problem.spectra.galaxy]
+    by_velocity = jnp.gradient(stars, axis=1) * problem.inverse / pixel[:, None]
+    return 1.0 / jnp.maximum(jnp.sum(by_velocity**2, axis=1), _LEAST_KNOWN)
+
+
+def unusual(v_gas, v_star, variance) -> jax.Array:
+    """What is added to chi2 when minima of the gas are compared, for how far gas is from the stars.
+
+    Parameters
+    ----------
+    variance : array
+        Of ``v_star`` (:func:`star_velocity_variance`): gas is near to stars only if it is known where they are.
+    """
+    return (v_gas - v_star) ** 2 / (_USUAL_SHIFT**2 + _UNSURE * variance)
 
 
 def _stars(layout: BatchLayout, lines: Lines, problem: Problem) -> tuple[jax.Array, jax.Array]:
@@ -184,10 +208,15 @@ def _refined(v, gain, best) -> jax.Array:
     return at(v, 0) + jnp.clip(part, -0.5, 0.5) * (v[:, 1] - v[:, 0])
 
 
-def gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> tuple[jax.Array, jax.Array]:
+def gas_maxima(layout: BatchLayout, rest: Problem, place, variance, number: int) -> tuple[jax.Array, jax.Array]:
     """Velocity and variance of the gas where its lines lower chi2 most, shape (n, number + 1, 2), and by how much.
 
     The last one is the highest maximum of narrow lines: where noise makes broad ones gain more, it would not show.
+
+    Parameters
+    ----------
+    variance : array, shape (n,)
+        Of the velocity of the stars.
     """
     given = layout, rest.galaxies, rest.spectra
     main = [i for i, c in enumerate(layout.gas_component) if c == MAIN]
@@ -203,7 +232,7 @@ def gas_maxima(layout: BatchLayout, rest: Problem, place, number: int) -> tuple[
     inside = (v >= rest.low[:, 2:3]) & (v <= rest.high[:, 2:3])
     gains = jnp.where(inside, jax.lax.map(total, scanned), -jnp.inf)
     highest, which = jnp.max(gains, axis=0), jnp.argmax(gains, axis=0)
-    gain, narrow = (values - unusual(v, place[:, :1]) for values in (highest, gains[0]))
+    gain, narrow = (values - unusual(v, place[:, :1], variance[:, None]) for values in (highest, gains[0]))
     top = (gain >= jnp.roll(gain, 1, axis=1)) & (gain >= jnp.roll(gain, -1, axis=1))
     _, places = jax.lax.top_k(jnp.where(top, gain, -jnp.inf), number)
     narrowest = jnp.argmax(narrow, axis=1).astype(places.dtype)
