@@ -8,12 +8,15 @@ import numpy as np
 
 from mangrove.spectra.fit.batched.batch import BatchLayout
 from mangrove.spectra.fit.batched.covariances import factor, hold
-from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.fitted import FittedBatch, places
 from mangrove.spectra.fit.batched.pivots import nonnegative_near
 from mangrove.spectra.fit.bounds import MAX_EBV
 from mangrove.spectra.fit.component_names import COMPONENTS
 from mangrove.spectra.fit.shape import POLYNOMIAL_FLOOR
+
+#: Added to the squared lengths of templates: some are mixtures of others to within rounding, which else would say which of them a
+#: draw takes. It holds no weight nearer than some ten times the whole light at a signal to noise of 50.
+_TIES = 1e-9
 
 
 class DrawnCompositions(NamedTuple):
@@ -54,6 +57,8 @@ def draw_compositions(layout: BatchLayout, fit: FittedBatch, scale, n_draw: int)
     products = products + jnp.eye(held.shape[1])[None] * held[:, None]
     stars = places(layout, s.weights.shape[1]).stars
     products = products.at[:, stars, stars].add(fit.galaxy.roughness / fit.spectra.norm[:, None, None] ** 2)
+    each = np.arange(stars.start, stars.stop)
+    products = products.at[:, each, each].multiply(1.0 + _TIES)
     return _solved(fit, products, right)
 
 
@@ -96,7 +101,7 @@ def _noise(layout: BatchLayout, fit: FittedBatch, products, n_draw: int) -> tupl
     of_gas = of_gas[:, np.array(layout.gas_component) * n_line + np.array(layout.gas_line)]
     white = jnp.concatenate([of_shape, of_stars, of_gas], axis=1)
     length = jnp.sqrt(jnp.diagonal(products, axis1=-2, axis2=-1))
-    lower = factor(products, length, length > 0, RIDGE) * length[..., None]
+    lower = factor(products, length, length > 0, _TIES) * length[..., None]
     return jnp.einsum("nij,njk->nki", lower, white), jnp.swapaxes(centre, 1, 2)
 
 
