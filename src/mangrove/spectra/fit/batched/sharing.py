@@ -2,18 +2,15 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Any
 
 from joblib import Parallel, delayed
 
 from mangrove.logs import kept_records
 from mangrove.spectra.fit.workers import demand_workers_alive
 
-Part = TypeVar("Part")
-Found = TypeVar("Found")
 
-
-def shared_out(function: Callable[[Part], Found], parts: Iterable[Part], n_process: int) -> Iterator[Found]:
+def shared_out(function: Callable, parts: Iterable, n_process: int) -> Iterator:
     """What a function gives for each part, in order; a part is taken when a process is free, and what it logs is logged here.
 
     Raises
@@ -30,7 +27,7 @@ def shared_out(function: Callable[[Part], Found], parts: Iterable[Part], n_proce
             yield found
 
 
-def _told(function: Callable[[Part], Found], part: Part) -> tuple[Found, list[logging.LogRecord]]:
+def _told(function: Callable, part) -> tuple[Any, list[logging.LogRecord]]:
     """What it gives in another process, with what it has to say for the log."""
     with kept_records() as records:
         return function(part), records
