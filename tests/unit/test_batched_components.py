@@ -73,7 +73,7 @@ def piece(galaxy, spectra):
 def test_spectra_of_few_pixels_are_not_padded_beyond_what_their_templates_give_back(galaxy, spectra):
     """As with training_spectra.n_wave: 512: the next multiple of 64 is more than the margin of their templates."""
     stars = galaxy.stars._replace(wave=galaxy.stars.wave[:430], flux=galaxy.stars.flux[:430])
-    few = spectra[0]._replace(wave=spectra[0].wave[:400])
+    few = spectra[0]._replace(wave=spectra[0].wave[:400], lsf_sigma=spectra[0].lsf_sigma[:400])
     layout = layout_of([galaxy._replace(stars=stars)], [few])
     assert 400 <= layout.n_wave <= layout.n_fft < 448
     many = layout_of([galaxy], [spectra[0]])

@@ -82,8 +82,8 @@ def with_derivatives(batch: Batch, solutions: Solutions, centre=None) -> Solutio
     Returns
     -------
     Solutions
-        Functions of flux, error and ``centre``. The norm of a spectrum, which scales the cost of rough weights, is a
-        constant.
+        Functions of flux, error and ``centre``. The norm of a spectrum, which scales the cost of rough weights, and the width of
+        the prior of its lines are constants.
     """
     solutions, still = jax.lax.stop_gradient((solutions, batch.spectra))
     minimum = _minimum(batch.layout, batch.galaxies, batch.lines, still, solutions)
@@ -200,7 +200,8 @@ def _chi2(layout: BatchLayout, problem: Problem, unknowns, spectra: Spectra, cen
     chi2 = jnp.sum(residual**2, axis=1)
     hold, roughness = (jnp.asarray(values)[spectra.galaxy] for values in (galaxies.polynomial_hold, galaxies.roughness))
     rough = jnp.einsum("ni,nij,nj->n", weights, roughness, weights) / spectra.norm**2
-    dim = line_hold(spectra) * jnp.sum(gas**2, axis=1)
+    # Of the data as they are: the width of that prior is a constant.
+    dim = line_hold(problem.spectra) * jnp.sum(gas**2, axis=1)
     return chi2 + hold * jnp.sum((theta[:, 1:] - centre) ** 2, axis=1) + rough + dim
 
 
