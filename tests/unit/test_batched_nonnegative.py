@@ -92,6 +92,10 @@ def test_a_broken_problem_harms_no_other():
     assert x[2, 0, 3] == 0.0 and np.all(np.isfinite(x[2]))
 
 
+def gain(products, right, x) -> float:
+    return float(2.0 * right @ x - x @ products @ x)
+
+
 def test_exchanges_come_to_the_unknowns_that_are_positive():
     columns, targets = systems()
     columns = columns / np.linalg.norm(columns, axis=1, keepdims=True)
@@ -103,5 +107,8 @@ def test_exchanges_come_to_the_unknowns_that_are_positive():
         for p, r, inside, best in zip(products, right[:, 0], found[:, 0], x[:, 0], strict=True):
             own = np.linalg.solve(p[np.ix_(inside, inside)], r[inside])
             assert np.all(own > 0.0)
-            # Twice the function that is minimised: what it is above the minimum, chi2 is.
-            assert abs(2.0 * r @ best - best @ p @ best - r[inside] @ own) < 1e-3
+            # What it is above the minimum, chi2 is. These data are exact to one in a thousand, far more than spectra are, and
+            # with a ridge of 1e-12 rounding, which differs between processors, decides on some 1e-11 of chi2.
+            other = np.zeros_like(best)
+            other[inside] = own
+            assert abs(gain(p, r, best) - gain(p, r, other)) < 1e-10 * gain(p, r, best)
