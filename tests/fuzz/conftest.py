@@ -1,6 +1,5 @@
 """What fuzz tests of HDF5 files share: a process that the HDF5 library may end or hang in."""
 
-import signal
 import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
@@ -8,8 +7,9 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 
 import pytest
+from fuzzing import ended_after
 
-#: Seconds of a processor after which the system ends a call, be it within a library.
+#: Seconds of a processor after which a call is ended.
 LIMIT = 40
 
 
@@ -26,7 +26,7 @@ def apart():
         calls["all"] += 1
         begin = time.monotonic()
         try:
-            pools[0].submit(_bounded, function, arguments).result()
+            pools[0].submit(ended_after, LIMIT, function, arguments).result()
         except BrokenProcessPool:
             pools.clear()
             calls["ended"] += 1
@@ -37,12 +37,3 @@ def apart():
         pool.shutdown()
     if calls["ended"]:
         print(f"\nHDF5 ended the process of {calls['ended']} of {calls['all']} files", flush=True)
-
-
-def _bounded(function, arguments):
-    # The default action of this signal ends the process, which needs nothing of Python.
-    signal.setitimer(signal.ITIMER_PROF, LIMIT)
-    try:
-        return function(*arguments)
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
