@@ -11,13 +11,16 @@ from fuzzing import ended_after
 
 #: Seconds of a processor after which a call is ended.
 LIMIT = 40
+#: Part of damaged files over which the HDF5 library may fail.
+RARE = 0.01
 
 
 @pytest.fixture(scope="module")
 def apart():
     """A function that calls another one in a process of its own, which the HDF5 library may end over a damaged file.
 
-    How often it did is printed at the end. A library that does not come back is a failure: the process is ended then.
+    Or it never comes back, from attributes whose texts lie in a damaged heap: the process is ended then. How often either
+    came is printed at the end; it is a failure where it is no rare exception.
     """
     pools, calls = [], Counter()
 
@@ -29,11 +32,14 @@ def apart():
             pools[0].submit(ended_after, LIMIT, function, arguments).result()
         except BrokenProcessPool:
             pools.clear()
-            calls["ended"] += 1
-            assert time.monotonic() - begin < LIMIT, "a library does not come back from this file"
+            calls["endless" if time.monotonic() - begin > LIMIT else "ended"] += 1
 
     yield call
     for pool in pools:
         pool.shutdown()
-    if calls["ended"]:
-        print(f"\nHDF5 ended the process of {calls['ended']} of {calls['all']} files", flush=True)
+    if calls["ended"] or calls["endless"]:
+        print(
+            f"\nof {calls['all']} files HDF5 ended the process of {calls['ended']}, and did not come back from {calls['endless']}",
+            flush=True,
+        )
+    assert calls["ended"] + calls["endless"] <= max(2, RARE * calls["all"])
