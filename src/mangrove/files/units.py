@@ -83,11 +83,11 @@ def flux_factor(text: str, power: int = 1) -> float | None:
     return None
 
 
-def angstrom_factor(text: str) -> float | None:
-    """Factor that converts values in a unit of length to Angstrom; None for other units."""
+def angstrom_factor(text: str, power: int = 1) -> float | None:
+    """Factor that converts values in a unit of length to a power (-2: inverse variances) to Angstrom; None for other units."""
     unit = unit_of(text)
     try:
-        return None if unit is None else float(unit.to(u.AA))
+        return None if unit is None else float(unit.to(u.AA**power))
     except u.UnitConversionError:
         return None
 

@@ -5,15 +5,15 @@ table can be compared with one another.
 """
 
 import hashlib
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import h5py
 import numpy as np
-from astropy import units as u
 
 from mangrove.errors import CatalogueError
-from mangrove.files.units import angstrom_factor, flux_factor, unit_of
+from mangrove.files.units import angstrom_factor, flux_factor
 from mangrove.models.emulator.continuum_features import Bins, luminosity_of
 from mangrove.models.emulator.line_table import LineTable, SplitRows, read_stored
 
@@ -163,14 +163,6 @@ def _numbers(dataset: h5py.Dataset, path: Path) -> np.ndarray:
         return (dataset[...] * factors.pop()).astype(np.float32)
 
 
-def _inverse_variance_factor(text: str) -> float | None:
-    unit = unit_of(text)
-    try:
-        return None if unit is None else float(unit.to(u.AA**-2))
-    except u.UnitConversionError:
-        return None
-
-
 def _no_unit(text: str) -> float | None:
     return 1.0 if text.strip() in ("", "1") else None
 
@@ -180,7 +172,7 @@ _NUMBERS = {
     "continuum_flux": flux_factor,
     "redshift": _no_unit,
     "ew": angstrom_factor,
-    "ew_ivar": _inverse_variance_factor,
+    "ew_ivar": partial(angstrom_factor, power=-2),
     "published_ew": angstrom_factor,
 }
 
