@@ -398,8 +398,18 @@ def test_errors_from_gradients_are_those_of_the_fit(plain, gradients):
         assert (error(name) / plain[f"{name}_err"]).to_value("") == pytest.approx(1.0, abs=0.25), name
     for name in ("Halpha_6565", "OIII_5008", "Hbeta_4863"):
         assert (error(name) / plain.lines.loc[name]["flux_err"]).to_value("") == pytest.approx(1.0, abs=0.05), name
-    for name in ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star"):
+    for name in ("log_age_lw", "metallicity_lw", "log_ml_r", "ebv_star", "log_mass_density"):
         assert 0.5 < (error(name) / plain.labels[name].error).to_value("") < 2.5, name
+
+
+def test_labels_of_several_lines_have_the_errors_of_their_lines(plain, gradients):
+    """Kept apart by their stated errors, the lines are nearly independent of each other."""
+    scale = np.sqrt(plain["chi2_reduced"]) * plain["noise_scale"]
+    for name in ("ebv_gas", "log_sfr_density", "d_bpt"):
+        error = np.hypot(scale * gradients[name].noise_error, gradients[name].calibration_error)
+        assert (error / plain.labels[name].error).to_value("") == pytest.approx(1.0, abs=0.1), name
+    of_ssfr = gradients["log_sfr_density"].by_flux - gradients["log_mass_density"].by_flux
+    np.testing.assert_allclose(gradients["log_ssfr"].by_flux.value, of_ssfr.value, rtol=1e-6, atol=1e-9)
 
 
 def test_gradients_are_by_the_observed_flux(plain, gradients):

@@ -11,7 +11,7 @@ from one_spectrum import LINES, SIGMA_GAS, SIGMA_STAR, V_GAS, V_STAR
 from scipy.optimize import least_squares
 
 from mangrove.physics.wavelengths import C_KMS
-from mangrove.spectra.fit.batched import model
+from mangrove.spectra.fit.batched import model, r_band
 from mangrove.spectra.fit.batched.batch import Solutions, double_precision
 from mangrove.spectra.fit.batched.derivatives import ByData, derivatives, solve_differentiably
 from mangrove.spectra.fit.batched.problem import (
@@ -26,7 +26,7 @@ from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.line_coverage import pixel_width
 from mangrove.spectra.fit.settings import Guide
 from mangrove.spectra.labels.populations import population_values, template_table
-from mangrove.spectra.labels.solution_labels import solution_labels
+from mangrove.spectra.labels.solution_labels import r_band_label, solution_labels
 from mangrove.ssp.loading import load_library
 
 DEGREE, CALIBRATION_ERROR = 3, 0.01
@@ -82,7 +82,7 @@ def _ends(arrays) -> list[np.ndarray]:
     return [values[[0, -1]] for values in arrays]
 
 
-def unknowns(s) -> dict:
+def unknowns(_, s) -> dict:
     return {
         "all": jnp.concatenate([s.kinematics.reshape(len(s.theta), -1), s.theta, s.weights, s.gas], 1),
         "chi2": s.chi2,
@@ -95,7 +95,7 @@ class WholeFits:
     def __init__(self, batch, start: Solutions):
         self.batch, self.start = batch, start
         with double_precision():
-            self.first = np.asarray(unknowns(start)["all"])
+            self.first = np.asarray(unknowns(None, start)["all"])
         n_place = start.kinematics[0].size + start.theta.shape[1]
         self.free = (self.first > 0) | (np.arange(self.first.shape[1]) < n_place)
         self.free[1, :2] = False
@@ -167,23 +167,29 @@ def test_derivatives_are_differences_of_whole_fits(refit, found, what):
     assert np.all((moved != 0.0) == refit.free)
 
 
-def test_derivatives_of_labels_are_differences_of_labels_of_whole_fits(refit, minima, table):
-    batch, _ = minima
-    by_data = derivatives(
-        *minima, partial(solution_labels, batch, table=table, correction=np.full(N_COPY + 1, CORRECTION))
-    )
+def test_derivatives_of_labels_are_differences_of_labels_of_whole_fits(refit, minima, table, monkeypatch):
+    # r lies beyond these spectra: a band within them stands in for it.
+    monkeypatch.setattr(r_band, "r_curve", lambda: (np.array([4860.0, 4990.0, 5150.0]), np.array([0.0, 1.0, 0.0])))
+
+    def labels(correction):
+        of_solution = partial(solution_labels, table=table, correction=correction)
+        return lambda *given: of_solution(*given) | r_band_label(*given)
+
+    by_data = derivatives(*minima, labels(np.full(N_COPY + 1, CORRECTION)))
     flux, error = refit.batch.spectra.flux, refit.batch.spectra.error
     along, step = error * np.random.default_rng(3).normal(size=flux.shape), 0.02
 
     def labels_at(sign):
-        fitted = refit(flux + sign * step * along, error, np.zeros((2, DEGREE)))
+        changed = flux + sign * step * along
+        fitted = refit(changed, error, np.zeros((2, DEGREE)))
+        batch = refit.batch._replace(spectra=refit.batch.spectra._replace(flux=changed))
         with double_precision():
             names = ("kinematics", "theta", "weights", "gas")
             s = refit.start._replace(**dict(zip(names, refit.apart(fitted), strict=True)))
-            return jax.tree.map(np.asarray, solution_labels(refit.batch, s, table, np.full(2, CORRECTION)))
+            return jax.tree.map(np.asarray, labels(np.full(2, CORRECTION))(batch, s))
 
     up, down = labels_at(1.0), labels_at(-1.0)
-    for name in OF_LABELS:
+    for name in (*OF_LABELS, "r_flux"):
         by_flux = by_data[name].flux[[0, -1]]
         noise, change = (one if by_flux.ndim == 2 else one[:, None] for one in (error, along))
         of_noise, moved = np.linalg.norm(by_flux * noise, axis=-1), np.sum(by_flux * change, axis=-1)
@@ -210,7 +216,7 @@ def test_jax_differentiates_through_the_solver(given):
         spectra = batch.spectra._replace(flux=flux, error=error)
         return jnp.sum(solve_differentiably(batch._replace(spectra=spectra), START).kinematics[:, 0, 0])
 
-    expected = derivatives(batch, s, lambda s: {"v": s.kinematics[:, 0, 0]})["v"]
+    expected = derivatives(batch, s, lambda _, s: {"v": s.kinematics[:, 0, 0]})["v"]
     data = flux, error = batch.spectra.flux, batch.spectra.error
     with double_precision():
         value, gradient = jax.value_and_grad(velocity, (0, 1))(*data)
@@ -247,7 +253,7 @@ def test_the_error_of_a_line_that_hardly_falls_on_good_pixels_is_no_larger_than_
         s = solutions_of(batch.layout, problem, place, best.x, best.chi2, best.chi2 > 0)
         prior = float(line_hold(batch.spectra)[0]) ** -0.5
         s = jax.tree.map(np.asarray, s._replace(gas=s.gas.at[0, column].set(1e-3 * prior)))
-    by_flux = derivatives(batch, s, lambda s: {"gas": s.gas})["gas"].flux[0, column]
+    by_flux = derivatives(batch, s, lambda _, s: {"gas": s.gas})["gas"].flux[0, column]
     assert 0.0 < np.linalg.norm(by_flux * batch.spectra.error[0]) <= prior
 
 
@@ -268,7 +274,7 @@ def test_labels_are_those_of_the_definitions(given, table):
 def test_errors_are_the_scatter_of_fits_with_a_little_more_noise(given, table):
     batch, s = given
     correction = np.full(N_COPY + 1, CORRECTION)
-    of_labels = derivatives(batch, s, partial(solution_labels, batch, table=table, correction=correction))
+    of_labels = derivatives(batch, s, partial(solution_labels, table=table, correction=correction))
     rng = np.random.default_rng(2)
     error = batch.spectra.error
     noisy = batch._replace(

@@ -1,5 +1,6 @@
 """How the labels of one spectrum depend on each of its pixels (docs/derivatives.md)."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -18,10 +19,11 @@ from mangrove.spectra.fit.batched.derivatives import ByData, derivatives
 from mangrove.spectra.fit.batched.devices import keep_compiled
 from mangrove.spectra.fit.batched.solve import Start, solve
 from mangrove.spectra.fit.results import GAS_MODEL
-from mangrove.spectra.labels.solution_labels import solution_labels
+from mangrove.spectra.labels.combined import PARTS, combined_slopes
+from mangrove.spectra.labels.solution_labels import r_band_label, solution_labels
 from mangrove.spectra.labels.table import fitted_templates
 
-_LINES = "line_flux"
+_LINES, _R_FLUX = "line_flux", "r_flux"
 
 
 class LabelGradient(NamedTuple):
@@ -54,8 +56,9 @@ def label_gradients(fit: SpectrumFit) -> dict[str, LabelGradient]:
     Returns
     -------
     dict of LabelGradient
-        By the names of the labels and of the lines (their flux), and 'chi2'
-        (:func:`mangrove.spectra.labels.solution_labels.solution_labels`).
+        By the names of the labels that the fit has and of the lines (their flux), and 'chi2'
+        (:func:`mangrove.spectra.labels.solution_labels.solution_labels`,
+        :func:`mangrove.spectra.labels.combined.combined_values`).
 
     Raises
     ------
@@ -65,19 +68,41 @@ def label_gradients(fit: SpectrumFit) -> dict[str, LabelGradient]:
     if not np.isfinite(fit.stored["v_star"][0]):
         raise SpectrumError(f"a spectrum without a fit (status '{fit.status}') has no gradients.")
     keep_compiled()
+    by_name = _by_solution(fit)
+    by_name |= _combined(fit, by_name)
+    return {name: _gradient(fit, name, by_data) for name, by_data in by_name.items() if name != _R_FLUX}
+
+
+def _by_solution(fit: SpectrumFit) -> dict[str, ByData]:
+    """Derivatives of the labels that are functions of the solution, of the lines, and of the flux in r."""
     batch, solutions = _solved(fit.inputs)
     labels = partial(
         solution_labels,
-        batch,
         table=fitted_templates(fit.inputs.artefact),
         correction=np.asarray(fit.stored["sigma_star_correction"], float),
     )
-    found = derivatives(batch, solutions, labels)
+    found = derivatives(batch, solutions, labels) | derivatives(batch, solutions, r_band_label)
     of_lines = found.pop(_LINES)
     by_name = {name: ByData(*(values[0] for values in by_data)) for name, by_data in found.items()}
     for i in np.flatnonzero(batch.spectra.use[0]):
         by_name[fit.inputs.galaxy.lines.name[i]] = ByData(*(values[0, i] for values in of_lines))
-    return {name: _gradient(fit, name, by_data) for name, by_data in by_name.items()}
+    return by_name
+
+
+def _combined(fit: SpectrumFit, by_name: Mapping[str, ByData]) -> dict[str, ByData]:
+    """Derivatives of the labels that are made of others and of several lines, by the chain rule."""
+    stored, attrs = fit.stored, fit.inputs.artefact.attrs
+    lines = dict(zip(stored["line"], stored[_LINES][0], strict=True))
+    parts = {name: float(lines[name] if name in lines else stored[name][0]) for name in PARTS}
+    slopes = combined_slopes(parts, attrs["z"], attrs["pixel_scale"])
+    there = [name for name in slopes if name in fit.labels and np.isfinite(fit.labels[name].value)]
+    return {name: _sum(slopes[name], by_name) for name in there}
+
+
+def _sum(slopes: Mapping[str, float], by_name: Mapping[str, ByData]) -> ByData:
+    """Derivatives of parts times slopes, together."""
+    parts = [[slope * values for values in by_name[part]] for part, slope in slopes.items()]
+    return ByData(*(sum(values) for values in zip(*parts, strict=True)))
 
 
 def _solved(inputs: FitInputs) -> tuple[Batch, Solutions]:

@@ -73,13 +73,13 @@ def targets(table, path) -> np.ndarray:
     """TARGETID, int64; no floating-point number, which holds 16 of its 17 digits."""
     found = column(table, "TARGETID", path)
     try:
-        if found.dtype.kind in "iuSU":
+        if found.dtype.kind in "iuSU" and not np.any(found.mask):
             return np.ma.getdata(found).astype(np.int64)
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     raise CatalogueError(
-        f"{path}: TARGETID in {table.name} does not hold whole numbers, which identify the targets; store them as 64-bit "
-        "integers."
+        f"{path}: TARGETID in {table.name} does not hold whole numbers in all rows, which identify the targets; store them as "
+        "64-bit integers."
     )
 
 

@@ -71,20 +71,28 @@ def read_fastspecfit(path) -> LineCatalogue:
         if not np.array_equal(targets(lines, path), target_id):
             raise _different_rows(path, "TARGETID")
         survey, program = (_observed_for(hdus, name, path) for name in ("SURVEY", "PROGRAM"))
-        ew, variance = (np.zeros((len(target_id), len(COLUMNS))) for _ in range(2))
-        for i, names in enumerate(COLUMNS.values()):
-            for name in names:
-                ivar = tables.numbers(column(lines, f"{name}_EW_IVAR", path), u.AA**-2, path)
-                ew[:, i] += tables.numbers(column(lines, f"{name}_EW", path), u.AA, path)
-                variance[:, i] += np.divide(1, ivar, out=np.full(ivar.shape, np.nan), where=ivar > 0)
-        factor = _ew_factor(hdus, redshift, path)[:, None]
+        # What overflows or divides by 0 here is not finite, and becomes unknown.
+        with np.errstate(all="ignore"):
+            ew, variance = _sums(lines, path)
+            factor = _ew_factor(hdus, redshift, path)[:, None]
+            ew, ivar = (values.astype(np.float32) for values in (ew * factor, 1 / (variance * factor**2)))
         flaw = _flaws(meta, redshift, path)
-    ew, ivar = ew * factor, 1 / (variance * factor**2)
-    known = np.isfinite(ivar) & np.isfinite(ew)
-    ew, ivar = (np.where(known, values, np.nan).astype(np.float32) for values in (ew, ivar))
+    known = np.isfinite(ew) & np.isfinite(ivar) & (ivar > 0)
+    ew, ivar = (np.where(known, values, np.float32(np.nan)) for values in (ew, ivar))
     return LineCatalogue(
         target_id=target_id, redshift=redshift, ew=ew, ew_ivar=ivar, survey=survey, program=program, flaw=flaw
     )
+
+
+def _sums(lines, path) -> tuple[np.ndarray, np.ndarray]:
+    """EW of the emulator's lines, each the sum of its columns, and their variances, shape (n, n_line)."""
+    ew, variance = (np.zeros((len(lines.data), len(COLUMNS))) for _ in range(2))
+    for i, names in enumerate(COLUMNS.values()):
+        for name in names:
+            ivar = tables.numbers(column(lines, f"{name}_EW_IVAR", path), u.AA**-2, path)
+            ew[:, i] += tables.numbers(column(lines, f"{name}_EW", path), u.AA, path)
+            variance[:, i] += np.where((ivar > 0) & (ivar < np.inf), 1 / ivar, np.nan)
+    return ew, variance
 
 
 def _observed_for(hdus: fits.HDUList, name: str, path) -> np.ndarray:
@@ -122,7 +130,7 @@ def _flaws(meta, redshift: np.ndarray, path) -> np.ndarray:
     if tables.find(names, ["DELTACHI2"], path):
         deltachi2 = tables.numbers(column(meta, "DELTACHI2", path), u.one, path)
         add(~(deltachi2 >= MIN_DELTACHI2), f"doubtful redshift (DELTACHI2 < {MIN_DELTACHI2:g})")
-    add(~(redshift > 0), "no redshift above 0 (Z)")
+    add(~((redshift > 0) & (redshift < np.inf)), "no redshift above 0 (Z)")
     return flaw
 
 

@@ -93,26 +93,30 @@ def with_derivatives(batch: Batch, solutions: Solutions, centre=None) -> Solutio
 
 
 def derivatives(
-    batch: Batch, solutions: Solutions, labels: Callable[[Solutions], Mapping[str, jax.Array]]
+    batch: Batch, solutions: Solutions, labels: Callable[[Batch, Solutions], Mapping[str, jax.Array]]
 ) -> dict[str, ByData]:
     """Derivatives of labels by the data.
 
     Parameters
     ----------
     labels : callable
-        Differentiable functions of solutions, shape (n, ...) each, that take each spectrum for itself
+        Differentiable functions of the batch's flux and of solutions, shape (n, ...) each, that take each spectrum for itself
         (:func:`mangrove.spectra.labels.solution_labels.solution_labels`).
     """
-    moving = [name for name in Solutions._fields if name != "converged"]
+    moving = {name: getattr(solutions, name) for name in Solutions._fields if name != "converged"}
+
+    def of_parts(flux, parts):
+        given = batch._replace(spectra=batch.spectra._replace(flux=flux))
+        return dict(labels(given, solutions._replace(**parts)))
+
     with double_precision():
-        values, back = jax.vjp(
-            lambda parts: dict(labels(solutions._replace(**parts))), {name: getattr(solutions, name) for name in moving}
-        )
+        values, back = jax.vjp(of_parts, jnp.asarray(batch.spectra.flux), moving)
         sizes = {name: math.prod(value.shape[1:]) for name, value in values.items()}
         one_each = jnp.eye(sum(sizes.values()))
-        (by_solution,) = jax.vmap(lambda one: back(_as_labels(one, values)))(one_each)
+        directly, by_solution = jax.vmap(lambda one: back(_as_labels(one, values)))(one_each)
         minimum = _minimum(batch.layout, batch.galaxies, batch.lines, batch.spectra, solutions)
-        found = _pulled_back(batch.layout, minimum, solutions, batch.spectra, by_solution)
+        by_flux, *others = _pulled_back(batch.layout, minimum, solutions, batch.spectra, by_solution)
+        found = by_flux + directly, *others
     parts = [np.split(np.asarray(part).swapaxes(0, 1), np.cumsum([*sizes.values()])[:-1], axis=1) for part in found]
     return {
         name: ByData(*(rows.reshape(*value.shape, -1) for rows in of_label))

@@ -9,15 +9,16 @@ import numpy as np
 from mangrove.codes import FitStatus, GasModel, LineStatus
 from mangrove.physics.constants import LN10
 from mangrove.physics.dust import calzetti
-from mangrove.physics.photometry import MIN_R_COVERAGE, r_curve
 from mangrove.spectra.fit.batched.batch import BatchLayout, Galaxies, Solutions
 from mangrove.spectra.fit.batched.covariances import Covariances, covariances, is_fixed
 from mangrove.spectra.fit.batched.dispersion import lsf_correction
-from mangrove.spectra.fit.batched.draws import DrawnCompositions, draw_compositions, drawn_continua, polynomial
+from mangrove.spectra.fit.batched.draws import DrawnCompositions, draw_compositions, drawn_continua
 from mangrove.spectra.fit.batched.fitted import FittedBatch, fitted, places
 from mangrove.spectra.fit.batched.line_fluxes import equivalent_widths, line_fluxes, line_status
 from mangrove.spectra.fit.batched.line_shapes import line_shapes
 from mangrove.spectra.fit.batched.quality import quality
+from mangrove.spectra.fit.batched.r_band import r_flux, r_weights
+from mangrove.spectra.fit.batched.star_ebv import star_ebv
 from mangrove.spectra.fit.bounds import GAS_DETECTED, NEAR_BOUND, NEARLY, SIGMA_GAS_BOUND, SIGMA_STAR_BOUND
 from mangrove.spectra.fit.results import GAS_MODEL
 from mangrove.spectra.fit.shape import PIVOT
@@ -144,7 +145,8 @@ def _lines(layout: BatchLayout, fit: FittedBatch, covariance, rms, draws: DrawnC
 def _populations(layout: BatchLayout, fit: FittedBatch, draws: DrawnCompositions) -> dict[str, jax.Array]:
     """Weights and dust, and those of noisy copies of the model."""
     theta = fit.solution.theta
-    ebv, drawn = _ebv(layout, fit, theta[:, None])[:, 0], _ebv(layout, fit, draws.theta)
+    of_shape = partial(star_ebv, layout, fit.galaxy.curve, fit.galaxy.legendre, fit.inside)
+    ebv, drawn = of_shape(theta[:, None])[:, 0], of_shape(draws.theta)
     scale = fit.galaxy.scale
     return {
         "weights": fit.solution.weights * (jnp.exp(_DEPTH * ebv) / scale)[:, None],
@@ -156,38 +158,12 @@ def _populations(layout: BatchLayout, fit: FittedBatch, draws: DrawnCompositions
     }
 
 
-def _ebv(layout: BatchLayout, fit: FittedBatch, theta) -> jax.Array:
-    """E(B-V) of the stars, shape (n, k), for a shape of (n, k, 1 + degree): all in the polynomial where there is no dust curve.
-
-    As :func:`mangrove.physics.dust.polynomial_ebv`.
-    """
-    if layout.attenuation:
-        return theta[..., 0]
-    n = jnp.sum(fit.inside, axis=-1, keepdims=True).astype(float)
-    curve = jnp.where(fit.inside, fit.galaxy.curve, 0.0) / (0.4 * LN10)
-    curve = jnp.where(fit.inside, curve - jnp.sum(curve, axis=-1, keepdims=True) / n, 0.0)
-    magnitude = -2.5 / LN10 * jnp.log(polynomial(fit.galaxy.legendre, theta[..., 1:]))
-    return jnp.einsum("nkw,nw->nk", magnitude, curve) / jnp.sum(curve**2, axis=-1, keepdims=True)
-
-
 def _r_band(galaxies: Galaxies, fit: FittedBatch, factor) -> dict[str, jax.Array]:
     """Flux density in r and its error (:func:`mangrove.physics.photometry.r_band_flux`)."""
-    curve_wave, response = r_curve()
-    weight = jnp.interp(galaxies.wave, curve_wave, response, left=0.0, right=0.0) * galaxies.wave
-    pixel = jnp.gradient(galaxies.wave, axis=-1)
-    weight, pixel = (values[fit.spectra.galaxy] for values in (weight, pixel))
-    # The last pixel has no neighbour beyond it.
-    before = jnp.diff(fit.galaxy.wave, axis=-1, prepend=fit.galaxy.wave[:, :1])
-    is_last = jnp.arange(pixel.shape[1], dtype=jnp.int32)[None] == (fit.spectra.n_wave - 1)[:, None]
-    weight = jnp.where(fit.inside, weight * jnp.where(is_last, before, pixel), 0.0)
-    total = jnp.sum(weight, axis=-1)
-    covered = total >= MIN_R_COVERAGE * np.trapezoid(response * curve_wave, curve_wave)
-    weight = weight / jnp.where(covered, total, jnp.nan)[:, None]
-    good = fit.spectra.good
-    light = jnp.where(good, fit.spectra.flux - fit.emission, fit.stellar_continuum)
-    error = jnp.where(good, fit.spectra.error * factor[:, None], 0.0)
+    weight = r_weights(galaxies, fit.spectra)
+    error = jnp.where(fit.spectra.good, fit.spectra.error * factor[:, None], 0.0)
     return {
-        "r_flux": jnp.sum(weight * light, axis=-1),
+        "r_flux": r_flux(weight, fit.spectra, fit.stellar_continuum, fit.emission),
         "r_flux_err": jnp.sqrt(jnp.sum((weight * error) ** 2, axis=-1)),
     }
 
