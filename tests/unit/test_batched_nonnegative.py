@@ -8,16 +8,17 @@ import pytest
 from one_spectrum import noise_free, stars
 from scipy.optimize import nnls
 
+from mangrove.spectra.fit.batched import forms
 from mangrove.spectra.fit.batched.batch import double_precision
 from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.nonnegative import nonnegative
 from mangrove.spectra.fit.batched.pivots import positive_near
 
 
-@pytest.fixture(autouse=True, params=["cpu", "gpu"], ids=["one by one", "together"])
+@pytest.fixture(autouse=True, params=[False, True], ids=["one by one", "together"])
 def form(request, monkeypatch):
     """Both forms, that of a CPU and that of an accelerator, which a CPU runs as well."""
-    monkeypatch.setattr(jax, "default_backend", lambda: request.param)
+    monkeypatch.setattr(forms, "together", lambda: request.param)
 
 
 def systems(n=4):

@@ -30,7 +30,7 @@ def read_drpall(path: str | Path, release: Release, mend: str = "Correct survey.
     Raises
     ------
     CatalogueError
-        If the file cannot be read, lacks the table or columns of the release, or is that of another one.
+        If the file cannot be read, lacks the table or columns of the release, has no rows, or is that of another one.
     """
     try:
         table = tables.read_table(path, COLUMNS, release.galaxy_table)
@@ -41,6 +41,8 @@ def read_drpall(path: str | Path, release: Release, mend: str = "Correct survey.
     missing = [c for c in COLUMNS if not tables.find(table.colnames, [c], path)]
     if missing:
         raise CatalogueError(f"{path} lacks the column(s) {', '.join(missing)}; is it the drpall of {release.name}?")
+    if not len(table):
+        raise CatalogueError(f"{path} lists no galaxy. {mend}")
     versions = set(texts(table, "versdrp3", path)) - {""}
     if versions and release.drpver not in versions:
         raise CatalogueError(
@@ -107,6 +109,7 @@ def names(drpall: Table) -> catalogues.Names:
 
 
 def texts(table: Table, name: str, path) -> list[str]:
-    """A column of text; empty where there is no such column."""
-    found = tables.find(table.colnames, [name], path)
-    return tables.texts(table[found]) if found else [""] * len(table)
+    """A column of text, one a row; empty where there is no such column."""
+    if not tables.find(table.colnames, [name], path):
+        return [""] * len(table)
+    return tables.texts(tables.column(table, [name], path))

@@ -169,7 +169,7 @@ def _cuts(drpall: Table, values: dict, names: list[str], mangaids: list[str], sa
     )
     z, ra, dec, ebv = values.values()
     cuts = {
-        "no plateifu": np.array([not re.fullmatch(PLATEIFU, name) for name in names]),
+        "no plateifu": np.array([not re.fullmatch(PLATEIFU, name) for name in names], bool),
         "not a galaxy target": (main == 0) & (ancillary == 0),
         "targets unknown": (main <= 0) & (ancillary <= 0),
         "no redshift": ~np.isfinite(z) | (z <= MISSING + 1),
@@ -181,7 +181,7 @@ def _cuts(drpall: Table, values: dict, names: list[str], mangaids: list[str], sa
         cuts["CRITICAL quality bit"] = (quality > 0) & has(np.maximum(quality, 0), DrpQuality.CRITICAL)
     cuts["no position"] = ~((ra >= 0) & (ra <= 360) & (dec >= -90) & (dec <= 90))
     cuts["no Galactic E(B-V)"] = ~((ebv >= 0) & (ebv < 10))
-    cuts["no MANGAID"] = np.array([not name for name in mangaids])
+    cuts["no MANGAID"] = np.array([not name for name in mangaids], bool)
     return cuts
 
 

@@ -28,6 +28,8 @@ DAMAGED = (*damaged.DAMAGED, IORegistryError)
 _HEAD_BYTES = 1 << 20
 #: Most columns that an error lists.
 _LISTED = 40
+#: Bit masks are below it.
+_BITS_END = 2.0**63
 _YES, _NO = {"1", "t", "true", "y", "yes"}, {"0", "f", "false", "n", "no"}
 
 
@@ -131,14 +133,24 @@ def numbers(values: Column, unit: u.UnitBase, path) -> np.ndarray:
 
 
 def bits(values: Column, path) -> np.ndarray:
-    """A column of bit masks as int64; -1 for what is not known (masked, negative, NaN)."""
+    """A column of bit masks as int64; -1 for what is not known (masked, negative, NaN).
+
+    Raises
+    ------
+    CatalogueError
+        If a value is no whole number, or too large for one.
+    """
     if values.dtype.kind in "iu":
         plain = np.ma.getdata(values).astype(np.int64)
         return np.where(_masked(values) | (plain < 0), -1, plain)
     plain = numbers(values, u.one, path)
     plain = np.where(plain >= 0, plain, -1)
-    if np.any(plain != np.round(plain)):
-        raise CatalogueError(f"{path}: the column {values.name} must hold whole numbers (bits).")
+    odd = np.flatnonzero((plain != np.round(plain)) | (plain >= _BITS_END))
+    if odd.size:
+        raise CatalogueError(
+            f"{path}: the column {values.name} holds {plain[odd[0]]:g} in row {odd[0] + 1}; it must hold whole numbers "
+            "below 2^63 (bits), negative ones where they are unknown. Correct the row, or delete it."
+        )
     return plain.astype(np.int64)
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from itertools import islice
 from typing import NamedTuple
 
-import jax
 import numpy as np
 
 from mangrove.artefacts import Provenance
@@ -17,6 +16,7 @@ from mangrove.codes import FitStatus
 from mangrove.errors import ArtefactError, WorkerError
 from mangrove.logs import first_of
 from mangrove.spectra.fit.artefact import ReadyGalaxy, read_ready, write_fits
+from mangrove.spectra.fit.batched import forms
 from mangrove.spectra.fit.batched.devices import most_spectra
 from mangrove.spectra.fit.batched.engine import Member, fit_group
 from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_aside
@@ -167,7 +167,7 @@ def _read_ahead(tasks: Sequence[GalaxyTask], n_process: int) -> Iterator[list[_R
     """Groups of galaxies, each read while the one before it is in use; one for each process where there are few."""
     if not tasks:
         return
-    n_batch = GROUP_BATCHES if n_process == 1 and jax.default_backend() == "cpu" else 1
+    n_batch = GROUP_BATCHES if n_process == 1 and not forms.together() else 1
     enough, most = n_batch * most_spectra(), math.ceil(len(tasks) / n_process)
     with ThreadPoolExecutor(1) as collector, ThreadPoolExecutor(_READERS) as readers:
         waiting = _in_order(tasks, readers)

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from mangrove.spectra.fit.batched import forms
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, double_precision
 from mangrove.spectra.fit.batched.sizes import Sizes
 from mangrove.user_cache import user_cache
@@ -111,19 +112,18 @@ class Devices:
 
 @lru_cache(maxsize=64)
 def _program(function: Callable, layout: BatchLayout, mesh: Mesh, fixed: tuple) -> Callable:
-    on_cpu = mesh.devices.flat[0].platform == "cpu"
-
     def of_arrays(galaxies, lines, count, rows):
         def of_rows(rows):
             spectra, rest = rows
             return function(Batch(layout, galaxies, lines, spectra), *rest, **dict(fixed))
 
-        return _one_by_one(of_rows, count[0], rows) if on_cpu else of_rows(rows)
+        return of_rows(rows) if forms.together() else _one_by_one(of_rows, count[0], rows)
 
     shared, rows = PartitionSpec(), PartitionSpec(_AXIS)
     sharded = jax.shard_map(
         of_arrays, mesh=mesh, in_specs=(shared, shared, rows, rows), out_specs=rows, check_vma=False
     )
+    on_cpu = mesh.devices.flat[0].platform == "cpu"
     compiled = jax.jit(sharded, compiler_options=_options_on_cpu() if on_cpu else None)
 
     def run(*arrays):
@@ -168,7 +168,7 @@ def _one_by_one(function: Callable, count, rows):
 
 def most_spectra() -> int:
     """Spectra of a batch on all devices, if they have the memory."""
-    return (MOST_ON_CPU if jax.default_backend() == "cpu" else MOST_SPECTRA) * jax.device_count()
+    return (MOST_SPECTRA if forms.together() else MOST_ON_CPU) * jax.device_count()
 
 
 def bytes_of_spectrum(layout: BatchLayout, n_star: int) -> int:

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.scipy.linalg import cho_solve, solve_triangular
 
+from mangrove.spectra.fit.batched import forms
 from mangrove.spectra.fit.batched.factors import RIDGE
 from mangrove.spectra.fit.batched.pivots import positive_near
 
@@ -75,7 +76,7 @@ def nonnegative(products, right, n_free: int = 0, passive=None) -> tuple[jax.Arr
     """
     if passive is None:
         passive = jnp.zeros((*right.shape[:2], right.shape[2] - n_free), bool)
-    if jax.default_backend() != "cpu":
+    if forms.together():
         return _solved(products, right, n_free, passive)
     # Each ends on its own, and the kernels for a CPU get one matrix at a time (mangrove.spectra.fit.batched.factors).
     n, k, m = right.shape
@@ -117,7 +118,7 @@ def _solved(products, right, n_free: int, passive) -> tuple[jax.Array, jax.Array
     right = right / size
     if n_free:
         keep, scaled, right = _without(scaled, right, n_free)
-    if jax.default_backend() != "cpu":
+    if forms.together():
         passive = positive_near(scaled, right * size, passive)
     x = _pivoted(scaled, right, passive)
     passive = x > 0.0

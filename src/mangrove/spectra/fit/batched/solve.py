@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mangrove.spectra.fit.batched import forms
 from mangrove.spectra.fit.batched.batch import Batch, BatchLayout, Galaxies, Lines, Solutions, Spectra, double_precision
 from mangrove.spectra.fit.batched.descent import Descent, advanced, begun, ended
 from mangrove.spectra.fit.batched.precision import DOUBLE, MIXED, in_single
@@ -56,7 +57,7 @@ def solve(batch: Batch, start: Start | None = None, group: int | None = None) ->
         batch itself.
     """
     n = len(batch.spectra.flux)
-    group = group or (1 if jax.default_backend() == "cpu" else gcd(n, _DEVICE_GROUP))
+    group = group or (gcd(n, _DEVICE_GROUP) if forms.together() else 1)
     # In single precision, the products of a GPU would have three digits.
     with double_precision(), jax.default_matmul_precision("highest"):
         return _solve(batch.layout, group, batch.galaxies, batch.lines, batch.spectra, start)
