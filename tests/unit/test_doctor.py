@@ -16,7 +16,7 @@ from archive_server import serving
 from typer.testing import CliRunner
 
 from mangrove import cli, gpu
-from mangrove.doctor import installation, needs, remains
+from mangrove.doctor import findings, installation, needs, remains
 from mangrove.doctor.patients import Patients
 from mangrove.survey.simulation.design import design_galaxy
 from mangrove.survey.simulation.drpall import write_drpall
@@ -139,6 +139,15 @@ def test_pasted_commands_mend_all_that_was_found(checkout):
     assert [line for line in last.splitlines() if line.startswith(("-", "  "))] == []
     assert last.endswith("nothing to fix\n")
     assert (checkout / "results/mine/logs/fit/1-1.log").is_file() and (checkout / "samples/mine.tsv").is_file()
+
+
+@pytest.mark.parametrize("name", ["mangrove", "snakemake"])
+def test_programs_are_found_where_the_environment_is_not_active(name, monkeypatch):
+    assert findings.program(name) == (name,)
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    printed = findings.shell(*findings.program(name), "--help")
+    done = subprocess.run(["/bin/sh", "-c", printed], capture_output=True, text=True, check=True, timeout=120)
+    assert name in done.stdout
 
 
 #: All but the comparison with the workflow, which tests/workflow has.

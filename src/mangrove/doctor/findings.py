@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,14 @@ def python() -> str:
     executable = Path(sys.executable)
     here = Path.cwd()
     return os.path.relpath(executable, here) if executable.is_relative_to(here) else str(executable)
+
+
+def program(name: str) -> tuple[str, ...]:
+    """A program of this environment as words of a command: its name where a shell finds it, else the Python that has it."""
+    own, found = Path(sys.executable).with_name(name), shutil.which(name)
+    if found and (not own.exists() or own.samefile(found)):
+        return (name,)
+    return python(), "-m", name
 
 
 def counted(n: int, one: str, many: str = "") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 
 from mangrove import config_files
-from mangrove.doctor.findings import Examined, Finding, counted, shell
+from mangrove.doctor.findings import Examined, Finding, counted, program, shell
 from mangrove.doctor.installation import bring_back
 from mangrove.doctor.patients import ConfiguredRun, Patients
 from mangrove.errors import MangroveError, TemplateError
@@ -83,7 +83,7 @@ def _of_config(run: ConfiguredRun) -> Iterator[Finding]:
         # 'mangrove select' makes a sheet where a catalogue says what there is; others are written by hand.
         absent = run.config.survey.source != "files" and not run.config.sheet.is_file()
         given = [word for file in run.files for word in ("--config", str(file))]
-        yield Finding(f"{error}", shell("mangrove", "select", *given) if absent and given else "")
+        yield Finding(f"{error}", shell(*program("mangrove"), "select", *given) if absent and given else "")
 
 
 def _places(run: ConfiguredRun) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mangrove import staleness
-from mangrove.doctor.findings import Examined, Finding, counted, shell
+from mangrove.doctor.findings import Examined, Finding, counted, program, shell
 from mangrove.doctor.patients import ConfiguredRun, Patients
 from mangrove.errors import ConfigError
 from mangrove.runs import usable_config
@@ -32,7 +32,7 @@ def locks(patients: Patients) -> Examined:
     given = next((run.files for run in patients.runs if run.wanted and run.config and run.galaxies), None)
     files = given or usable_config(runs)
     # Snakemake removes its lock only with a configuration that it would start with.
-    command = shell("snakemake", "--unlock", "--configfile", *files) if files else shell("rm", "-r", _LOCKS)
+    command = shell(*program("snakemake"), "--unlock", "--configfile", *files) if files else shell("rm", "-r", _LOCKS)
     text = (
         f"Snakemake's folder is locked{what}. {_IF_ALONE}, one that was killed left the lock. Remove it, and start again: "
         "incomplete files will be remade."
@@ -131,7 +131,7 @@ def _incomplete(patients: Patients) -> Iterator[Finding]:
         yield Finding(
             f"{counted(len(own), 'file')} of {folder} may be incomplete: Snakemake ended while {own[0]}"
             f"{' and others were' if len(own) > 1 else ' was'} written. The next run remakes them; or now:",
-            shell("snakemake", "--cores", _cores(), "--rerun-incomplete", *few, *run.options) if run else "",
+            shell(*program("snakemake"), "--cores", _cores(), "--rerun-incomplete", *few, *run.options) if run else "",
         )
 
 
@@ -157,7 +157,7 @@ def _stale(folder: Path, run: ConfiguredRun) -> list[Finding]:
         Finding(
             f"{folder} holds {counted(len(stale), 'result')} that would be made differently now ({shown}). 'mangrove verify "
             f"{folder.name}' names each. Remake them, and what is made from them:",
-            shell("snakemake", "--cores", _cores(), "--forcerun", *rules, *run.options),
+            shell(*program("snakemake"), "--cores", _cores(), "--forcerun", *rules, *run.options),
         )
     ]
 

@@ -103,8 +103,13 @@ def column(table: Table, candidates: Sequence[str], path) -> Column:
     if name is None:
         listed = ", ".join(one[:40] for one in table.colnames[:_LISTED]) + ", ..." * (len(table.colnames) > _LISTED)
         raise CatalogueError(f"{path} has no column {' or '.join(candidates)}; its columns are {listed}.")
-    _demand_one_real_value(table[name].ndim, table[name].dtype, name, path)
+    _demand_one_real_value(_axes(table[name]), table[name].dtype, name, path)
     return table[name]
+
+
+def _axes(values: Column) -> int:
+    """Number of axes of a column, with that of arrays in its rows, which may be of various lengths."""
+    return values.ndim + (values.dtype.kind == "O" and any(isinstance(one, np.ndarray | list) for one in values))
 
 
 def _demand_one_real_value(n_axis: int, dtype: np.dtype, name: str, path) -> None:
