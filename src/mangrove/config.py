@@ -195,7 +195,9 @@ class Fit(Section):
         False,
         description="rescale the errors by the robust scatter of the residuals of a first fit, in units of the errors; for cubes whose formal variances are too small",
     )
-    velocity_bound: float = Field(1000.0, gt=0, description="largest velocity relative to the catalogue redshift, km/s")
+    velocity_bound: float = Field(
+        1000.0, gt=0, le=50_000, description="largest velocity relative to the catalogue redshift, km/s"
+    )
     min_good_fraction: float = Field(
         0.5, gt=0, le=1, description="smallest fraction of good pixels in the fitted range"
     )

@@ -279,11 +279,18 @@ def test_the_plot_shows_data_model_components_and_residual(plain):
         ({"polynomial_degre": 3}, ConfigError, "did you mean 'polynomial_degree'"),
         ({"n_draw": 1}, ConfigError, "fit.n_draw"),
         ({"templates": "nowhere.npz"}, TemplateError, "nowhere.npz"),
+        ({"velocity_bound": 3000.0}, TemplateError, "shifted by 3900 km/s .* lower fit.velocity_bound"),
     ],
 )
 def test_mistakes_are_named(arguments, changed, error, message):
     with pytest.raises(error, match=message):
         fit_spectrum(**arguments | changed)
+
+
+def test_templates_reach_as_far_as_the_largest_velocity(arguments):
+    """pPXF refuses a spectrum whose templates do not."""
+    found = fit_spectrum(**arguments | {"engine": "ppxf", "velocity_bound": 3000.0, "rest_range": [3720.0, 7400.0]})
+    assert found.ok
 
 
 def test_options_have_the_defaults_of_the_workflow():

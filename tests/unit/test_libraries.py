@@ -7,7 +7,7 @@ from astropy.io import fits
 
 from mangrove.errors import TemplateError
 from mangrove.physics.photometry import SOLAR_LUMINOSITY, SUN_R, r_pivot, r_response
-from mangrove.physics.wavelengths import SIGMA_TO_FWHM, air_to_vacuum
+from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM, air_to_vacuum
 from mangrove.spectra.fit.templates import match_lsf
 from mangrove.ssp.library import load_mastar
 from mangrove.ssp.loading import load_library, younger_than
@@ -254,5 +254,8 @@ def test_templates_are_cut_to_the_fitted_range(hdf5):
     assert 3900 < out.wave[0] < 4000 / 1.015
     assert 7000 * 1.015 < out.wave[-1] < 7150
     np.testing.assert_allclose(np.diff(np.log(out.wave)), STEP)
-    with pytest.raises(TemplateError, match=r"covers 3501-89\d\d Angstrom.*Set it within 35\d\d-89\d\d"):
+    wider = match_lsf(library, STEP, rest, np.full(50, 1.3), (4000.0, 7000.0), 9000.0)
+    assert wider.wave[0] == pytest.approx(4000 / np.exp(9000 / C_KMS), abs=1.0)
+    assert wider.wave[-1] == pytest.approx(7000 * np.exp(9000 / C_KMS), abs=1.5)
+    with pytest.raises(TemplateError, match=r"covers 3501-89\d\d Angstrom.*Set it within 3524-8895"):
         match_lsf(library, STEP, rest, np.full(50, 1.3), (3400.0, 7000.0))

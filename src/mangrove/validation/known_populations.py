@@ -162,7 +162,7 @@ def recover(
     mock = mock_spectra(on_step(load_library(case.library)), n, case.snr, REDSHIFT, seed, curve=case.curve)
     library = younger_than(load_library("mastar"), universe_age(REDSHIFT))
     rest, nothing = mock.wave / (1.0 + REDSHIFT), np.zeros(mock.wave.size)
-    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range)
+    stars = match_lsf(library, LOG_STEP, rest, mock.lsf / (1.0 + REDSHIFT), settings.rest_range, settings.reach)
     spectra = [
         prepare(mock.wave, f, e**-2.0, nothing, mock.lsf, REDSHIFT, nothing + 1.0, settings, draw_seed(seed, "mock", i))
         for i, (f, e) in enumerate(zip(mock.flux, mock.error, strict=True))

@@ -4,6 +4,8 @@
 SIGMA_STAR_BOUND = (1.0, 600.0)
 SIGMA_GAS_BOUND = (1.0, 350.0)
 SIGMA_COMPONENT_BOUND = (SIGMA_GAS_BOUND, (1.0, 600.0), (500.0, 4000.0))
+#: Broadening takes light from so far beyond, km/s; pPXF insists on as much (Cappellari 2023, equation 5c).
+BROADENING_ROOM = 900.0
 #: pPXF stops within this part of a bound.
 NEAR_BOUND = 0.999
 #: Stars within 5 % of the bound count as at it: a redshift wrong by just as much is measured to within the noise.

@@ -82,7 +82,7 @@ def templates_at(wave, lsf, z: float, templates: str, settings: FitSettings) -> 
     if settings.age_limit:
         library = younger_than(library, universe_age(z))
     step = float(np.log(wave[-1] / wave[0]) / (wave.size - 1))
-    return match_lsf(library, step, wave / (1.0 + z), lsf / (1.0 + z), settings.rest_range)
+    return match_lsf(library, step, wave / (1.0 + z), lsf / (1.0 + z), settings.rest_range, settings.reach)
 
 
 def draw_seed(seed: int, name: str, baxel: int) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from mangrove.spectra.fit.bounds import BROADENING_ROOM
 from mangrove.spectra.fit.component_names import BROAD
 
 
@@ -72,6 +73,11 @@ class FitSettings(NamedTuple):
         """The settings from a rule's params or the attributes of an artefact 'fit', which have the same names."""
         chosen = {name: params[name] for name in cls._fields}
         return cls(**chosen | {"rest_range": tuple(params["rest_range"])})
+
+    @property
+    def reach(self) -> float:
+        """Templates must reach so far beyond the fitted range, km/s: all velocities, and room for broadening."""
+        return self.velocity_bound + BROADENING_ROOM
 
     @property
     def n_component(self) -> int:

@@ -12,13 +12,13 @@ from mangrove.errors import TemplateError
 from mangrove.physics.lines import BROAD_LINES, LineList
 from mangrove.physics.wavelengths import C_KMS, SIGMA_TO_FWHM
 from mangrove.spectra.fit.component_names import MAIN, SECOND
+from mangrove.spectra.fit.settings import FitSettings
 from mangrove.ssp.library import SspLibrary
 
 _STEP_TOLERANCE = 1e-6
-#: Templates reach beyond the fitted range by this factor where the library does: broadening needs neighbours.
+#: Templates reach beyond the fitted range by this factor where the library does, or by what they must: broadening needs
+#: neighbours.
 _MARGIN = 1.02
-#: They must reach beyond it by this much, km/s, for the lines to shift.
-_LEAST_MARGIN = 1000.0
 _MAX_NODES = 100
 
 
@@ -67,7 +67,9 @@ class GasTemplates(NamedTuple):
         return tuple(sorted({MAIN, *self.component.tolist()}))
 
 
-def match_lsf(library: SspLibrary, log_step: float, wave, sigma_data, rest_range=None) -> StellarTemplates:
+def match_lsf(
+    library: SspLibrary, log_step: float, wave, sigma_data, rest_range=None, reach: float = FitSettings().reach
+) -> StellarTemplates:
     """Templates on the data's step, convolved to the data's LSF where they are finer.
 
     Where the library is coarser than the data it stays as it is (deconvolution amplifies noise): the fit corrects
@@ -80,14 +82,17 @@ def match_lsf(library: SspLibrary, log_step: float, wave, sigma_data, rest_range
     wave, sigma_data : ndarray, shape (n,)
         Rest wavelength and rest-frame LSF of the data, Gaussian sigma, both Angstrom, vacuum.
     rest_range : tuple of float, optional
-        Fitted range, Angstrom; the templates are cut to it with a margin of 2 %. The whole library if not given.
+        Fitted range, Angstrom; the templates are cut to it with a margin of 2 % or ``reach``, whichever is larger. The whole
+        library if not given.
+    reach : float
+        km/s by which templates must reach beyond ``rest_range`` (:attr:`mangrove.spectra.fit.settings.FitSettings.reach`).
 
     Raises
     ------
     TemplateError
-        If the library does not cover ``rest_range`` with 1000 km/s to spare.
+        If the library does not cover ``rest_range`` with ``reach`` to spare.
     """
-    own_wave, flux, own_sigma = _cut(library, rest_range)
+    own_wave, flux, own_sigma = _cut(library, rest_range, reach)
     grid = _grid(own_wave, log_step)
     sigma = np.interp(grid, own_wave, own_sigma)
     wanted = np.interp(grid, wave, sigma_data)
@@ -164,20 +169,22 @@ def broaden(templates, log_step: float, velocity: float, sigma: float) -> np.nda
     return fft.irfft(transform, padded, overwrite_x=True)[:, :n].T
 
 
-def _cut(library: SspLibrary, rest_range):
+def _cut(library: SspLibrary, rest_range, reach: float):
     """Wavelength, flux of shape (n_wave, n_template) and line spread of a library over the fitted range."""
     wave = library.wave
     keep = np.ones(wave.size, bool)
     if rest_range is not None:
         low, high = rest_range
-        shift = 1.0 + _LEAST_MARGIN / C_KMS
+        shift = np.exp(reach / C_KMS)
         if low < wave[0] * shift or high > wave[-1] / shift:
             raise TemplateError(
                 f"template library '{library.name}' covers {wave[0]:.0f}-{wave[-1]:.0f} Angstrom, which is too little for "
-                f"fit.rest_range {low:g}-{high:g}. Set it within {np.ceil(wave[0] * shift):.0f}-"
-                f"{np.floor(wave[-1] / shift):.0f}, or set fit.templates to a library with a wider range."
+                f"fit.rest_range {low:g}-{high:g} shifted by {reach:g} km/s (fit.velocity_bound, and room for "
+                f"broadening). Set it within {np.ceil(wave[0] * shift):.0f}-{np.floor(wave[-1] / shift):.0f}, lower "
+                "fit.velocity_bound, or set fit.templates to a library with a wider range."
             )
-        keep = (wave > low / _MARGIN) & (wave < high * _MARGIN)
+        margin = max(shift, _MARGIN)
+        keep = (wave >= low / margin) & (wave <= high * margin)
     flux = library.flux[..., keep].reshape(-1, np.count_nonzero(keep)).T
     return wave[keep], flux, library.fwhm[keep] / SIGMA_TO_FWHM
 
