@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from support.baxels import LIBRARIES, ReadyBaxels, real_baxels, simulated_baxels
+from support.baxels import LIBRARIES, SETTINGS, ReadyBaxels, real_baxels, simulated_baxels
 from support.fit_times import fitted
 from support.results import print_result
 
@@ -19,6 +19,8 @@ from mangrove.validation.engine_agreement import compared, joined, summary
 
 #: Of the simulated baxels, so many galaxies are fitted with E-MILES too.
 N_EMILES = 5
+#: The real spectra are few: it takes many draws of each to tell their widths.
+N_DRAW_OF_REAL = 200
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
         n_galaxy = options.galaxies if library == "MaStar" else min(options.galaxies, N_EMILES)
         samples = {
             f"simulated, {library}": simulated_baxels(n_galaxy, options.baxels, templates),
-            f"real, {library}": real_baxels(templates),
+            f"real, {library}": real_baxels(templates, SETTINGS._replace(n_draw=N_DRAW_OF_REAL)),
         }
         kept += [report(name, sample, options.processes) for name, sample in samples.items()]
     return int(not all(kept))

@@ -72,9 +72,11 @@ def test_wider_draws_are_told(reference):
     wide = result.ebv_draw.mean() + 1.3 * (result.ebv_draw - result.ebv_draw.mean())
     agreement = agreement_with(reference, ebv_draw=wide)
     assert agreement.width["ebv_star"] == pytest.approx([1.3])
-    rows = {row.quantity: row for row in summary(joined([agreement] * 50))}
-    assert not rows["width of draws, ebv_star"].holds
-    assert rows["width of draws, log_age_lw"].holds
+    # Of 16 draws, widths scatter by more; of 800 by less than half of the limit.
+    few, many = ({row.quantity: row for row in summary(joined([agreement] * n))} for n in (1, 800 // len(wide)))
+    assert few["width of draws, ebv_star"].holds
+    assert not many["width of draws, ebv_star"].holds
+    assert many["width of draws, log_age_lw"].holds
 
 
 def test_what_is_not_measured_does_not_count(reference):

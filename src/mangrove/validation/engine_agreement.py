@@ -22,8 +22,8 @@ MEDIAN_LIMIT, LARGE_LIMIT = 0.05, 0.3
 CHI2_LIMIT, LARGEST_CHI2 = 0.1, 0.5
 #: By how much the median width of the draws may differ.
 WIDTH_LIMIT = 0.1
-#: Fewer ratios of two widths, of 16 draws each, do not tell them apart by this much.
-_LEAST_WIDTHS = 50
+#: Fewer draws of all spectra together do not tell widths apart by this much.
+_LEAST_DRAWS = 800
 POPULATIONS = ("log_age_lw", "metallicity_lw", "log_ml_r")
 KINEMATICS = ("v_star", "sigma_star", "v_gas", "sigma_gas")
 WIDTHS = (*POPULATIONS, "ebv_star")
@@ -52,6 +52,7 @@ class Agreement(NamedTuple):
         them, motions of gas that is not detected, lines that are not measured.
     width : dict of ndarray, shape (n,)
         Scatter of the draws over that of the reference; NaN without scatter.
+    n_draw : ndarray of int, shape (n,)
     """
 
     chi2: np.ndarray
@@ -60,12 +61,13 @@ class Agreement(NamedTuple):
     flagged: np.ndarray
     difference: dict[str, np.ndarray]
     width: dict[str, np.ndarray]
+    n_draw: np.ndarray
 
 
 class AgreementRow(NamedTuple):
     """A row of the table of agreement; ``quantity`` says of what, and the limits are NaN where there are none.
 
-    A row ``holds`` if it keeps its limits; widths of fewer than 50 spectra always do, since they tell nothing.
+    A row ``holds`` if it keeps its limits; widths from fewer than 800 draws in all always do, since they tell nothing.
 
     ``median`` and ``large`` are the median and the 95th percentile of absolute differences over errors; of chi2 the
     median and the 99th percentile of the engine's minus the reference's, and the largest of those without a flag; of
@@ -117,7 +119,8 @@ def compared(
     difference["line_flux"] = _over_error(np.array(measured), *lines)
     same = np.array([a.status == b.status for _, a, b in pairs])
     flagged = np.array([a.status not in _STARS or np.isfinite(a.v_gas_other) for _, a, _ in pairs])
-    return Agreement(chi2[:, 0], chi2[:, 1], same, flagged, difference, width)
+    n_draw = np.array([len(b.weights_draw) for _, _, b in pairs], int)
+    return Agreement(chi2[:, 0], chi2[:, 1], same, flagged, difference, width, n_draw)
 
 
 def joined(parts: Iterable[Agreement]) -> Agreement:
@@ -139,9 +142,10 @@ def summary(agreement: Agreement) -> list[AgreementRow]:
         limits = (MEDIAN_LIMIT, LARGE_LIMIT) if name in LIMITED else (np.nan, np.nan)
         rows.append(_row(name, np.abs(values[np.isfinite(values)]), 95.0, limits))
     for name, values in agreement.width.items():
-        ratio = values[np.isfinite(values)]
+        known = np.isfinite(values)
+        ratio = values[known]
         median = float(np.median(ratio)) if ratio.size else np.nan
-        holds = ratio.size < _LEAST_WIDTHS or not abs(median - 1.0) > WIDTH_LIMIT
+        holds = agreement.n_draw[known].sum() < _LEAST_DRAWS or abs(median - 1.0) <= WIDTH_LIMIT
         rows.append(
             AgreementRow(f"width of draws, {name}", ratio.size, median, np.nan, np.nan, WIDTH_LIMIT, np.nan, holds)
         )
