@@ -32,7 +32,7 @@ class FittedBatch(NamedTuple):
     residual : array, shape (n, n_wave)
         Data minus model over the errors; 0 where a pixel is not good.
     columns : array, shape (n, n_column, n_wave)
-        Derivatives of the model over the errors, in the order of :class:`LinePlaces`; 0 where a pixel is not good.
+        Derivatives of the model over the errors, in the order of :class:`ColumnPlaces`; 0 where a pixel is not good.
     products : array, shape (n, n_column, n_column)
         Of the columns with each other.
     """
@@ -60,7 +60,7 @@ class FittedBatch(NamedTuple):
         return self.solution.kinematics[:, 1, 0]
 
 
-class LinePlaces(NamedTuple):
+class ColumnPlaces(NamedTuple):
     """Where the columns of a model are.
 
     Attributes
@@ -80,11 +80,11 @@ class LinePlaces(NamedTuple):
     star_motion: slice
 
 
-def places(layout: BatchLayout, n_star: int) -> LinePlaces:
+def places(layout: BatchLayout, n_star: int) -> ColumnPlaces:
     """Places of the columns for so many stellar templates."""
     sizes = (1 + layout.degree, n_star, len(layout.gas_line), 2 * len(layout.components), 2)
     ends = np.cumsum(sizes).tolist()
-    return LinePlaces(*(slice(end - size, end) for end, size in zip(ends, sizes, strict=True)))
+    return ColumnPlaces(*(slice(end - size, end) for end, size in zip(ends, sizes, strict=True)))
 
 
 def fitted(
