@@ -13,12 +13,12 @@ from astropy.table import MaskedColumn, Table
 from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
 from hypothesis import example, given
 from hypothesis import strategies as st
+from table_files import CARDS
 
 from mangrove.errors import CatalogueError, SampleError
 from mangrove.models.emulator.prepared_table import read_prepared
 from mangrove.survey import catalogues, tables
 from mangrove.survey.desi import read_coadd
-from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
 from mangrove.survey.galaxy import Galaxy
 from mangrove.survey.sample import parse_sheet
 
@@ -149,18 +149,6 @@ def fits_of(*hdus) -> bytes:
     return file.getvalue()
 
 
-def fastspec() -> bytes:
-    """A FastSpecFit catalogue of five galaxies."""
-    ids = [fits.Column("TARGETID", "K", array=np.arange(5))]
-    names = [name for group in COLUMNS.values() for name in group]
-    lines = [fits.Column(f"{name}_EW", "E", array=np.ones(5), unit="Angstrom") for name in names]
-    lines += [fits.Column(f"{name}_EW_IVAR", "E", array=np.ones(5), unit="1 / Angstrom^2") for name in names]
-    meta = [fits.Column("Z", "D", array=np.full(5, 0.1)), fits.Column("SPECTYPE", "6A", array=["GALAXY"] * 5)]
-    meta += [fits.Column("ZWARN", "J", array=np.zeros(5)), fits.Column("DELTACHI2", "D", array=np.full(5, 100.0))]
-    tables_ = [fits.BinTableHDU.from_columns(ids + c, name=n) for c, n in ((lines, "FASTSPEC"), (meta, "METADATA"))]
-    return fits_of(*tables_)
-
-
 def coadd() -> bytes:
     """Coadded spectra of three targets."""
     fibres = [fits.Column("TARGETID", "K", array=np.arange(3)), fits.Column("EBV", "E", array=np.full(3, 0.02))]
@@ -178,14 +166,10 @@ def coadd() -> bytes:
 
 
 AGN = fits_of(fits.table_to_hdu(agn_table([1, 0, 1, 0, 1, 0])))
-FASTSPEC, COADD = fastspec(), coadd()
+COADD = coadd()
 TEXTS = [
     SHEET.replace(b"\t", b","),
     b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: PLATEIFU, datatype: string}\nPLATEIFU\n8485-1901\n",
-]
-CARDS = [
-    *("BITPIX", "NAXIS", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS", "XTENSION", "EXTNAME", "BUNIT", "BSCALE"),
-    *("TTYPE1", "TFORM1", "TFORM2", "TUNIT2", "TSCAL2", "TZERO1", "TNULL1", "TDIM1", "THEAP", "BLANK", "SURVEY"),
 ]
 
 
@@ -202,14 +186,14 @@ def test_damaged_catalogues(folder, content, suffix):
 
 
 @fuzzed(60, 8.0)
-@given(content=damaged([FASTSPEC, COADD], head=30_000), catalogue=st.booleans())
-def test_damaged_desi_files(folder, content, catalogue):
-    read_any(folder, content, ".fits", read_fastspecfit if catalogue else read_coadd)
+@given(content=damaged([COADD], head=30_000))
+def test_damaged_coadds(folder, content):
+    read_any(folder, content, ".fits", read_coadd)
 
 
 @fuzzed(60, 15.0)
 @given(
-    seed=st.sampled_from(["agn", "fastspec", "coadd"]),
+    seed=st.sampled_from(["agn", "coadd"]),
     changes=st.lists(
         st.tuples(st.sampled_from(CARDS), st.sampled_from(VALUES), st.integers(0, 12)), min_size=1, max_size=3
     ),
@@ -218,16 +202,15 @@ def test_damaged_desi_files(folder, content, catalogue):
 @example(seed="coadd", changes=[("GCOUNT", "-1", 5)])
 @example(seed="coadd", changes=[("TFORM1", "'PD(9)   '", 10)])
 @example(seed="coadd", changes=[("TFORM2", "'1M      '", 4), ("NAXIS2", "1000000", 9)])
-@example(seed="fastspec", changes=[("TUNIT2", "'10**(99999999) m'", 1)])
 def test_tables_with_cards_of_other_meaning(folder, seed, changes):
-    content = {"agn": AGN, "fastspec": FASTSPEC, "coadd": COADD}[seed]
+    content = {"agn": AGN, "coadd": COADD}[seed]
     for key, value, nth in changes:
         content = with_card(content, key, value, nth)
     if seed == "agn":
         read_any(folder, content, ".fits", catalogues.join_agn, GALAXIES)
         return
-    found = read_any(folder, content, ".fits", read_coadd if seed == "coadd" else read_fastspecfit)
-    if found is not None and seed == "coadd":
+    found = read_any(folder, content, ".fits", read_coadd)
+    if found is not None:
         assert (
             np.isfinite(found.flux[found.ivar > 0]).all()
             and (found.ivar >= 0).all()

@@ -8,6 +8,7 @@ from mangrove.errors import CatalogueError
 from mangrove.models.emulator.desi_table import desi_sample
 from mangrove.models.emulator.emission_lines import LINES
 from mangrove.survey.desi import read_coadd
+from mangrove.survey.desi_fits import targets
 from mangrove.survey.fastspecfit import COLUMNS, read_fastspecfit
 
 HALPHA = LINES.index("Halpha_6565")
@@ -132,6 +133,7 @@ def test_a_galaxy_counts_once(tmp_path):
         ({"Z": [0.1, -0.001]}, "no redshift above 0 (Z)"),
         ({"Z": [0.1, np.nan]}, "no redshift above 0 (Z)"),
         ({"Z": [0.1, -9999.0]}, "no redshift above 0 (Z)"),
+        ({"Z": [0.1, np.inf]}, "no redshift above 0 (Z)"),
     ],
 )
 def test_stars_and_bad_redshifts_are_cut_counted_and_named(tmp_path, meta, reason):
@@ -249,6 +251,31 @@ def test_targets_are_told_apart_by_whole_numbers(tmp_path):
     path = write_catalogue(tmp_path / "fast.fits", [5.0, 7.0], TARGETID=targets)
     with pytest.raises(CatalogueError, match="TARGETID in METADATA does not hold whole numbers"):
         read_fastspecfit(path)
+
+
+@pytest.mark.parametrize(
+    ("target_id", "null"),
+    [(np.array(["11", "9" * 20]), None), (np.array(["11", "a"]), None), (np.array([11, -1]), -1)],
+)
+def test_every_target_has_a_whole_number_of_64_bits(target_id, null):
+    form = "K" if target_id.dtype.kind == "i" else "20A"
+    hdu = fits.BinTableHDU.from_columns([fits.Column("TARGETID", form, null=null, array=target_id)], name="METADATA")
+    with pytest.raises(CatalogueError, match=r"c.fits: TARGETID in METADATA does not hold whole numbers in all rows"):
+        targets(hdu, "c.fits")
+    hdu.data = hdu.data[:1]
+    assert targets(hdu, "c.fits").tolist() == [11]
+
+
+def test_widths_and_errors_that_are_not_finite_are_not_known(tmp_path):
+    """Nor are those too large for 32 bits, nor a sum of which one has no error."""
+    path = write_catalogue(tmp_path / "f.fits", [5.0, np.inf, 1e300, 5.0, 5.0], TARGETID=[11, 12, 13, 14, 15])
+    with fits.open(path, mode="update") as hdus:
+        hdus["FASTSPEC"].data["OII_3729_EW_IVAR"] = [4.0, 4.0, 4.0, np.inf, 1e-300]
+    found = read_fastspecfit(path)
+    nan = np.nan
+    np.testing.assert_array_equal(found.ew[:, LINES.index("OII_3728")], np.float32([10, nan, nan, nan, nan]))
+    np.testing.assert_array_equal(found.ew_ivar[:, LINES.index("OII_3728")], np.float32([2, nan, nan, nan, nan]))
+    np.testing.assert_array_equal(found.ew[:, HALPHA], np.float32([5, nan, nan, 5, 5]))
 
 
 @pytest.mark.parametrize("version", ["1.0.1", "v1.0.1", "V1"])

@@ -379,6 +379,20 @@ def test_the_drpall_of_another_release_is_refused(tmp_path):
         read_drpall(path, release("dr17"))
 
 
+def test_a_drpall_without_rows_is_refused(tmp_path):
+    path = drpall(tmp_path / "d.fits", Table(ROWS)[:0], "MANGA")
+    with pytest.raises(CatalogueError, match=r"d.fits lists no galaxy. Correct survey.release or --drpall."):
+        read_drpall(path, release("dr17"))
+    assert selection.select(Table(ROWS)[:0], Sample()).galaxies == []
+
+
+@pytest.mark.parametrize("column", ["plateifu", "mangaid", "versdrp3"])
+def test_names_of_several_words_a_row_are_refused(tmp_path, column):
+    table = ROWS | {column: [["8485-1901", "8485-1902"]] * 6}
+    with pytest.raises(CatalogueError, match=f"d.fits: the column {column} has several values per row"):
+        selection.make_sample(Config(), str(drpall(tmp_path / "d.fits", table, "MANGA")))
+
+
 def test_only_what_mangrove_fetched_is_to_be_deleted(tmp_path):
     run = archive_run(tmp_path, base="http://127.0.0.1:9/")
     kept, own = tmp_path / "data/v3_1_1/drpall-v3_1_1.fits", tmp_path / "own.fits"
@@ -528,9 +542,14 @@ def test_hubble_types_are_text_of_one_line(tmp_path):
     assert [g.morphology for g in found] == ['"S0', "S b c", ""]
     write_sheet(tmp_path / "s.tsv", found)
     assert list(read_sheet(Config(sample=Sample(sheet=str(tmp_path / "s.tsv")))).values()) == found
-    Table({"NAME": NUCLEI, "TYPE": [0, 3, -5]}).write(tmp_path / "t.fits")
-    with pytest.raises(CatalogueError, match="the column TYPE holds numbers; Hubble types as text"):
-        catalogues.join_morphology(galaxies, tmp_path / "t.fits")
+
+
+@pytest.mark.parametrize("types", [[0, 3, -5], ["0", "3", "-5"], [0.5, np.nan, 3.0], [True, False, True]])
+def test_numbers_and_truth_values_are_no_hubble_types(tmp_path, types):
+    for path in (tmp_path / "t.fits", tmp_path / "t.ecsv", tmp_path / "t.csv"):
+        Table({"NAME": NUCLEI, "TYPE": types}).write(path)
+        with pytest.raises(CatalogueError, match="the column TYPE holds numbers or truth values; Hubble types as text"):
+            catalogues.join_morphology(survey_of(*NUCLEI), path)
 
 
 def test_logarithms_are_no_masses(tmp_path):

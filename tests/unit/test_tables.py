@@ -111,8 +111,26 @@ def test_numbers_and_bits():
     assert tables.bits(table["F"], "cat").tolist() == [4, -1, -1]
     with pytest.raises(CatalogueError, match="the column X holds '1:30', which is not a number"):
         tables.numbers(table["X"], u.deg, "cat")
-    with pytest.raises(CatalogueError, match="must hold whole numbers"):
-        tables.bits(Table({"B": [0.5]})["B"], "cat")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.5, "0.5"), (np.inf, "inf"), (1e300, r"1e\+300"), (2.0**63, r"9.*e\+18")]
+)
+def test_bits_are_whole_numbers_below_2_to_63(value, said):
+    with pytest.raises(
+        CatalogueError, match=rf"cat: the column B holds {said} in row 2; it must hold whole numbers below 2\^63"
+    ):
+        tables.bits(Table({"B": [4.0, value]})["B"], "cat")
+    assert tables.bits(Table({"B": [4.0, 2.0**62]})["B"], "cat").tolist() == [4, 2**62]
+
+
+@pytest.mark.parametrize("values", [[[1.0], [2.0, 3.0]], [[1.0], [2.0]]])
+def test_arrays_of_various_lengths_are_several_values(tmp_path, values):
+    path = tmp_path / "t.fits"
+    arrays = fits.Column("B", "PD(2)", array=np.array([*map(np.array, values), None], object)[:2])
+    fits.BinTableHDU.from_columns([fits.Column("A", "J", array=[1, 2]), arrays]).writeto(path)
+    with pytest.raises(CatalogueError, match=r"t.fits: the column B has several values per row"):
+        tables.column(tables.read_table(path, ["A"]), ["B"], path)
 
 
 def test_text_is_of_one_line_and_any_encoding(tmp_path):
@@ -169,3 +187,11 @@ def test_a_column_of_a_text_table_is_there_once(tmp_path):
         tables.read_table(tmp_path / "t.csv", ["NAME"])
     (tmp_path / "u.csv").write_text("NAME,FLAG,,\na,1,,\n")
     assert tables.flags(tables.read_table(tmp_path / "u.csv", ["NAME"])["FLAG"], "u.csv").tolist() == [1]
+
+
+def test_a_votable_whose_field_has_no_name_is_refused(tmp_path):
+    path = tmp_path / "t.vot"
+    Table({"NAME": ["a"]}).write(path, format="votable")
+    path.write_text(path.read_text().replace('ID="NAME"', "").replace('name="NAME"', ""))
+    with pytest.raises(CatalogueError, match=r"t.vot cannot be read as a table \(.* 'FIELD' element must have"):
+        tables.read_table(path, ["NAME"])

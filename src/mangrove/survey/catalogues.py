@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import numpy as np
 from astropy.table import Table
 
 from mangrove import paths
@@ -30,6 +29,7 @@ _RADIO_CLASS = "RADIO_CLASS"
 #: Columns that may hold the name of a galaxy, and its Hubble type; the first one present counts.
 _NAMES = ("PLATEIFU", "NAME", "MANGAID")
 _TYPES = ("TYPE", "HUBBLE_TYPE", "MORPH")
+_TRUTH_VALUES = {"t", "f", "true", "false"}
 
 
 class Names(NamedTuple):
@@ -124,19 +124,33 @@ def join_morphology(galaxies: Iterable[Galaxy], path: str | Path, survey: Names 
     ------
     CatalogueError
         If the file cannot be read, lacks columns, lists none of the survey's galaxies or one of them twice with other
-        values, or holds numbers in place of Hubble types.
+        values, or holds numbers or truth values in place of Hubble types.
     """
     galaxies = list(galaxies)
     table = tables.read_table(path, _NAMES)
+    listed, key = _by_name(table, _types(table, path), survey or Names.of(galaxies), path)
+    return [replace(galaxy, morphology=listed.get(key(galaxy), "")) for galaxy in galaxies]
+
+
+def _types(table: Table, path) -> list[str]:
+    """The Hubble types of a table's rows; empty where it has none."""
     types = tables.column(table, _TYPES, path)
-    if types.dtype.kind in "iuf" and not np.ma.getmaskarray(types).all():
+    words = tables.texts(types)
+    if any(words) and not any(map(_is_type, words)):
         raise CatalogueError(
-            f"{path}: the column {types.name} holds numbers; Hubble types as text, such as Sb or E, are needed. "
+            f"{path}: the column {types.name} holds numbers or truth values; Hubble types as text, such as Sb or E, are needed. "
             f"Rename the column that has them to {_TYPES[0]}."
         )
-    words = ["" if word == "0" else word for word in tables.texts(types)]
-    listed, key = _by_name(table, words, survey or Names.of(galaxies), path)
-    return [replace(galaxy, morphology=listed.get(key(galaxy), "")) for galaxy in galaxies]
+    return ["" if word == "0" else word for word in words]
+
+
+def _is_type(word: str) -> bool:
+    """Whether a word may be a Hubble type: no number, and no truth value, which FITS files store as a letter."""
+    try:
+        float(word or "nan")
+    except ValueError:
+        return word.lower() not in _TRUTH_VALUES
+    return False
 
 
 def _by_name(table: Table, values: Sequence, survey: Names, path) -> tuple[dict, Callable[[Galaxy], str]]:

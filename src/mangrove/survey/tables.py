@@ -14,6 +14,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.io.registry import IORegistryError
 from astropy.table import Column, MaskedColumn, Table
+from astropy.utils.exceptions import AstropyWarning
 
 from mangrove.errors import CatalogueError
 from mangrove.files import damaged
@@ -23,8 +24,8 @@ from mangrove.survey import text_tables
 from mangrove.survey.galaxy import UNKNOWN_WORDS
 from mangrove.survey.target import MISSING
 
-#: What astropy raises over them.
-DAMAGED = (*damaged.DAMAGED, IORegistryError)
+#: What astropy raises over them, among it warnings of VOTables.
+DAMAGED = (*damaged.DAMAGED, IORegistryError, AstropyWarning)
 _HEAD_BYTES = 1 << 20
 #: Most columns that an error lists.
 _LISTED = 40
