@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from joblib.externals.loky import get_reusable_executor
 from support.baxels import ReadyBaxels, labelled, simulated_baxels, simulated_extracts, write_extracts
 from support.results import seconds
 from threadpoolctl import threadpool_limits
@@ -111,7 +112,15 @@ def job(n_galaxy: int, n_baxel: int, templates: str, n_process: int = 1) -> floa
 def _on_cores(n: int, function: Callable, *args):
     """What a function gives in a process of its own, which keeps to so many cores where the system knows how."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _keep_to, (n,)) as pool:
-        return pool.submit(function, *args).result()
+        found = pool.submit(function, *args).result()
+        # It would wait until those are idle for five minutes.
+        pool.submit(_end_processes).result()
+        return found
+
+
+def _end_processes() -> None:
+    """End those that this one shared work out to."""
+    get_reusable_executor().shutdown()
 
 
 def _keep_to(n: int) -> None:

@@ -3,7 +3,9 @@
 import json
 import logging
 import shutil
+from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from small_extract import write_extract
@@ -15,6 +17,7 @@ from mangrove.errors import ArtefactError, SpectrumError, WorkerError
 from mangrove.spectra.fit.batched import chunk
 from mangrove.spectra.fit.batched.kept import forget_others, is_current, put_in_place, set_aside, tasks_of
 from mangrove.spectra.fit.batched.membership import chunks
+from mangrove.spectra.fit.batched.sharing import shared_out
 from mangrove.spectra.fit.results import no_fit
 from mangrove.spectra.fit.two_steps import GuidedFits
 
@@ -55,8 +58,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def write(folder, name, level=1.0):
-    flux = np.full((1, WAVE.size), level)
+def write(folder, name, level=1.0, n_baxel=1):
+    flux = np.full((n_baxel, WAVE.size), level)
     lsf = np.full_like(flux, 1.0)
     data = {"flux": flux, "ivar": flux, "mask": np.zeros_like(flux), "lsf": lsf}
     write_extract(folder / f"extract/{name}.h5", WAVE, data, plateifu=name)
@@ -257,7 +260,7 @@ class Broken(Fitter):
 @pytest.mark.parametrize("n_process", [1, 2])
 def test_processes_give_what_one_gives_and_a_fault_stops_no_other_galaxy(folder, n_process, monkeypatch, caplog):
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(chunk, "most_spectra", lambda: 1)
+    monkeypatch.setattr(chunk, "SHARED_SPECTRA", 1)
     with pytest.raises(ArtefactError, match=r"1 of 4 galaxies could not be fitted.*: 2-1901: division by zero"):
         chunk.fit_chunk(tasks(folder), Broken(bad=["2-1901"]), n_process)
     assert {record.getMessage() for record in caplog.records} >= {f"fits {[name]}" for name in NAMES if n_process == 2}
@@ -267,6 +270,26 @@ def test_processes_give_what_one_gives_and_a_fault_stops_no_other_galaxy(folder,
     shutil.rmtree(folder / "fit")
     run(folder)
     assert files(folder) == made
+
+
+def test_processes_begin_with_the_longest_fits(folder, caplog):
+    caplog.set_level(logging.INFO)
+    for name, n_baxel in zip(NAMES, (20, 2, 40, 30), strict=True):
+        write(folder, name, n_baxel=n_baxel)
+    chunk.fit_chunk(tasks(folder), Broken(), 2)
+    told = [record.getMessage() for record in caplog.records if record.name == "mangrove.engine"]
+    assert told == [f"fits {[NAMES[i]]}" for i in (2, 3, 0, 1)]
+
+
+def threads_of_xla(_) -> int:
+    """Threads of XLA's pool for a CPU in this process."""
+    jax.devices()
+    return sum(path.read_text() == "tf_XLAEigen\n" for path in Path("/proc/self/task").glob("*/comm"))
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not tell the threads of a process")
+def test_a_process_that_shares_work_has_one_thread_for_it():
+    assert list(shared_out(threads_of_xla, range(4), 2)) == [1] * 4
 
 
 def test_processes_share_the_spectra_of_galaxies_that_are_fewer(folder, monkeypatch):

@@ -43,8 +43,10 @@ def written(fits, path):
 
 
 @pytest.mark.parametrize("block", [1, 3, 6, 1000])
-def test_blocks_of_any_size_give_the_table_of_all(fits, tmp_path, monkeypatch, block):
+@pytest.mark.parametrize("of_galaxy", [0, 2])
+def test_blocks_of_any_size_give_the_table_of_all(fits, tmp_path, monkeypatch, block, of_galaxy):
     monkeypatch.setattr(survey_labels, "BLOCK", block)
+    monkeypatch.setattr(survey_labels, "OF_GALAXY", of_galaxy)
     table, finite = written(fits, tmp_path / "labels.h5")
     expected = merge([galaxy_labels(path) for path in fits])
     assert set(table.data) == set(expected) and len(table["galaxy"]) == sum(N_BAXEL)
@@ -57,11 +59,13 @@ def test_blocks_of_any_size_give_the_table_of_all(fits, tmp_path, monkeypatch, b
 def test_no_more_than_a_block_and_a_galaxy_are_in_memory(fits, tmp_path, monkeypatch):
     together = []
     monkeypatch.setattr(survey_labels, "BLOCK", 4)
+    monkeypatch.setattr(survey_labels, "OF_GALAXY", 1)
     monkeypatch.setattr(
-        survey_labels, "merge", lambda some: together.append(sum(len(g.columns["status"]) for g in some)) or merge(some)
+        survey_labels, "merge", lambda some: together.append([len(g.columns["status"]) for g in some]) or merge(some)
     )
     written(fits, tmp_path / "labels.h5")
-    assert sum(together) == sum(N_BAXEL) and len(together) > 1 and max(together) <= 4 + max(N_BAXEL)
+    assert sum(map(sum, together)) == sum(N_BAXEL) and len(together) > 1
+    assert all(sum(some) + len(some) <= 4 + max(N_BAXEL) + 1 for some in together)
 
 
 def test_a_survey_without_baxels_says_so(tmp_path):

@@ -12,8 +12,9 @@ from mangrove.data_model import LABELS
 from mangrove.errors import ArtefactError
 from mangrove.spectra.labels.table import galaxy_labels, merge
 
-#: Baxels whose labels are in memory at a time, and those of one galaxy more (20 MB).
-BLOCK = 10_000
+#: Baxels whose labels are in memory at a time, and those of one galaxy more (20 MB); a galaxy takes as much beside them as so
+#: many do.
+BLOCK, OF_GALAXY = 10_000, 20
 
 
 class FittedSurvey(NamedTuple):
@@ -88,7 +89,8 @@ def fill(out: h5py.File, survey: FittedSurvey) -> dict[str, int]:
 def _blocks(survey: FittedSurvey) -> Iterator[tuple[dict[str, slice], dict[str, np.ndarray]]]:
     """Labels of successive galaxies, and where they lie along the dimensions of galaxies and of rows."""
     end = np.cumsum(survey.n_baxel)
-    bounds = [0, *np.flatnonzero(np.diff(end // BLOCK)) + 1, len(end)]
+    filled = np.cumsum(survey.n_baxel + OF_GALAXY)
+    bounds = [0, *np.flatnonzero(np.diff(filled // BLOCK)) + 1, len(end)]
     for first, last in pairwise(bounds):
         data = merge([galaxy_labels(path) for path in survey.fits[first:last]])
         data["galaxy"] += first

@@ -23,10 +23,11 @@ from mangrove.spectra.fit.batched.kept import GalaxyTask, put_in_place, set_asid
 from mangrove.spectra.fit.batched.sharing import shared_out
 from mangrove.spectra.fit.two_steps import GuidedFits
 
-#: Galaxies are fitted together until they fill so many batches of the largest size on a CPU (one where processes share
-#: them, so that none waits long for another, and one on an accelerator, whose batches are large: it waits for the first
-#: group to be read and the last to be written), or take so much memory, bytes.
+#: Galaxies are fitted together until they fill so many batches of the largest size on a CPU (one on an accelerator, whose
+#: batches are large: it waits for the first group to be read and the last to be written), or take so much memory, bytes.
 GROUP_BATCHES, GROUP_BYTES = 4, 1 << 30
+#: Where processes share them, until they have so many spectra: the fewer, the sooner all processes end together.
+SHARED_SPECTRA = 16
 #: Galaxies that are read at a time: an accelerator is quicker than one thread reads.
 _READERS = 4
 #: Arrays as large as a galaxy's templates that its fit takes on the host: they, their transforms, a copy for a device.
@@ -93,6 +94,9 @@ def fit_chunk(tasks: Sequence[GalaxyTask], fit: Fitter | None = None, n_process:
     if fit is None:
         few = len(missing) < n_process
         fit, n_process = (partial(by_engine, n_process=n_process), 1) if few else (by_engine, n_process)
+    if n_process > 1:
+        # The longest fits begin first, so that no process is left with one when the others end.
+        missing.sort(key=_bytes_of_extract, reverse=True)
     counts, faults, done = Counter(), {}, 0
     with ThreadPoolExecutor(1) as writer:
         written: list[Future] = []
@@ -167,14 +171,19 @@ def _read_ahead(tasks: Sequence[GalaxyTask], n_process: int) -> Iterator[list[_R
     """Groups of galaxies, each read while the one before it is in use; one for each process where there are few."""
     if not tasks:
         return
-    n_batch = GROUP_BATCHES if n_process == 1 and not forms.together() else 1
-    enough, most = n_batch * most_spectra(), math.ceil(len(tasks) / n_process)
+    of_one = most_spectra() * (1 if forms.together() else GROUP_BATCHES)
+    enough, most = of_one if n_process == 1 else SHARED_SPECTRA, math.ceil(len(tasks) / n_process)
     with ThreadPoolExecutor(1) as collector, ThreadPoolExecutor(_READERS) as readers:
         waiting = _in_order(tasks, readers)
         ahead = collector.submit(_next_group, waiting, enough, most)
         while group := ahead.result():
             ahead = collector.submit(_next_group, waiting, enough, most)
             yield group
+
+
+def _bytes_of_extract(task: GalaxyTask) -> int:
+    """Size of what a galaxy is fitted from; 0 where there is no file."""
+    return task.extract.stat().st_size if task.extract.is_file() else 0
 
 
 def _in_order(tasks: Iterable[GalaxyTask], readers: Executor) -> Iterator[_Read]:
