@@ -131,6 +131,12 @@ def _settings(cases: int) -> settings:
     )
 
 
+def put_file(path: Path, content: bytes) -> None:
+    """Write a file in place of that of another case, which stays as it is for whatever still maps it into memory."""
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
 def outcome(error: type[MangroveError], read: Callable, *arguments, **options) -> Any:
     """What a reader gives, or None where it refuses with its own error, in bounds of time, memory and words."""
     found, said = None, "taken"

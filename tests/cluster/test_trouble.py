@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from workflow.conftest import REGULAR, TOO_FAINT, make_workspace
 
-from .cluster_run import COMMAND, ClusterRun
+from .cluster_run import ClusterRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("cluster")]
 
@@ -98,8 +98,8 @@ def test_a_job_out_of_memory_gets_more_and_a_killed_workflow_is_resumed(slurm, w
     run.wait_state(second, "CANCELLED")
     assert not (workspace.folder / truth(LATER)).exists()
     doctor = workspace.mangrove("doctor").stdout
-    command = next(line for line in doctor.splitlines() if "--unlock" in line).split()
-    done = subprocess.run([*COMMAND[:2], *command], **workspace.process(), timeout=60)
+    command = next(line for line in doctor.splitlines() if "--unlock" in line)
+    done = subprocess.run(["bash", "-c", command], **workspace.process(), timeout=60)
     assert done.returncode == 0, done.stdout
     again = ClusterRun(workspace, slurm, "resumed", truth(LATER))
     assert again.process.wait(120) == 0, again.text()

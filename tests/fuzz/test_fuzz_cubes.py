@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import small_cubes
 from astropy.io import fits
-from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
+from fuzzing import VALUES, damaged, fuzzed, outcome, put_file, with_card
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -95,7 +95,7 @@ def place(tmp_path_factory):
 
 def read(place, content: bytes) -> Cube | None:
     """The cube of a file, if it is read, whose numbers are then fit for use."""
-    place.write_bytes(content)
+    put_file(place, content)
     cube = outcome(CubeError, read_cube, place, 0)
     if cube is not None:
         assert np.isfinite(cube.wave).all() and (np.diff(cube.wave) > 0).all() and 1000 < cube.wave[0] < 1e5

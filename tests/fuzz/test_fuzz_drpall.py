@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import Column, MaskedColumn, Table
-from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
+from fuzzing import VALUES, damaged, fuzzed, outcome, put_file, with_card
 from hypothesis import given
 from hypothesis import strategies as st
 from table_files import CARDS, FORMS, KINDS, bytes_of, change, demand_a_sheet, fits_of, in_any_order, outcome_of_sound
@@ -60,7 +60,7 @@ def chosen(path: Path, name: str = "dr17") -> Selection:
 )
 def test_damaged_catalogues(folder, name, content, ending):
     path = folder / f"damaged{ending}"
-    path.write_bytes(content)
+    put_file(path, content)
     outcome(CatalogueError, chosen, path, name)
 
 
@@ -82,7 +82,7 @@ def test_cards_of_other_meaning(folder, name, changes):
     for key, value, nth in changes:
         content = with_card(content, key, value, nth)
     path = folder / "cards.fits"
-    path.write_bytes(content)
+    put_file(path, content)
     outcome(CatalogueError, chosen, path, name)
 
 
@@ -99,7 +99,7 @@ def test_columns_that_do_not_fit(folder, n, name, how, row, ending):
     change(table, name, how, row)
     path = folder / f"columns{ending}"
     try:
-        path.write_bytes(bytes_of(table, ending))
+        put_file(path, bytes_of(table, ending))
     except (ValueError, TypeError):
         # Not every kind of file has every kind of column.
         return
@@ -234,7 +234,7 @@ def test_one_catalogue_in_any_unit_and_form(folder, n, ending, refused, absent, 
             table[name] = column_of(rng, values, scale, "f8" if name == "nsa_elpetro_mass" else form, unknown)
     table.meta["EXTNAME"] = "MANGA"
     path = folder / f"any{ending}"
-    path.write_bytes(bytes_of(in_any_order(rng, table), ending, {name.upper(): unit for name, unit in units.items()}))
+    put_file(path, bytes_of(in_any_order(rng, table), ending, {name.upper(): unit for name, unit in units.items()}))
     found = outcome_of_sound(chosen, path)
     if "versdrp3" in absent:
         for row in rows:

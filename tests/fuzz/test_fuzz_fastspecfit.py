@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
-from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
+from fuzzing import VALUES, damaged, fuzzed, outcome, put_file, with_card
 from hypothesis import example, given
 from hypothesis import strategies as st
 from table_files import CARDS, FORMS, change, fits_of, in_any_order, outcome_of_sound
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
 def lines_of(folder: Path, content: bytes, sound: bool = True) -> LineCatalogue | None:
     """The catalogue that some bytes are, if they are one, whose arrays then fit together and hold what may be used."""
     path = folder / "fastspec.fits"
-    path.write_bytes(content)
+    put_file(path, content)
     found = outcome_of_sound(read_fastspecfit, path) if sound else outcome(CatalogueError, read_fastspecfit, path)
     if found is not None:
         n = len(found.target_id)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.table import MaskedColumn, Table
-from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
+from fuzzing import VALUES, damaged, fuzzed, outcome, put_file, with_card
 from hypothesis import given
 from hypothesis import strategies as st
 from table_files import CARDS, FORMS, KINDS, bytes_of, change, demand_a_sheet, in_any_order, outcome_of_sound
@@ -52,7 +52,7 @@ def joined(path: Path) -> list[Galaxy]:
 @given(content=damaged([*CONTENTS.values()]), ending=st.sampled_from([*ENDINGS, ""]))
 def test_damaged_catalogues(folder, content, ending):
     path = folder / f"damaged{ending}"
-    path.write_bytes(content)
+    put_file(path, content)
     outcome(CatalogueError, joined, path)
 
 
@@ -73,7 +73,7 @@ def test_cards_of_other_meaning(folder, changes):
     for key, value, nth in changes:
         content = with_card(content, key, value, nth)
     path = folder / "cards.fits"
-    path.write_bytes(content)
+    put_file(path, content)
     outcome(CatalogueError, joined, path)
 
 
@@ -98,7 +98,7 @@ def test_columns_that_do_not_fit(folder, name, how, row, ending):
             change(table, name, how, row)
     path = folder / f"columns{ending}"
     try:
-        path.write_bytes(bytes_of(table, ending))
+        put_file(path, bytes_of(table, ending))
     except (ValueError, TypeError):
         # Not every kind of file has every kind of column.
         return
@@ -147,7 +147,7 @@ def test_types_are_those_of_the_names(folder, words, listed, kind, column, type_
     names, types = zip(*rows, strict=True)
     table = Table({column: names, type_column: types, "Z": np.arange(len(rows)), "COMMENT": ["a"] * len(rows)})
     path = folder / f"types{ending}"
-    path.write_bytes(bytes_of(in_any_order(rng, table), ending))
+    put_file(path, bytes_of(in_any_order(rng, table), ending))
     found = outcome_of_sound(joined, path)
     assert (found is None) == (apart and bool(listed))
     if found is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import MaskedColumn, Table
-from fuzzing import VALUES, damaged, fuzzed, outcome, with_card
+from fuzzing import VALUES, damaged, fuzzed, outcome, put_file, with_card
 from hypothesis import example, given
 from hypothesis import strategies as st
 from table_files import CARDS
@@ -175,7 +175,7 @@ TEXTS = [
 
 def read_any(folder, content: bytes, suffix: str, read, *arguments):
     path = folder / f"any{suffix}"
-    path.write_bytes(content)
+    put_file(path, content)
     return outcome(CatalogueError, read, *arguments, path)
 
 
@@ -295,7 +295,7 @@ def table_of(path):
 @fuzzed(40, 5.0)
 @given(content=damaged([prepared()], head=3000))
 def test_damaged_prepared_tables(folder, apart, content):
-    (folder / "prepared.h5").write_bytes(content)
+    put_file(folder / "prepared.h5", content)
     apart(table_of, folder / "prepared.h5")
 
 
@@ -330,7 +330,7 @@ def test_prepared_tables_whose_arrays_do_not_fit(folder, name, how, where, lines
         case number:
             changed = values.astype(float)
             changed.ravel()[where % changed.size] = number
-    (folder / "prepared.h5").write_bytes(prepared({name: changed}, lines=lines))
+    put_file(folder / "prepared.h5", prepared({name: changed}, lines=lines))
     table_of(folder / "prepared.h5")
 
 
@@ -359,7 +359,7 @@ def test_a_prepared_table_in_any_unit(folder, flux, width, variance, redshift):
     units = {"continuum_flux": flux, "ew": width, "ew_ivar": variance, "redshift": redshift}
     changed = {name: PREPARED[name] * (factor or 1.0) for name, factor in factors.items()}
     content = prepared(changed, {name: unit for name, unit in units.items() if unit})
-    (folder / "prepared.h5").write_bytes(content)
+    put_file(folder / "prepared.h5", content)
     found = table_of(folder / "prepared.h5")
     assert (found is None) == (None in factors.values() or redshift == "km/s")
     if found is not None:

@@ -143,6 +143,7 @@ def test_pasted_commands_mend_all_that_was_found(checkout):
 
 @pytest.mark.parametrize("name", ["mangrove", "snakemake"])
 def test_programs_are_found_where_the_environment_is_not_active(name, monkeypatch):
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     assert findings.program(name) == (name,)
     monkeypatch.setenv("PATH", "/usr/bin:/bin")
     printed = findings.shell(*findings.program(name), "--help")

@@ -200,11 +200,11 @@ def test_the_command_of_the_doctor_works_in_a_fresh_clone(fresh):
     fresh.write(".snakemake/locks/0.output.lock", "results/demo/a.h5\n")
     try:
         doctor = fresh.mangrove("doctor", "locks").stdout
-        command = next(line for line in doctor.splitlines() if "--unlock" in line).split()
-        assert command == ["snakemake", "--unlock", "--configfile", "configs/demo.yaml"]
+        command = next(line for line in doctor.splitlines() if "--unlock" in line)
+        assert command.endswith("snakemake --unlock --configfile configs/demo.yaml")
         bare = subprocess.run([sys.executable, "-m", "snakemake", "--unlock"], **fresh.process(), timeout=PATIENCE)
         assert bare.returncode != 0 and "samples/dr17.tsv" in bare.stdout
-        done = subprocess.run([sys.executable, "-m", *command], **fresh.process(), timeout=PATIENCE)
+        done = subprocess.run(["bash", "-c", command], **fresh.process(), timeout=PATIENCE)
         assert done.returncode == 0, done.stdout
         assert "no lock" in fresh.mangrove("doctor", "locks").stdout
     finally:
