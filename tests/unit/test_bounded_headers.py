@@ -27,7 +27,7 @@ def whole(tmp_path_factory):
     return path.read_bytes()
 
 
-def altered(content: bytes, card: str, nth: int, value: int) -> bytes:
+def altered(content: bytes, card: str, nth: int, value: int | str) -> bytes:
     """The file with another value of a number's card, the nth of that name."""
     starts = [i for i in range(0, len(content), 80) if content[i : i + 9] == f"{card:<8}=".encode()]
     at = starts[nth]
@@ -44,6 +44,15 @@ def test_counts_beyond_those_of_fits_are_refused_at_once(whole, tmp_path, card, 
         read_table(path, ["plateifu"])
     with pytest.raises(CatalogueError, match=r"FITS allows at most 999"), opened(path):
         pass
+
+
+@pytest.mark.parametrize("card", ["BITPIX", "NAXIS1", "NAXIS2", "PCOUNT", "GCOUNT", "TFIELDS"])
+def test_sizes_that_are_text_are_refused_at_once(whole, tmp_path, card):
+    """Astropy takes so many bytes times a text for that text so many times."""
+    path = tmp_path / "c.fits"
+    path.write_bytes(altered(altered(whole, "NAXIS2", 0, 1_000_000_000), card, -1, "'5A      '"))
+    with pytest.raises(CatalogueError, match=rf"{card} is '5A', and FITS allows nothing but whole numbers"):
+        read_table(path, ["plateifu"])
 
 
 @pytest.mark.parametrize(("card", "nth"), [("PCOUNT", 0), ("GCOUNT", 0), ("NAXIS1", 0), ("NAXIS2", 0)])

@@ -11,6 +11,7 @@ from mangrove.files.units import is_endless
 _MOST = 999
 _CARD = re.compile(rb"(NAXIS   |TFIELDS )=\s*\+?(\d+)")
 _NEGATIVE = re.compile(rb"(NAXIS[\d ]{3}|TFIELDS |PCOUNT  |GCOUNT  )=\s*(-[\d.]\S*)")
+_TEXT = re.compile(rb"(NAXIS[\d ]{3}|TFIELDS |PCOUNT  |GCOUNT  |BITPIX  )=\s*('[^']{,70})")
 _UNIT = re.compile(rb"(TUNIT[\d ]{3})=\s*'([^']{,70})")
 #: As YAML and as XML have it.
 _STATED = re.compile(r"\bunit(?::|=[\"'])([^,}\n\"'>]*)")
@@ -23,13 +24,13 @@ def demand_bounded_headers(path: str | Path) -> None:
     """Refuse a FITS file, packed or not, over whose headers astropy would not end.
 
     It counts up to any number of axes or columns, and looks for the next HDU where the size says, even if that is where
-    it has been. Units of columns are parsed when it opens a table.
+    it has been; where a count is text, it repeats that text so often. Units of columns are parsed when it opens a table.
 
     Raises
     ------
     ValueError
-        If NAXIS or TFIELDS of any HDU is above 999, or one of them, NAXISn, PCOUNT or GCOUNT below 0 (FITS standard 4.0,
-        sections 4.4.1 and 7), or the unit of a column has a power of four digits or more.
+        If NAXIS or TFIELDS of any HDU is above 999, or one of them, NAXISn, PCOUNT or GCOUNT below 0 or, as BITPIX, no number
+        (FITS standard 4.0, sections 4.4.1 and 7), or the unit of a column has a power of four digits or more.
     OSError
         If the file cannot be read.
     """
@@ -40,6 +41,8 @@ def demand_bounded_headers(path: str | Path) -> None:
                     raise ValueError(f"{_told(card)}, and FITS allows at most {_MOST}")
             for card in _cards(_NEGATIVE, piece):
                 raise ValueError(f"{_told(card)}, and FITS allows nothing below 0")
+            for card in _cards(_TEXT, piece):
+                raise ValueError(f"{_told(card)}', and FITS allows nothing but whole numbers")
             for card in _cards(_UNIT, piece):
                 if is_endless(card[2].decode("ascii", "replace")):
                     raise ValueError(f"{_told(card)}, a power that no unit has")
