@@ -138,6 +138,9 @@ def test_types_are_those_of_the_names(folder, words, listed, kind, column, type_
     rng = np.random.default_rng(seed)
     if ending == ".fits":
         words = [word.encode("ascii", "ignore").decode() for word in words]
+    if ending == ".ecsv":
+        # Astropy writes a row that begins so without quotes, and takes it for a comment.
+        words = [word.lstrip("#") for word in words]
     rows = [(rng.choice(STYLES[kind]).format(getattr(GALAXIES[i], kind)), words[i]) for i in listed]
     # Of the survey but not of the sample, and of neither.
     rows += [("8485-1909" if kind == "plateifu" else "1-209", "Irr"), ("9999-1234", "Sd")]
