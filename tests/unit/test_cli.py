@@ -276,7 +276,7 @@ def test_doctor_prints_the_command_that_lifts_the_lock(checkout, locked, argumen
     lock(checkout, *locked)
     done = invoke("doctor", "locks", *arguments)
     assert done.exit_code == 1
-    assert said in done.output and f"  snakemake --unlock {command}" in done.output
+    assert said in done.output and f"snakemake --unlock {command}" in done.output
 
 
 def test_doctor_takes_the_configuration_of_the_locked_run(checkout):
