@@ -11,7 +11,7 @@ import astropy.units as u
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
-from fuzzing import bounded
+from fuzzing import bounded, put_file
 
 from mangrove.errors import CatalogueError
 from mangrove.survey.sample import parse_sheet, write_sheet
@@ -73,6 +73,15 @@ def bytes_of(table: Table, ending: str, units: Mapping[str, str] = NOTHING) -> b
     table.write(file, format=KINDS[ending])
     content = file.getvalue()
     return content if isinstance(content, bytes) else content.encode()
+
+
+def is_written(path: Path, table: Table, ending: str) -> bool:
+    """Write a file of one table, if this kind of file has such columns."""
+    try:
+        put_file(path, bytes_of(table, ending))
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def outcome_of_sound(read: Callable, *arguments) -> Any:
