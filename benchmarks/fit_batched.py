@@ -3,7 +3,7 @@
     REAL_DATA=FOLDER python benchmarks/fit_batched.py [--device cpu|gpu] [--emiles FILE] [--batches N ...]
 
 On a CPU beside plain pPXF and the engine by pPXF in the same run, and two cores beside one, on some hundred baxels so
-that it takes about twenty minutes on two idle cores; on a GPU the time and memory by size of the batches, where the time
+that it takes about ten minutes on two idle cores; on a GPU the time and memory by size of the batches, where the time
 goes, a whole job from disk to disk, and the surveys projected, in under ten minutes; beside JAX, NumPy, SciPy and h5py
 that needs astropy, dust_extinction, isal, joblib, threadpoolctl and tqdm, and neither pPXF nor pydantic. Ends with 1
 where a limit is not kept.
@@ -38,7 +38,7 @@ MOST_OVER_PPXF, LEAST_GAIN, MOST_OVER_COMPUTING = 0.5, 1.8, 1.3
 #: On a GPU, ms per baxel.
 MOST_MS = {"MaStar": 0.6, "E-MILES": 1.6}
 #: Galaxies and baxels of each: on a CPU, in the job from disk to disk, on a GPU.
-N_CPU, N_JOB, N_GPU = {"MaStar": (4, 8), "E-MILES": (4, 4)}, dict.fromkeys(("MaStar", "E-MILES"), (16, 32)), (32, 64)
+N_CPU, N_JOB, N_GPU = {"MaStar": (4, 8), "E-MILES": (4, 4)}, {"MaStar": (16, 16), "E-MILES": (8, 16)}, (32, 64)
 #: Spectra per batch on a GPU.
 BATCHES = (256, 1024)
 
